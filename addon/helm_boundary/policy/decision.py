@@ -1,0 +1,180 @@
+"""A decision, read strictly from what the engine answered.
+
+The shape is fixed by the contract with policy authors (``data.helm.decision``)::
+
+    {"verdict": "ALLOW" | "DENY" | "ESCALATE",
+     "reasons": [{"code", "rule", "message", "finality", "pointer"?, "counterfactual"?}],
+     "observed": [reasons],                optional: rules set to "observe" that would have spoken
+     "rewrite": [RFC 6902 operations and redactions],                             optional
+     "stream": "gate" | "buffer" | "pass"}                                        optional
+
+Anything else is a :class:`MalformedDecision`: a policy that says something we don't
+understand has not allowed anything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from helm_boundary.policy.errors import MalformedDecision
+
+ALLOW = "ALLOW"
+DENY = "DENY"
+ESCALATE = "ESCALATE"
+VERDICTS = frozenset({ALLOW, DENY, ESCALATE})
+STREAMS = frozenset({"gate", "buffer", "pass"})
+FINALITIES = frozenset(
+    {
+        "class_forbidden",
+        "ungranted",
+        "instance_parameter",
+        "instance_context",
+        "instance_membership",
+    }
+)
+CODE = re.compile(r"[A-Z0-9_]{1,80}", re.ASCII)
+
+# A decision travels in headers, receipts and error bodies; these keep one policy
+# mistake (a reason for each of a million texts) from becoming everyone's problem.
+MAX_REASONS = 256
+MAX_TEXT = 2_000
+MAX_OPERATIONS = 10_000
+
+# RFC 6902 section 4, and the members each operation needs; "redact" is ours.
+OPERATIONS: Mapping[str, tuple[tuple[str, type], ...]] = {
+    "add": (("path", str),),
+    "replace": (("path", str),),
+    "test": (("path", str),),
+    "remove": (("path", str),),
+    "move": (("from", str), ("path", str)),
+    "copy": (("from", str), ("path", str)),
+    "redact": (("pointer", str), ("start", int), ("end", int), ("with", str)),
+}
+NEEDS_VALUE = frozenset({"add", "replace", "test"})
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a rule spoke. ``pointer`` is an RFC 6901 pointer into the judged body."""
+
+    code: str
+    rule: str
+    message: str
+    finality: str
+    pointer: str | None = None
+    counterfactual: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The whole answer of a policy to one document."""
+
+    verdict: str
+    reasons: tuple[Reason, ...]
+    rewrite: tuple[Mapping[str, Any], ...] = ()
+    stream: str = "gate"
+    observed: tuple[Reason, ...] = ()
+
+
+def parse_decision(value: object) -> Decision:
+    """Read a decision from a JSON value; raise MalformedDecision if it is not exactly one."""
+    members = _object(value, "the decision")
+    _only(members, {"verdict", "reasons", "observed", "rewrite", "stream"}, "the decision")
+    verdict = _choice(members.get("verdict"), VERDICTS, "verdict")
+    reasons = _reasons(members.get("reasons"), "reasons")
+    if verdict != ALLOW and not reasons:
+        raise MalformedDecision(f"a {verdict} needs at least one reason, found none")
+    return Decision(
+        verdict=verdict,
+        reasons=reasons,
+        rewrite=_rewrite(members.get("rewrite", [])),
+        stream=_choice(members.get("stream", "gate"), STREAMS, "stream"),
+        observed=_reasons(members.get("observed", []), "observed"),
+    )
+
+
+def _reasons(value: object, where: str) -> tuple[Reason, ...]:
+    items = _array(value, where, MAX_REASONS)
+    return tuple(_reason(item, f"{where}[{i}]") for i, item in enumerate(items))
+
+
+def _reason(value: object, where: str) -> Reason:
+    members = _object(value, where)
+    _only(members, set(Reason.__dataclass_fields__), where)
+    code = _text(members.get("code"), f"{where}.code")
+    if not CODE.fullmatch(code):
+        raise MalformedDecision(f"{where}.code must be capital ASCII letters, digits and _")
+    return Reason(
+        code=code,
+        rule=_text(members.get("rule"), f"{where}.rule"),
+        message=_text(members.get("message"), f"{where}.message"),
+        finality=_choice(members.get("finality"), FINALITIES, f"{where}.finality"),
+        pointer=_optional_text(members, "pointer", where),
+        counterfactual=_optional_text(members, "counterfactual", where),
+    )
+
+
+def _rewrite(value: object) -> tuple[Mapping[str, Any], ...]:
+    operations = _array(value, "rewrite", MAX_OPERATIONS)
+    return tuple(_operation(item, f"rewrite[{i}]") for i, item in enumerate(operations))
+
+
+def _operation(value: object, where: str) -> Mapping[str, Any]:
+    members = _object(value, where)
+    needed = OPERATIONS.get(str(members.get("op")))
+    if needed is None:
+        raise MalformedDecision(f"{where}.op must be one of {', '.join(sorted(OPERATIONS))}")
+    for name, kind in needed:
+        found = members.get(name)
+        if not isinstance(found, kind) or isinstance(found, bool):
+            raise MalformedDecision(f"{where}.{name} must be of type {kind.__name__}")
+    if members["op"] in NEEDS_VALUE and "value" not in members:
+        raise MalformedDecision(f"{where} ({members['op']}) needs a value")
+    return members
+
+
+def _object(value: object, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise MalformedDecision(f"{where} must be an object, found {_kind(value)}")
+    return value
+
+
+def _only(members: Mapping[str, Any], known: set[str], where: str) -> None:
+    unknown = sorted(set(members) - known)
+    if unknown:
+        raise MalformedDecision(f"{where} has unknown members: {', '.join(unknown)[:MAX_TEXT]}")
+
+
+def _array(value: object, where: str, most: int) -> list[Any]:
+    if not isinstance(value, list):
+        raise MalformedDecision(f"{where} must be an array, found {_kind(value)}")
+    if len(value) > most:
+        raise MalformedDecision(f"{where} has {len(value)} items, at most {most} are taken")
+    return value
+
+
+def _choice(value: object, choices: frozenset[str], where: str) -> str:
+    if not isinstance(value, str) or value not in choices:
+        raise MalformedDecision(f"{where} must be one of {', '.join(sorted(choices))}")
+    return value
+
+
+def _text(value: object, where: str) -> str:
+    if not isinstance(value, str):
+        raise MalformedDecision(f"{where} must be a string, found {_kind(value)}")
+    if not 0 < len(value) <= MAX_TEXT:
+        raise MalformedDecision(f"{where} must have 1 to {MAX_TEXT} characters, has {len(value)}")
+    return value
+
+
+def _optional_text(members: Mapping[str, Any], name: str, where: str) -> str | None:
+    return _text(members[name], f"{where}.{name}") if members.get(name) is not None else None
+
+
+def _kind(value: object) -> str:
+    names = {type(None): "null", bool: "a boolean", int: "a number", float: "a number"}
+    names |= {str: "a string", list: "an array", dict: "an object"}
+    return names.get(type(value), type(value).__name__)

@@ -1,0 +1,21 @@
+"""What can go wrong with a policy, and with asking it."""
+
+from __future__ import annotations
+
+
+class PolicyError(Exception):
+    """A policy can't be used: unreadable, refused by the lint, failing its trial.
+
+    The message names the file and, where there is one, the line, and says what to do.
+    """
+
+
+class EngineError(Exception):
+    """A judgement could not be made: undefined, malformed, late, crashed.
+
+    Whoever asked must treat it as DENY with PDP_ERROR.
+    """
+
+
+class MalformedDecision(EngineError):  # noqa: N818 - what it is, not only that it failed
+    """The engine answered, but not with a decision as the contract describes it."""
