@@ -1,0 +1,44 @@
+"""What can go wrong with receipts, by name.
+
+Every message says what was expected, what was found and what to do about it.
+"""
+
+
+class ReceiptError(Exception):
+    """The root of everything this package raises on purpose."""
+
+
+class CanonicalError(ReceiptError):
+    """A value has no canonical form in the profile, or a text isn't in canonical form."""
+
+
+class StatementError(ReceiptError):
+    """A draft can't be made into a statement, or a payload isn't a statement of ours."""
+
+
+class EnvelopeError(ReceiptError):
+    """Bytes that should be a DSSE envelope with one signature are not."""
+
+
+class SignatureRefused(EnvelopeError):
+    """A well-formed envelope whose signature isn't by the key that was named."""
+
+
+class KeyRefused(ReceiptError):
+    """A key file is missing, unsafe, malformed or of another role."""
+
+
+class JournalError(ReceiptError):
+    """A journal folder is damaged: the message names the first bad thing."""
+
+
+class RecorderError(ReceiptError):
+    """A receipt could not be made durable, so nothing may take effect on it."""
+
+
+class LogError(ReceiptError):
+    """The log can't be written or extended without contradicting what it said before."""
+
+
+class ProofRefused(ReceiptError):
+    """A Merkle proof, a checkpoint or a tile doesn't show what it should."""

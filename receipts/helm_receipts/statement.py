@@ -1,0 +1,131 @@
+"""What the boundary says about a call: the values a receipt is made of.
+
+A `Draft` is everything the boundary knows; the recorder adds what only it can know (time,
+sequence, hashes) and signs. The members mirror the predicate `urn:helm-boundary:decision:v1`.
+Bodies in a draft are hashed under the receipt's own salt and then forgotten: no content is ever
+in a receipt.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+PHASES = ("request", "tool_call", "outcome", "approval", "policy", "key", "session")
+VERDICTS = ("ALLOW", "DENY", "ESCALATE")
+ENFORCEMENTS = ("enforced", "observed")
+ENDS = ("complete", "denied", "upstream_error", "client_gone", "killed")
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why policy decided so. `pointer` is RFC 6901 into the body; never the matched text."""
+
+    code: str
+    rule: str
+    finality: str
+    pointer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRef:
+    """Which policy decided: where it came from, its SHA-256 in hex, and what evaluated it."""
+
+    uri: str
+    digest: str
+    engine: str
+
+
+@dataclass(frozen=True, slots=True)
+class FlowFacts:
+    """Which call this is about. `path` never carries a query string."""
+
+    id: str
+    correlation_id: str
+    operation: str
+    dialect: str
+    method: str
+    host: str
+    path: str
+    model: str | None
+    stream: bool
+    tls_inspected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of the call was judged: "whole", "toolCalls" or "none", and in bytes."""
+
+    request: str
+    response: str
+    bytes_seen: int
+    bytes_judged: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """How many operations changed the body, and the body on either side of them."""
+
+    operations: int
+    before: bytes
+    after: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One tool call of a response with its own verdict; the arguments are only hashed."""
+
+    name: str
+    arguments: bytes
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A person's grant: its id, who gave it, and the request receipt it answers."""
+
+    id: str
+    by: str
+    request_receipt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the call ended; `end` is one of `ENDS`, token counts are the provider's own."""
+
+    status: int | None
+    finish_reasons: tuple[str, ...]
+    input_tokens: int | None
+    output_tokens: int | None
+    model_served: str | None
+    end: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClientFacts:
+    """Who called: the proxy user, and the keyed pseudonym of the API key."""
+
+    principal: str | None
+    key_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One receipt before it has a time, a number and a signature.
+
+    `subjects` maps a role ("request", "response") to that body's bytes. `event` holds the details
+    of session, policy, key and approval receipts under ASCII lowerCamelCase names.
+    """
+
+    phase: str
+    verdict: str
+    enforcement: str
+    policy: PolicyRef | None
+    reasons: tuple[Reason, ...]
+    flow: FlowFacts | None
+    coverage: Coverage | None
+    subjects: Mapping[str, bytes] = field(default_factory=dict)
+    rewrite: Rewrite | None = None
+    approval: Approval | None = None
+    outcome: Outcome | None = None
+    client: ClientFacts | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    event: Mapping[str, str | int] | None = None
