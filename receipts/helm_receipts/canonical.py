@@ -1,0 +1,94 @@
+"""Canonical JSON in the profile that receipts keep to.
+
+The profile is RFC 8785 without what makes it hard: ASCII member names, no floats, integers within
+2^53 - 1. In it, sorting by code point is sorting by UTF-16 unit (RFC 8785 section 3.2.3), and the
+standard library's encoder already escapes as section 3.2.2.2 wants, so this stays fast and small.
+The whole of RFC 8785 is in `jcs`.
+"""
+
+import json
+from typing import Any, NoReturn
+
+from helm_receipts.errors import CanonicalError
+
+MAX_INTEGER = 2**53 - 1
+
+_encode = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+).encode
+
+
+def encode(value: object) -> bytes:
+    """The canonical UTF-8 text of a JSON value; `CanonicalError` for one outside the profile."""
+    _check(value)
+    return encode_unchecked(value)
+
+
+def encode_unchecked(value: object) -> bytes:
+    """`encode` for values whose types are known to be in the profile; text is still checked."""
+    try:
+        return _encode(value).encode()
+    except UnicodeEncodeError as error:
+        raise CanonicalError(
+            f"a string holds the lone surrogate {error.object[error.start]!r}, which has no "
+            "UTF-8 form; replace it before recording"
+        ) from error
+
+
+def decode(text: bytes) -> Any:
+    """The value of a canonical text; `CanonicalError` if encoding it again gives other bytes.
+
+    So duplicate members, other number forms, white space and trailing bytes are all refused by
+    one comparison, and two readers can't see two different values.
+    """
+    try:
+        value = _decoder.decode(text.decode())
+        again = _encode(value).encode()
+    except (ValueError, RecursionError) as error:
+        raise CanonicalError(f"expected canonical JSON, found {error}") from error
+    if again != text:
+        raise CanonicalError(
+            "expected canonical JSON (RFC 8785), found the same value written differently"
+        )
+    return value
+
+
+def _check(value: object) -> None:
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return
+    if kind is dict:
+        for name, member in value.items():  # type: ignore[attr-defined]
+            if type(name) is not str or not name.isascii():
+                raise CanonicalError(f"member names are ASCII strings, found {name!r}")
+            _check(member)
+    elif kind is list or kind is tuple:
+        for element in value:  # type: ignore[attr-defined]
+            _check(element)
+    elif kind is int:
+        _in_range(value)  # type: ignore[arg-type]
+    else:
+        raise CanonicalError(f"expected strings, integers, lists and objects, found {kind}")
+
+
+def _in_range(number: int) -> int:
+    if not -MAX_INTEGER <= number <= MAX_INTEGER:
+        raise CanonicalError(
+            f"integers stay within 2^53 - 1, found one of {number.bit_length()} bits"
+        )
+    return number
+
+
+def _integer(text: str) -> int:
+    if len(text) > 17:
+        raise CanonicalError(f"integers stay within 2^53 - 1, found {len(text)} digits")
+    return _in_range(int(text))
+
+
+def _refuse_number(text: str) -> NoReturn:
+    raise CanonicalError(f"the profile has no floats, found {text[:40]}")
+
+
+_decoder = json.JSONDecoder(
+    parse_float=_refuse_number, parse_constant=_refuse_number, parse_int=_integer
+)

@@ -1,0 +1,51 @@
+"""Files that are either there whole or not at all, whatever stops the machine in between.
+
+The order is the one that file systems promise something for: write a temporary file, sync it,
+rename it over the name, sync the folder that holds the name.
+"""
+
+import os
+from pathlib import Path
+
+
+def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Put `content` at `path`, durably, replacing what is there. Raises OSError."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    write_file(temporary, content, mode)
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Write and sync a file; its name isn't durable before its folder is synced too."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    try:
+        write_all(descriptor, content)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_all(descriptor: int, content: bytes) -> None:
+    """Write all of `content`, or raise OSError: a short write is a failed one here."""
+    written = os.write(descriptor, content) if content else 0
+    if written != len(content):
+        raise OSError(f"expected to write {len(content)} bytes, found room for {written}")
+
+
+def make_folder(path: Path, mode: int = 0o700) -> None:
+    """Make a folder and whatever is missing above it, durably."""
+    if path.is_dir():
+        return
+    make_folder(path.parent, mode)
+    path.mkdir(mode=mode, exist_ok=True)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,249 @@
+"""The journal of one writer: lines that are durable when `append` returns.
+
+A journal is a folder of segments, `<number of its first line>.jsonl`, appended to by the one
+process that holds the folder's lock. A write or sync that failed is never tried again on the same
+file: the kernel may have dropped the pages and would then report success for lines that are gone.
+The journal is closed instead, until `reopen` has cut the segment back to what is known to be
+durable and started a new one.
+"""
+
+import ctypes
+import fcntl
+import os
+import sys
+from pathlib import Path
+
+from helm_receipts import durable
+from helm_receipts.errors import JournalError, RecorderError
+
+SEGMENT_BYTES = 64 * 2**20
+RESERVE_BYTES = 2**20
+MAX_LINE = 16 * 2**20
+
+_KEEP_SIZE = 1
+
+
+class Journal:
+    """One writer's folder, locked and ready to append to."""
+
+    def __init__(self, folder: Path, quarantine: Path, segment_bytes: int = SEGMENT_BYTES) -> None:
+        self.folder = folder
+        self._quarantine = quarantine
+        self._segment_bytes = segment_bytes
+        self._lock = take_lock(folder)
+        self._segment = folder / segment_name(1)
+        self._file = -1
+        self._size = 0
+        self._reserved = 0
+
+    @property
+    def writer(self) -> str:
+        """The writer's id: the name of its folder."""
+        return self.folder.name
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether a failure closed the journal; `reopen` is the way back."""
+        return self._file < 0
+
+    def open_last(self) -> int:
+        """Open the last segment for appending; the number of torn bytes put into quarantine.
+
+        A torn last line is one that a crash cut off before its newline. It was never
+        acknowledged, so nothing was done on the strength of it.
+        """
+        segments = list_segments(self.folder)
+        if not segments:
+            self._start_segment(1)
+            return 0
+        self._segment = segments[-1]
+        size = self._segment.stat().st_size
+        whole = _whole_lines(self._segment, size)
+        self._cut(whole)
+        self._continue(whole)
+        return size - whole
+
+    def append(self, lines: bytes, first_number: int) -> None:
+        """Write whole lines and sync them; `RecorderError` closes the journal.
+
+        `lines` ends with a newline; `first_number` is the number of its first line.
+        """
+        if self._file < 0:
+            raise RecorderError(
+                f"the journal in {self.folder} is closed after a failed write; it opens again by "
+                "itself once the disk takes writes: free some room or look at the kernel's log"
+            )
+        try:
+            if self._size and self._size + len(lines) > self._segment_bytes:
+                self._roll(first_number)
+            self._reserve(self._size + len(lines))
+            durable.write_all(self._file, lines)
+            os.fdatasync(self._file)
+            self._size += len(lines)
+            self._publish()
+        except OSError as error:
+            self._close_file()
+            raise RecorderError(
+                f"expected to append to {self._segment}, found {error.strerror or error}; nothing "
+                "is allowed until a receipt can be written: free some room on this file system, "
+                "or start with another state folder"
+            ) from error
+
+    def reopen(self, next_number: int) -> int:
+        """Come back after a failure: cut back to the durable bytes, start a new segment.
+
+        Returns the number of bytes put into quarantine. Raises OSError while the disk still
+        refuses, and `JournalError` when the durable bytes aren't there any more.
+        """
+        size = self._segment.stat().st_size if self._segment.exists() else 0
+        if size < self._size:
+            raise JournalError(
+                f"expected {self._size} durable bytes in {self._segment}, found {size}; somebody "
+                "shortened the file, so its receipts can't be continued: keep it for the auditor "
+                "and start with an empty state folder"
+            )
+        uncertain = size - self._size
+        if size:
+            self._cut(self._size)
+        self._start_segment(next_number)
+        return uncertain
+
+    def close(self) -> None:
+        """Give back reserved room and the lock. Idempotent."""
+        if self._file >= 0:
+            self._release_room()
+            self._close_file()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def _roll(self, first_number: int) -> None:
+        self._release_room()
+        os.close(self._file)
+        self._file = -1
+        self._start_segment(first_number)
+
+    def _start_segment(self, number: int) -> None:
+        segment = self.folder / segment_name(number)
+        if segment.exists() and segment.stat().st_size:
+            raise OSError(f"{segment} is there already")
+        self._segment, self._size = segment, 0
+        self._continue(0)
+        durable.sync_folder(self.folder)
+
+    def _continue(self, size: int) -> None:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._file = os.open(self._segment, flags, 0o600)
+        try:
+            # What a crashed writer left whole in the page cache is part of the chain from here
+            # on, so it must be on the disk before anything is built on it.
+            os.fdatasync(self._file)
+            self._size = self._reserved = size
+            self._reserve(size + 1)
+            self._publish()
+        except OSError:
+            self._close_file()
+            raise
+
+    def _cut(self, size: int) -> None:
+        """Shorten the segment to `size` bytes, keeping what is cut off in quarantine."""
+        with self._segment.open("rb+") as file:
+            file.seek(size)
+            torn = file.read()
+            if not torn:
+                return
+            durable.make_folder(self._quarantine)
+            name = f"{self.writer}-{self._segment.stem}-{size}.bin"
+            durable.replace_file(self._quarantine / name, torn, 0o600)
+            file.truncate(size)
+            os.fsync(file.fileno())
+
+    def _reserve(self, needed: int) -> None:
+        """Have room for `needed` bytes before writing any, so a full disk never tears a line."""
+        if needed <= self._reserved:
+            return
+        try:
+            _allocate(self._file, needed + RESERVE_BYTES)
+            self._reserved = needed + RESERVE_BYTES
+        except OSError:
+            _allocate(self._file, needed)
+            self._reserved = needed
+
+    def _release_room(self) -> None:
+        if self._reserved > self._size:
+            os.ftruncate(self._file, self._size)
+            self._reserved = self._size
+
+    def _publish(self) -> None:
+        """Say in the lock file how far the journal is durable, for the integrator to go by."""
+        number = int(self._segment.stem)
+        os.pwrite(self._lock, b"%020d %020d\n" % (number, self._size), 0)
+
+    def _close_file(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+
+def segment_name(first_number: int) -> str:
+    """The file name of the segment whose first line has this number; names sort by number."""
+    return f"{first_number:012d}.jsonl"
+
+
+def list_segments(folder: Path) -> list[Path]:
+    """The segments of a writer's folder in order."""
+    return sorted(path for path in folder.glob("*.jsonl") if path.stem.isdecimal())
+
+
+def list_writers(journal: Path) -> list[Path]:
+    """The writers' folders in a journal folder, by name."""
+    if not journal.is_dir():
+        return []
+    return sorted(path for path in journal.iterdir() if path.is_dir())
+
+
+def take_lock(folder: Path) -> int:
+    """Take the folder's writer lock; BlockingIOError when another process has it."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+    descriptor = os.open(folder / "lock", flags, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _whole_lines(segment: Path, size: int) -> int:
+    """How many bytes of a segment belong to lines that end with a newline."""
+    with segment.open("rb") as file:
+        end = size
+        while end:
+            start = max(0, end - 65536)
+            file.seek(start)
+            newline = file.read(end - start).rfind(b"\n")
+            if newline >= 0:
+                return start + newline + 1
+            end = start
+    return 0
+
+
+def _load_fallocate() -> "ctypes._FuncPointer | None":
+    if sys.platform != "linux":
+        return None
+    function = ctypes.CDLL(None, use_errno=True).fallocate64
+    function.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+    return function  # type: ignore[no-any-return]
+
+
+_fallocate = _load_fallocate()
+_UNSUPPORTED = (95, 38, 22)  # EOPNOTSUPP, ENOSYS, EINVAL: a file system that can't reserve
+
+
+def _allocate(descriptor: int, size: int) -> None:
+    """Reserve room without changing the file's size; `os.posix_fallocate` would change it."""
+    if _fallocate is None or _fallocate(descriptor, _KEEP_SIZE, 0, size) == 0:
+        return
+    code = ctypes.get_errno()
+    if code not in _UNSUPPORTED:
+        raise OSError(code, os.strerror(code))

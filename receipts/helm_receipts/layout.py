@@ -1,0 +1,44 @@
+"""Where everything lies in a state folder.
+
+journal/<writer>/<first number>.jsonl     the truth: one envelope a line
+journal/<writer>/lock                     held by the writer, says how far it is durable
+quarantine/                               bytes that were never acknowledged
+keys/                                     private keys, 0600
+log/                                      derived, may be published: tiles, checkpoint, keys
+log-state/                                how the log was made: tree.json, order.jsonl
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The folders and files of one state folder."""
+
+    state: Path
+
+    @property
+    def journal(self) -> Path:
+        return self.state / "journal"
+
+    @property
+    def quarantine(self) -> Path:
+        return self.state / "quarantine"
+
+    @property
+    def keys(self) -> Path:
+        return self.state / "keys"
+
+    @property
+    def log(self) -> Path:
+        return self.state / "log"
+
+    @property
+    def log_state(self) -> Path:
+        return self.state / "log-state"
+
+    @property
+    def origin(self) -> Path:
+        """The file that holds this state folder's name, which outlives every key."""
+        return self.state / "origin"
