@@ -17,5 +17,5 @@ class EngineError(Exception):
     """
 
 
-class MalformedDecision(EngineError):  # noqa: N818 - what it is, not only that it failed
+class MalformedDecision(EngineError):
     """The engine answered, but not with a decision as the contract describes it."""

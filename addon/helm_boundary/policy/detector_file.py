@@ -1,0 +1,44 @@
+"""Detector files of several folders, merged into one text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from helm_boundary.policy import data_file
+from helm_boundary.policy.errors import PolicyError
+
+
+def merge_detectors(files: Sequence[tuple[bytes, str]]) -> bytes:
+    """One detector file (as JSON text) out of several, each ``(content, file name)``.
+
+    A detector of a later file replaces the one of the same name; ``disable: [names]`` takes
+    out what earlier files brought.
+    """
+    merged: dict[str, Any] = {}
+    for content, file in files:
+        value = data_file.parse_object(content, file)
+        for name in map(str, _list(value.get("disable", []), file)):
+            if name not in merged:
+                raise PolicyError(f"{file}: disables {name!r}, which no earlier file has")
+            del merged[name]
+        mine: set[str] = set()
+        for detector in _list(value.get("detectors", []), file):
+            name = str(detector.get("name", "")) if isinstance(detector, dict) else ""
+            if not name or name in mine:
+                raise PolicyError(f"{file}: each detector needs a name of its own, found {name!r}")
+            mine.add(name)
+            merged[name] = detector
+        unknown = sorted(set(value) - {"disable", "detectors"})
+        if unknown:
+            raise PolicyError(f"{file}: expected 'detectors' and 'disable', found {unknown[0]!r}")
+    whole = {"detectors": list(merged.values())}
+    return json.dumps(whole, ensure_ascii=False, allow_nan=False).encode()
+
+
+def _list(value: Any, file: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise PolicyError(f"{file}: 'detectors' and 'disable' must be lists")
+    return value
+

@@ -1,0 +1,34 @@
+"""What the boundary needs of an engine, whichever evaluates the Rego."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from helm_boundary.policy.decision import Decision
+from helm_boundary.policy.source import Policy
+
+
+class Engine(Protocol):
+    """Judges documents under one policy, which never changes during the engine's life."""
+
+    @property
+    def name(self) -> str:
+        """What evaluates, with its version, as receipts record it."""
+        ...
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that this engine judges by."""
+        ...
+
+    async def decide(self, document: bytes) -> Decision:
+        """Judge the document (UTF-8 JSON text); raise EngineError when that can't be done."""
+        ...
+
+    def decide_now(self, document: bytes) -> Decision:
+        """Judge like ``decide``, blocking the loop's thread; others may be in flight."""
+        ...
+
+    def close(self) -> None:
+        """Stop judging and free everything; idempotent."""
+        ...

@@ -1,0 +1,66 @@
+"""The embedded Rego engine, with its ways walled in. Runs only in a policy worker.
+
+Every rule here answers something the engine was seen to do: only JSON text goes in and out
+(other values can kill the process); a failed ``set_input_json`` leaves the previous input, so
+nothing is evaluated after one; a panic, which arrives as a BaseException, poisons the engine,
+so it is thrown away; undefined arrives as the text ``"<undefined>"``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import regorus
+
+from helm_boundary.policy.errors import EngineError, PolicyError
+
+DECISION = "data.helm.decision"
+UNDEFINED = '"<undefined>"'
+# The engine's own default for lines is 1,024 columns; the others are its defaults.
+LIMITS = {"max_col": 1_024, "max_file_bytes": 1_048_576, "max_lines": 20_000}
+
+
+class Evaluator:
+    """One compiled policy, asked one document at a time."""
+
+    def __init__(self, modules: Mapping[str, str], data: str) -> None:
+        self._pristine = compile_engine(modules, data)
+        self._engine = self._pristine.clone()
+
+    def judge(self, document: bytes) -> bytes:
+        """The JSON text of ``data.helm.decision`` for the document; EngineError if none."""
+        return self.evaluate(DECISION, document)
+
+    def evaluate(self, rule: str, document: bytes) -> bytes:
+        """The JSON text of a rule's value for the document; EngineError if it has none."""
+        try:
+            self._engine.set_input_json(document.decode())
+            answer: str = self._engine.eval_rule_as_json(rule)
+        except BaseException as error:  # panics are not Exceptions
+            self._engine = self._pristine.clone()
+            raise EngineError(explain(error)) from None
+        if answer == UNDEFINED:
+            raise EngineError(f"{rule} is undefined for this document")
+        return answer.encode()
+
+
+def compile_engine(modules: Mapping[str, str], data: str) -> regorus.Engine:
+    """An engine with the modules and the data (JSON text); PolicyError if it refuses them."""
+    engine = regorus.Engine()
+    engine.set_gather_prints(True)
+    try:
+        for file, text in modules.items():
+            engine.add_policy(file, text)
+        engine.add_data_json(data)
+    except BaseException as error:  # panics are not Exceptions
+        raise PolicyError(explain(error)) from None
+    return engine
+
+
+def explain(error: BaseException) -> str:
+    """The engine's message on one line: ``file:line:column: what``."""
+    lines = [line.strip() for line in str(error).split("Stack backtrace")[0].splitlines()]
+    place = next((line[4:] for line in lines if line.startswith("--> ")), "")
+    what = next((line[7:] for line in lines if line.startswith("error: ")), "")
+    rest = " ".join(line for line in lines if line)[:500]
+    return f"{place}: {what}" if place and what else what or rest or type(error).__name__

@@ -1,0 +1,46 @@
+"""Frames on the pipe between the boundary and a policy worker.
+
+A frame is a header of 9 bytes, network order - length of the body, id, kind - and the body.
+A stream socket keeps order and loses nothing, so there is no more to it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+HEADER = struct.Struct("!IIB")
+
+# Kinds, from the boundary and back.
+JUDGE = 0  # body: a document; the worker answers ANSWER or FAILED with the same id
+ANSWER = 1  # body: the decision, JSON text
+FAILED = 2  # body: why it could not be judged, text
+READY = 3  # body: empty; the worker has compiled the policy
+REFUSED = 4  # body: why the policy can't be used, JSON array of texts
+
+type Frame = tuple[int, int, bytes]
+
+
+def encode(number: int, kind: int, body: bytes) -> bytes:
+    """One frame as bytes."""
+    return HEADER.pack(len(body), number, kind) + body
+
+
+class FrameReader:
+    """Takes bytes in any portions, gives whole frames: ``(id, kind, body)``."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, portion: bytes) -> Iterator[Frame]:
+        """The frames that are complete now that ``portion`` has come."""
+        self._buffer += portion
+        start = 0
+        while len(self._buffer) - start >= HEADER.size:
+            length, number, kind = HEADER.unpack_from(self._buffer, start)
+            end = start + HEADER.size + length
+            if end > len(self._buffer):
+                break
+            yield number, kind, bytes(memoryview(self._buffer)[start + HEADER.size : end])
+            start = end
+        del self._buffer[:start]

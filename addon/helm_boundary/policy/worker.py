@@ -1,0 +1,77 @@
+"""The process that evaluates policy: ``python -m helm_boundary.policy.worker PIPE PLAN ...``.
+
+The engine can't be stopped once it evaluates and can take its process down, so it gets one of
+its own. It ends when the pipe ends; should the boundary be gone while a rule runs for ever, an
+alarm ends it.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+
+# Panics would carry native backtraces into messages.
+os.environ["RUST_BACKTRACE"] = "0"
+
+from helm_boundary.policy import pipe
+from helm_boundary.policy.errors import EngineError, PolicyError
+from helm_boundary.policy.evaluator import Evaluator
+
+PORTION = 1 << 18
+
+
+def main(arguments: list[str]) -> int:
+    """Serve documents from the pipe; arguments: pipe fd, plan fd, alarm seconds, memory bytes."""
+    pipe_fd, plan_fd, alarm, memory = arguments
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _limit_memory(int(memory))
+    with socket.socket(fileno=int(pipe_fd)) as connection:
+        try:
+            evaluator = _compile(int(plan_fd))
+        except PolicyError as error:
+            connection.sendall(pipe.encode(0, pipe.REFUSED, json.dumps([str(error)]).encode()))
+            return 1
+        connection.sendall(pipe.encode(0, pipe.READY, b""))
+        gc.freeze()
+        gc.disable()  # texts in, texts out: nothing here makes cycles
+        serve(connection, evaluator, float(alarm))
+    return 0
+
+
+def serve(connection: socket.socket, evaluator: Evaluator, alarm: float) -> None:
+    """Answer each document in turn until the other side closes."""
+    frames = pipe.FrameReader()
+    while portion := connection.recv(PORTION):
+        for number, _, document in frames.feed(portion):
+            # The default action of SIGALRM ends the process, whatever it is doing.
+            signal.setitimer(signal.ITIMER_REAL, alarm)
+            try:
+                kind, body = pipe.ANSWER, evaluator.judge(document)
+            except EngineError as error:
+                kind, body = pipe.FAILED, str(error).encode("utf-8", "replace")
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            connection.sendall(pipe.encode(number, kind, body))
+
+
+def _compile(plan_fd: int) -> Evaluator:
+    size = os.fstat(plan_fd).st_size
+    text = b""
+    while len(text) < size:  # pread: every worker of an engine shares the file's offset
+        text += os.pread(plan_fd, size - len(text), len(text))
+    plan = json.loads(text)
+    return Evaluator(plan["modules"], plan["data"])
+
+
+def _limit_memory(limit: int) -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,124 @@
+"""Starting and ending a policy worker, and the boundary's end of its pipe."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from helm_boundary.policy import pipe
+from helm_boundary.policy.source import Policy
+
+PORTION = 1 << 18
+ADDON = Path(__file__).resolve().parents[2]
+MEMORY = 2 * 1024**3  # bytes of address space; a plan's data is held several times over
+MEMORY_FACTOR = 40
+
+
+def write_plan(policy: Policy) -> IO[bytes]:
+    """What a worker needs of a policy, in an unnamed file that every worker reads."""
+    plan = {"modules": dict(policy.modules), "data": json.dumps(policy.data, allow_nan=False)}
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the engine
+    file.write(json.dumps(plan).encode())
+    file.flush()
+    return file
+
+
+class WorkerProcess:
+    """One running worker. Writes never block: what the pipe doesn't take waits in ``unsent``."""
+
+    def __init__(self, plan: IO[bytes], alarm: float) -> None:
+        ours, theirs = socket.socketpair()
+        size = os.fstat(plan.fileno()).st_size
+        arguments = [theirs.fileno(), plan.fileno(), alarm, MEMORY + MEMORY_FACTOR * size]
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "helm_boundary.policy.worker", *map(str, arguments)],
+                pass_fds=(theirs.fileno(), plan.fileno()),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=_environment(),
+                start_new_session=True,  # a Ctrl-C for the boundary is not one for its policy
+            )
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        ours.setblocking(False)
+        self.pid = self._process.pid
+        self._socket = ours
+        self._frames = pipe.FrameReader()
+        self.unsent = bytearray()
+
+    def fileno(self) -> int:
+        """The boundary's end of the pipe."""
+        return self._socket.fileno()
+
+    def send(self, frame: bytes) -> None:
+        """Send a frame, or as much as the pipe takes now. An ended worker takes nothing."""
+        self.unsent += frame
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what waits."""
+        while self.unsent:
+            try:
+                sent = self._socket.send(self.unsent)
+            except BlockingIOError:
+                return
+            except OSError:
+                self.unsent.clear()  # reading will say that it ended
+                return
+            del self.unsent[:sent]
+
+    def receive(self) -> Iterator[pipe.Frame] | None:
+        """The frames that have come; None when the worker has ended."""
+        try:
+            portion = self._socket.recv(PORTION)
+        except BlockingIOError:
+            return iter(())
+        except OSError:
+            return None
+        return self._frames.feed(portion) if portion else None
+
+    def wait(self, seconds: float) -> bool:
+        """Block until the pipe can be read, or written if something waits; False if neither."""
+        events = select.POLLIN | (select.POLLOUT if self.unsent else 0)
+        poll = select.poll()
+        poll.register(self._socket, events)
+        return bool(poll.poll(max(0.0, seconds) * 1_000))
+
+    def kill(self) -> None:
+        """End it, whatever it is doing."""
+        self._socket.close()
+        self._process.kill()
+        self._process.wait()
+
+    def reap(self) -> str:
+        """After its pipe has ended: how it ended, in words."""
+        self._socket.close()
+        try:
+            code = self._process.wait(timeout=0.2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
+        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+# Nothing else of the boundary's environment, where provider keys often lie, is the worker's.
+KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    return kept | {"PYTHONPATH": str(ADDON), "PYTHONSAFEPATH": "1", "RUST_BACKTRACE": "0"}

@@ -1,0 +1,47 @@
+# METADATA
+# title: Models
+# description: Which models may be called, by exact name or by the start of the name.
+package helm.rules.models
+
+# METADATA
+# title: Model not allowed
+# custom:
+#   id: models.unlisted
+#   code: POLICY_VIOLATION
+#   finality: instance_parameter
+#   severity: medium
+deny contains {
+	"rule": "models.unlisted",
+	"code": "POLICY_VIOLATION",
+	"message": "The model is not on the list of allowed models.",
+	"finality": "instance_parameter",
+	"counterfactual": "Call an allowed model, or ask for this one to be added to models.allow.",
+} if {
+	input.phase == "request"
+	is_string(input.model)
+	not listed(input.model)
+}
+
+# METADATA
+# title: Inference without a model
+# description: What answers then is the server's choice, and nobody has allowed it.
+# custom:
+#   id: models.unnamed
+#   code: MISSING_REQUIREMENT
+#   finality: instance_parameter
+#   severity: low
+deny contains {
+	"rule": "models.unnamed",
+	"code": "MISSING_REQUIREMENT",
+	"message": "The call names no model.",
+	"finality": "instance_parameter",
+	"counterfactual": "Name an allowed model.",
+} if {
+	input.phase == "request"
+	input.operation.category == "inference"
+	not is_string(input.model)
+}
+
+listed(model) if strings.any_prefix_match(model, data.models.allow_prefixes)
+
+listed(model) if model in data.models.allow
