@@ -16,6 +16,23 @@ def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
     sync_folder(path.parent)
 
 
+def create_once(path: Path, content: bytes, mode: int) -> None:
+    """Put `content` at `path`, durably, unless somebody else was first.
+
+    Two processes may start on a fresh folder at once: the link decides which of them wins, and
+    both then read the same file.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    write_file(temporary, content, mode)
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink()
+    sync_folder(path.parent)
+
+
 def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Write and sync a file; its name isn't durable before its folder is synced too."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)

@@ -12,10 +12,6 @@ class CanonicalError(ReceiptError):
     """A value has no canonical form in the profile, or a text isn't in canonical form."""
 
 
-class StatementError(ReceiptError):
-    """A draft can't be made into a statement, or a payload isn't a statement of ours."""
-
-
 class EnvelopeError(ReceiptError):
     """Bytes that should be a DSSE envelope with one signature are not."""
 
@@ -36,9 +32,26 @@ class RecorderError(ReceiptError):
     """A receipt could not be made durable, so nothing may take effect on it."""
 
 
+class StatementError(RecorderError):
+    """A draft can't be made into a statement, so there is no receipt of it."""
+
+
 class LogError(ReceiptError):
     """The log can't be written or extended without contradicting what it said before."""
 
 
 class ProofRefused(ReceiptError):
     """A Merkle proof, a checkpoint or a tile doesn't show what it should."""
+
+
+class Broken(ReceiptError):
+    """A folder contradicts itself or its keys.
+
+    `kind` is a word a program can go by ("edited", "dropped", "forked", ...), `place` says where.
+    """
+
+    def __init__(self, kind: str, place: str, found: str) -> None:
+        super().__init__(f"{place}: {kind}: {found}")
+        self.kind = kind
+        self.place = place
+        self.found = found

@@ -12,6 +12,7 @@ import fcntl
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from helm_receipts import durable
 from helm_receipts.errors import JournalError, RecorderError
@@ -45,6 +46,11 @@ class Journal:
     def is_closed(self) -> bool:
         """Whether a failure closed the journal; `reopen` is the way back."""
         return self._file < 0
+
+    @property
+    def durable_end(self) -> tuple[Path, int]:
+        """The segment appended to last, and how many of its bytes are durable."""
+        return self._segment, self._size
 
     def open_last(self) -> int:
         """Open the last segment for appending; the number of torn bytes put into quarantine.
@@ -103,8 +109,12 @@ class Journal:
                 "and start with an empty state folder"
             )
         uncertain = size - self._size
-        if size:
+        if self._size:
             self._cut(self._size)
+        elif size:
+            # Nothing in it was ever acknowledged, so the whole file goes, name and all.
+            self._cut(0)
+            self._segment.unlink()
         self._start_segment(next_number)
         return uncertain
 
@@ -228,12 +238,14 @@ def _whole_lines(segment: Path, size: int) -> int:
     return 0
 
 
-def _load_fallocate() -> "ctypes._FuncPointer | None":
+def _load_fallocate() -> Any:
     if sys.platform != "linux":
         return None
-    function = ctypes.CDLL(None, use_errno=True).fallocate64
+    function = getattr(ctypes.CDLL(None, use_errno=True), "fallocate64", None)
+    if function is None:
+        return None
     function.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
-    return function  # type: ignore[no-any-return]
+    return function
 
 
 _fallocate = _load_fallocate()

@@ -5,6 +5,7 @@ the predicate `urn:helm-boundary:decision:v1` is our own.
 """
 
 import time
+from calendar import timegm
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -268,13 +269,20 @@ def _without_surrogates(value: Any) -> Any:
     return value
 
 
+# The second that was written last and its text: many receipts share one.
 _second = (-1, "")
 
 
 def rfc3339(nanoseconds: int) -> str:
     """A time in UTC with microseconds, as RFC 3339 section 5.6 writes it, ending in Z."""
-    global _second  # noqa: PLW0603 - the text of one second is used for many receipts
+    global _second
     whole, fraction = divmod(nanoseconds, 1_000_000_000)
     if whole != _second[0]:
         _second = (whole, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)))
     return f"{_second[1]}.{fraction // 1000:06d}Z"
+
+
+def nanoseconds(text: str) -> int:
+    """The time that `rfc3339` wrote as `text`; ValueError for anything else."""
+    whole = timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
+    return whole * 1_000_000_000 + int(text[20:26]) * 1000

@@ -11,20 +11,8 @@ _MAX_BYTES = 4096
 
 
 def create_secret(path: Path, content: bytes) -> None:
-    """Put a secret at `path` with mode 0600, durably, unless somebody else was first.
-
-    Two processes may start on a fresh folder at once: the link decides which of them wins, and
-    both then read the same file.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    durable.write_file(temporary, content, 0o600)
-    try:
-        path.hardlink_to(temporary)
-    except FileExistsError:
-        pass
-    finally:
-        temporary.unlink()
-    durable.sync_folder(path.parent)
+    """Put a secret at `path` with mode 0600, durably, unless somebody else was first."""
+    durable.create_once(path, content, 0o600)
 
 
 def read_secret(path: Path) -> bytes:

@@ -1,0 +1,89 @@
+"""Drafts and journals for tests of receipts."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from helm_receipts.recorder import Recorder
+from helm_receipts.statement import (
+    ClientFacts,
+    Coverage,
+    Draft,
+    FlowFacts,
+    Outcome,
+    PolicyRef,
+    Reason,
+)
+
+CONFIGURATION = "ef" * 32
+POLICY = PolicyRef("file:///policies", "ab" * 32, "regorus")
+
+
+def flow(call: str, model: str | None = "gpt-4o") -> FlowFacts:
+    """The facts of a chat completion under this call id."""
+    return FlowFacts(
+        id=call,
+        correlation_id=f"c-{call}",
+        operation="createChatCompletion",
+        dialect="openai.chat",
+        method="POST",
+        host="api.openai.com",
+        path="/v1/chat/completions",
+        model=model,
+        stream=False,
+        tls_inspected=True,
+    )
+
+
+def request(call: str, verdict: str = "ALLOW", body: bytes = b'{"model":"gpt-4o"}') -> Draft:
+    """A request receipt's draft."""
+    return Draft(
+        phase="request",
+        verdict=verdict,
+        enforcement="enforced",
+        policy=POLICY,
+        reasons=(Reason("ALLOWED", "helm.rules.models", "instance_context"),),
+        flow=flow(call),
+        coverage=Coverage("whole", "none", len(body), len(body)),
+        subjects={"request": body},
+        client=ClientFacts(None, "cd" * 32),
+    )
+
+
+def outcome(call: str, verdict: str = "ALLOW", end: str = "complete") -> Draft:
+    """An outcome receipt's draft."""
+    return Draft(
+        phase="outcome",
+        verdict=verdict,
+        enforcement="enforced",
+        policy=POLICY,
+        reasons=(),
+        flow=flow(call),
+        coverage=Coverage("whole", "whole", 900, 900),
+        subjects={"request": b'{"model":"gpt-4o"}', "response": b'{"choices":[]}'},
+        outcome=Outcome(200, ("stop",), 10, 20, "gpt-4o-2024", end),
+    )
+
+
+@contextmanager
+def recording(state: Path, **settings: int) -> Iterator[Recorder]:
+    """A recorder on a state folder, closed in the end."""
+    recorder = Recorder.open(state, version="0.1.0", configuration=CONFIGURATION, **settings)
+    try:
+        yield recorder
+    finally:
+        recorder.close()
+
+
+def record_calls(state: Path, calls: int, **settings: int) -> None:
+    """Record so many calls, each with a request and an outcome, in a session of their own."""
+    with recording(state, **settings) as recorder:
+        for number in range(calls):
+            recorder.record_now(request(f"call-{number}"))
+            recorder.record_now(outcome(f"call-{number}"))
+
+
+def journal_of(state: Path) -> Path:
+    """The folder of the only writer."""
+    (writer,) = (state / "journal").iterdir()
+    return writer

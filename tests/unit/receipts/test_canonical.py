@@ -1,0 +1,79 @@
+"""Canonical JSON in the receipts' profile."""
+
+import json
+
+import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helm_receipts import canonical
+from helm_receipts.errors import CanonicalError
+
+NAMES = st.text(st.characters(max_codepoint=0x7F), max_size=5)
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-canonical.MAX_INTEGER, canonical.MAX_INTEGER)
+    | st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4)
+)
+
+
+@given(VALUES)
+def test_agrees_with_another_implementation_of_rfc_8785(value: object) -> None:
+    """Within the profile our text is the one that trailofbits' rfc8785 writes."""
+    assert canonical.encode(value) == rfc8785.dumps(value)  # type: ignore[arg-type]
+
+
+@given(VALUES)
+def test_decoding_gives_the_value_back(value: object) -> None:
+    """decode(encode(value)) is the value."""
+    assert canonical.decode(canonical.encode(value)) == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [1.5, {"é": 1}, {1: 2}, 2**53, -(2**53), {"a": [0.0]}, b"bytes", "\ud800", {"a": {1, 2}}],
+    ids=repr,
+)
+def test_refuses_what_the_profile_has_no_text_for(value: object) -> None:
+    """Floats, large integers, member names that aren't ASCII and lone surrogates are refused."""
+    with pytest.raises(CanonicalError):
+        canonical.encode(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"a":1,"a":1}',
+        b'{"b":1,"a":2}',
+        b'{"a": 1}',
+        b'{"a":1.0}',
+        b'{"a":1e3}',
+        b'{"a":-0}',
+        b'{"a":NaN}',
+        b'{"a":9007199254740992}',
+        b'{"a":1}\n',
+        b'\xef\xbb\xbf{"a":1}',
+        b'{"a":"\\u0041"}',
+        b'{"a":"\xff"}',
+        b"",
+        b"[" * 100_000,
+        b'{"a":' + b"9" * 5000 + b"}",
+    ],
+    ids=lambda text: repr(text[:24]),
+)
+def test_refuses_a_second_way_of_writing_a_value(text: bytes) -> None:
+    """Only the canonical text of a value is read, so no two readers can differ."""
+    with pytest.raises(CanonicalError):
+        canonical.decode(text)
+
+
+def test_escapes_only_what_must_be() -> None:
+    """RFC 8785 section 3.2.2.2: short escapes where there are some, else lower-case hex."""
+    text = canonical.encode('\b\t\n\f\r\x00\x1f\x7f"\\/é€😀')
+    assert text == '"\\b\\t\\n\\f\\r\\u0000\\u001f\x7f\\"\\\\/é€😀"'.encode()
+    assert json.loads(text) == '\b\t\n\f\r\x00\x1f\x7f"\\/é€😀'

@@ -1,0 +1,403 @@
+"""The recorder: durable, chained, and honest about what went wrong."""
+
+import asyncio
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from helm_receipts import dsse, keys, reader
+from helm_receipts.chain import WriterChain
+from helm_receipts.errors import RecorderError, StatementError
+from helm_receipts.journal import Journal, list_segments
+from helm_receipts.recorder import Recorder
+from helm_receipts.statement import Draft, Outcome, ToolCall
+from support.receipts import CONFIGURATION, journal_of, outcome, record_calls, recording, request
+
+
+def records(state: Path) -> list[reader.Record]:
+    """Every receipt of a state folder, its signature and its place in the chain checked."""
+    key = keys.load(state / "keys" / "receipt.pem", "receipt").public
+    chain = WriterChain(journal_of(state).name)
+    found = []
+    for line in reader.read_journal(journal_of(state)):
+        dsse.parse_line(line.raw).check(key)
+        record = reader.read_record(line)
+        chain.accept(line.place, line.raw, record.predicate)
+        found.append(record)
+    return found
+
+
+def phases(state: Path) -> list[str]:
+    """What kinds of receipts there are, in order; sessions by their event."""
+    return [
+        record.predicate["event"]["kind"]
+        if record.predicate["phase"] == "session"
+        else record.predicate["phase"]
+        for record in records(state)
+    ]
+
+
+def test_a_call_has_a_request_and_an_outcome_between_a_start_and_a_stop(tmp_path: Path) -> None:
+    """The journal of a session with one call, whole."""
+    record_calls(tmp_path, 1)
+    assert phases(tmp_path) == ["start", "request", "outcome", "stop"]
+
+
+def test_a_receipt_is_on_disk_when_record_returns(tmp_path: Path) -> None:
+    """The line is in the journal, under the id that was returned."""
+
+    async def run() -> None:
+        with recording(tmp_path) as recorder:
+            receipt = await recorder.record(request("a"))
+            found = reader.find_record(tmp_path / "journal", receipt.id)
+            assert found.envelope == receipt.envelope
+            assert found.digest == receipt.digest
+            assert receipt.id == f"{receipt.writer}-{receipt.number:06d}"
+
+    asyncio.run(run())
+
+
+def test_no_content_is_in_a_receipt(tmp_path: Path) -> None:
+    """Bodies, tool arguments and query strings leave nothing but salted digests."""
+    secret = b"my sister's diagnosis"
+    draft = replace(
+        request("a", body=secret), tool_calls=(ToolCall("search", secret + b"2", "ALLOW"),)
+    )
+    with recording(tmp_path) as recorder:
+        receipt = recorder.record_now(draft)
+    payload = dsse.parse_line(receipt.envelope).payload
+    assert b"diagnosis" not in payload
+    import hashlib
+
+    assert hashlib.sha256(secret).hexdigest().encode() not in payload
+
+
+def test_many_calls_at_once_keep_one_chain(tmp_path: Path) -> None:
+    """Sixteen tasks and synchronous records in between: numbers and hashes still follow."""
+
+    async def call(recorder: Recorder, name: str) -> None:
+        for number in range(10):
+            await recorder.record(request(f"{name}.{number}"))
+            if number % 3 == 0:
+                await asyncio.sleep(0)
+                recorder.record_now(outcome(f"{name}.{number}"))
+            else:
+                await recorder.record(outcome(f"{name}.{number}"))
+
+    async def run() -> None:
+        with recording(tmp_path) as recorder:
+            await asyncio.gather(*(call(recorder, f"task{index}") for index in range(16)))
+
+    asyncio.run(run())
+    assert len(records(tmp_path)) == 16 * 10 * 2 + 2
+
+
+def test_record_now_comes_after_what_was_pending(tmp_path: Path) -> None:
+    """A synchronous record doesn't overtake one that waits, even one on another thread."""
+
+    async def run() -> None:
+        with recording(tmp_path) as recorder:
+            first = asyncio.ensure_future(recorder.record(request("a")))
+            second = asyncio.ensure_future(recorder.record(request("b")))
+            await asyncio.sleep(0)
+            third = recorder.record_now(request("c"))
+            assert (await first).number < (await second).number < third.number
+
+    asyncio.run(run())
+    assert phases(tmp_path)[1:4] == ["request"] * 3
+
+
+def test_a_waiter_that_went_away_harms_nobody(tmp_path: Path) -> None:
+    """A cancelled task's receipt is still written, and others' waits end."""
+
+    async def run() -> None:
+        with recording(tmp_path) as recorder:
+            gone = asyncio.ensure_future(recorder.record(request("a")))
+            stays = asyncio.ensure_future(recorder.record(request("b")))
+            await asyncio.sleep(0)
+            gone.cancel()
+            assert (await stays).number == 3
+
+    asyncio.run(run())
+
+
+BAD_DRAFTS = {
+    "unknown phase": replace(request("a"), phase="prayer"),
+    "unknown verdict": replace(request("a"), verdict="MAYBE"),
+    "unknown end": replace(outcome("a"), outcome=Outcome(200, (), 1, 1, None, "fine")),
+    "no flow": replace(request("a"), flow=None),
+    "no request": outcome("never requested"),
+    "a float": replace(request("a"), event={"kind": 1.5}),  # type: ignore[dict-item]
+    "bytes": replace(request("a"), event={"kind": b"x"}),  # type: ignore[dict-item]
+    "an unknown member": replace(request("a"), reasons=("text",)),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("draft", BAD_DRAFTS.values(), ids=BAD_DRAFTS.keys())
+def test_a_draft_that_is_none_gets_no_receipt_and_the_next_one_does(
+    tmp_path: Path, draft: Draft
+) -> None:
+    """It is refused by name, alone or among others, and the chain goes on."""
+
+    async def run() -> None:
+        with recording(tmp_path) as recorder:
+            with pytest.raises(StatementError):
+                recorder.record_now(draft)
+            good, bad = await asyncio.gather(
+                recorder.record(request("b")), recorder.record(draft), return_exceptions=True
+            )
+            assert isinstance(bad, RecorderError)
+            assert not isinstance(good, BaseException)
+
+    asyncio.run(run())
+    assert phases(tmp_path) == ["start", "request", "outcome", "stop"]
+
+
+def test_a_call_has_one_outcome(tmp_path: Path) -> None:
+    """A second outcome is refused, in the same batch too; a denied call has one as well."""
+    with recording(tmp_path) as recorder:
+        recorder.record_now(request("a", "DENY"))
+        recorder.record_now(outcome("a", "DENY", "denied"))
+        with pytest.raises(StatementError, match="has its outcome already"):
+            recorder.record_now(outcome("a"))
+    assert phases(tmp_path) == ["start", "request", "outcome", "stop"]
+
+
+@pytest.mark.parametrize("name", ["\ud800", "x" * 5_000_000, "\x00", "é😀", '"}],'])
+def test_nothing_a_server_says_keeps_a_receipt_from_being_written(
+    tmp_path: Path, name: str
+) -> None:
+    """Surrogates, long names and odd numbers in an answer are made fit, not refused."""
+    odd = Outcome(200, (name,) * 3, 10**40, -1, name, "complete")
+    with recording(tmp_path) as recorder:
+        recorder.record_now(request("a"))
+        receipt = recorder.record_now(replace(outcome("a"), outcome=odd))
+    assert len(receipt.envelope) < 20_000
+    assert records(tmp_path)[2].predicate["outcome"]["usage"] == {
+        "inputTokens": None,
+        "outputTokens": None,
+    }
+
+
+def test_stopping_closes_what_is_open(tmp_path: Path) -> None:
+    """Every request has an outcome, also when the boundary stops first."""
+    with recording(tmp_path) as recorder:
+        recorder.record_now(request("a"))
+    assert phases(tmp_path) == ["start", "request", "outcome", "stop"]
+    assert records(tmp_path)[2].predicate["outcome"]["end"] == "killed"
+    recorder.close()
+    with pytest.raises(RecorderError, match="closed"):
+        recorder.record_now(request("b"))
+
+
+def crash(recorder: Recorder) -> None:
+    """Leave the journal as a killed process leaves it."""
+    recorder._writer.close()
+    recorder._closed = True
+    recorder._thread.shutdown()
+
+
+def test_a_crash_shows(tmp_path: Path) -> None:
+    """The next start says that there was no stop, and closes the call that was open."""
+    recorder = Recorder.open(tmp_path, version="0.1.0", configuration=CONFIGURATION)
+    recorder.record_now(request("a"))
+    crash(recorder)
+    record_calls(tmp_path, 0)
+    assert phases(tmp_path) == ["start", "request", "outcome", "start", "stop"]
+    start = records(tmp_path)[3].predicate["event"]
+    assert (start["previousStop"], start["closedCalls"]) == ("crash", 1)
+
+
+def test_a_torn_line_goes_to_quarantine(tmp_path: Path) -> None:
+    """Bytes that were never acknowledged leave the journal, aren't lost, and are mentioned."""
+    record_calls(tmp_path, 1)
+    (segment,) = list_segments(journal_of(tmp_path))
+    with segment.open("ab") as file:
+        file.write(b'{"payload":"half a li')
+    record_calls(tmp_path, 1)
+    assert phases(tmp_path)[3:5] == ["stop", "start"]
+    assert records(tmp_path)[4].predicate["event"]["quarantinedBytes"] == 21
+    (kept,) = (tmp_path / "quarantine").iterdir()
+    assert kept.read_bytes() == b'{"payload":"half a li'
+
+
+DAMAGE = {
+    "a whole bad line": lambda text: text + b"{}\n",
+    "a line twice": lambda text: text + text.splitlines(keepends=True)[-1],
+    "a line gone": lambda text: b"".join(text.splitlines(keepends=True)[::2]),
+    "a bit": lambda text: text[:-300] + bytes([text[-300] ^ 1]) + text[-299:],
+    "an empty line": lambda text: text + b"\n",
+    "zeros": lambda text: text + b"\0" * 100 + b"\n",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
+def test_a_journal_that_contradicts_itself_is_not_continued(tmp_path: Path, damage) -> None:  # type: ignore[no-untyped-def]
+    """Refuse to start, say why and what to do; nothing is changed."""
+    record_calls(tmp_path, 2)
+    (segment,) = list_segments(journal_of(tmp_path))
+    segment.write_bytes(damage(segment.read_bytes()))
+    before = segment.read_bytes()
+    with pytest.raises(RecorderError, match="start with another state folder"):
+        record_calls(tmp_path, 1)
+    assert segment.read_bytes() == before
+
+
+def test_another_receipt_key_does_not_continue_the_chain(tmp_path: Path) -> None:
+    """A lost key isn't silently replaced under a journal that the old one signed."""
+    record_calls(tmp_path, 1)
+    (tmp_path / "keys" / "receipt.pem").unlink()
+    with pytest.raises(RecorderError, match="edited"):
+        record_calls(tmp_path, 1)
+
+
+def test_segments_roll_and_the_chain_goes_on(tmp_path: Path) -> None:
+    """A small limit makes many segments, each named by its first receipt; restarts find the end."""
+    for _ in range(3):
+        record_calls(tmp_path, 20, segment_bytes=10_000)
+    segments = list_segments(journal_of(tmp_path))
+    assert len(segments) > 10
+    assert all(segment.stat().st_size <= 10_000 for segment in segments)
+    found = records(tmp_path)
+    assert len(found) == 3 * 42
+    assert reader.find_record(tmp_path / "journal", found[77].id).envelope == found[77].envelope
+
+
+def test_a_crash_over_several_segments_finds_every_open_call(tmp_path: Path) -> None:
+    """A call opened many segments ago is closed at the next start."""
+    recorder = Recorder.open(
+        tmp_path, version="0.1.0", configuration=CONFIGURATION, segment_bytes=10_000
+    )
+    recorder.record_now(request("long"))
+    for number in range(30):
+        recorder.record_now(request(f"c{number}"))
+        recorder.record_now(outcome(f"c{number}"))
+    crash(recorder)
+    record_calls(tmp_path, 0, segment_bytes=10_000)
+    closed = [
+        r.predicate["flow"]["id"]
+        for r in records(tmp_path)
+        if "event" in r.predicate and r.predicate["event"]["kind"] == "recovered"
+    ]
+    assert closed == ["long"]
+
+
+def test_two_recorders_have_two_journals(tmp_path: Path) -> None:
+    """Each writer has its own folder and lock; the next one takes a free folder again."""
+    with recording(tmp_path) as one, recording(tmp_path) as two:
+        first, second = one.record_now(request("a")), two.record_now(request("a"))
+        assert first.writer != second.writer
+    with recording(tmp_path) as again:
+        assert again.record_now(request("b")).writer in (first.writer, second.writer)
+    assert len(list((tmp_path / "journal").iterdir())) == 2
+
+
+def fail(recorder: Recorder) -> None:
+    """Make the next write fail as a broken disk would: its descriptor becomes a full device."""
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, recorder._writer._journal._file)
+    os.close(full)
+
+
+def test_a_failed_write_refuses_until_a_new_segment_is_open(tmp_path: Path) -> None:
+    """Nothing is retried on the old file; the recorder comes back by itself and says so."""
+
+    async def run() -> None:
+        with recording(tmp_path) as recorder:
+            await recorder.record(request("a"))
+            fail(recorder)
+            with pytest.raises(RecorderError, match="free some room"):
+                await recorder.record(request("b"))
+            await recorder.record(request("c"))
+
+    asyncio.run(run())
+    assert phases(tmp_path)[:4] == ["start", "request", "recovered", "request"]
+    assert len(list_segments(journal_of(tmp_path))) == 2
+
+
+def test_an_outcome_that_could_not_be_written_is_made_good(tmp_path: Path) -> None:
+    """The call's end is recorded as it was once the disk is back."""
+    with recording(tmp_path) as recorder:
+        recorder.record_now(request("a"))
+        fail(recorder)
+        with pytest.raises(RecorderError):
+            recorder.record_now(outcome("a"))
+        recorder.record_now(request("b"))
+    assert phases(tmp_path)[:5] == ["start", "request", "recovered", "outcome", "request"]
+    assert records(tmp_path)[3].predicate["outcome"]["end"] == "complete"
+
+
+def test_while_the_disk_refuses_everything_is_refused_at_once(tmp_path: Path) -> None:
+    """One attempt a second, not one a call."""
+    with recording(tmp_path) as recorder:
+        fail(recorder)
+        with pytest.raises(RecorderError):
+            recorder.record_now(request("a"))
+        recorder._recover_after = float("inf")
+        with pytest.raises(RecorderError, match="tried again every second"):
+            recorder.record_now(request("b"))
+
+
+def test_somebody_else_shortening_the_journal_is_not_papered_over(tmp_path: Path) -> None:
+    """After a failure the old segment is read again; what was durable must be there."""
+    with recording(tmp_path) as recorder:
+        recorder.record_now(request("a"))
+        fail(recorder)
+        with pytest.raises(RecorderError):
+            recorder.record_now(request("b"))
+        (segment,) = list_segments(journal_of(tmp_path))
+        os.truncate(segment, 10)
+        with pytest.raises(RecorderError, match="durable"):
+            recorder.record_now(request("c"))
+        with pytest.raises(RecorderError):
+            recorder.close()
+
+
+def test_uncertain_bytes_are_cut_off(tmp_path: Path) -> None:
+    """Whole lines whose sync failed were refused to their callers, so they don't stay."""
+    folder = tmp_path / "w"
+    folder.mkdir()
+    journal = Journal(folder, tmp_path / "quarantine")
+    journal.open_last()
+    journal.append(b"one\n", 1)
+    with (folder / "000000000001.jsonl").open("ab") as file:
+        file.write(b"two\n")
+    journal._close_file()
+    assert journal.reopen(2) == 4
+    journal.append(b"2\n", 2)
+    journal.close()
+    assert [path.read_bytes() for path in list_segments(folder)] == [b"one\n", b"2\n"]
+
+
+def test_a_clock_that_goes_back_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large step back gets a receipt of its own; time never silently runs backwards."""
+    import time
+
+    with recording(tmp_path) as recorder:
+        recorder.record_now(request("a"))
+        now = time.time_ns()
+        monkeypatch.setattr(time, "time_ns", lambda: now - 3600 * 10**9)
+        recorder.record_now(request("b"))
+        monkeypatch.undo()
+    assert phases(tmp_path)[:4] == ["start", "request", "clock", "request"]
+
+
+def test_pseudonyms_are_stable_and_keyed(tmp_path: Path) -> None:
+    """The same key has the same name after a restart, and another one elsewhere."""
+    api_key = "made up " * 3
+    with recording(tmp_path / "a") as one:
+        name = one.pseudonym(api_key)
+    with recording(tmp_path / "a") as again, recording(tmp_path / "b") as other:
+        assert again.pseudonym(api_key) == name != other.pseudonym(api_key)
+    assert len(name) == 64
+
+
+def test_an_unusable_state_folder_is_a_clear_refusal(tmp_path: Path) -> None:
+    """A file where the folder should be."""
+    (tmp_path / "state").write_text("")
+    with pytest.raises(RecorderError, match="receipts can't be kept in"):
+        Recorder.open(tmp_path / "state", version="0", configuration=CONFIGURATION)
