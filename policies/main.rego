@@ -5,9 +5,9 @@
 #   escalate is ESCALATE, else a topic must say allow, else DENY: nothing is
 #   allowed by saying nothing.
 #
-#   A topic is a package helm.rules.<name> that adds to the sets deny, escalate
-#   and rewrite. data.rules can change what a rule's word is worth, by the id in
-#   its reason: "off", "observe", "escalate" or "deny".
+#   A topic is a package helm.rules.<name> that adds to the sets deny, escalate,
+#   rewrite and stream, or says allow. data.rules can change what a rule's word is
+#   worth, by the id in its reason: "off", "observe", "escalate" or "deny".
 # entrypoint: true
 package helm
 
@@ -21,42 +21,52 @@ default decision := {
 	}],
 }
 
-decision := {"verdict": "DENY", "reasons": denied, "observed": observed} if {
-	count(denied) > 0
-} else := {"verdict": "ESCALATE", "reasons": escalated, "observed": observed, "rewrite": rewrite} if {
-	count(escalated) > 0
-} else := {"verdict": "ALLOW", "reasons": [], "observed": observed, "rewrite": rewrite, "stream": stream} if {
-	allow
+# Most calls: nobody objects. Written out, because each rule that is looked up costs
+# as much as all of these lines.
+decision := {
+	"verdict": "ALLOW",
+	"reasons": [],
+	"rewrite": [operation | some operation in topics[_].rewrite],
+	"stream": stream,
+} if {
+	topics[_].allow
+	[reason | some reason in topics[_].deny] == []
+	[reason | some reason in topics[_].escalate] == []
+} else := {"verdict": "DENY", "reasons": reasons("deny"), "observed": reasons("observe")} if {
+	some word in said
+	word.effect == "deny"
+} else := {"verdict": "ESCALATE", "reasons": reasons("escalate"), "observed": reasons("observe")} if {
+	some word in said
+	word.effect == "escalate"
+} else := {
+	"verdict": "ALLOW",
+	"reasons": [],
+	"observed": reasons("observe"),
+	"rewrite": [operation | some operation in topics[_].rewrite],
+	"stream": stream,
+} if {
+	topics[_].allow
 }
 
 topics := data.helm.rules
 
-default allow := false
-
-allow if topics[_].allow
-
-# Each reason with the effect it has: the one its rule was written with, unless
-# data.rules says otherwise.
-said contains {"effect": object.get(data.rules, object.get(reason, "rule", ""), "deny"), "reason": reason} if {
-	some reason in topics[_].deny
-}
-
-said contains {"effect": object.get(data.rules, object.get(reason, "rule", ""), "escalate"), "reason": reason} if {
-	some reason in topics[_].escalate
-}
-
-# Only these words soften a rule: a misspelt one must not switch it off.
-# (false is what YAML makes of an unquoted off.)
-soft := {"off", false, "observe", "escalate"}
-
-denied := [word.reason | some word in said; not word.effect in soft]
-
-escalated := [word.reason | some word in said; word.effect == "escalate"]
-
-observed := [word.reason | some word in said; word.effect == "observe"]
-
-rewrite := [operation | some operation in topics[_].rewrite]
-
 default stream := "gate"
 
 stream := "buffer" if "buffer" in topics[_].stream
+
+# Every reason that was given, with the effect it has.
+said contains {"effect": effect(reason, "deny"), "reason": reason} if some reason in topics[_].deny
+
+said contains {"effect": effect(reason, "escalate"), "reason": reason} if some reason in topics[_].escalate
+
+# The effect that data.rules gives the rule, else the one it was written with. A word
+# that isn't one of ours denies: a misspelt "observe" must not switch a rule off.
+effect(reason, written) := word if {
+	word := object.get(data.rules, object.get(reason, "rule", ""), written)
+	word in {"off", "observe", "escalate"}
+} else := "off" if {
+	# An unquoted off is false in YAML.
+	object.get(data.rules, object.get(reason, "rule", ""), written) == false
+} else := "deny"
+
+reasons(effect) := [word.reason | some word in said; word.effect == effect]

@@ -18,8 +18,9 @@ deny contains {
 	"counterfactual": "Call an allowed model, or ask for this one to be added to models.allow.",
 } if {
 	input.phase == "request"
-	is_string(input.model)
-	not listed(input.model)
+	input.model != null
+	not input.model in data.models.allow
+	not strings.any_prefix_match(input.model, data.models.allow_prefixes)
 }
 
 # METADATA
@@ -39,9 +40,5 @@ deny contains {
 } if {
 	input.phase == "request"
 	input.operation.category == "inference"
-	not is_string(input.model)
+	input.model == null
 }
-
-listed(model) if strings.any_prefix_match(model, data.models.allow_prefixes)
-
-listed(model) if model in data.models.allow

@@ -3,7 +3,11 @@
 # description: Which parts of an API may be used, by category or by operation id.
 package helm.rules.operations
 
-allow if listed
+allow if {
+	input.operation.category in data.operations.allow_categories
+} else if {
+	input.operation.id in data.operations.allow
+}
 
 # METADATA
 # title: Unknown operation
@@ -18,9 +22,8 @@ deny contains {
 	"message": "The operation is not one that the boundary knows how to judge.",
 	"finality": "ungranted",
 } if {
-	input.phase == "request"
+	not allow
 	input.operation.id == "unknown"
-	not listed
 }
 
 # METADATA
@@ -37,11 +40,6 @@ deny contains {
 	"finality": "ungranted",
 	"counterfactual": "Ask for the operation to be added to operations.allow.",
 } if {
-	input.phase == "request"
+	not allow
 	input.operation.id != "unknown"
-	not listed
 }
-
-listed if input.operation.category in data.operations.allow_categories
-
-listed if input.operation.id in data.operations.allow
