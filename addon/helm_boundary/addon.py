@@ -1,0 +1,257 @@
+"""The mitmproxy adapter: hooks in, values through the boundary, verdicts out.
+
+Every hook that could let bytes pass is written so that only an explicit "yes" does: whatever
+else happens (an exception, a time-out, a hook that isn't reached), the answer is already DENY.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from mitmproxy import connection, ctx, exceptions, http
+from mitmproxy.addonmanager import Loader
+
+from . import exchange
+from .banner import banner
+from .closed import CLOSED, NO_VERDICT, deny_without_verdict
+from .live import Live
+from .options import Config, ConfigError, add_options, read_config
+from .refusal import Refusal
+from .running import Running, StartError, start
+from .safety import unsafe_options
+from .streams import OursOnly, feed_from
+from .verdict import Reply
+from .walls import Clearance, Walls
+
+logger = logging.getLogger(__name__)
+
+PATIENCE = 30.0
+"""Seconds that a judgement may take in all before it is a DENY."""
+
+_MAX_CHANGES = 3
+
+
+class HelmBoundary:
+    """The boundary in mitmproxy's chain."""
+
+    name = "helmboundary"
+
+    def __init__(self) -> None:
+        self._running: Running | None = None
+        self._config: Config | None = None
+        self._lives: dict[str, Live] = {}
+        self._clearance = Clearance()
+        self.addons = [Walls(self._clearance)]
+
+    # -- life of the proxy ---------------------------------------------------------------------
+
+    def load(self, loader: Loader) -> None:
+        """Make the options known."""
+        add_options(loader)
+
+    def configure(self, updated: Iterable[str]) -> None:
+        """Check every option in force, and start once; raises OptionsError to refuse."""
+        problems = unsafe_options(ctx.options)
+        if problems:
+            raise exceptions.OptionsError("unsafe with the boundary: " + "; ".join(problems))
+        try:
+            config = read_config(ctx.options)
+            if self._running is None:
+                self._running = start(config)
+            elif config != self._config:
+                raise ConfigError("helm_* options can't be changed while the boundary runs")
+        except (ConfigError, StartError) as error:
+            raise exceptions.OptionsError(str(error)) from None
+        self._config = config
+
+    def running(self) -> None:
+        """Say where we are, and that nothing stands behind us."""
+        self._be_last()
+        if self._running is not None and self._config is not None:
+            for line in banner(self._running, self._config, ctx.options, _listening()):
+                print(line, flush=True)
+
+    def done(self) -> None:
+        """Stop: the recorder says so in a receipt."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.close()
+
+    # -- requests ------------------------------------------------------------------------------
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """No request body leaves before it is whole."""
+        flow.request.stream = False
+
+    async def request(self, flow: http.HTTPFlow) -> None:
+        """Judge a request; it goes on only if this gets to say so."""
+        if flow.response is not None or flow.error is not None:
+            return
+        passes = False
+        try:
+            async with asyncio.timeout(PATIENCE):
+                passes = await self._judge_request(flow)
+        except Exception:
+            logger.exception("helm-boundary: a request could not be judged, so it is denied")
+            await self._abandon(flow, "killed")
+        finally:
+            if passes:
+                self._clearance.give(flow.client_conn, flow.id)
+            elif flow.response is None and flow.error is None:
+                flow.response = exchange.write_reply(deny_without_verdict(NO_VERDICT))
+
+    async def _judge_request(self, flow: http.HTTPFlow) -> bool:
+        running = self._running
+        if running is None or ctx.master.addons.chain[-1] is not self:
+            flow.response = exchange.write_reply(deny_without_verdict(CLOSED))
+            return False
+        for _ in range(_MAX_CHANGES):
+            judged = exchange.fingerprint(flow)
+            live = running.boundary.recognise(exchange.read_request(flow))
+            if live is None:
+                return True
+            reply = await running.boundary.judge_request(live)
+            if reply is not None:
+                self._refuse(flow, reply, running)
+                return False
+            self._lives[flow.id] = live
+            if exchange.fingerprint(flow) == judged:
+                exchange.prepare_forwarding(flow.request, live.rewritten)
+                return True
+            await running.answers.abandon(live, "killed")  # changed meanwhile: judge what it is now
+        return False
+
+    def _refuse(self, flow: http.HTTPFlow, reply: Reply, running: Running) -> None:
+        if running.kills:
+            flow.kill()
+        else:
+            flow.response = exchange.write_reply(reply)
+
+    # -- responses -----------------------------------------------------------------------------
+
+    async def responseheaders(self, flow: http.HTTPFlow) -> None:
+        """Choose how the response is judged; untouched traffic streams through."""
+        live, running = self._lives.get(flow.id), self._running
+        response = flow.response
+        if response is None or running is None:
+            return
+        if live is None:
+            if self._clearance.has(flow.client_conn, flow.id):
+                response.stream = True
+            return
+        response.stream = False
+        try:
+            way = running.answers.begin(live, exchange.read_response(response, with_body=False))
+            if isinstance(way, Refusal):
+                await self._refuse_at_headers(flow, live, way, running)
+            elif way is not None:
+                exchange.add_headers(response, running.boundary.teller.headers(live))
+                exchange.make_endless(response)
+                response.stream = feed_from(way)
+        except Exception:
+            logger.exception("helm-boundary: a response could not be begun, so it is denied")
+            flow.response = OursOnly(deny_without_verdict(NO_VERDICT)).response()
+
+    async def _refuse_at_headers(
+        self, flow: http.HTTPFlow, live: Live, refusal: Refusal, running: Running
+    ) -> None:
+        reply = await running.answers.refuse_response(live, refusal)
+        flow.response = OursOnly(reply).response()
+
+    async def response(self, flow: http.HTTPFlow) -> None:
+        """Judge a whole response, or close the books on a stream."""
+        live = self._lives.get(flow.id)
+        running = self._running
+        if live is None or flow.response is None:
+            self._forget(flow)
+            return
+        upstream = flow.response
+        passes = live.gate is not None
+        try:
+            async with asyncio.timeout(PATIENCE):
+                if running is None:
+                    return
+                if live.gate is not None:
+                    await running.answers.end_stream(live)
+                elif isinstance(upstream.stream, OursOnly):
+                    upstream.stream.finish(upstream)
+                    passes = True
+                else:
+                    passes = await self._judge_response(flow, upstream, live, running)
+        except Exception:
+            logger.exception("helm-boundary: a response could not be judged, so it is denied")
+            await self._abandon(flow, "killed")
+        finally:
+            if not passes and flow.response is upstream:
+                flow.response = exchange.write_reply(deny_without_verdict(NO_VERDICT))
+            self._forget(flow)
+
+    async def _judge_response(
+        self, flow: http.HTTPFlow, response: http.Response, live: Live, running: Running
+    ) -> bool:
+        judged = exchange.read_response(response, with_body=True)
+        result = await running.answers.judge_response(live, judged)
+        if isinstance(result, Reply):
+            if running.kills and result.status == 403:
+                flow.kill()
+            flow.response = exchange.write_reply(result)
+            return False
+        if flow.response is not response or judged != exchange.read_response(
+            response, with_body=True
+        ):
+            return False  # changed while it was judged
+        if result.body is not None:
+            response.headers.pop("content-encoding", None)
+            response.content = result.body
+        response.trailers = None
+        exchange.add_headers(response, running.boundary.teller.headers(live))
+        return True
+
+    # -- ends ----------------------------------------------------------------------------------
+
+    async def error(self, flow: http.HTTPFlow) -> None:
+        """The exchange has failed; its outcome says how."""
+        await self._abandon(flow, _end_of(flow))
+        self._forget(flow)
+
+    async def client_disconnected(self, client: connection.Client) -> None:
+        """Sweep what the client left without any other hook having told us."""
+        for flow_id in self._clearance.take_all(client):
+            live = self._lives.pop(flow_id, None)
+            if live is not None and self._running is not None:
+                await self._running.answers.abandon(live, "client_gone")
+
+    async def _abandon(self, flow: http.HTTPFlow, end: str) -> None:
+        live = self._lives.get(flow.id)
+        if live is None or self._running is None:
+            return
+        try:
+            await self._running.answers.abandon(live, end)
+        except Exception:
+            logger.exception("helm-boundary: an outcome could not be written")
+
+    def _forget(self, flow: http.HTTPFlow) -> None:
+        self._lives.pop(flow.id, None)
+        self._clearance.take(flow.client_conn, flow.id)
+
+    def _be_last(self) -> None:
+        chain = ctx.master.addons.chain
+        if chain and chain[-1] is not self and self in chain:
+            chain.remove(self)
+            chain.append(self)
+
+
+def _listening() -> list[str]:
+    proxyserver = ctx.master.addons.get("proxyserver")
+    return [f"{address[0]}:{address[1]}" for address in proxyserver.listen_addrs()]
+
+
+def _end_of(flow: http.HTTPFlow) -> str:
+    message = flow.error.msg if flow.error else ""
+    if message == "Connection killed.":
+        return "killed"
+    if not flow.client_conn.state & connection.ConnectionState.CAN_READ:
+        return "client_gone"
+    return "upstream_error"

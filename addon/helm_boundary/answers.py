@@ -1,0 +1,206 @@
+"""The boundary's other half: what happens to a forwarded call's response.
+
+A whole response is judged before any of it is released. A stream goes through the gate, and what
+can only be judged at its end is judged there, and said so in the outcome.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from helm_receipts.errors import ReceiptError
+from helm_receipts.statement import Coverage, Draft
+
+from .answering import is_event_stream, read_answer, refuse_at_headers
+from .boundary import Boundary, no_receipt
+from .call import Answer, HttpResponse, Json
+from .dialects import dialect
+from .gate.chat import ChatStream
+from .gate.gate import Gate
+from .judge import deny
+from .live import Live
+from .policy.decision import ALLOW, Decision
+from .recording import tool_calls
+from .refusal import Refusal
+from .rewriting import settle
+from .verdict import Reply
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The upstream's response may go to the client; `body` in place of its own, if not None."""
+
+    body: bytes | None = None
+
+
+class Answers:
+    """Judges responses under the boundary that judged their requests."""
+
+    def __init__(self, boundary: Boundary) -> None:
+        self._judge = boundary.judge
+        self._recorder = boundary.recorder
+        self._drafts = boundary.drafts
+        self._teller = boundary.teller
+        self._settings = boundary.settings
+
+    def begin(self, live: Live, response: HttpResponse) -> Gate | Refusal | None:
+        """How a response will be judged, by its headers.
+
+        A gate for its stream, None to judge it whole, or the reason why it can't be judged.
+        """
+        live.status = response.status
+        refusal = refuse_at_headers(response)
+        if refusal is not None and not self._settings.observes:
+            return refusal
+        gated = live.operation.dialect == "chat" and live.decision.stream != "buffer"
+        if not (is_event_stream(response) and gated):
+            return None
+        live.gate = Gate(ChatStream(response.status), self._gatekeeper(live), self._end_event(live))
+        return live.gate
+
+    async def judge_response(self, live: Live, response: HttpResponse) -> Reply | Release:
+        """Judge a whole response; its outcome receipt is durable when this returns."""
+        live.status = response.status
+        release = Release()
+        try:
+            read = read_answer(live.operation, response, self._settings.max_body)
+            live.answer = read.answer
+            decision = await self._ask(live, read.answer)
+            if decision.verdict == ALLOW and decision.rewrite and not self._settings.observes:
+                decision, release = await self._rewrite(live, read.body, decision)
+        except Refusal as refusal:
+            decision = deny(refusal)
+        return await self._settle(live, response, decision, release)
+
+    async def refuse_response(self, live: Live, refusal: Refusal) -> Reply:
+        """Refuse a response whose headers already say that it can't be judged."""
+        decision = deny(refusal)
+        draft = self._drafts.outcome(live, decision, "denied", coverage=_coverage(live))
+        return self._teller.refuse(live, *await self._record_end(live, draft, decision))
+
+    async def end_stream(self, live: Live) -> None:
+        """A stream has ended by itself: judge all of it, and write its outcome."""
+        gate = live.gate
+        if gate is None or gate.stopped is not None:
+            return
+        try:
+            live.answer = gate.stream.answer()
+            decision = await self._ask(live, live.answer)
+        except Refusal as refusal:
+            decision = deny(refusal)
+        end = "complete" if gate.stream.done else "upstream_error"
+        late = None if decision.verdict == ALLOW else "observed"  # its text has left already
+        await self._write_outcome(live, decision, end, late)
+
+    async def abandon(self, live: Live, end: str) -> None:
+        """The call ended without a response: `upstream_error`, `client_gone` or `killed`."""
+        await self._write_outcome(live, live.decision, end, None)
+
+    async def _ask(self, live: Live, answer: Answer) -> Decision:
+        return await self._judge.response(live.shared, answer, live.context(time.time_ns()))
+
+    async def _rewrite(
+        self, live: Live, body: Json, decision: Decision
+    ) -> tuple[Decision, Release]:
+        if body is None:
+            raise Refusal("PDP_ERROR", "the policy rewrites a response that isn't one JSON value")
+        reader = dialect(live.operation.dialect)
+
+        async def again(value: Json, _: bytes) -> Decision:
+            live.answer = reader.read_response(live.status or 0, value)
+            return await self._ask(live, live.answer)
+
+        decision, rewritten = await settle(body, decision, again)
+        return decision, Release(rewritten)
+
+    async def _settle(
+        self, live: Live, response: HttpResponse, decision: Decision, release: Release
+    ) -> Reply | Release:
+        passes = decision.verdict == ALLOW or self._settings.observes
+        end = "denied" if not passes else "upstream_error" if response.status >= 500 else "complete"
+        if live.answer is not None:
+            live.tool_calls += tool_calls(live.answer, decision.verdict)
+        sent = response.body if release.body is None else release.body
+        whole = Coverage("whole", "whole", len(response.body), len(response.body))
+        draft = self._drafts.outcome(live, decision, end, response=sent, coverage=whole)
+        told, receipt_id = await self._record_end(live, draft, decision)
+        if passes and told is decision:
+            return release
+        return self._teller.refuse(live, told, receipt_id)
+
+    async def _record_end(
+        self, live: Live, draft: Draft, decision: Decision
+    ) -> tuple[Decision, str | None]:
+        """Write an outcome; the same decision comes back only if it is durable."""
+        if not live.end():  # the client has gone meanwhile, and its outcome is written
+            return deny(gone()), None
+        try:
+            return decision, (await self._recorder.record(draft)).id
+        except ReceiptError as error:
+            return deny(no_receipt(error)), None
+
+    async def _write_outcome(
+        self, live: Live, decision: Decision, end: str, enforcement: str | None
+    ) -> None:
+        if not live.end():
+            return
+        draft = self._drafts.outcome(
+            live, decision, end, coverage=_coverage(live), enforcement=enforcement
+        )
+        try:
+            await self._recorder.record(draft)
+        except ReceiptError as error:
+            # Nothing is left to refuse; fsck will name the outcome that is missing.
+            logger.error("no outcome receipt for %s: %s", live.receipt_id, error)
+
+    def _gatekeeper(self, live: Live) -> Callable[[Answer], Decision]:
+        def judge(answer: Answer) -> Decision:
+            live.answer = answer
+            decision = Decision(ALLOW, ())
+            if live.decision.stream != "pass":
+                context = live.context(time.time_ns())
+                decision = self._judge.response_now(live.shared, answer, context)
+            live.tool_calls += tool_calls(answer, decision.verdict)
+            if decision.verdict != ALLOW and not self._settings.observes:
+                return decision  # its receipt is the outcome, written with the error event
+            refusal = self._record_now(self._drafts.tool_calls(live, answer, decision))
+            return Decision(ALLOW, ()) if refusal is None else deny(refusal)
+
+        return judge
+
+    def _end_event(self, live: Live) -> Callable[[Decision | Refusal], bytes]:
+        def deny_event(why: Decision | Refusal) -> bytes:
+            decision = deny(why) if isinstance(why, Refusal) else why
+            live.end()
+            draft = self._drafts.outcome(live, decision, "denied", coverage=_coverage(live))
+            try:
+                receipt_id = self._recorder.record_now(draft).id
+            except ReceiptError as error:
+                return self._teller.event(live, deny(no_receipt(error)), None)
+            return self._teller.event(live, decision, receipt_id)
+
+        return deny_event
+
+    def _record_now(self, draft: Draft) -> Refusal | None:
+        try:
+            self._recorder.record_now(draft)
+        except ReceiptError as error:
+            return no_receipt(error)
+        return None
+
+
+def gone() -> Refusal:
+    """The reason of a reply that nobody will read."""
+    return Refusal("CONTEXT_MISMATCH", "the client has gone", "instance_context")
+
+
+def _coverage(live: Live) -> Coverage:
+    if live.gate is None:
+        return Coverage("whole", "none", 0, 0)
+    seen = live.gate.seen
+    return Coverage("whole", "toolCalls", seen, seen)

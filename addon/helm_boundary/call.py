@@ -1,0 +1,163 @@
+"""The values of a call: what was sent, what it means, and what came back.
+
+A call is one OpenAI-shaped exchange in a shape that doesn't depend on the dialect. Pointers are
+RFC 6901 pointers into the body that was parsed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+type Json = Any
+"""A value that came from JSON: None, bool, int, float, str, list or dict of the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of the API: `category` is inference, data, admin, realtime, meta or unknown."""
+
+    id: str
+    category: str
+    dialect: str
+    method: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """A request as it arrived, with where its bytes would go.
+
+    `host` and `port` are the destination, not a header; `names` are the other names that the
+    request gives its destination (authority, Host, SNI). `path` has no query. `body` is as sent.
+    """
+
+    method: str
+    scheme: str
+    host: str
+    port: int
+    path: str
+    query: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    flow_id: str = ""
+    names: tuple[str, ...] = ()
+    names_must_agree: bool = True
+    client_address: str = ""
+    principal: str | None = None
+    tls_inspected: bool = False
+
+    def header(self, name: str) -> str | None:
+        """The header's values joined by a comma, or None; `name` in lower case."""
+        found = [value for key, value in self.headers if key.lower() == name]
+        return ", ".join(found) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """A response as the upstream sent it; `body` is empty while it is still to come."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = b""
+
+    def header(self, name: str) -> str | None:
+        """The header's values joined by a comma, or None; `name` in lower case."""
+        found = [value for key, value in self.headers if key.lower() == name]
+        return ", ".join(found) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One string that a model or a person will read."""
+
+    pointer: str
+    role: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool call: `arguments_text` as the model wrote it, `arguments` parsed where it is JSON."""
+
+    id: str | None
+    name: str
+    arguments_text: str
+    arguments: Json
+    valid_json: bool
+    choice: int
+    pointer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool that the model is offered."""
+
+    type: str
+    name: str
+    description: str
+    parameters: Json
+    pointer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation, in or out."""
+
+    role: str
+    text: str
+    pointer: str
+    parts: tuple[str, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """Something that isn't text: `bytes` and `sha256` where it is inline, `host` where remote."""
+
+    pointer: str
+    kind: str
+    media_type: str | None
+    host: str | None
+    bytes: int | None
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a request asks for, in every dialect alike. `body` is the parsed request."""
+
+    model: str | None = None
+    stream: bool = False
+    messages: tuple[Message, ...] = ()
+    tools: tuple[Tool, ...] = ()
+    tool_choice: Json = None
+    texts: tuple[Text, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    parameters: Mapping[str, Json] = field(default_factory=dict)
+    body: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the upstream counted them; None where it didn't say."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a response says, in every dialect alike; `complete` is False while a stream runs."""
+
+    status: int
+    model: str | None = None
+    finish_reasons: tuple[str, ...] = ()
+    messages: tuple[Message, ...] = ()
+    texts: tuple[Text, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    usage: Usage = Usage()
+    complete: bool = True

@@ -1,0 +1,104 @@
+"""Server-sent events, cut from bytes (WHATWG HTML, section 9.2).
+
+Every event keeps its own bytes, so that what is released is what came.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..refusal import schema_violation
+
+# A line ends with CRLF, LF or CR; an event ends with an empty line.
+_END = re.compile(rb"(?:\r\n|\n|\r)(?:\r\n|\n|\r)")
+_LINES = re.compile(rb"\r\n|\n|\r")
+# Line ends to readers that split decoded text (Python's str.splitlines), but not to SSE.
+_FALSE_LINES = re.compile(
+    rb"(?:[\x0b\x0c\x1c-\x1e]|\xc2\x85|\xe2\x80[\xa8\xa9])(?:data|event|id|retry)[ :]"
+)
+BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event: `raw` is all of its bytes with the empty line that ends it."""
+
+    raw: bytes
+    type: str
+    data: bytes | None
+
+
+class EventCutter:
+    """Cuts a byte stream into events, whatever the chunks; `limit` bounds one event, in bytes."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._buffer = bytearray()
+        self._searched = 0
+
+    def feed(self, chunk: bytes) -> Iterator[Event]:
+        """The events that this chunk completes.
+
+        Raises:
+            Refusal: an event larger than the limit.
+        """
+        self._buffer += chunk
+        while (end := self._find_end()) is not None:
+            raw = bytes(self._buffer[:end])
+            del self._buffer[:end]
+            self._searched = 0
+            self._check_size(len(raw))
+            yield read_event(raw)
+        self._check_size(len(self._buffer))
+
+    def finish(self) -> Event | None:
+        """The bytes after the last complete event, as an event; None if there are none."""
+        raw, self._buffer = bytes(self._buffer), bytearray()
+        return read_event(raw) if raw else None
+
+    def _check_size(self, size: int) -> None:
+        if size > self._limit:
+            raise schema_violation(f"the stream has an event of more than {self._limit} bytes")
+
+    def _find_end(self) -> int | None:
+        start = max(0, self._searched - 3)
+        if self._buffer.startswith(
+            (b"\n", b"\r")
+        ):  # an empty line of its own ends nothing, but leaves
+            return self._line_end(0)
+        found = _END.search(self._buffer, start)
+        if found is None or (end := self._complete(found.end())) is None:
+            self._searched = len(self._buffer) if found is None else found.start()
+            return None
+        return end
+
+    def _line_end(self, at: int) -> int | None:
+        width = 2 if self._buffer[at : at + 2] == b"\r\n" else 1
+        return self._complete(at + width)
+
+    def _complete(self, end: int) -> int | None:
+        # A CR at the very end may be half of a CRLF: wait, or the split would decide.
+        if self._buffer[end - 1 : end] == b"\r" and end == len(self._buffer):
+            return None
+        return end
+
+
+def read_event(raw: bytes) -> Event:
+    """An event's type and data; data is None for comments and for fields of other names.
+
+    Raises:
+        Refusal: a field hidden behind a character that only some readers end a line at.
+    """
+    if _FALSE_LINES.search(raw):
+        raise schema_violation("the stream has a field after a character that may end a line")
+    kind, data = "", []
+    for line in _LINES.split(raw.removeprefix(BOM)):
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"data":
+            data.append(value)
+        elif name == b"event":
+            kind = value.decode("utf-8", "replace")
+    return Event(raw, kind, b"\n".join(data) if data else None)

@@ -1,0 +1,83 @@
+"""The life of one call, from its request to its outcome.
+
+    RECOGNISED --judged--> FORWARDED --answered--> ENDED
+         \\--refused--------------------------------^
+
+A call ends once: whoever ends it first writes its outcome receipt, and nobody else does.
+"""
+
+from __future__ import annotations
+
+import enum
+import uuid
+from dataclasses import dataclass, field
+
+from helm_receipts.statement import ToolCall as ToolCallReceipt
+
+from .call import Answer, Call, HttpRequest, Operation
+from .document import Context
+from .gate.gate import Gate
+from .policy.decision import ALLOW, Decision
+from .refusal import Refusal
+
+
+class State(enum.Enum):
+    """Where a call is in its life."""
+
+    RECOGNISED = "recognised"
+    FORWARDED = "forwarded"
+    ENDED = "ended"
+
+
+@dataclass(slots=True)
+class Live:
+    """One call that is under way; changed only by `boundary.Boundary`."""
+
+    request: HttpRequest
+    operation: Operation
+    correlation_id: str
+    key_id: str | None
+    refusal: Refusal | None = None
+    state: State = State.RECOGNISED
+    call: Call = field(default_factory=Call)
+    shared: bytes = b""
+    decision: Decision = field(default_factory=lambda: Decision(ALLOW, ()))
+    rewritten: bytes | None = None
+    receipt_id: str | None = None
+    gate: Gate | None = None
+    answer: Answer | None = None
+    status: int | None = None
+    tool_calls: list[ToolCallReceipt] = field(default_factory=list)
+
+    @property
+    def forwarded_body(self) -> bytes:
+        """The bytes that leave: the client's own, unless policy rewrote them."""
+        return self.request.body if self.rewritten is None else self.rewritten
+
+    def end(self) -> bool:
+        """Move to ENDED; True for the one caller who ended it."""
+        first = self.state is not State.ENDED
+        self.state = State.ENDED
+        return first
+
+    def context(self, now_ns: int) -> Context:
+        """The context of a judgement at that time."""
+        return Context(now_ns, self.request.flow_id, self.correlation_id)
+
+
+def correlation_id(request: HttpRequest) -> str:
+    """The client's own `X-Helm-Correlation-Id` where it is a UUID, else a new one."""
+    given = request.header("x-helm-correlation-id")
+    try:
+        return str(uuid.UUID(given)) if given else str(uuid.uuid4())
+    except ValueError:
+        return str(uuid.uuid4())
+
+
+def api_key(request: HttpRequest) -> str | None:
+    """The credential that a request carries, for its pseudonym only."""
+    authorization = request.header("authorization")
+    if authorization:
+        return authorization.partition(" ")[2].strip() or authorization
+    named = (request.header(name) for name in ("api-key", "x-api-key", "x-goog-api-key"))
+    return next(filter(None, named), None)

@@ -1,0 +1,166 @@
+"""Which requests are calls, and of which operation.
+
+A request is a call when its destination is a governed host, when its path ends as an inference
+operation's does, or when its body has the shape of a call. What some server might read as a
+call's path, though it isn't written as one, is refused: the boundary and the server must not
+read two operations from one path. Everything else is left alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from urllib.parse import unquote
+
+from .call import HttpRequest, Operation
+from .catalogue import UNKNOWN, openai_catalogue
+from .hosts import HostPattern, canonical_host, is_governed, split_port
+from .refusal import schema_violation
+
+_UNRESERVED = re.compile(r"%(?:2[dDeE]|3[0-9]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aAeE])")
+_ODD = re.compile(r"[%#]|//|\\|;|[\x00-\x20]|(?:^|/)\.{1,2}(?:/|$)")
+_VERSION = re.compile(r"v[0-9]+(?:beta|alpha)?[0-9]*")
+
+
+class Matcher:
+    """Recognises calls; `patterns` are the governed hosts."""
+
+    def __init__(self, patterns: Sequence[HostPattern]) -> None:
+        self._patterns = tuple(patterns)
+
+    def match(self, request: HttpRequest) -> Operation | None:
+        """The operation that a request asks for by its address, or None if it is no call by that.
+
+        Raises:
+            Refusal: an ambiguous path, or names that disagree about the destination.
+        """
+        path = canonical_path(request.path)
+        governed = self._governed(request, path)
+        operation = _by_path(request.method, path, request.query, governed)
+        if operation is None or operation is UNKNOWN:
+            operation = _refuse_lookalikes(request, path, governed) or operation
+        if operation is not None:
+            check_names(request)
+        return operation
+
+    def _governed(self, request: HttpRequest, path: str) -> bool:
+        hosts = {canonical_host(request.host)}
+        hosts |= {canonical_host(split_port(name)[0]) for name in request.names}
+        return any(is_governed(self._patterns, host, request.port, path) for host in hosts)
+
+
+def canonical_path(path: str) -> str:
+    """A path after one RFC 3986 section 6.2.2.2 normalisation: unreserved characters decoded."""
+    return _UNRESERVED.sub(lambda found: chr(int(found[0][1:], 16)), path) if "%" in path else path
+
+
+def check_names(request: HttpRequest) -> None:
+    """Refuse a call whose authority, Host or SNI names another host than its bytes would go to.
+
+    Raises:
+        Refusal: when they disagree.
+    """
+    if not request.names_must_agree:
+        return
+    for name in request.names:
+        host, port = split_port(name)
+        if canonical_host(host) != canonical_host(request.host) or port not in (None, request.port):
+            raise schema_violation(
+                "the request's Host, authority or SNI names another host than its destination"
+            )
+
+
+def _by_path(method: str, path: str, query: str, governed: bool) -> Operation | None:
+    segments = path.strip("/").split("/") if not _ODD.search(path) and path[-1:] != "/" else []
+    found = _in_catalogue(method, segments, query)
+    if governed:
+        return found or UNKNOWN
+    return found if found is not None and found.category in ("inference", "realtime") else None
+
+
+def _in_catalogue(method: str, segments: list[str], query: str) -> Operation | None:
+    """The operation at the end of a path: after a version, Azure's deployment, or all of it."""
+    catalogue = openai_catalogue()
+    for at, segment in enumerate(segments):
+        rest = segments[at + 1 :]
+        if _VERSION.fullmatch(segment):
+            # Gemini's compatible path is /v1beta/openai/chat/completions.
+            rest = rest[1:] if rest[:1] == ["openai"] else rest
+            found = catalogue.find(method, rest, query)
+        elif segment == "deployments" and at and segments[at - 1] == "openai":
+            found = catalogue.find(method, rest[1:], query)
+        else:
+            continue
+        if found is not None:
+            return found
+    if segments[-2:] == ["chat", "completions"]:
+        return catalogue.find(method, segments[-2:], query)
+    return None
+
+
+def _refuse_lookalikes(request: HttpRequest, path: str, governed: bool) -> Operation | None:
+    """Raise for a path that another reader might take for an operation's; else None."""
+    loose = loosest_reading(request.path)
+    if loose == path and request.method == request.method.upper():
+        return None
+    segments = [part for part in loose.split("/") if part]
+    found = _in_catalogue(request.method.upper(), segments, request.query)
+    ambiguous = found is not None and (governed or found.category in ("inference", "realtime"))
+    if ambiguous or (governed and _ODD.search(path)):
+        raise schema_violation(
+            "the path can be read as an operation's but isn't written as one; "
+            "send it plainly, without escapes, dot segments, doubled or final slashes"
+        )
+    return None
+
+
+def loosest_reading(path: str) -> str:
+    """What the most lenient of servers might make of a path: lower case, decoded, collapsed."""
+    for _ in range(8):
+        decoded = unquote(path, errors="replace")
+        if decoded == path:
+            break
+        path = decoded
+    path = re.sub(r";[^/]*", "", path.replace("\\", "/").lower())
+    path = re.sub(r"[\x00-\x20]", "", path)
+    kept: list[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            del kept[-1:]
+        elif segment not in ("", "."):
+            kept.append(segment)
+    return "/" + "/".join(kept)
+
+
+BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
+_BODY_KEYS = (b'"messages"', b'"input"', b'"prompt"')
+
+
+def may_have_call_shape(body: bytes) -> bool:
+    """A cheap test that no JSON call fails: worth parsing to look at its shape."""
+    start = body[:64].lstrip(b" \t\r\n\xef\xbb\xbf")
+    if not start.startswith(b"{"):
+        return False
+    if b"\\u" in body:  # keys can be written in escapes
+        return True
+    return names_a_call(body)
+
+
+def names_a_call(body: bytes) -> bool:
+    """Whether a body that isn't strict JSON names what a call names, escapes or not."""
+    return b'"model"' in body and any(key in body for key in _BODY_KEYS)
+
+
+def by_shape(method: str, value: object) -> Operation | None:
+    """The operation that a JSON body asks for by its shape, on whatever path it was posted to."""
+    if method not in BODY_METHODS or not isinstance(value, dict):
+        return None
+    if not isinstance(value.get("model"), str):
+        return None
+    if isinstance(value.get("messages"), list):
+        return openai_catalogue().find("POST", ["chat", "completions"])
+    if isinstance(value.get("input"), str | list):
+        return openai_catalogue().find("POST", ["responses"])
+    if isinstance(value.get("prompt"), str | list):
+        return openai_catalogue().find("POST", ["completions"])
+    return None

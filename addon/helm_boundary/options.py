@@ -1,0 +1,111 @@
+"""The boundary's own options, as mitmproxy knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from mitmproxy.addonmanager import Loader
+from mitmproxy.utils import human
+
+from .hosts import DEFAULT_HOSTS, HostPattern, HostPatternError, parse_host_pattern
+from .state import default_state_folder
+
+
+class OptionValues(Protocol):
+    """mitmproxy's options: an attribute for each name."""
+
+    def __getattr__(self, name: str) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The options, read and checked; sizes in bytes, times in seconds or as named."""
+
+    policy: tuple[Path, ...]
+    state: Path
+    mode: str
+    hosts: tuple[HostPattern, ...]
+    on_deny: str
+    on_escalate: str
+    hold_seconds: int
+    max_body: int
+    deadline_ms: int
+
+
+def add_options(loader: Loader) -> None:
+    """Tell mitmproxy which options there are."""
+    for name, kind, default, text, choices in _OPTIONS:
+        loader.add_option(name, kind, default, text, choices)
+
+
+_OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
+    ("helm_policy", Sequence[str], [], "Policy folders, the later over the earlier. One that "
+     "defines data.helm.decision replaces the default policy; others extend it.", None),
+    ("helm_state", str, "", "Folder for keys and receipts, private to the user who runs the "
+     "boundary. Default: helm-boundary in the platform's user state folder.", None),
+    ("helm_mode", str, "enforce", "enforce: verdicts take effect. observe: they are only written "
+     "down, and everything passes.", ("enforce", "observe")),
+    ("helm_hosts", Sequence[str], list(DEFAULT_HOSTS), "Hosts on which every request is a call, "
+     "as [*.]name[:port][/prefix]. Calls to other hosts are recognised by path and body.", None),
+    ("helm_on_deny", str, "respond", "respond: 403 with the verdict. kill: close the connection; "
+     "most clients take that for a fault and ask again.", ("respond", "kill")),
+    ("helm_on_escalate", str, "respond", "respond: 403 with an approval id.", ("respond",)),
+    ("helm_hold_seconds", int, 300, "How long an approval may take, in seconds.", None),
+    ("helm_max_body", str, "32m", "Largest body that is judged, decoded; a larger one is denied. "
+     "Understands k, m and g.", None),
+    ("helm_deadline_ms", int, 250, "How long policy may take over one judgement, in milliseconds; "
+     "after that the verdict is DENY.", None),
+)  # fmt: skip
+
+
+class ConfigError(ValueError):
+    """An option's value can't be used; the message names the option and what it takes."""
+
+
+def read_config(options: OptionValues) -> Config:
+    """The options' values, checked.
+
+    Raises:
+        ConfigError: with the option's name and what was expected.
+    """
+    return Config(
+        policy=tuple(Path(folder).expanduser().absolute() for folder in options.helm_policy),
+        state=_state(options.helm_state),
+        mode=options.helm_mode,
+        hosts=_hosts(options.helm_hosts),
+        on_deny=options.helm_on_deny,
+        on_escalate=options.helm_on_escalate,
+        hold_seconds=_within("helm_hold_seconds", options.helm_hold_seconds, 1, 86_400),
+        max_body=_within("helm_max_body", _size(options.helm_max_body), 1024, 1 << 30),
+        deadline_ms=_within("helm_deadline_ms", options.helm_deadline_ms, 5, 60_000),
+    )
+
+
+def _state(value: str) -> Path:
+    return Path(value).expanduser().absolute() if value else default_state_folder()
+
+
+def _hosts(values: Sequence[str]) -> tuple[HostPattern, ...]:
+    try:
+        return tuple(parse_host_pattern(value) for value in values)
+    except HostPatternError as error:
+        raise ConfigError(f"helm_hosts: {error}") from None
+
+
+def _size(value: str) -> int:
+    try:
+        size = human.parse_size(value)
+    except ValueError:
+        size = None
+    if size is None:
+        raise ConfigError(f"helm_max_body: {value!r} is no size; expected one such as 32m")
+    return size
+
+
+def _within(name: str, value: int, least: int, most: int) -> int:
+    if not least <= value <= most:
+        raise ConfigError(f"{name}: {value} is out of range; expected {least} to {most}")
+    return value

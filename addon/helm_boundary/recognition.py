@@ -1,0 +1,109 @@
+"""From a request to the call it makes: matched, decoded, read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from . import coding, matching, strict_json
+from .call import Call, HttpRequest, Operation
+from .dialects import dialect
+from .refusal import Refusal, schema_violation
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """A call: its operation, what it asks for, and the JSON text it was read from."""
+
+    operation: Operation
+    call: Call
+    body: bytes
+
+
+def recognise(matcher: matching.Matcher, request: HttpRequest, limit: int) -> Operation | None:
+    """The operation of a request, by its address or else its body's shape; None if it is no call.
+
+    Raises:
+        Refusal: the address is ambiguous, or a body that may be a call's can't be read.
+    """
+    operation = matcher.match(request)
+    if operation is not None or not request.body or request.method not in matching.BODY_METHODS:
+        return operation
+    operation = _by_shape(request, limit)
+    if operation is not None:
+        matching.check_names(request)
+    return operation
+
+
+def read_call(request: HttpRequest, operation: Operation, limit: int) -> Recognised:
+    """What a request of that operation asks for; at most `limit` bytes of it, decoded.
+
+    Raises:
+        Refusal: the body can't be decoded, isn't JSON that all readers read alike, or isn't in
+            the operation's dialect.
+    """
+    if operation.dialect == "ungated":
+        raise Refusal(
+            "CAPABILITY_UNKNOWN",
+            "this boundary can't judge that operation's answers yet, so it isn't let through",
+            "class_forbidden",
+        )
+    if _asks_upgrade(request):
+        raise Refusal("CAPABILITY_UNKNOWN", "protocol upgrades of calls can't be judged yet")
+    if not request.body and operation.method in ("GET", "DELETE", ""):
+        return Recognised(operation, Call(), b"")
+    body = read_body(request.body, request.header("content-encoding"), limit)
+    _check_charset(request.header("content-type"))
+    call = dialect(operation.dialect).read_request(strict_json.parse(body))
+    return Recognised(operation, call, body)
+
+
+def read_body(body: bytes, content_encoding: str | None, limit: int) -> bytes:
+    """A body without its content coding, bounded."""
+    return coding.decode(body, content_encoding, limit)
+
+
+def _by_shape(request: HttpRequest, limit: int) -> Operation | None:
+    try:
+        body = read_body(request.body, request.header("content-encoding"), limit)
+    except Refusal:
+        if matching.may_have_call_shape(request.body[: limit + 1]):
+            raise
+        return None  # nothing says that it is a call, and it isn't ours to break
+    if not matching.may_have_call_shape(body):
+        return None
+    return matching.by_shape(request.method, _any_reading(body))
+
+
+def _any_reading(body: bytes) -> object:
+    """The body's value; what isn't strict JSON is read as the most forgiving of readers would.
+
+    Raises:
+        Refusal: when that forgiving reading is a call's, for another reader may make another call.
+    """
+    try:
+        return strict_json.parse(body)
+    except Refusal:
+        value = _first_value(body)
+        if matching.by_shape("POST", value) is not None:
+            raise
+        return value
+
+
+def _first_value(body: bytes) -> object:
+    text = body.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+    try:
+        return json.JSONDecoder(strict=False).raw_decode(text)[0]
+    except (ValueError, RecursionError):
+        return None
+
+
+def _check_charset(content_type: str | None) -> None:
+    for parameter in (content_type or "").lower().split(";")[1:]:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "charset" and value.strip(" \"'") not in ("utf-8", "utf8", "us-ascii"):
+            raise schema_violation("the body's charset isn't UTF-8, the only one JSON has")
+
+
+def _asks_upgrade(request: HttpRequest) -> bool:
+    return request.header("upgrade") is not None

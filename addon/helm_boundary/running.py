@@ -1,0 +1,70 @@
+"""A boundary that runs: everything that a configuration brings to life, and its end."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+
+from helm_receipts.errors import ReceiptError
+from helm_receipts.recorder import Recorder
+
+from . import __version__
+from .answers import Answers
+from .boundary import Boundary, Settings
+from .detectors import compile_detectors
+from .judge import Judge
+from .matching import Matcher
+from .options import Config
+from .policy.embedded import start_embedded
+from .policy.engine import Engine
+from .policy.errors import PolicyError
+from .policy.source import read_policy
+
+
+class StartError(Exception):
+    """The boundary can't start; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """One boundary under one configuration."""
+
+    boundary: Boundary
+    answers: Answers
+    engine: Engine
+    recorder: Recorder
+    kills: bool
+
+    def close(self) -> None:
+        """Stop the engine and close the journal, with a receipt that says so."""
+        self.engine.close()
+        self.recorder.close()
+
+
+def start(config: Config) -> Running:
+    """Read the policy, start its engine, open the journal.
+
+    Raises:
+        StartError: whatever of these failed, in one line.
+    """
+    try:
+        policy = read_policy(config.policy)
+        detectors = compile_detectors(policy.detectors_text)
+        engine = start_embedded(policy, deadline_ms=config.deadline_ms)
+    except PolicyError as error:
+        raise StartError(f"the policy can't be used: {error}") from None
+    try:
+        recorder = Recorder.open(
+            config.state, version=__version__, configuration=_digest(config, policy.digest)
+        )
+    except (ReceiptError, OSError) as error:
+        engine.close()
+        raise StartError(f"receipts can't be written: {error}") from None
+    settings = Settings(config.mode, config.max_body, config.hold_seconds)
+    boundary = Boundary(Matcher(config.hosts), Judge(engine, detectors), recorder, settings)
+    return Running(boundary, Answers(boundary), engine, recorder, config.on_deny == "kill")
+
+
+def _digest(config: Config, policy_digest: str) -> str:
+    stated = sorted((name, str(value)) for name, value in asdict(config).items())
+    return hashlib.sha256(repr((stated, policy_digest)).encode()).hexdigest()

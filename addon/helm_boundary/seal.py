@@ -1,0 +1,44 @@
+"""Putting the boundary into mitmproxy's chain so that nothing after it can undo it.
+
+Scripts share one entry of the chain, so an exception in one skips the others, and a script that
+is edited or deleted is unloaded. The boundary is an entry of its own, behind everything that
+changes traffic, and stays when its script goes.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from mitmproxy import ctx, exceptions, hooks
+from mitmproxy.addonmanager import Loader
+
+from .addon import HelmBoundary
+from .safety import SAFE_DEFAULTS, safe_defaults
+
+logger = logging.getLogger(__name__)
+
+
+def install(loader: Loader) -> None:
+    """The script's `load` hook: add the boundary, once, and configure it.
+
+    What goes wrong is logged as an error, with which mitmproxy ends at start; until then, and
+    after it, the boundary denies everything.
+    """
+    addons = ctx.master.addons
+    if addons.get(HelmBoundary.name) is not None:
+        return
+    _set_safe_defaults()
+    boundary = HelmBoundary()
+    addons.add(boundary)
+    try:
+        addons.invoke_addon_sync(boundary, hooks.ConfigureHook(set(ctx.options.keys())))
+    except exceptions.OptionsError as error:
+        logger.error("helm-boundary: %s", error)
+
+
+def _set_safe_defaults() -> None:
+    changes = safe_defaults(ctx.options, ctx.options.default)
+    if changes:
+        ctx.options.update(**changes)
+    for name, value in changes.items():
+        logger.info("helm-boundary: %s set to %s, %s", name, value, SAFE_DEFAULTS[name][1])

@@ -1,0 +1,47 @@
+"""What a client is told of a verdict, under one policy."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from datetime import UTC, datetime, timedelta
+
+from . import verdict as wire
+from .live import Live
+from .policy.decision import ESCALATE, Decision
+from .verdict import Reply
+
+
+class Teller:
+    """Puts verdicts into replies, headers and stream events."""
+
+    def __init__(self, policy_digest: str, observes: bool, hold_seconds: int) -> None:
+        self._digest = policy_digest
+        self._observes = observes
+        self._hold = timedelta(seconds=hold_seconds)
+
+    def refuse(self, live: Live, decision: Decision, receipt_id: str | None) -> Reply:
+        """The reply in place of a request's, or a whole response's."""
+        return wire.refuse(self._verdict(live, decision, receipt_id))
+
+    def headers(self, live: Live) -> tuple[tuple[str, str], ...]:
+        """The headers of a response that is let through."""
+        named = dict(wire.headers(self._verdict(live, live.decision, live.receipt_id)))
+        if self._observes:  # an observed verdict must not look like an enforced one
+            named["X-Helm-Status"] = "OBSERVED"
+        return tuple(named.items())
+
+    def event(self, live: Live, decision: Decision, receipt_id: str | None) -> bytes:
+        """The one event that ends a denied chat or completion stream."""
+        told = wire.error_object(self._verdict(live, decision, receipt_id))
+        return b"data: " + json.dumps(told, separators=(",", ":")).encode("ascii") + b"\n\n"
+
+    def _verdict(self, live: Live, decision: Decision, receipt_id: str | None) -> wire.Verdict:
+        approval = self._approval() if decision.verdict == ESCALATE else None
+        return wire.Verdict(decision, receipt_id, self._digest, live.correlation_id, approval)
+
+    def _approval(self) -> wire.Approval:
+        expires = datetime.now(UTC).replace(microsecond=0) + self._hold
+        return wire.Approval(
+            "apr_" + secrets.token_hex(8), expires.isoformat().replace("+00:00", "Z")
+        )

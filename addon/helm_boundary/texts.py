@@ -1,0 +1,92 @@
+"""Finding every string that a model or a person will read.
+
+What is left out is what only machines read: type tags, ids and roles. Anything unknown is taken
+to be read, so that a field invented tomorrow is judged today.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Final
+
+from .call import Attachment, Json, Text
+from .hosts import canonical_host
+
+MACHINE_KEYS: Final = frozenset({"type", "role", "id", "object", "tool_call_id", "call_id"})
+"""Keys whose strings are tags for machines."""
+
+_BINARY_KEYS: Final = frozenset({"data", "file_data", "b64_json"})
+
+
+def pointer_token(key: str | int) -> str:
+    """A reference token of RFC 6901 section 3, with its slash."""
+    text = str(key)
+    if "~" in text or "/" in text:
+        text = text.replace("~", "~0").replace("/", "~1")
+    return "/" + text
+
+
+def strings(value: Json, pointer: str, role: str) -> Iterator[Text]:
+    """Every string below a value that isn't a machine's tag or an attachment, in document order.
+
+    A message below the value (an object with a `role`) gives its strings its own role.
+    """
+    if isinstance(value, str):
+        yield Text(pointer, role, value)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from strings(item, f"{pointer}/{index}", role)
+    elif isinstance(value, dict):
+        own = value.get("role")
+        role = own if isinstance(own, str) else role
+        for key, item in value.items():
+            if isinstance(item, str):
+                if not _is_machine(key, item):
+                    yield Text(pointer + pointer_token(key), role, item)
+            elif isinstance(item, dict | list):
+                yield from strings(item, pointer + pointer_token(key), role)
+
+
+def _is_machine(key: str, item: str) -> bool:
+    # A sentence under a machine's key is no tag: hiding one there must not pay.
+    if key in MACHINE_KEYS:
+        return len(item) <= 128 and not any(mark in item for mark in " \n\t")
+    return is_inline_binary(key, item)
+
+
+def is_inline_binary(key: str, item: str) -> bool:
+    """Whether a string is an attachment's content: base64 data, or a `data:` URL."""
+    if item.startswith("data:"):
+        return ";base64," in item[:128]
+    return key in _BINARY_KEYS and len(item) > 256 and " " not in item
+
+
+def attachments(value: Json, pointer: str) -> Iterator[Attachment]:
+    """Every attachment below a value: inline data, remote URLs and uploaded files."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from attachments(item, f"{pointer}/{index}")
+    elif isinstance(value, dict):
+        kind = value.get("type")
+        kind = kind if isinstance(kind, str) else "file"
+        for key, item in value.items():
+            where = pointer + pointer_token(key)
+            if isinstance(item, str):
+                yield from _attachment(kind, key, item, where)
+            else:
+                yield from attachments(item, where)
+
+
+def _attachment(kind: str, key: str, item: str, pointer: str) -> Iterator[Attachment]:
+    if is_inline_binary(key, item):
+        head, _, data = item.partition(",") if item.startswith("data:") else ("", "", item)
+        media_type = head.removeprefix("data:").partition(";")[0] or None
+        digest = hashlib.sha256(data.encode()).hexdigest()
+        yield Attachment(pointer, kind, media_type, None, len(data) * 3 // 4, digest)
+    elif key in ("url", "image_url", "file_url") and item[:8].lower().startswith("http"):
+        authority = item.partition("//")[2].partition("/")[0].rpartition("@")[2]
+        host = canonical_host(authority.partition(":")[0])
+        yield Attachment(pointer, kind, None, host, None, None)
+    elif key == "file_id":
+        yield Attachment(pointer, kind, None, None, None, None)
