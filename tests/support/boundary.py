@@ -69,7 +69,7 @@ class Boundary:
         if mode is None:
             mode = f"reverse:{upstream.url}" if upstream else "regular"
         settings: dict[str, object] = {"confdir": self.confdir}
-        if addon is not None:
+        if addon == ADDON:
             settings["helm_state"] = self.state
         if policy is not None:
             settings["helm_policy"] = policy

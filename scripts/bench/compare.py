@@ -1,0 +1,193 @@
+"""Stock mitmdump and the boundary, side by side: same upstream, same load, turn by turn."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, cast
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from bench.chats import CASES, Case, request
+from bench.load import Sample, load
+from support.boundary import ADDON, Boundary
+
+QUIET = {"flow_detail": 0}
+# Stock mitmdump waits for the end of a stream; that would flatter the boundary.
+STOCK = Path(__file__).with_name("pass_streams.py")
+WARM_UP_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One turn of one proxy at one case; times in milliseconds."""
+
+    calls_a_second: float
+    p50: float
+    p99: float
+    first_event: float
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A case's medians over all rounds; `ratio` and what is added, of pairs of turns."""
+
+    case: str
+    stock: Round
+    boundary: Round
+    ratio: float
+    added_p50: float
+    added_p99: float
+    added_first_event: float
+
+
+@click.command()
+@click.option("--rounds", default=5, show_default=True, help="Turns of each proxy at each case.")
+@click.option("--seconds", default=1.5, show_default=True, help="How long a turn lasts.")
+@click.option("--only", default="", help="Only cases whose name contains this, such as 'JSON'.")
+@click.option(
+    "--policy", type=click.Path(path_type=Path), help="A policy folder; else the default."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON in place of the table.")
+def main(rounds: int, seconds: float, only: str, policy: Path | None, as_json: bool) -> None:
+    """Measure stock mitmdump and the boundary in one run and print ratios."""
+    cases = [case for case in CASES if only in str(case)]
+    if not cases:
+        raise click.UsageError(
+            f"no case contains {only!r}; there are: {'; '.join(map(str, CASES))}"
+        )
+    with tempfile.TemporaryDirectory(prefix="helm-bench-") as name, lean_upstream() as port:
+        mode = f"reverse:http://127.0.0.1:{port}"
+        with (
+            proxy(Path(name) / "stock", mode, STOCK, None) as stock,
+            proxy(Path(name) / "boundary", mode, ADDON, policy) as boundary,
+        ):
+            compared = compare(stock, boundary, cases, rounds, seconds)
+    if as_json:
+        print(json.dumps({"cpus": os.cpu_count(), "cases": [asdict(row) for row in compared]}))
+    else:
+        Console().print(table(compared))
+
+
+def compare(
+    stock: Boundary, boundary: Boundary, cases: list[Case], rounds: int, seconds: float
+) -> list[Comparison]:
+    """Run every case in every round, the two proxies in turn, and fold the rounds to medians."""
+    turns: dict[Case, list[tuple[Round, Round]]] = {case: [] for case in cases}
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("measuring", total=rounds * len(cases))
+        for case in cases:
+            for proxy in (stock, boundary):
+                load(proxy.port, request(case), case.connections, WARM_UP_SECONDS)
+        for number in range(rounds):
+            for case in cases:
+                # Who goes first changes, so that what the machine does meanwhile hits both.
+                order = (stock, boundary) if number % 2 == 0 else (boundary, stock)
+                found = {proxy: measure(proxy, case, seconds) for proxy in order}
+                turns[case].append((found[stock], found[boundary]))
+                progress.advance(task)
+    return [fold(case, pairs) for case, pairs in turns.items()]
+
+
+def measure(proxy: Boundary, case: Case, seconds: float) -> Round:
+    """Load a proxy for a turn; raises unless what answers is what should be measured."""
+    sample = load(proxy.port, request(case), case.connections, seconds)
+    governed = b"x-helm-verdict: allow" in sample.head.lower()
+    if governed != (str(ADDON) in proxy.command):
+        raise RuntimeError(
+            f"expected the verdict's headers from the boundary only: {sample.head!r}"
+        )
+    return fold_sample(sample)
+
+
+def fold_sample(sample: Sample) -> Round:
+    """Return a turn's figures."""
+    latencies = sorted(sample.latencies)
+    return Round(
+        len(latencies) / sample.seconds,
+        _percentile(latencies, 50),
+        _percentile(latencies, 99),
+        _percentile(sorted(sample.first_events), 50),
+    )
+
+
+def fold(case: Case, pairs: list[tuple[Round, Round]]) -> Comparison:
+    """Return a case's medians."""
+    median = statistics.median
+    return Comparison(
+        str(case),
+        _median_round([stock for stock, _ in pairs]),
+        _median_round([boundary for _, boundary in pairs]),
+        ratio=median(with_.calls_a_second / stock.calls_a_second for stock, with_ in pairs),
+        added_p50=median(with_.p50 - stock.p50 for stock, with_ in pairs),
+        added_p99=median(with_.p99 - stock.p99 for stock, with_ in pairs),
+        added_first_event=median(with_.first_event - stock.first_event for stock, with_ in pairs),
+    )
+
+
+def table(compared: list[Comparison]) -> Table:
+    """Return the comparison as people read it; times in milliseconds."""
+    columns = ("case", "calls/s", "", "ratio", "p50", "", "added", "p99", "", "added")
+    shown = Table(title="stock mitmdump | with the boundary; ms; medians of all rounds")
+    for column in (*columns, "first event, added"):
+        shown.add_column(column, justify="left" if column == "case" else "right")
+    for row in compared:
+        stock, boundary = row.stock, row.boundary
+        shown.add_row(
+            row.case,
+            f"{stock.calls_a_second:.0f}",
+            f"{boundary.calls_a_second:.0f}",
+            f"[bold]{row.ratio:.2f}[/]",
+            *(f"{stock.p50:.2f}", f"{boundary.p50:.2f}", f"[bold]{row.added_p50:+.2f}[/]"),
+            *(f"{stock.p99:.2f}", f"{boundary.p99:.2f}", f"[bold]{row.added_p99:+.2f}[/]"),
+            f"{row.added_first_event:+.2f}" if "SSE" in row.case else "",
+        )
+    return shown
+
+
+@contextlib.contextmanager
+def lean_upstream() -> Iterator[int]:
+    """Run the lean upstream in a process of its own; gives its port."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench.lean_upstream"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield int(cast(IO[str], process.stdout).readline())
+        finally:
+            cast(IO[str], process.stdin).close()
+
+
+def proxy(state: Path, mode: str, addon: Path, policy: Path | None) -> Boundary:
+    """Return a mitmdump that prints no flows, with the boundary or with the least instead of it."""
+    return Boundary(state=state, mode=mode, addon=addon, policy=policy, options=QUIET)
+
+
+def _median_round(rounds: list[Round]) -> Round:
+    return Round(*(statistics.median(values) for values in zip(*map(_values, rounds), strict=True)))
+
+
+def _values(one: Round) -> tuple[float, ...]:
+    return one.calls_a_second, one.p50, one.p99, one.first_event
+
+
+def _percentile(ordered: list[float], percent: int) -> float:
+    """Return a percentile in milliseconds, by nearest rank."""
+    return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] * 1000
+
+
+if __name__ == "__main__":
+    main()

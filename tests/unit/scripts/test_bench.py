@@ -1,0 +1,72 @@
+"""The bench measures what it says: whole answers, each on its own clock, of the stated size."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.chats import CASES, Case, request, stream_answer
+from bench.compare import Round, fold, fold_sample
+from bench.load import Sample, UnexpectedAnswer, load
+from support.upstream import Break, Pause, Reply, Upstream
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_chat_has_the_size_it_is_named_for(case: Case) -> None:
+    """Body and Content-Length alike."""
+    head, _, body = request(case).partition(b"\r\n\r\n")
+    assert len(body) == case.kilobytes * 1024
+    assert b"Content-Length: %d" % len(body) in head
+
+
+def test_every_call_is_counted_and_timed() -> None:
+    """As many latencies as the upstream saw requests, on as many connections as asked for."""
+    with Upstream() as upstream:
+        sample = load(upstream.port, request(CASES[0]), connections=3, seconds=0.1)
+        assert len(sample.latencies) == len(sample.first_events) == len(upstream.requests) > 3
+        assert upstream.connections == 3
+
+
+def test_the_first_event_of_a_stream_is_timed_by_itself() -> None:
+    """A stream that pauses after its first event: that comes at once, the whole takes longer."""
+    first, *rest = stream_answer()
+    with Upstream() as upstream:
+        upstream.answer(lambda _request: Reply.raw(first, Pause(0.2), *rest, Break.CLOSE))
+        sample = load(upstream.port, request(CASES[0]), connections=1, seconds=0)
+    assert sample.first_events[0] < 0.15
+    assert sample.latencies[0] >= 0.2
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply.json({}, status=403),
+        Reply.raw(Break.CLOSE),
+        Reply.raw(b"HTTP/1.1 200 OK", Break.CLOSE),
+    ],
+    ids=["refused", "closed", "cut off"],
+)
+def test_a_call_that_fails_ends_the_measurement(reply: Reply) -> None:
+    """Fast refusals must not be taken for speed."""
+    with Upstream() as upstream:
+        upstream.answer(lambda _request: reply)
+        with pytest.raises(UnexpectedAnswer):
+            load(upstream.port, request(CASES[0]), connections=1, seconds=1)
+
+
+def test_percentiles_are_of_the_calls() -> None:
+    """A hundred calls of 1 to 100 ms in two seconds."""
+    times = [milliseconds / 1000 for milliseconds in range(100, 0, -1)]
+    found = fold_sample(Sample(2.0, times, times))
+    measured = (found.calls_a_second, found.p50, found.p99, found.first_event)
+    assert measured == pytest.approx((50.0, 51.0, 100.0, 51.0))
+
+
+def test_what_is_added_is_the_median_of_pairs() -> None:
+    """Each turn is compared with the other proxy's turn of the same round."""
+    stock = [Round(100, 1.0, 2.0, 1.0), Round(200, 3.0, 9.0, 3.0), Round(100, 1.0, 2.0, 1.0)]
+    boundary = [Round(60, 2.0, 4.0, 1.5), Round(100, 6.0, 9.5, 4.0), Round(80, 1.5, 3.0, 1.1)]
+    compared = fold(CASES[0], list(zip(stock, boundary, strict=True)))
+    assert compared.ratio == pytest.approx(0.6)
+    assert compared.added_p50 == pytest.approx(1.0)
+    assert compared.added_p99 == pytest.approx(1.0)
+    assert compared.added_first_event == pytest.approx(0.5)
