@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ADDON = ROOT / "addon" / "helm.py"
 _LISTENING = re.compile(r"proxy .*?listening at [^\s/]*:(\d+)")
 _POLL = 0.02
+_NOTED = 4000
 
 
 class StartFailed(Exception):
@@ -168,7 +169,7 @@ class Boundary:
     ) -> None:
         self.stop()
         if error is not None:
-            error.add_note(f"the boundary's log:\n{self.log}")
+            error.add_note(f"the end of the boundary's log:\n{self.log[-_NOTED:]}")
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:
