@@ -20,6 +20,7 @@ from .call import Answer, HttpResponse, Json
 from .dialects import dialect
 from .gate.chat import ChatStream
 from .gate.gate import Gate
+from .gate.tap import Tap
 from .judge import deny
 from .live import Live
 from .policy.decision import ALLOW, Decision
@@ -48,7 +49,7 @@ class Answers:
         self._teller = boundary.teller
         self._settings = boundary.settings
 
-    def begin(self, live: Live, response: HttpResponse) -> Gate | Refusal | None:
+    def begin(self, live: Live, response: HttpResponse) -> Gate | Tap | Refusal | None:
         """How a response will be judged, by its headers.
 
         A gate for its stream, None to judge it whole, or the reason why it can't be judged.
@@ -57,10 +58,13 @@ class Answers:
         refusal = refuse_at_headers(response)
         if refusal is not None and not self._settings.observes:
             return refusal
-        gated = live.operation.dialect == "chat" and live.decision.stream != "buffer"
-        if not (is_event_stream(response) and gated):
+        if live.operation.dialect != "chat" or not is_event_stream(response):
             return None
-        live.gate = Gate(ChatStream(response.status), self._gatekeeper(live), self._end_event(live))
+        stream = ChatStream(response.status)
+        if self._settings.observes or live.decision.stream == "pass":
+            live.gate = Tap(stream)
+        elif live.decision.stream != "buffer":
+            live.gate = Gate(stream, self._gatekeeper(live), self._end_event(live))
         return live.gate
 
     async def judge_response(self, live: Live, response: HttpResponse) -> Reply | Release:
@@ -90,6 +94,8 @@ class Answers:
             return
         try:
             live.answer = gate.stream.answer()
+            if isinstance(gate, Tap):
+                live.tool_calls += tool_calls(live.answer, ALLOW)
             decision = await self._ask(live, live.answer)
         except Refusal as refusal:
             decision = deny(refusal)
@@ -161,12 +167,10 @@ class Answers:
     def _gatekeeper(self, live: Live) -> Callable[[Answer], Decision]:
         def judge(answer: Answer) -> Decision:
             live.answer = answer
-            decision = Decision(ALLOW, ())
-            if live.decision.stream != "pass":
-                context = live.context(time.time_ns())
-                decision = self._judge.response_now(live.shared, answer, context)
+            context = live.context(time.time_ns())
+            decision = self._judge.response_now(live.shared, answer, context)
             live.tool_calls += tool_calls(answer, decision.verdict)
-            if decision.verdict != ALLOW and not self._settings.observes:
+            if decision.verdict != ALLOW:
                 return decision  # its receipt is the outcome, written with the error event
             refusal = self._record_now(self._drafts.tool_calls(live, answer, decision))
             return Decision(ALLOW, ()) if refusal is None else deny(refusal)
@@ -203,4 +207,5 @@ def _coverage(live: Live) -> Coverage:
     if live.gate is None:
         return Coverage("whole", "none", 0, 0)
     seen = live.gate.seen
-    return Coverage("whole", "toolCalls", seen, seen)
+    covered = "toolCalls" if isinstance(live.gate, Gate) else "none"
+    return Coverage("whole", covered, seen, seen if covered == "toolCalls" else 0)

@@ -17,6 +17,7 @@ from helm_receipts.statement import ToolCall as ToolCallReceipt
 from .call import Answer, Call, HttpRequest, Operation
 from .document import Context
 from .gate.gate import Gate
+from .gate.tap import Tap
 from .policy.decision import ALLOW, Decision
 from .refusal import Refusal
 
@@ -44,7 +45,7 @@ class Live:
     decision: Decision = field(default_factory=lambda: Decision(ALLOW, ()))
     rewritten: bytes | None = None
     receipt_id: str | None = None
-    gate: Gate | None = None
+    gate: Gate | Tap | None = None
     answer: Answer | None = None
     status: int | None = None
     tool_calls: list[ToolCallReceipt] = field(default_factory=list)

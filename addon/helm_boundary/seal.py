@@ -13,6 +13,7 @@ from mitmproxy import ctx, exceptions, hooks
 from mitmproxy.addonmanager import Loader
 
 from .addon import HelmBoundary
+from .error_pages import replace_error_pages
 from .safety import SAFE_DEFAULTS, safe_defaults
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ def install(loader: Loader) -> None:
     if addons.get(HelmBoundary.name) is not None:
         return
     _set_safe_defaults()
+    replace_error_pages()
     boundary = HelmBoundary()
     addons.add(boundary)
     try:

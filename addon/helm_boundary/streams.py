@@ -14,12 +14,13 @@ from mitmproxy import http
 from . import exchange
 from .closed import NO_VERDICT, event_without_verdict
 from .gate.gate import Gate
+from .gate.tap import Tap
 from .verdict import Reply
 
 logger = logging.getLogger(__name__)
 
 
-def feed_from(gate: Gate) -> Callable[[bytes], list[bytes]]:
+def feed_from(gate: Gate | Tap) -> Callable[[bytes], list[bytes]]:
     """A stream callable that lets through what the gate lets through."""
     broken = False
 

@@ -1,0 +1,32 @@
+"""Listening to a stream without holding any of it: observe mode, and `stream: "pass"`."""
+
+from __future__ import annotations
+
+from ..policy.decision import Decision
+from ..refusal import Refusal
+from .gate import MAX_EVENT, Stream
+from .sse import EventCutter
+
+
+class Tap:
+    """Lets every byte pass; what can't be read isn't in the answer."""
+
+    def __init__(self, stream: Stream, *, max_event: int = MAX_EVENT) -> None:
+        self.stream = stream
+        self.seen = 0
+        self.stopped: Decision | Refusal | None = None
+        self._cutter: EventCutter | None = EventCutter(max_event)
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Take a chunk; it leaves as it came."""
+        self.seen += len(chunk)
+        try:
+            for event in self._cutter.feed(chunk) if self._cutter else ():
+                self.stream.read(event)
+        except Refusal:
+            self._cutter = None  # unreadable from here on
+        return [chunk]
+
+    def finish(self) -> list[bytes]:
+        """The stream has ended."""
+        return []
