@@ -37,8 +37,17 @@ def jwt(found: bytes) -> bool:
     return isinstance(value, dict) and isinstance(value.get("alg"), str)
 
 
+def iban(found: bytes) -> bool:
+    """Whether the check digits are right (ISO 13616-1: modulo 97 is 1)."""
+    compact = found.replace(b" ", b"").decode("ascii")
+    if not 15 <= len(compact) <= 34:
+        return False
+    return int("".join(str(int(letter, 36)) for letter in compact[4:] + compact[:4])) % 97 == 1
+
+
 VALIDATORS: dict[str, Callable[[float], Validator]] = {
     "luhn": lambda _: luhn,
+    "iban": lambda _: iban,
     "jwt": lambda _: jwt,
     "entropy": lambda bits: lambda found: entropy(found) >= bits,
 }
