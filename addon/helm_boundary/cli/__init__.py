@@ -1,0 +1,16 @@
+"""`helm-boundary`: what operators, policy authors and auditors type."""
+
+from __future__ import annotations
+
+import click
+
+from .. import __version__
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="helm-boundary")
+def main() -> None:
+    """An execution boundary for OpenAI-shaped traffic.
+
+    Exit codes: 0 yes, 1 no, 2 usage or I/O, 3 true but incomplete.
+    """
