@@ -69,7 +69,7 @@ class _Connection:
         length = _LENGTH.search(self._received, 0, head_end)
         if length:
             return len(self._received) >= head_end + int(length[1])
-        return self._received.endswith(b"0\r\n\r\n")
+        return self._received.endswith(b"\r\n0\r\n\r\n")
 
 
 def load(port: int, request: bytes, connections: int, seconds: float) -> Sample:
