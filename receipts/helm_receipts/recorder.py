@@ -19,6 +19,7 @@ from helm_receipts.journal import SEGMENT_BYTES, Journal, list_writers
 from helm_receipts.layout import Layout
 from helm_receipts.openings import Openings
 from helm_receipts.predicate import Boundary
+from helm_receipts.publish import publish_receipt_key
 from helm_receipts.resume import resume
 from helm_receipts.statement import Draft
 from helm_receipts.writer import Batch, Receipt, Writer, first_error, session
@@ -73,6 +74,7 @@ class Recorder:
         for folder in (layout.state, layout.keys, layout.journal):
             durable.make_folder(folder)
         key = keys.load_or_create(layout.keys, "receipt")
+        publish_receipt_key(layout, key.public)
         pseudonyms = opening.load_or_create_secret(layout.keys, "pseudonym")
         boundary = Boundary(identity.load_or_create_origin(layout.origin), version, configuration)
         journal = _take_journal(layout, segment_bytes)

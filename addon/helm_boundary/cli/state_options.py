@@ -1,0 +1,68 @@
+"""What every command that looks into a state folder takes, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from helm_boundary.state import default_state_folder
+from helm_receipts.errors import ReceiptError
+from helm_receipts.layout import Layout
+
+YES, NO, USAGE, INCOMPLETE = 0, 1, 2, 3
+
+
+class StateError(click.ClickException):
+    """A folder or file that can't be used: exit code 2."""
+
+    exit_code = USAGE
+
+
+def state_option[Command: Callable[..., Any]](command: Command) -> Command:
+    """`--state DIR`, also from HELM_STATE; the platform's folder otherwise."""
+    option = click.option(
+        "--state",
+        envvar="HELM_STATE",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=default_state_folder,
+        show_default="the platform's folder",
+        help="The boundary's state folder.",
+        callback=lambda _context, _parameter, value: Layout(value),
+    )
+    return option(command)
+
+
+def json_option[Command: Callable[..., Any]](command: Command) -> Command:
+    """`--json`: one JSON object a line, for programs."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")(command)
+
+
+def selection_options[Command: Callable[..., Any]](command: Command) -> Command:
+    """The filters of `list` and `tail`, all of which must match."""
+    for name, metavar, text in reversed(
+        (
+            ("verdict", "VERDICT", "ALLOW, DENY or ESCALATE."),
+            ("phase", "PHASE", "request, outcome, tool_call, approval, policy, key or session."),
+            ("operation", "ID", "An operation, such as createChatCompletion."),
+            ("model", "NAME", "The model that was asked for."),
+            ("principal", "NAME", "The proxy user, or the pseudonym of an API key."),
+            ("reason", "CODE", "A reason code."),
+            ("since", "TIME", "RFC 3339 in UTC, inclusive; 2026-11-23 is enough."),
+            ("until", "TIME", "RFC 3339 in UTC, exclusive."),
+        )
+    ):
+        command = click.option(f"--{name}", metavar=metavar, help=text)(command)
+    return command
+
+
+class io_errors:  # noqa: N801 - reads as a clause where it is used
+    """What can't be read is one clear line and exit code 2."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, ReceiptError | OSError):
+            raise StateError(str(error)) from error

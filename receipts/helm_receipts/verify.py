@@ -1,0 +1,164 @@
+"""Verification of receipts and journals, with nothing but this package and a trusted key.
+
+Start reading here. `verify_receipt` is what one receipt proves by itself. `verify_journal` is
+what a writer's receipts prove together; `fsck` goes on from there to the log. What none of that
+can prove is in `NOT_PROVEN`, and is printed with every result.
+"""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from helm_receipts import dsse
+from helm_receipts.chain import WriterChain
+from helm_receipts.errors import Broken, CanonicalError, EnvelopeError, ReceiptError
+from helm_receipts.journal import list_segments, list_writers
+from helm_receipts.keyring import KeyRing
+from helm_receipts.keys import PublicKey
+from helm_receipts.predicate import receipt_id
+from helm_receipts.reader import Line, Record, parse_statement, read_lines, read_record
+
+NOT_PROVEN = (
+    "that the key's holder recorded everything it decided",
+    "anything before the first checkpoint that somebody else has kept",
+    "that the disk kept what it said it had written",
+    "anything about traffic that went around the proxy, or in a tunnel it could not open",
+    "that the policy was right",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalReport:
+    """What was verified, and what is merely unfinished."""
+
+    writers: int
+    receipts: int
+    calls: int
+    open_calls: int
+    running: int
+    """Writers whose last session has no stop: they run, or were killed."""
+    torn: tuple[str, ...] = ()
+    """Where a last line was cut off: never acknowledged, quarantined at the next start."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every call that was recorded has its outcome, and nothing is torn."""
+        return not (self.open_calls or self.running or self.torn)
+
+
+def verify_receipt(envelope: bytes, key: PublicKey) -> Record:
+    """The receipt in an envelope, if `key` signed it. `ReceiptError` says why not.
+
+    What this proves: the key's holder stated exactly this. Not that it is in a log, that others
+    came before it, or that nothing was left out.
+    """
+    # 1. Decode. Nothing in the envelope is believed yet, its keyid least of all.
+    parsed = dsse.parse_envelope(envelope)
+    # 2. The type decides how the payload will be read, so an unknown one is refused.
+    if parsed.payload_type != dsse.PAYLOAD_TYPE:
+        raise EnvelopeError(f"expected {dsse.PAYLOAD_TYPE}, found {parsed.payload_type!r}")
+    # 3. The signature, over exactly the bytes that are parsed next.
+    payload = parsed.check(key)
+    # 4. The statement, in the one form it can have.
+    statement = parse_statement(payload)
+    try:
+        sequence = statement["predicate"]["sequence"]
+        return Record(receipt_id(sequence["writer"], sequence["number"]), envelope, statement)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ReceiptError(f"expected a sequence in the receipt, found none: {error}") from error
+
+
+class JournalWalk:
+    """Verifies one writer's lines in order, one call of `accept` for each."""
+
+    def __init__(self, writer: str, ring: KeyRing) -> None:
+        self.chain = WriterChain(writer)
+        self.calls = 0
+        self._ring = ring
+
+    def accept(self, line: Line) -> dsse.Envelope:
+        """Verify the next line; `Broken` names what is wrong with it."""
+        # 1. The line is one envelope, in the only spelling there is.
+        try:
+            envelope = dsse.parse_line(line.raw)
+        except EnvelopeError as error:
+            raise Broken("malformed", line.place, str(error)) from error
+        # 2. It is signed by the key whose turn it is.
+        key = self._ring.key_for(line.place, self.chain.writer, envelope.keyid)
+        try:
+            payload = envelope.check(key)
+        except EnvelopeError as error:
+            raise Broken("edited", line.place, str(error)) from error
+        # 3. The payload is a statement of ours.
+        try:
+            predicate = parse_statement(payload)["predicate"]
+        except CanonicalError as error:
+            raise Broken("malformed", line.place, str(error)) from error
+        # 4. It follows from the receipts before it.
+        self.chain.accept(line.place, line.raw, predicate)
+        # 5. If it hands over to another key, the next line is that key's.
+        self._ring.follow(line.place, self.chain.writer, key, predicate)
+        self.calls += predicate["phase"] == "outcome"
+        return envelope
+
+
+def verify_journal(journal: Path, trusted: Iterable[PublicKey]) -> JournalReport:
+    """Verify every writer's journal in a folder; `Broken` names the first thing that is wrong."""
+    ring = KeyRing(list(trusted))
+    writers = list_writers(journal)
+    if not writers:
+        raise ReceiptError(f"expected journals in {journal}, found none; is this a state folder?")
+    walks, torn = [], []
+    while writers:
+        # A writer that came after a rotation starts with a key that another's journal brings in.
+        writer = next((w for w in writers if _starts_with(w, ring)), writers[0])
+        writers.remove(writer)
+        walk = JournalWalk(writer.name, ring)
+        torn += _walk(walk, writer)
+        walks.append(walk)
+    return JournalReport(
+        writers=len(walks),
+        receipts=sum(walk.chain.number for walk in walks),
+        calls=sum(walk.calls for walk in walks),
+        open_calls=sum(len(walk.chain.open_calls) for walk in walks),
+        running=sum(not walk.chain.stopped for walk in walks),
+        torn=tuple(torn),
+    )
+
+
+def _walk(walk: JournalWalk, writer: Path) -> list[str]:
+    """Verify one journal; where its very last line is torn, if it is."""
+    segments = list_segments(writer)
+    for segment in segments:
+        try:
+            for line in read_lines(segment):
+                walk.accept(line)
+        except Broken as error:
+            if error.kind == "torn" and segment == segments[-1]:
+                return [error.place]
+            raise name_precisely(error, writer, walk.chain.number + 1) from error
+    return []
+
+
+def name_precisely(error: Broken, writer: Path, expected: int) -> Broken:
+    """A number that is missing may come later: then lines were reordered, none was dropped."""
+    if error.kind != "dropped":
+        return error
+    for segment in list_segments(writer):
+        for line in read_lines(segment, end=segment.stat().st_size):
+            with suppress(Broken):
+                sequence = read_record(line).predicate["sequence"]
+                if sequence == sequence | {"writer": writer.name, "number": expected}:
+                    return Broken("reordered", error.place, f"receipt {expected} comes later")
+    return error
+
+
+def _starts_with(writer: Path, ring: KeyRing) -> bool:
+    for segment in list_segments(writer):
+        for line in read_lines(segment, end=segment.stat().st_size):
+            try:
+                return dsse.parse_line(line.raw).keyid in ring.trusted
+            except EnvelopeError:
+                return False
+    return False

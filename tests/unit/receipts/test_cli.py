@@ -1,0 +1,164 @@
+"""`helm-boundary receipts`: what it prints and the code it ends with."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from helm_boundary.cli.receipts import receipts
+from helm_receipts import keys
+from helm_receipts.journal import list_segments
+from support.receipts import journal_of, outcome, record_calls, recording, request
+
+
+def run(*arguments: object) -> Result:
+    """Run the command as a user would."""
+    return CliRunner().invoke(receipts, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """A state folder with an allowed call and a denied one."""
+    with recording(tmp_path) as recorder:
+        recorder.record_now(request("a"))
+        recorder.record_now(outcome("a"))
+        recorder.record_now(request("b", "DENY"))
+        recorder.record_now(outcome("b", "DENY", "denied"))
+    return tmp_path
+
+
+def test_list_shows_every_receipt_in_order(state: Path) -> None:
+    """One row a receipt, the latest last."""
+    rows = run("list", "--state", state).output.splitlines()
+    assert [row.split()[2] for row in rows] == [
+        "session", "request", "outcome", "request", "outcome", "session",
+    ]  # fmt: skip
+
+
+FILTERS = {
+    ("--verdict", "DENY"): 2,
+    ("--phase", "request"): 2,
+    ("--operation", "createChatCompletion"): 4,
+    ("--model", "gpt-4o"): 4,
+    ("--model", "other"): 0,
+    ("--reason", "ALLOWED"): 2,
+    ("--principal", "cd" * 32): 2,
+    ("--since", "2000-01-01"): 6,
+    ("--until", "2000-01-01"): 0,
+    ("--limit", "3"): 3,
+    ("--verdict", "DENY", "--phase", "outcome"): 1,
+}
+
+
+@pytest.mark.parametrize(("filters", "rows"), FILTERS.items(), ids=lambda x: str(x))
+def test_filters(state: Path, filters: tuple[str, ...], rows: int) -> None:
+    """Every filter must match; the same ones work for `tail`."""
+    assert len(run("list", "--state", state, "--json", *filters).output.splitlines()) == rows
+    if "--limit" not in filters:
+        assert len(run("tail", "--state", state, *filters).output.splitlines()) == rows
+
+
+def test_show_explains_and_verifies(state: Path) -> None:
+    """The sentences name the call, the verdict, the policy and the key."""
+    identity = json.loads(run("list", "--state", state, "--json").output.splitlines()[3])["id"]
+    shown = run("show", "--state", state, identity)
+    assert shown.exit_code == 0
+    for text in (identity, "DENY (enforced)", "createChatCompletion", "abababab", "verified with"):
+        assert text in shown.output
+
+
+def test_terminal_escapes_in_a_receipt_are_shown_as_text(tmp_path: Path) -> None:
+    """A model's name can't clear the screen or hide a verdict."""
+    from dataclasses import replace
+
+    from support.receipts import flow
+
+    with recording(tmp_path) as recorder:
+        draft = replace(request("a"), flow=flow("a", model="\x1b[2Jgpt\u202e\r\n"))
+        receipt = recorder.record_now(draft)
+    for command in (("list",), ("tail",), ("show", receipt.id)):
+        output = run(command[0], "--state", tmp_path, *command[1:]).output
+        assert "\x1b" not in output
+        assert "\u202e" not in output
+        assert "\\x1b[2Jgpt" in output
+
+
+def test_verify_says_what_it_checked_and_what_it_does_not_prove(state: Path) -> None:
+    """Exit code 0, the counts, and the limits."""
+    result = run("verify", "--state", state)
+    assert result.exit_code == 0
+    assert "VERIFIED" in result.output
+    assert "This does not prove" in result.output
+    assert "the policy was right" in result.output
+    assert json.loads(run("verify", "--state", state, "--json").output)["receipts"] == 6
+
+
+def test_verify_with_a_key_of_ones_own(
+    state: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The published key verifies, another one doesn't, and says so."""
+    assert run("verify", "--state", state, "--key", state / "log/receipt.pub.pem").exit_code == 0
+    other = tmp_path_factory.mktemp("other") / "key.pem"
+    other.write_bytes(keys.generate("receipt").public.pem())
+    refused = run("verify", "--state", state, "--key", other)
+    assert refused.exit_code == 1
+    assert "foreign-key" in refused.output
+
+
+def test_a_folder_without_its_private_key_vouches_only_for_itself(state: Path) -> None:
+    """The key that came with the folder makes it consistent, not authentic: exit code 3."""
+    (state / "keys" / "receipt.pem").unlink()
+    result = run("verify", "--state", state)
+    assert result.exit_code == 3
+    assert "not whose it is" in result.output
+
+
+def test_verify_one_file(state: Path, tmp_path: Path) -> None:
+    """A single receipt in a file, and one that was changed."""
+    line = list_segments(journal_of(state))[0].read_bytes().splitlines()[1]
+    (tmp_path / "receipt.json").write_bytes(line)
+    assert run("verify", "--state", state, tmp_path / "receipt.json").exit_code == 0
+    (tmp_path / "receipt.json").write_bytes(line.replace(b'"sig":"', b'"sig":"A'))
+    assert run("verify", "--state", state, tmp_path / "receipt.json").exit_code == 1
+
+
+def test_verify_while_running_is_incomplete(tmp_path: Path) -> None:
+    """Calls that are still open are no failure."""
+    with recording(tmp_path) as recorder:
+        recorder.record_now(request("a"))
+        result = run("verify", "--state", tmp_path)
+        assert result.exit_code == 3
+        assert "calls open   1" in result.output
+
+
+def test_tampering_is_exit_code_one(state: Path) -> None:
+    """The first bad thing is named."""
+    (segment,) = list_segments(journal_of(state))
+    lines = segment.read_bytes().splitlines(keepends=True)
+    segment.write_bytes(b"".join([*lines[:2], *lines[3:]]))
+    result = run("verify", "--state", state)
+    assert result.exit_code == 1
+    assert "dropped" in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("list",),
+        ("verify",),
+        ("show", "nobody-000001"),
+        ("show", "../../etc/passwd-1"),
+        ("show", "x"),
+        ("verify", "no such file"),
+        ("list", "--limit", "many"),
+        ("frobnicate",),
+    ],
+)
+def test_usage_and_io_are_exit_code_two(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """One clear line, no traceback."""
+    record_calls(tmp_path / "full", 1)
+    folder = tmp_path / ("empty" if arguments in (("list",), ("verify",)) else "full")
+    result = run(arguments[0], "--state", folder, *arguments[1:])
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output
