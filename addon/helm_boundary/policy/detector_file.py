@@ -41,4 +41,3 @@ def _list(value: Any, file: str) -> list[Any]:
     if not isinstance(value, list):
         raise PolicyError(f"{file}: 'detectors' and 'disable' must be lists")
     return value
-

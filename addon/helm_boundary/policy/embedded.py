@@ -81,7 +81,7 @@ class EmbeddedEngine:
         self._ended = ""  # how the last worker ended
         self._head_until = 0.0  # when the oldest call (or the start) is late
         self._restart_at = 0.0
-        self._start()
+        self._start("trial")
 
     async def decide(self, document: bytes) -> Decision:
         """Judge the document (UTF-8 JSON text); raise EngineError when that can't be done."""
@@ -196,7 +196,9 @@ class EmbeddedEngine:
             if kind == pipe.READY:
                 self._ready = True
             elif kind == pipe.REFUSED:
-                self._refusal = "; ".join(json.loads(body))
+                first, *others = json.loads(body)
+                more = f" (and {len(others)} more: helm-boundary policy check)" if others else ""
+                self._refusal = first + more
             elif (call := self._calls.get(number)) is not None:
                 if kind == pipe.ANSWER:
                     self._finish(call, answer=body)
@@ -205,11 +207,12 @@ class EmbeddedEngine:
 
     # -- the worker ----------------------------------------------------------------------
 
-    def _start(self) -> None:
+    def _start(self, trial: str = "live") -> None:
         self._ready = False
         self._head_until = time.monotonic() + START_SECONDS
         self._restart_at = time.monotonic() + RESTART_PAUSE
-        self._worker = WorkerProcess(self._plan, self._deadline * ALARM_FACTOR + ALARM_SECONDS)
+        alarm = self._deadline * ALARM_FACTOR + ALARM_SECONDS
+        self._worker = WorkerProcess(self._plan, alarm, trial)
         if self._loop is not None:
             self._loop.add_reader(self._worker.fileno(), self._on_readable)
 

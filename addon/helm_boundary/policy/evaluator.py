@@ -8,13 +8,16 @@ so it is thrown away; undefined arrives as the text ``"<undefined>"``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import regorus
 
+from helm_boundary.policy.builtins import ENGINE
 from helm_boundary.policy.errors import EngineError, PolicyError
 
 DECISION = "data.helm.decision"
+QUOTE = re.compile(r"[`\"']")
 UNDEFINED = '"<undefined>"'
 # The engine's own default for lines is 1,024 columns; the others are its defaults.
 LIMITS = {"max_col": 1_024, "max_file_bytes": 1_048_576, "max_lines": 20_000}
@@ -27,6 +30,11 @@ class Evaluator:
         self._pristine = compile_engine(modules, data)
         self._engine = self._pristine.clone()
 
+    def syntax(self) -> str:
+        """The syntax tree of the modules, JSON text."""
+        tree: str = self._pristine.get_ast_as_json()
+        return tree
+
     def judge(self, document: bytes) -> bytes:
         """The JSON text of ``data.helm.decision`` for the document; EngineError if none."""
         return self.evaluate(DECISION, document)
@@ -38,7 +46,7 @@ class Evaluator:
             answer: str = self._engine.eval_rule_as_json(rule)
         except BaseException as error:  # panics are not Exceptions
             self._engine = self._pristine.clone()
-            raise EngineError(explain(error)) from None
+            raise EngineError(discreet(message_of(error))) from None
         if answer == UNDEFINED:
             raise EngineError(f"{rule} is undefined for this document")
         return answer.encode()
@@ -53,14 +61,30 @@ def compile_engine(modules: Mapping[str, str], data: str) -> regorus.Engine:
             engine.add_policy(file, text)
         engine.add_data_json(data)
     except BaseException as error:  # panics are not Exceptions
-        raise PolicyError(explain(error)) from None
+        raise PolicyError(message_of(error)) from None
     return engine
 
 
-def explain(error: BaseException) -> str:
+def message_of(error: BaseException) -> str:
     """The engine's message on one line: ``file:line:column: what``."""
     lines = [line.strip() for line in str(error).split("Stack backtrace")[0].splitlines()]
     place = next((line[4:] for line in lines if line.startswith("--> ")), "")
     what = next((line[7:] for line in lines if line.startswith("error: ")), "")
-    rest = " ".join(line for line in lines if line)[:500]
-    return f"{place}: {what}" if place and what else what or rest or type(error).__name__
+    if not what:
+        return f"the engine failed ({type(error).__name__})"
+    return f"{place}: {what}" if place else what
+
+
+def discreet(message: str) -> str:
+    """The message up to the first value it quotes.
+
+    While it judges, the engine quotes values it stumbled over, and these are what the call was
+    about. Names of built-ins are quoted too, and kept.
+    """
+    position = 0
+    while opening := QUOTE.search(message, position):
+        quoted = message[opening.end() :].partition(opening[0])[0]
+        if quoted not in ENGINE:
+            return message[: opening.start()] + "…"
+        position = opening.end() + len(quoted) + 1
+    return message

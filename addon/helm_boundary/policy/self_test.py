@@ -33,8 +33,8 @@ def _document(phase: str, **changes: Any) -> Mapping[str, Any]:
         "phase": phase,
         "mode": "enforce",
         "operation": {
-            "id": "chat.completions.create",
-            "name": "Create chat completion",
+            "id": "createChatCompletion",
+            "name": "POST /chat/completions",
             "category": "inference",
             "dialect": "chat",
             "stream": False,
@@ -45,7 +45,7 @@ def _document(phase: str, **changes: Any) -> Mapping[str, Any]:
             "host": "api.openai.com",
             "port": 443,
             "path": "/v1/chat/completions",
-            "query": "",
+            "query": [],
             "headers": {"content-type": "application/json"},
         },
         "client": {"address": "127.0.0.1", "principal": None, "key_id": None},
@@ -109,6 +109,6 @@ SAMPLES: Mapping[str, Mapping[str, Any]] = {
         "response", response=_response(tool_calls=[_TOOL_CALL], finish_reasons=["tool_calls"])
     ),
     "a response with findings": _document(
-        "response", findings=_FINDINGS, response=_response(status=500, usage=None, model=None)
+        "response", findings=_FINDINGS, response=_response(status=500, model=None)
     ),
 }

@@ -1,5 +1,8 @@
 """The process that evaluates policy: ``python -m helm_boundary.policy.worker PIPE PLAN ...``.
 
+The plan is a file with JSON: the modules, the data (as JSON text) and, for a policy that has
+yet to be tried, the schema of its input.
+
 The engine can't be stopped once it evaluates and can take its process down, so it gets one of
 its own. It ends when the pipe ends; should the boundary be gone while a rule runs for ever, an
 alarm ends it.
@@ -14,6 +17,7 @@ import resource
 import signal
 import socket
 import sys
+from typing import Any
 
 # Panics would carry native backtraces into messages.
 os.environ["RUST_BACKTRACE"] = "0"
@@ -26,16 +30,20 @@ PORTION = 1 << 18
 
 
 def main(arguments: list[str]) -> int:
-    """Serve documents from the pipe; arguments: pipe fd, plan fd, alarm seconds, memory bytes."""
-    pipe_fd, plan_fd, alarm, memory = arguments
+    """Serve documents from the pipe; arguments: pipe fd, plan fd, alarm seconds, memory
+    bytes, and "trial" or "live".
+    """
+    pipe_fd, plan_fd, alarm, memory, trial = arguments
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit_memory(int(memory))
     with socket.socket(fileno=int(pipe_fd)) as connection:
+        plan = _read_plan(int(plan_fd))
         try:
-            evaluator = _compile(int(plan_fd))
+            evaluator = Evaluator(plan["modules"], plan["data"])
         except PolicyError as error:
-            connection.sendall(pipe.encode(0, pipe.REFUSED, json.dumps([str(error)]).encode()))
-            return 1
+            return _refuse(connection, [str(error)])
+        if trial == "trial" and (problems := _lint(evaluator, plan)):
+            return _refuse(connection, problems)
         connection.sendall(pipe.encode(0, pipe.READY, b""))
         gc.freeze()
         gc.disable()  # texts in, texts out: nothing here makes cycles
@@ -58,13 +66,26 @@ def serve(connection: socket.socket, evaluator: Evaluator, alarm: float) -> None
             connection.sendall(pipe.encode(number, kind, body))
 
 
-def _compile(plan_fd: int) -> Evaluator:
+def _read_plan(plan_fd: int) -> Any:
     size = os.fstat(plan_fd).st_size
     text = b""
     while len(text) < size:  # pread: every worker of an engine shares the file's offset
         text += os.pread(plan_fd, size - len(text), len(text))
-    plan = json.loads(text)
-    return Evaluator(plan["modules"], plan["data"])
+    return json.loads(text)
+
+
+def _lint(evaluator: Evaluator, plan: Any) -> list[str]:
+    # Imported for a trial only: a worker that replaces a crashed one must be there at once.
+    from helm_boundary.policy.lint import Program, lint
+    from helm_boundary.policy.syntax import read_rules
+
+    program = Program(read_rules(evaluator.syntax()), json.loads(plan["data"]), plan["schema"])
+    return [str(problem) for problem in lint(program)]
+
+
+def _refuse(connection: socket.socket, problems: list[str]) -> int:
+    connection.sendall(pipe.encode(0, pipe.REFUSED, json.dumps(problems).encode()))
+    return 1
 
 
 def _limit_memory(limit: int) -> None:

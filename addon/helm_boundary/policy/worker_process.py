@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from helm_boundary.policy import pipe
+from helm_boundary.policy.default_folder import default_policy_folder
 from helm_boundary.policy.source import Policy
 
 PORTION = 1 << 18
@@ -25,7 +26,9 @@ MEMORY_FACTOR = 40
 
 def write_plan(policy: Policy) -> IO[bytes]:
     """What a worker needs of a policy, in an unnamed file that every worker reads."""
-    plan = {"modules": dict(policy.modules), "data": json.dumps(policy.data, allow_nan=False)}
+    schema = json.loads((default_policy_folder() / "input.schema.json").read_bytes())
+    data = json.dumps(policy.data, allow_nan=False)
+    plan = {"modules": dict(policy.modules), "data": data, "schema": schema}
     file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the engine
     file.write(json.dumps(plan).encode())
     file.flush()
@@ -35,10 +38,11 @@ def write_plan(policy: Policy) -> IO[bytes]:
 class WorkerProcess:
     """One running worker. Writes never block: what the pipe doesn't take waits in ``unsent``."""
 
-    def __init__(self, plan: IO[bytes], alarm: float) -> None:
+    def __init__(self, plan: IO[bytes], alarm: float, trial: str) -> None:
         ours, theirs = socket.socketpair()
         size = os.fstat(plan.fileno()).st_size
-        arguments = [theirs.fileno(), plan.fileno(), alarm, MEMORY + MEMORY_FACTOR * size]
+        memory = MEMORY + MEMORY_FACTOR * size
+        arguments = [theirs.fileno(), plan.fileno(), alarm, memory, trial]
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "helm_boundary.policy.worker", *map(str, arguments)],
