@@ -23,6 +23,9 @@ from support.upstream import Upstream
 ROOT = Path(__file__).resolve().parents[2]
 ADDON = ROOT / "addon" / "helm.py"
 _LISTENING = re.compile(r"proxy .*?listening at [^\s/]*:(\d+)")
+# mitmproxy listens before it gives up on a script that doesn't load; the boundary's own first line
+# comes when all is well.
+_READY = "helm-boundary listens on"
 _POLL = 0.02
 _NOTED = 4000
 
@@ -63,6 +66,7 @@ class Boundary:
         self.port = 0
         self.state = state / "helm"
         self.confdir = confdir or state / "mitmproxy"
+        self._ready = _READY if addon == ADDON else ""
         self._log_file = state / f"{program}.log"
         self._start_seconds = start_seconds
         self._env = {**os.environ, "HOME": str(state), "PYTHONUNBUFFERED": "1", **(env or {})}
@@ -179,7 +183,8 @@ class Boundary:
     def _wait_for_port(self) -> int:
         deadline = time.monotonic() + self._start_seconds
         while time.monotonic() < deadline and self.alive:
-            if found := _LISTENING.search(self.log):
+            log = self.log
+            if self._ready in log and (found := _LISTENING.search(log)):
                 return int(found[1])
             time.sleep(_POLL)
         raise StartFailed(self._running().poll(), self.log)
