@@ -8,7 +8,6 @@ from typing import Protocol
 from . import coding, strict_json
 from .call import Answer, HttpResponse, Json, Operation
 from .dialects import dialect, generic
-from .gate.chat import ChatStream
 from .gate.gate import MAX_EVENT
 from .gate.sse import Event, EventCutter
 from .refusal import Refusal, schema_violation
@@ -73,7 +72,7 @@ def _text(body: bytes) -> str:
 
 
 def _read_events(operation: Operation, status: int, body: bytes) -> Answer:
-    reading: Reading = ChatStream(status) if operation.dialect == "chat" else _Generic(status)
+    reading: Reading = dialect(operation.dialect).open_stream(status) or _Generic(status)
     cutter = EventCutter(max(MAX_EVENT, len(body)))
     for event in cutter.feed(body):
         reading.read(event)

@@ -18,7 +18,6 @@ from .answering import is_event_stream, read_answer, refuse_at_headers
 from .boundary import Boundary, no_receipt
 from .call import Answer, HttpResponse, Json
 from .dialects import dialect
-from .gate.chat import ChatStream
 from .gate.gate import Gate
 from .gate.tap import Tap
 from .judge import deny
@@ -58,9 +57,10 @@ class Answers:
         refusal = refuse_at_headers(response)
         if refusal is not None and not self._settings.observes:
             return refusal
-        if live.operation.dialect != "chat" or not is_event_stream(response):
+        spoken = dialect(live.operation.dialect)
+        stream = spoken.open_stream(response.status) if is_event_stream(response) else None
+        if stream is None:
             return None
-        stream = ChatStream(response.status)
         if self._settings.observes or live.decision.stream == "pass":
             live.gate = Tap(stream)
         elif live.decision.stream != "buffer":

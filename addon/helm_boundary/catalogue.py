@@ -6,7 +6,7 @@ file. Other providers serve the same operations under other prefixes: `matching`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -68,11 +68,14 @@ class Catalogue:
 
 
 @cache
-def openai_catalogue() -> Catalogue:
-    """OpenAI's API, from `catalogue.tsv`: method, path, operation id, category, dialect a line."""
-    text = files(__package__).joinpath("catalogue.tsv").read_text("utf-8")
-    rows = (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
-    return Catalogue(
-        Operation(name, category, dialect, method, path)
-        for method, path, name, category, dialect in rows
-    )
+def known_operations() -> Catalogue:
+    """OpenAI's API, and Anthropic's Messages, which the same agents speak."""
+    return Catalogue((*read_table("catalogue.tsv"), *read_table("catalogue_anthropic.tsv")))
+
+
+def read_table(name: str) -> Iterator[Operation]:
+    """The operations of one table: method, path, operation id, category, dialect a line."""
+    for line in files(__package__).joinpath(name).read_text("utf-8").splitlines():
+        if line and not line.startswith("#"):
+            method, path, operation, category, dialect = line.split("\t")
+            yield Operation(operation, category, dialect, method, path)

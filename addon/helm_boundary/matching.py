@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from urllib.parse import unquote
 
 from .call import HttpRequest, Operation
-from .catalogue import UNKNOWN, openai_catalogue
+from .catalogue import UNKNOWN, known_operations
 from .hosts import HostPattern, canonical_host, is_governed, split_port
 from .refusal import schema_violation
 
@@ -80,7 +80,7 @@ def _by_path(method: str, path: str, query: str, governed: bool) -> Operation | 
 
 def _in_catalogue(method: str, segments: list[str], query: str) -> Operation | None:
     """The operation at the end of a path: after a version, Azure's deployment, or all of it."""
-    catalogue = openai_catalogue()
+    catalogue = known_operations()
     for at, segment in enumerate(segments):
         rest = segments[at + 1 :]
         if _VERSION.fullmatch(segment):
@@ -158,9 +158,9 @@ def by_shape(method: str, value: object) -> Operation | None:
     if not isinstance(value.get("model"), str):
         return None
     if isinstance(value.get("messages"), list):
-        return openai_catalogue().find("POST", ["chat", "completions"])
+        return known_operations().find("POST", ["chat", "completions"])
     if isinstance(value.get("input"), str | list):
-        return openai_catalogue().find("POST", ["responses"])
+        return known_operations().find("POST", ["responses"])
     if isinstance(value.get("prompt"), str | list):
-        return openai_catalogue().find("POST", ["completions"])
+        return known_operations().find("POST", ["completions"])
     return None

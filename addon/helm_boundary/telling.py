@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from datetime import UTC, datetime, timedelta
 
 from . import verdict as wire
+from .dialects import dialect
 from .live import Live
 from .policy.decision import ESCALATE, Decision
 from .verdict import Reply
@@ -32,9 +32,9 @@ class Teller:
         return tuple(named.items())
 
     def event(self, live: Live, decision: Decision, receipt_id: str | None) -> bytes:
-        """The one event that ends a denied chat or completion stream."""
+        """The one event that ends a denied stream, in the call's own dialect."""
         told = wire.error_object(self._verdict(live, decision, receipt_id))
-        return b"data: " + json.dumps(told, separators=(",", ":")).encode("ascii") + b"\n\n"
+        return dialect(live.operation.dialect).error_event(told)
 
     def _verdict(self, live: Live, decision: Decision, receipt_id: str | None) -> wire.Verdict:
         approval = self._approval() if decision.verdict == ESCALATE else None

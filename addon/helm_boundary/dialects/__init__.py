@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..call import Answer, Call, Json
-from . import chat, generic
+from ..gate.stream import Stream
+from . import chat, completions, generic, messages, responses
 
 
 class Dialect(Protocol):
@@ -19,8 +20,22 @@ class Dialect(Protocol):
         """What a response's body says; Refusal where it isn't in the dialect."""
         ...
 
+    def open_stream(self, status: int) -> Stream | None:
+        """A reader of its event stream for the gate; None where it is only judged whole."""
+        ...
 
-DIALECTS: dict[str, Dialect] = {"chat": chat, "generic": generic}
+    def error_event(self, told: dict[str, Any]) -> bytes:
+        """The event that ends a denied stream, so that every client of the dialect raises."""
+        ...
+
+
+DIALECTS: dict[str, Dialect] = {
+    "chat": chat,
+    "completions": completions,
+    "generic": generic,
+    "messages": messages,
+    "responses": responses,
+}
 
 
 def dialect(name: str) -> Dialect:

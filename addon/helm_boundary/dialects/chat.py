@@ -5,12 +5,17 @@ Source: `CreateChatCompletionRequest` and `CreateChatCompletionResponse` in Open
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from typing import Any
 
-from .. import strict_json
 from ..call import Answer, Call, Json, Message, Text, Tool, ToolCall, Usage
-from ..refusal import Refusal, schema_violation
+from ..gate.stream import Stream
+from ..refusal import schema_violation
 from ..texts import attachments, strings
+from .chat_stream import ChatStream
+from .shape import as_flag, as_model, as_object, as_objects, count_of, text_of
+from .shape import tool_call as read_tool_call
 
 _PARAMETERS = (
     "frequency_penalty", "logprobs", "max_completion_tokens", "max_tokens", "n",
@@ -25,14 +30,11 @@ def read_request(body: Json) -> Call:
     Raises:
         Refusal: no object, no model, or messages and tools that aren't lists of objects.
     """
-    body = _object(body, "the body")
-    model = body.get("model")
-    if not isinstance(model, str) or not model:
-        raise schema_violation("the body has no `model`; expected its name as a string")
+    body = as_object(body, "the body")
     return Call(
-        model=model,
-        stream=_flag(body, "stream"),
-        messages=tuple(_messages(_objects(body.get("messages"), "messages"))),
+        model=as_model(body),
+        stream=as_flag(body, "stream"),
+        messages=tuple(_messages(as_objects(body.get("messages"), "messages"))),
         tools=tuple(_tools(body)),
         tool_choice=body.get("tool_choice", body.get("function_call")),
         texts=tuple(_texts(body)),
@@ -48,18 +50,20 @@ def read_response(status: int, body: Json) -> Answer:
     Raises:
         Refusal: a shape in which a tool call could hide.
     """
-    body = _object(body, "the answer")
+    body = as_object(body, "the answer")
     if "error" in body and not body.get("choices"):
         return Answer(status, texts=tuple(strings(body, "", "assistant")))
-    choices = _objects(body.get("choices"), "choices")
+    choices = as_objects(body.get("choices"), "choices")
     messages = tuple(
-        _message(_object(choice.get("message"), "a choice's message"), f"/choices/{at}/message", at)
+        _message(
+            as_object(choice.get("message"), "a choice's message"), f"/choices/{at}/message", at
+        )
         for at, choice in enumerate(choices)
     )
     return Answer(
         status,
-        model=_text(body.get("model")) or None,
-        finish_reasons=tuple(_text(choice.get("finish_reason")) for choice in choices),
+        model=text_of(body.get("model")) or None,
+        finish_reasons=tuple(text_of(choice.get("finish_reason")) for choice in choices),
         messages=messages,
         texts=tuple(strings(choices, "/choices", "assistant")),
         tool_calls=tuple(call for message in messages for call in message.tool_calls),
@@ -71,7 +75,7 @@ def read_usage(usage: Json) -> Usage:
     """The token counts of a `usage` object."""
     if not isinstance(usage, dict):
         return Usage()
-    return Usage(_count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")))
+    return Usage(count_of(usage.get("prompt_tokens")), count_of(usage.get("completion_tokens")))
 
 
 def tool_call(found: Json, choice: int, pointer: str) -> ToolCall:
@@ -80,7 +84,7 @@ def tool_call(found: Json, choice: int, pointer: str) -> ToolCall:
     Raises:
         Refusal: an entry without a name, or of a shape this dialect doesn't have.
     """
-    found = _object(found, "a tool call")
+    found = as_object(found, "a tool call")
     inner = found.get("function", found.get("custom"))
     call_id = found.get("id")
     return function_call(inner, choice, pointer, call_id if isinstance(call_id, str) else None)
@@ -92,16 +96,26 @@ def function_call(inner: Json, choice: int, pointer: str, call_id: str | None = 
     Raises:
         Refusal: no name, or arguments that aren't text.
     """
-    inner = _object(inner, "a tool call's function")
-    name = inner.get("name")
+    inner = as_object(inner, "a tool call's function")
     text = inner.get("arguments", inner.get("input", ""))
-    if not isinstance(name, str) or not name or not isinstance(text, str):
-        raise schema_violation("a tool call has no name, or arguments that aren't a string")
-    try:
-        arguments, valid = strict_json.parse(text.encode("utf-8")), True
-    except Refusal:
-        arguments, valid = None, False
-    return ToolCall(call_id, name, text, arguments, valid, choice, pointer)
+    if not isinstance(text, str):
+        raise schema_violation("a tool call's arguments aren't a string")
+    return read_tool_call(inner.get("name"), text, call_id=call_id, choice=choice, pointer=pointer)
+
+
+def open_stream(status: int) -> Stream:
+    """A reader of `chat.completion.chunk` events."""
+    return ChatStream(status, function_call, read_usage)
+
+
+def error_event(told: dict[str, Any]) -> bytes:
+    """An error object where a chunk would be: the SDKs raise `APIError` on it."""
+    return b"data: " + json.dumps(told, separators=(",", ":")).encode("ascii") + b"\n\n"
+
+
+def _choice(choice: dict[str, Json], at: int) -> Message:
+    message = as_object(choice.get("message"), "a choice's message")
+    return _message(message, f"/choices/{at}/message", at)
 
 
 def _messages(found: list[dict[str, Json]]) -> Iterator[Message]:
@@ -112,13 +126,13 @@ def _messages(found: list[dict[str, Json]]) -> Iterator[Message]:
 def _message(message: dict[str, Json], pointer: str, choice: int) -> Message:
     text, parts = _content(message.get("content"))
     return Message(
-        role=_text(message.get("role")) or "assistant",
+        role=text_of(message.get("role")) or "assistant",
         text=text,
         pointer=pointer,
         parts=parts,
         tool_calls=tuple(_tool_calls(message, pointer, choice)),
-        tool_call_id=_text(message.get("tool_call_id")) or None,
-        name=_text(message.get("name")) or None,
+        tool_call_id=text_of(message.get("tool_call_id")) or None,
+        name=text_of(message.get("name")) or None,
     )
 
 
@@ -126,14 +140,14 @@ def _content(content: Json) -> tuple[str, tuple[str, ...]]:
     """A content's text, and the types of its parts."""
     if content is None or isinstance(content, str):
         return content or "", ()
-    parts = _objects(content, "a message's content")
-    texts = [_text(part.get("text")) or _text(part.get("refusal")) for part in parts]
-    return "\n".join(filter(None, texts)), tuple(_text(part.get("type")) for part in parts)
+    parts = as_objects(content, "a message's content")
+    texts = [text_of(part.get("text")) or text_of(part.get("refusal")) for part in parts]
+    return "\n".join(filter(None, texts)), tuple(text_of(part.get("type")) for part in parts)
 
 
 def _tool_calls(message: dict[str, Json], pointer: str, choice: int) -> Iterator[ToolCall]:
     calls = message.get("tool_calls")
-    for at, call in enumerate([] if calls is None else _objects(calls, "tool_calls")):
+    for at, call in enumerate([] if calls is None else as_objects(calls, "tool_calls")):
         yield tool_call(call, choice, f"{pointer}/tool_calls/{at}")
     old = message.get("function_call")
     if old is not None:
@@ -141,17 +155,17 @@ def _tool_calls(message: dict[str, Json], pointer: str, choice: int) -> Iterator
 
 
 def _tools(body: dict[str, Json]) -> Iterator[Tool]:
-    for at, tool in enumerate(_objects(body.get("tools") or [], "tools")):
-        kind = _text(tool.get("type")) or "function"
+    for at, tool in enumerate(as_objects(body.get("tools") or [], "tools")):
+        kind = text_of(tool.get("type")) or "function"
         inner = tool.get(kind) if isinstance(tool.get(kind), dict) else tool
-        yield _tool(kind, _object(inner, "a tool"), f"/tools/{at}")
-    for at, function in enumerate(_objects(body.get("functions") or [], "functions")):
+        yield _tool(kind, as_object(inner, "a tool"), f"/tools/{at}")
+    for at, function in enumerate(as_objects(body.get("functions") or [], "functions")):
         yield _tool("function", function, f"/functions/{at}")
 
 
 def _tool(kind: str, inner: dict[str, Json], pointer: str) -> Tool:
-    name = _text(inner.get("name")) or kind
-    return Tool(kind, name, _text(inner.get("description")), inner.get("parameters"), pointer)
+    name = text_of(inner.get("name")) or kind
+    return Tool(kind, name, text_of(inner.get("description")), inner.get("parameters"), pointer)
 
 
 def _texts(body: dict[str, Json]) -> Iterator[Text]:
@@ -169,30 +183,3 @@ def _parameters(body: dict[str, Json]) -> dict[str, Json]:
     if limit is not None:
         found["max_output_tokens"] = limit
     return found
-
-
-def _object(value: Json, what: str) -> dict[str, Json]:
-    if not isinstance(value, dict):
-        raise schema_violation(f"{what} isn't a JSON object")
-    return value
-
-
-def _objects(value: Json, what: str) -> list[dict[str, Json]]:
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise schema_violation(f"`{what}` isn't a list of objects")
-    return value
-
-
-def _flag(body: dict[str, Json], key: str) -> bool:
-    value = body.get(key)
-    if value is not None and not isinstance(value, bool):
-        raise schema_violation(f"`{key}` is neither true nor false")
-    return value is True
-
-
-def _text(value: Json) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _count(value: Json) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

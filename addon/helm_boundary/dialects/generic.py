@@ -1,11 +1,15 @@
-"""Operations without a dialect of their own: the model if any, and every text found."""
+"""Operations without a dialect of their own: the model if any, every text and tool call found."""
 
 from __future__ import annotations
 
-from ..call import Answer, Call, Json, Text
-from ..texts import attachments, strings
+from collections.abc import Iterator
+from typing import Any
 
-_SCALARS = (str, int, float, bool)
+from ..call import Answer, Call, Json, Text, ToolCall
+from ..gate.stream import Stream
+from ..texts import attachments, pointer_token, strings
+from . import chat
+from .shape import tool_call
 
 
 def read_request(body: Json) -> Call:
@@ -17,7 +21,7 @@ def read_request(body: Json) -> Call:
         stream=found.get("stream") is True,
         texts=tuple(strings(body, "", "user")),
         attachments=tuple(attachments(body, "")),
-        parameters={key: item for key, item in found.items() if isinstance(item, _SCALARS[1:])},
+        parameters={key: item for key, item in found.items() if isinstance(item, int | float)},
         body=body,
     )
 
@@ -31,4 +35,30 @@ def read_response(status: int, body: Json) -> Answer:
         status,
         model=model if isinstance(model, str) else None,
         texts=tuple(strings(body, "", "assistant")),
+        tool_calls=tuple(_tool_calls(body, "")),
     )
+
+
+def open_stream(status: int) -> Stream | None:
+    """None: what isn't known is judged whole."""
+    return None
+
+
+def error_event(told: dict[str, Any]) -> bytes:
+    """An error object, as in a chat completion's stream."""
+    return chat.error_event(told)
+
+
+def _tool_calls(value: Json, pointer: str) -> Iterator[ToolCall]:
+    """Whatever looks like a tool call: a name with arguments (or a `tool_use` with input)."""
+    if isinstance(value, list):
+        for at, item in enumerate(value):
+            yield from _tool_calls(item, f"{pointer}/{at}")
+    elif isinstance(value, dict):
+        key = "input" if str(value.get("type")).endswith("tool_use") else "arguments"
+        name = value.get("name")
+        if isinstance(name, str) and name and key in value:
+            yield tool_call(name, value[key], call_id=value.get("id"), pointer=pointer)
+        for key, item in value.items():
+            if isinstance(item, dict | list):
+                yield from _tool_calls(item, pointer + pointer_token(key))

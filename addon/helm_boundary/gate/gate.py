@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from ..call import Answer
 from ..policy.decision import Decision
 from ..refusal import Refusal, schema_violation
 from .sse import Event, EventCutter
+from .stream import Stream
 
 MAX_EVENT = 4 << 20
 MAX_HELD = 16 << 20
-
-
-class Stream(Protocol):
-    """What the gate asks of a dialect's stream."""
-
-    done: bool
-
-    def read(self, event: Event) -> None: ...
-
-    @property
-    def holds(self) -> bool: ...
-
-    @property
-    def ready(self) -> bool: ...
-
-    def mark_judged(self) -> None: ...
-
-    def answer(self, *, waiting_only: bool = False) -> Answer: ...
 
 
 type Judge = Callable[[Answer], Decision]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ..policy.decision import Decision
 from ..refusal import Refusal
-from .gate import MAX_EVENT, Stream
+from .gate import MAX_EVENT
 from .sse import EventCutter
+from .stream import Stream
 
 
 class Tap:

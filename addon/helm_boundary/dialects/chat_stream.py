@@ -6,15 +6,15 @@ forms that providers really send.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from .. import strict_json
 from ..call import Answer, Json, Message, Text, ToolCall, Usage
-from ..dialects.chat import function_call, read_usage
+from ..gate.sse import Event
 from ..refusal import schema_violation
 from ..texts import strings
-from .sse import Event
 
 DONE = b"[DONE]"
 _TOOL_KEYS = frozenset({"tool_calls", "function_call", "tool_call", "tool_use", "custom_tool_call"})
@@ -47,11 +47,17 @@ class _Choice:
         return bool(self.calls) or self.old_call is not None
 
 
+type ReadCall = Callable[[Json, int, str, str | None], ToolCall]
+type ReadUsage = Callable[[Json], Usage]
+
+
 class ChatStream:
     """Reads events; knows which tool calls have begun and which are complete."""
 
-    def __init__(self, status: int = 200) -> None:
+    def __init__(self, status: int, read_call: ReadCall, read_usage: ReadUsage) -> None:
         self._status = status
+        self._read_call = read_call
+        self._read_usage = read_usage
         self._choices: dict[int, _Choice] = {}
         self._model: str | None = None
         self._usage = Usage()
@@ -99,14 +105,14 @@ class ChatStream:
             call
             for index, choice in sorted(self._choices.items())
             if not (waiting_only and choice.judged)
-            for call in _calls(index, choice)
+            for call in self._calls(index, choice)
         ]
         return Answer(
             self._status,
             model=self._model,
             finish_reasons=tuple(c.finish_reason for c in self._choices.values()),
             messages=tuple(_message(i, c) for i, c in sorted(self._choices.items())),
-            texts=tuple(t for i, c in sorted(self._choices.items()) for t in _texts(i, c)),
+            texts=tuple(t for i, c in sorted(self._choices.items()) for t in self._texts(i, c)),
             tool_calls=tuple(calls),
             usage=self._usage,
             complete=self.done,
@@ -121,7 +127,7 @@ class ChatStream:
         if isinstance(chunk.get("model"), str):
             self._model = chunk["model"]
         if chunk.get("usage") is not None:
-            self._usage = read_usage(chunk["usage"])
+            self._usage = self._read_usage(chunk["usage"])
         if "error" in chunk:
             self.failed = True
         known = _read_choices(self, chunk.get("choices"))
@@ -129,6 +135,29 @@ class ChatStream:
         suspicious = b"tool" in data or b"function" in data or b"\\u" in data
         if suspicious and _count_tool_keys(chunk) != known:
             raise schema_violation("the stream carries a tool call where none belongs")
+
+    def _calls(self, index: int, choice: _Choice) -> list[ToolCall]:
+        base = f"/choices/{index}/message"
+        found = [
+            self._read_call(_function(piece), index, f"{base}/tool_calls/{at}", piece.id or None)
+            for at, piece in sorted(choice.calls.items())
+        ]
+        if choice.old_call is not None:
+            old = _function(choice.old_call)
+            found.append(self._read_call(old, index, f"{base}/function_call", None))
+        return found
+
+    def _texts(self, index: int, choice: _Choice) -> list[Text]:
+        base = f"/choices/{index}/message"
+        found = [Text(base + "/content", "assistant", "".join(choice.content))]
+        joined: dict[str, list[str]] = {}
+        for text in choice.other:
+            joined.setdefault(text.pointer, []).append(text.text)
+        found += [Text(base + pointer, "assistant", "".join(p)) for pointer, p in joined.items()]
+        for call in self._calls(index, choice):
+            pointer = call.pointer + "/function/arguments"
+            found.append(Text(pointer, "assistant", call.arguments_text))
+        return [text for text in found if text.text]
 
     def choice(self, index: int) -> _Choice:
         """The choice of that index, new if it hasn't spoken yet."""
@@ -216,35 +245,12 @@ def _extend(piece: _Piece, inner: Json) -> None:
             piece.arguments.append(value)
 
 
-def _calls(index: int, choice: _Choice) -> list[ToolCall]:
-    base = f"/choices/{index}/message"
-    found = [
-        function_call(_function(piece), index, f"{base}/tool_calls/{at}", piece.id or None)
-        for at, piece in sorted(choice.calls.items())
-    ]
-    if choice.old_call is not None:
-        found.append(function_call(_function(choice.old_call), index, f"{base}/function_call"))
-    return found
-
-
 def _function(piece: _Piece) -> dict[str, Any]:
     return {"name": piece.name, "arguments": "".join(piece.arguments)}
 
 
 def _message(index: int, choice: _Choice) -> Message:
     return Message(choice.role, "".join(choice.content), f"/choices/{index}/message")
-
-
-def _texts(index: int, choice: _Choice) -> list[Text]:
-    base = f"/choices/{index}/message"
-    found = [Text(base + "/content", "assistant", "".join(choice.content))]
-    joined: dict[str, list[str]] = {}
-    for text in choice.other:
-        joined.setdefault(text.pointer, []).append(text.text)
-    found += [Text(base + pointer, "assistant", "".join(p)) for pointer, p in joined.items()]
-    for call in _calls(index, choice):
-        found.append(Text(call.pointer + "/function/arguments", "assistant", call.arguments_text))
-    return [text for text in found if text.text]
 
 
 def _count_tool_keys(value: Json) -> int:

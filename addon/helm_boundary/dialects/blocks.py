@@ -1,0 +1,108 @@
+"""The content blocks of Anthropic's Messages API.
+
+Source: Anthropic's API reference, Messages. A tool that the provider runs (`server_tool_use`,
+`mcp_tool_use`) is a tool call like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..call import Json, Message, Tool, ToolCall
+from .shape import as_objects, text_of, tool_call
+
+
+def is_tool_call(block: dict[str, Json]) -> bool:
+    """Whether a block has something done."""
+    return text_of(block.get("type")).endswith("tool_use")
+
+
+def is_tool_result(block: dict[str, Json]) -> bool:
+    """Whether a block is what a tool gave back."""
+    return text_of(block.get("type")).endswith("tool_result")
+
+
+def read_tool_call(block: dict[str, Json], pointer: str, arguments: Json = None) -> ToolCall:
+    """The tool call that a block is; `arguments` in place of its `input` where they streamed.
+
+    Raises:
+        Refusal: it has no name.
+    """
+    name = block.get("name")
+    if text_of(block.get("type")) == "mcp_tool_use":
+        name = f"mcp.{text_of(block.get('server_name'))}.{text_of(name)}"
+    said = block.get("input", {}) if arguments is None else arguments
+    return tool_call(name, said, call_id=block.get("id"), pointer=pointer)
+
+
+def read_messages(messages: Json) -> Iterator[Message]:
+    """The messages of a conversation; a tool's result is a message of its own.
+
+    Raises:
+        Refusal: not a list of objects.
+    """
+    for at, message in enumerate(as_objects(messages, "messages")):
+        role, pointer = text_of(message.get("role")) or "user", f"/messages/{at}"
+        yield from read_content(message.get("content"), role, pointer)
+
+
+def read_content(content: Json, role: str, pointer: str) -> Iterator[Message]:
+    """A content's text and tool calls as one message, and its tool results as one each.
+
+    Raises:
+        Refusal: neither text nor a list of blocks.
+    """
+    if content is None or isinstance(content, str):
+        yield Message(role, content or "", pointer)
+        return
+    blocks = as_objects(content, "content")
+    own = [(at, block) for at, block in enumerate(blocks) if not is_tool_result(block)]
+    if own or not blocks:
+        yield Message(
+            role,
+            "\n".join(filter(None, (text_of(block.get("text")) for _, block in own))),
+            pointer,
+            tuple(text_of(block.get("type")) for _, block in own),
+            tuple(
+                read_tool_call(block, f"{pointer}/content/{at}")
+                for at, block in own
+                if is_tool_call(block)
+            ),
+        )
+    for at, block in enumerate(blocks):
+        if is_tool_result(block):
+            yield _result(block, f"{pointer}/content/{at}")
+
+
+def read_tools(tools: Json) -> Iterator[Tool]:
+    """The tools that a request offers.
+
+    Raises:
+        Refusal: not a list of objects.
+    """
+    for at, tool in enumerate(as_objects(tools or [], "tools")):
+        kind = text_of(tool.get("type")) or "custom"
+        name = text_of(tool.get("name")) or kind
+        description = text_of(tool.get("description"))
+        yield Tool(kind, name, description, tool.get("input_schema"), f"/tools/{at}")
+
+
+def read_servers(servers: Json) -> Iterator[Tool]:
+    """The MCP servers that a request lets the provider call, as tools of type `mcp`."""
+    for at, server in enumerate(as_objects(servers or [], "mcp_servers")):
+        name, url = text_of(server.get("name")), text_of(server.get("url"))
+        yield Tool("mcp", name, url, None, f"/mcp_servers/{at}")
+
+
+def _result(block: dict[str, Json], pointer: str) -> Message:
+    content = block.get("content")
+    inner = content if isinstance(content, list) else []
+    parts = [part for part in inner if isinstance(part, dict)]
+    texts = [text_of(content), *(text_of(part.get("text")) for part in parts)]
+    return Message(
+        "tool",
+        "\n".join(filter(None, texts)),
+        pointer,
+        tuple(text_of(part.get("type")) for part in parts),
+        tool_call_id=text_of(block.get("tool_use_id")) or None,
+    )

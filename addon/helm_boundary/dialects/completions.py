@@ -1,0 +1,136 @@
+"""Completions of old: `POST /v1/completions`. Text in, text out, no tools.
+
+Source: `CreateCompletionRequest` and `CreateCompletionResponse` in OpenAI's description.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import strict_json
+from ..call import Answer, Call, Json, Message, Text, Usage
+from ..gate.sse import Event
+from ..gate.stream import Stream
+from ..refusal import schema_violation
+from ..texts import attachments, strings
+from . import chat
+from .shape import as_flag, as_model, as_object, as_objects, index_of, text_of
+
+
+def read_request(body: Json) -> Call:
+    """The call that a completion's body asks for; a prompt of token numbers can't be judged.
+
+    Raises:
+        Refusal: no object, no model, or a prompt that isn't text.
+    """
+    body = as_object(body, "the body")
+    prompt = body.get("prompt", "")
+    prompts = prompt if isinstance(prompt, list) else [prompt]
+    if not all(isinstance(text, str) for text in prompts):
+        raise schema_violation("the prompt is tokens, which can't be judged; send it as text")
+    rest = {key: value for key, value in body.items() if key not in ("model", "prompt")}
+    return Call(
+        model=as_model(body),
+        stream=as_flag(body, "stream"),
+        messages=tuple(_messages(prompt)),
+        texts=(*strings({"prompt": prompt}, "", "user"), *strings(rest, "", "request")),
+        attachments=tuple(attachments(body, "")),
+        parameters={key: value for key, value in rest.items() if isinstance(value, int | float)},
+        body=body,
+    )
+
+
+def read_response(status: int, body: Json) -> Answer:
+    """What a whole completion says.
+
+    Raises:
+        Refusal: no list of choices.
+    """
+    body = as_object(body, "the answer")
+    choices = as_objects(body.get("choices"), "choices")
+    return Answer(
+        status,
+        model=text_of(body.get("model")) or None,
+        finish_reasons=tuple(text_of(choice.get("finish_reason")) for choice in choices),
+        messages=tuple(
+            Message("assistant", text_of(choice.get("text")), f"/choices/{at}")
+            for at, choice in enumerate(choices)
+        ),
+        texts=tuple(strings(choices, "/choices", "assistant")),
+        usage=chat.read_usage(body.get("usage")),
+    )
+
+
+def open_stream(status: int) -> Stream:
+    """A reader of `text_completion` events."""
+    return CompletionStream(status)
+
+
+def error_event(told: dict[str, Any]) -> bytes:
+    """The same as in a chat completion's stream."""
+    return chat.error_event(told)
+
+
+class CompletionStream:
+    """Text only: nothing is ever held, and a tool call is refused as out of place."""
+
+    def __init__(self, status: int) -> None:
+        self.done = False
+        self._status = status
+        self._texts: dict[int, list[str]] = {}
+        self._model: str | None = None
+        self._usage = Usage()
+        self._finish: dict[int, str] = {}
+
+    @property
+    def holds(self) -> bool:
+        """Never: there are no tool calls."""
+        return False
+
+    @property
+    def ready(self) -> bool:
+        """Never."""
+        return False
+
+    def mark_judged(self) -> None:
+        """Nothing waits."""
+
+    def read(self, event: Event) -> None:
+        """Take one event in; Refusal where it isn't a chunk of a completion."""
+        if event.data is None:
+            return
+        if event.data.strip() == b"[DONE]":
+            self.done = True
+            return
+        chunk = as_object(strict_json.parse(event.data, "an event of the stream"), "an event")
+        self._model = text_of(chunk.get("model")) or self._model
+        self._usage = chat.read_usage(chunk["usage"]) if chunk.get("usage") else self._usage
+        for choice in as_objects(chunk.get("choices") or [], "choices"):
+            self._read_choice(choice)
+
+    def answer(self, *, waiting_only: bool = False) -> Answer:
+        """The texts so far."""
+        said = {index: "".join(parts) for index, parts in sorted(self._texts.items())}
+        return Answer(
+            self._status,
+            model=self._model,
+            finish_reasons=tuple(self._finish.values()),
+            messages=tuple(Message("assistant", t, f"/choices/{i}") for i, t in said.items()),
+            texts=tuple(Text(f"/choices/{i}/text", "assistant", t) for i, t in said.items()),
+            usage=self._usage,
+            complete=self.done,
+        )
+
+    def _read_choice(self, choice: dict[str, Json]) -> None:
+        if {"delta", "message", "tool_calls", "function_call"} & choice.keys():
+            raise schema_violation("a completion's stream carries what isn't a completion")
+        index = index_of(choice.get("index", 0), "a choice")
+        self._texts.setdefault(index, []).append(text_of(choice.get("text")))
+        if text_of(choice.get("finish_reason")):
+            self._finish[index] = choice["finish_reason"]
+
+
+def _messages(prompt: Json) -> list[Message]:
+    if isinstance(prompt, list):
+        return [Message("user", text, f"/prompt/{at}") for at, text in enumerate(prompt)]
+    return [Message("user", text_of(prompt), "/prompt")]

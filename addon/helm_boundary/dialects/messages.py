@@ -1,0 +1,89 @@
+"""Anthropic Messages: `POST /v1/messages`, which the same agents speak.
+
+Source: Anthropic's API reference, Messages.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..call import Answer, Call, Json, Message, Usage
+from ..gate.stream import Stream
+from ..texts import attachments, strings
+from .blocks import read_content, read_messages, read_servers, read_tools
+from .messages_stream import MessagesStream
+from .shape import as_flag, as_model, as_object, count_of, text_of
+
+_PARAMETERS = ("max_tokens", "temperature", "top_k", "top_p", "service_tier")
+
+
+def read_request(body: Json) -> Call:
+    """The call that a request for a message asks for.
+
+    Raises:
+        Refusal: no object, no model, or messages that aren't a list of objects.
+    """
+    body = as_object(body, "the body")
+    parameters = {key: body[key] for key in _PARAMETERS if key in body}
+    if "max_tokens" in body:
+        parameters["max_output_tokens"] = body["max_tokens"]
+    return Call(
+        model=as_model(body),
+        stream=as_flag(body, "stream"),
+        messages=(*_system(body.get("system")), *read_messages(body.get("messages"))),
+        tools=(*read_tools(body.get("tools")), *read_servers(body.get("mcp_servers"))),
+        tool_choice=body.get("tool_choice"),
+        texts=tuple(text for key, value in body.items() for text in _texts(key, value)),
+        attachments=tuple(attachments(body.get("messages"), "/messages")),
+        parameters=parameters,
+        body=body,
+    )
+
+
+def read_response(status: int, body: Json) -> Answer:
+    """What a whole message says.
+
+    Raises:
+        Refusal: no object, or a content that isn't a list of blocks.
+    """
+    body = as_object(body, "the answer")
+    messages = tuple(read_content(body.get("content", []), "assistant", ""))
+    return Answer(
+        status,
+        model=text_of(body.get("model")) or None,
+        finish_reasons=(text_of(body.get("stop_reason")),),
+        messages=messages,
+        texts=tuple(strings(body.get("content"), "/content", "assistant")),
+        tool_calls=tuple(call for message in messages for call in message.tool_calls),
+        usage=read_usage(body.get("usage")),
+    )
+
+
+def read_usage(usage: Json) -> Usage:
+    """The token counts of a `usage` object."""
+    if not isinstance(usage, dict):
+        return Usage()
+    return Usage(count_of(usage.get("input_tokens")), count_of(usage.get("output_tokens")))
+
+
+def open_stream(status: int) -> Stream:
+    """A reader of a message's events."""
+    return MessagesStream(status, read_usage)
+
+
+def error_event(told: dict[str, Any]) -> bytes:
+    """The API's own `error` event; the SDKs raise on it."""
+    error = {**told["error"], "type": "permission_error"}
+    data = json.dumps({"type": "error", **told, "error": error}, separators=(",", ":"))
+    return b"event: error\ndata: " + data.encode("ascii") + b"\n\n"
+
+
+def _system(system: Json) -> list[Message]:
+    return [] if system is None else list(read_content(system, "system", "/system"))
+
+
+def _texts(key: str, value: Json) -> Any:
+    if key in ("model", "tool_choice", "metadata"):
+        return ()
+    return strings({key: value}, "", {"messages": "user", "system": "system"}.get(key, "request"))

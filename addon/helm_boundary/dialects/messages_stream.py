@@ -1,0 +1,162 @@
+"""A message's stream: blocks start, grow by deltas, and stop.
+
+Source: Anthropic's API reference, Streaming Messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .. import strict_json
+from ..call import Answer, Json, Message, Text, Usage
+from ..gate.sse import Event
+from ..gate.stream import Ledger
+from ..refusal import schema_violation
+from ..texts import strings
+from .blocks import is_tool_call, read_tool_call
+from .shape import as_object, index_of, text_of
+
+
+@dataclass(slots=True)
+class _Block:
+    """A block of the message that is still coming."""
+
+    start: dict[str, Json]
+    texts: list[str] = field(default_factory=list)
+    input: list[str] = field(default_factory=list)
+
+
+class MessagesStream:
+    """Reads events; a tool call is complete when its block stops."""
+
+    def __init__(self, status: int, read_usage: Callable[[Json], Usage]) -> None:
+        self.done = False
+        self._status = status
+        self._read_usage = read_usage
+        self._ledger = Ledger()
+        self._blocks: dict[int, _Block] = {}
+        self._model: str | None = None
+        self._stop_reason = ""
+        self._usage = Usage()
+
+    @property
+    def holds(self) -> bool:
+        """Whether a tool call has begun that hasn't been judged."""
+        return self._ledger.holds
+
+    @property
+    def ready(self) -> bool:
+        """Whether every tool call begun is complete, and at least one waits."""
+        return self._ledger.ready
+
+    def mark_judged(self) -> None:
+        """What was waiting has been judged."""
+        self._ledger.mark_judged()
+
+    def read(self, event: Event) -> None:
+        """Take one event in.
+
+        Raises:
+            Refusal: not an event of a message, or a tool call out of its place.
+        """
+        if event.data is None:
+            return
+        value = as_object(strict_json.parse(event.data, "an event of the stream"), "an event")
+        kind = text_of(value.get("type")) or event.type
+        if event.type and event.type != kind:
+            raise schema_violation("an event's name and its `type` differ")
+        if self.done:
+            raise schema_violation("the stream goes on after its end")
+        self._read_typed(kind, value)
+
+    def answer(self, *, waiting_only: bool = False) -> Answer:
+        """What the stream has said so far."""
+        said = [(at, "".join(block.texts)) for at, block in sorted(self._blocks.items())]
+        calls = self._ledger.calls(waiting_only=waiting_only)
+        texts = [Text(f"/content/{at}/text", "assistant", text) for at, text in said if text]
+        texts += [Text(call.pointer + "/input", "assistant", call.arguments_text) for call in calls]
+        for at, block in sorted(self._blocks.items()):
+            if not is_tool_call(block.start):
+                texts += strings(block.start, f"/content/{at}", "assistant")
+        return Answer(
+            self._status,
+            model=self._model,
+            finish_reasons=(self._stop_reason,) if self._stop_reason else (),
+            messages=(Message("assistant", "\n".join(text for _, text in said if text), ""),),
+            texts=tuple(text for text in texts if text.text),
+            tool_calls=calls,
+            usage=self._usage,
+            complete=self.done,
+        )
+
+    def _read_typed(self, kind: str, value: dict[str, Json]) -> None:
+        if kind == "message_start":
+            self._start_message(as_object(value.get("message"), "an event's message"))
+        elif kind == "content_block_start":
+            self._start_block(value)
+        elif kind == "content_block_delta":
+            self._grow_block(value)
+        elif kind == "content_block_stop":
+            self._stop_block(index_of(value.get("index"), "an event"))
+        elif kind == "message_delta":
+            delta = as_object(value.get("delta") or {}, "an event's delta")
+            self._stop_reason = text_of(delta.get("stop_reason")) or self._stop_reason
+            self._count(value.get("usage"))
+            self._refuse_tool_call(value)
+        elif kind == "message_stop":
+            self.done = True
+        else:
+            self._refuse_tool_call(value)
+
+    def _start_message(self, message: dict[str, Json]) -> None:
+        self._model = text_of(message.get("model")) or None
+        self._count(message.get("usage"))
+        if message.get("content"):
+            raise schema_violation("the stream's message starts with content already in it")
+
+    def _start_block(self, value: dict[str, Json]) -> None:
+        place = index_of(value.get("index"), "an event")
+        if place in self._blocks:
+            raise schema_violation("the stream starts a block twice")
+        start = as_object(value.get("content_block"), "an event's block")
+        self._blocks[place] = _Block(start)
+        if is_tool_call(start):
+            self._ledger.begin(place)
+
+    def _grow_block(self, value: dict[str, Json]) -> None:
+        place = index_of(value.get("index"), "an event")
+        delta = as_object(value.get("delta"), "an event's delta")
+        block = self._blocks.get(place)
+        if block is None:
+            raise schema_violation("the stream continues a block that never started")
+        if text_of(delta.get("type")) == "input_json_delta":
+            if not self._ledger.is_open(place):
+                raise schema_violation("the stream carries a tool's input where none belongs")
+            block.input.append(text_of(delta.get("partial_json")))
+        else:
+            block.texts += [text.text for text in strings(delta, "", "assistant")]
+
+    def _stop_block(self, place: int) -> None:
+        block = self._blocks.get(place)
+        if block is not None and self._ledger.is_open(place):
+            streamed = "".join(block.input)
+            call = read_tool_call(block.start, f"/content/{place}", streamed or None)
+            self._ledger.complete(place, call)
+
+    def _count(self, usage: Json) -> None:
+        new = self._read_usage(usage)
+        self._usage = Usage(
+            self._usage.input_tokens if new.input_tokens is None else new.input_tokens,
+            self._usage.output_tokens if new.output_tokens is None else new.output_tokens,
+        )
+
+    def _refuse_tool_call(self, value: Json) -> None:
+        if _carries_tool_call(value):
+            raise schema_violation("the stream carries a tool call where none belongs")
+
+
+def _carries_tool_call(value: Json) -> bool:
+    if isinstance(value, dict):
+        return is_tool_call(value) or any(map(_carries_tool_call, value.values()))
+    return isinstance(value, list) and any(map(_carries_tool_call, value))

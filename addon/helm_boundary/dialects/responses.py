@@ -1,0 +1,126 @@
+"""The Responses API: `POST /v1/responses`, and the later `GET` of a response.
+
+Source: `CreateResponse` and `Response` in OpenAI's description.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..call import Answer, Call, Json, Message, Usage
+from ..gate.stream import Stream
+from ..texts import attachments, strings
+from .items import is_tool_call, read_content, read_items, read_tool_call, read_tools
+from .responses_stream import ResponsesStream
+from .shape import as_flag, as_object, as_objects, count_of, text_of
+
+_PARAMETERS = (
+    "background", "max_output_tokens", "max_tool_calls", "parallel_tool_calls", "service_tier",
+    "store", "temperature", "top_logprobs", "top_p", "truncation",
+)  # fmt: skip
+
+
+def read_request(body: Json) -> Call:
+    """The call that a request for a response asks for.
+
+    A model isn't required: a stored prompt may bring its own; policy sees null then.
+
+    Raises:
+        Refusal: no object, or an input that is neither text nor a list of items.
+    """
+    body = as_object(body, "the body")
+    return Call(
+        model=text_of(body.get("model")) or None,
+        stream=as_flag(body, "stream"),
+        messages=(*_instructions(body), *_input(body.get("input"))),
+        tools=tuple(read_tools(body.get("tools"))),
+        tool_choice=body.get("tool_choice"),
+        texts=tuple(text for key, value in body.items() for text in _texts(key, value)),
+        attachments=tuple(attachments(body.get("input"), "/input")),
+        parameters=_parameters(body),
+        body=body,
+    )
+
+
+def read_response(status: int, body: Json) -> Answer:
+    """What a whole response says; one still running in the background has nothing to say yet.
+
+    Raises:
+        Refusal: no object, or an output that isn't a list of items.
+    """
+    body = as_object(body, "the answer")
+    output = as_objects(body.get("output") or [], "output")
+    told = [(item, f"/output/{at}") for at, item in enumerate(output)]
+    return Answer(
+        status,
+        model=text_of(body.get("model")) or None,
+        finish_reasons=(text_of(body.get("status")),),
+        messages=tuple(_message(item, at) for item, at in told if not is_tool_call(item)),
+        texts=(
+            *strings(output, "/output", "assistant"),
+            *strings(body.get("error"), "/error", "assistant"),
+        ),
+        tool_calls=tuple(read_tool_call(item, at) for item, at in told if is_tool_call(item)),
+        usage=read_usage(body.get("usage")),
+    )
+
+
+def read_usage(usage: Json) -> Usage:
+    """The token counts of a `usage` object."""
+    if not isinstance(usage, dict):
+        return Usage()
+    return Usage(count_of(usage.get("input_tokens")), count_of(usage.get("output_tokens")))
+
+
+def open_stream(status: int) -> Stream:
+    """A reader of `response.*` events."""
+    return ResponsesStream(status, read_response)
+
+
+def error_event(told: dict[str, Any]) -> bytes:
+    """The API's own `error` event; the SDKs raise on it."""
+    error = told["error"]
+    event = {
+        "type": "error",
+        "code": error["code"],
+        "message": error["message"],
+        "param": None,
+        "sequence_number": 0,
+        **told,
+    }
+    data = json.dumps(event, separators=(",", ":")).encode("ascii")
+    return b"event: error\ndata: " + data + b"\n\n"
+
+
+def _instructions(body: dict[str, Json]) -> list[Message]:
+    instructions = body.get("instructions")
+    if isinstance(instructions, list):
+        return list(read_items(instructions, "/instructions"))
+    text = text_of(instructions)
+    return [Message("system", text, "/instructions")] if text else []
+
+
+def _input(value: Json) -> list[Message]:
+    if value is None or isinstance(value, str):
+        return [Message("user", value, "/input")] if value else []
+    return list(read_items(value, "/input"))
+
+
+def _message(item: dict[str, Json], pointer: str) -> Message:
+    text, parts = read_content(item.get("content", item.get("summary")))
+    return Message(text_of(item.get("role")) or "assistant", text, pointer, parts)
+
+
+def _texts(key: str, value: Json) -> Any:
+    if key in ("model", "tool_choice", "previous_response_id", "conversation"):
+        return ()
+    return strings({key: value}, "", "user" if key == "input" else "request")
+
+
+def _parameters(body: dict[str, Json]) -> dict[str, Json]:
+    found = {key: body[key] for key in _PARAMETERS if key in body}
+    for key in ("previous_response_id", "conversation", "prompt"):
+        if body.get(key) is not None:
+            found[key] = body[key]
+    return found

@@ -1,0 +1,141 @@
+"""A response's stream: items begin, grow by deltas, are done, and come again at the end.
+
+Source: `ResponseStreamEvent` in OpenAI's description.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from .. import strict_json
+from ..call import Answer, Json, Text
+from ..gate.sse import Event
+from ..gate.stream import Ledger
+from ..refusal import schema_violation
+from ..texts import strings
+from .items import is_tool_call, read_tool_call
+from .shape import as_object, as_objects, index_of, text_of
+
+_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
+_WHOLE = _ENDS | {"response.created", "response.in_progress", "response.queued"}
+_TEXT_DELTAS = (
+    "response.output_text.delta",
+    "response.refusal.delta",
+    "response.reasoning_text.delta",
+    "response.reasoning_summary_text.delta",
+    "response.audio.transcript.delta",
+)
+
+type ReadResponse = Callable[[int, Json], Answer]
+
+
+class ResponsesStream:
+    """Reads events; a tool call is begun by its item and complete when its item is done."""
+
+    def __init__(self, status: int, read_response: ReadResponse) -> None:
+        self.done = False
+        self._status = status
+        self._read_response = read_response
+        self._ledger = Ledger()
+        self._texts: dict[str, list[str]] = {}
+        self._final: Answer | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether a tool call has begun that hasn't been judged."""
+        return self._ledger.holds
+
+    @property
+    def ready(self) -> bool:
+        """Whether every tool call begun is complete, and at least one waits."""
+        return self._ledger.ready
+
+    def mark_judged(self) -> None:
+        """What was waiting has been judged."""
+        self._ledger.mark_judged()
+
+    def read(self, event: Event) -> None:
+        """Take one event in.
+
+        Raises:
+            Refusal: not an event of a response, or a tool call out of its place.
+        """
+        if event.data is None or event.data.strip() == b"[DONE]":
+            return
+        value = as_object(strict_json.parse(event.data, "an event of the stream"), "an event")
+        kind = text_of(value.get("type")) or event.type
+        if event.type and event.type != kind:
+            raise schema_violation("an event's name and its `type` differ")
+        if self.done:
+            raise schema_violation("the stream goes on after its end")
+        self._read_typed(kind, value)
+
+    def answer(self, *, waiting_only: bool = False) -> Answer:
+        """What the stream has said so far."""
+        calls = self._ledger.calls(waiting_only=waiting_only)
+        if self._final is not None:
+            return replace(self._final, tool_calls=calls, complete=self.done)
+        texts = [Text(at, "assistant", "".join(parts)) for at, parts in self._texts.items()]
+        texts += [Text(c.pointer + "/arguments", "assistant", c.arguments_text) for c in calls]
+        return Answer(self._status, texts=tuple(texts), tool_calls=calls, complete=False)
+
+    def _read_typed(self, kind: str, value: dict[str, Json]) -> None:
+        if kind in _WHOLE:
+            self._read_whole(kind, as_object(value.get("response"), "an event's response"))
+        elif kind in ("response.output_item.added", "response.output_item.done"):
+            self._read_item(kind, value)
+        elif kind in _TEXT_DELTAS:
+            self._read_text(value)
+        elif self._belongs_to_call(kind):
+            place = index_of(value.get("output_index"), "an event")
+            if not self._ledger.is_open(place):
+                raise schema_violation("the stream carries part of a tool call that never began")
+        elif carries_tool_call(value):
+            raise schema_violation("the stream carries a tool call where none belongs")
+        else:
+            self._read_other(kind, value)
+
+    def _read_whole(self, kind: str, response: dict[str, Json]) -> None:
+        for at, item in enumerate(as_objects(response.get("output") or [], "output")):
+            if is_tool_call(item):
+                self._ledger.complete(at, read_tool_call(item, f"/output/{at}"))
+        if kind in _ENDS:
+            self.done = True
+            self._final = self._read_response(self._status, response)
+
+    def _read_item(self, kind: str, value: dict[str, Json]) -> None:
+        item = as_object(value.get("item"), "an event's item")
+        place = index_of(value.get("output_index"), "an event")
+        if not is_tool_call(item):
+            if self._ledger.is_open(place):
+                raise schema_violation("an item of the stream ends as something else")
+            return
+        if kind.endswith(".added"):
+            self._ledger.begin(place)
+        else:
+            self._ledger.complete(place, read_tool_call(item, f"/output/{place}"))
+
+    def _read_text(self, value: dict[str, Json]) -> None:
+        item = value.get("output_index", 0)
+        part = value.get("content_index", value.get("summary_index", 0))
+        where = f"/output/{item}/content/{part}/text"
+        self._texts.setdefault(where, []).append(text_of(value.get("delta")))
+
+    def _read_other(self, kind: str, value: dict[str, Json]) -> None:
+        if kind.endswith(".delta"):
+            for text in strings(value.get("delta"), "", "assistant"):
+                where = f"/output/{value.get('output_index', 0)}/{kind}{text.pointer}"
+                self._texts.setdefault(where, []).append(text.text)
+
+    def _belongs_to_call(self, kind: str) -> bool:
+        # response.function_call_arguments.delta, response.web_search_call.searching, ...
+        part = kind.split(".")[1] if kind.count(".") >= 2 else ""
+        return "_call" in part
+
+
+def carries_tool_call(value: Json) -> bool:
+    """Whether any object below a value is a tool call's item."""
+    if isinstance(value, dict):
+        return is_tool_call(value) or any(map(carries_tool_call, value.values()))
+    return isinstance(value, list) and any(map(carries_tool_call, value))

@@ -1,0 +1,77 @@
+"""Reading JSON values that ought to have a shape; what hasn't is refused."""
+
+from __future__ import annotations
+
+import json
+
+from .. import strict_json
+from ..call import Json, ToolCall
+from ..refusal import Refusal, schema_violation
+
+
+def as_object(value: Json, what: str) -> dict[str, Json]:
+    """The value, which is an object; else a Refusal that names `what`."""
+    if not isinstance(value, dict):
+        raise schema_violation(f"{what} isn't a JSON object")
+    return value
+
+
+def as_objects(value: Json, what: str) -> list[dict[str, Json]]:
+    """The value, which is a list of objects; else a Refusal that names `what`."""
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise schema_violation(f"`{what}` isn't a list of objects")
+    return value
+
+
+def as_flag(body: dict[str, Json], key: str) -> bool:
+    """A member that is true, false or not there; else a Refusal."""
+    value = body.get(key)
+    if value is not None and not isinstance(value, bool):
+        raise schema_violation(f"`{key}` is neither true nor false")
+    return value is True
+
+
+def as_model(body: dict[str, Json]) -> str:
+    """The model's name; a Refusal where there is none."""
+    model = body.get("model")
+    if not isinstance(model, str) or not model:
+        raise schema_violation("the body has no `model`; expected its name as a string")
+    return model
+
+
+def text_of(value: Json) -> str:
+    """The value where it is a string, else nothing."""
+    return value if isinstance(value, str) else ""
+
+
+def count_of(value: Json) -> int | None:
+    """The value where it is a count, else None."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def index_of(value: Json, what: str, limit: int = 4096) -> int:
+    """The value, which is an index below `limit`; else a Refusal that names `what`."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < limit:
+        raise schema_violation(f"{what} has no usable index")
+    return value
+
+
+def tool_call(
+    name: Json, arguments: Json, *, call_id: Json = None, choice: int = 0, pointer: str
+) -> ToolCall:
+    """A tool call; `arguments` is the model's text, or a value that is written as JSON.
+
+    Raises:
+        Refusal: it has no name.
+    """
+    if not isinstance(name, str) or not name:
+        raise schema_violation("a tool call has no name")
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+    value, valid = arguments, not isinstance(arguments, str)
+    if not valid:
+        try:
+            value, valid = strict_json.parse(text.encode("utf-8")), True
+        except Refusal:
+            value = None
+    known_id = call_id if isinstance(call_id, str) else None
+    return ToolCall(known_id, name, text, value, valid, choice, pointer)
