@@ -1,0 +1,42 @@
+package operations_test
+
+import data.helm.rules.operations
+
+test_inference_is_allowed if operations.allow with input as call("createChatCompletion", "inference")
+
+test_listing_models_is_allowed if operations.allow with input as call("listModels", "meta")
+
+test_allowed_operations_are_not_denied if {
+	operations.deny == set() with input as call("createChatCompletion", "inference")
+}
+
+test_unknown_is_not_allowed if {
+	not operations.allow with input as call("unknown", "unknown")
+}
+
+test_unknown_is_denied if {
+	denied("unknown", "unknown") == {["operations.unknown", "CAPABILITY_UNKNOWN", "ungranted"]}
+}
+
+test_admin_is_denied if {
+	denied("deleteProject", "admin") == {["operations.unlisted", "INSUFFICIENT_PRIVILEGE", "ungranted"]}
+}
+
+test_data_is_denied if {
+	denied("createFile", "data") == {["operations.unlisted", "INSUFFICIENT_PRIVILEGE", "ungranted"]}
+}
+
+test_an_operation_can_be_allowed_by_its_id if {
+	operations.allow with input as call("createFile", "data")
+		with data.operations as {"allow_categories": [], "allow": ["createFile"]}
+}
+
+test_a_response_is_judged_alike if {
+	operations.allow with input as object.union(call("createChatCompletion", "inference"), {"phase": "response"})
+}
+
+call(id, category) := {"phase": "request", "operation": {"id": id, "category": category}}
+
+denied(id, category) := result if {
+	result := {[r.rule, r.code, r.finality] | some r in operations.deny} with input as call(id, category)
+}

@@ -1,0 +1,69 @@
+package personal_test
+
+import data.helm.rules.personal
+
+test_found_data_is_cut_out if {
+	personal.rewrite == {{
+		"op": "redact",
+		"pointer": "/messages/0/content",
+		"start": 3,
+		"end": 9,
+		"with": "[email removed]",
+	}} with input as judged("request", ["personal.email"]) with data.personal as {"request": "redact", "response": "off"}
+}
+
+test_redaction_denies_nothing if {
+	personal.deny == set() with input as judged("request", ["personal.email"])
+		with data.personal as {"request": "redact", "response": "off"}
+}
+
+test_it_can_deny_instead if {
+	{[r.rule, r.code, r.pointer] | some r in personal.deny} == {["personal.found", "DATA_EGRESS_BLOCKED", "/messages/0/content"]} with input as judged("request", ["personal.payment_card"])
+		with data.personal as {"request": "deny", "response": "off"}
+}
+
+test_denial_rewrites_nothing if {
+	personal.rewrite == set() with input as judged("request", ["personal.email"])
+		with data.personal as {"request": "deny", "response": "off"}
+}
+
+test_off_is_off if {
+	silent with input as judged("request", ["personal.email"]) with data.personal as {"request": "off", "response": "off"}
+}
+
+test_unquoted_off_is_off if {
+	silent with input as judged("request", ["personal.email"]) with data.personal as {"request": false, "response": false}
+}
+
+test_a_misspelt_word_denies if {
+	count(personal.deny) == 1 with input as judged("request", ["personal.email"])
+		with data.personal as {"request": "redcat", "response": "off"}
+}
+
+test_responses_are_left_alone_as_shipped if silent with input as judged("response", ["personal.email"])
+
+test_responses_can_be_redacted if {
+	count(personal.rewrite) == 1 with input as judged("response", ["personal.email"])
+		with data.personal as {"request": "off", "response": "redact"}
+}
+
+test_streams_are_buffered_for_redaction if {
+	personal.stream == {"buffer"} with input as judged("request", []) with data.personal as {"request": "off", "response": "redact"}
+}
+
+test_streams_flow_otherwise if personal.stream == set() with input as judged("request", [])
+
+test_other_findings_stay if silent with input as judged("request", ["secret.github"])
+
+silent if {
+	personal.deny == set()
+	personal.rewrite == set()
+}
+
+judged(phase, detectors) := {
+	"phase": phase,
+	"findings": [finding |
+		some detector in detectors
+		finding := {"detector": detector, "pointer": "/messages/0/content", "start": 3, "end": 9}
+	],
+}
