@@ -1,0 +1,308 @@
+"""Every dialect's stream through the gate: what leaves, what is judged, wherever chunks fall."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from helm_boundary.call import Answer
+from helm_boundary.dialects import dialect
+from helm_boundary.gate.gate import Gate
+from helm_boundary.policy.decision import Decision, Reason
+from helm_boundary.refusal import Refusal
+from support import chat, messages, responses
+
+END = b"<the error event>"
+SECRET_NAME = "launch_missiles"
+SECRET_ARGUMENTS = '{"target": "the moon", "é😀": 1}'
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of a stream: the bytes that left, what was judged, whether it was stopped."""
+
+    released: bytes
+    judged: tuple[tuple[str, str], ...]
+    stopped: bool
+
+
+def run(name: str, chunks: Sequence[bytes], verdict: str) -> Run:
+    """Push chunks through a gate of a dialect, with every tool call judged alike."""
+    judged: list[tuple[str, str]] = []
+
+    def judge(answer: Answer) -> Decision:
+        judged.extend((call.name, call.arguments_text) for call in answer.tool_calls)
+        return Decision(verdict, (Reason("POLICY_VIOLATION", "test", "no", "ungranted"),))
+
+    def deny(why: Decision | Refusal) -> bytes:
+        return END
+
+    stream = dialect(name).open_stream(200)
+    assert stream is not None
+    gate = Gate(stream, judge, deny)
+    out = [b"".join(gate.feed(chunk)) for chunk in chunks]
+    out.append(b"".join(gate.finish()))
+    return Run(b"".join(out), tuple(judged), gate.stopped is not None)
+
+
+def chat_stream(tool: bool) -> bytes:
+    """A chat completion with text, and two tool calls where asked for."""
+    calls = (chat.ToolCall(SECRET_NAME, SECRET_ARGUMENTS), chat.ToolCall("other")) if tool else ()
+    turns = (chat.Turn("héllo 😀", calls), chat.Turn("the second choice"))
+    asked = {"model": "m", "messages": [], "stream_options": {"include_usage": True}}
+    return b"".join([*chat.stream_of(asked, turns), chat.DONE])
+
+
+def responses_stream(tool: bool) -> bytes:
+    """A response with text, a function call and a shell call where asked for."""
+    items = [responses.message("héllo 😀")]
+    if tool:
+        items.append(responses.function_call(SECRET_NAME, SECRET_ARGUMENTS))
+        items.append(
+            responses.built_in_call("shell_call", call_id="c", action={"commands": ["ls"]})
+        )
+    return b"".join(responses.response_events({"model": "m"}, items))
+
+
+def messages_stream(tool: bool) -> bytes:
+    """A message with text, and two uses of tools where asked for."""
+    blocks = [messages.text("héllo 😀")]
+    if tool:
+        blocks.append(messages.tool_use(SECRET_NAME, target="the moon"))
+        blocks.append(messages.tool_use("other"))
+    return b"".join(messages.message_events({"model": "m"}, blocks))
+
+
+STREAMS: dict[str, Callable[[bool], bytes]] = {
+    "chat": chat_stream,
+    "responses": responses_stream,
+    "messages": messages_stream,
+}
+ENDINGS = {"as it is": b"\n", "with CRLF": b"\r\n", "with CR": b"\r"}
+
+
+def spelt(stream: bytes, ending: str) -> bytes:
+    """The same stream with other line endings."""
+    return stream.replace(b"\n", ENDINGS[ending])
+
+
+CASES = [
+    pytest.param(name, ending, id=f"{name} {ending}")
+    for name, ending in itertools.product(STREAMS, ENDINGS)
+]
+
+
+@pytest.mark.parametrize(("name", "ending"), CASES)
+def test_allowed_streams_leave_byte_for_byte(name: str, ending: str) -> None:
+    """What policy allows is what the upstream sent."""
+    for tool in (False, True):
+        stream = spelt(STREAMS[name](tool), ending)
+        assert run(name, [stream], "ALLOW").released == stream
+
+
+@pytest.mark.parametrize(("name", "ending"), CASES)
+def test_every_single_byte_split_gives_the_same(name: str, ending: str) -> None:
+    """Two chunks, cut anywhere, do what one does; so does a byte at a time."""
+    stream = spelt(STREAMS[name](True), ending)
+    for verdict in ("ALLOW", "DENY"):
+        whole = run(name, [stream], verdict)
+        assert run(name, [stream[at : at + 1] for at in range(len(stream))], verdict) == whole
+        for at in range(0, len(stream), 7):
+            assert run(name, [stream[:at], stream[at:]], verdict) == whole
+
+
+@pytest.mark.parametrize("name", STREAMS)
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_chunks_make_no_difference(name: str, data: st.DataObject) -> None:
+    """Decisions and released bytes don't depend on where the chunks fall."""
+    stream = spelt(STREAMS[name](True), data.draw(st.sampled_from(sorted(ENDINGS))))
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(stream)), max_size=12)))
+    chunks = [stream[a:b] for a, b in itertools.pairwise([0, *cuts, len(stream)])]
+    verdict = data.draw(st.sampled_from(["ALLOW", "DENY", "ESCALATE"]))
+    assert run(name, [chunk for chunk in chunks if chunk], verdict) == run(name, [stream], verdict)
+
+
+@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.parametrize("verdict", ["DENY", "ESCALATE"])
+def test_nothing_of_a_denied_call_leaves(name: str, verdict: str) -> None:
+    """Not its name, not its arguments, not in the event that repeats everything."""
+    done = run(name, [STREAMS[name](True)], verdict)
+    assert done.released.endswith(END)
+    assert done.released.count(END) == 1
+    assert done.stopped
+    for word in (SECRET_NAME, "moon", "target", "tool_use", "function_call"):
+        assert word.encode() not in done.released
+    assert b"h\\u00e9ll" in done.released
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_calls_are_judged_whole_and_once(name: str) -> None:
+    """Each call's arguments are complete when policy sees them."""
+    judged = run(name, [STREAMS[name](True)], "ALLOW").judged
+    assert len(judged) == 2
+    assert judged[0][0] == SECRET_NAME
+    assert json.loads(judged[0][1])["target"] == "the moon"
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_cut_inside_a_call_ends_in_an_error(name: str) -> None:
+    """What never became complete never leaves."""
+    stream = STREAMS[name](True)
+    cut = run(name, [stream[: stream.index(SECRET_NAME.encode()) + 40]], "ALLOW")
+    assert cut.released.endswith(END)
+    assert SECRET_NAME.encode() not in cut.released
+    assert cut.judged == ()
+
+
+def event(value: Any) -> bytes:
+    """One event without a name."""
+    return chat.event(value)
+
+
+def chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> dict[str, Any]:
+    """One chunk of a chat completion."""
+    return {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}], **more}
+
+
+CALL = {"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+ITEM = {"type": "function_call", "id": "i", "call_id": "c", "name": "f", "arguments": "{}"}
+
+UNREADABLE: dict[str, tuple[str, bytes]] = {
+    "not JSON": ("chat", b"data: {half\n\n"),
+    "a JSON value that is no object": ("chat", b"data: []\n\n"),
+    "a key twice": ("chat", b'data: {"choices":[],"choices":[]}\n\n'),
+    "choices that are no list": ("chat", event({"choices": {}})),
+    "a tool call beside the delta": ("chat", event({"choices": [], "tool_calls": [CALL]})),
+    "a tool call deep in an unknown field": (
+        "chat",
+        event(chunk({"extra": {"tool_calls": [CALL]}})),
+    ),
+    "a whole message in a chunk": ("chat", event({"choices": [{"message": {"content": "x"}}]})),
+    "a call after its choice has finished": (
+        "chat",
+        event(chunk({"content": "x"}, "stop")) + event(chunk({"tool_calls": [CALL]})),
+    ),
+    "arguments that are no string": (
+        "chat",
+        event(chunk({"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": {}}}]})),
+    ),
+    "a call without a name": (
+        "chat",
+        event(chunk({"tool_calls": [{"index": 0, "function": {"arguments": "{}"}}]}, "tool_calls")),
+    ),
+    "more after the end": ("chat", chat.DONE + event(chunk({"content": "x"}))),
+    "a field after a false line end": (
+        "chat",
+        'data: {"choices":[],"x":"\u2028data: {}"}\n\n'.encode(),
+    ),
+    "a call in an unknown event": (
+        "responses",
+        responses.typed_event({"type": "response.surprise", "item": ITEM}),
+    ),
+    "arguments of a call that never began": (
+        "responses",
+        responses.typed_event(
+            {"type": "response.function_call_arguments.delta", "output_index": 0, "delta": "{"}
+        ),
+    ),
+    "an event with two names": (
+        "responses",
+        b'event: response.created\ndata: {"type":"response.output_item.done"}\n\n',
+    ),
+    "input of a block that is text": (
+        "messages",
+        responses.typed_event(
+            {"type": "content_block_start", "index": 0, "content_block": {"type": "text"}}
+        )
+        + responses.typed_event(
+            {
+                "type": "content_block_delta",
+                "index": 0,
+                "delta": {"type": "input_json_delta", "partial_json": "{}"},
+            }
+        ),
+    ),
+    "a message that starts with content": (
+        "messages",
+        responses.typed_event(
+            {"type": "message_start", "message": {"content": [messages.tool_use("f")]}}
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNREADABLE)
+def test_what_cant_be_read_is_denied(case: str) -> None:
+    """One doubt shuts the gate, and nothing that follows leaves."""
+    name, stream = UNREADABLE[case]
+    done = run(name, [stream, STREAMS[name](False)], "ALLOW")
+    assert done.stopped
+    assert done.released.endswith(END)
+
+
+ODD_BUT_RIGHT: dict[str, tuple[bytes, tuple[tuple[str, str], ...]]] = {
+    "comments, ids and retries": (b": hi\n\nid: 1\nretry: 5\n\n", ()),
+    "several lines of data": (b'data: {"choices":\ndata: []}\n\n', ()),
+    "an empty first list of choices": (event({"choices": [], "prompt_filter_results": []}), ()),
+    "a name after its arguments": (
+        event(chunk({"tool_calls": [{"index": 0, "function": {"arguments": "{}"}}]}))
+        + event(chunk({"tool_calls": [{"index": 0, "function": {"name": "f"}}]}, "tool_calls")),
+        (("f", "{}"),),
+    ),
+    "function_call of old": (
+        event(chunk({"function_call": {"name": "f", "arguments": "{"}}))
+        + event(chunk({"function_call": {"arguments": "}"}}, "function_call")),
+        (("f", "{}"),),
+    ),
+    "calls interleaved by index": (
+        event(chunk({"tool_calls": [CALL, {**CALL, "index": 1, "function": {"name": "g"}}]}))
+        + event(chunk({"tool_calls": [{"index": 1, "function": {"arguments": "[1]"}}]}, "stop")),
+        (("f", "{}"), ("g", "[1]")),
+    ),
+    "a finish without tool calls": (event(chunk({}, "tool_calls")), ()),
+    "a call that only [DONE] completes": (event(chunk({"tool_calls": [CALL]})), (("f", "{}"),)),
+}
+
+
+@pytest.mark.parametrize("case", ODD_BUT_RIGHT)
+def test_odd_forms_are_read(case: str) -> None:
+    """What real providers send is judged and leaves as it came."""
+    stream, judged = ODD_BUT_RIGHT[case]
+    done = run("chat", [stream, chat.DONE], "ALLOW")
+    assert done == Run(stream + chat.DONE, judged, False)
+
+
+def test_a_missing_final_blank_line_is_read_too() -> None:
+    """The last event counts, even when the upstream forgot to end it."""
+    stream = chat_stream(True)[:-1]
+    assert run("chat", [stream], "ALLOW").released == stream
+
+
+def test_what_is_held_is_bounded() -> None:
+    """A tool call that never ends can't fill the memory."""
+    stream = dialect("chat").open_stream(200)
+    assert stream is not None
+    gate = Gate(stream, lambda _: Decision("ALLOW", ()), lambda _: END, max_held=2000)
+    piece = event(
+        chunk({"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": "x"}}]})
+    )
+    out = b"".join(itertools.chain.from_iterable(gate.feed(piece) for _ in range(100)))
+    assert out == END
+
+
+def test_an_event_is_bounded_however_it_comes() -> None:
+    """An oversized event is refused in one chunk and in many."""
+    big = event(chunk({"content": "x" * 5000}))
+    for chunks in ([big], [big[at : at + 100] for at in range(0, len(big), 100)]):
+        stream = dialect("chat").open_stream(200)
+        assert stream is not None
+        gate = Gate(stream, lambda _: Decision("ALLOW", ()), lambda _: END, max_event=1000)
+        assert b"".join(itertools.chain.from_iterable(map(gate.feed, chunks))) == END
