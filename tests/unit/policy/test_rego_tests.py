@@ -1,0 +1,67 @@
+"""Every test rule of the shipped policy passes, in our engine and in OPA alike."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from helm_boundary.policy.default_folder import default_policy_folder
+from helm_boundary.policy.errors import EngineError
+from helm_boundary.policy.evaluator import Evaluator
+from helm_boundary.policy.source import read_part, read_policy
+
+FOLDER = default_policy_folder()
+TESTS = read_part(FOLDER, tests=True)
+NAMES = sorted(
+    f"data.{TESTS.packages[file]}.{name}"
+    for file, text in TESTS.modules.items()
+    for name in re.findall(r"^(test_\w+)", text, re.MULTILINE)
+)
+OPA = shutil.which("opa")
+
+
+@pytest.fixture(scope="module")
+def evaluator() -> Evaluator:
+    policy = read_policy([])
+    return Evaluator({**policy.modules, **TESTS.modules}, json.dumps(policy.data))
+
+
+def test_there_are_tests() -> None:
+    """The list below isn't empty because a pattern went wrong."""
+    assert len(NAMES) > 50
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_passes_in_our_engine(evaluator: Evaluator, name: str) -> None:
+    """The rule is true."""
+    try:
+        answer = evaluator.evaluate(name, b"null")
+    except EngineError as error:
+        pytest.fail(str(error))
+    assert answer == b"true"
+
+
+def test_every_rule_lies_beside_its_test() -> None:
+    """No module without a _test.rego of its name."""
+    modules = {Path(name).with_suffix("") for name in read_part(FOLDER).names.values()}
+    tests = {Path(name[: -len("_test.rego")]) for name in TESTS.names.values()}
+    assert modules <= tests
+
+
+@pytest.mark.skipif(OPA is None, reason="opa is not installed")
+@pytest.mark.parametrize(
+    "arguments",
+    [["check", "--strict"], ["test"], ["fmt", "--list", "--fail"]],
+    ids=["check", "test", "fmt"],
+)
+def test_is_plain_opa(arguments: list[str]) -> None:
+    """OPA's own tools take the folder as it is."""
+    done = subprocess.run(
+        [str(OPA), *arguments, str(FOLDER)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
