@@ -13,6 +13,7 @@ from .gate.sse import Event, EventCutter
 from .refusal import Refusal, schema_violation
 
 EVENT_STREAM = "text/event-stream"
+_BINARY = ("audio/", "image/", "video/", "application/octet-stream", "application/zip")
 
 
 class Reading(Protocol):
@@ -52,8 +53,8 @@ def read_answer(operation: Operation, response: HttpResponse, limit: int) -> Ans
         return Answered(_read_events(operation, response.status, body), None)
     if not body and (response.status in (204, 205, 304) or response.status >= 400):
         return Answered(Answer(response.status), None)
-    if response.status >= 400 and not _is_json(response):
-        return Answered(generic.read_response(response.status, _text(body)), None)
+    if not _is_json(response) and (response.status >= 400 or operation.dialect == "generic"):
+        return Answered(_read_other(response, body), None)
     value = strict_json.parse(body, "the upstream's answer")
     reader = dialect(operation.dialect if response.status < 400 else "generic")
     return Answered(reader.read_response(response.status, value), value)
@@ -64,11 +65,14 @@ def _is_json(response: HttpResponse) -> bool:
     return kind == "application/json" or kind.endswith("+json")
 
 
-def _text(body: bytes) -> str:
+def _read_other(response: HttpResponse, body: bytes) -> Answer:
+    """What isn't JSON is one text, or sound, a picture or a file, in which there is none."""
     try:
-        return body.decode("utf-8")
+        return generic.read_response(response.status, body.decode("utf-8"))
     except UnicodeDecodeError:
-        raise schema_violation("the upstream's error page isn't UTF-8 text") from None
+        if media_type(response).startswith(_BINARY):
+            return Answer(response.status)
+        raise schema_violation("the upstream's answer is neither JSON nor UTF-8 text") from None
 
 
 def _read_events(operation: Operation, status: int, body: bytes) -> Answer:

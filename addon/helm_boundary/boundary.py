@@ -14,7 +14,7 @@ from helm_receipts.errors import ReceiptError
 from helm_receipts.recorder import Recorder
 
 from . import recognition
-from .call import HttpRequest, Json
+from .call import Call, HttpRequest, Json
 from .catalogue import UNKNOWN
 from .dialects import dialect
 from .document import state_call
@@ -22,6 +22,7 @@ from .judge import Judge, deny
 from .live import Live, State, api_key, correlation_id
 from .matching import Matcher
 from .policy.decision import ALLOW, Decision
+from .recognised import Recognised
 from .recording import Drafter
 from .refusal import Refusal
 from .rewriting import settle
@@ -101,38 +102,53 @@ class Boundary:
             if live.refusal is not None:
                 raise live.refusal
             read = recognition.read_call(live.request, live.operation, self.settings.max_body)
-            live.call = read.call
-            live.shared = self._shared(live, read.body)
         except Refusal as refusal:
             return deny(refusal)
-        decision = await self._ask(live)
+        live.call = read.call
+        live.shared = self._shared(live, read)
+        decision = await self._ask(live, live.shared, live.call)
+        for inner in read.inner:
+            if decision.verdict != ALLOW or decision.rewrite:
+                break
+            decision = await self._ask(live, self._shared(live, inner), inner.call)
         if decision.verdict == ALLOW and decision.rewrite and not self.settings.observes:
-            return await self._rewrite(live, decision)
+            return await self._rewrite(live, read, decision)
         return decision
 
-    async def _rewrite(self, live: Live, decision: Decision) -> Decision:
+    async def _rewrite(self, live: Live, read: Recognised, decision: Decision) -> Decision:
+        if not read.can_rewrite or read.inner:
+            return deny(cannot_rewrite())
+
         async def again(value: Json, body: bytes) -> Decision:
             live.call = dialect(live.operation.dialect).read_request(value)
-            live.shared = self._shared(live, body)
-            return await self._ask(live)
+            live.shared = self._shared(live, Recognised(live.operation, live.call, body))
+            return await self._ask(live, live.shared, live.call)
 
         decision, body = await settle(live.call.body, decision, again)
         if decision.verdict == ALLOW:
             live.rewritten = body
         return decision
 
-    async def _ask(self, live: Live) -> Decision:
-        return await self.judge.request(live.shared, live.call.texts, live.context(time.time_ns()))
+    async def _ask(self, live: Live, shared: bytes, call: Call) -> Decision:
+        return await self.judge.request(shared, call.texts, live.context(time.time_ns()))
 
-    def _shared(self, live: Live, body: bytes) -> bytes:
+    def _shared(self, live: Live, read: Recognised) -> bytes:
         return state_call(
             live.request,
-            live.operation,
-            live.call,
-            body,
+            read.operation,
+            read.call,
+            read.body,
             mode=self.settings.mode,
             key_id=live.key_id,
         )
+
+
+def cannot_rewrite() -> Refusal:
+    """The refusal of a call that policy wants to rewrite where that can't be done."""
+    return Refusal(
+        "PDP_ERROR",
+        "the policy rewrites a body that isn't one JSON value (a form, or a batch's line)",
+    )
 
 
 def no_receipt(error: ReceiptError) -> Refusal:

@@ -75,7 +75,12 @@ def _by_path(method: str, path: str, query: str, governed: bool) -> Operation | 
     found = _in_catalogue(method, segments, query)
     if governed:
         return found or UNKNOWN
-    return found if found is not None and found.category in ("inference", "realtime") else None
+    return found if found is not None and _is_distinct(found) else None
+
+
+def _is_distinct(operation: Operation) -> bool:
+    """Whether an operation's path alone tells a call on any host: `/v1/files` is anybody's."""
+    return operation.category in ("inference", "realtime") or operation.dialect != "generic"
 
 
 def _in_catalogue(method: str, segments: list[str], query: str) -> Operation | None:
@@ -105,7 +110,7 @@ def _refuse_lookalikes(request: HttpRequest, path: str, governed: bool) -> Opera
         return None
     segments = [part for part in loose.split("/") if part]
     found = _in_catalogue(request.method.upper(), segments, request.query)
-    ambiguous = found is not None and (governed or found.category in ("inference", "realtime"))
+    ambiguous = found is not None and (governed or _is_distinct(found))
     if ambiguous or (governed and _ODD.search(path)):
         raise schema_violation(
             "the path can be read as an operation's but isn't written as one; "

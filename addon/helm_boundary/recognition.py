@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
-from . import coding, matching, strict_json
+from . import batches, coding, forms, matching, strict_json
 from .call import Call, HttpRequest, Operation
 from .dialects import dialect
+from .recognised import Recognised
 from .refusal import Refusal, schema_violation
-
-
-@dataclass(frozen=True, slots=True)
-class Recognised:
-    """A call: its operation, what it asks for, and the JSON text it was read from."""
-
-    operation: Operation
-    call: Call
-    body: bytes
 
 
 def recognise(matcher: matching.Matcher, request: HttpRequest, limit: int) -> Operation | None:
@@ -53,9 +44,22 @@ def read_call(request: HttpRequest, operation: Operation, limit: int) -> Recogni
     if not request.body and operation.method in ("GET", "DELETE", ""):
         return Recognised(operation, Call(), b"")
     body = read_body(request.body, request.header("content-encoding"), limit)
-    _check_charset(request.header("content-type"))
+    content_type = request.header("content-type")
+    if forms.is_form(content_type):
+        return _read_form(operation, body, content_type or "")
+    _check_charset(content_type)
     call = dialect(operation.dialect).read_request(strict_json.parse(body))
     return Recognised(operation, call, body)
+
+
+def _read_form(operation: Operation, body: bytes, content_type: str) -> Recognised:
+    if operation.dialect != "generic":
+        raise schema_violation("the operation takes JSON, not a form")
+    parts = forms.read_form(body, content_type)
+    call, described = forms.read_call(parts)
+    lines = batches.lines_of(parts) if operation.id == "createFile" else None
+    inner = () if lines is None else batches.read_lines(lines)
+    return Recognised(operation, call, described, can_rewrite=False, inner=inner)
 
 
 def read_body(body: bytes, content_encoding: str | None, limit: int) -> bytes:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 
+from . import strict_json
 from .call import Json
 from .judge import deny
 from .policy.decision import ALLOW, Decision
@@ -23,7 +23,7 @@ async def settle(value: Json, decision: Decision, judge_again: Again) -> tuple[D
     """
     try:
         rewritten = apply_rewrite(value, decision.rewrite)
-        body = json.dumps(rewritten, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+        body = strict_json.dump(rewritten)
         again = await judge_again(rewritten, body)
         if again.verdict != ALLOW:
             return again, body

@@ -44,6 +44,11 @@ def parse(text: bytes, what: str = "the body") -> Json:
     return value
 
 
+def dump(value: Json) -> bytes:
+    """The JSON text of a value, compact, in UTF-8."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):

@@ -1,0 +1,70 @@
+"""Anthropic Messages through the real mitmdump, with the real SDK where it is installed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from support.boundary import Boundary
+from support.messages import reply_to_message, text, tool_use
+from support.upstream import Upstream
+
+anthropic = pytest.importorskip("anthropic", reason="the anthropic SDK isn't installed")
+HELLO: Any = [{"role": "user", "content": "hello"}]
+
+
+@pytest.fixture
+def client(boundary: Boundary) -> Any:
+    """The SDK, pointed at the boundary."""
+    return anthropic.Anthropic(base_url=boundary.url, api_key="none", max_retries=0)
+
+
+def ask(client: Any, messages: Any = HELLO, model: str = "claude-x", **more: Any) -> Any:
+    """Ask for a message."""
+    return client.messages.create(model=model, max_tokens=99, messages=messages, **more)
+
+
+def test_an_allowed_message_comes_unchanged(client: Any, upstream: Upstream) -> None:
+    """Text and a harmless tool reach the client."""
+    upstream.answer(lambda r: reply_to_message(r, text("Hi."), tool_use("look", a=1)))
+    message = ask(client)
+    assert message.content[0].text == "Hi."
+    assert message.content[1].input == {"a": 1}
+
+
+def test_a_denied_request_never_leaves(client: Any, upstream: Upstream) -> None:
+    """Whatever part of it the words are in."""
+    result = {"type": "tool_result", "tool_use_id": "t", "content": "the password"}
+    for messages, more in (
+        ([{"role": "user", "content": "the password"}], {}),
+        ([{"role": "user", "content": [result]}], {}),
+        (HELLO, {"system": "the password"}),
+    ):
+        with pytest.raises(anthropic.PermissionDeniedError):
+            ask(client, messages, **more)
+    assert upstream.requests == []
+
+
+def test_a_denied_tool_doesnt_come(client: Any, upstream: Upstream) -> None:
+    """Neither in a whole message nor in a stream."""
+    upstream.answer(lambda r: reply_to_message(r, text("Sure."), tool_use("rm_rf", path="/")))
+    with pytest.raises(anthropic.PermissionDeniedError):
+        ask(client)
+    told = []
+    with (
+        pytest.raises(anthropic.APIStatusError) as stopped,
+        client.messages.stream(model="claude-x", max_tokens=9, messages=HELLO) as stream,
+    ):
+        told.extend(stream)
+    assert "helm-boundary denied" in str(stopped.value)
+    assert "rm_rf" not in repr(told)
+
+
+def test_an_allowed_stream_is_the_upstreams_own(client: Any, upstream: Upstream) -> None:
+    """The SDK's stream helper builds the same message as without us."""
+    upstream.answer(lambda r: reply_to_message(r, text("Hi."), tool_use("look", a=1)))
+    with client.messages.stream(model="claude-x", max_tokens=9, messages=HELLO) as stream:
+        final = stream.get_final_message()
+    assert final.content[0].text == "Hi."
+    assert final.content[1].input == {"a": 1}
