@@ -19,6 +19,7 @@ from unittest.mock import patch
 
 import openai
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from demonstration.scenes import SCENES, Scene, Stage, Unintended, model
@@ -33,7 +34,7 @@ COLOURS = {"ALLOW": "green", "DENY": "red", "ESCALATE": "yellow"}
 
 def main() -> int:
     """Play all scenes; return 0 if each came out as intended and every receipt verifies."""
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 100)
     with tempfile.TemporaryDirectory(prefix="helm-demo-") as name:
         folder = Path(name)
         authority = Authority(folder / "upstream")
@@ -53,7 +54,9 @@ def main() -> int:
 def play(upstream: Upstream, boundary: Boundary, console: Console) -> list[str]:
     """Play the scenes, print them as a table, and return what was not as intended."""
     upstream.answer(model)
-    table = Table("call", "what the client saw", "verdict", "reason", "receipt", show_lines=True)
+    table = Table("call, and what the client saw", show_lines=True)
+    for column in ("verdict", "reason", "receipts"):
+        table.add_column(column, no_wrap=True)
     problems = []
     leads_here = {
         "HTTPS_PROXY": boundary.proxy_url,
@@ -65,7 +68,7 @@ def play(upstream: Upstream, boundary: Boundary, console: Console) -> list[str]:
         for scene in SCENES:
             seen, records, problem = perform(scene, upstream, boundary)
             problems += [f"{scene.title}: {problem}"] if problem else []
-            table.add_row(scene.title, seen, *telling(records))
+            table.add_row(f"[bold]{scene.title}[/]\n{escape(seen)}", *telling(records))
     console.print(table)
     return problems
 
@@ -126,10 +129,10 @@ def telling(records: list[Record]) -> tuple[str, str, str]:
     predicate = deciding(records)
     reason = "\n".join(f"{reason['code']}\n{reason['rule']}" for reason in predicate["reasons"])
     if not reason and "rewrite" in records[0].predicate:
-        reason = f"rewritten, {records[0].predicate['rewrite']['operations']} redaction"
+        reason = f"(rewritten: {records[0].predicate['rewrite']['operations']})"
     end = records[-1].predicate.get("outcome", {}).get("end")
     if not reason and end != "complete":
-        reason = str(end)
+        reason = f"({end})"
     verdict = predicate["verdict"]
     ids = "\n".join(record.id for record in records)
     return f"[{COLOURS[verdict]}]{verdict}[/]", reason, ids

@@ -90,7 +90,7 @@ def an_address(stage: Stage) -> str:
     sent = stage.upstream.requests[-1].json()["messages"][-1]["content"]
     if MAIL in sent:
         raise Unintended(f"expected the address to be redacted, found it upstream: {sent!r}")
-    return f"{answer}\n[dim]upstream saw: {sent}[/]"
+    return f"{answer}\nThe upstream saw: {sent}"
 
 
 def a_tool(stage: Stage) -> str:
@@ -106,7 +106,7 @@ def a_stream(stage: Stage) -> str:
         model="gpt-4o-mini", messages=messages, stream=True
     )
     pieces = [chunk.choices[0].delta.content or "" for chunk in stream]
-    return f"{expect(''.join(pieces), ANSWER)}\n[dim]in {len(pieces)} pieces[/]"
+    return f"{expect(''.join(pieces), ANSWER)} ({len(pieces)} pieces)"
 
 
 def a_failure(stage: Stage) -> str:
