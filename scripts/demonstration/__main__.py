@@ -139,10 +139,11 @@ def telling(records: list[Record]) -> tuple[str, str, str]:
 
 
 def verify(boundary: Boundary, console: Console) -> list[str]:
-    """Verify every receipt with the command that anyone would use, the boundary being gone."""
+    """Verify every receipt with the command and the public key that an auditor would use."""
     command = Path(sys.executable).parent / "helm-boundary"
+    key = Layout(boundary.state).log / "receipt.pub.pem"
     done = subprocess.run(
-        [command, "receipts", "verify", "--state", boundary.state],
+        [command, "receipts", "verify", "--state", boundary.state, "--key", key],
         capture_output=True,
         text=True,
         timeout=30,
