@@ -15,14 +15,17 @@ from helm_receipts.errors import ReceiptError
 from helm_receipts.statement import Coverage, Draft
 
 from .answering import is_event_stream, read_answer, refuse_at_headers
-from .boundary import Boundary, no_receipt
+from .approvals.desk import refusal_of
+from .approvals.store import StoreError
+from .approvals.waiting import AGAIN, Again, Said
+from .boundary import Boundary, no_receipt, not_asked
 from .call import Answer, HttpResponse, Json
 from .dialects import dialect
 from .gate.gate import Gate
 from .gate.tap import Tap
 from .judge import deny
 from .live import Live
-from .policy.decision import ALLOW, Decision
+from .policy.decision import ALLOW, ESCALATE, Decision
 from .recording import tool_calls
 from .refusal import Refusal
 from .rewriting import settle
@@ -47,6 +50,7 @@ class Answers:
         self._drafts = boundary.drafts
         self._teller = boundary.teller
         self._settings = boundary.settings
+        self._desk = boundary.desk
 
     def begin(self, live: Live, response: HttpResponse) -> Gate | Tap | Refusal | None:
         """How a response will be judged, by its headers.
@@ -67,19 +71,45 @@ class Answers:
             live.gate = Gate(stream, self._gatekeeper(live), self._end_event(live))
         return live.gate
 
-    async def judge_response(self, live: Live, response: HttpResponse) -> Reply | Release:
-        """Judge a whole response; its outcome receipt is durable when this returns."""
+    async def judge_response(self, live: Live, response: HttpResponse) -> Reply | Release | Again:
+        """Judge a whole response; its outcome receipt is durable when this returns.
+
+        AGAIN where it was changed while it waited for a person; its outcome isn't written then.
+        """
+        decision, release = await self._decide(live, response)
+        if decision.verdict == ESCALATE and not self._settings.observes:
+            decision = self._desk.admit(live, decision, live.answer)
+            if decision.verdict == ESCALATE and live.park is not None:
+                said = await self._hold(live, decision)
+                if said is Said.CHANGED:
+                    return AGAIN
+                if said is Said.YES:
+                    decision, release = await self._decide(live, response)
+                else:
+                    decision = deny(said if isinstance(said, Refusal) else refusal_of(said))
+        return await self._settle(live, response, decision, release)
+
+    async def _decide(self, live: Live, response: HttpResponse) -> tuple[Decision, Release]:
         live.status = response.status
-        release = Release()
         try:
             read = read_answer(live.operation, response, self._settings.max_body)
             live.answer = read.answer
             decision = await self._ask(live, read.answer)
             if decision.verdict == ALLOW and decision.rewrite and not self._settings.observes:
-                decision, release = await self._rewrite(live, read.body, decision)
+                return await self._rewrite(live, read.body, decision)
         except Refusal as refusal:
             decision = deny(refusal)
-        return await self._settle(live, response, decision, release)
+        return decision, Release()
+
+    async def _hold(self, live: Live, decision: Decision) -> Said | Refusal:
+        try:
+            said = await self._desk.hold(live, decision, live.answer)
+            if said is Said.YES:
+                for draft in self._desk.used(live):
+                    await self._recorder.record(draft)
+        except (ReceiptError, StoreError) as error:
+            return not_asked(error)
+        return said
 
     async def refuse_response(self, live: Live, refusal: Refusal) -> Reply:
         """Refuse a response whose headers already say that it can't be judged."""
@@ -108,7 +138,9 @@ class Answers:
         await self._write_outcome(live, live.decision, end, None)
 
     async def _ask(self, live: Live, answer: Answer) -> Decision:
-        return await self._judge.response(live.shared, answer, live.context(time.time_ns()))
+        context = live.context(time.time_ns())
+        decision = await self._judge.response(live.shared, answer, context)
+        return self._desk.cover(live, decision, answer)
 
     async def _rewrite(
         self, live: Live, body: Json, decision: Decision
@@ -137,7 +169,17 @@ class Answers:
         told, receipt_id = await self._record_end(live, draft, decision)
         if passes and told is decision:
             return release
-        return self._teller.refuse(live, told, receipt_id)
+        return self._teller.refuse(live, self._asked(live, told), receipt_id)
+
+    def _asked(self, live: Live, decision: Decision) -> Decision:
+        """Ask a person if that is the decision; if they can't be asked, it is another one."""
+        if decision.verdict != ESCALATE:
+            return decision
+        try:
+            self._desk.ask(live, decision, live.answer)
+        except (ReceiptError, StoreError) as error:
+            return deny(not_asked(error))
+        return decision
 
     async def _record_end(
         self, live: Live, draft: Draft, decision: Decision
@@ -169,6 +211,7 @@ class Answers:
             live.answer = answer
             context = live.context(time.time_ns())
             decision = self._judge.response_now(live.shared, answer, context)
+            decision = self._desk.cover(live, decision, answer)
             live.tool_calls += tool_calls(answer, decision.verdict)
             if decision.verdict != ALLOW:
                 return decision  # its receipt is the outcome, written with the error event
@@ -180,13 +223,16 @@ class Answers:
     def _end_event(self, live: Live) -> Callable[[Decision | Refusal], bytes]:
         def deny_event(why: Decision | Refusal) -> bytes:
             decision = deny(why) if isinstance(why, Refusal) else why
+            if decision.verdict == ESCALATE:
+                live.park = None  # a stream can't wait
+                decision = self._desk.admit(live, decision, live.answer)
             live.end()
             draft = self._drafts.outcome(live, decision, "denied", coverage=_coverage(live))
             try:
                 receipt_id = self._recorder.record_now(draft).id
             except ReceiptError as error:
                 return self._teller.event(live, deny(no_receipt(error)), None)
-            return self._teller.event(live, decision, receipt_id)
+            return self._teller.event(live, self._asked(live, decision), receipt_id)
 
         return deny_event
 

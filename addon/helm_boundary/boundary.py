@@ -12,8 +12,13 @@ from dataclasses import dataclass
 
 from helm_receipts.errors import ReceiptError
 from helm_receipts.recorder import Recorder
+from helm_receipts.statement import Draft
 
 from . import recognition
+from .approvals.desk import Desk, Terms, refusal_of, unavailable
+from .approvals.notify import Tell, tell_nobody
+from .approvals.store import Store, StoreError
+from .approvals.waiting import AGAIN, Again, Said
 from .call import Call, HttpRequest, Json
 from .catalogue import UNKNOWN
 from .dialects import dialect
@@ -21,7 +26,7 @@ from .document import state_call
 from .judge import Judge, deny
 from .live import Live, State, api_key, correlation_id
 from .matching import Matcher
-from .policy.decision import ALLOW, Decision
+from .policy.decision import ALLOW, ESCALATE, Decision
 from .recognised import Recognised
 from .recording import Drafter
 from .refusal import Refusal
@@ -37,6 +42,7 @@ class Settings:
     mode: str = "enforce"
     max_body: int = 32 << 20
     hold_seconds: int = 300
+    hold_max: int = 100
 
     @property
     def observes(self) -> bool:
@@ -48,16 +54,24 @@ class Boundary:
     """Judges requests under one policy and records every verdict; `Answers` does the rest."""
 
     def __init__(
-        self, matcher: Matcher, judge: Judge, recorder: Recorder, settings: Settings
+        self,
+        matcher: Matcher,
+        judge: Judge,
+        recorder: Recorder,
+        settings: Settings,
+        store: Store,
+        tell: Tell = tell_nobody,
     ) -> None:
         policy = judge.engine.policy
         self.settings = settings
         self.judge = judge
         self.recorder = recorder
-        self.teller = Teller(policy.digest, settings.observes, settings.hold_seconds)
+        self.teller = Teller(policy.digest, settings.observes)
         self.drafts = Drafter(
             policy, judge.engine.name, "observed" if settings.observes else "enforced"
         )
+        terms = Terms(settings.hold_seconds, settings.hold_max, settings.max_body)
+        self.desk = Desk(store, recorder, self.drafts, judge.detectors, terms, tell)
         self._matcher = matcher
 
     def recognise(self, request: HttpRequest) -> Live | None:
@@ -78,24 +92,78 @@ class Boundary:
             refusal,
         )
 
-    async def judge_request(self, live: Live) -> Reply | None:
-        """Judge a request; None lets it go on (`live.forwarded_body`), after its receipt."""
+    async def judge_request(self, live: Live) -> Reply | Again | None:
+        """Judge a request; None lets it go on (`live.forwarded_body`), after its receipt.
+
+        AGAIN where it was changed while it waited for a person.
+        """
         live.decision = await self._decide(live)
+        end = "denied"
+        if live.decision.verdict == ESCALATE and not self.settings.observes:
+            live.decision = self.desk.admit(live, live.decision)
+            if live.decision.verdict == ESCALATE and live.park is not None:
+                said = await self._hold(live)
+                if said is Said.CHANGED:
+                    return await self._end_changed(live)
+                end = "client_gone" if said is Said.GONE else "denied"
+        return await self._conclude(live, end)
+
+    async def _hold(self, live: Live) -> Said | None:
+        """Wait for a person; `live.decision` is then what they made of it, None for not asked."""
+        try:
+            receipt = await self.recorder.record(self.drafts.request(live, live.decision))
+            live.receipt_id = receipt.id
+            said = await self.desk.hold(live, live.decision)
+        except (ReceiptError, StoreError) as error:
+            live.decision = deny(not_asked(error))
+            return None
+        if said is Said.YES:
+            live.decision = await self._decide(live)
+        elif said is not Said.CHANGED:
+            live.decision = deny(refusal_of(said))
+        return said
+
+    async def _end_changed(self, live: Live) -> Reply | Again:
+        drafts = [self.drafts.outcome(live, live.decision, "killed")] if live.end() else []
+        return await self._record(live, drafts) or AGAIN
+
+    async def _conclude(self, live: Live, end: str) -> Reply | None:
         passes = live.decision.verdict == ALLOW or self.settings.observes
-        drafts = [self.drafts.request(live, live.decision)]
+        was_recorded = live.receipt_id is not None  # it waited, and what comes now is the answer
+        drafts = []
+        if passes or not was_recorded:
+            drafts.append(self.drafts.request(live, live.decision))
+        if passes:
+            drafts += self.desk.used(live)
+        elif live.end():
+            drafts.append(self.drafts.outcome(live, live.decision, end))
+        refusal = await self._record(live, drafts)
+        if refusal is not None:
+            return refusal
         if not passes:
-            live.end()
-            drafts.append(self.drafts.outcome(live, live.decision, "denied"))
+            return self._refuse(live)
+        live.state = State.FORWARDED
+        return None
+
+    async def _record(self, live: Live, drafts: list[Draft]) -> Reply | None:
+        """Make receipts durable, the first one being what the client is told of."""
         try:
             receipts = await asyncio.gather(*map(self.recorder.record, drafts))
         except ReceiptError as error:
             live.end()
             return self.teller.refuse(live, deny(no_receipt(error)), None)
-        live.receipt_id = receipts[0].id
-        if not passes:
-            return self.teller.refuse(live, live.decision, live.receipt_id)
-        live.state = State.FORWARDED
+        if receipts:
+            live.receipt_id = receipts[0].id
         return None
+
+    def _refuse(self, live: Live) -> Reply:
+        self.desk.give_back(live)
+        if live.decision.verdict == ESCALATE:
+            try:
+                self.desk.ask(live, live.decision)
+            except (ReceiptError, StoreError) as error:
+                return self.teller.refuse(live, deny(not_asked(error)), live.receipt_id)
+        return self.teller.refuse(live, live.decision, live.receipt_id)
 
     async def _decide(self, live: Live) -> Decision:
         try:
@@ -106,6 +174,8 @@ class Boundary:
             return deny(refusal)
         live.call = read.call
         live.shared = self._shared(live, read)
+        if not self.settings.observes:
+            self.desk.carry(live)
         decision = await self._ask(live, live.shared, live.call)
         for inner in read.inner:
             if decision.verdict != ALLOW or decision.rewrite:
@@ -130,7 +200,8 @@ class Boundary:
         return decision
 
     async def _ask(self, live: Live, shared: bytes, call: Call) -> Decision:
-        return await self.judge.request(shared, call.texts, live.context(time.time_ns()))
+        context = live.context(time.time_ns())
+        return self.desk.cover(live, await self.judge.request(shared, call.texts, context))
 
     def _shared(self, live: Live, read: Recognised) -> bytes:
         return state_call(
@@ -149,6 +220,11 @@ def cannot_rewrite() -> Refusal:
         "PDP_ERROR",
         "the policy rewrites a body that isn't one JSON value (a form, or a batch's line)",
     )
+
+
+def not_asked(error: Exception) -> Refusal:
+    """The refusal of a call that needs a person, when none can be asked."""
+    return unavailable(f"none can be asked ({type(error).__name__}); see the boundary's log")
 
 
 def no_receipt(error: ReceiptError) -> Refusal:

@@ -21,7 +21,7 @@ class Judge:
 
     def __init__(self, engine: Engine, detectors: Detectors) -> None:
         self.engine = engine
-        self._detectors = detectors
+        self.detectors = detectors
 
     async def request(self, shared: bytes, texts: Sequence[Text], context: Context) -> Decision:
         """Judge a request by its document's shared part."""
@@ -48,7 +48,7 @@ class Judge:
             return no_decision(error)
 
     def _findings(self, texts: Sequence[Text]) -> list[Finding]:
-        return self._detectors.scan(texts)
+        return self.detectors.scan(texts)
 
 
 def no_decision(error: EngineError) -> Decision:

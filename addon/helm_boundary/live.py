@@ -14,12 +14,17 @@ from dataclasses import dataclass, field
 
 from helm_receipts.statement import ToolCall as ToolCallReceipt
 
+from .approvals.binding import Binding
+from .approvals.entry import Grant
+from .approvals.entry import Request as AskedFor
+from .approvals.waiting import Park
 from .call import Answer, Call, HttpRequest, Operation
 from .document import Context
 from .gate.gate import Gate
 from .gate.tap import Tap
 from .policy.decision import ALLOW, Decision
 from .refusal import Refusal
+from .verdict import Approval
 
 
 class State(enum.Enum):
@@ -49,6 +54,11 @@ class Live:
     answer: Answer | None = None
     status: int | None = None
     tool_calls: list[ToolCallReceipt] = field(default_factory=list)
+    binding: Binding | None = None
+    grant: Grant | None = None
+    granted: AskedFor | None = None
+    approval: Approval | None = None
+    park: Park | None = None
 
     @property
     def forwarded_body(self) -> bytes:
@@ -63,7 +73,8 @@ class Live:
 
     def context(self, now_ns: int) -> Context:
         """The context of a judgement at that time."""
-        return Context(now_ns, self.request.flow_id, self.correlation_id)
+        grant = None if self.grant is None else self.grant.told()
+        return Context(now_ns, self.request.flow_id, self.correlation_id, grant)
 
 
 def correlation_id(request: HttpRequest) -> str:

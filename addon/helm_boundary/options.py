@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from mitmproxy.addonmanager import Loader
 from mitmproxy.utils import human
 
+from .approvals.notify import notifier
 from .hosts import DEFAULT_HOSTS, HostPattern, HostPatternError, parse_host_pattern
 from .state import default_state_folder
 
@@ -31,6 +32,8 @@ class Config:
     on_deny: str
     on_escalate: str
     hold_seconds: int
+    hold_max: int
+    notify: str
     max_body: int
     deadline_ms: int
 
@@ -52,8 +55,16 @@ _OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
      "as [*.]name[:port][/prefix]. Calls to other hosts are recognised by path and body.", None),
     ("helm_on_deny", str, "respond", "respond: 403 with the verdict. kill: close the connection; "
      "most clients take that for a fault and ask again.", ("respond", "kill")),
-    ("helm_on_escalate", str, "respond", "respond: 403 with an approval id.", ("respond",)),
-    ("helm_hold_seconds", int, 300, "How long an approval may take, in seconds.", None),
+    ("helm_on_escalate", str, "respond", "respond: 403 with an approval id; once that is granted "
+     "(`helm-boundary approvals`), the client's next identical call passes. hold: the flow waits "
+     "for a person, who resumes or kills it in mitmweb or mitmproxy, or decides by command.",
+     ("respond", "hold")),
+    ("helm_hold_seconds", int, 300, "How long an approval may take, in seconds; a grant that isn't "
+     "used by then is void. With helm_on_escalate=hold it must be less than tcp_timeout.", None),
+    ("helm_hold_max", int, 100, "How many flows may wait for a person at a time; what comes then "
+     "is denied.", None),
+    ("helm_notify", str, "", "Who is told that a person is needed: an http(s) address to which "
+     "JSON is posted, or a command that gets it on its input. Never told any content.", None),
     ("helm_max_body", str, "32m", "Largest body that is judged, decoded; a larger one is denied. "
      "Understands k, m and g.", None),
     ("helm_deadline_ms", int, 250, "How long policy may take over one judgement, in milliseconds; "
@@ -71,17 +82,57 @@ def read_config(options: OptionValues) -> Config:
     Raises:
         ConfigError: with the option's name and what was expected.
     """
+    _check_names(options)
     return Config(
         policy=tuple(Path(folder).expanduser().absolute() for folder in options.helm_policy),
         state=_state(options.helm_state),
-        mode=options.helm_mode,
+        mode=_chosen(options, "helm_mode"),
         hosts=_hosts(options.helm_hosts),
-        on_deny=options.helm_on_deny,
-        on_escalate=options.helm_on_escalate,
-        hold_seconds=_within("helm_hold_seconds", options.helm_hold_seconds, 1, 86_400),
+        on_deny=_chosen(options, "helm_on_deny"),
+        on_escalate=_chosen(options, "helm_on_escalate"),
+        hold_seconds=_hold_seconds(options),
+        hold_max=_within("helm_hold_max", options.helm_hold_max, 1, 10_000),
+        notify=_notify(options.helm_notify),
         max_body=_within("helm_max_body", _size(options.helm_max_body), 1024, 1 << 30),
         deadline_ms=_within("helm_deadline_ms", options.helm_deadline_ms, 5, 60_000),
     )
+
+
+def _hold_seconds(options: OptionValues) -> int:
+    seconds = _within("helm_hold_seconds", options.helm_hold_seconds, 1, 86_400)
+    if options.helm_on_escalate == "hold" and seconds >= options.tcp_timeout:
+        raise ConfigError(
+            f"helm_hold_seconds: {seconds} isn't less than tcp_timeout ({options.tcp_timeout}), so "
+            "the connection would be closed under a waiting flow; lower it or raise tcp_timeout"
+        )
+    return seconds
+
+
+def _notify(value: str) -> str:
+    try:
+        if value:
+            notifier(value).close()
+    except ValueError as error:
+        raise ConfigError(
+            f"helm_notify: expected an http(s) address or a command, found one where {error}"
+        ) from None
+    return value
+
+
+def _check_names(options: OptionValues) -> None:
+    """mitmproxy keeps an option that nobody has, in case somebody adds it, and says nothing."""
+    for name in options.deferred:
+        if name.startswith("helm"):
+            raise ConfigError(f"{name}: there is no such option; see `mitmdump --options`")
+
+
+def _chosen(options: OptionValues, name: str) -> str:
+    """The value of an option with choices, which mitmproxy doesn't check for a script's option."""
+    value = getattr(options, name)
+    (choices,) = (row[4] for row in _OPTIONS if row[0] == name)
+    if value not in (choices or ()):
+        raise ConfigError(f"{name}: {value!r} is none of {', '.join(choices or ())}")
+    return str(value)
 
 
 def _state(value: str) -> Path:

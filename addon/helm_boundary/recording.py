@@ -23,7 +23,7 @@ class Drafter:
     """Drafts receipts under one policy and one mode (`enforced` or `observed`)."""
 
     def __init__(self, policy: Policy, engine: str, enforcement: str) -> None:
-        self._policy = statement.PolicyRef(policy.uri, policy.digest, engine)
+        self.policy = statement.PolicyRef(policy.uri, policy.digest, engine)
         self._enforcement = enforcement
 
     def request(self, live: Live, decision: Decision) -> statement.Draft:
@@ -93,7 +93,7 @@ class Drafter:
             phase=phase,
             verdict=decision.verdict,
             enforcement=enforcement or self._enforcement,
-            policy=self._policy,
+            policy=self.policy,
             reasons=tuple(
                 statement.Reason(reason.code, reason.rule, reason.finality, reason.pointer)
                 for reason in decision.reasons
@@ -104,6 +104,7 @@ class Drafter:
             rewrite=rewrite,
             outcome=outcome,
             client=statement.ClientFacts(live.request.principal, live.key_id),
+            approval=_approval(live),
             tool_calls=tool_calls,
         )
 
@@ -130,6 +131,12 @@ def _flow(live: Live) -> statement.FlowFacts:
         stream=live.call.stream,
         tls_inspected=request.tls_inspected,
     )
+
+
+def _approval(live: Live) -> statement.Approval | None:
+    if live.grant is None:
+        return None
+    return statement.Approval(live.grant.id, live.grant.by, live.grant.request_receipt)
 
 
 def _rewrite(live: Live, decision: Decision) -> statement.Rewrite | None:

@@ -10,6 +10,8 @@ from helm_receipts.recorder import Recorder
 
 from . import __version__
 from .answers import Answers
+from .approvals.notify import Notifier, notifier, tell_nobody
+from .approvals.store import Store, StoreError
 from .boundary import Boundary, Settings
 from .detectors import compile_detectors
 from .judge import Judge
@@ -34,10 +36,16 @@ class Running:
     engine: Engine
     recorder: Recorder
     kills: bool
+    holds: bool = False
+    hold_seconds: int = 300
+    notifier: Notifier | None = None
 
     def close(self) -> None:
         """Stop the engine and close the journal, with a receipt that says so."""
+        if self.notifier is not None:
+            self.notifier.close()
         self.engine.close()
+        self.boundary.desk.close()
         self.recorder.close()
 
 
@@ -54,15 +62,33 @@ def start(config: Config) -> Running:
     except PolicyError as error:
         raise StartError(f"the policy can't be used: {error}") from None
     try:
+        store = Store.open(config.state)
         recorder = Recorder.open(
             config.state, version=__version__, configuration=_digest(config, policy.digest)
         )
-    except (ReceiptError, OSError) as error:
+    except (ReceiptError, StoreError, OSError) as error:
         engine.close()
         raise StartError(f"receipts can't be written: {error}") from None
-    settings = Settings(config.mode, config.max_body, config.hold_seconds)
-    boundary = Boundary(Matcher(config.hosts), Judge(engine, detectors), recorder, settings)
-    return Running(boundary, Answers(boundary), engine, recorder, config.on_deny == "kill")
+    settings = Settings(config.mode, config.max_body, config.hold_seconds, config.hold_max)
+    told = notifier(config.notify) if config.notify else None
+    boundary = Boundary(
+        Matcher(config.hosts),
+        Judge(engine, detectors),
+        recorder,
+        settings,
+        store,
+        told.tell if told else tell_nobody,
+    )
+    return Running(
+        boundary,
+        Answers(boundary),
+        engine,
+        recorder,
+        config.on_deny == "kill",
+        config.on_escalate == "hold",
+        config.hold_seconds,
+        told,
+    )
 
 
 def _digest(config: Config, policy_digest: str) -> str:

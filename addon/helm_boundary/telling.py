@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-from datetime import UTC, datetime, timedelta
-
 from . import verdict as wire
 from .dialects import dialect
 from .live import Live
@@ -15,10 +12,9 @@ from .verdict import Reply
 class Teller:
     """Puts verdicts into replies, headers and stream events."""
 
-    def __init__(self, policy_digest: str, observes: bool, hold_seconds: int) -> None:
+    def __init__(self, policy_digest: str, observes: bool) -> None:
         self._digest = policy_digest
         self._observes = observes
-        self._hold = timedelta(seconds=hold_seconds)
 
     def refuse(self, live: Live, decision: Decision, receipt_id: str | None) -> Reply:
         """The reply in place of a request's, or a whole response's."""
@@ -37,11 +33,5 @@ class Teller:
         return dialect(live.operation.dialect).error_event(told)
 
     def _verdict(self, live: Live, decision: Decision, receipt_id: str | None) -> wire.Verdict:
-        approval = self._approval() if decision.verdict == ESCALATE else None
+        approval = live.approval if decision.verdict == ESCALATE else None
         return wire.Verdict(decision, receipt_id, self._digest, live.correlation_id, approval)
-
-    def _approval(self) -> wire.Approval:
-        expires = datetime.now(UTC).replace(microsecond=0) + self._hold
-        return wire.Approval(
-            "apr_" + secrets.token_hex(8), expires.isoformat().replace("+00:00", "Z")
-        )

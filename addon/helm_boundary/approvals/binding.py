@@ -1,0 +1,96 @@
+"""What a grant is bound to: exactly this call, of this caller, under this policy."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import rfc8785
+
+from ..call import Answer, Call, HttpRequest, Operation, ToolCall
+from ..policy.decision import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """The four things that must be the same; digests are SHA-256 in hex."""
+
+    request: str
+    principal: str
+    operation: str
+    policy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """What a person was shown: the rules that asked in each phase, and digests of tool calls."""
+
+    request: frozenset[str] = frozenset()
+    response: frozenset[str] = frozenset()
+    tool_calls: frozenset[str] = frozenset()
+
+    def includes(self, other: Cover) -> bool:
+        """Whether everything in `other` was shown as well."""
+        return (
+            other.request <= self.request
+            and other.response <= self.response
+            and other.tool_calls <= self.tool_calls
+        )
+
+    def __or__(self, other: Cover) -> Cover:
+        return Cover(
+            self.request | other.request,
+            self.response | other.response,
+            self.tool_calls | other.tool_calls,
+        )
+
+
+def bind(
+    request: HttpRequest, operation: Operation, call: Call, key_id: str | None, policy: str
+) -> Binding:
+    """The binding of a call; `call` is what the client sent, before any rewrite."""
+    principal = f"user {request.principal}" if request.principal else f"key {key_id or '-'}"
+    return Binding(digest_request(request, call), principal, operation.id, policy)
+
+
+def digest_request(request: HttpRequest, call: Call) -> str:
+    """SHA-256 of the request in canonical JSON (RFC 8785), so that white space doesn't count.
+
+    The address is part of it, for in many operations it says which thing is meant, and so are
+    attachments and texts, for a form's body only describes its files.
+    """
+    value = {
+        "attachments": [[found.pointer, found.bytes, found.sha256] for found in call.attachments],
+        "body": call.body,
+        "host": request.host,
+        "method": request.method,
+        "path": request.path,
+        "port": request.port,
+        "query": request.query,
+        "scheme": request.scheme,
+        "texts": [[text.pointer, text.text] for text in call.texts],
+    }
+    try:
+        return hashlib.sha256(rfc8785.dumps(value)).hexdigest()
+    except rfc8785.CanonicalizationError:
+        # Numbers that I-JSON doesn't have: then the bytes must be the same.
+        raw = {"bytes": hashlib.sha256(request.body).hexdigest()}
+        return hashlib.sha256(rfc8785.dumps({**value, "body": raw})).hexdigest()
+
+
+def cover_of(decision: Decision, answer: Answer | None) -> Cover:
+    """What a person sees of an escalated request, or of an escalated answer to it."""
+    rules = frozenset(reason.rule for reason in decision.reasons)
+    if answer is None:
+        return Cover(request=rules)
+    return Cover(response=rules, tool_calls=frozenset(map(digest_tool_call, answer.tool_calls)))
+
+
+def digest_tool_call(call: ToolCall) -> str:
+    """SHA-256 of a tool call's name and arguments; its id and place don't count."""
+    arguments = call.arguments if call.valid_json else call.arguments_text
+    try:
+        text = rfc8785.dumps([call.name, call.valid_json, arguments])
+    except rfc8785.CanonicalizationError:
+        text = rfc8785.dumps([call.name, None, call.arguments_text])
+    return hashlib.sha256(text).hexdigest()

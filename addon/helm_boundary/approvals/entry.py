@@ -1,0 +1,174 @@
+"""A request for approval and what became of it: the values that the store keeps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from helm_receipts.predicate import rfc3339
+from helm_receipts.statement import ClientFacts, FlowFacts, PolicyRef, Reason
+
+from ..call import Json
+from .binding import Binding, Cover
+
+PENDING, GRANTED, REFUSED = "pending", "granted", "refused"
+EXPIRED, WITHDRAWN, USED = "expired", "withdrawn", "used"
+DECISIONS = (GRANTED, REFUSED, EXPIRED, WITHDRAWN)
+ENDS = (USED, EXPIRED)
+ID = re.compile(r"apr_[0-9a-f]{16}", re.ASCII)
+
+
+class EntryError(ValueError):
+    """A file of the store isn't what the store writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person is asked. `summary` is redacted; times are nanoseconds since 1970.
+
+    `held` says that a flow waits for the answer; `request_receipt` is the receipt of the request
+    that escalated, or whose answer did.
+    """
+
+    id: str
+    phase: str
+    binding: Binding
+    cover: Cover
+    reasons: tuple[Reason, ...]
+    messages: tuple[str, ...]
+    summary: Mapping[str, Json]
+    flow: FlowFacts
+    client: ClientFacts
+    policy: PolicyRef
+    request_receipt: str
+    created_ns: int
+    expires_ns: int
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What was decided, by whom, when, and the receipt that says so."""
+
+    decision: str
+    by: str
+    at_ns: int
+    receipt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The end of a grant: `used` by that flow, or `expired` unused."""
+
+    end: str
+    flow_id: str
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A request with what became of it so far."""
+
+    request: Request
+    decided: Decided | None = None
+    ended: Ended | None = None
+
+    @property
+    def id(self) -> str:
+        """The approval's id."""
+        return self.request.id
+
+    def status(self, now_ns: int) -> str:
+        """`pending`, `granted`, `refused`, `used`, `withdrawn` or `expired` at that time."""
+        if self.ended is not None:
+            return self.ended.end
+        if self.decided is not None and self.decided.decision not in (GRANTED, REFUSED):
+            return self.decided.decision
+        if now_ns >= self.request.expires_ns:
+            return EXPIRED
+        return PENDING if self.decided is None else self.decided.decision
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A person's yes, carried by the one call that uses it."""
+
+    id: str
+    by: str
+    granted_ns: int
+    expires_ns: int
+    request_receipt: str
+    cover: Cover
+
+    def told(self) -> dict[str, Json]:
+        """`context.approval` of the input document."""
+        return {
+            "id": self.id,
+            "by": self.by,
+            "granted_at": rfc3339(self.granted_ns),
+            "expires_at": rfc3339(self.expires_ns),
+            "request_receipt": self.request_receipt,
+            "rules": sorted(self.cover.request | self.cover.response),
+        }
+
+
+def grant_of(entry: Entry) -> Grant:
+    """The grant of an entry that was granted."""
+    request, decided = entry.request, entry.decided
+    if decided is None or decided.decision != GRANTED:
+        raise EntryError(f"expected a grant of {entry.id}, found none")
+    return Grant(
+        request.id,
+        decided.by,
+        decided.at_ns,
+        request.expires_ns,
+        request.request_receipt,
+        request.cover,
+    )
+
+
+def write_request(request: Request) -> dict[str, Any]:
+    """The request as JSON."""
+    value = asdict(request)
+    value["cover"] = {name: sorted(rules) for name, rules in value["cover"].items()}
+    return value
+
+
+def read_request(value: Any) -> Request:
+    """The request that `write_request` wrote; raises EntryError."""
+    try:
+        given = dict(value)
+        given["binding"] = Binding(**given["binding"])
+        given["cover"] = Cover(**{name: frozenset(r) for name, r in given["cover"].items()})
+        given["reasons"] = tuple(Reason(**reason) for reason in given["reasons"])
+        given["messages"] = tuple(given["messages"])
+        given["flow"] = FlowFacts(**given["flow"])
+        given["client"] = ClientFacts(**given["client"])
+        given["policy"] = PolicyRef(**given["policy"])
+        return Request(**given)
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise EntryError(f"expected a request for approval, found {error}") from error
+
+
+def read_decided(value: Any) -> Decided:
+    """What was decided; raises EntryError."""
+    try:
+        decided = Decided(**value)
+    except TypeError as error:
+        raise EntryError(f"expected a decision on an approval, found {error}") from error
+    if decided.decision not in DECISIONS:
+        raise EntryError(f"expected one of {DECISIONS}, found {decided.decision!r}")
+    return decided
+
+
+def read_ended(value: Any) -> Ended:
+    """How a grant ended; raises EntryError."""
+    try:
+        ended = Ended(**value)
+    except TypeError as error:
+        raise EntryError(f"expected the end of an approval, found {error}") from error
+    if ended.end not in ENDS:
+        raise EntryError(f"expected one of {ENDS}, found {ended.end!r}")
+    return ended

@@ -1,0 +1,43 @@
+"""The receipts of an approval: requested, granted, refused, withdrawn, expired, used."""
+
+from __future__ import annotations
+
+from helm_receipts.predicate import rfc3339
+from helm_receipts.statement import Approval, Draft
+
+from .entry import EXPIRED, GRANTED, REFUSED, USED, WITHDRAWN, Request
+
+REQUESTED = "requested"
+_VERDICTS = {
+    REQUESTED: "ESCALATE",
+    GRANTED: "ALLOW",
+    USED: "ALLOW",
+    REFUSED: "DENY",
+    WITHDRAWN: "DENY",
+    EXPIRED: "DENY",
+}
+
+
+def draft_approval(request: Request, kind: str, by: str, body: bytes | None = None) -> Draft:
+    """The receipt that says `kind` of a request for approval, with who did it.
+
+    `body` is the request's, where it is at hand; only its salted digest is kept.
+    """
+    return Draft(
+        phase="approval",
+        verdict=_VERDICTS[kind],
+        enforcement="enforced",
+        policy=request.policy,
+        reasons=request.reasons,
+        flow=request.flow,
+        coverage=None,
+        subjects={} if body is None else {"request": body},
+        approval=Approval(request.id, by, request.request_receipt),
+        client=request.client,
+        event={
+            "kind": kind,
+            "approvalId": request.id,
+            "phase": request.phase,
+            "expiresAt": rfc3339(request.expires_ns),
+        },
+    )

@@ -1,0 +1,227 @@
+"""The store: a private folder in which each fact is a file that can be made once.
+
+`link(2)` makes a name only if nobody has it, on every process's clock at once; that is what
+makes a grant single. Files are whole and durable before they have their name. A call that nobody
+escalated costs one `stat` of the folder, and nothing more while no grant is open.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from helm_receipts import durable
+
+from . import entry as entries
+from .binding import Binding
+from .entry import GRANTED, PENDING, Decided, Ended, Entry, EntryError, Request
+
+logger = logging.getLogger(__name__)
+
+RETENTION_NS = 24 * 3600 * 10**9
+"""How long a finished request stays readable; its receipts stay for good."""
+
+_SETTLED_NS = 50_000_000
+# A folder's time moves in the kernel's ticks, 10 ms at most; a scan younger than this may have
+# missed a file that came in the same tick.
+_LOCK_SECONDS = 1.0
+_MAX_FILE = 1 << 20
+
+
+class StoreError(Exception):
+    """The store can't be used; the message says why and what to do."""
+
+
+class Store:
+    """The approvals of one state folder, as this process sees them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._entries: dict[str, Entry] = {}
+        self._grants: list[Entry] = []
+        self._scanned: tuple[int, int] = (-1, 0)
+
+    @classmethod
+    def open(cls, state: Path) -> Store:
+        """The store of a state folder, made private on first use; raises StoreError."""
+        folder = state / "approvals"
+        try:
+            durable.make_folder(folder, 0o700)
+            _refuse_unsafe(folder)
+        except OSError as error:
+            raise StoreError(f"approvals can't be kept in {folder}: {error}") from error
+        return cls(folder)
+
+    def grants(self) -> list[Entry]:
+        """The grants that nobody has used, newest first; some may have expired meanwhile."""
+        self._refresh()
+        return self._grants
+
+    def entries(self) -> list[Entry]:
+        """Every request that is still kept, oldest first."""
+        self._refresh()
+        return sorted(self._entries.values(), key=lambda entry: entry.request.created_ns)
+
+    def find(self, identity: str) -> Entry | None:
+        """The request of that id, as it stands now."""
+        self._refresh()
+        return self._entries.get(identity)
+
+    def of(self, binding: Binding) -> Iterator[Entry]:
+        """The requests for exactly that call, newest first."""
+        return (entry for entry in reversed(self.entries()) if entry.request.binding == binding)
+
+    def count_pending(self, now_ns: int) -> int:
+        """How many requests wait for a person."""
+        return sum(entry.status(now_ns) == PENDING for entry in self.entries())
+
+    def add(self, request: Request) -> None:
+        """Keep a new request, durably; raises StoreError."""
+        self._make(request.id, "request", entries.write_request(request))
+
+    def decide(self, identity: str, decided: Decided) -> bool:
+        """Keep a decision; False where there was one already. Raises StoreError."""
+        return self._make(identity, "decision", asdict(decided))
+
+    def end(self, identity: str, ended: Ended) -> bool:
+        """End a grant, by using it most often; True for the one caller who did.
+
+        Raises StoreError.
+        """
+        return self._make(identity, "end", asdict(ended))
+
+    def give_back(self, identity: str) -> None:
+        """Undo a use of one's own that came to nothing. Raises StoreError."""
+        with _errors(self._folder):
+            (self._folder / f"{identity}.end").unlink(missing_ok=True)
+            durable.sync_folder(self._folder)
+        self._scanned = (-1, 0)
+
+    def prune(self, now_ns: int) -> None:
+        """Forget what ended long ago."""
+        for entry in self.entries():
+            if now_ns - entry.request.expires_ns > RETENTION_NS:
+                for kind in ("end", "decision", "request"):
+                    with contextlib.suppress(OSError):
+                        (self._folder / f"{entry.id}.{kind}").unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def deciding(self) -> Iterator[None]:
+        """One decision at a time over all processes, so that its receipt comes before it."""
+        descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            _lock(descriptor)
+            self._scanned = (-1, 0)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _make(self, identity: str, kind: str, value: dict[str, Any]) -> bool:
+        path = self._folder / f"{identity}.{kind}"
+        temporary = self._folder / f".{identity}.{kind}.{os.getpid()}"
+        with _errors(self._folder):
+            try:
+                durable.write_file(temporary, json.dumps(value).encode("ascii"), 0o600)
+                path.hardlink_to(temporary)
+            except FileExistsError:
+                return False
+            finally:
+                temporary.unlink(missing_ok=True)
+                self._scanned = (-1, 0)
+            durable.sync_folder(self._folder)
+        return True
+
+    def _refresh(self) -> None:
+        changed = self._folder.stat().st_mtime_ns
+        if self._scanned[0] == changed and self._scanned[1] - changed > _SETTLED_NS:
+            return
+        self._scanned = (changed, time.time_ns())
+        self._scan()
+
+    def _scan(self) -> None:
+        names = {name for name in os.listdir(self._folder) if not name.startswith(".")}  # noqa: PTH208 - names are all that is wanted, of thousands
+        found: dict[str, Entry] = {}
+        for name in names:
+            identity, _, kind = name.partition(".")
+            if kind == "request" and entries.ID.fullmatch(identity):
+                entry = self._read_entry(identity, names)
+                if entry is not None:
+                    found[identity] = entry
+        self._entries = found
+        granted = [e for e in found.values() if e.ended is None and _is_grant(e)]
+        self._grants = sorted(granted, key=lambda e: e.request.created_ns, reverse=True)
+
+    def _read_entry(self, identity: str, names: set[str]) -> Entry | None:
+        known = self._entries.get(identity)
+        try:
+            entry = known or Entry(entries.read_request(self._read(identity, "request")))
+            if entry.decided is None and f"{identity}.decision" in names:
+                decided = entries.read_decided(self._read(identity, "decision"))
+                entry = replace(entry, decided=decided)
+            has_ended = f"{identity}.end" in names
+            if has_ended != (entry.ended is not None):
+                ended = entries.read_ended(self._read(identity, "end")) if has_ended else None
+                entry = replace(entry, ended=ended)
+        except (EntryError, OSError) as error:
+            # What can't be read grants nothing.
+            logger.error("helm-boundary: the approval %s can't be read: %s", identity, error)
+            return None
+        return entry
+
+    def _read(self, identity: str, kind: str) -> Any:
+        path = self._folder / f"{identity}.{kind}"
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(file.fileno())
+            if status.st_uid != os.geteuid() or status.st_mode & 0o077:
+                raise EntryError(f"{path} isn't ours alone (mode 0600)")
+            try:
+                return json.loads(file.read(_MAX_FILE))
+            except ValueError as error:
+                raise EntryError(f"{path} isn't JSON: {error}") from error
+
+
+def _is_grant(entry: Entry) -> bool:
+    return entry.decided is not None and entry.decided.decision == GRANTED
+
+
+def _lock(descriptor: int) -> None:
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise StoreError("another process is deciding on an approval; try again") from None
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _refuse_unsafe(folder: Path) -> None:
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode):
+        raise StoreError(f"expected a folder at {folder}, found something else; remove it")
+    if status.st_uid != os.geteuid() or status.st_mode & 0o077:
+        raise StoreError(
+            f"expected {folder} to be the operator's alone (user {os.geteuid()}, mode 0700), found "
+            f"user {status.st_uid} and mode {stat.S_IMODE(status.st_mode):04o}: whoever can write "
+            "there can approve; look at what is in it, then `chmod 700` it"
+        )
+
+
+@contextlib.contextmanager
+def _errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"approvals can't be kept in {folder}: {error}") from error
