@@ -42,6 +42,8 @@ class HelmBoundary:
         self._running: Running | None = None
         self._config: Config | None = None
         self._lives: dict[str, Live] = {}
+        self._streams: dict[str, object] = {}
+        self._released: dict[str, object] = {}
         self._clearance = Clearance()
         self.addons = [Walls(self._clearance)]
 
@@ -87,6 +89,7 @@ class HelmBoundary:
 
     async def request(self, flow: http.HTTPFlow) -> None:
         """Judge a request; it goes on only if this gets to say so."""
+        await flow.wait_for_resume()  # whoever intercepts it may edit it: judge what comes of that
         if flow.response is not None or flow.error is not None:
             return
         passes = False
@@ -98,9 +101,22 @@ class HelmBoundary:
             await self._abandon(flow, "killed")
         finally:
             if passes:
-                self._clearance.give(flow.client_conn, flow.id)
-            elif flow.response is None and flow.error is None:
-                flow.response = exchange.write_reply(deny_without_verdict(NO_VERDICT))
+                self._clearance.give(flow.client_conn, flow.id, exchange.fingerprint(flow))
+            else:
+                self._lives.pop(flow.id, None)
+                if flow.response is None and flow.error is None:
+                    flow.response = exchange.write_reply(deny_without_verdict(NO_VERDICT))
+
+    async def certify_request(self, flow: http.HTTPFlow) -> None:
+        """Nothing leaves that hasn't been cleared, just as it is now."""
+        if flow.response is not None or flow.error is not None:
+            return
+        cleared = self._clearance.of(flow.client_conn, flow.id)
+        if cleared is None or cleared != exchange.fingerprint(flow):
+            logger.error("helm-boundary: another addon kept a request from its judgement")
+            flow.response = exchange.write_reply(deny_without_verdict(CLOSED))
+            await self._abandon(flow, "killed")
+            self._forget(flow)
 
     async def _judge_request(self, flow: http.HTTPFlow) -> bool:
         running = self._running
@@ -153,6 +169,13 @@ class HelmBoundary:
         except Exception:
             logger.exception("helm-boundary: a response could not be begun, so it is denied")
             flow.response = OursOnly(deny_without_verdict(NO_VERDICT)).response()
+        finally:
+            self._streams[flow.id] = flow.response.stream if flow.response else False
+
+    async def certify_response_headers(self, flow: http.HTTPFlow) -> None:
+        """A call's response streams as we have chosen, and where we couldn't, not at all."""
+        if flow.id in self._lives and flow.response is not None:
+            flow.response.stream = self._streams.get(flow.id, False)  # type: ignore[assignment]
 
     async def _refuse_at_headers(
         self, flow: http.HTTPFlow, live: Live, refusal: Refusal, running: Running
@@ -162,6 +185,7 @@ class HelmBoundary:
 
     async def response(self, flow: http.HTTPFlow) -> None:
         """Judge a whole response, or close the books on a stream."""
+        await flow.wait_for_resume()
         live = self._lives.get(flow.id)
         running = self._running
         if live is None or flow.response is None:
@@ -186,6 +210,21 @@ class HelmBoundary:
         finally:
             if not passes and flow.response is upstream:
                 flow.response = exchange.write_reply(deny_without_verdict(NO_VERDICT))
+            if flow.response is not None:
+                flow.response.trailers = None
+                self._released[flow.id] = exchange.response_fingerprint(flow.response)
+            self._forget(flow)
+
+    async def certify_response(self, flow: http.HTTPFlow) -> None:
+        """Nothing of a call's response is sent that hasn't been released, just as it is now."""
+        released = self._released.pop(flow.id, None)
+        unjudged = flow.id in self._lives
+        if flow.response is None or not (unjudged or released is not None):
+            return
+        if unjudged or released != exchange.response_fingerprint(flow.response):
+            logger.error("helm-boundary: another addon kept a response from its judgement")
+            flow.response = exchange.write_reply(deny_without_verdict(CLOSED))
+            await self._abandon(flow, "killed")
             self._forget(flow)
 
     async def _judge_response(
@@ -205,7 +244,6 @@ class HelmBoundary:
         if result.body is not None:
             response.headers.pop("content-encoding", None)
             response.content = result.body
-        response.trailers = None
         exchange.add_headers(response, running.boundary.teller.headers(live))
         return True
 
@@ -220,6 +258,8 @@ class HelmBoundary:
         """Sweep what the client left without any other hook having told us."""
         for flow_id in self._clearance.take_all(client):
             live = self._lives.pop(flow_id, None)
+            self._streams.pop(flow_id, None)
+            self._released.pop(flow_id, None)
             if live is not None and self._running is not None:
                 await self._running.answers.abandon(live, "client_gone")
 
@@ -234,6 +274,7 @@ class HelmBoundary:
 
     def _forget(self, flow: http.HTTPFlow) -> None:
         self._lives.pop(flow.id, None)
+        self._streams.pop(flow.id, None)
         self._clearance.take(flow.client_conn, flow.id)
 
     def _be_last(self) -> None:

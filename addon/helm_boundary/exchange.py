@@ -93,6 +93,12 @@ def fingerprint(flow: http.HTTPFlow) -> tuple[object, ...]:
     )
 
 
+def response_fingerprint(response: http.Response) -> tuple[object, ...]:
+    """Everything of a response that a client gets; equal only while nothing has changed it."""
+    data = response.data
+    return data.status_code, data.reason, data.headers.fields, data.content, data.trailers
+
+
 def _destination(flow: http.HTTPFlow, tls: bool) -> tuple[str, tuple[str, ...]]:
     """The host that bytes go to, and the other names the request gives it.
 

@@ -14,6 +14,7 @@ from mitmproxy.addonmanager import Loader
 
 from .addon import HelmBoundary
 from .error_pages import replace_error_pages
+from .last_word import have_last_word
 from .safety import SAFE_DEFAULTS, safe_defaults
 
 logger = logging.getLogger(__name__)
@@ -26,11 +27,16 @@ def install(loader: Loader) -> None:
     after it, the boundary denies everything.
     """
     addons = ctx.master.addons
-    if addons.get(HelmBoundary.name) is not None:
+    found = addons.get(HelmBoundary.name)
+    if isinstance(found, HelmBoundary):
+        return
+    if found is not None:
+        logger.error("helm-boundary: another addon is called %s; remove it", HelmBoundary.name)
         return
     _set_safe_defaults()
     replace_error_pages()
     boundary = HelmBoundary()
+    have_last_word(addons, boundary)
     addons.add(boundary)
     try:
         addons.invoke_addon_sync(boundary, hooks.ConfigureHook(set(ctx.options.keys())))

@@ -11,21 +11,25 @@ class Clearance:
     """Which flows of which client may reach an upstream at this moment."""
 
     def __init__(self) -> None:
-        self._flows: dict[str, set[str]] = {}
+        self._flows: dict[str, dict[str, object]] = {}
 
-    def give(self, client: connection.Client, flow_id: str) -> None:
-        """The flow has been judged, or is none of ours: it may go on."""
-        self._flows.setdefault(client.id, set()).add(flow_id)
+    def give(self, client: connection.Client, flow_id: str, fingerprint: object) -> None:
+        """The flow has been judged, or is none of ours: it may go on just as it is now."""
+        self._flows.setdefault(client.id, {})[flow_id] = fingerprint
+
+    def of(self, client: connection.Client, flow_id: str) -> object | None:
+        """The fingerprint of that flow's request when it was cleared; None if it wasn't."""
+        return self._flows.get(client.id, {}).get(flow_id)
 
     def take(self, client: connection.Client, flow_id: str) -> None:
         """The flow is over."""
         flows = self._flows.get(client.id)
         if flows is not None:
-            flows.discard(flow_id)
+            flows.pop(flow_id, None)
 
     def take_all(self, client: connection.Client) -> set[str]:
         """The client has gone; returns the flows that it left behind."""
-        return self._flows.pop(client.id, set())
+        return set(self._flows.pop(client.id, ()))
 
     def has(self, client: connection.Client, flow_id: str) -> bool:
         """Whether that flow may go on."""

@@ -66,7 +66,8 @@ class Boundary:
         self.port = 0
         self.state = state / "helm"
         self.confdir = confdir or state / "mitmproxy"
-        self._ready = _READY if addon == ADDON else ""
+        with_ours = any(Path(each).name == ADDON.name for each in (addon or "", *args))
+        self._ready = _READY if with_ours else ""
         self._log_file = state / f"{program}.log"
         self._start_seconds = start_seconds
         self._env = {**os.environ, "HOME": str(state), "PYTHONUNBUFFERED": "1", **(env or {})}
