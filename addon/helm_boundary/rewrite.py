@@ -76,4 +76,5 @@ def _redact_at(body: Json, pointer: str, group: Iterable[Mapping[str, Any]]) -> 
         raise RewriteError(f"a redaction points to nothing: {type(error).__name__}") from None
     if not isinstance(text, str):
         raise RewriteError("a redaction points to something that is not a string")
-    return target.set(body, redact(text, group))
+    redacted = redact(text, group)
+    return target.set(body, redacted) if target.parts else redacted

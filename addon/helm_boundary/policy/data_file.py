@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -17,13 +18,16 @@ from helm_boundary.policy.errors import PolicyError
 
 type Json = Any
 
-MAX_DEPTH = 64
+# What an alias looks like; in quotes it is none, which only the parser can tell.
+ALIAS = re.compile(r"(?:^|[\s,:\[{-])\*\S")
 
 
 def parse_yaml(text: bytes, file: str) -> Json:
     """The JSON value of a YAML text; PolicyError with file and line where it isn't one."""
     try:
-        value = yaml.load(_utf8(text, file), Loader=_Strict)  # noqa: S506 - a SafeLoader
+        decoded = _utf8(text, file)
+        _refuse_aliases(decoded)
+        value = yaml.load(decoded, Loader=_Strict)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise PolicyError(f"{file}:{line}: not the YAML we take: {error.problem}") from None
@@ -94,12 +98,14 @@ _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 class _Strict(_Base):  # type: ignore[misc]
     """YAML that is JSON in other clothes."""
 
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        """Refuse aliases: ten lines of them can make a billion nodes."""
-        if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()
+
+def _refuse_aliases(text: str) -> None:
+    """Ten lines of aliases can make a billion nodes."""
+    if not ALIAS.search(text):
+        return
+    for event in yaml.parse(text, Loader=_Base):
+        if isinstance(event, yaml.AliasEvent):
             raise yaml.MarkedYAMLError(problem="an alias (*name)", problem_mark=event.start_mark)
-        return super().compose_node(parent, index)
 
 
 def _mapping(loader: Any, node: yaml.MappingNode) -> dict[str, Json]:

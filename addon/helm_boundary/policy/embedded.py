@@ -149,8 +149,8 @@ class EmbeddedEngine:
     def _send(self, call: _Call) -> None:
         if self._worker is not None:
             self._worker.send(pipe.encode(call.number, pipe.JUDGE, call.document))
-            if self._worker.unsent and self._loop is not None:
-                self._loop.add_writer(self._worker.fileno(), self._on_writable)
+            if self._worker.unsent and (loop := self._running_loop()):
+                loop.add_writer(self._worker.fileno(), self._on_writable)
 
     def _finish(
         self, call: _Call, *, answer: bytes | None = None, failure: str | None = None
@@ -179,6 +179,7 @@ class EmbeddedEngine:
             return
         frames = worker.receive()
         if frames is None:
+            self._detach()
             self._ended = worker.reap()
             self._lost(f"the policy worker ended with {self._ended}")
         else:
@@ -187,8 +188,8 @@ class EmbeddedEngine:
     def _on_writable(self) -> None:
         if self._worker is not None:
             self._worker.flush()
-            if not self._worker.unsent and self._loop is not None:
-                self._loop.remove_writer(self._worker.fileno())
+            if not self._worker.unsent and (loop := self._running_loop()):
+                loop.remove_writer(self._worker.fileno())
 
     def _take(self, frames: Iterator[pipe.Frame]) -> None:
         for number, kind, body in frames:
@@ -213,8 +214,8 @@ class EmbeddedEngine:
         self._restart_at = time.monotonic() + RESTART_PAUSE
         alarm = self._deadline * ALARM_FACTOR + ALARM_SECONDS
         self._worker = WorkerProcess(self._plan, alarm, trial)
-        if self._loop is not None:
-            self._loop.add_reader(self._worker.fileno(), self._on_readable)
+        if loop := self._running_loop():
+            loop.add_reader(self._worker.fileno(), self._on_readable)
 
     def _late(self) -> None:
         """The oldest call has had its time: end the worker, which nothing else can stop."""
@@ -226,7 +227,6 @@ class EmbeddedEngine:
 
     def _lost(self, why: str) -> None:
         """The worker is gone: the oldest call fails, the others go to the next worker."""
-        self._detach()
         self._worker = None
         was_ready, waiting = self._ready, list(self._calls.values())
         if was_ready:
@@ -253,9 +253,12 @@ class EmbeddedEngine:
             loop.add_reader(self._worker.fileno(), self._on_readable)
 
     def _detach(self) -> None:
-        if self._worker is not None and self._loop is not None and not self._loop.is_closed():
-            self._loop.remove_reader(self._worker.fileno())
-            self._loop.remove_writer(self._worker.fileno())
+        if self._worker is not None and (loop := self._running_loop()):
+            loop.remove_reader(self._worker.fileno())
+            loop.remove_writer(self._worker.fileno())
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop | None:
+        return None if self._loop is None or self._loop.is_closed() else self._loop
 
     def _watch(self) -> None:
         """One timer for all calls: it looks at the oldest, and comes again while there are any."""

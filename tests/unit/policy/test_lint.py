@@ -1,0 +1,118 @@
+"""What the engine would find out too late, or never, is found at load."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from helm_boundary.policy.default_folder import default_policy_folder
+from helm_boundary.policy.evaluator import compile_engine
+from helm_boundary.policy.lint import Program, lint
+from helm_boundary.policy.source import read_policy
+from helm_boundary.policy.syntax import read_rules
+
+SCHEMA = json.loads((default_policy_folder() / "input.schema.json").read_bytes())
+DEFAULT = read_policy([])
+
+
+def problems(text: str, package: str = "helm.rules.mine") -> list[str]:
+    """What the lint says about a module beside the default policy."""
+    modules = {**DEFAULT.modules, "mine.rego": f"package {package}\n{text}\n"}
+    tree = compile_engine(modules, json.dumps(DEFAULT.data)).get_ast_as_json()
+    return [str(problem) for problem in lint(Program(read_rules(tree), DEFAULT.data, SCHEMA))]
+
+
+def deny(condition: str) -> str:
+    return f'deny contains {{"rule": "mine"}} if {{ {condition} }}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        deny('input.phase == "request"'),
+        deny("input.body.anything.at.all"),
+        deny("input.parameters.n > 1"),
+        deny('input.http.headers["user-agent"]'),
+        deny("some call in input.response.tool_calls; call.anything"),
+        deny("walk(input.body, [path, value]); value == path"),
+        deny("lower(input.model, x); x == 1"),
+        deny("f(input.model)") + "\nf(x) if x == 1",
+        deny("f(input.model, x)") + "\nf(x) := 1",
+        deny("data.helm.rules.mine.f(1)") + "\nf(x) := 1",
+        "import data.helm.rules.models\n" + deny("models.deny"),
+        "import data.models as names\n" + deny("names.allow[_] == input.model"),
+        deny("data.models[input.phase]"),
+        deny("data.helm.rules[_].allow"),
+        deny("data.helm"),
+        deny('data.helm["rules"].models'),
+        deny("every x in [1] { x == input.model }"),
+        deny("x := [y | some y in input.texts]; count(x) > 1"),
+        deny('print("seen", input.model)'),
+        "default x := 1\nx := 2 if input.model",
+        "allow if input.model",
+        "default allow := false",
+        "a := b\nb := c\nc := 1",
+    ],
+)
+def test_sound_rules_pass(text: str) -> None:
+    """No false alarms on what policies are made of."""
+    assert problems(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (deny("nosuch(1)"), "nosuch is not a function"),
+        (deny("not nosuch(1)"), "nosuch is not a function"),
+        (deny("data.helm.rules.mine.nosuch(1)"), "nosuch is not a function"),
+        (deny("count(1, 2, 3)"), "count takes 1 arguments, here it gets 3"),
+        (deny("count()"), "count takes 1 arguments, here it gets 0"),
+        (deny("f(1)") + "\nf(x, y) := 1", "f takes 2 arguments, here it gets 1"),
+        (deny("x := [y | nosuch(y)]"), "nosuch is not a function"),
+        (deny("every x in [1] { nosuch(x) }"), "nosuch is not a function"),
+        (deny('{"a": [nosuch(1)]}'), "nosuch is not a function"),
+        ("x := 1 if { false } else := nosuch(1)", "nosuch is not a function"),
+        (deny("[p, v] := walk(input)"), "walk must be written walk(x, [path, value])"),
+        (deny('http.send({"url": "x"})'), "http.send is not allowed"),
+        (deny("time.now_ns() > 1"), "time.now_ns is not allowed: use input.context.now_ns"),
+        (deny('rand.intn("x", 5)'), "rand.intn is not allowed"),
+        (deny("opa.runtime()"), "opa.runtime is not allowed"),
+        (deny('uuid.rfc4122("x")'), "uuid.rfc4122 is not allowed"),
+        (deny('glob.match("a*", [":"], "a:b")'), "glob.match is not allowed"),
+        (deny('crypto.x509.parse_certificates("x")'), "the embedded engine lacks it"),
+        (deny("input.phsae"), "input.phsae is never in the input document"),
+        (deny("input.operation.catgory"), "input.operation.catgory is never"),
+        (deny("input.response.tool_calls[_].nam"), "input.response.tool_calls.[…].nam is never"),
+        (deny("input.tools[i].nam == i"), "input.tools.[…].nam is never"),
+        ("import input.operation as o\n" + deny("o.nam"), "input.operation.nam is never"),
+        (deny("data.modles.allow"), "data.modles.allow is neither a rule nor in a data file"),
+        (deny("not input.model in data.models.alow"), "data.models.alow is neither"),
+        ("import data.models as m\n" + deny("m.alow"), "data.models.alow is neither"),
+        (deny("data.helm.rules.models.dney"), "data.helm.rules.models.dney is neither"),
+        (deny("data.helm.rules.modles.deny"), "data.helm.rules.modles.deny is neither"),
+        ("default x := 1\ndefault x := 2", "x has a default already"),
+        ("deny if input.model", "deny must be a set"),
+        ("deny := {1}", "deny must be a set"),
+        ("escalate if input.model", "escalate must be a set"),
+        ('rewrite := [{"op": "remove"}]', "rewrite must be a set"),
+        ('stream := "buffer"', "stream must be a set"),
+        ("allow contains 1", "allow must be a plain rule"),
+        ("f(x) := f(x)", "f depends on itself"),
+        ("f(x) := g(x)\ng(x) := f(x)", "depends on itself"),
+        ("a := b\nb := a", "depends on itself"),
+        ("a := data.helm.rules.mine.a", "a depends on itself"),
+        ("a := 1 if not a", "a depends on itself"),
+        ("\n".join(f"r{i} := r{i + 1}" for i in range(450)) + "\nr450 := 1", "a chain of over 400"),
+    ],
+    ids=lambda text: text[:60],
+)
+def test_unsound_rules_are_named(text: str, says: str) -> None:
+    """With the file and the line."""
+    found = problems(text)
+    assert any(line.startswith("mine.rego:") and says in line for line in found), found
+
+
+def test_the_shipped_policy_passes() -> None:
+    """The default policy holds to its own lint."""
+    assert problems("x := 1") == []
