@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from mitmproxy import addonmanager, hooks, http
-from mitmproxy.proxy.layers.http import (
+from mitmproxy.proxy.layers.http._hooks import (
     HttpRequestHook,
     HttpResponseHeadersHook,
     HttpResponseHook,
