@@ -5,15 +5,38 @@ rename it over the name, sync the folder that holds the name.
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 
 def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Put `content` at `path`, durably, replacing what is there. Raises OSError."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    write_file(temporary, content, mode)
-    temporary.replace(path)
+    try:
+        write_file(temporary, content, mode)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
+
+
+def replace_files(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """`replace_file` for many files below a folder, syncing each folder once."""
+    folders = {}
+    for name, content in contents.items():
+        path = folder / name
+        make_folder(path.parent, 0o755)
+        temporary = path.with_name(f".{path.name}.tmp")
+        try:
+            write_file(temporary, content)
+            temporary.replace(path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+        folders[path.parent] = True
+    for parent in folders:
+        sync_folder(parent)
 
 
 def create_once(path: Path, content: bytes, mode: int) -> None:

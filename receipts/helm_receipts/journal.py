@@ -11,6 +11,7 @@ import ctypes
 import fcntl
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,17 @@ from helm_receipts.errors import JournalError, RecorderError
 SEGMENT_BYTES = 64 * 2**20
 RESERVE_BYTES = 2**20
 MAX_LINE = 16 * 2**20
+MARK = "durable"
 
 _KEEP_SIZE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a journal is durable: a segment's name and a size in it, in bytes."""
+
+    segment: str
+    size: int
 
 
 class Journal:
@@ -32,6 +42,7 @@ class Journal:
         self._quarantine = quarantine
         self._segment_bytes = segment_bytes
         self._lock = take_lock(folder)
+        self._mark = os.open(folder / MARK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._segment = folder / segment_name(1)
         self._file = -1
         self._size = 0
@@ -124,6 +135,7 @@ class Journal:
             self._release_room()
             self._close_file()
         if self._lock >= 0:
+            os.close(self._mark)
             os.close(self._lock)
             self._lock = -1
 
@@ -185,9 +197,8 @@ class Journal:
             self._reserved = self._size
 
     def _publish(self) -> None:
-        """Say in the lock file how far the journal is durable, for the integrator to go by."""
-        number = int(self._segment.stem)
-        os.pwrite(self._lock, b"%020d %020d\n" % (number, self._size), 0)
+        """Say how far the journal is durable: nothing beyond that may go into the log."""
+        os.pwrite(self._mark, b"%020d %020d\n" % (int(self._segment.stem), self._size), 0)
 
     def _close_file(self) -> None:
         if self._file >= 0:
@@ -213,15 +224,26 @@ def list_writers(journal: Path) -> list[Path]:
 
 
 def take_lock(folder: Path) -> int:
-    """Take the folder's writer lock; BlockingIOError when another process has it."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-    descriptor = os.open(folder / "lock", flags, 0o600)
+    """Lock a folder for this process; BlockingIOError when another process has it.
+
+    The folder itself is locked, not a file in it that somebody could delete and make anew.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def read_mark(folder: Path) -> Mark | None:
+    """How far a writer's journal is durable, as the writer last said; None before it has."""
+    try:
+        segment, _, size = (folder / MARK).read_text("ascii").strip().partition(" ")
+        return Mark(segment_name(int(segment)), int(size))
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _whole_lines(segment: Path, size: int) -> int:

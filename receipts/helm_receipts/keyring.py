@@ -49,12 +49,12 @@ class KeyRing:
         if event.get("kind") == "retired":
             self._retire(place, writer, key, event)
 
-    def refuse_retired(self, place: str, key: PublicKey) -> None:
-        """In the log's order, which is one for all writers: nobody uses a key after its rotation.
+    def refuse_retired(self, place: str, key: PublicKey, predicate: dict[str, Any]) -> None:
+        """In the log's order, which is one for all writers: a retired key decides nothing more.
 
-        Rotations themselves are exempt: each writer records its own.
+        It still signs the sessions and the rotations of the writers that come to it later.
         """
-        if key.keyid in self.retired:
+        if key.keyid in self.retired and predicate["phase"] not in ("key", "session"):
             raise Broken("retired-key", place, f"signed by {key.keyid[:16]} after its rotation")
 
     def _retire(self, place: str, writer: str, key: PublicKey, event: dict[str, Any]) -> None:

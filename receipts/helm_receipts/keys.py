@@ -25,6 +25,9 @@ from helm_receipts.secret_file import create_secret, read_secret
 
 SIGNING_ROLES = ("receipt", "log")
 
+# SEQUENCE { SEQUENCE { OID 1.3.101.112 } BIT STRING of 32 bytes }, up to those bytes.
+_SPKI = bytes.fromhex("302a300506032b6570032100")
+
 # The y coordinates, sign bit cleared, of every encoding of a point of small order. A signature
 # under such a "key" verifies for messages nobody signed. Source: the list that libsodium refuses
 # (ge25519_has_small_order), which holds the non-canonical encodings too.
@@ -63,8 +66,8 @@ class PublicKey:
         return self.point.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
     def der(self) -> bytes:
-        """SubjectPublicKeyInfo in DER (RFC 8410), 44 bytes."""
-        return self.point.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        """SubjectPublicKeyInfo in DER, 44 bytes (RFC 8410, section 4)."""
+        return _SPKI + self.raw
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from helm_receipts import durable, identity, keys, opening
-from helm_receipts.errors import Broken, KeyRefused, RecorderError
+from helm_receipts.errors import Broken, KeyRefused, LogError, RecorderError
+from helm_receipts.integrator import Integrator
 from helm_receipts.journal import SEGMENT_BYTES, Journal, list_writers
 from helm_receipts.layout import Layout
+from helm_receipts.log import Tree, read_tree
 from helm_receipts.openings import Openings
+from helm_receipts.pending import check_cursors
 from helm_receipts.predicate import Boundary
-from helm_receipts.publish import publish_receipt_key
+from helm_receipts.publish import publish
 from helm_receipts.resume import resume
 from helm_receipts.statement import Draft
 from helm_receipts.writer import Batch, Receipt, Writer, first_error, session
@@ -36,8 +39,11 @@ _Waiting = tuple[Draft, "asyncio.Future[Receipt]"]
 class Recorder:
     """Records what the boundary decides. Belongs to one event loop's thread."""
 
-    def __init__(self, writer: Writer, pseudonyms: opening.SecretKey) -> None:
+    def __init__(
+        self, writer: Writer, pseudonyms: opening.SecretKey, integrator: Integrator
+    ) -> None:
         self._writer = writer
+        self._integrator = integrator
         self._pseudonyms = pseudonyms
         self._waiting: deque[_Waiting] = deque()
         self._scheduled = False
@@ -64,7 +70,7 @@ class Recorder:
                 "the auditor (`helm-boundary receipts fsck` says more) and start with another "
                 "state folder"
             ) from error
-        except (KeyRefused, OSError) as error:
+        except (KeyRefused, LogError, OSError) as error:
             raise RecorderError(f"receipts can't be kept in {state}: {error}") from error
 
     @classmethod
@@ -73,18 +79,23 @@ class Recorder:
     ) -> "Recorder":
         for folder in (layout.state, layout.keys, layout.journal):
             durable.make_folder(folder)
-        key = keys.load_or_create(layout.keys, "receipt")
-        publish_receipt_key(layout, key.public)
+        key, log_key = _signing_keys(layout)
         pseudonyms = opening.load_or_create_secret(layout.keys, "pseudonym")
-        boundary = Boundary(identity.load_or_create_origin(layout.origin), version, configuration)
+        origin = identity.load_or_create_origin(layout.origin)
+        published = publish(layout, origin, key.public, log_key.public)
+        tree = read_tree(layout)
+        check_cursors(layout.journal, tree.cursors)
+        boundary = Boundary(origin, version, configuration)
         journal = _take_journal(layout, segment_bytes)
         writer = Writer(journal, key, Openings(layout.keys), boundary)
         try:
-            _start(writer, journal, key)
+            _start(writer, journal, key, tree)
         except BaseException:
             writer.close()
             raise
-        return cls(writer, pseudonyms)
+        integrator = Integrator(layout, log_key, published)
+        integrator.start()
+        return cls(writer, pseudonyms, integrator)
 
     async def record(self, draft: Draft) -> Receipt:
         """Record a decision: durable when this returns. `RecorderError` when it isn't."""
@@ -101,6 +112,7 @@ class Recorder:
         self._drain()
         self._ensure_open()
         result = self._writer.commit([draft]).results[-1]
+        self._integrator.note(1)
         if isinstance(result, RecorderError):
             raise result
         return result
@@ -122,6 +134,7 @@ class Recorder:
             self._writer.commit([*closing, session("stop", {"closedCalls": len(closing)})])
         finally:
             self._thread.shutdown()
+            self._integrator.close()
             self._writer.close()
 
     def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -180,6 +193,7 @@ class Recorder:
             self._refuse(waiting, error)
             return
         self._writer.settle(batch)
+        self._integrator.note(len(waiting))
         for (_, future), result in zip(waiting, batch.results, strict=True):
             _answer(future, result)
 
@@ -231,6 +245,16 @@ def _own(error: BaseException) -> RecorderError:
     return copy
 
 
+def _signing_keys(layout: Layout) -> tuple[keys.SigningKey, keys.SigningKey]:
+    """The receipt and log keys. Once some were published, a missing one isn't made anew."""
+    made = (layout.log / "keys.json").exists()
+    if made:
+        receipt, log = (keys.load(layout.keys / f"{role}.pem", role) for role in ("receipt", "log"))
+    else:
+        receipt, log = (keys.load_or_create(layout.keys, role) for role in ("receipt", "log"))
+    return receipt, log
+
+
 def _take_journal(layout: Layout, segment_bytes: int) -> Journal:
     """The first writer's folder that nobody holds, or a new one."""
     for folder in list_writers(layout.journal):
@@ -243,7 +267,7 @@ def _take_journal(layout: Layout, segment_bytes: int) -> Journal:
     return Journal(layout.journal / name, layout.quarantine, segment_bytes)
 
 
-def _start(writer: Writer, journal: Journal, key: keys.SigningKey) -> None:
+def _start(writer: Writer, journal: Journal, key: keys.SigningKey, tree: Tree) -> None:
     quarantined = journal.open_last()
     state = resume(journal.folder, key.public)
     writer.take_up(state)
@@ -251,6 +275,8 @@ def _start(writer: Writer, journal: Journal, key: keys.SigningKey) -> None:
     previous = "none" if state.number == 0 else "clean" if state.stopped else "crash"
     facts: dict[str, int | str] = {
         "closedCalls": len(orphans),
+        "logRoot": tree.root.hex(),
+        "logSize": tree.size,
         "previousStop": previous,
         "process": os.getpid(),
         "quarantinedBytes": quarantined,

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from helm_receipts import dsse
 from helm_receipts.chain import WriterChain
@@ -69,15 +70,25 @@ def verify_receipt(envelope: bytes, key: PublicKey) -> Record:
         raise ReceiptError(f"expected a sequence in the receipt, found none: {error}") from error
 
 
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A verified line: its envelope, the key that signed it, and what it says."""
+
+    envelope: dsse.Envelope
+    key: PublicKey
+    predicate: dict[str, Any]
+
+
 class JournalWalk:
     """Verifies one writer's lines in order, one call of `accept` for each."""
 
     def __init__(self, writer: str, ring: KeyRing) -> None:
         self.chain = WriterChain(writer)
         self.calls = 0
+        self.erased: set[str] = set()
         self._ring = ring
 
-    def accept(self, line: Line) -> dsse.Envelope:
+    def accept(self, line: Line) -> Verified:
         """Verify the next line; `Broken` names what is wrong with it."""
         # 1. The line is one envelope, in the only spelling there is.
         try:
@@ -99,8 +110,14 @@ class JournalWalk:
         self.chain.accept(line.place, line.raw, predicate)
         # 5. If it hands over to another key, the next line is that key's.
         self._ring.follow(line.place, self.chain.writer, key, predicate)
+        self._count(predicate)
+        return Verified(envelope, key, predicate)
+
+    def _count(self, predicate: dict[str, Any]) -> None:
         self.calls += predicate["phase"] == "outcome"
-        return envelope
+        event = predicate.get("event") or {}
+        if predicate["phase"] == "key" and event.get("kind") == "erased":
+            self.erased.add(str(event.get("keyId")))
 
 
 def verify_journal(journal: Path, trusted: Iterable[PublicKey]) -> JournalReport:

@@ -197,6 +197,7 @@ def crash(recorder: Recorder) -> None:
     recorder._writer.close()
     recorder._closed = True
     recorder._thread.shutdown()
+    recorder._integrator.close()
 
 
 def test_a_crash_shows(tmp_path: Path) -> None:
@@ -249,8 +250,9 @@ def test_another_receipt_key_does_not_continue_the_chain(tmp_path: Path) -> None
     """A lost key isn't silently replaced under a journal that the old one signed."""
     record_calls(tmp_path, 1)
     (tmp_path / "keys" / "receipt.pem").unlink()
-    with pytest.raises(RecorderError, match="edited"):
+    with pytest.raises(RecorderError, match="restore it from your backup"):
         record_calls(tmp_path, 1)
+    assert not (tmp_path / "keys" / "receipt.pem").exists()
 
 
 def test_segments_roll_and_the_chain_goes_on(tmp_path: Path) -> None:

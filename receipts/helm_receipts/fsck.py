@@ -1,0 +1,313 @@
+"""Everything in a state folder, checked against everything else.
+
+What goes in is a folder from somebody else, and keys that the auditor trusts. One pass over the
+log, in its order, in constant memory:
+
+1. The checkpoint is signed by the log's key, and continues the checkpoints the auditor has kept.
+2. Each entry of the log is, byte for byte, the entry of the next receipt of one of the journals.
+3. That receipt verifies: signature, statement, its place in its writer's chain (`verify`).
+4. The receipt's key wasn't retired before, and is published as valid at this index.
+5. What the receipt says about the log (a start names its size and root) is so.
+6. All tiles are what these entries give, and their root is the checkpoint's.
+7. What journals hold beyond the log verifies too; it just isn't in the log yet.
+
+The first thing that is wrong is raised as `Broken`, by its kind and place. What isn't wrong but
+unfinished is in the report.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from helm_receipts import checkpoint as notes
+from helm_receipts import merkle
+from helm_receipts.checkpoint import Checkpoint, LogKey
+from helm_receipts.dsse import parse_line
+from helm_receipts.entry import log_entry
+from helm_receipts.errors import Broken, EnvelopeError, ProofRefused, ReceiptError
+from helm_receipts.frontier import Frontier
+from helm_receipts.journal import list_segments, list_writers
+from helm_receipts.keyring import KeyRing
+from helm_receipts.keys import PublicKey
+from helm_receipts.layout import Layout
+from helm_receipts.proof import prove_consistency
+from helm_receipts.publish import PublishedKeys, read_published
+from helm_receipts.reader import Line, read_lines
+from helm_receipts.tiles import TileReader
+from helm_receipts.verify import JournalWalk, Verified, name_precisely
+
+_REPORT_EVERY = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class FsckReport:
+    """What was verified, and what is unfinished."""
+
+    origin: str
+    size: int
+    root: str
+    receipts: int
+    calls: int
+    writers: int
+    not_in_log: int
+    """Receipts that verify but came after the last checkpoint."""
+    open_calls: int
+    running: int
+    torn: tuple[str, ...]
+    erased: tuple[str, ...]
+    """Opening keys that were deleted: digests under them can't be opened any more."""
+    kept: int
+    """How many checkpoints that the auditor has kept are continued by this log."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything is in the log and every call has its end."""
+        return not (self.not_in_log or self.open_calls or self.running or self.torn)
+
+
+def fsck(
+    state: Path,
+    trusted: Sequence[PublicKey],
+    log_key: LogKey,
+    kept: Sequence[bytes] = (),
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> FsckReport:
+    """Check a state folder, whole; `Broken` names the first thing that is wrong.
+
+    `kept` are checkpoints from earlier, or from others; `progress` is told how many of how many
+    entries have been checked.
+    """
+    layout = Layout(state)
+    # 1. The checkpoint.
+    checkpoint = _checkpoint(layout, log_key)
+    reader = TileReader(layout.log, checkpoint.size)
+    for note in kept:
+        _continues(layout, log_key, note, checkpoint)
+    # 2. to 5. Every entry.
+    journals = _Journals(layout, trusted)
+    published = _published(layout)
+    edge = Frontier()
+    for index, entry in enumerate(_entries(reader)):
+        verified = journals.match(index, entry)
+        _check_key(index, verified, journals.ring, published)
+        _check_claim(verified.predicate, reader)
+        # 6. The tiles, as soon as the entries fill them.
+        edge.add(entry)
+        _compare_tiles(layout, edge.take_full_tiles())
+        if edge.size % _REPORT_EVERY == 0:
+            progress(edge.size, checkpoint.size)
+    _compare_tiles(layout, edge.take_tiles())
+    if edge.root() != checkpoint.root:
+        raise Broken(
+            "wrong-root",
+            "log/checkpoint",
+            f"signed for {checkpoint.root.hex()}, but the entries give {edge.root().hex()}",
+        )
+    progress(edge.size, checkpoint.size)
+    # 7. What isn't in the log yet.
+    not_in_log = journals.finish()
+    return journals.report(layout, checkpoint, not_in_log, len(kept))
+
+
+class _Journals:
+    """All writers' journals, each read up to where the log has come."""
+
+    def __init__(self, layout: Layout, trusted: Sequence[PublicKey]) -> None:
+        self.ring = KeyRing(list(trusted))
+        self._folders = {writer.name: writer for writer in list_writers(layout.journal)}
+        self._walks = {name: JournalWalk(name, self.ring) for name in self._folders}
+        self._torn: list[str] = []
+        self._lines = {name: self._read(folder) for name, folder in self._folders.items()}
+        self._heads = {name: next(lines, None) for name, lines in self._lines.items()}
+        self._last = next(iter(self._folders), "")
+
+    def match(self, index: int, entry: bytes) -> Verified:
+        """Verify the receipt that this entry is of, and go on to the next of its writer."""
+        for name in self._candidates():
+            line = self._heads[name]
+            if line is not None and _gives(line, entry, self.ring):
+                self._last = name
+                return self._accept(name, line)
+        raise self._mismatch(index)
+
+    def finish(self) -> int:
+        """Verify what comes after the log; how many receipts that are."""
+        rest = 0
+        for name in self._walks:
+            while (line := self._heads[name]) is not None:
+                verified = self._accept(name, line)
+                self.ring.refuse_retired(line.place, verified.key, verified.predicate)
+                rest += 1
+        return rest
+
+    def report(
+        self, layout: Layout, checkpoint: Checkpoint, not_in_log: int, kept: int
+    ) -> FsckReport:
+        """The sums."""
+        walks = self._walks.values()
+        return FsckReport(
+            origin=checkpoint.origin,
+            size=checkpoint.size,
+            root=checkpoint.root.hex(),
+            receipts=sum(walk.chain.number for walk in walks),
+            calls=sum(walk.calls for walk in walks),
+            writers=len(walks),
+            not_in_log=not_in_log,
+            open_calls=sum(len(walk.chain.open_calls) for walk in walks),
+            running=sum(not walk.chain.stopped for walk in walks),
+            torn=tuple(self._torn),
+            erased=tuple(sorted(set().union(*(walk.erased for walk in walks)))),
+            kept=kept,
+        )
+
+    def _candidates(self) -> Iterator[str]:
+        """The writer of the entry before first: the log goes over to another only rarely."""
+        if self._last:
+            yield self._last
+        yield from (name for name in self._heads if name != self._last)
+
+    def _accept(self, name: str, line: Line) -> Verified:
+        walk = self._walks[name]
+        try:
+            verified = walk.accept(line)
+            self._heads[name] = next(self._lines[name], None)
+        except Broken as error:
+            raise name_precisely(error, self._folders[name], walk.chain.number + 1) from error
+        return verified
+
+    def _mismatch(self, index: int) -> Broken:
+        """Why no journal has this entry's receipt next: a bad line comes first, if there is one."""
+        for name in self._candidates():
+            line = self._heads[name]
+            if line is not None:
+                try:
+                    self._accept(name, line)
+                except Broken as error:
+                    return error
+        place = f"index {index} of the log"
+        if all(line is None for line in self._heads.values()):
+            return Broken("truncated", place, "the journals end before the log does")
+        return Broken("foreign-entry", place, "no journal's next receipt has this entry")
+
+    def _read(self, folder: Path) -> Iterator[Line]:
+        segments = list_segments(folder)
+        for segment in segments:
+            try:
+                yield from read_lines(segment)
+            except Broken as error:
+                if error.kind != "torn" or segment != segments[-1]:
+                    raise
+                self._torn.append(error.place)
+
+
+def _checkpoint(layout: Layout, log_key: LogKey) -> Checkpoint:
+    path = layout.log / "checkpoint"
+    if not path.exists():
+        raise Broken(
+            "no-checkpoint", str(path), "this folder's log was never published, or is gone"
+        )
+    try:
+        return notes.verify_checkpoint(path.read_bytes(), log_key)
+    except ProofRefused as error:
+        raise Broken("checkpoint", str(path), str(error)) from error
+
+
+def _continues(layout: Layout, log_key: LogKey, note: bytes, now: Checkpoint) -> None:
+    """The log still holds all that a checkpoint from earlier committed to."""
+    try:
+        old = notes.verify_checkpoint(note, log_key)
+    except ProofRefused as error:
+        raise Broken("checkpoint", "a checkpoint that was kept", str(error)) from error
+    if old.size > now.size:
+        raise Broken(
+            "old-checkpoint",
+            "log/checkpoint",
+            f"of size {now.size}, but one of size {old.size} was signed before: it was set back",
+        )
+    if not old.size:
+        return
+    try:
+        prove_consistency(layout.log, old, now)
+    except ProofRefused as error:
+        raise Broken("forked-log", f"the checkpoint of size {old.size}", str(error)) from error
+
+
+def _entries(reader: TileReader) -> Iterator[bytes]:
+    try:
+        yield from reader.all_entries()
+    except ProofRefused as error:
+        raise Broken("edited-tile", "log", str(error)) from error
+
+
+def _gives(line: Line, entry: bytes, ring: KeyRing) -> bool:
+    """Whether this line's log entry is `entry`. The line is verified afterwards."""
+    try:
+        envelope = parse_line(line.raw)
+    except EnvelopeError:
+        return False
+    key = ring.trusted.get(envelope.keyid)
+    return key is not None and log_entry(envelope, key) == entry
+
+
+def _check_key(
+    index: int, verified: Verified, ring: KeyRing, published: PublishedKeys | None
+) -> None:
+    place = f"index {index} of the log"
+    ring.refuse_retired(place, verified.key, verified.predicate)
+    if published is None:
+        return
+    for known in published.receipt:
+        last = index if known.last is None else known.last
+        if known.key == verified.key and known.first <= index <= last:
+            return
+    raise Broken("key-range", place, f"{verified.key.keyid[:16]} isn't published as valid here")
+
+
+def _check_claim(predicate: dict[str, Any], reader: TileReader) -> None:
+    """A session's start says how large the log was and what its root was."""
+    event = predicate.get("event") or {}
+    size = event.get("logSize")
+    if predicate["phase"] != "session" or not isinstance(size, int):
+        return
+    if size > reader.size:
+        raise Broken(
+            "old-checkpoint",
+            "log/checkpoint",
+            f"of size {reader.size}, but a receipt says that the log had {size} entries",
+        )
+    try:
+        root = merkle.root_hash(size, reader.nodes)
+    except ProofRefused as error:
+        raise Broken("edited-tile", "log", str(error)) from error
+    if root.hex() != event.get("logRoot"):
+        raise Broken("forked-log", f"the log at size {size}", "a receipt names another root for it")
+
+
+def _compare_tiles(layout: Layout, tiles: dict[str, bytes]) -> None:
+    for name, expected in tiles.items():
+        found = _read_tile(layout, name, len(expected))
+        if found != expected:
+            pairs = enumerate(zip(found, expected, strict=False))
+            at = next((i for i, (a, b) in pairs if a != b), min(len(found), len(expected)))
+            raise Broken("edited-tile", f"log/{name}", f"differs from byte {at} on")
+
+
+def _read_tile(layout: Layout, name: str, size: int) -> bytes:
+    """A tile; for a partial one that a running recorder has removed, the full one's beginning."""
+    path, full = layout.log / name, layout.log / name.partition(".p/")[0]
+    if path.is_file():
+        return path.read_bytes()
+    if full.is_file():
+        return full.read_bytes()[:size]
+    raise Broken("missing-tile", f"log/{name}", "the entries give a tile that isn't there")
+
+
+def _published(layout: Layout) -> PublishedKeys | None:
+    """The ranges that keys.json claims. A copy of a folder may come without it."""
+    if not (layout.log / "keys.json").exists():
+        return None
+    try:
+        return read_published(layout)
+    except ReceiptError as error:
+        raise Broken("published-keys", "log/keys.json", str(error)) from error

@@ -1,0 +1,194 @@
+"""The Merkle tree of RFC 6962 (section 2.1), its proofs, and their verification.
+
+    empty tree   SHA-256("")
+    leaf(d)      SHA-256(0x00 || d)
+    node(l, r)   SHA-256(0x01 || l || r)
+
+Proofs are made from `Nodes`: a function that gives the hash of any complete subtree by its level
+(0 is a leaf) and its index at that level. Where the hashes are kept is not this module's business.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+from helm_receipts.errors import ProofRefused
+
+Nodes = Callable[[int, int], bytes]
+
+EMPTY_ROOT = hashlib.sha256(b"").digest()
+
+
+def leaf_hash(data: bytes) -> bytes:
+    """The hash of a leaf."""
+    return hashlib.sha256(b"\x00" + data).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """The hash of an inner node."""
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def fold(hashes: Sequence[bytes]) -> bytes:
+    """The root over a power of two of sibling hashes."""
+    row = list(hashes)
+    while len(row) > 1:
+        row = [node_hash(row[i], row[i + 1]) for i in range(0, len(row), 2)]
+    return row[0]
+
+
+def root_hash(size: int, nodes: Nodes) -> bytes:
+    """The root of the tree over the first `size` leaves."""
+    return subtree_hash(0, size, nodes) if size else EMPTY_ROOT
+
+
+def subtree_hash(start: int, end: int, nodes: Nodes) -> bytes:
+    """MTH(D[start:end]); `start` is a multiple of the power of two that the recursion splits at."""
+    size = end - start
+    if size & (size - 1) == 0:
+        level = size.bit_length() - 1
+        return nodes(level, start >> level)
+    split = start + _split(size)
+    return node_hash(subtree_hash(start, split, nodes), subtree_hash(split, end, nodes))
+
+
+def inclusion_proof(index: int, size: int, nodes: Nodes) -> list[bytes]:
+    """PATH(index, D[size]): the hashes that lead from a leaf to the root (RFC 6962, 2.1.1)."""
+    if not 0 <= index < size:
+        raise ProofRefused(f"expected an index below the size {size}, found {index}")
+    start, end, path = 0, size, []
+    while end - start > 1:
+        split = start + _split(end - start)
+        if index < split:
+            path.append(subtree_hash(split, end, nodes))
+            end = split
+        else:
+            path.append(subtree_hash(start, split, nodes))
+            start = split
+    return path[::-1]
+
+
+def consistency_proof(old: int, new: int, nodes: Nodes) -> list[bytes]:
+    """PROOF(old, D[new]): that the first tree is a beginning of the second (RFC 6962, 2.1.2)."""
+    if not 0 <= old <= new:
+        raise ProofRefused(f"expected an old size of at most {new}, found {old}")
+    if old in (0, new):
+        return []
+    start, end, path = 0, new, []
+    while old != end:
+        split = start + _split(end - start)
+        if old <= split:
+            path.append(subtree_hash(split, end, nodes))
+            end = split
+        else:
+            path.append(subtree_hash(start, split, nodes))
+            start = split
+    if start:
+        path.append(subtree_hash(start, end, nodes))
+    return path[::-1]
+
+
+def verify_inclusion(
+    leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes
+) -> None:
+    """Refuse unless `leaf` is at `index` in the tree of this size and root (RFC 9162, 2.1.3.2)."""
+    # 1. The leaf must be a hash and inside the tree.
+    if len(leaf) != len(EMPTY_ROOT):
+        raise ProofRefused(f"expected a leaf's hash of 32 bytes, found {len(leaf)}")
+    if not 0 <= index < size:
+        raise ProofRefused(f"expected an index below the size {size}, found {index}")
+    # 2. Climb, keeping the leaf's position and the last leaf's at each level.
+    position, last, found = index, size - 1, leaf
+    for step in proof:
+        # 3. At the top there is nothing left to climb.
+        if last == 0:
+            raise ProofRefused("expected a shorter inclusion proof")
+        # 4. A right child, or the last node of a level without a sibling further up.
+        if position & 1 or position == last:
+            found = node_hash(step, found)
+            while not position & 1 and position:
+                position, last = position >> 1, last >> 1
+        else:
+            found = node_hash(found, step)
+        position, last = position >> 1, last >> 1
+    # 5. The climb must end at the top and at the root.
+    if last != 0:
+        raise ProofRefused("expected a longer inclusion proof")
+    if found != root:
+        raise ProofRefused("the inclusion proof leads to another root: this entry isn't there")
+
+
+def verify_consistency(
+    old: int, new: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]
+) -> None:
+    """Refuse unless the old tree is a beginning of the new one (RFC 9162, section 2.1.4.2)."""
+    # Every tree continues the empty one, so a proof of that would say nothing.
+    if not 0 < old <= new:
+        raise ProofRefused(f"expected an old size from 1 to {new}, found {old}")
+    # A beginning is a subtree that starts at 0.
+    verify_subtree_consistency(0, old, new, old_root, new_root, proof)
+
+
+def verify_subtree_inclusion(
+    leaf: bytes, index: int, start: int, end: int, proof: Sequence[bytes], root: bytes
+) -> None:
+    """Refuse unless `leaf` is at `index` in the subtree over leaves `start` to `end`.
+
+    Source: draft-ietf-plants-merkle-tree-certs, section 4.3.
+    """
+    _refuse_other_subtrees(start, end)
+    verify_inclusion(leaf, index - start, end - start, proof, root)
+
+
+def verify_subtree_consistency(
+    start: int, end: int, size: int, subtree: bytes, root: bytes, proof: Sequence[bytes]
+) -> None:
+    """Refuse unless `subtree` is the hash over leaves `start` to `end` of the tree of `root`.
+
+    Source: draft-ietf-plants-merkle-tree-certs, section 4.4; with `start` 0 it is RFC 9162,
+    section 2.1.4.2.
+    """
+    _refuse_other_subtrees(start, end)
+    if end > size:
+        raise ProofRefused(f"expected a subtree within the size {size}, found one to {end}")
+    if start == end:
+        if proof or subtree != EMPTY_ROOT:
+            raise ProofRefused("expected the hash of no leaves, and no proof")
+        return
+    # 1. Start at the largest complete subtree at the right edge of [start, end).
+    first, second, last = start, end - 1, size - 1
+    while first != second and (second & 1 or second == last):
+        first, second, last = first >> 1, second >> 1, last >> 1
+    # 2. When that is all of it, it is its own first step.
+    steps = [subtree, *proof] if first == second else list(proof)
+    if not steps:
+        raise ProofRefused("expected a longer consistency proof")
+    # 3. Climb in both trees at once.
+    small = large = steps[0]
+    for step in steps[1:]:
+        if last == 0:
+            raise ProofRefused("expected a shorter consistency proof")
+        if second & 1 or second == last:
+            large = node_hash(step, large)
+            if first < second:
+                small = node_hash(step, small)
+            while not second & 1 and second:
+                first, second, last = first >> 1, second >> 1, last >> 1
+        else:
+            large = node_hash(large, step)
+        first, second, last = first >> 1, second >> 1, last >> 1
+    # 4. Both climbs must end at their roots.
+    if last != 0:
+        raise ProofRefused("expected a longer consistency proof")
+    if small != subtree or large != root:
+        raise ProofRefused("the newer tree doesn't continue the older one: the log was forked")
+
+
+def _refuse_other_subtrees(start: int, end: int) -> None:
+    """A subtree starts at a multiple of the smallest power of two that it fits into."""
+    if not 0 <= start <= end or start % (1 << max(0, end - start - 1).bit_length()):
+        raise ProofRefused(f"expected a subtree of the tree, found leaves {start} to {end}")
+
+
+def _split(size: int) -> int:
+    """The largest power of two below `size`."""
+    return 1 << (size - 1).bit_length() - 1

@@ -1,0 +1,102 @@
+"""Making the log anew from the journals, byte for byte."""
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from helm_receipts import checkpoint as notes
+from helm_receipts import durable
+from helm_receipts.dsse import parse_line
+from helm_receipts.entry import log_entry
+from helm_receipts.errors import LogError, ProofRefused
+from helm_receipts.frontier import Frontier
+from helm_receipts.journal import list_writers, take_lock
+from helm_receipts.layout import Layout
+from helm_receipts.log import save_tree
+from helm_receipts.order import Order
+from helm_receipts.pending import Cursor, advance
+from helm_receipts.publish import PublishedKeys
+from helm_receipts.reader import Line, read_journal
+from helm_receipts.tiles import WIDTH
+
+
+def rebuild(
+    layout: Layout, published: PublishedKeys, progress: Callable[[int], None] = lambda _: None
+) -> int:
+    """Make tiles and tree anew up to the last checkpoint; its size.
+
+    The old tiles are kept in `log-state/` until somebody removes them. `LogError` when the
+    journals don't give the tree that the checkpoint was signed for; then nothing is changed.
+    """
+    durable.make_folder(layout.log_state)
+    lock = take_lock(layout.log_state)
+    try:
+        note = (layout.log / "checkpoint").read_bytes()
+        checkpoint = notes.verify_checkpoint(note, published.log[-1].key)
+        fresh = layout.log_state / f"rebuilt-{time.time_ns()}"
+        edge, cursors = _build(layout, published, checkpoint.size, fresh, progress)
+        if edge.root() != checkpoint.root:
+            shutil.rmtree(fresh)
+            raise LogError(
+                f"expected the journals to give the root {checkpoint.root.hex()} that the "
+                f"checkpoint of size {checkpoint.size} was signed for, found {edge.root().hex()}: "
+                "a journal was changed, or `order.jsonl` was; `receipts fsck` says where"
+            )
+        _swap(layout, fresh)
+        save_tree(layout, edge, cursors)
+        return checkpoint.size
+    except (OSError, ProofRefused) as error:
+        raise LogError(f"the log in {layout.log} can't be made anew: {error}") from error
+    finally:
+        os.close(lock)
+
+
+def _build(
+    layout: Layout,
+    published: PublishedKeys,
+    size: int,
+    fresh: Path,
+    progress: Callable[[int], None],
+) -> tuple[Frontier, dict[str, Cursor]]:
+    edge, cursors = Frontier(), dict[str, Cursor]()
+    for writer, line in _in_order(layout, size):
+        envelope = parse_line(line.raw)
+        edge.add(log_entry(envelope, published.receipt_key(envelope.keyid)))
+        cursors[writer] = advance(cursors.get(writer), line)
+        if edge.size % WIDTH == 0:
+            durable.replace_files(fresh, edge.take_full_tiles())
+            progress(edge.size)
+    durable.replace_files(fresh, edge.take_tiles())
+    return edge, cursors
+
+
+def _in_order(layout: Layout, size: int) -> Iterator[tuple[str, Line]]:
+    order = Order(layout.log_state / "order.jsonl", size)
+    writers = list_writers(layout.journal)
+    if not order.runs and len(writers) == 1:
+        order.note(0, writers[0].name, 1)
+        order.save()
+    if size and not order.runs:
+        raise LogError(
+            "expected order.jsonl to say in which order several writers' receipts went into the "
+            "log, found it missing; restore it from a backup"
+        )
+    journals = {writer.name: read_journal(writer) for writer in writers}
+    for index in range(size):
+        writer = order.at(index)[0]
+        line = next(journals.get(writer, iter(())), None)
+        if line is None:
+            raise LogError(f"expected a receipt of {writer} for index {index}, found no more")
+        yield writer, line
+
+
+def _swap(layout: Layout, fresh: Path) -> None:
+    with suppress(FileNotFoundError):
+        (layout.log / "tile").rename(layout.log_state / f"replaced-{time.time_ns()}")
+    (fresh / "tile").rename(layout.log / "tile")
+    fresh.rmdir()
+    durable.sync_folder(layout.log)
+    durable.sync_folder(layout.log_state)
