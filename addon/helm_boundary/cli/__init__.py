@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from .. import __version__
+from .approvals import approvals
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -14,3 +15,6 @@ def main() -> None:
 
     Exit codes: 0 yes, 1 no, 2 usage or I/O, 3 true but incomplete.
     """
+
+
+main.add_command(approvals)

@@ -1,0 +1,82 @@
+"""A request for approval in sentences, for whoever decides on it.
+
+Nearly all of it was written by a client or a model, so whatever could steer a terminal is an
+escape, and texts are indented under headings of ours, which they can't imitate.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from helm_receipts.explain import printable
+
+from .entry import PENDING, Entry, Request
+
+
+def seconds_left(request: Request, now_ns: int) -> int:
+    """Whole seconds until the request, and any grant of it, is void; 0 from then on."""
+    return max(0, -(-(request.expires_ns - now_ns) // 10**9))
+
+
+def sentences(entry: Entry, now_ns: int) -> list[str]:
+    """The lines that tell a person everything they may see."""
+    return [printable(line) for line in _lines(entry, now_ns)]
+
+
+def _lines(entry: Entry, now_ns: int) -> Iterator[str]:
+    request, status = entry.request, entry.status(now_ns)
+    left = f", {seconds_left(request, now_ns)} s left" if status == PENDING else ""
+    yield f"Approval {entry.id}: {status}{left}"
+    yield f"  asked       {_clock(request.created_ns)}, void from {_clock(request.expires_ns)} on"
+    yield (
+        f"  for         {request.client.principal or 'nobody signed in'}, API key pseudonym "
+        + (request.client.key_id or "none")[:16]
+    )
+    yield f"  call        {request.flow.operation}, {request.summary.get('to', '')}"
+    yield f"  model       {request.flow.model or 'not named'}"
+    waiting = "a client waits for the answer" if request.held else "the client may ask again"
+    yield f"  judged      its {request.phase}; {waiting}"
+    for reason, message in zip(request.reasons, request.messages, strict=False):
+        where = f" at {reason.pointer}" if reason.pointer else ""
+        yield f"  reason      {reason.code} from {reason.rule}{where}"
+        yield f"              {message}"
+    yield from _decided(entry)
+    yield from _texts("says", request.summary.get("texts", ()))
+    yield from _answer(request.summary.get("answer"))
+    yield f"  policy      {request.policy.digest[:16]}… from {request.policy.uri}"
+    yield f"  receipt     {request.request_receipt}"
+
+
+def _decided(entry: Entry) -> Iterator[str]:
+    if entry.decided is not None:
+        decided = entry.decided
+        yield f"  {decided.decision:<11} by {decided.by}, {_clock(decided.at_ns)}"
+        yield f"              receipt {decided.receipt}"
+    if entry.ended is not None:
+        yield f"  {entry.ended.end:<11} {_clock(entry.ended.at_ns)}"
+
+
+def _answer(answer: dict[str, Any] | None) -> Iterator[str]:
+    if answer is None:
+        return
+    yield from _texts("answered", answer["texts"])
+    for call in answer["tool_calls"]:
+        yield f"  tool call   {call['name']}"
+        yield from _indented(call["arguments"])
+
+
+def _texts(heading: str, texts: list[dict[str, str]]) -> Iterator[str]:
+    for text in texts:
+        yield f"  {heading:<11} {text['role']} {text['pointer']}"
+        yield from _indented(text["text"])
+
+
+def _indented(text: str) -> Iterator[str]:
+    for line in text.splitlines() or [""]:
+        yield f"            | {line}"
+
+
+def _clock(nanoseconds: int) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(nanoseconds // 10**9))

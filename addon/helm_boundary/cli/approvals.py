@@ -1,0 +1,233 @@
+"""`helm-boundary approvals`: what waits for a person, and saying yes or no to it.
+
+Whoever can write in the state folder can approve, and nobody else: there is no other way in.
+Exit codes: 0 yes, 1 no (it isn't pending, or you changed your mind), 2 usage or I/O.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import time
+from typing import Any
+
+import click
+
+from helm_boundary import __version__
+from helm_boundary.approvals import deciding
+from helm_boundary.approvals.entry import (
+    GRANTED,
+    ID,
+    PENDING,
+    REFUSED,
+    Entry,
+    write_request,
+)
+from helm_boundary.approvals.showing import seconds_left, sentences
+from helm_boundary.approvals.store import Store, StoreError
+from helm_boundary.cli.state_options import NO, StateError, json_option, state_option
+from helm_receipts.errors import ReceiptError
+from helm_receipts.explain import printable
+from helm_receipts.layout import Layout
+from helm_receipts.predicate import rfc3339
+from helm_receipts.recorder import Recorder
+
+_POLL_SECONDS = 0.5
+
+
+@click.group()
+def approvals() -> None:
+    """Look at the calls that wait for a person, and decide on them."""
+
+
+@approvals.command("list")
+@state_option
+@json_option
+@click.option("--all", "everything", is_flag=True, help="Those that were decided on, too.")
+@click.option("--watch", is_flag=True, help="Go on: show each new one, and what becomes of it.")
+def list_approvals(state: Layout, as_json: bool, everything: bool, watch: bool) -> None:
+    """List what waits for a person, the oldest first."""
+    with _io_errors():
+        store = _store(state)
+        shown: dict[str, str] = {}
+        _print_changes(store, shown, as_json, everything)
+        if not (shown or as_json or watch):
+            click.echo("Nothing waits for a person.")
+        while watch:
+            time.sleep(_POLL_SECONDS)
+            _print_changes(store, shown, as_json, everything=True)
+
+
+@approvals.command()
+@state_option
+@json_option
+@click.argument("identity", metavar="ID")
+def show(state: Layout, as_json: bool, identity: str) -> None:
+    """Show one call as far as it may be seen: what is asked, why, and how much time is left."""
+    with _io_errors():
+        entry = _entry(_store(state), identity)
+    _print_entry(entry, as_json)
+
+
+@approvals.command()
+@state_option
+@json_option
+@click.option("-y", "--yes", is_flag=True, help="Don't ask for confirmation.")
+@click.argument("identity", metavar="ID")
+def approve(state: Layout, as_json: bool, yes: bool, identity: str) -> None:
+    """Let one call through: the held flow, or the client's next identical call, once."""
+    _decide(state, identity, GRANTED, confirmed=yes, as_json=as_json)
+
+
+@approvals.command()
+@state_option
+@json_option
+@click.option("-y", "--yes", is_flag=True, help="Don't ask for confirmation.")
+@click.argument("identity", metavar="ID")
+def deny(state: Layout, as_json: bool, yes: bool, identity: str) -> None:
+    """Refuse one call; identical ones are refused too, until its time has run out."""
+    _decide(state, identity, REFUSED, confirmed=yes, as_json=as_json)
+
+
+def _decide(state: Layout, identity: str, decision: str, *, confirmed: bool, as_json: bool) -> None:
+    with _io_errors():
+        store = _store(state)
+        entry = _entry(store, identity)
+        if not confirmed and entry.status(time.time_ns()) == PENDING:
+            _confirm(entry, decision)
+        recorder = Recorder.open(state.state, version=__version__, configuration=_configuration())
+        try:
+            by = f"{deciding.person()} (command line)"
+            decided = deciding.decide(store, recorder.record_now, identity, decision, by)
+        except deciding.NotPending as error:
+            click.echo(f"Error: {error}", err=True)
+            raise SystemExit(NO) from None
+        finally:
+            recorder.close()
+    if as_json:
+        _print_entry(decided, as_json)
+        return
+    click.echo(_outcome(decided))
+
+
+def _outcome(entry: Entry) -> str:
+    receipt = entry.decided.receipt if entry.decided else ""
+    if entry.decided is None or entry.decided.decision != GRANTED:
+        return f"{entry.id} is refused (receipt {receipt})."
+    whom = "the waiting call" if entry.request.held else "the client's next identical call"
+    left = seconds_left(entry.request, time.time_ns())
+    return f"{entry.id} is granted: {whom} passes once, in the next {left} s (receipt {receipt})."
+
+
+def _confirm(entry: Entry, decision: str) -> None:
+    if not sys.stdin.isatty():
+        raise StateError("expected a terminal to confirm on, found none: say --yes in scripts")
+    _print_entry(entry, as_json=False)
+    word = entry.id[-4:]
+    what = "let this call through" if decision == GRANTED else "refuse this call"
+    if click.prompt(f"Type {word} to {what}", default="", show_default=False) != word:
+        click.echo("Nothing was changed.", err=True)
+        raise SystemExit(NO)
+
+
+def _print_changes(store: Store, shown: dict[str, str], as_json: bool, everything: bool) -> None:
+    now = time.time_ns()
+    for entry in store.entries():
+        status = entry.status(now)
+        if shown.get(entry.id) == status or (status != PENDING and not everything):
+            continue
+        if as_json:
+            click.echo(json.dumps(_as_json(entry, now)))
+        else:
+            click.echo(_row(entry, status, now))
+        shown[entry.id] = status
+
+
+def _row(entry: Entry, status: str, now: int) -> str:
+    request = entry.request
+    left = f"{seconds_left(request, now)} s" if status == PENDING else ""
+    rules = ",".join(dict.fromkeys(reason.rule for reason in request.reasons))
+    who = request.client.principal or f"key {(request.client.key_id or '-')[:8]}"
+    row = (
+        f"{entry.id}  {status:<9} {left:>6}  {request.flow.operation:<24} "
+        f"{request.flow.model or '':<20} {who:<14} {rules}"
+    )
+    return printable(row).rstrip()
+
+
+def _print_entry(entry: Entry, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(_as_json(entry, time.time_ns())))
+        return
+    for line in sentences(entry, time.time_ns()):
+        click.echo(line)
+
+
+def _as_json(entry: Entry, now: int) -> dict[str, Any]:
+    request = write_request(entry.request)
+    value = {
+        "id": entry.id,
+        "status": entry.status(now),
+        "seconds_left": seconds_left(entry.request, now),
+        "created_at": rfc3339(entry.request.created_ns),
+        "expires_at": rfc3339(entry.request.expires_ns),
+        **{name: request[name] for name in _SHOWN},
+    }
+    if entry.decided is not None:
+        value["decided"] = {
+            "decision": entry.decided.decision,
+            "by": entry.decided.by,
+            "at": rfc3339(entry.decided.at_ns),
+            "receipt": entry.decided.receipt,
+        }
+    if entry.ended is not None:
+        value["ended"] = {"end": entry.ended.end, "at": rfc3339(entry.ended.at_ns)}
+    return value
+
+
+_SHOWN = (
+    "phase",
+    "held",
+    "reasons",
+    "messages",
+    "summary",
+    "flow",
+    "client",
+    "policy",
+    "request_receipt",
+)
+
+
+def _store(state: Layout) -> Store:
+    if not (state.state / "approvals").is_dir():
+        raise StateError(
+            f"expected approvals in {state.state}, found none: name the boundary's state folder "
+            "with --state"
+        )
+    return Store.open(state.state)
+
+
+def _entry(store: Store, identity: str) -> Entry:
+    if not ID.fullmatch(identity):
+        raise click.UsageError(f"expected an id such as apr_0123456789abcdef, found {identity!r}")
+    entry = store.find(identity)
+    if entry is None:
+        click.echo(f"Error: there is no request for approval {identity}.", err=True)
+        raise SystemExit(NO)
+    return entry
+
+
+def _configuration() -> str:
+    """The configuration that the receipts of this command name: it has none but itself."""
+    return hashlib.sha256(b"helm-boundary approvals").hexdigest()
+
+
+class _io_errors:  # noqa: N801 - reads as a clause where it is used
+    """What can't be read or written is one clear line and exit code 2."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, ReceiptError | StoreError | OSError):
+            raise StateError(str(error)) from error
