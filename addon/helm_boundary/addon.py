@@ -14,21 +14,22 @@ from mitmproxy import connection, ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 
 from . import exchange
+from .approvals.waiting import AGAIN
 from .banner import banner
+from .call import HttpResponse
 from .closed import CLOSED, NO_VERDICT, deny_without_verdict
+from .hold import PATIENCE, Hold
 from .live import Live
 from .options import Config, ConfigError, add_options, read_config
 from .refusal import Refusal
 from .running import Running, StartError, start
 from .safety import unsafe_options
+from .sockets import Sockets
 from .streams import OursOnly, feed_from
 from .verdict import Reply
 from .walls import Clearance, Walls
 
 logger = logging.getLogger(__name__)
-
-PATIENCE = 30.0
-"""Seconds that a judgement may take in all before it is a DENY."""
 
 _MAX_CHANGES = 3
 
@@ -45,7 +46,8 @@ class HelmBoundary:
         self._streams: dict[str, object] = {}
         self._released: dict[str, object] = {}
         self._clearance = Clearance()
-        self.addons = [Walls(self._clearance)]
+        self._sockets = Sockets()
+        self.addons = [Walls(self._clearance), self._sockets]
 
     # -- life of the proxy ---------------------------------------------------------------------
 
@@ -94,8 +96,8 @@ class HelmBoundary:
             return
         passes = False
         try:
-            async with asyncio.timeout(PATIENCE):
-                passes = await self._judge_request(flow)
+            async with asyncio.timeout(PATIENCE) as patience:
+                passes = await self._judge_request(flow, patience)
         except Exception:
             logger.exception("helm-boundary: a request could not be judged, so it is denied")
             await self._abandon(flow, "killed")
@@ -118,22 +120,29 @@ class HelmBoundary:
             await self._abandon(flow, "killed")
             self._forget(flow)
 
-    async def _judge_request(self, flow: http.HTTPFlow) -> bool:
+    async def _judge_request(self, flow: http.HTTPFlow, patience: asyncio.Timeout) -> bool:
         running = self._running
         if running is None or ctx.master.addons.chain[-1] is not self:
             flow.response = exchange.write_reply(deny_without_verdict(CLOSED))
             return False
+        hold = Hold(flow, patience, lambda: exchange.fingerprint(flow), running.hold_seconds)
         for _ in range(_MAX_CHANGES):
+            await hold.until_resumed()
+            if flow.error is not None:
+                return False
             judged = exchange.fingerprint(flow)
             live = running.boundary.recognise(exchange.read_request(flow))
             if live is None:
                 return True
+            live.park = hold.park if running.holds else None
             reply = await running.boundary.judge_request(live)
+            if reply is AGAIN:
+                continue
             if reply is not None:
                 self._refuse(flow, reply, running)
                 return False
             self._lives[flow.id] = live
-            if exchange.fingerprint(flow) == judged:
+            if exchange.fingerprint(flow) == judged and not flow.intercepted:
                 exchange.prepare_forwarding(flow.request, live.rewritten)
                 return True
             await running.answers.abandon(live, "killed")  # changed meanwhile: judge what it is now
@@ -194,7 +203,7 @@ class HelmBoundary:
         upstream = flow.response
         passes = live.gate is not None
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(PATIENCE) as patience:
                 if running is None:
                     return
                 if live.gate is not None:
@@ -203,7 +212,10 @@ class HelmBoundary:
                     upstream.stream.finish(upstream)
                     passes = True
                 else:
-                    passes = await self._judge_response(flow, upstream, live, running)
+                    hold = Hold(flow, patience, lambda: _response(flow), running.hold_seconds)
+                    passes = await self._judge_response(flow, live, running, hold)
+                    if passes and flow.response.status_code == 101:
+                        self._sockets.open(flow, live, running)
         except Exception:
             logger.exception("helm-boundary: a response could not be judged, so it is denied")
             await self._abandon(flow, "killed")
@@ -228,18 +240,27 @@ class HelmBoundary:
             self._forget(flow)
 
     async def _judge_response(
-        self, flow: http.HTTPFlow, response: http.Response, live: Live, running: Running
+        self, flow: http.HTTPFlow, live: Live, running: Running, hold: Hold
     ) -> bool:
-        judged = exchange.read_response(response, with_body=True)
-        result = await running.answers.judge_response(live, judged)
+        for _ in range(_MAX_CHANGES):
+            await hold.until_resumed()
+            if flow.error is not None or flow.response is None:
+                await self._abandon(flow, "killed")
+                return False
+            response, judged = flow.response, _response(flow)
+            live.park = hold.park if running.holds else None
+            result = await running.answers.judge_response(live, judged)
+            if result is not AGAIN:
+                break
+        else:
+            await self._abandon(flow, "killed")
+            return False
         if isinstance(result, Reply):
             if running.kills and result.status == 403:
                 flow.kill()
             flow.response = exchange.write_reply(result)
             return False
-        if flow.response is not response or judged != exchange.read_response(
-            response, with_body=True
-        ):
+        if flow.response is not response or judged != _response(flow) or flow.intercepted:
             return False  # changed while it was judged
         if result.body is not None:
             response.headers.pop("content-encoding", None)
@@ -282,6 +303,13 @@ class HelmBoundary:
         if chain and chain[-1] is not self and self in chain:
             chain.remove(self)
             chain.append(self)
+
+
+def _response(flow: http.HTTPFlow) -> HttpResponse:
+    """The flow's whole response as it is now."""
+    if flow.response is None:
+        return HttpResponse(0, ())
+    return exchange.read_response(flow.response, with_body=True)
 
 
 def _listening() -> list[str]:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from . import coding, strict_json
 from .call import Answer, HttpResponse, Json, Operation
-from .dialects import dialect, generic
+from .dialects import SOCKETS, dialect, generic
 from .gate.gate import MAX_EVENT
 from .gate.sse import Event, EventCutter
 from .refusal import Refusal, schema_violation
@@ -48,6 +48,8 @@ def read_answer(operation: Operation, response: HttpResponse, limit: int) -> Ans
     Raises:
         Refusal: it can't be decoded or read, so it can't be judged.
     """
+    if response.status == 101:
+        return Answered(Answer(101), None)
     body = coding.decode(response.body, response.header("content-encoding"), limit)
     if is_event_stream(response):
         return Answered(_read_events(operation, response.status, body), None)
@@ -101,9 +103,9 @@ class _Generic:
         return generic.read_response(self._status, self._values)
 
 
-def refuse_at_headers(response: HttpResponse) -> Refusal | None:
+def refuse_at_headers(operation: Operation, response: HttpResponse) -> Refusal | None:
     """Why a response can't be judged, as far as its headers tell; None if it can."""
-    if response.status == 101:
+    if response.status == 101 and operation.dialect not in SOCKETS:
         return schema_violation("the upstream changed protocols, which this call didn't ask for")
     codings = (response.header("content-encoding") or "identity").strip().lower()
     if is_event_stream(response) and codings != "identity":

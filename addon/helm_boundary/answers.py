@@ -58,18 +58,22 @@ class Answers:
         A gate for its stream, None to judge it whole, or the reason why it can't be judged.
         """
         live.status = response.status
-        refusal = refuse_at_headers(response)
+        refusal = refuse_at_headers(live.operation, response)
         if refusal is not None and not self._settings.observes:
             return refusal
         spoken = dialect(live.operation.dialect)
         stream = spoken.open_stream(response.status) if is_event_stream(response) else None
         if stream is None:
             return None
+        if live.decision.stream == "buffer" and not self._settings.observes:
+            return None
+        gate: Gate | Tap
         if self._settings.observes or live.decision.stream == "pass":
-            live.gate = Tap(stream)
-        elif live.decision.stream != "buffer":
-            live.gate = Gate(stream, self._gatekeeper(live), self._end_event(live))
-        return live.gate
+            gate = Tap(stream)
+        else:
+            gate = Gate(stream, self._gatekeeper(live), self._end_event(live))
+        live.gate = gate
+        return gate
 
     async def judge_response(self, live: Live, response: HttpResponse) -> Reply | Release | Again:
         """Judge a whole response; its outcome receipt is durable when this returns.
@@ -206,6 +210,25 @@ class Answers:
             # Nothing is left to refuse; fsck will name the outcome that is missing.
             logger.error("no outcome receipt for %s: %s", live.receipt_id, error)
 
+    async def judge_calls(self, live: Live, answer: Answer) -> Decision:
+        """Judge complete tool calls of a session; their receipt is durable when this allows."""
+        live.answer = answer
+        decision = await self._ask(live, answer)
+        live.tool_calls += tool_calls(answer, decision.verdict)
+        if self._settings.observes:
+            decision = Decision(ALLOW, decision.reasons)
+        if decision.verdict != ALLOW:
+            return decision
+        try:
+            await self._recorder.record(self._drafts.tool_calls(live, answer, decision))
+        except ReceiptError as error:
+            return deny(no_receipt(error))
+        return decision
+
+    def end_event(self, live: Live, why: Decision | Refusal) -> bytes:
+        """End a call inside its stream: its outcome, and the event that says so."""
+        return self._end_event(live)(why)
+
     def _gatekeeper(self, live: Live) -> Callable[[Answer], Decision]:
         def judge(answer: Answer) -> Decision:
             live.answer = answer
@@ -253,5 +276,5 @@ def _coverage(live: Live) -> Coverage:
     if live.gate is None:
         return Coverage("whole", "none", 0, 0)
     seen = live.gate.seen
-    covered = "toolCalls" if isinstance(live.gate, Gate) else "none"
+    covered = live.gate.covers
     return Coverage("whole", covered, seen, seen if covered == "toolCalls" else 0)

@@ -69,8 +69,8 @@ class Catalogue:
 
 @cache
 def known_operations() -> Catalogue:
-    """OpenAI's API, and Anthropic's Messages, which the same agents speak."""
-    return Catalogue((*read_table("catalogue.tsv"), *read_table("catalogue_anthropic.tsv")))
+    """OpenAI's API, and what the same agents speak beside it."""
+    return Catalogue((*read_table("catalogue.tsv"), *read_table("catalogue_other.tsv")))
 
 
 def read_table(name: str) -> Iterator[Operation]:

@@ -21,6 +21,7 @@ from .approvals.waiting import Park
 from .call import Answer, Call, HttpRequest, Operation
 from .document import Context
 from .gate.gate import Gate
+from .gate.socket import SocketGate
 from .gate.tap import Tap
 from .policy.decision import ALLOW, Decision
 from .refusal import Refusal
@@ -50,7 +51,7 @@ class Live:
     decision: Decision = field(default_factory=lambda: Decision(ALLOW, ()))
     rewritten: bytes | None = None
     receipt_id: str | None = None
-    gate: Gate | Tap | None = None
+    gate: Gate | Tap | SocketGate | None = None
     answer: Answer | None = None
     status: int | None = None
     tool_calls: list[ToolCallReceipt] = field(default_factory=list)

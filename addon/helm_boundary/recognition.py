@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import parse_qsl
 
 from . import batches, coding, forms, matching, strict_json
 from .call import Call, HttpRequest, Operation
-from .dialects import dialect
+from .dialects import SOCKETS, dialect
 from .recognised import Recognised
 from .refusal import Refusal, schema_violation
 
@@ -39,8 +40,10 @@ def read_call(request: HttpRequest, operation: Operation, limit: int) -> Recogni
             "this boundary can't judge that operation's answers yet, so it isn't let through",
             "class_forbidden",
         )
-    if _asks_upgrade(request):
-        raise Refusal("CAPABILITY_UNKNOWN", "protocol upgrades of calls can't be judged yet")
+    if operation.dialect in SOCKETS and not request.body:
+        return _read_handshake(request, operation)
+    if request.header("upgrade") is not None:
+        raise Refusal("CAPABILITY_UNKNOWN", "the operation is none that changes protocols")
     if not request.body and operation.method in ("GET", "DELETE", ""):
         return Recognised(operation, Call(), b"")
     body = read_body(request.body, request.header("content-encoding"), limit)
@@ -109,5 +112,8 @@ def _check_charset(content_type: str | None) -> None:
             raise schema_violation("the body's charset isn't UTF-8, the only one JSON has")
 
 
-def _asks_upgrade(request: HttpRequest) -> bool:
-    return request.header("upgrade") is not None
+def _read_handshake(request: HttpRequest, operation: Operation) -> Recognised:
+    if (request.header("upgrade") or "").lower() != "websocket":
+        raise schema_violation("the operation is a WebSocket's; expected Upgrade: websocket")
+    model = dict(parse_qsl(request.query)).get("model")
+    return Recognised(operation, Call(model=model, stream=True), b"", can_rewrite=False)

@@ -11,6 +11,7 @@ import contextlib
 import http.client
 import json
 import socket
+import ssl
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ from helm_receipts.layout import Layout
 from helm_receipts.reader import read_records
 from helm_receipts.verify import verify_journal, verify_receipt
 from support.boundary import Boundary
+from support.certificates import Authority
 from support.scripted_policy import write_scripted_policy
 from support.upstream import Upstream
 
@@ -147,6 +149,19 @@ class Scene:
         lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in named)]
         return "\r\n".join((*lines, "", "")).encode("utf-8", "surrogateescape") + body
 
+    def tunnel(self, target: str = "", *, sni: str | None = "localhost") -> Wire:
+        """A tunnel through a forward proxy, with TLS inside unless `sni` is None."""
+        wire = self.wire()
+        target = target or f"localhost:{self.upstream.port}"
+        wire.send(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
+        established = wire.answer(method="CONNECT")
+        assert established.status == 200, established
+        if sni is not None:
+            context = ssl.create_default_context(cafile=str(self.boundary.ca_file))
+            context.check_hostname = False
+            wire.socket = context.wrap_socket(wire.socket, server_hostname=sni or None)
+        return wire
+
     def chat(self, **changes: Any) -> Answer:
         """Post a chat completion; the arguments change its body."""
         return self.post(chat_body(**changes))
@@ -182,6 +197,21 @@ def chat_body(**changes: Any) -> bytes:
     """A chat completion's body."""
     body = {"model": "ordinary", "messages": [{"role": "user", "content": "Hello"}], **changes}
     return json.dumps(body).encode()
+
+
+@contextlib.contextmanager
+def forward_scene(folder: Path, **settings: Any) -> Iterator[Scene]:
+    """A forward proxy with the scripted policy, and an upstream that speaks TLS."""
+    settings.setdefault("policy", write_scripted_policy(folder / "policy"))
+    authority = Authority(folder / "upstream")
+    trusted = {"ssl_verify_upstream_trusted_ca": authority.file, **settings.pop("options", {})}
+    certificate = authority.issue("localhost", "127.0.0.1")
+    with (
+        Upstream(certificate) as upstream,
+        Boundary(state=folder, options=trusted, **settings) as boundary,
+    ):
+        yield Scene(boundary, upstream)
+    verify_all(boundary)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from ..call import Answer, Call, Json
 from ..gate.stream import Stream
-from . import chat, completions, generic, messages, responses
+from . import chat, completions, generic, messages, realtime, responses, responses_socket
 
 
 class Dialect(Protocol):
@@ -34,8 +34,14 @@ DIALECTS: dict[str, Dialect] = {
     "completions": completions,
     "generic": generic,
     "messages": messages,
+    "realtime": realtime,
     "responses": responses,
+    "responses_socket": responses_socket,
 }
+
+
+SOCKETS = frozenset({"realtime", "responses_socket"})
+"""The dialects that are spoken over a WebSocket."""
 
 
 def dialect(name: str) -> Dialect:

@@ -25,6 +25,7 @@ _TEXT_DELTAS = (
     "response.reasoning_text.delta",
     "response.reasoning_summary_text.delta",
     "response.audio.transcript.delta",
+    "response.output_audio_transcript.delta",
 )
 
 type ReadResponse = Callable[[int, Json], Answer]
@@ -101,8 +102,11 @@ class ResponsesStream:
             if is_tool_call(item):
                 self._ledger.complete(at, read_tool_call(item, f"/output/{at}"))
         if kind in _ENDS:
-            self.done = True
-            self._final = self._read_response(self._status, response)
+            self._finish(response)
+
+    def _finish(self, response: dict[str, Json]) -> None:
+        self.done = True
+        self._final = self._read_response(self._status, response)
 
     def _read_item(self, kind: str, value: dict[str, Json]) -> None:
         item = as_object(value.get("item"), "an event's item")

@@ -24,6 +24,8 @@ type Deny = Callable[[Decision | Refusal], bytes]
 class Gate:
     """One stream's gate. `judge` and `deny` are called on the thread that feeds it."""
 
+    covers = "toolCalls"
+
     def __init__(
         self,
         stream: Stream,

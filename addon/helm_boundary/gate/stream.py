@@ -37,13 +37,17 @@ class Stream(Protocol):
         ...
 
 
+type Place = int | str
+"""Where a tool call stands in its stream: an index, or its item's id."""
+
+
 class Ledger:
-    """The tool calls of one stream: begun, complete, judged. A place is where a call stands."""
+    """The tool calls of one stream: begun, complete, judged."""
 
     def __init__(self) -> None:
-        self._begun: set[int] = set()
+        self._begun: set[Place] = set()
+        self._complete: dict[Place, ToolCall] = {}
         self._waiting: list[ToolCall] = []
-        self._judged: list[ToolCall] = []
 
     @property
     def holds(self) -> bool:
@@ -55,7 +59,7 @@ class Ledger:
         """Whether all begun are complete, and at least one waits."""
         return bool(self._waiting) and not self._begun
 
-    def begin(self, place: int) -> None:
+    def begin(self, place: Place) -> None:
         """A tool call's first byte.
 
         Raises:
@@ -65,29 +69,28 @@ class Ledger:
             raise schema_violation("the stream begins a tool call twice")
         self._begun.add(place)
 
-    def complete(self, place: int, call: ToolCall) -> None:
-        """A tool call's last byte; one that never began is taken whole."""
+    def complete(self, place: Place, call: ToolCall) -> None:
+        """A tool call's last byte; what is only told again, word for word, isn't judged again."""
+        begun = place in self._begun
         self._begun.discard(place)
-        if not self.knows(call):
+        if begun or not _same(self._complete.get(place), call):
+            self._complete[place] = call
             self._waiting.append(call)
 
-    def knows(self, call: ToolCall) -> bool:
-        """Whether the same call, word for word, has been judged or waits for it."""
-        return any(_same(call, other) for other in (*self._judged, *self._waiting))
-
-    def is_open(self, place: int) -> bool:
+    def is_open(self, place: Place) -> bool:
         """Whether a tool call has begun there and isn't complete."""
         return place in self._begun
 
     def mark_judged(self) -> None:
         """What was waiting has been judged."""
-        self._judged += self._waiting
         self._waiting = []
 
     def calls(self, *, waiting_only: bool) -> tuple[ToolCall, ...]:
         """The complete calls."""
-        return tuple(self._waiting if waiting_only else (*self._judged, *self._waiting))
+        return tuple(self._waiting if waiting_only else self._complete.values())
 
 
-def _same(one: ToolCall, other: ToolCall) -> bool:
-    return (one.name, one.arguments_text) == (other.name, other.arguments_text)
+def _same(one: ToolCall | None, other: ToolCall) -> bool:
+    if one is None:
+        return False
+    return (one.id, one.name, one.arguments_text) == (other.id, other.name, other.arguments_text)

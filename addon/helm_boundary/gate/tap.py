@@ -12,6 +12,8 @@ from .stream import Stream
 class Tap:
     """Lets every byte pass; what can't be read isn't in the answer."""
 
+    covers = "none"
+
     def __init__(self, stream: Stream, *, max_event: int = MAX_EVENT) -> None:
         self.stream = stream
         self.seen = 0
