@@ -58,8 +58,9 @@ def load_or_create_secret(folder: Path, role: str) -> SecretKey:
     """The newest `<role>-<id>.key` in `folder`, made when there is none."""
     names = secret_ids(folder, role)
     if not names:
-        identity = time.strftime("%Y%m%d-", time.gmtime()) + os.urandom(4).hex()
-        create_secret(folder / f"{role}-{identity}.key", _text(role, os.urandom(32)))
+        secret = os.urandom(32)
+        identity = time.strftime("%Y%m%d-", time.gmtime()) + _fingerprint(role, secret)
+        create_secret(folder / f"{role}-{identity}.key", _text(role, secret))
         names = [identity]
     return load_secret(folder, role, names[-1])
 
@@ -76,12 +77,19 @@ def load_secret(folder: Path, role: str, identity: str) -> SecretKey:
         raise KeyRefused(f"expected 64 hex digits in {path}, found {error}") from error
     if len(raw) != 32:
         raise KeyRefused(f"expected 32 bytes in {path}, found {len(raw)}; restore the file")
+    if identity.rpartition("-")[2] != _fingerprint(role, raw):
+        raise KeyRefused(f"expected the {role} key {identity} in {path}, found another; restore it")
     return SecretKey(role, identity, raw)
 
 
 def secret_ids(folder: Path, role: str) -> list[str]:
     """The ids of the secret keys of a role that are there, oldest first: they start with a date."""
     return sorted(path.stem.removeprefix(f"{role}-") for path in folder.glob(f"{role}-*.key"))
+
+
+def _fingerprint(role: str, secret: bytes) -> str:
+    """Eight hex digits that say which key it is, and nothing about it: it has 256 bits."""
+    return hashlib.sha256(f"helm-boundary {role} key\n".encode() + secret).hexdigest()[:8]
 
 
 def _text(role: str, secret: bytes) -> bytes:

@@ -57,11 +57,15 @@ class PublishedKeys:
             "keys.json of this log"
         )
 
-    def rotate_receipt(self, new: PublicKey, last: int, first: int) -> "PublishedKeys":
-        """With a new receipt key: the old one is valid to index `last`, the new from `first`."""
-        *before, old = self.receipt
-        ranges = (*before, replace(old, last=last), ReceiptKeyRange(new, first))
-        return replace(self, receipt=ranges)
+    def introduce_receipt(self, new: PublicKey, first: int) -> "PublishedKeys":
+        """With a new receipt key, valid from index `first` on."""
+        return replace(self, receipt=(*self.receipt, ReceiptKeyRange(new, first)))
+
+    def retire_receipts(self, last: int) -> "PublishedKeys":
+        """With every receipt key but the newest valid to index `last` at most."""
+        *old, newest = self.receipt
+        ended = [replace(k, last=last if k.last is None else k.last) for k in old]
+        return replace(self, receipt=(*ended, newest))
 
     def rotate_log(self, new: LogKey, size: int) -> "PublishedKeys":
         """With a new log key, which signs from this size on."""

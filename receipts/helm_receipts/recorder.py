@@ -7,29 +7,23 @@ so that the other calls go on meanwhile; what they record forms the next batch.
 """
 
 import asyncio
-import os
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from helm_receipts import durable, identity, keys, opening
+from helm_receipts import opening
 from helm_receipts.errors import Broken, KeyRefused, LogError, RecorderError
 from helm_receipts.integrator import Integrator
-from helm_receipts.journal import SEGMENT_BYTES, Journal, list_writers
+from helm_receipts.journal import SEGMENT_BYTES
+from helm_receipts.keyset import open_keyset
 from helm_receipts.layout import Layout
-from helm_receipts.log import Tree, read_tree
-from helm_receipts.openings import Openings
-from helm_receipts.pending import check_cursors
 from helm_receipts.predicate import Boundary
-from helm_receipts.publish import publish
-from helm_receipts.resume import resume
+from helm_receipts.session import start_session, stop_session
 from helm_receipts.statement import Draft
-from helm_receipts.writer import Batch, Receipt, Writer, first_error, session
+from helm_receipts.writer import MAX_BATCH, Batch, Receipt, Writer
 
-MAX_BATCH = 256
 _RETRY_SECONDS = 1.0
-_WRITER_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 
 __all__ = ["Receipt", "Recorder"]
 
@@ -77,25 +71,12 @@ class Recorder:
     def _open(
         cls, layout: Layout, version: str, configuration: str, segment_bytes: int
     ) -> "Recorder":
-        for folder in (layout.state, layout.keys, layout.journal):
-            durable.make_folder(folder)
-        key, log_key = _signing_keys(layout)
-        pseudonyms = opening.load_or_create_secret(layout.keys, "pseudonym")
-        origin = identity.load_or_create_origin(layout.origin)
-        published = publish(layout, origin, key.public, log_key.public)
-        tree = read_tree(layout)
-        check_cursors(layout.journal, tree.cursors)
-        boundary = Boundary(origin, version, configuration)
-        journal = _take_journal(layout, segment_bytes)
-        writer = Writer(journal, key, Openings(layout.keys), boundary)
-        try:
-            _start(writer, journal, key, tree)
-        except BaseException:
-            writer.close()
-            raise
-        integrator = Integrator(layout, log_key, published)
+        keys = open_keyset(layout)
+        boundary = Boundary(keys.origin, version, configuration)
+        writer = start_session(layout, keys, boundary, segment_bytes)
+        integrator = Integrator(layout, keys.log, keys.published)
         integrator.start()
-        return cls(writer, pseudonyms, integrator)
+        return cls(writer, keys.pseudonym, integrator)
 
     async def record(self, draft: Draft) -> Receipt:
         """Record a decision: durable when this returns. `RecorderError` when it isn't."""
@@ -130,8 +111,7 @@ class Recorder:
             self._drain()
             if self._writer.is_closed:
                 self._writer.recover()
-            closing = self._writer.close_calls("stopped")
-            self._writer.commit([*closing, session("stop", {"closedCalls": len(closing)})])
+            stop_session(self._writer)
         finally:
             self._thread.shutdown()
             self._integrator.close()
@@ -243,46 +223,3 @@ def _own(error: BaseException) -> RecorderError:
     copy = kind(str(error))
     copy.__cause__ = error.__cause__ or error
     return copy
-
-
-def _signing_keys(layout: Layout) -> tuple[keys.SigningKey, keys.SigningKey]:
-    """The receipt and log keys. Once some were published, a missing one isn't made anew."""
-    made = (layout.log / "keys.json").exists()
-    if made:
-        receipt, log = (keys.load(layout.keys / f"{role}.pem", role) for role in ("receipt", "log"))
-    else:
-        receipt, log = (keys.load_or_create(layout.keys, role) for role in ("receipt", "log"))
-    return receipt, log
-
-
-def _take_journal(layout: Layout, segment_bytes: int) -> Journal:
-    """The first writer's folder that nobody holds, or a new one."""
-    for folder in list_writers(layout.journal):
-        try:
-            return Journal(folder, layout.quarantine, segment_bytes)
-        except BlockingIOError:
-            continue
-    name = "".join(_WRITER_ALPHABET[byte % 32] for byte in os.urandom(8))
-    durable.make_folder(layout.journal / name)
-    return Journal(layout.journal / name, layout.quarantine, segment_bytes)
-
-
-def _start(writer: Writer, journal: Journal, key: keys.SigningKey, tree: Tree) -> None:
-    quarantined = journal.open_last()
-    state = resume(journal.folder, key.public)
-    writer.take_up(state)
-    orphans = writer.close_calls("recovered")
-    previous = "none" if state.number == 0 else "clean" if state.stopped else "crash"
-    facts: dict[str, int | str] = {
-        "closedCalls": len(orphans),
-        "logRoot": tree.root.hex(),
-        "logSize": tree.size,
-        "previousStop": previous,
-        "process": os.getpid(),
-        "quarantinedBytes": quarantined,
-    }
-    for start in range(0, len(orphans), MAX_BATCH):
-        writer.commit(orphans[start : start + MAX_BATCH])
-    error = first_error(writer.commit([session("start", facts)]).results)
-    if error is not None:
-        raise error

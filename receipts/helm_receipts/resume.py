@@ -1,6 +1,6 @@
 """Taking up a journal where it was left: what the next receipt must follow, and what is open."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from helm_receipts.chain import WriterChain
 from helm_receipts.errors import Broken, EnvelopeError
 from helm_receipts.journal import list_segments
 from helm_receipts.keys import PublicKey
+from helm_receipts.publish import PublishedKeys
 from helm_receipts.reader import Line, Record, read_lines, read_record
 from helm_receipts.statement import FlowFacts
 
@@ -24,13 +25,18 @@ class Resumption:
     digest: str | None = None
     decided_at: str = ""
     stopped: bool = True
+    keyid: str = ""
+    """The id of the key that signed the last receipt."""
+    successor: str = ""
+    """The key in hex that the last receipt hands over to, if it does."""
     open_calls: dict[str, Record] = field(default_factory=dict)
 
 
-def resume(writer: Path, key: PublicKey) -> Resumption:
+def resume(writer: Path, published: PublishedKeys, *current: PublicKey) -> Resumption:
     """Check the end of a journal and say where it stands; `Broken` when it contradicts itself.
 
-    Checks the chain from the last start on and the last signatures; `fsck` checks the rest.
+    Checks the chain from the last start on and the last signatures; `fsck` checks the rest. The
+    last receipt must be by one of the `current` keys, those before it by a published one.
     """
     state = Resumption()
     segments = [s for s in list_segments(writer) if s.stat().st_size]
@@ -41,8 +47,12 @@ def resume(writer: Path, key: PublicKey) -> Resumption:
             _follow(state, line)
             tail.append(line)
             del tail[:-CHECKED_SIGNATURES]
+    known = {key.keyid: key for key in (*(k.key for k in published.receipt), *current)}
     for line in tail:
-        _check_signature(line, key)
+        state.keyid = _check_signature(line, known)
+    if tail and state.keyid not in {key.keyid for key in current}:
+        found = f"the last receipt is by {state.keyid[:16]}, which isn't the key in use"
+        raise Broken("foreign-key", tail[-1].place, found)
     return state
 
 
@@ -68,6 +78,9 @@ def _follow(state: Resumption, line: Line) -> None:
     chain.check_sequence(line.place, record.predicate["sequence"])
     state.number, state.digest = number, record.digest
     state.decided_at = str(record.predicate["decidedAt"])
+    event = record.predicate.get("event") or {}
+    rotates = record.predicate["phase"] == "key" and event.get("role") == "receipt"
+    state.successor = str(event.get("successor", "")) if rotates else ""
     _track(state, record)
 
 
@@ -86,11 +99,17 @@ def _event(record: Record) -> str:
     return str(event.get("kind", "")) if record.predicate["phase"] == "session" else ""
 
 
-def _check_signature(line: Line, key: PublicKey) -> None:
+def _check_signature(line: Line, known: Mapping[str, PublicKey]) -> str:
+    """The id of the known key that signed this line."""
     try:
-        dsse.parse_line(line.raw).check(key)
+        envelope = dsse.parse_line(line.raw)
+        key = known.get(envelope.keyid)
+        if key is None:
+            raise Broken("foreign-key", line.place, f"signed by {envelope.keyid[:16]}…")
+        envelope.check(key)
     except EnvelopeError as error:
         raise Broken("edited", line.place, str(error)) from error
+    return key.keyid
 
 
 def flow_of(record: Record) -> FlowFacts:

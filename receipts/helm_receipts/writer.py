@@ -25,6 +25,7 @@ from helm_receipts.statement import Draft, FlowFacts, Outcome, PolicyRef
 _CLOCK_SLACK = 2_000_000_000
 # How many outcomes are kept in memory for a disk that may come back.
 _MAX_OWED = 10_000
+MAX_BATCH = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,10 @@ class Writer:
         for call, record in state.open_calls.items():
             was = record.predicate
             self.open_calls[call] = OpenCall(flow_of(record), was["verdict"], was["enforcement"])
+
+    def use(self, key: SigningKey) -> None:
+        """Sign with another key from here on; a receipt by the old one must have said so."""
+        self._key = key
 
     def prepare(self, drafts: Sequence[Draft]) -> Batch:
         """Number and sign drafts. A draft that can't be recorded is an error among the results."""
