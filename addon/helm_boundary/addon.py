@@ -18,13 +18,17 @@ from .approvals.waiting import AGAIN
 from .banner import banner
 from .call import HttpResponse
 from .closed import CLOSED, NO_VERDICT, deny_without_verdict
-from .hold import PATIENCE, Hold
+from .health import Health
+from .hold import PATIENCE, Hold, resumed
 from .live import Live
+from .marks import mark
 from .options import Config, ConfigError, add_options, read_config
 from .refusal import Refusal
 from .running import Running, StartError, start
 from .safety import unsafe_options
+from .service import Service
 from .sockets import Sockets
+from .standing import standing
 from .streams import OursOnly, feed_from
 from .verdict import Reply
 from .walls import Clearance, Walls
@@ -47,7 +51,7 @@ class HelmBoundary:
         self._released: dict[str, object] = {}
         self._clearance = Clearance()
         self._sockets = Sockets()
-        self.addons = [Walls(self._clearance), self._sockets]
+        self.addons = [Walls(self._clearance), self._sockets, Service(self._health)]
 
     # -- life of the proxy ---------------------------------------------------------------------
 
@@ -91,7 +95,7 @@ class HelmBoundary:
 
     async def request(self, flow: http.HTTPFlow) -> None:
         """Judge a request; it goes on only if this gets to say so."""
-        await flow.wait_for_resume()  # whoever intercepts it may edit it: judge what comes of that
+        await resumed(flow)  # whoever intercepts it may edit it: judge what comes of that
         if flow.response is not None or flow.error is not None:
             return
         passes = False
@@ -127,15 +131,13 @@ class HelmBoundary:
             return False
         hold = Hold(flow, patience, lambda: exchange.fingerprint(flow), running.hold_seconds)
         for _ in range(_MAX_CHANGES):
-            await hold.until_resumed()
-            if flow.error is not None:
-                return False
             judged = exchange.fingerprint(flow)
             live = running.boundary.recognise(exchange.read_request(flow))
             if live is None:
                 return True
             live.park = hold.park if running.holds else None
             reply = await running.boundary.judge_request(live)
+            mark(flow, live, running.boundary)
             if reply is AGAIN:
                 continue
             if reply is not None:
@@ -194,7 +196,7 @@ class HelmBoundary:
 
     async def response(self, flow: http.HTTPFlow) -> None:
         """Judge a whole response, or close the books on a stream."""
-        await flow.wait_for_resume()
+        await resumed(flow)
         live = self._lives.get(flow.id)
         running = self._running
         if live is None or flow.response is None:
@@ -225,6 +227,8 @@ class HelmBoundary:
             if flow.response is not None:
                 flow.response.trailers = None
                 self._released[flow.id] = exchange.response_fingerprint(flow.response)
+            if running is not None:
+                mark(flow, live, running.boundary)
             self._forget(flow)
 
     async def certify_response(self, flow: http.HTTPFlow) -> None:
@@ -243,7 +247,6 @@ class HelmBoundary:
         self, flow: http.HTTPFlow, live: Live, running: Running, hold: Hold
     ) -> bool:
         for _ in range(_MAX_CHANGES):
-            await hold.until_resumed()
             if flow.error is not None or flow.response is None:
                 await self._abandon(flow, "killed")
                 return False
@@ -290,6 +293,7 @@ class HelmBoundary:
             return
         try:
             await self._running.answers.abandon(live, end)
+            mark(flow, live, self._running.boundary)
         except Exception:
             logger.exception("helm-boundary: an outcome could not be written")
 
@@ -297,6 +301,19 @@ class HelmBoundary:
         self._lives.pop(flow.id, None)
         self._streams.pop(flow.id, None)
         self._clearance.take(flow.client_conn, flow.id)
+
+    def _health(self, open_calls: int, draining: bool) -> Health | None:
+        if self._running is None or self._config is None:
+            return None
+        return standing(
+            self._running,
+            self._config,
+            ctx.options,
+            ctx.master.addons.get("proxyserver").servers,
+            sealed=ctx.master.addons.chain[-1] is self,
+            open_calls=open_calls,
+            draining=draining,
+        )
 
     def _be_last(self) -> None:
         chain = ctx.master.addons.chain
