@@ -24,7 +24,7 @@ from .dialects import dialect
 from .gate.gate import Gate
 from .gate.tap import Tap
 from .judge import deny
-from .live import Live
+from .live import Judged, Live
 from .policy.decision import ALLOW, ESCALATE, Decision
 from .recording import tool_calls
 from .refusal import Refusal
@@ -87,6 +87,9 @@ class Answers:
                 said = await self._hold(live, decision)
                 if said is Said.CHANGED:
                     return AGAIN
+                if said is Said.GONE:
+                    await self.abandon(live, "client_gone")
+                    return self._teller.refuse(live, deny(gone()), None)
                 if said is Said.YES:
                     decision, release = await self._decide(live, response)
                 else:
@@ -107,7 +110,10 @@ class Answers:
 
     async def _hold(self, live: Live, decision: Decision) -> Said | Refusal:
         try:
+            live.judgements.append(Judged("response", decision, None))
+            began = time.perf_counter()
             said = await self._desk.hold(live, decision, live.answer)
+            live.took("a person", began)
             if said is Said.YES:
                 for draft in self._desk.used(live):
                     await self._recorder.record(draft)
@@ -142,8 +148,10 @@ class Answers:
         await self._write_outcome(live, live.decision, end, None)
 
     async def _ask(self, live: Live, answer: Answer) -> Decision:
+        began = time.perf_counter()
         context = live.context(time.time_ns())
         decision = await self._judge.response(live.shared, answer, context)
+        live.took("response policy", began)
         return self._desk.cover(live, decision, answer)
 
     async def _rewrite(
@@ -172,6 +180,7 @@ class Answers:
         draft = self._drafts.outcome(live, decision, end, response=sent, coverage=whole)
         told, receipt_id = await self._record_end(live, draft, decision)
         if passes and told is decision:
+            live.replaced = None if release.body is None else response.body
             return release
         return self._teller.refuse(live, self._asked(live, told), receipt_id)
 
@@ -191,10 +200,14 @@ class Answers:
         """Write an outcome; the same decision comes back only if it is durable."""
         if not live.end():  # the client has gone meanwhile, and its outcome is written
             return deny(gone()), None
+        began = time.perf_counter()
         try:
-            return decision, (await self._recorder.record(draft)).id
+            receipt = await self._recorder.record(draft)
         except ReceiptError as error:
             return deny(no_receipt(error)), None
+        live.took("response receipt", began)
+        live.judgements.append(Judged("response", decision, receipt.id))
+        return decision, receipt.id
 
     async def _write_outcome(
         self, live: Live, decision: Decision, end: str, enforcement: str | None
@@ -205,7 +218,8 @@ class Answers:
             live, decision, end, coverage=_coverage(live), enforcement=enforcement
         )
         try:
-            await self._recorder.record(draft)
+            receipt = await self._recorder.record(draft)
+            live.judgements.append(Judged(f"response, {end}", decision, receipt.id))
         except ReceiptError as error:
             # Nothing is left to refuse; fsck will name the outcome that is missing.
             logger.error("no outcome receipt for %s: %s", live.receipt_id, error)
@@ -238,8 +252,13 @@ class Answers:
             live.tool_calls += tool_calls(answer, decision.verdict)
             if decision.verdict != ALLOW:
                 return decision  # its receipt is the outcome, written with the error event
-            refusal = self._record_now(self._drafts.tool_calls(live, answer, decision))
-            return Decision(ALLOW, ()) if refusal is None else deny(refusal)
+            draft = self._drafts.tool_calls(live, answer, decision)
+            try:
+                receipt = self._recorder.record_now(draft)
+            except ReceiptError as error:
+                return deny(no_receipt(error))
+            live.judgements.append(Judged("tool calls", decision, receipt.id))
+            return Decision(ALLOW, ())
 
         return judge
 
@@ -255,16 +274,10 @@ class Answers:
                 receipt_id = self._recorder.record_now(draft).id
             except ReceiptError as error:
                 return self._teller.event(live, deny(no_receipt(error)), None)
+            live.judgements.append(Judged("response", decision, receipt_id))
             return self._teller.event(live, self._asked(live, decision), receipt_id)
 
         return deny_event
-
-    def _record_now(self, draft: Draft) -> Refusal | None:
-        try:
-            self._recorder.record_now(draft)
-        except ReceiptError as error:
-            return no_receipt(error)
-        return None
 
 
 def gone() -> Refusal:

@@ -24,7 +24,7 @@ from .catalogue import UNKNOWN
 from .dialects import dialect
 from .document import state_call
 from .judge import Judge, deny
-from .live import Live, State, api_key, correlation_id
+from .live import Judged, Live, State, api_key, correlation_id
 from .matching import Matcher
 from .policy.decision import ALLOW, ESCALATE, Decision
 from .recognised import Recognised
@@ -113,7 +113,10 @@ class Boundary:
         try:
             receipt = await self.recorder.record(self.drafts.request(live, live.decision))
             live.receipt_id = receipt.id
+            live.judgements.append(Judged("request", live.decision, receipt.id))
+            began = time.perf_counter()
             said = await self.desk.hold(live, live.decision)
+            live.took("a person", began)
         except (ReceiptError, StoreError) as error:
             live.decision = deny(not_asked(error))
             return None
@@ -147,13 +150,16 @@ class Boundary:
 
     async def _record(self, live: Live, drafts: list[Draft]) -> Reply | None:
         """Make receipts durable, the first one being what the client is told of."""
+        began = time.perf_counter()
         try:
             receipts = await asyncio.gather(*map(self.recorder.record, drafts))
+            live.took("request receipt", began)
         except ReceiptError as error:
             live.end()
             return self.teller.refuse(live, deny(no_receipt(error)), None)
         if receipts:
             live.receipt_id = receipts[0].id
+        live.judgements.append(Judged("request", live.decision, live.receipt_id))
         return None
 
     def _refuse(self, live: Live) -> Reply:
@@ -200,8 +206,10 @@ class Boundary:
         return decision
 
     async def _ask(self, live: Live, shared: bytes, call: Call) -> Decision:
-        context = live.context(time.time_ns())
-        return self.desk.cover(live, await self.judge.request(shared, call.texts, context))
+        began = time.perf_counter()
+        decision = await self.judge.request(shared, call.texts, live.context(time.time_ns()))
+        live.took("request policy", began)
+        return self.desk.cover(live, decision)
 
     def _shared(self, live: Live, read: Recognised) -> bytes:
         return state_call(

@@ -45,15 +45,6 @@ class Hold:
         """How the boundary lets this flow wait."""
         return self._park
 
-    async def until_resumed(self) -> None:
-        """Wait while somebody's own intercept filter holds the flow; they may edit it meanwhile."""
-        if not self._flow.intercepted:
-            return
-        self._patience.reschedule(None)
-        while self._flow.intercepted and self._flow.error is None and not _has_gone(self._flow):
-            await asyncio.sleep(POLL)
-        self._patience.reschedule(asyncio.get_running_loop().time() + PATIENCE)
-
     async def _park(self, request: Request, is_decided: Callable[[], bool]) -> Answered:
         loop, flow = asyncio.get_running_loop(), self._flow
         shown = self._fingerprint()
@@ -90,6 +81,15 @@ class Hold:
         if decided:
             return Answered(Said.DECIDED)
         return Answered(Said.SILENCE) if flow.intercepted else Answered(Said.YES, _user_interface())
+
+
+async def resumed(flow: http.HTTPFlow) -> None:
+    """Wait while somebody's own intercept filter holds the flow, who may edit it meanwhile.
+
+    `Flow.wait_for_resume` would wait for ever for one that is killed or whose client has gone.
+    """
+    while flow.intercepted and flow.error is None and not _has_gone(flow):
+        await asyncio.sleep(POLL)
 
 
 def _has_gone(flow: http.HTTPFlow) -> bool:

@@ -9,6 +9,7 @@ A call ends once: whoever ends it first writes its outcome receipt, and nobody e
 from __future__ import annotations
 
 import enum
+import time
 import uuid
 from dataclasses import dataclass, field
 
@@ -36,6 +37,15 @@ class State(enum.Enum):
     ENDED = "ended"
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One verdict of a call's life, with its receipt where it has one; for people to look at."""
+
+    phase: str
+    decision: Decision
+    receipt_id: str | None
+
+
 @dataclass(slots=True)
 class Live:
     """One call that is under way; changed only by `boundary.Boundary`."""
@@ -60,6 +70,9 @@ class Live:
     granted: AskedFor | None = None
     approval: Approval | None = None
     park: Park | None = None
+    judgements: list[Judged] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    replaced: bytes | None = None
 
     @property
     def forwarded_body(self) -> bytes:
@@ -71,6 +84,10 @@ class Live:
         first = self.state is not State.ENDED
         self.state = State.ENDED
         return first
+
+    def took(self, step: str, since: float) -> None:
+        """Note how long a step took, since a `time.perf_counter()`."""
+        self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - since
 
     def context(self, now_ns: int) -> Context:
         """The context of a judgement at that time."""
