@@ -18,6 +18,7 @@ _LINES = re.compile(rb"\r\n|\n|\r")
 _FALSE_LINES = re.compile(
     rb"(?:[\x0b\x0c\x1c-\x1e]|\xc2\x85|\xe2\x80[\xa8\xa9])(?:data|event|id|retry)[ :]"
 )
+_CONTROLS = b"\x0b\x0c\x1c\x1d\x1e"
 BOM = b"\xef\xbb\xbf"
 
 
@@ -37,6 +38,7 @@ class EventCutter:
         self._limit = limit
         self._buffer = bytearray()
         self._searched = 0
+        self._has_cr = False
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
         """The events that this chunk completes.
@@ -45,6 +47,7 @@ class EventCutter:
             Refusal: an event larger than the limit.
         """
         self._buffer += chunk
+        self._has_cr = self._has_cr or b"\r" in chunk
         while (end := self._find_end()) is not None:
             raw = bytes(self._buffer[:end])
             del self._buffer[:end]
@@ -64,10 +67,13 @@ class EventCutter:
 
     def _find_end(self) -> int | None:
         start = max(0, self._searched - 3)
-        if self._buffer.startswith(
-            (b"\n", b"\r")
-        ):  # an empty line of its own ends nothing, but leaves
+        if self._buffer.startswith((b"\n", b"\r")):
+            # An empty line of its own ends no event, but it leaves like one.
             return self._line_end(0)
+        if not self._has_cr:  # nearly always, and four times as fast
+            at = self._buffer.find(b"\n\n", start)
+            self._searched = len(self._buffer)
+            return None if at < 0 else at + 2
         found = _END.search(self._buffer, start)
         if found is None or (end := self._complete(found.end())) is None:
             self._searched = len(self._buffer) if found is None else found.start()
@@ -91,10 +97,13 @@ def read_event(raw: bytes) -> Event:
     Raises:
         Refusal: a field hidden behind a character that only some readers end a line at.
     """
-    if _FALSE_LINES.search(raw):
+    odd = not raw.isascii() or len(raw.translate(None, _CONTROLS)) != len(raw)
+    if odd and _FALSE_LINES.search(raw):
         raise schema_violation("the stream has a field after a character that may end a line")
     kind, data = "", []
-    for line in _LINES.split(raw.removeprefix(BOM)):
+    lines = _LINES.split(raw) if b"\r" in raw else raw.split(b"\n")
+    lines[0] = lines[0].removeprefix(BOM)
+    for line in lines:
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":
