@@ -59,14 +59,20 @@ said contains {"effect": effect(reason, "deny"), "reason": reason} if some reaso
 
 said contains {"effect": effect(reason, "escalate"), "reason": reason} if some reason in topics[_].escalate
 
-# The effect that data.rules gives the rule, else the one it was written with. A word
-# that isn't one of ours denies: a misspelt "observe" must not switch a rule off.
+# The effect that data gives the rule, else the one it was written with. A word that
+# isn't one of ours denies: a misspelt "observe" must not switch a rule off.
 effect(reason, written) := word if {
-	word := object.get(data.rules, object.get(reason, "rule", ""), written)
+	word := setting(reason, written)
 	word in {"off", "observe", "escalate"}
 } else := "off" if {
 	# An unquoted off is false in YAML.
-	object.get(data.rules, object.get(reason, "rule", ""), written) == false
+	setting(reason, written) == false
 } else := "deny"
+
+setting(reason, written) := word if {
+	id := object.get(reason, "rule", "")
+	own := object.get(data.helm.principal.settings, "rules", {})
+	word := object.get(own, id, object.get(data.rules, id, written))
+}
 
 reasons(effect) := [word.reason | some word in said; word.effect == effect]

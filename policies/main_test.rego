@@ -57,6 +57,13 @@ test_one_topic_can_ask_for_the_whole_stream if {
 	decided({"a": {"allow": true}, "b": {"stream": {"buffer"}}}).stream == "buffer"
 }
 
+test_a_principal_can_have_settings_of_its_own if {
+	said := {"a": {"allow": true, "escalate": {"other"}}}
+	decided(said).verdict == "ESCALATE"
+	decided(said).verdict == "DENY" with input as {"client": {"principal": "alice"}}
+		with data.principals as {"alice": {"rules": {"other": "deny"}}}
+}
+
 settings := {
 	"softened": "escalate",
 	"hardened": "deny",

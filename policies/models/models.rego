@@ -21,6 +21,7 @@ deny contains {
 	input.model != null
 	not input.model in data.models.allow
 	not strings.any_prefix_match(input.model, data.models.allow_prefixes)
+	not input.model in object.get(data.helm.principal.settings, "models", [])
 }
 
 # METADATA

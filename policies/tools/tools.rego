@@ -5,6 +5,8 @@
 #   offers a tool does nothing yet. Arguments are whole by then, streams included.
 package helm.rules.tools
 
+import data.helm.arguments
+
 # METADATA
 # title: Denied tool
 # custom:
@@ -63,6 +65,55 @@ escalate contains {
 	not matches(call.name, data.tools.allow, data.tools.allow_prefixes)
 	not matches(call.name, data.tools.person, data.tools.person_prefixes)
 	not matches(call.name, data.tools.deny, data.tools.deny_prefixes)
+	not call.name in object.get(data.helm.principal.settings, "tools", [])
+}
+
+# METADATA
+# title: Arguments not allowed
+# description: |
+#   data.tools.arguments has, by a tool's name, a list of constraints: on the whole
+#   of the arguments (schema, a JSON Schema), or on one argument by its name: match
+#   and never (regular expressions), within (folders of a path), hosts (of a URL).
+# custom:
+#   id: tools.arguments
+#   code: POLICY_VIOLATION
+#   finality: instance_parameter
+#   severity: high
+deny contains {
+	"rule": "tools.arguments",
+	"code": "POLICY_VIOLATION",
+	"message": "The model called a tool with arguments that are not allowed.",
+	"finality": "instance_parameter",
+	"pointer": call.pointer,
+	"counterfactual": "Call the tool with arguments that its constraints allow.",
+} if {
+	input.phase == "response"
+	some call in input.response.tool_calls
+	some constraint in data.tools.arguments[call.name]
+	not arguments.satisfied(call, constraint)
+}
+
+# METADATA
+# title: Tool that the provider runs
+# description: |
+#   A tool of the provider acts before anyone sees its call, so offering it is what
+#   is judged: types that aren't in data.tools.hosted need a person.
+# custom:
+#   id: tools.hosted
+#   code: APPROVAL_REQUIRED
+#   finality: ungranted
+#   severity: high
+escalate contains {
+	"rule": "tools.hosted",
+	"code": "APPROVAL_REQUIRED",
+	"message": "The request offers a tool that the provider would run by itself.",
+	"finality": "ungranted",
+	"pointer": tool.pointer,
+	"counterfactual": "Leave the tool out, or ask for its type to be added to tools.hosted.",
+} if {
+	input.phase == "request"
+	some tool in input.tools
+	not tool.type in data.tools.hosted
 }
 
 matches(name, names, _) if name in names

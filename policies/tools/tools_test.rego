@@ -23,10 +23,50 @@ test_every_call_is_judged if {
 }
 
 test_offering_a_tool_is_not_calling_it if {
-	tools.escalate == set() with input as {"phase": "request", "tools": [{"name": "other"}]} with data.tools as lists
+	tools.escalate == set() with input as {"phase": "request", "tools": [{"type": "function", "name": "other", "pointer": "/tools/0"}]} with data.tools as lists
+}
+
+test_constrained_arguments if {
+	{r.rule | some r in tools.deny} == {"tools.arguments"} with input as running("rm -rf /") with data.tools as lists
+	tools.deny == set() with input as running("ls") with data.tools as lists
+}
+
+test_all_constraints_must_hold if {
+	{r.rule | some r in tools.deny} == {"tools.arguments"} with input as running("ls; sudo x") with data.tools as lists
+}
+
+test_tools_of_the_provider if {
+	offered("function") == set()
+	offered("web_search") == set()
+	offered("mcp") == {"tools.hosted"}
+}
+
+test_a_principal_may_have_tools_of_its_own if {
+	tools.escalate == set() with input as object.union(called(["deploy"]), {"client": {"principal": "alice"}})
+		with data.principals as {"alice": {"tools": ["deploy"]}}
+}
+
+running(command) := {"phase": "response", "response": {"tool_calls": [{
+	"name": "search",
+	"pointer": "/choices/0/message/tool_calls/0",
+	"valid_json": true,
+	"arguments": {"command": command},
+}]}}
+
+offered(type) := result if {
+	result := {r.rule | some r in tools.escalate} with input as {
+		"phase": "request",
+		"tools": [{"type": type, "name": "x", "pointer": "/tools/0"}],
+	}
+		with data.tools as lists
 }
 
 lists := {
+	"arguments": {"search": [
+		{"argument": "command", "never": [`\brm\b`]},
+		{"argument": "command", "never": [`\bsudo\b`]},
+	]},
+	"hosted": ["function", "web_search"],
 	"allow": ["search"],
 	"allow_prefixes": ["read_"],
 	"person": ["pay", "read_mail"],
@@ -37,7 +77,7 @@ lists := {
 
 called(names) := {"phase": "response", "response": {"tool_calls": [call |
 	some i, name in names
-	call := {"name": name, "pointer": sprintf("/choices/0/message/tool_calls/%d", [i])}
+	call := {"name": name, "valid_json": true, "arguments": {"command": ""}, "pointer": sprintf("/choices/0/message/tool_calls/%d", [i])}
 ]}}
 
 said(name) := result if {

@@ -105,7 +105,8 @@ def _refuse_aliases(text: str) -> None:
         return
     for event in yaml.parse(text, Loader=_Base):
         if isinstance(event, yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(problem="an alias (*name)", problem_mark=event.start_mark)
+            mark: Any = event.start_mark  # of one of two parsers
+            raise yaml.MarkedYAMLError(problem="an alias (*name)", problem_mark=mark)
 
 
 def _mapping(loader: Any, node: yaml.MappingNode) -> dict[str, Json]:

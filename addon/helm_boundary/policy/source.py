@@ -232,7 +232,7 @@ def _merge_once(
 
 def _refuse_main(part: Part) -> None:
     for path, package in part.packages.items():
-        if package == "helm" or (package + ".").startswith("helm.decision."):
+        if package.split(".")[0] == "helm" and not package.startswith("helm.rules."):
             raise PolicyError(
                 f"{path}: package {package} belongs to the default policy: write rules in "
                 "package helm.rules.<topic>, or define data.helm.decision to replace it whole"

@@ -1,0 +1,42 @@
+# METADATA
+# title: Constraints on arguments
+# description: |
+#   What data.tools.arguments may ask of a tool call. Apart from the topic tools,
+#   because what is in a topic's package is looked at for every call.
+package helm.arguments
+
+# A constraint that says nothing, or something that isn't known here, holds for no call.
+satisfied(call, constraint) if {
+	call.valid_json
+	wanted := object.remove(constraint, ["argument"])
+	count(wanted) > 0
+	every kind, value in wanted {
+		holds(kind, value, call.arguments, constraint)
+	}
+}
+
+holds("schema", schema, arguments, _) if json.match_schema(arguments, schema)[0]
+
+holds("match", pattern, arguments, constraint) if regex.match(pattern, text(arguments, constraint))
+
+holds("never", patterns, arguments, constraint) if {
+	value := text(arguments, constraint)
+	count([pattern | some pattern in patterns; regex.match(pattern, value)]) == 0
+}
+
+# A path is within a folder when it starts with it and never steps up.
+holds("within", folders, arguments, constraint) if {
+	value := text(arguments, constraint)
+	strings.any_prefix_match(value, folders)
+	not ".." in split(value, "/")
+	not contains(value, "\\")
+}
+
+# The host as every reader of URLs finds it: no user, no backslash, no white space.
+holds("hosts", hosts, arguments, constraint) if {
+	url := `^https?://([a-z0-9.-]+)(?::[0-9]+)?(?:[/?#][!-\[\]-~]*)?$`
+	found := regex.find_all_string_submatch_n(url, text(arguments, constraint), 1)
+	found[0][1] in hosts
+}
+
+text(arguments, constraint) := arguments[constraint.argument] if is_string(arguments[constraint.argument])
