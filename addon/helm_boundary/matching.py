@@ -9,7 +9,7 @@ read two operations from one path. Everything else is left alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from urllib.parse import unquote
 
 from .call import HttpRequest, Operation
@@ -72,7 +72,7 @@ def check_names(request: HttpRequest) -> None:
 
 def _by_path(method: str, path: str, query: str, governed: bool) -> Operation | None:
     segments = path.strip("/").split("/") if not _ODD.search(path) and path[-1:] != "/" else []
-    found = _in_catalogue(method, segments, query)
+    found = _in_catalogue(method, segments, query, governed)
     if governed:
         return found or UNKNOWN
     return found if found is not None and _is_distinct(found) else None
@@ -83,24 +83,39 @@ def _is_distinct(operation: Operation) -> bool:
     return operation.category in ("inference", "realtime") or operation.dialect != "generic"
 
 
-def _in_catalogue(method: str, segments: list[str], query: str) -> Operation | None:
-    """The operation at the end of a path: after a version, Azure's deployment, or all of it."""
-    catalogue = known_operations()
+def _in_catalogue(method: str, segments: list[str], query: str, governed: bool) -> Operation | None:
+    """The operation at the end of a path, below any root that providers serve the API from."""
+    for rest in _below_roots(segments, governed):
+        found = known_operations().find(method, rest, query)
+        if found is not None:
+            return found
+    return None
+
+
+def _below_roots(segments: list[str], governed: bool) -> Iterator[list[str]]:
+    """What follows each thing that may be a root: `/v1`, `/openai/deployments/{d}`, ..."""
     for at, segment in enumerate(segments):
         rest = segments[at + 1 :]
         if _VERSION.fullmatch(segment):
-            # Gemini's compatible path is /v1beta/openai/chat/completions.
-            rest = rest[1:] if rest[:1] == ["openai"] else rest
-            found = catalogue.find(method, rest, query)
-        elif segment == "deployments" and at and segments[at - 1] == "openai":
-            found = catalogue.find(method, rest[1:], query)
-        else:
-            continue
-        if found is not None:
-            return found
-    if segments[-2:] == ["chat", "completions"]:
-        return catalogue.find(method, segments[-2:], query)
-    return None
+            yield rest
+            if rest[:1] == ["openai"]:  # Gemini's /v1beta/openai/chat/completions
+                yield rest[1:]
+        elif segment == "openai" and rest[:1] == ["deployments"]:  # Azure, by deployment
+            yield rest[2:]
+        elif segment == "openai":  # Azure's dated API: /openai/responses?api-version=...
+            yield rest
+        elif segment == "engines":  # the old way to name a model, which proxies still serve
+            yield rest[1:]
+    if segments[-2:] == ["chat", "completions"]:  # distinct enough without any root
+        yield segments[-2:]
+    if governed:  # api.deepseek.com and api.perplexity.ai serve it from the top
+        yield segments
+
+
+def deployment_of(path: str) -> str | None:
+    """The deployment that an Azure path names, which is the model whatever the body says."""
+    found = re.search(r"/openai/deployments/([^/]+)/", path)
+    return unquote(found[1]) if found else None
 
 
 def _refuse_lookalikes(request: HttpRequest, path: str, governed: bool) -> Operation | None:
@@ -109,7 +124,7 @@ def _refuse_lookalikes(request: HttpRequest, path: str, governed: bool) -> Opera
     if loose == path and request.method == request.method.upper():
         return None
     segments = [part for part in loose.split("/") if part]
-    found = _in_catalogue(request.method.upper(), segments, request.query)
+    found = _in_catalogue(request.method.upper(), segments, request.query, governed)
     ambiguous = found is not None and (governed or _is_distinct(found))
     if ambiguous or (governed and _ODD.search(path)):
         raise schema_violation(
@@ -126,7 +141,7 @@ def loosest_reading(path: str) -> str:
         if decoded == path:
             break
         path = decoded
-    path = re.sub(r";[^/]*", "", path.replace("\\", "/").lower())
+    path = re.sub(r";[^/]*|#.*", "", path.replace("\\", "/").lower())
     path = re.sub(r"[\x00-\x20]", "", path)
     kept: list[str] = []
     for segment in path.split("/"):

@@ -51,8 +51,11 @@ def read_call(request: HttpRequest, operation: Operation, limit: int) -> Recogni
     if forms.is_form(content_type):
         return _read_form(operation, body, content_type or "")
     _check_charset(content_type)
-    call = dialect(operation.dialect).read_request(strict_json.parse(body))
-    return Recognised(operation, call, body)
+    value = strict_json.parse(body)
+    deployment = matching.deployment_of(request.path)
+    if deployment is not None and isinstance(value, dict):
+        value = {**value, "model": deployment}
+    return Recognised(operation, dialect(operation.dialect).read_request(value), body)
 
 
 def _read_form(operation: Operation, body: bytes, content_type: str) -> Recognised:
