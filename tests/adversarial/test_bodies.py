@@ -6,6 +6,7 @@ import gzip
 import json
 import time
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import brotli
@@ -89,7 +90,7 @@ def deflated(data: bytes) -> bytes:
     return zlib.compress(data)
 
 
-CODED = {
+CODED: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
     "GZip": gzip.compress,
     "x-gzip": gzip.compress,
@@ -121,7 +122,7 @@ def raw_deflate(data: bytes) -> bytes:
     return compressor.compress(data) + compressor.flush()
 
 
-MISCODED = {
+MISCODED: dict[str, Callable[[bytes], bytes]] = {
     "unknown": ("rot13", PLAIN),
     "base64, which mitmproxy would decode": ("base64", b"eyJtb2RlbCI6Im9yZGluYXJ5In0="),
     "compress": ("compress", PLAIN),

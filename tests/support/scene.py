@@ -169,13 +169,17 @@ class Scene:
         return self.post(chat_body(**changes))
 
     def records(self, correlation: str, expected: int = 2) -> list[dict[str, Any]]:
-        """The predicates of one call's receipts, in order, verified; waits a little for them."""
+        """The predicates of one call's own receipts, in order, verified; waits a little for them.
+
+        Receipts about its approval are left out.
+        """
         deadline = time.monotonic() + 5
         while True:
             found = [
                 record
                 for record in read_records(Layout(self.boundary.state).journal)
                 if record.predicate.get("flow", {}).get("correlationId") == correlation
+                and record.predicate["phase"] in ("request", "tool_call", "outcome")
             ]
             if len(found) >= expected or time.monotonic() > deadline:
                 break
