@@ -122,7 +122,7 @@ def raw_deflate(data: bytes) -> bytes:
     return compressor.compress(data) + compressor.flush()
 
 
-MISCODED: dict[str, Callable[[bytes], bytes]] = {
+MISCODED = {
     "unknown": ("rot13", PLAIN),
     "base64, which mitmproxy would decode": ("base64", b"eyJtb2RlbCI6Im9yZGluYXJ5In0="),
     "compress": ("compress", PLAIN),
@@ -165,7 +165,7 @@ def gzip_bomb() -> bytes:
     return gzip.compress(b" " * (512 * MEBIBYTE), 9)
 
 
-BOMBS = {
+BOMBS: dict[str, Callable[[], bytes]] = {
     "gzip": gzip_bomb,
     "br": lambda: brotli.compress(b" " * (256 * MEBIBYTE), quality=3),
     "zstd": lambda: zstandard.ZstdCompressor().compress(b" " * (512 * MEBIBYTE)),
