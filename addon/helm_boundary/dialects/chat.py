@@ -173,7 +173,7 @@ def _texts(body: dict[str, Json]) -> Iterator[Text]:
     for key, value in body.items():
         if key == "messages":
             yield from strings(value, "/messages", "user")
-        elif key not in ("model", "tool_choice"):
+        elif key != "model":
             yield from strings({key: value}, "", "request")
 
 

@@ -6,9 +6,10 @@ Source: Anthropic's API reference, Messages.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
-from ..call import Answer, Call, Json, Message, Usage
+from ..call import Answer, Call, Json, Message, Text, Usage
 from ..gate.stream import Stream
 from ..texts import attachments, strings
 from .blocks import read_content, read_messages, read_servers, read_tools
@@ -83,7 +84,7 @@ def _system(system: Json) -> list[Message]:
     return [] if system is None else list(read_content(system, "system", "/system"))
 
 
-def _texts(key: str, value: Json) -> Any:
-    if key in ("model", "tool_choice", "metadata"):
-        return ()
+def _texts(key: str, value: Json) -> Iterator[Text]:
+    if key == "model":
+        return iter(())
     return strings({key: value}, "", {"messages": "user", "system": "system"}.get(key, "request"))

@@ -6,9 +6,10 @@ Source: `CreateResponse` and `Response` in OpenAI's description.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
-from ..call import Answer, Call, Json, Message, Usage
+from ..call import Answer, Call, Json, Message, Text, Usage
 from ..gate.stream import Stream
 from ..texts import attachments, strings
 from .items import is_tool_call, read_content, read_items, read_tool_call, read_tools
@@ -112,9 +113,9 @@ def _message(item: dict[str, Json], pointer: str) -> Message:
     return Message(text_of(item.get("role")) or "assistant", text, pointer, parts)
 
 
-def _texts(key: str, value: Json) -> Any:
-    if key in ("model", "tool_choice", "previous_response_id", "conversation"):
-        return ()
+def _texts(key: str, value: Json) -> Iterator[Text]:
+    if key == "model":
+        return iter(())
     return strings({key: value}, "", "user" if key == "input" else "request")
 
 
