@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
+from functools import partial
 
 from mitmproxy import connection, ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
@@ -18,8 +19,10 @@ from .approvals.waiting import AGAIN
 from .banner import banner
 from .call import HttpResponse
 from .closed import CLOSED, NO_VERDICT, deny_without_verdict
+from .commands import Commands, cannot_reload
 from .health import Health
 from .hold import PATIENCE, Hold, resumed
+from .interface import Interface
 from .live import Live
 from .marks import mark
 from .options import Config, ConfigError, add_options, read_config
@@ -51,7 +54,13 @@ class HelmBoundary:
         self._released: dict[str, object] = {}
         self._clearance = Clearance()
         self._sockets = Sockets()
-        self.addons = [Walls(self._clearance), self._sockets, Service(self._health)]
+        self.addons = [
+            Walls(self._clearance),
+            self._sockets,
+            Service(self._health),
+            Interface(lambda: self._running),
+            Commands(lambda: self._running, cannot_reload),
+        ]
 
     # -- life of the proxy ---------------------------------------------------------------------
 
@@ -135,9 +144,10 @@ class HelmBoundary:
             live = running.boundary.recognise(exchange.read_request(flow))
             if live is None:
                 return True
-            live.park = hold.park if running.holds else None
+            show = partial(mark, flow, live, running.boundary)
+            live.park = hold.park(show) if running.holds else None
             reply = await running.boundary.judge_request(live)
-            mark(flow, live, running.boundary)
+            show()
             if reply is AGAIN:
                 continue
             if reply is not None:
@@ -251,7 +261,8 @@ class HelmBoundary:
                 await self._abandon(flow, "killed")
                 return False
             response, judged = flow.response, _response(flow)
-            live.park = hold.park if running.holds else None
+            show = partial(mark, flow, live, running.boundary)
+            live.park = hold.park(show) if running.holds else None
             result = await running.answers.judge_response(live, judged)
             if result is not AGAIN:
                 break

@@ -40,10 +40,14 @@ class Hold:
         self._fingerprint = fingerprint
         self._seconds = seconds
 
-    @property
-    def park(self) -> Park:
-        """How the boundary lets this flow wait."""
-        return self._park
+    def park(self, show: Callable[[], None]) -> Park:
+        """How the boundary lets this flow wait; `show` puts what was judged on it."""
+
+        async def park(request: Request, is_decided: Callable[[], bool]) -> Answered:
+            show()
+            return await self._park(request, is_decided)
+
+        return park
 
     async def _park(self, request: Request, is_decided: Callable[[], bool]) -> Answered:
         loop, flow = asyncio.get_running_loop(), self._flow
@@ -72,15 +76,15 @@ class Hold:
         if flow.error is not None and flow.error.msg == Error.KILLED_MESSAGE:
             # Refused, but the client is told so: one whose connection just ends asks again.
             flow.error, flow.live = None, True
-            return Answered(Said.NO, _user_interface())
+            return Answered(Said.NO, user_interface())
         decided = is_decided()
         if not (decided or is_late or not flow.intercepted):
             return None
         if self._fingerprint() != shown:
-            return Answered(Said.CHANGED, _user_interface())
+            return Answered(Said.CHANGED, user_interface())
         if decided:
             return Answered(Said.DECIDED)
-        return Answered(Said.SILENCE) if flow.intercepted else Answered(Said.YES, _user_interface())
+        return Answered(Said.SILENCE) if flow.intercepted else Answered(Said.YES, user_interface())
 
 
 async def resumed(flow: http.HTTPFlow) -> None:
@@ -104,7 +108,7 @@ def _waits_for(request: Request) -> str:
     )
 
 
-def _user_interface() -> str:
+def user_interface() -> str:
     """Who answers in mitmproxy's interface: whoever has its password, as far as we can know."""
     names = {"WebMaster": "mitmweb", "ConsoleMaster": "mitmproxy", "DumpMaster": "mitmdump"}
     return f"{person()} ({names.get(type(ctx.master).__name__, 'mitmproxy')})"

@@ -34,6 +34,7 @@ class Config:
     hold_seconds: int
     hold_max: int
     notify: str
+    keep_flows: int
     max_body: int
     deadline_ms: int
 
@@ -65,6 +66,8 @@ _OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
      "is denied.", None),
     ("helm_notify", str, "", "Who is told that a person is needed: an http(s) address to which "
      "JSON is posted, or a command that gets it on its input. Never told any content.", None),
+    ("helm_keep_flows", int, 5000, "How many flows mitmweb and mitmproxy keep; of more, the oldest "
+     "that are over are forgotten, never one that waits. 0 keeps all.", None),
     ("helm_max_body", str, "32m", "Largest body that is judged, decoded; a larger one is denied. "
      "Understands k, m and g.", None),
     ("helm_deadline_ms", int, 250, "How long policy may take over one judgement, in milliseconds; "
@@ -93,6 +96,7 @@ def read_config(options: OptionValues) -> Config:
         hold_seconds=_hold_seconds(options),
         hold_max=_within("helm_hold_max", options.helm_hold_max, 1, 10_000),
         notify=_notify(options.helm_notify),
+        keep_flows=_within("helm_keep_flows", options.helm_keep_flows, 0, 10_000_000),
         max_body=_within("helm_max_body", _size(options.helm_max_body), 1024, 1 << 30),
         deadline_ms=_within("helm_deadline_ms", options.helm_deadline_ms, 5, 60_000),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from helm_receipts.errors import ReceiptError
 from helm_receipts.recorder import Recorder
@@ -35,9 +36,11 @@ class Running:
     answers: Answers
     engine: Engine
     recorder: Recorder
+    state: Path
     kills: bool
     holds: bool = False
     hold_seconds: int = 300
+    keep_flows: int = 5000
     notifier: Notifier | None = None
 
     def close(self) -> None:
@@ -84,9 +87,11 @@ def start(config: Config) -> Running:
         Answers(boundary),
         engine,
         recorder,
+        config.state,
         config.on_deny == "kill",
         config.on_escalate == "hold",
         config.hold_seconds,
+        config.keep_flows,
         told,
     )
 

@@ -1,0 +1,115 @@
+"""The boundary in mitmproxy's interfaces: views, a bounded list of flows, a door that is shut.
+
+mitmweb keeps every flow it has seen and can decide on approvals; so old flows go, and nobody
+behind the proxy reaches mitmweb through it, whatever its password is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import itertools
+import logging
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from mitmproxy import ctx, flow, http
+from mitmproxy.proxy import server_hooks
+
+from .running import Running
+from .views import add_views
+
+logger = logging.getLogger(__name__)
+
+_TIDY_SECONDS = 1.0
+
+
+class Interface:
+    """The part of the addon that people see."""
+
+    name = "helmboundaryinterface"
+
+    def __init__(self, running: Callable[[], Running | None]) -> None:
+        self._running = running
+        self._tidying: asyncio.Task[None] | None = None
+
+    def running(self) -> None:
+        """Show what there is to show, and begin to tidy up."""
+        add_views()
+        if _view() is not None and not ctx.options.store_streamed_bodies:
+            ctx.options.update(store_streamed_bodies=True)
+            logger.info("helm-boundary: store_streamed_bodies set, so that streams can be read")
+        self._tidying = asyncio.get_running_loop().create_task(self._tidy())
+
+    def done(self) -> None:
+        """Stop tidying."""
+        if self._tidying is not None:
+            self._tidying.cancel()
+
+    async def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
+        """Nobody reaches mitmweb through the proxy that it governs."""
+        address = data.server.address
+        port = getattr(ctx.options, "web_port", None)
+        if address is None or data.server.error or port is None:
+            return
+        if address[1] == port and await _is_here(address[0]):
+            data.server.error = "helm-boundary: mitmweb can't be reached through its own proxy"
+
+    def response(self, _: http.HTTPFlow) -> None:
+        """A flow has come to its end: older ones may go."""
+        self._prune()
+
+    def error(self, _: http.HTTPFlow) -> None:
+        """A flow has come to its end: older ones may go."""
+        self._prune()
+
+    def _prune(self) -> None:
+        view, running = _view(), self._running()
+        if view is None or running is None or not running.keep_flows:
+            return
+        store: dict[str, flow.Flow] = view._store
+        surplus = len(store) - running.keep_flows
+        # Some at a time: each removal searches the list that is shown.
+        if surplus >= max(1, min(100, running.keep_flows // 10)):
+            for old in finished(list(store.values()), surplus):
+                view.remove([old])
+
+    async def _tidy(self) -> None:
+        while True:
+            await asyncio.sleep(_TIDY_SECONDS)
+            running = self._running()
+            if running is not None:
+                running.boundary.desk.expire()
+
+
+def finished(flows: list[flow.Flow], count: int) -> list[flow.Flow]:
+    """The first so many that are over: none that waits, none that is still under way."""
+    over = (f for f in flows if not (f.intercepted or f.live))
+    return list(itertools.islice(over, count))
+
+
+def _view() -> Any:
+    return ctx.master.addons.get("view")
+
+
+async def _is_here(host: str) -> bool:
+    """Whether a name or address is this machine's."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return False
+    return any(_is_own(str(address[4][0])) for address in found)
+
+
+def _is_own(address: str) -> bool:
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if ip.is_loopback or ip.is_unspecified:
+        return True
+    # An address can be bound only where it is this machine's.
+    with socket.socket(socket.AF_INET6 if ip.version == 6 else socket.AF_INET) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,163 @@
+"""The conversation: messages in order, tool calls with their arguments, streams put together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+
+from mitmproxy import http
+from mitmproxy.contentviews import Contentview, Metadata
+
+from helm_receipts.explain import printable
+
+from .. import answering, recognition
+from ..call import Answer, Attachment, Call, HttpRequest, HttpResponse, Message, Operation, ToolCall
+from ..catalogue import UNKNOWN
+from ..exchange import read_request
+from ..hosts import DEFAULT_HOSTS, parse_host_pattern
+from ..marks import KEY
+from ..matching import Matcher
+from ..refusal import Refusal
+
+LIMIT = 8 << 20
+"""Bytes that are laid out for a person; more isn't read."""
+
+_matcher = Matcher(tuple(parse_host_pattern(host) for host in DEFAULT_HOSTS))
+
+
+class Conversation(Contentview):
+    """A request or response of any dialect, as a person reads it."""
+
+    name = "Conversation"
+    syntax_highlight = "none"
+
+    def prettify(self, data: bytes, metadata: Metadata) -> str:
+        """The text of the call or answer; raises ValueError where it is neither."""
+        flow = metadata.flow
+        if not isinstance(flow, http.HTTPFlow):
+            raise ValueError("expected an HTTP flow")
+        operation = _operation(flow)
+        if operation is None:
+            raise ValueError("expected a call of an API that helm-boundary knows")
+        try:
+            if isinstance(metadata.http_message, http.Response):
+                lines = show_answer(_answer(operation, metadata.http_message, data))
+            else:
+                lines = show_call(operation, _call(flow, operation, data))
+        except Refusal as refusal:
+            raise ValueError(refusal.message) from refusal
+        return "\n".join(printable(line) for line in lines)
+
+    def render_priority(self, data: bytes, metadata: Metadata) -> float:
+        """Before JSON's own view for what was judged, or is known by its address."""
+        flow = metadata.flow
+        if not data or not isinstance(flow, http.HTTPFlow) or metadata.http_message is None:
+            return -1
+        operation = _operation(flow)
+        return 2 if operation is not None and operation.dialect != "generic" else -1
+
+
+def show_call(operation: Operation, call: Call) -> Iterator[str]:
+    """A request's lines."""
+    yield f"{operation.id}  {call.model or ''}{'  (streamed)' if call.stream else ''}".rstrip()
+    set_ = {name: value for name, value in call.parameters.items() if value is not None}
+    if set_:
+        yield "  ".join(f"{name} {json.dumps(value)}" for name, value in set_.items())
+    yield from _messages(call.messages)
+    if not call.messages:
+        for text in call.texts:
+            yield from _block(f"{text.role} {text.pointer}", text.text)
+    if call.tools:
+        yield ""
+        yield "tools offered"
+        for tool in call.tools:
+            yield f"    {tool.name}  {tool.description.partition(chr(10))[0][:120]}".rstrip()
+    yield from _attachments(call.attachments)
+
+
+def show_answer(answer: Answer) -> Iterator[str]:
+    """A response's lines; a stream has become its final message."""
+    reasons = ", ".join(filter(None, answer.finish_reasons))
+    yield f"{answer.status}  {answer.model or ''}  {reasons}".rstrip()
+    usage = answer.usage
+    if usage.input_tokens is not None or usage.output_tokens is not None:
+        yield f"tokens  {usage.input_tokens} in, {usage.output_tokens} out"
+    if not answer.complete:
+        yield "(the stream ended before its time)"
+    yield from _messages(answer.messages)
+    told = {id(call) for message in answer.messages for call in message.tool_calls}
+    rest = [call for call in answer.tool_calls if id(call) not in told]
+    shown = {(c.name, c.arguments_text) for m in answer.messages for c in m.tool_calls}
+    for call in rest:
+        if (call.name, call.arguments_text) not in shown:
+            yield from _tool_call(call)
+    if not answer.messages:
+        for text in answer.texts:
+            yield from _block(f"{text.role} {text.pointer}", text.text)
+
+
+def _messages(messages: Iterable[Message]) -> Iterator[str]:
+    for message in messages:
+        about = [message.role, message.name, message.tool_call_id]
+        yield from _block("  ".join(filter(None, about)), message.text)
+        others = [part for part in message.parts if part not in ("text", "input_text")]
+        if others:
+            yield f"    ({', '.join(others)})"
+        for call in message.tool_calls:
+            yield from _tool_call(call)
+
+
+def _tool_call(call: ToolCall) -> Iterator[str]:
+    yield f"    -> {call.name}{'  ' + call.id if call.id else ''}"
+    text = call.arguments_text
+    if call.valid_json:
+        text = json.dumps(call.arguments, indent=2, ensure_ascii=False)
+    yield from _indented(text, "       ")
+
+
+def _attachments(attachments: Iterable[Attachment]) -> Iterator[str]:
+    found = list(attachments)
+    if found:
+        yield ""
+        yield "attachments"
+    for attachment in found:
+        size = "" if attachment.bytes is None else f"{attachment.bytes} bytes inline"
+        where = f"at {attachment.host}" if attachment.host else ""
+        facts = [attachment.kind, attachment.media_type, size, where, attachment.pointer]
+        yield "    " + "  ".join(filter(None, facts))
+
+
+def _block(heading: str, text: str) -> Iterator[str]:
+    yield ""
+    yield heading
+    yield from _indented(text, "    ")
+
+
+def _indented(text: str, margin: str) -> Iterator[str]:
+    return (margin + line for line in text.splitlines())
+
+
+def _operation(flow: http.HTTPFlow) -> Operation | None:
+    known = flow.metadata.get(KEY)
+    if isinstance(known, dict):
+        return Operation(known["operation"], "", known["dialect"], flow.request.method, "")
+    try:
+        return recognition.recognise(_matcher, read_request(flow), LIMIT)
+    except Refusal:
+        return UNKNOWN
+
+
+def _call(flow: http.HTTPFlow, operation: Operation, data: bytes) -> Call:
+    kept = tuple(
+        (name, value)
+        for name, value in flow.request.headers.items()
+        if name.lower() == "content-type"
+    )
+    request = HttpRequest(flow.request.method, "http", "", 80, "/", "", kept, data[:LIMIT])
+    return recognition.read_call(request, operation, LIMIT).call
+
+
+def _answer(operation: Operation, message: http.Response, data: bytes) -> Answer:
+    kept = (("content-type", message.headers.get("content-type", "")),)
+    response = HttpResponse(message.status_code, kept, data[:LIMIT])
+    return answering.read_answer(operation, response, LIMIT).answer

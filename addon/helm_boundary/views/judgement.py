@@ -1,0 +1,119 @@
+"""The judgement: what was decided about a call, why, by which policy, and where it is written."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from mitmproxy import http
+from mitmproxy.contentviews import Contentview, Metadata
+
+from helm_receipts.explain import printable
+
+from ..marks import KEY
+
+_MAX_DIFF = 400
+
+
+class Judgement(Contentview):
+    """What helm-boundary made of a flow; from the flow itself, so it works on saved ones."""
+
+    name = "Judgement"
+    syntax_highlight = "none"
+
+    def prettify(self, data: bytes, metadata: Metadata) -> str:
+        """The text of the judgement; raises ValueError for a flow that wasn't judged."""
+        flow = metadata.flow
+        if not isinstance(flow, http.HTTPFlow):
+            raise ValueError("expected an HTTP flow")
+        return "\n".join(printable(line) for line in explain(flow))
+
+    def render_priority(self, data: bytes, metadata: Metadata) -> float:
+        """First for a reply of the boundary's own; for the rest, one of the views to choose."""
+        flow, message = metadata.flow, metadata.http_message
+        if not isinstance(flow, http.HTTPFlow) or KEY not in flow.metadata:
+            return -1
+        if not isinstance(message, http.Response) or "x-should-retry" not in message.headers:
+            return 0.5
+        return 3 if "x-helm-verdict" in message.headers else 0.5
+
+
+def explain(flow: http.HTTPFlow) -> list[str]:
+    """The lines of a flow's judgement; raises ValueError for a flow that wasn't judged."""
+    facts = flow.metadata.get(KEY)
+    if not isinstance(facts, dict):
+        raise ValueError("expected a flow that helm-boundary has judged; this one isn't a call")
+    try:
+        return list(_lines(facts, flow))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"expected what helm-boundary keeps on a flow, found {error}") from error
+
+
+def receipts_of(flow: http.HTTPFlow) -> list[str]:
+    """The ids of a flow's receipts, in order."""
+    facts = flow.metadata.get(KEY)
+    judgements = facts.get("judgements", ()) if isinstance(facts, dict) else ()
+    return list(dict.fromkeys(j["receipt"] for j in judgements if j.get("receipt")))
+
+
+def _lines(facts: dict[str, Any], flow: http.HTTPFlow) -> Iterator[str]:
+    last = facts["judgements"][-1]
+    observed = "  (observed only, not enforced)" if facts["mode"] == "observe" else ""
+    yield f"{last['verdict']}{observed}"
+    yield f"{facts['operation']} ({facts['dialect']})  {facts['model'] or ''}".rstrip()
+    for judged in facts["judgements"]:
+        yield ""
+        yield f"{judged['phase']}: {judged['verdict']}   receipt {judged['receipt'] or '-'}"
+        for reason in judged["reasons"]:
+            yield from _reason(reason)
+    yield from _person(facts)
+    yield from _rewrite("request", facts.get("request_before"), flow.request)
+    yield from _rewrite("response", facts.get("response_before"), flow.response)
+    yield ""
+    yield f"policy       {facts['policy']['digest']}"
+    yield f"             {facts['policy']['uri']}, evaluated by {facts['policy']['engine']}"
+    yield f"correlation  {facts['correlation_id']}"
+    for step, seconds in facts["seconds"].items():
+        yield f"took         {seconds * 1000:8.2f} ms  {step}"
+
+
+def _reason(reason: dict[str, Any]) -> Iterator[str]:
+    where = f" at {reason['pointer']}" if reason.get("pointer") else ""
+    yield f"    {reason['code']} from {reason['rule']}{where} ({reason['finality']})"
+    yield f"        {reason['message']}"
+    if reason.get("counterfactual"):
+        yield f"        {reason['counterfactual']}"
+
+
+def _person(facts: dict[str, Any]) -> Iterator[str]:
+    if "approval" in facts:
+        yield ""
+        yield f"approval     {facts['approval']['id']}, void from {facts['approval']['expires_at']}"
+    if "grant" in facts:
+        yield f"granted by   {facts['grant']['by']} ({facts['grant']['id']})"
+
+
+def _rewrite(
+    what: str, before: str | None, message: http.Request | http.Response | None
+) -> Iterator[str]:
+    if before is None or message is None:
+        return
+    after = message.get_text(strict=False) or ""
+    yield ""
+    yield f"{what} rewritten (- before, + after)"
+    changes = difflib.unified_diff(_pretty(before), _pretty(after), lineterm="", n=1)
+    for at, line in enumerate(changes):
+        if at >= _MAX_DIFF:
+            yield "    …"
+            return
+        if at >= 2:  # the first two lines are file names
+            yield f"    {line}"
+
+
+def _pretty(text: str) -> list[str]:
+    with contextlib.suppress(ValueError):
+        text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    return text.splitlines()
