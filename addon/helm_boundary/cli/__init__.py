@@ -6,6 +6,9 @@ import click
 
 from .. import __version__
 from .approvals import approvals
+from .env import env
+from .exec import exec_
+from .run import run
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -18,3 +21,6 @@ def main() -> None:
 
 
 main.add_command(approvals)
+main.add_command(env)
+main.add_command(exec_)
+main.add_command(run)

@@ -1,0 +1,37 @@
+"""What every command takes that starts a boundary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+def boundary_options[Command: Callable[..., Any]](command: Command) -> Command:
+    """`--state`, `--policy` and `--set`, as `state`, `policies` and `settings`."""
+    for option in (
+        click.option(
+            "--set",
+            "settings",
+            metavar="NAME=VALUE",
+            multiple=True,
+            help="One of mitmproxy's options, helm_* among them.",
+        ),
+        click.option(
+            "--policy",
+            "policies",
+            multiple=True,
+            type=click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True),
+            help="A policy folder, over the ones before it.",
+        ),
+        click.option(
+            "--state",
+            envvar="HELM_STATE",
+            type=click.Path(path_type=Path, file_okay=False, resolve_path=True),
+            help="The boundary's state folder.",
+        ),
+    ):
+        command = option(command)
+    return command

@@ -1,0 +1,45 @@
+"""`helm-boundary env`: what a shell must be told to be under a boundary that runs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from helm_boundary.cli.state_options import StateError, state_option
+from helm_boundary.clients.bundle import BundleError, make_trust, system_roots
+from helm_boundary.clients.environment import Route, variables
+from helm_boundary.clients.launch import joinable
+from helm_boundary.clients.shells import SHELLS, script, shell_of
+from helm_receipts.layout import Layout
+
+
+@click.command()
+@state_option
+@click.option(
+    "--shell",
+    type=click.Choice(sorted(SHELLS)),
+    default=lambda: shell_of(os.environ.get("SHELL", "")),
+    show_default="the one in $SHELL",
+    help="Whose language to print.",
+)
+def env(state: Layout, shell: str) -> None:
+    """Print the variables that bring a shell under the running boundary.
+
+    \b
+    bash, zsh:   eval "$(helm-boundary env)"
+    fish:        helm-boundary env --shell fish | source
+    PowerShell:  helm-boundary env --shell powershell | Out-String | Invoke-Expression
+    """
+    running = joinable(state.state)
+    if running is None or running.proxy is None:
+        raise StateError(
+            f"no boundary runs on {state.state} as a forward proxy; start one: helm-boundary run"
+        )
+    try:
+        trust = make_trust(Path(running.ca_file), system_roots(os.environ), state.state)
+    except BundleError as error:
+        raise StateError(str(error)) from None
+    told = variables(Route(running.proxy, trust), os.environ.get("JAVA_TOOL_OPTIONS", ""))
+    click.echo(script(shell, told), nl=False)

@@ -1,0 +1,93 @@
+"""`helm-boundary exec`: one program under the boundary, from its start to its end."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from helm_boundary.cli.boundary_options import boundary_options
+from helm_boundary.cli.state_options import StateError
+from helm_boundary.clients.bundle import BundleError
+from helm_boundary.clients.confine import ConfinementRefused
+from helm_boundary.clients.launch import LaunchFailed
+from helm_boundary.clients.placing import Placed, Wanted, place
+from helm_boundary.clients.supervise import NotStarted
+from helm_boundary.clients.tally import Tally, as_json, summary
+from helm_boundary.state import default_state_folder
+
+
+@click.command("exec", context_settings={"ignore_unknown_options": True})
+@click.option("--own", is_flag=True, help="Start a boundary of its own, even if one runs.")
+@click.option(
+    "--base-url",
+    is_flag=True,
+    help="Also set OPENAI_BASE_URL, ANTHROPIC_BASE_URL and their like, for programs that ignore "
+    "proxies; implies --own.",
+)
+@click.option(
+    "--confine",
+    is_flag=True,
+    help="Run it where it can reach the boundary and no other address (Linux).",
+)
+@click.option("--quiet", is_flag=True, help="No summary at the end.")
+@click.option("--json", "in_json", is_flag=True, help="The summary as one JSON object.")
+@boundary_options
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- CMD …")
+def exec_(
+    own: bool,
+    base_url: bool,
+    confine: bool,
+    quiet: bool,
+    in_json: bool,
+    state: Path | None,
+    policies: tuple[Path, ...],
+    settings: tuple[str, ...],
+    command: tuple[str, ...],
+) -> None:
+    """Run a program under the boundary.
+
+    Joins a boundary that runs on the same state folder, or starts one that ends with the program.
+    Its signals and its exit code are passed through. The summary goes to standard error.
+    """
+    wanted = Wanted(
+        state=state or default_state_folder(),
+        policies=policies,
+        settings=settings,
+        alone=own or base_url or bool(policies or settings),
+        base_urls=base_url,
+        confined=confine,
+    )
+    try:
+        code, placed, tally = _run(wanted, command, os.environ)
+    except (LaunchFailed, BundleError, ConfinementRefused) as error:
+        raise StateError(str(error)) from None
+    except NotStarted as error:
+        click.echo(f"helm-boundary: {error}", err=True)
+        raise SystemExit(error.exit_code) from None
+    if not quiet:
+        _print_summary(placed, tally, in_json)
+    raise SystemExit(code)
+
+
+def _run(
+    wanted: Wanted, command: tuple[str, ...], environment: Mapping[str, str]
+) -> tuple[int, Placed, Tally]:
+    tally = Tally(wanted.state)
+    with place(wanted, environment) as placed:
+        code = placed.run(command)
+    return code, placed, tally
+
+
+def _print_summary(placed: Placed, tally: Tally, in_json: bool) -> None:
+    calls = tally.calls(placed.own_pid)
+    if in_json:
+        click.echo(json.dumps(as_json(calls)), err=True)
+        return
+    whose = "" if placed.own_pid else " (of everyone at the boundary it joined)"
+    first, *rest = summary(calls)
+    for line in (f"helm-boundary: {first}{whose}", *rest):
+        click.echo(line, err=True)

@@ -1,0 +1,38 @@
+"""`helm-boundary run`: mitmdump or mitmweb with the boundary in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from helm_boundary.cli.boundary_options import boundary_options
+from helm_boundary.clients.mitmproxy_arguments import Order, mitmproxy_arguments
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--web", is_flag=True, help="mitmweb instead of mitmdump: to look and approve.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", "-p", type=int, default=8080, show_default=True, help="Port to listen on.")
+@click.option("--mode", "modes", multiple=True, help="As mitmproxy's, such as reverse:https://…")
+@boundary_options
+@click.argument("extra", metavar="[MITMPROXY ARGUMENTS]…", nargs=-1, type=click.UNPROCESSED)
+def run(
+    web: bool,
+    host: str,
+    port: int,
+    modes: tuple[str, ...],
+    state: Path | None,
+    policies: tuple[Path, ...],
+    settings: tuple[str, ...],
+    extra: tuple[str, ...],
+) -> None:
+    """Run the boundary as a proxy until it is told to stop.
+
+    What isn't known here goes to mitmproxy as it is. SIGTERM lets open calls end; under systemd
+    it says when it is ready.
+    """
+    from mitmproxy.tools.main import mitmdump, mitmweb
+
+    order = Order(host, port, modes, state, policies, settings, extra)
+    (mitmweb if web else mitmdump)(mitmproxy_arguments(order))

@@ -1,0 +1,108 @@
+"""CA files for clients: the system's roots with the boundary's own authority added."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import ssl
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
+from cryptography.utils import CryptographyDeprecationWarning
+from OpenSSL.crypto import X509
+
+from .environment import JAVA_STORE_PASSWORD, Trust
+
+FOLDER = "clients"
+
+_SYSTEM_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Arch, Gentoo
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, RHEL
+    "/etc/ssl/ca-bundle.pem",  # openSUSE
+    "/etc/ssl/cert.pem",  # Alpine, macOS, the BSDs
+)
+
+
+class BundleError(Exception):
+    """No bundle can be made; the message says what is missing and what to do."""
+
+
+def system_roots(environment: Mapping[str, str]) -> Path:
+    """The roots that programs here trust: SSL_CERT_FILE, else OpenSSL's, the system's, certifi's.
+
+    Raises:
+        BundleError: SSL_CERT_FILE names no file.
+    """
+    named = environment.get("SSL_CERT_FILE")
+    if named:
+        if not Path(named).is_file():
+            raise BundleError(f"SSL_CERT_FILE names {named}, which is no file; unset or mend it")
+        return Path(named)
+    for candidate in (ssl.get_default_verify_paths().openssl_cafile, *_SYSTEM_BUNDLES):
+        if Path(candidate).is_file():
+            return Path(candidate)
+    import certifi
+
+    return Path(certifi.where())
+
+
+def make_trust(ca_file: Path, roots: Path, state: Path) -> Trust:
+    """Write `<state>/clients/`: a PEM bundle, a folder as OpenSSL hashes it, a store for Java.
+
+    Files are replaced whole, so that programs that run meanwhile never read half of one.
+
+    Raises:
+        BundleError: the boundary's authority or the roots can't be read.
+    """
+    try:
+        own, system = ca_file.read_bytes(), roots.read_bytes()
+        authority = x509.load_pem_x509_certificate(own)
+    except (OSError, ValueError) as error:
+        raise BundleError(f"expected certificates in {ca_file} and {roots}: {error}") from None
+    folder = state / FOLDER
+    trust = Trust(folder / "ca-bundle.pem", folder / "certs", folder / "java-truststore.p12")
+    trust.folder.mkdir(parents=True, exist_ok=True)
+    # Inside another `exec` the system's roots are a bundle of ours already.
+    system = system.replace(own.rstrip() + b"\n", b"", 1)
+    _replace(trust.bundle, own.rstrip() + b"\n" + system)
+    # `openssl rehash`: eight hex digits of the subject's hash, a dot, a number.
+    hashed = X509.from_cryptography(authority).subject_name_hash()
+    _replace(trust.folder / f"{hashed:08x}.0", own)
+    _replace(trust.java_store, _java_store(authority, system))
+    return trust
+
+
+def _java_store(authority: x509.Certificate, system: bytes) -> bytes:
+    named = [
+        pkcs12.PKCS12Certificate(certificate, f"root-{index}".encode())
+        for index, certificate in enumerate([authority, *_certificates(system)])
+    ]
+    password = BestAvailableEncryption(JAVA_STORE_PASSWORD.encode())
+    return pkcs12.serialize_java_truststore(named, password)
+
+
+def _certificates(bundle: bytes) -> list[x509.Certificate]:
+    """Every certificate of a bundle that can be read: old roots are not always to the letter."""
+    end = b"-----END CERTIFICATE-----"
+    found = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        for part in bundle.split(end)[:-1]:
+            start = part.find(b"-----BEGIN CERTIFICATE-----")
+            with contextlib.suppress(ValueError):
+                found.append(x509.load_pem_x509_certificate(part[start:] + end))
+    return found
+
+
+def _replace(path: Path, content: bytes) -> None:
+    if path.is_file() and path.read_bytes() == content:
+        return
+    handle, name = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    Path(name).chmod(0o644)
+    Path(name).replace(path)

@@ -1,0 +1,102 @@
+"""The variables that bring a program under the boundary.
+
+Which client reads which: curl(1) ENVIRONMENT; requests, httpx and aiohttp (`trust_env`); Node's
+--use-env-proxy and NODE_EXTRA_CA_CERTS; OpenSSL's SSL_CERT_FILE and SSL_CERT_DIR, which Go, Rust's
+rustls-native-certs and Python read too; git-config(1) http.sslCAInfo; the AWS SDKs'
+AWS_CA_BUNDLE; Deno's DENO_CERT; Java's networking properties, by JAVA_TOOL_OPTIONS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+LOOPBACK = "127.0.0.1"
+
+_BUNDLES = (
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "AWS_CA_BUNDLE",
+    "PIP_CERT",
+    "CARGO_HTTP_CAINFO",
+    "HTTPLIB2_CA_CERTS",
+    "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
+    "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
+    "CODEX_CA_CERTIFICATE",
+    "NIX_SSL_CERT_FILE",
+    "npm_config_cafile",
+)
+"""Variables that name a whole set of roots: the system's and ours."""
+
+_ADDITIONS = ("NODE_EXTRA_CA_CERTS", "DENO_CERT")
+"""Variables that name roots on top of the client's own."""
+
+JAVA_STORE_PASSWORD = "changeit"  # noqa: S105 - Java's customary one: there is no secret inside
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Files that make a client trust the boundary, each with the system's roots and ours."""
+
+    bundle: Path
+    folder: Path
+    java_store: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How a program reaches the boundary.
+
+    `base_urls` maps variables such as OPENAI_BASE_URL to addresses of reverse listeners.
+    """
+
+    proxy: str
+    """Host and port."""
+    trust: Trust
+    base_urls: Mapping[str, str] = field(default_factory=dict)
+
+
+def variables(route: Route, java_options: str = "") -> dict[str, str]:
+    """Return every variable to set; `java_options` is what JAVA_TOOL_OPTIONS holds already.
+
+    NO_PROXY is empty, so that calls to local model servers are governed as well. With base URLs
+    it names the listeners' address: they are reached directly, not through the proxy.
+    """
+    proxy = f"http://{route.proxy}"
+    direct = LOOPBACK if route.base_urls else ""
+    paired = {**dict.fromkeys(PROXIES, proxy), "NO_PROXY": direct}
+    return {
+        **paired,
+        **{name.lower(): value for name, value in paired.items()},
+        **dict.fromkeys((*_BUNDLES, *_ADDITIONS), str(route.trust.bundle)),
+        "SSL_CERT_DIR": str(route.trust.folder),
+        "NODE_USE_ENV_PROXY": "1",
+        "JAVA_TOOL_OPTIONS": " ".join(
+            filter(None, (java_options, *_java(route.proxy, route.trust.java_store, direct)))
+        ),
+        **route.base_urls,
+    }
+
+
+def _java(proxy: str, store: Path, direct: str) -> list[str]:
+    host, _, port = proxy.rpartition(":")
+    properties = {
+        "http.proxyHost": host,
+        "http.proxyPort": port,
+        "https.proxyHost": host,
+        "https.proxyPort": port,
+        "http.nonProxyHosts": direct,
+        "javax.net.ssl.trustStore": str(store),
+        "javax.net.ssl.trustStoreType": "PKCS12",
+        "javax.net.ssl.trustStorePassword": JAVA_STORE_PASSWORD,
+    }
+    return [_java_property(name, value) for name, value in properties.items()]
+
+
+def _java_property(name: str, value: str) -> str:
+    # The launcher splits at spaces unless they are quoted (JDK's JAVA_TOOL_OPTIONS).
+    return f'-D{name}="{value}"' if " " in value else f"-D{name}={value}"

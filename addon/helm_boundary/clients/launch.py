@@ -1,0 +1,115 @@
+"""Starting a boundary for somebody, and waiting until it says that it is there."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+import helm_boundary
+import helm_receipts
+from helm_boundary.health import FOLDER, Health, ask, running_boundaries
+
+from .mitmproxy_arguments import Order, run_arguments
+
+START_SECONDS = 60.0
+_STOP_SECONDS = 30.0
+_POLL = 0.02
+_SHOWN = 12
+_PR_SET_PDEATHSIG = 1
+
+
+class LaunchFailed(Exception):
+    """The boundary didn't come up; the message holds the end of what it said."""
+
+
+class Launched:
+    """A boundary in a process of its own, as long as the `with` block lasts.
+
+    It has a session of its own, so that a Ctrl-C in the terminal is the program's alone, and goes
+    with the process that started it, where the system can be asked for that.
+    """
+
+    def __init__(self, order: Order, state: Path, environment: Mapping[str, str]) -> None:
+        self._state = state
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in stop()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "helm_boundary", "run", *run_arguments(order)],
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            env={**environment, "PYTHONPATH": _import_path(environment)},
+            start_new_session=True,
+            preexec_fn=_die_with_parent,
+        )
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    def wait_until_ready(self) -> Health:
+        """Return its health as soon as calls are judged.
+
+        Raises:
+            LaunchFailed: it ended, or took too long.
+        """
+        socket = self._state / FOLDER / f"{self.pid}.sock"
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self._process.poll() is None:
+            if socket.exists() and (health := ask(socket)) is not None and health.ready:
+                return health
+            time.sleep(_POLL)
+        raise LaunchFailed(f"the boundary did not start:\n{self._end_of_log()}")
+
+    def stop(self) -> None:
+        """Let open calls end, then end it."""
+        if self._process.poll() is None:
+            self._process.terminate()
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _end_of_log(self) -> str:
+        self._log.seek(0)
+        lines = self._log.read().decode(errors="replace").splitlines()
+        return "\n".join(lines[-_SHOWN:])
+
+
+def joinable(state: Path) -> Health | None:
+    """A boundary that runs on this state folder and takes proxy clients, or None."""
+    found = (health for health in running_boundaries(state) if health.ready and health.proxy)
+    return next(found, None)
+
+
+def _import_path(environment: Mapping[str, str]) -> str:
+    """The packages' source roots: they may be a checkout that nobody installed."""
+    roots = [str(Path(package.__path__[0]).parent) for package in (helm_boundary, helm_receipts)]
+    return os.pathsep.join([*roots, *filter(None, [environment.get("PYTHONPATH")])])
+
+
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

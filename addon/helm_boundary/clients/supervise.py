@@ -1,0 +1,85 @@
+"""Running a program as a shell would: its signals and its exit code are passed through."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import FrameType
+
+NOT_FOUND = 127
+NOT_EXECUTABLE = 126
+_BY_SIGNAL = 128
+"""Exit codes of POSIX shells: sh(1p), 2.8.2."""
+
+_FORWARDED = ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGCONT")
+
+
+class NotStarted(Exception):
+    """The program can't be run; `exit_code` is what a shell would return."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def run_program(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    keep: tuple[int, ...] = (),
+    started: Callable[[], None] = lambda: None,
+) -> int:
+    """Run a program to its end; returns its exit code, or 128 and the signal that ended it.
+
+    `keep` are file descriptors that it inherits; `started` is called when it runs.
+
+    Raises:
+        NotStarted: there is no such program, or it can't be executed.
+    """
+    process: subprocess.Popen[bytes] | None = None
+
+    def forward(number: int, _frame: FrameType | None) -> None:
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(number)
+
+    with _handling(forward):
+        try:
+            process = subprocess.Popen(command, env=environment, pass_fds=keep)
+        except FileNotFoundError as error:
+            raise NotStarted(f"{error.filename}: no such program", NOT_FOUND) from None
+        except OSError as error:
+            raise NotStarted(f"{command[0]}: {error.strerror}", NOT_EXECUTABLE) from None
+        started()
+        code = process.wait()
+    return code if code >= 0 else _BY_SIGNAL - code
+
+
+@contextlib.contextmanager
+def _handling(forward: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Have signals forwarded meanwhile.
+
+    A terminal sends Ctrl-C to the program too, which shares our process group: then it isn't
+    forwarded, or it would come twice.
+    """
+    numbers = [getattr(signal, name) for name in _FORWARDED if hasattr(signal, name)]
+    from_terminal = _in_foreground()
+    actions = {number: signal.signal(number, forward) for number in numbers}
+    actions[signal.SIGINT] = signal.signal(
+        signal.SIGINT, (lambda _number, _frame: None) if from_terminal else forward
+    )
+    try:
+        yield
+    finally:
+        for number, action in actions.items():
+            signal.signal(number, action)
+
+
+def _in_foreground() -> bool:
+    for descriptor in (0, 1, 2):
+        with contextlib.suppress(OSError, AttributeError):
+            return os.tcgetpgrp(descriptor) == os.getpgrp()
+    return False
