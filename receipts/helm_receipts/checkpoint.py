@@ -8,6 +8,8 @@ import base64
 import binascii
 import hashlib
 import re
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from helm_receipts.errors import KeyRefused, ProofRefused
@@ -101,6 +103,14 @@ def verify_checkpoint(note: bytes, key: LogKey) -> Checkpoint:
     if checkpoint.origin != key.name:
         raise ProofRefused(f"expected the origin {key.name!r}, found {checkpoint.origin!r}")
     return checkpoint
+
+
+def verify_by_any(note: bytes, keys: Sequence[LogKey]) -> Checkpoint:
+    """`verify_checkpoint` with keys that followed each other; the newest is tried first."""
+    for key in reversed(keys[1:]):
+        with suppress(ProofRefused):
+            return verify_checkpoint(note, key)
+    return verify_checkpoint(note, keys[0])
 
 
 def _parse(note: bytes) -> tuple[Checkpoint, list[tuple[str, bytes]]]:

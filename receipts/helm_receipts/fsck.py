@@ -69,21 +69,22 @@ class FsckReport:
 def fsck(
     state: Path,
     trusted: Sequence[PublicKey],
-    log_key: LogKey,
+    log_keys: Sequence[LogKey],
     kept: Sequence[bytes] = (),
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> FsckReport:
     """Check a state folder, whole; `Broken` names the first thing that is wrong.
 
+    `log_keys` are the trusted log key and those it handed over to: the last one signs now.
     `kept` are checkpoints from earlier, or from others; `progress` is told how many of how many
     entries have been checked.
     """
     layout = Layout(state)
     # 1. The checkpoint.
-    checkpoint = _checkpoint(layout, log_key)
+    checkpoint = _checkpoint(layout, log_keys[-1])
     reader = TileReader(layout.log, checkpoint.size)
     for note in kept:
-        _continues(layout, log_key, note, checkpoint)
+        _continues(layout, log_keys, note, checkpoint)
     # 2. to 5. Every entry.
     journals = _Journals(layout, trusted)
     published = _published(layout)
@@ -213,10 +214,10 @@ def _checkpoint(layout: Layout, log_key: LogKey) -> Checkpoint:
         raise Broken("checkpoint", str(path), str(error)) from error
 
 
-def _continues(layout: Layout, log_key: LogKey, note: bytes, now: Checkpoint) -> None:
+def _continues(layout: Layout, log_keys: Sequence[LogKey], note: bytes, now: Checkpoint) -> None:
     """The log still holds all that a checkpoint from earlier committed to."""
     try:
-        old = notes.verify_checkpoint(note, log_key)
+        old = notes.verify_by_any(note, log_keys)
     except ProofRefused as error:
         raise Broken("checkpoint", "a checkpoint that was kept", str(error)) from error
     if old.size > now.size:

@@ -67,7 +67,8 @@ class Integrator:
         try:
             if self._log is None:
                 self._log = Log(self._layout, self._published.origin, self._key)
-            while self._log.integrate(self._published.receipt_key, breathe=_breathe):
+            keys = self._published.receipt_key
+            while self._log.integrate(keys, BATCH, _breathe) == BATCH:
                 pass
             self.failure = None
         except BlockingIOError:

@@ -24,7 +24,9 @@ from helm_receipts.tiles import WIDTH
 
 
 def rebuild(
-    layout: Layout, published: PublishedKeys, progress: Callable[[int], None] = lambda _: None
+    layout: Layout,
+    published: PublishedKeys,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> int:
     """Make tiles and tree anew up to the last checkpoint; its size.
 
@@ -59,7 +61,7 @@ def _build(
     published: PublishedKeys,
     size: int,
     fresh: Path,
-    progress: Callable[[int], None],
+    progress: Callable[[int, int], None],
 ) -> tuple[Frontier, dict[str, Cursor]]:
     edge, cursors = Frontier(), dict[str, Cursor]()
     for writer, line in _in_order(layout, size):
@@ -68,7 +70,7 @@ def _build(
         cursors[writer] = advance(cursors.get(writer), line)
         if edge.size % WIDTH == 0:
             durable.replace_files(fresh, edge.take_full_tiles())
-            progress(edge.size)
+            progress(edge.size, size)
     durable.replace_files(fresh, edge.take_tiles())
     return edge, cursors
 

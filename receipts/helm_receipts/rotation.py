@@ -76,20 +76,21 @@ def rotate_log_key(layout: Layout, boundary: Boundary) -> LogKey:
     return new_key
 
 
-def follow_handovers(log: Path, trusted: LogKey, published: PublishedKeys) -> LogKey:
-    """The log key in use, if the trusted one handed over to it; else the trusted one."""
+def follow_handovers(log: Path, trusted: LogKey, published: PublishedKeys) -> list[LogKey]:
+    """The trusted log key and those it handed over to, in order; the last one is in use."""
+    keys = [trusted]
     for known in published.log:
         handover = log / f"handover-{known.first}"
-        if known.key == trusted or not handover.exists():
+        if known.key == keys[-1] or not handover.exists():
             continue
         note = handover.read_bytes()
         try:
-            notes.verify_checkpoint(note, trusted)
+            notes.verify_checkpoint(note, keys[-1])
             notes.verify_checkpoint(note, known.key)
         except ProofRefused:
             continue
-        trusted = known.key
-    return trusted
+        keys.append(known.key)
+    return keys
 
 
 def integrate_all(layout: Layout, keyset: Keyset) -> int:

@@ -242,7 +242,8 @@ def session(kind: str, facts: Mapping[str, int | str]) -> Draft:
 def _killed(call: OpenCall, why: str) -> Draft:
     return Draft(
         phase="outcome",
-        verdict=call.verdict,
+        # What waited for a person wasn't let through.
+        verdict="DENY" if call.verdict == "ESCALATE" else call.verdict,
         enforcement=call.enforcement,
         policy=call.policy,
         reasons=(),

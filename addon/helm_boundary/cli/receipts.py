@@ -8,28 +8,35 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 
+from helm_boundary.cli.receipt_checks import consistency, fsck_folder, prove_one, verify
+from helm_boundary.cli.receipt_log import erase_opening, export, integrate
 from helm_boundary.cli.state_options import (
     INCOMPLETE,
     NO,
     YES,
-    StateError,
     io_errors,
+    journal_of,
     json_option,
     selection_options,
     state_option,
 )
-from helm_receipts import verify as verification
-from helm_receipts.errors import Broken, ReceiptError
+from helm_boundary.cli.trust import Trust, trust_for
+from helm_receipts.checkpoint import parse_checkpoint
+from helm_receipts.dsse import parse_line
+from helm_receipts.errors import ReceiptError
 from helm_receipts.explain import explain, printable
-from helm_receipts.keys import PublicKey, load, read_public_key
 from helm_receipts.layout import Layout
+from helm_receipts.openings import Erased, digest_of, opens, salt_of
+from helm_receipts.proof import prove
+from helm_receipts.publish import read_published
 from helm_receipts.reader import Record, find_record
 from helm_receipts.select import Follower, Selection, select
+from helm_receipts.verify import NOT_PROVEN, verify_receipt
 
 _POLL_SECONDS = 0.5
 
@@ -47,7 +54,7 @@ def receipts() -> None:
 def list_receipts(state: Layout, as_json: bool, limit: int, **filters: str | None) -> None:
     """List receipts, the latest last."""
     with io_errors():
-        chosen = select(_journal(state), Selection(**filters))
+        chosen = select(journal_of(state), Selection(**filters))
         for record in deque(chosen, maxlen=limit) if limit else chosen:
             _print_row(record, as_json)
 
@@ -61,7 +68,7 @@ def list_receipts(state: Layout, as_json: bool, limit: int, **filters: str | Non
 def tail(state: Layout, as_json: bool, lines: int, follow: bool, **filters: str | None) -> None:
     """Show the latest receipts, and with -f those to come."""
     with io_errors():
-        follower, selection = Follower(_journal(state)), Selection(**filters)
+        follower, selection = Follower(journal_of(state)), Selection(**filters)
         for record in deque(filter(selection.matches, follower.poll()), maxlen=lines):
             _print_row(record, as_json)
         while follow:
@@ -77,132 +84,87 @@ def tail(state: Layout, as_json: bool, lines: int, follow: bool, **filters: str 
 def show(state: Layout, as_json: bool, identity: str) -> None:
     """Explain one receipt."""
     with io_errors():
-        record = find_record(_journal(state), identity)
+        record = find_record(journal_of(state), identity)
         if as_json:
             click.echo(json.dumps({"id": record.id, "sha256": record.digest} | record.statement))
             return
         click.echo("\n".join(explain(record)))
-        trusted, whose = _trusted(state, ())
+        trust = trust_for(state)
         try:
-            verification.verify_receipt(record.envelope, trusted[0])
+            _verify(record, trust)
         except ReceiptError as error:
             click.echo(f"  signature   NOT VERIFIED: {error}")
             raise SystemExit(NO) from error
-        click.echo(f"  signature   verified with key {trusted[0].keyid[:16]}… ({whose})")
+        click.echo(f"  signature   verified, with a key {trust.whose}")
 
 
-@receipts.command()
+@receipts.command("explain")
 @state_option
-@json_option
+@click.option("--opening", "role", metavar="ROLE", help="Print the salt of this body's digest.")
 @click.option(
-    "--key",
-    "key_files",
-    multiple=True,
+    "--body",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="A receipt key that you trust, in PEM.",
+    help="With --opening: check that the digest is of this file.",
 )
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True, dir_okay=False))
-def verify(
-    state: Layout, as_json: bool, key_files: tuple[Path, ...], files: tuple[Path, ...]
-) -> None:
-    """Verify receipts in FILES, or every journal of the state folder."""
+@click.argument("identity", metavar="ID")
+def explain_one(state: Layout, role: str | None, body: Path | None, identity: str) -> None:
+    """Explain one receipt: what happened, why, what is proven and what isn't.
+
+    \b
+    Bodies have roles: request, response, event.
+    """
     with io_errors():
-        trusted, whose = _trusted(state, key_files)
-        result = _verify_files(files, trusted) if files else _verify_journal(state, trusted)
-    result["key"] = whose
-    if result["exit"] == YES and whose == FROM_FOLDER:
-        result["exit"] = INCOMPLETE
-    _print_result(result, as_json)
-    raise SystemExit(result["exit"])
+        record = find_record(journal_of(state), identity)
+        click.echo("\n".join(explain(record)))
+        if role is not None:
+            raise SystemExit(_open(state, record, role, body))
+        for line in (*_proven(state, record), "Not proven:", *_bullets(NOT_PROVEN)):
+            click.echo(line)
 
 
-FROM_FOLDER = "found in the folder itself, which shows that it is consistent, not whose it is"
-
-
-def _trusted(state: Layout, key_files: tuple[Path, ...]) -> tuple[list[PublicKey], str]:
-    """The keys to verify with, and where they came from."""
-    if key_files:
-        named = [read_public_key(path.read_bytes()) for path in key_files]
-        return named, "named by you"
-    own = state.keys / "receipt.pem"
-    if own.exists():
-        return [load(own, "receipt").public], "this state folder's own private key"
-    published = state.log / "receipt.pub.pem"
-    if published.exists():
-        return [read_public_key(published.read_bytes())], FROM_FOLDER
-    raise StateError(f"no key to verify with: name one with --key, or look into {state.state}")
-
-
-def _verify_files(files: tuple[Path, ...], trusted: list[PublicKey]) -> dict[str, Any]:
-    count = 0
-    for path in files:
-        for number, line in enumerate(path.read_bytes().splitlines(), 1):
-            try:
-                _verify_one(line, trusted)
-            except ReceiptError as error:
-                return {"exit": NO, "bad": f"{path}, line {number}: {error}", "receipts": count}
-            count += 1
-    checked = "the signature and the form of each receipt by itself"
-    return {"exit": YES if count else NO, "receipts": count, "checked": checked}
-
-
-def _verify_one(line: bytes, trusted: list[PublicKey]) -> None:
-    refusal: ReceiptError | None = None
-    for key in trusted:
-        try:
-            verification.verify_receipt(line, key)
-        except ReceiptError as error:
-            refusal = error
-        else:
-            return
-    if refusal is not None:
-        raise refusal
-
-
-def _verify_journal(state: Layout, trusted: list[PublicKey]) -> dict[str, Any]:
+def _proven(state: Layout, record: Record) -> Iterator[str]:
+    trust = trust_for(state)
+    yield "Proven:"
     try:
-        report = verification.verify_journal(_journal(state), trusted)
-    except Broken as error:
-        return {"exit": NO, "bad": str(error), "kind": error.kind, "place": error.place}
-    return {
-        "exit": YES if report.is_complete else INCOMPLETE,
-        "checked": "each writer's chain, signatures, times, and one outcome for each request",
-        "receipts": report.receipts,
-        "calls": report.calls,
-        "writers": report.writers,
-        "openCalls": report.open_calls,
-        "running": report.running,
-        "torn": list(report.torn),
-    }
-
-
-def _print_result(result: dict[str, Any], as_json: bool) -> None:
-    result = result | {"notProven": list(verification.NOT_PROVEN)}
-    if as_json:
-        click.echo(json.dumps(result))
+        _verify(record, trust)
+        yield f"  - a key {trust.whose} signed exactly this"
+    except ReceiptError as error:
+        yield f"  - nothing: {error}"
         return
-    word = {YES: "VERIFIED", NO: "NOT VERIFIED", INCOMPLETE: "TRUE BUT INCOMPLETE"}
-    click.echo(word[result["exit"]])
-    for name in ("bad", "checked", "receipts", "calls", "writers", "openCalls", "running", "key"):
-        if result.get(name) not in (None, ""):
-            click.echo(f"  {_LABELS[name]:<13}{printable(str(result[name]))}")
-    for place in result.get("torn", ()):
-        click.echo(f"  torn         {place}: never acknowledged, moved away at the next start")
-    click.echo("This does not prove")
-    for claim in verification.NOT_PROVEN:
-        click.echo(f"  - {claim}")
+    try:
+        proof = prove(state, read_published(state), record)
+        size = parse_checkpoint(proof.note).size
+        yield f"  - it is number {proof.index} in the log of {size} entries, under its checkpoint"
+    except ReceiptError as error:
+        yield f"  - not that it is in the log: {error}"
+    yield f"  - `receipts fsck` and `receipts verify` check {record.id} against all others"
 
 
-_LABELS = {
-    "bad": "first bad",
-    "checked": "checked",
-    "receipts": "receipts",
-    "calls": "calls",
-    "writers": "writers",
-    "openCalls": "calls open",
-    "running": "not stopped",
-    "key": "key",
-}
+def _open(state: Layout, record: Record, role: str, body: Path | None) -> int:
+    """Print how to check a digest; whether a body is the one, as an exit code."""
+    digest = digest_of(record, role)
+    try:
+        salt = salt_of(state.keys, record, role)
+    except Erased as error:
+        click.echo(f"  {role:<11} ERASED: {error}")
+        return INCOMPLETE
+    click.echo(f"  {role:<11} sha256 {digest}")
+    click.echo(f"  salt        {salt.hex()}")
+    click.echo("  check with  (printf 'helm-opening/v1\\n'; printf %s SALT | xxd -r -p; cat BODY)")
+    click.echo("              | sha256sum")
+    if body is None:
+        return YES
+    same = opens(state.keys, record, role, body.read_bytes())
+    click.echo(f"  {body} {'is' if same else 'IS NOT'} what was judged")
+    return YES if same else NO
+
+
+def _verify(record: Record, trust: Trust) -> None:
+    verify_receipt(record.envelope, trust.key_of(parse_line(record.envelope).keyid))
+
+
+def _bullets(claims: Iterable[str]) -> Iterator[str]:
+    return (f"  - {claim}" for claim in claims)
 
 
 def _print_row(record: Record, as_json: bool) -> None:
@@ -221,9 +183,5 @@ def _print_row(record: Record, as_json: bool) -> None:
     click.echo(printable(row).rstrip())
 
 
-def _journal(state: Layout) -> Path:
-    if not state.journal.is_dir():
-        raise StateError(
-            f"expected receipts in {state.state}, found none: name the state folder with --state"
-        )
-    return state.journal
+for command in (verify, fsck_folder, prove_one, consistency, export, integrate, erase_opening):
+    receipts.add_command(command)

@@ -14,6 +14,8 @@ from helm_receipts.layout import Layout
 
 YES, NO, USAGE, INCOMPLETE = 0, 1, 2, 3
 
+Command = Callable[..., Any]
+
 
 class StateError(click.ClickException):
     """A folder or file that can't be used: exit code 2."""
@@ -21,7 +23,7 @@ class StateError(click.ClickException):
     exit_code = USAGE
 
 
-def state_option[Command: Callable[..., Any]](command: Command) -> Command:
+def state_option[C: Command](command: C) -> C:
     """`--state DIR`, also from HELM_STATE; the platform's folder otherwise."""
     option = click.option(
         "--state",
@@ -35,12 +37,12 @@ def state_option[Command: Callable[..., Any]](command: Command) -> Command:
     return option(command)
 
 
-def json_option[Command: Callable[..., Any]](command: Command) -> Command:
+def json_option[C: Command](command: C) -> C:
     """`--json`: one JSON object a line, for programs."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")(command)
 
 
-def selection_options[Command: Callable[..., Any]](command: Command) -> Command:
+def selection_options[C: Command](command: C) -> C:
     """The filters of `list` and `tail`, all of which must match."""
     for name, metavar, text in reversed(
         (
@@ -56,6 +58,15 @@ def selection_options[Command: Callable[..., Any]](command: Command) -> Command:
     ):
         command = click.option(f"--{name}", metavar=metavar, help=text)(command)
     return command
+
+
+def journal_of(state: Layout) -> Path:
+    """The journal folder; a clear refusal where there is none."""
+    if not state.journal.is_dir():
+        raise StateError(
+            f"expected receipts in {state.state}, found none: name the state folder with --state"
+        )
+    return state.journal
 
 
 class io_errors:  # noqa: N801 - reads as a clause where it is used

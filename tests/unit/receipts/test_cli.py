@@ -64,7 +64,7 @@ def test_show_explains_and_verifies(state: Path) -> None:
     identity = json.loads(run("list", "--state", state, "--json").output.splitlines()[3])["id"]
     shown = run("show", "--state", state, identity)
     assert shown.exit_code == 0
-    for text in (identity, "DENY (enforced)", "createChatCompletion", "abababab", "verified with"):
+    for text in (identity, "DENY (enforced)", "createChatCompletion", "abababab", "verified, with"):
         assert text in shown.output
 
 

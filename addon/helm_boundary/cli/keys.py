@@ -1,0 +1,81 @@
+"""`helm-boundary keys`: make them, publish them, change them."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from helm_boundary import __version__
+from helm_boundary.cli.receipt_log import CONFIGURATION
+from helm_boundary.cli.state_options import StateError, io_errors, json_option, state_option
+from helm_receipts.errors import KeyRefused
+from helm_receipts.keyset import open_keyset, read_keyset
+from helm_receipts.layout import Layout
+from helm_receipts.opening import secret_ids
+from helm_receipts.predicate import Boundary
+from helm_receipts.publish import read_published, trusted_root
+from helm_receipts.rotation import rotate_log_key, rotate_receipt_key
+
+
+@click.group()
+def keys() -> None:
+    """Make, publish and change keys."""
+
+
+@keys.command()
+@state_option
+def init(state: Layout) -> None:
+    """Make the keys of a state folder, unless it has some."""
+    with io_errors():
+        made = open_keyset(state)
+    click.echo(f"{made.origin}: keys in {state.keys}, what to publish in {state.log}")
+
+
+@keys.command()
+@state_option
+@json_option
+def show(state: Layout, as_json: bool) -> None:
+    """Print what to publish: PEM, vkey, trusted_root.json and keys.json."""
+    with io_errors():
+        if not (state.log / "keys.json").exists():
+            raise StateError(f"no keys in {state.state} yet: `helm-boundary keys init` makes some")
+        known = read_published(state)
+        published = json.loads((state.log / "keys.json").read_text())
+    openings = secret_ids(state.keys, "opening")
+    pem, vkey = known.receipt[-1].key.pem().decode(), known.log[-1].key.vkey
+    if as_json:
+        values = {"pem": pem, "vkey": vkey, "keys": published, "openingKeys": openings}
+        click.echo(json.dumps(values | {"trustedRoot": trusted_root(known)}))
+        return
+    click.echo(f"receipt key ({state.log / 'receipt.pub.pem'})\n{pem}")
+    click.echo(f"log key ({state.log / 'log.vkey'})\n{vkey}\n")
+    click.echo(f"for Sigstore's verifiers: {state.log / 'trusted_root.json'}")
+    click.echo(f"every key with its range: {state.log / 'keys.json'}")
+    for known_key in known.receipt:
+        last = "in use" if known_key.last is None else f"to index {known_key.last}"
+        click.echo(f"  receipt {known_key.key.keyid[:16]}… from index {known_key.first}, {last}")
+    for log in known.log:
+        last = "in use" if log.last is None else f"to size {log.last}"
+        click.echo(f"  log     {log.key.id.hex()} from size {log.first}, {last}")
+    for identity in openings:
+        click.echo(f"  opening {identity}")
+
+
+@keys.command()
+@state_option
+@click.argument("role", type=click.Choice(["receipt", "log"]))
+def rotate(state: Layout, role: str) -> None:
+    """Replace a key, with receipts by the old and the new one. Nothing may run meanwhile."""
+    with io_errors():
+        if not (state.log / "keys.json").exists():
+            raise StateError(f"no keys in {state.state} yet: `helm-boundary keys init` makes some")
+        boundary = Boundary(read_keyset(state).origin, __version__, CONFIGURATION)
+        try:
+            if role == "receipt":
+                name = rotate_receipt_key(state, boundary).keyid
+            else:
+                name = rotate_log_key(state, boundary).vkey
+        except BlockingIOError as error:
+            raise KeyRefused("a running boundary uses these keys: stop it first") from error
+    click.echo(f"the {role} key is now {name}; publish it: `helm-boundary keys show`")

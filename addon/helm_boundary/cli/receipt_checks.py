@@ -1,0 +1,216 @@
+"""`helm-boundary receipts verify | fsck | prove | consistency`: is it so?"""
+
+from __future__ import annotations
+
+import base64
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from helm_boundary.cli.receipt_results import finish, progress_bar, refusal
+from helm_boundary.cli.state_options import (
+    INCOMPLETE,
+    NO,
+    YES,
+    Command,
+    io_errors,
+    journal_of,
+    json_option,
+    state_option,
+)
+from helm_boundary.cli.trust import Trust, trust_for
+from helm_receipts import fsck as checking
+from helm_receipts import verify as verification
+from helm_receipts.checkpoint import verify_by_any
+from helm_receipts.dsse import parse_envelope
+from helm_receipts.entry import log_entry
+from helm_receipts.errors import LogError, ReceiptError
+from helm_receipts.layout import Layout
+from helm_receipts.proof import parse_proof, prove, prove_consistency
+from helm_receipts.publish import read_published
+from helm_receipts.reader import find_record
+
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
+def key_options[C: Command](command: C) -> C:
+    """`--key` and `--vkey`: what the auditor trusts."""
+    command = click.option(
+        "--vkey", metavar="TEXT|FILE", help="The log's verifier key that you trust."
+    )(command)
+    return click.option(
+        "--key", "keys", multiple=True, type=_FILE, help="A receipt key that you trust, in PEM."
+    )(command)
+
+
+@click.command()
+@state_option
+@json_option
+@key_options
+@click.option("--proof", type=_FILE, help="A .tlog-proof of the one receipt in FILE.")
+@click.argument("files", nargs=-1, type=_FILE)
+def verify(
+    state: Layout,
+    as_json: bool,
+    keys: tuple[Path, ...],
+    vkey: str | None,
+    proof: Path | None,
+    files: tuple[Path, ...],
+) -> None:
+    """Verify receipts in FILES, or every journal of the state folder."""
+    with io_errors():
+        trust = trust_for(state, keys, vkey)
+        try:
+            if proof is not None:
+                result = _verify_proof(proof, files, trust)
+            elif files:
+                result = _verify_files(files, trust)
+            else:
+                result = _verify_journal(journal_of(state), trust)
+        except ReceiptError as error:
+            result = refusal(error)
+    finish(result, trust.whose, as_json)
+
+
+@click.command("fsck")
+@state_option
+@json_option
+@key_options
+@click.option(
+    "--kept", multiple=True, type=_FILE, help="A checkpoint from earlier that must still hold."
+)
+@click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
+def fsck_folder(
+    state: Layout,
+    as_json: bool,
+    keys: tuple[Path, ...],
+    vkey: str | None,
+    kept: tuple[Path, ...],
+    folder: Path | None,
+) -> None:
+    """Check a state folder whole: tiles, entries, chains, keys, outcomes."""
+    with io_errors():
+        layout = Layout(folder) if folder else state
+        journal_of(layout)
+        trust = trust_for(layout, keys, vkey)
+        try:
+            with progress_bar("fsck") as progress:
+                notes = [path.read_bytes() for path in kept]
+                report = checking.fsck(layout.state, trust.receipt, trust.log_keys, notes, progress)
+            result = _fsck_result(report)
+        except ReceiptError as error:
+            result = refusal(error)
+    finish(result, trust.whose, as_json)
+
+
+@click.command("prove")
+@state_option
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="A file.")
+@click.argument("identity", metavar="ID")
+def prove_one(state: Layout, output: Path | None, identity: str) -> None:
+    """Write the proof that a receipt is in the log (c2sp.org/tlog-proof)."""
+    with io_errors():
+        record = find_record(journal_of(state), identity)
+        try:
+            text = prove(state, read_published(state), record).text()
+        except LogError as error:
+            click.echo(str(error), err=True)
+            raise SystemExit(NO) from error
+        if output is None:
+            sys.stdout.buffer.write(text)
+        else:
+            output.write_bytes(text)
+
+
+@click.command()
+@state_option
+@json_option
+@key_options
+@click.argument("old", type=_FILE)
+@click.argument("new", type=_FILE, required=False)
+def consistency(
+    state: Layout,
+    as_json: bool,
+    keys: tuple[Path, ...],
+    vkey: str | None,
+    old: Path,
+    new: Path | None,
+) -> None:
+    """Prove that checkpoint NEW (the log's, by default) continues checkpoint OLD."""
+    with io_errors():
+        trust = trust_for(state, keys, vkey)
+        newer = new or state.log / "checkpoint"
+        try:
+            before = verify_by_any(old.read_bytes(), trust.log_keys)
+            after = verify_by_any(newer.read_bytes(), trust.log_keys)
+            hashes = prove_consistency(state.log, before, after)
+            result: dict[str, Any] = {
+                "exit": YES,
+                "checked": f"all {before.size} entries of OLD are the first of NEW's {after.size}",
+                "proof": [base64.b64encode(step).decode() for step in hashes],
+            }
+        except ReceiptError as error:
+            result = refusal(error)
+    finish(result, trust.whose, as_json)
+
+
+def _verify_files(files: tuple[Path, ...], trust: Trust) -> dict[str, Any]:
+    count = 0
+    for path in files:
+        for number, line in enumerate(path.read_bytes().splitlines(), 1):
+            try:
+                verification.verify_receipt(line, trust.key_of(parse_envelope(line).keyid))
+            except ReceiptError as error:
+                bad = f"{path}, line {number}: {error}"
+                return refusal(error) | {"bad": bad, "receipts": count}
+            count += 1
+    checked = "the signature and the form of each receipt by itself"
+    return {"exit": YES if count else NO, "receipts": count, "checked": checked}
+
+
+def _verify_proof(proof: Path, files: tuple[Path, ...], trust: Trust) -> dict[str, Any]:
+    if len(files) != 1:
+        raise click.UsageError(f"a proof is of one receipt: name one FILE, not {len(files)}")
+    text = files[0].read_bytes().strip()
+    envelope = parse_envelope(text)
+    key = trust.key_of(envelope.keyid)
+    verification.verify_receipt(text, key)
+    parsed = parse_proof(proof.read_bytes())
+    checkpoint = parsed.verify(log_entry(envelope, key), trust.log_keys[-1])
+    return {
+        "exit": YES,
+        "checked": "the receipt's signature, its place in the log, the checkpoint's signature",
+        "receipts": 1,
+        "index": parsed.index,
+        "size": checkpoint.size,
+        "origin": checkpoint.origin,
+    }
+
+
+def _verify_journal(journal: Path, trust: Trust) -> dict[str, Any]:
+    report = verification.verify_journal(journal, trust.receipt)
+    return {
+        "exit": YES if report.is_complete else INCOMPLETE,
+        "checked": "each writer's chain, signatures, times, and one outcome for each request",
+        "receipts": report.receipts,
+        "calls": report.calls,
+        "writers": report.writers,
+        "openCalls": report.open_calls,
+        "running": report.running,
+        "torn": list(report.torn),
+    }
+
+
+def _fsck_result(report: checking.FsckReport) -> dict[str, Any]:
+    facts = asdict(report)
+    return {
+        "exit": YES if report.is_complete else INCOMPLETE,
+        "checked": "checkpoint, tiles, entries, chains, signatures, keys, outcomes, each "
+        "against the others",
+        "notInLog": facts.pop("not_in_log"),
+        "openCalls": facts.pop("open_calls"),
+        **{name: list(v) if isinstance(v, tuple) else v for name, v in facts.items()},
+    }
