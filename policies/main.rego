@@ -35,7 +35,14 @@ decision := {
 } else := {"verdict": "DENY", "reasons": reasons("deny"), "observed": reasons("observe")} if {
 	some word in said
 	word.effect == "deny"
-} else := {"verdict": "ESCALATE", "reasons": reasons("escalate"), "observed": reasons("observe")} if {
+} else := {
+	"verdict": "ESCALATE",
+	"reasons": reasons("escalate"),
+	"observed": reasons("observe"),
+	# What a person lets through is cut and held back like anything else.
+	"rewrite": [operation | some operation in topics[_].rewrite],
+	"stream": stream,
+} if {
 	some word in said
 	word.effect == "escalate"
 } else := {

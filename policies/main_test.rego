@@ -23,6 +23,12 @@ test_escalate_beats_allow if {
 	[decision.verdict, decision.reasons] == ["ESCALATE", [reason("e")]]
 }
 
+test_what_a_person_lets_through_is_still_cut_and_held_back if {
+	cut := {"op": "remove", "path": "/user"}
+	decision := decided({"a": {"escalate": {"e"}, "rewrite": {cut}, "stream": {"buffer"}}})
+	[decision.rewrite, decision.stream] == [[cut], "buffer"]
+}
+
 test_escalate_without_allow_still_escalates if {
 	decided({"b": {"escalate": {"e"}}}).verdict == "ESCALATE"
 }

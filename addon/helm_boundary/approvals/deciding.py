@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import time
@@ -56,7 +57,8 @@ def expire(store: Store, record: Record) -> None:
         if now < entry.request.expires_ns or entry.ended is not None:
             continue
         if entry.decided is None:
-            decide(store, record, entry.id, EXPIRED, CLOCK)
+            with contextlib.suppress(NotPending):  # another process was faster
+                decide(store, record, entry.id, EXPIRED, CLOCK)
         elif entry.decided.decision == GRANTED and store.end(entry.id, Ended(EXPIRED, "", now)):
             record(draft_approval(entry.request, EXPIRED, CLOCK))
 
