@@ -8,6 +8,8 @@ from .. import __version__
 from .approvals import approvals
 from .env import env
 from .exec import exec_
+from .keys import keys
+from .receipts import receipts
 from .run import run
 
 
@@ -23,4 +25,6 @@ def main() -> None:
 main.add_command(approvals)
 main.add_command(env)
 main.add_command(exec_)
+main.add_command(keys)
+main.add_command(receipts)
 main.add_command(run)
