@@ -110,15 +110,23 @@ def deciding(records: list[Record]) -> dict[str, Any]:
     return (refusing or records)[0].predicate
 
 
+def end_of(records: list[Record]) -> str | None:
+    """Return how a call ended, by its outcome receipt."""
+    ends = [
+        record.predicate["outcome"]["end"] for record in records if "outcome" in record.predicate
+    ]
+    return ends[0] if ends else None
+
+
 def difference(scene: Scene, records: list[Record], reached: int) -> str | None:
     """Return how a call came out otherwise than the scene says, or None."""
-    if [record.predicate["phase"] for record in records] != ["request", "outcome"]:
-        return f"expected a request receipt and an outcome receipt, found {len(records)}"
+    phases = [record.predicate["phase"] for record in records]
+    if (phases.count("request"), phases.count("outcome")) != (1, 1):
+        return f"expected one request receipt and one outcome receipt, found {phases}"
     predicate = deciding(records)
     rules = [reason["rule"] for reason in predicate["reasons"]]
     expected = (scene.verdict, [scene.rule] if scene.rule else [], scene.end, scene.calls_upstream)
-    end = records[-1].predicate["outcome"]["end"]
-    found = (predicate["verdict"], rules, end, reached)
+    found = (predicate["verdict"], rules, end_of(records), reached)
     return None if found == expected else f"expected {expected}, found {found}"
 
 
@@ -130,9 +138,8 @@ def telling(records: list[Record]) -> tuple[str, str, str]:
     reason = "\n".join(f"{reason['code']}\n{reason['rule']}" for reason in predicate["reasons"])
     if not reason and "rewrite" in records[0].predicate:
         reason = f"(rewritten: {records[0].predicate['rewrite']['operations']})"
-    end = records[-1].predicate.get("outcome", {}).get("end")
-    if not reason and end != "complete":
-        reason = f"({end})"
+    if not reason and end_of(records) != "complete":
+        reason = f"({end_of(records)})"
     verdict = predicate["verdict"]
     ids = "\n".join(record.id for record in records)
     return f"[{COLOURS[verdict]}]{verdict}[/]", reason, ids
