@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
+from helm_boundary.cli import main
 from support.boundary import ROOT
 
 # Written in two parts, so that this file passes too.
@@ -59,8 +60,6 @@ def test_what_the_readme_tells_to_type_is_there() -> None:
 
 def test_every_subcommand_in_the_readme_exists() -> None:
     """`helm-boundary a b` in README.md resolves to a command."""
-    from helm_boundary.cli import main
-
     missing = []
     for line in re.findall(r"helm-boundary((?: [a-z][a-z-]*)+)", _commands()):
         command: click.Command = main
