@@ -13,10 +13,11 @@ from ..call import Answer, Call, Json, Message, Text, Tool, ToolCall, Usage
 from ..gate.stream import Stream
 from ..refusal import schema_violation
 from ..texts import attachments, strings
-from .chat_stream import ChatStream
+from .chat_stream import ChatStream, count_tool_keys
 from .shape import as_flag, as_model, as_object, as_objects, count_of, text_of
 from .shape import tool_call as read_tool_call
 
+_CALLS = ("tool_calls", "function_call")
 _PARAMETERS = (
     "frequency_penalty", "logprobs", "max_completion_tokens", "max_tokens", "n",
     "parallel_tool_calls", "presence_penalty", "reasoning_effort", "seed", "service_tier",
@@ -60,6 +61,9 @@ def read_response(status: int, body: Json) -> Answer:
         )
         for at, choice in enumerate(choices)
     )
+    known = sum(key in choice["message"] for choice in choices for key in _CALLS)
+    if count_tool_keys(body) != known:
+        raise schema_violation("the answer carries a tool call where none belongs")
     return Answer(
         status,
         model=text_of(body.get("model")) or None,
@@ -85,7 +89,10 @@ def tool_call(found: Json, choice: int, pointer: str) -> ToolCall:
         Refusal: an entry without a name, or of a shape this dialect doesn't have.
     """
     found = as_object(found, "a tool call")
-    inner = found.get("function", found.get("custom"))
+    function, custom = found.get("function"), found.get("custom")
+    if function is not None and custom is not None:
+        raise schema_violation("a tool call is both a function's and a custom tool's")
+    inner = custom if function is None else function
     call_id = found.get("id")
     return function_call(inner, choice, pointer, call_id if isinstance(call_id, str) else None)
 
@@ -97,6 +104,8 @@ def function_call(inner: Json, choice: int, pointer: str, call_id: str | None = 
         Refusal: no name, or arguments that aren't text.
     """
     inner = as_object(inner, "a tool call's function")
+    if inner.get("arguments") is not None and inner.get("input") is not None:
+        raise schema_violation("a tool call has both arguments and input")
     text = inner.get("arguments", inner.get("input", ""))
     if not isinstance(text, str):
         raise schema_violation("a tool call's arguments aren't a string")

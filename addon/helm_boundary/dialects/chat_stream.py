@@ -15,6 +15,7 @@ from ..call import Answer, Json, Message, Text, ToolCall, Usage
 from ..gate.sse import Event
 from ..refusal import schema_violation
 from ..texts import strings
+from .shape import index_of
 
 DONE = b"[DONE]"
 _TOOL_KEYS = frozenset({"tool_calls", "function_call", "tool_call", "tool_use", "custom_tool_call"})
@@ -27,6 +28,7 @@ class _Piece:
 
     id: str = ""
     name: str = ""
+    takes: str = ""
     arguments: list[str] = field(default_factory=list)
 
 
@@ -132,8 +134,9 @@ class ChatStream:
             self.failed = True
         known = _read_choices(self, chunk.get("choices"))
         # Most chunks have no tool call anywhere; only a suspicion is worth a walk.
-        suspicious = b"tool" in data or b"function" in data or b"\\u" in data
-        if suspicious and _count_tool_keys(chunk) != known:
+        lower = data.lower()
+        suspicious = b"tool" in lower or b"function" in lower or b"\\u" in lower
+        if suspicious and count_tool_keys(chunk) != known:
             raise schema_violation("the stream carries a tool call where none belongs")
 
     def _calls(self, index: int, choice: _Choice) -> list[ToolCall]:
@@ -173,8 +176,7 @@ def _read_choices(stream: ChatStream, choices: Json) -> int:
     known = 0
     for found in choices:
         index = found.get("index", 0) if isinstance(found, dict) else None
-        if not isinstance(index, int) or not 0 <= index < 128:
-            raise schema_violation("an event has a choice without a usable index")
+        index = index_of(index, "a choice of the stream", 128)
         known += _read_choice(stream.choice(index), found)
     return known
 
@@ -222,11 +224,9 @@ def _read_tool_calls(choice: _Choice, deltas: Json) -> None:
         raise schema_violation("`tool_calls` of the stream isn't a list")
     for at, delta in enumerate(deltas):
         index = delta.get("index", at) if isinstance(delta, dict) else None
-        if not isinstance(index, int) or not 0 <= index < 1024:
-            raise schema_violation("a tool call of the stream has no usable index")
+        index = index_of(index, "a tool call of the stream", 1024)
         piece = choice.calls.setdefault(index, _Piece())
-        if isinstance(delta.get("id"), str):
-            piece.id = piece.id or delta["id"]
+        piece.id = _once(piece.id, delta.get("id"), "id")
         for key in ("function", "custom"):
             if delta.get(key) is not None:
                 _extend(piece, delta[key])
@@ -238,11 +238,23 @@ def _extend(piece: _Piece, inner: Json) -> None:
     for key, value in inner.items():
         if value is not None and not isinstance(value, str):
             raise schema_violation("a tool call's name or arguments aren't strings")
-        if key == "name" and value and piece.name != value:
-            # Providers send the name once, or whole every time; pieces are joined.
-            piece.name += value
+        if key == "name":
+            piece.name = _once(piece.name, value, "name")
         elif key in ("arguments", "input") and value:
+            if piece.takes not in ("", key):
+                raise schema_violation("a tool call of the stream has both arguments and input")
+            piece.takes = key
             piece.arguments.append(value)
+
+
+def _once(known: str, value: Json, what: str) -> str:
+    # Providers send these once, or whole every time. Two values would be joined by one reader
+    # and replaced by the next.
+    if not isinstance(value, str) or not value:
+        return known
+    if known not in ("", value):
+        raise schema_violation(f"a tool call of the stream has two values of `{what}`")
+    return value
 
 
 def _function(piece: _Piece) -> dict[str, Any]:
@@ -253,10 +265,14 @@ def _message(index: int, choice: _Choice) -> Message:
     return Message(choice.role, "".join(choice.content), f"/choices/{index}/message")
 
 
-def _count_tool_keys(value: Json) -> int:
+def count_tool_keys(value: Json) -> int:
+    """How many members anywhere below are named as a tool call's are, in whatever letter case.
+
+    Some readers (Go's encoding/json) don't tell cases apart.
+    """
     if isinstance(value, dict):
-        own = sum(key in _TOOL_KEYS for key in value)
-        return own + sum(_count_tool_keys(item) for item in value.values())
+        own = sum(key.casefold() in _TOOL_KEYS for key in value)
+        return own + sum(count_tool_keys(item) for item in value.values())
     if isinstance(value, list):
-        return sum(_count_tool_keys(item) for item in value)
+        return sum(count_tool_keys(item) for item in value)
     return 0

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..refusal import schema_violation
 
 # A line ends with CRLF, LF or CR; an event ends with an empty line.
-_END = re.compile(rb"(?:\r\n|\n|\r)(?:\r\n|\n|\r)")
+_END = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
 _LINES = re.compile(rb"\r\n|\n|\r")
 # Line ends to readers that split decoded text (Python's str.splitlines), but not to SSE.
 _FALSE_LINES = re.compile(
@@ -20,6 +20,8 @@ _FALSE_LINES = re.compile(
 )
 _CONTROLS = b"\x0b\x0c\x1c\x1d\x1e"
 BOM = b"\xef\xbb\xbf"
+FIELDS = frozenset({b"data", b"event", b"id", b"retry", b""})
+"""The fields there are; the nameless one is a comment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class EventCutter:
         self._buffer = bytearray()
         self._searched = 0
         self._has_cr = False
+        self._at_start = True
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
         """The events that this chunk completes.
@@ -53,13 +56,20 @@ class EventCutter:
             del self._buffer[:end]
             self._searched = 0
             self._check_size(len(raw))
-            yield read_event(raw)
+            yield self._event(raw)
         self._check_size(len(self._buffer))
 
     def finish(self) -> Event | None:
         """The bytes after the last complete event, as an event; None if there are none."""
         raw, self._buffer = bytes(self._buffer), bytearray()
-        return read_event(raw) if raw else None
+        return self._event(raw) if raw else None
+
+    def _event(self, raw: bytes) -> Event:
+        # A byte order mark may open a stream; anywhere else it is part of a name.
+        text = raw.removeprefix(BOM) if self._at_start else raw
+        self._at_start = False
+        event = read_event(text)
+        return event if text is raw else replace(event, raw=raw)
 
     def _check_size(self, size: int) -> None:
         if size > self._limit:
@@ -92,19 +102,22 @@ class EventCutter:
 
 
 def read_event(raw: bytes) -> Event:
-    """An event's type and data; data is None for comments and for fields of other names.
+    """An event's type and data; data is None where there is none, as in comments.
 
     Raises:
-        Refusal: a field hidden behind a character that only some readers end a line at.
+        Refusal: a line that is no field, which readers of streams skip and others may not (a
+            whole JSON body under a stream's name), or a field hidden behind a character that
+            only some readers end a line at.
     """
     odd = not raw.isascii() or len(raw.translate(None, _CONTROLS)) != len(raw)
     if odd and _FALSE_LINES.search(raw):
         raise schema_violation("the stream has a field after a character that may end a line")
     kind, data = "", []
     lines = _LINES.split(raw) if b"\r" in raw else raw.split(b"\n")
-    lines[0] = lines[0].removeprefix(BOM)
     for line in lines:
         name, _, value = line.partition(b":")
+        if name not in FIELDS:
+            raise schema_violation("the stream has a line that is no field of an event")
         value = value.removeprefix(b" ")
         if name == b"data":
             data.append(value)
