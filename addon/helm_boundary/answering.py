@@ -110,4 +110,9 @@ def refuse_at_headers(operation: Operation, response: HttpResponse) -> Refusal |
     codings = (response.header("content-encoding") or "identity").strip().lower()
     if is_event_stream(response) and codings != "identity":
         return schema_violation("the upstream compressed its stream; it can't be judged as it runs")
+    try:
+        if is_event_stream(response) or _is_json(response):
+            coding.check_charset(response.header("content-type"))
+    except Refusal as refusal:
+        return refusal
     return None

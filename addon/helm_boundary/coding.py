@@ -52,6 +52,22 @@ def decode(body: bytes, coding: str | None, limit: int) -> bytes:
         raise schema_violation(f"the body isn't valid {names[0]}") from None
 
 
+def check_charset(content_type: str | None) -> None:
+    """Refuse a charset other than UTF-8, the only one that JSON and event streams have.
+
+    `content_type` is the header, all its values joined by commas, or None.
+
+    Raises:
+        Refusal: one that names another.
+    """
+    if not content_type or "charset" not in content_type.lower():
+        return
+    for parameter in content_type.lower().split(";")[1:]:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "charset" and value.strip(" \"'") not in ("utf-8", "utf8", "us-ascii"):
+            raise schema_violation("the body's charset isn't UTF-8, the only one it may have")
+
+
 def too_large(limit: int) -> Refusal:
     """The refusal of a body over the bound."""
     return schema_violation(

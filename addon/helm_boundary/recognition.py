@@ -50,7 +50,7 @@ def read_call(request: HttpRequest, operation: Operation, limit: int) -> Recogni
     content_type = request.header("content-type")
     if forms.is_form(content_type):
         return _read_form(operation, body, content_type or "")
-    _check_charset(content_type)
+    coding.check_charset(content_type)
     value = strict_json.parse(body)
     deployment = matching.deployment_of(request.path)
     if deployment is not None and isinstance(value, dict):
@@ -106,13 +106,6 @@ def _first_value(body: bytes) -> object:
         return json.JSONDecoder(strict=False).raw_decode(text)[0]
     except (ValueError, RecursionError):
         return None
-
-
-def _check_charset(content_type: str | None) -> None:
-    for parameter in (content_type or "").lower().split(";")[1:]:
-        name, _, value = parameter.partition("=")
-        if name.strip() == "charset" and value.strip(" \"'") not in ("utf-8", "utf8", "us-ascii"):
-            raise schema_violation("the body's charset isn't UTF-8, the only one JSON has")
 
 
 def _read_handshake(request: HttpRequest, operation: Operation) -> Recognised:
