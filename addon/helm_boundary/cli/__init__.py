@@ -9,6 +9,7 @@ from .approvals import approvals
 from .env import env
 from .exec import exec_
 from .keys import keys
+from .policy import policy
 from .receipts import receipts
 from .run import run
 
@@ -26,5 +27,6 @@ main.add_command(approvals)
 main.add_command(env)
 main.add_command(exec_)
 main.add_command(keys)
+main.add_command(policy)
 main.add_command(receipts)
 main.add_command(run)

@@ -77,7 +77,7 @@ class EmbeddedEngine:
         self._closed = False
         self._worker: WorkerProcess | None = None
         self._ready = False  # the worker has compiled the policy
-        self._refusal: str | None = None  # why it couldn't
+        self._refusal: list[str] = []  # why it couldn't
         self._ended = ""  # how the last worker ended
         self._head_until = 0.0  # when the oldest call (or the start) is late
         self._restart_at = 0.0
@@ -122,7 +122,8 @@ class EmbeddedEngine:
         while not self._ready:
             worker = self._worker
             if worker is None:
-                raise PolicyError(self._refusal or f"the policy can't be compiled: {self._ended}")
+                ended = f"the policy can't be compiled: its worker ended with {self._ended}"
+                raise PolicyError(*(self._refusal or [ended]))
             if not worker.wait(self._head_until - time.monotonic()):
                 raise PolicyError(f"the policy did not compile within {START_SECONDS:.0f} seconds")
             self._on_readable()
@@ -138,7 +139,7 @@ class EmbeddedEngine:
         if self._worker is None and time.monotonic() >= self._restart_at:
             self._start()
         if self._worker is None:
-            call.failure = f"the policy worker doesn't start: {self._refusal or self._ended}"
+            call.failure = f"the policy worker doesn't start: {self._ended}"
             return call
         if not self._calls and self._ready:
             self._head_until = time.monotonic() + self._deadline
@@ -197,9 +198,7 @@ class EmbeddedEngine:
             if kind == pipe.READY:
                 self._ready = True
             elif kind == pipe.REFUSED:
-                first, *others = json.loads(body)
-                more = f" (and {len(others)} more: helm-boundary policy check)" if others else ""
-                self._refusal = first + more
+                self._refusal = json.loads(body)
             elif (call := self._calls.get(number)) is not None:
                 if kind == pipe.ANSWER:
                     self._finish(call, answer=body)

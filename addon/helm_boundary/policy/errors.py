@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class PolicyError(Exception):
     """A policy can't be used: unreadable, refused by the lint, failing its trial.
 
     The message names the file and, where there is one, the line, and says what to do.
+    ``problems`` has all that was found, each as ``file:line: what``.
     """
+
+    def __init__(self, first: str, *more: str) -> None:
+        others = f" (and {len(more)} more: helm-boundary policy check)" if more else ""
+        super().__init__(first + others)
+        self.problems: Sequence[str] = (first, *more)
 
 
 class EngineError(Exception):

@@ -50,7 +50,7 @@ class WorkerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env=_environment(),
+                env=worker_environment(),
                 start_new_session=True,  # a Ctrl-C for the boundary is not one for its policy
             )
         except BaseException:
@@ -123,6 +123,7 @@ class WorkerProcess:
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 
-def _environment() -> dict[str, str]:
+def worker_environment() -> dict[str, str]:
+    """The environment variables of a process that evaluates policy."""
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     return kept | {"PYTHONPATH": str(ADDON), "PYTHONSAFEPATH": "1", "RUST_BACKTRACE": "0"}

@@ -1,0 +1,21 @@
+"""`helm-boundary policy`: write, check, test and compare policies.
+
+Exit codes: 0 yes, 1 no, 2 usage or I/O, 3 true but incomplete.
+"""
+
+from __future__ import annotations
+
+import click
+
+from helm_boundary.cli.policy_check import check, test
+from helm_boundary.cli.policy_eval import bench, eval_
+from helm_boundary.cli.policy_new import new
+
+
+@click.group()
+def policy() -> None:
+    """Write, check, test and compare policies."""
+
+
+for _command in (bench, check, eval_, new, test):
+    policy.add_command(_command)

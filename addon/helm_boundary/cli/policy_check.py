@@ -1,0 +1,141 @@
+"""`helm-boundary policy check` and `test`: is this policy sound?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from helm_boundary.cli.policy_options import (
+    folders_argument,
+    own_folders,
+    policy_errors,
+    say_json,
+)
+from helm_boundary.cli.state_options import INCOMPLETE, NO, YES, json_option
+from helm_boundary.policy.check import Report, check_policy
+from helm_boundary.policy.testing import Coverage, Result, Run, run_tests
+
+WATCH_SECONDS = 0.5
+
+
+@click.command("check")
+@folders_argument
+@click.option("--strict", is_flag=True, help="Warnings count as errors.")
+@json_option
+@click.pass_context
+def check(context: click.Context, folders: tuple[Path, ...], strict: bool, as_json: bool) -> None:
+    """Check a policy: syntax, unknown functions, names and codes, metadata, tests, detectors.
+
+    Each thing found has its file, its line and what to do. Exit codes: 0 sound, 1 not, 3 sound
+    as far as could be checked.
+    """
+    report = check_policy(own_folders(folders))
+    for found in report.found:
+        if as_json:
+            say_json(asdict(found))
+        else:
+            click.echo(f"{found.level}: {found.message}")
+    for missing in report.incomplete:
+        if as_json:
+            say_json({"level": "incomplete", "message": missing})
+        else:
+            click.echo(f"incomplete: {missing}")
+    if not as_json:
+        click.echo(_summary(report))
+    bad = not report.sound or (strict and bool(report.found))
+    context.exit(NO if bad else INCOMPLETE if report.incomplete else YES)
+
+
+def _summary(report: Report) -> str:
+    errors = sum(found.level == "error" for found in report.found)
+    warnings = len(report.found) - errors
+    if report.policy is None:
+        return f"not usable: {errors} errors"
+    policy = f"{report.policy.rules} rules, digest {report.policy.digest[:12]}"
+    return f"{policy}: {errors} errors, {warnings} warnings"
+
+
+@click.command("test")
+@folders_argument
+@click.option("--run", "only", default="", help="Only tests whose name matches this expression.")
+@click.option("--coverage", is_flag=True, help="Say which lines no test ran.")
+@click.option("--watch", is_flag=True, help="Run again whenever a file changes.")
+@json_option
+@click.pass_context
+def test(
+    context: click.Context,
+    folders: tuple[Path, ...],
+    only: str,
+    coverage: bool,
+    watch: bool,
+    as_json: bool,
+) -> None:
+    """Run a policy's own tests: rules named test_... in *_test.rego.
+
+    Exit codes: 0 all passed, 1 some failed or there were none.
+    """
+    chosen = own_folders(folders)
+    while True:
+        before = _stamps(chosen)
+        run = _run_once(chosen, only, as_json)
+        if coverage:
+            _print_coverage(run.coverage, as_json)
+        if not watch:
+            context.exit(YES if run.passed else NO)
+        while _stamps(chosen) == before:
+            time.sleep(WATCH_SECONDS)
+        click.echo()
+
+
+def _run_once(folders: Sequence[Path], only: str, as_json: bool) -> Run:
+    with policy_errors():
+        run = run_tests(folders, only=only)
+    for result in run.results:
+        if as_json:
+            say_json(asdict(result))
+        else:
+            _print_result(result)
+    if not as_json:
+        failed = sum(not result.passed for result in run.results)
+        click.echo(f"{len(run.results) - failed} passed, {failed} failed")
+    return run
+
+
+def _print_result(result: Result) -> None:
+    if result.passed:
+        return
+    click.echo(f"FAILED {result.name}: {result.message}")
+    for line in result.prints:
+        click.echo(f"  {line}")
+
+
+def _print_coverage(coverage: Sequence[Coverage], as_json: bool) -> None:
+    for module in coverage:
+        lines = len(module.covered) + len(module.missed)
+        rate = len(module.covered) / lines if lines else 1.0
+        if as_json:
+            say_json({"file": module.file, "rate": round(rate, 3), "missed": list(module.missed)})
+        else:
+            missed = f"  missed: {', '.join(_ranges(module.missed))}" if module.missed else ""
+            click.echo(f"{rate:6.1%}  {module.file}{missed}")
+
+
+def _ranges(lines: Sequence[int]) -> Iterator[str]:
+    """1, 2, 3, 7 as 1-3, 7."""
+    start = previous = lines[0]
+    for line in (*lines[1:], None):
+        if line is not None and line == previous + 1:
+            previous = line
+            continue
+        yield f"{start}-{previous}" if previous > start else str(start)
+        if line is not None:
+            start = previous = line
+
+
+def _stamps(folders: Sequence[Path]) -> dict[Path, int]:
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    return {path: path.stat().st_mtime_ns for path in files}

@@ -1,0 +1,106 @@
+"""`helm-boundary policy eval` and `bench`: what does this policy say, and what does it cost?"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from helm_boundary.cli.policy_options import (
+    PolicyProblem,
+    folders_argument,
+    policy_errors,
+    policy_option,
+    say_json,
+)
+from helm_boundary.cli.state_options import NO, YES, json_option
+from helm_boundary.policy.bench import Cost, measure
+from helm_boundary.policy.decision import ALLOW, Decision
+from helm_boundary.policy.embedded import start_embedded
+from helm_boundary.policy.source import read_policy
+
+
+@click.command("eval")
+@click.option(
+    "--input",
+    "document",
+    type=click.File("rb"),
+    help="An input document (helm.input/v1); - for standard input.",
+)
+@policy_option
+@click.option("--deadline-ms", type=click.IntRange(1), default=5_000, show_default=True)
+@json_option
+@click.pass_context
+def eval_(
+    context: click.Context,
+    document: BinaryIO | None,
+    folders: tuple[Path, ...],
+    deadline_ms: int,
+    as_json: bool,
+) -> None:
+    """Ask a policy about one call: the decision, and which rules spoke.
+
+    Exit codes: 0 ALLOW, 1 DENY or ESCALATE, 2 no decision.
+    """
+    if document is None:
+        raise PolicyProblem("expected --input FILE with an input document")
+    text = document.read()
+    with policy_errors():
+        engine = start_embedded(read_policy(folders), deadline_ms=deadline_ms)
+        try:
+            decision = engine.decide_now(text)
+        finally:
+            engine.close()
+    if as_json:
+        say_json(asdict(decision))
+    else:
+        _print(decision)
+    context.exit(YES if decision.verdict == ALLOW else NO)
+
+
+def _print(decision: Decision) -> None:
+    click.echo(decision.verdict)
+    for reason in decision.reasons:
+        where = f" at {reason.pointer}" if reason.pointer else ""
+        click.echo(f"  {reason.rule} {reason.code} ({reason.finality}){where}: {reason.message}")
+        if reason.counterfactual:
+            click.echo(f"    {reason.counterfactual}")
+    for reason in decision.observed:
+        click.echo(f"  observed: {reason.rule} {reason.code}: {reason.message}")
+    for operation in decision.rewrite:
+        click.echo(
+            f"  rewrite: {operation['op']} {operation.get('path', operation.get('pointer'))}"
+        )
+    if decision.stream != "gate":
+        click.echo(f"  stream: {decision.stream}")
+
+
+@click.command("bench")
+@folders_argument
+@click.option("--runs", type=click.IntRange(10), default=1_000, show_default=True)
+@click.option("--top", type=click.IntRange(1), default=10, show_default=True)
+@json_option
+def bench(folders: tuple[Path, ...], runs: int, top: int, as_json: bool) -> None:
+    """Measure what a policy costs in the engine, and which topics and detectors cost most.
+
+    Microseconds at p50 and p99, for chats of 1 KB and 20 KB, the worker's pipe apart.
+    """
+    with policy_errors():
+        costs = measure(read_policy(folders), runs)
+    whole = [cost for cost in costs if cost.kind == "policy"]
+    parts = sorted((cost for cost in costs if cost.kind != "policy"), key=lambda cost: -cost.p50)[
+        :top
+    ]
+    for cost in (*whole, *parts):
+        if as_json:
+            say_json(asdict(cost))
+        else:
+            click.echo(_row(cost))
+    sys.stdout.flush()
+
+
+def _row(cost: Cost) -> str:
+    return f"{cost.kind:9} {cost.name:40} p50 {cost.p50:8.1f} µs   p99 {cost.p99:8.1f} µs"

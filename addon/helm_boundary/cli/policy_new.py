@@ -1,0 +1,33 @@
+"""`helm-boundary policy new`: a topic to start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from helm_boundary.cli.policy_options import policy_errors, say_json
+from helm_boundary.cli.state_options import json_option
+from helm_boundary.policy.scaffold import new_topic
+
+
+@click.command("new")
+@click.argument("topic")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("policy"),
+    show_default=True,
+    help="Your policy folder; made where there is none.",
+)
+@json_option
+def new(topic: str, folder: Path, as_json: bool) -> None:
+    """Write a new topic: a rule, a test of it, and its data, ready to edit."""
+    with policy_errors():
+        files = new_topic(folder, topic)
+    if as_json:
+        say_json({"files": [str(file) for file in files]})
+        return
+    for file in files:
+        click.echo(file)
+    click.echo(f"Edit them, then: helm-boundary policy test {folder}")

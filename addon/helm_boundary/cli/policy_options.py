@@ -1,0 +1,59 @@
+"""What every `policy` command takes, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from helm_boundary.cli.state_options import USAGE
+from helm_boundary.policy.default_folder import default_policy_folder
+from helm_boundary.policy.errors import EngineError, PolicyError
+
+Command = Callable[..., Any]
+
+
+class PolicyProblem(click.ClickException):
+    """A policy, a document or a file that can't be used: exit code 2."""
+
+    exit_code = USAGE
+
+
+def folders_argument[C: Command](command: C) -> C:
+    """`[FOLDER]...`: policies over the default one, later over earlier; none is the default."""
+    kind = click.Path(path_type=Path, exists=True)
+    return click.argument("folders", nargs=-1, type=kind, metavar="[FOLDER]...")(command)
+
+
+def policy_option[C: Command](command: C) -> C:
+    """`--policy FOLDER`, several times for several."""
+    return click.option(
+        "--policy",
+        "folders",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        help="A policy folder or bundle over the default one; may be given several times.",
+    )(command)
+
+
+def own_folders(folders: Sequence[Path]) -> tuple[Path, ...]:
+    """The folders, or the default policy's own when there are none."""
+    return tuple(folders) or (default_policy_folder(),)
+
+
+def say_json(value: Mapping[str, Any]) -> None:
+    """One JSON object on one line."""
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+class policy_errors:  # noqa: N801 - reads as a clause where it is used
+    """What can't be read or judged is one clear line and exit code 2."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, PolicyError | EngineError | OSError):
+            raise PolicyProblem(str(error)) from error

@@ -1,0 +1,180 @@
+"""What a policy author types: each command's answer and its exit code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from helm_boundary.cli.policy import policy
+from helm_boundary.policy.bench import sample
+
+SOUND = """# METADATA
+# title: No cats
+# custom:
+#   id: cats.none
+#   code: POLICY_VIOLATION
+#   finality: instance_parameter
+#   severity: low
+deny contains {
+	"rule": "cats.none",
+	"code": "POLICY_VIOLATION",
+	"message": "No cats.",
+	"finality": "instance_parameter",
+} if input.model == "cat"
+"""
+
+
+def run(*arguments: object, stdin: bytes | None = None) -> Result:
+    return CliRunner().invoke(policy, [str(argument) for argument in arguments], input=stdin)
+
+
+def lines(result: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in result.output.splitlines()]
+
+
+def write(folder: Path, rule: str, test: str | None = None) -> Path:
+    (folder / "cats").mkdir(parents=True, exist_ok=True)
+    (folder / "cats" / "cats.rego").write_text(f"package helm.rules.cats\n\n{rule}")
+    if test is not None:
+        text = f"package cats_test\n\nimport data.helm.rules.cats\n\n{test}\n"
+        (folder / "cats" / "cats_test.rego").write_text(text)
+    return folder
+
+
+def test_the_shipped_policy_is_sound() -> None:
+    """Not one warning."""
+    result = run("check", "--strict", "--json")
+    assert [line for line in lines(result) if line["level"] != "incomplete"] == []
+    assert result.exit_code in (0, 3), result.output
+
+
+@pytest.mark.parametrize(
+    ("rule", "says"),
+    [
+        (SOUND.replace("if input", "if {{ input"), "cats.rego:"),
+        (SOUND.replace("input.model", "input.modle"), "input.modle is never in the input"),
+        (SOUND.replace("POLICY_VIOLATION", "NO_CATS"), "'NO_CATS' is not in HELM's registry"),
+        (SOUND.replace("# METADATA", "#"), "cats.rego:10: deny has no METADATA"),
+        (SOUND.replace("severity: low", "severity: mild"), "custom.severity must be one of"),
+        (SOUND.replace("id: cats.none", "id: cats.some"), "its METADATA says 'cats.some'"),
+        (SOUND.replace("# title: No cats", "# title: [no"), "METADATA is"),
+        ("import data.models\n\n" + SOUND, "data.models is imported and not used"),
+        (SOUND, "has no tests: write cats_test.rego beside it"),
+    ],
+)
+def test_check_names_file_line_and_remedy(tmp_path: Path, rule: str, says: str) -> None:
+    """Errors end with 1, and with --strict warnings do too."""
+    result = run("check", "--strict", write(tmp_path, rule))
+    assert says in result.output
+    assert result.exit_code == 1, result.output
+
+
+def test_check_warns_without_strict(tmp_path: Path) -> None:
+    """A rule without tests is worth a word, not a refusal."""
+    result = run("check", write(tmp_path, SOUND))
+    assert "warning:" in result.output
+    assert result.exit_code in (0, 3)
+
+
+def test_check_finds_everything_at_once(tmp_path: Path) -> None:
+    """All problems, so that they can be mended in one go."""
+    rule = 'deny contains {"a": nosuch(1)} if input.modle\n\ndeny contains 1 if data.nosuch\n'
+    found = lines(run("check", "--json", write(tmp_path, rule)))
+    assert sum(line["level"] == "error" for line in found) >= 3
+
+
+def test_check_of_detectors(tmp_path: Path) -> None:
+    """A detector that RE2 can't run is an error with its name."""
+    (tmp_path / "detectors.yaml").write_text("detectors: [{name: secret.mine, pattern: '(?=a)'}]")
+    result = run("check", tmp_path)
+    assert "detector secret.mine" in result.output
+    assert result.exit_code == 1
+
+
+def test_check_of_nothing(tmp_path: Path) -> None:
+    """An empty folder is not a policy; a missing one is a mistake of usage."""
+    assert run("check", tmp_path).exit_code == 1
+    assert run("check", tmp_path / "nosuch").exit_code == 2
+
+
+def test_test_passes_and_counts(tmp_path: Path) -> None:
+    """The summary, and a line-by-line coverage."""
+    passing = 'test_no_cats if cats.deny != set() with input as {"model": "cat"}'
+    result = run("test", "--coverage", write(tmp_path, SOUND, passing))
+    assert "1 passed, 0 failed" in result.output
+    assert "100.0%" in result.output
+    assert result.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("test", "says"),
+    [
+        ('test_x if { print("saw", cats.deny); false }', "x.rego:.*saw"),
+        ("test_x := false", "is false"),
+        ("test_x if lower(input.x) == lower(null)", "is undefined|lower"),
+        ("test_x if nosuch(1)", "nosuch"),
+        ("f(x) := f(x)\n\ntest_x if f(1)", "the engine ended with|recursion|did not end"),
+    ],
+)
+def test_test_says_what_failed(tmp_path: Path, test: str, says: str) -> None:
+    """With what print() printed; also when the engine died of it. The others still run."""
+    both = f"test_a if true\n\n{test}\n\ntest_z if true"
+    result = run("test", "--json", write(tmp_path, SOUND, both))
+    outcome = {line["name"].rsplit(".", 1)[1]: line["passed"] for line in lines(result)}
+    assert outcome == {"test_a": True, "test_x": False, "test_z": True}
+    assert result.exit_code == 1
+
+
+def test_test_shows_prints_of_a_failure(tmp_path: Path) -> None:
+    """What a rule printed is there to see why it failed."""
+    failing = 'test_x if { print("saw", cats.deny); false }'
+    result = run("test", write(tmp_path, SOUND, failing))
+    assert "FAILED data.cats_test.test_x: is undefined" in result.output
+    assert "cats_test.rego:5: saw" in result.output
+
+
+def test_no_tests_is_not_a_pass(tmp_path: Path) -> None:
+    """A folder without tests hasn't shown anything."""
+    assert run("test", write(tmp_path, SOUND)).exit_code == 1
+
+
+def test_eval_says_what_spoke(tmp_path: Path) -> None:
+    """ALLOW is 0, DENY is 1, no decision is 2."""
+    document = sample("a chat request", 100)
+    assert run("eval", "--input", "-", stdin=document).output == "ALLOW\n"
+    denied = run("eval", "--input", "-", stdin=document.replace(b"gpt-4.1-mini", b"cat"))
+    assert denied.exit_code == 1
+    assert "DENY\n  models.unlisted POLICY_VIOLATION (instance_parameter)" in denied.output
+    own = write(tmp_path, SOUND)
+    cat = document.replace(b"gpt-4.1-mini", b"cat")
+    both = run("eval", "--json", "--policy", own, "--input", "-", stdin=cat)
+    assert {reason["rule"] for reason in lines(both)[0]["reasons"]} == {
+        "cats.none",
+        "models.unlisted",
+    }
+    assert run("eval", "--input", "-", stdin=b"{").exit_code == 2
+    assert run("eval").exit_code == 2
+
+
+def test_new_makes_a_topic_that_passes(tmp_path: Path) -> None:
+    """What is written is sound, tested and loadable as it stands; nothing is overwritten."""
+    folder = tmp_path / "policy"
+    result = run("new", "ships", "--folder", folder, "--json")
+    assert result.exit_code == 0
+    assert len(lines(result)[0]["files"]) == 3
+    assert run("check", "--strict", folder).exit_code in (0, 3)
+    assert run("test", folder).exit_code == 0
+    assert run("new", "ships", "--folder", folder).exit_code == 2
+    assert run("new", "Ships!", "--folder", folder).exit_code == 2
+
+
+def test_bench_names_what_costs_most(tmp_path: Path) -> None:
+    """The whole policy, then topics and detectors, the dearest first."""
+    costs = lines(run("bench", "--json", "--runs", 10, "--top", 5))
+    assert [cost["kind"] for cost in costs[:4]] == ["policy"] * 4
+    assert len(costs) == 9
+    assert costs[4]["p50"] >= costs[8]["p50"] > 0
