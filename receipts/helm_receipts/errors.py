@@ -44,6 +44,10 @@ class ProofRefused(ReceiptError):
     """A Merkle proof, a checkpoint or a tile doesn't show what it should."""
 
 
+class TileMissing(ProofRefused):
+    """A tile that a log of this size must have isn't there."""
+
+
 class Broken(ReceiptError):
     """A folder contradicts itself or its keys.
 

@@ -17,6 +17,7 @@ unfinished is in the report.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from helm_receipts import merkle
 from helm_receipts.checkpoint import Checkpoint, LogKey
 from helm_receipts.dsse import parse_line
 from helm_receipts.entry import log_entry
-from helm_receipts.errors import Broken, EnvelopeError, ProofRefused, ReceiptError
+from helm_receipts.errors import Broken, EnvelopeError, ProofRefused, ReceiptError, TileMissing
 from helm_receipts.frontier import Frontier
 from helm_receipts.journal import list_segments, list_writers
 from helm_receipts.keyring import KeyRing
@@ -34,7 +35,7 @@ from helm_receipts.layout import Layout
 from helm_receipts.proof import prove_consistency
 from helm_receipts.publish import PublishedKeys, read_published
 from helm_receipts.reader import Line, read_lines
-from helm_receipts.tiles import TileReader
+from helm_receipts.tiles import ENTRIES, WIDTH, TileReader
 from helm_receipts.verify import JournalWalk, Verified, name_precisely
 
 _REPORT_EVERY = 1000
@@ -90,7 +91,8 @@ def fsck(
     published = _published(layout)
     edge = Frontier()
     for index, entry in enumerate(_entries(reader)):
-        verified = journals.match(index, entry)
+        _check_leaf(index, entry, reader)
+        verified = journals.match(index, entry, reader)
         _check_key(index, verified, journals.ring, published)
         _check_claim(verified.predicate, reader)
         # 6. The tiles, as soon as the entries fill them.
@@ -107,7 +109,7 @@ def fsck(
         )
     progress(edge.size, checkpoint.size)
     # 7. What isn't in the log yet.
-    not_in_log = journals.finish()
+    not_in_log = journals.finish(reader)
     return journals.report(layout, checkpoint, not_in_log, len(kept))
 
 
@@ -123,22 +125,23 @@ class _Journals:
         self._heads = {name: next(lines, None) for name, lines in self._lines.items()}
         self._last = next(iter(self._folders), "")
 
-    def match(self, index: int, entry: bytes) -> Verified:
+    def match(self, index: int, entry: bytes, reader: TileReader) -> Verified:
         """Verify the receipt that this entry is of, and go on to the next of its writer."""
         for name in self._candidates():
             line = self._heads[name]
             if line is not None and _gives(line, entry, self.ring):
                 self._last = name
                 return self._accept(name, line)
-        raise self._mismatch(index)
+        raise self._mismatch(index, reader)
 
-    def finish(self) -> int:
+    def finish(self, reader: TileReader) -> int:
         """Verify what comes after the log; how many receipts that are."""
         rest = 0
         for name in self._walks:
             while (line := self._heads[name]) is not None:
                 verified = self._accept(name, line)
                 self.ring.refuse_retired(line.place, verified.key, verified.predicate)
+                _check_claim(verified.predicate, reader)
                 rest += 1
         return rest
 
@@ -177,19 +180,22 @@ class _Journals:
             raise name_precisely(error, self._folders[name], walk.chain.number + 1) from error
         return verified
 
-    def _mismatch(self, index: int) -> Broken:
-        """Why no journal has this entry's receipt next: a bad line comes first, if there is one."""
-        for name in self._candidates():
-            line = self._heads[name]
-            if line is not None:
-                try:
-                    self._accept(name, line)
-                except Broken as error:
-                    return error
+    def _mismatch(self, index: int, reader: TileReader) -> Broken:
+        """Why no journal's next receipt has this entry. Slow: this is where fsck ends."""
+        heads = [(name, line) for name, line in self._heads.items() if line is not None]
+        # A line that is wrong by itself says most.
+        for name, line in heads:
+            try:
+                self._accept(name, line)
+            except Broken as error:
+                return error
+        # A receipt that the log has nowhere stands where the log has another one.
         place = f"index {index} of the log"
-        if all(line is None for line in self._heads.values()):
-            return Broken("truncated", place, "the journals end before the log does")
-        return Broken("foreign-entry", place, "no journal's next receipt has this entry")
+        later = set(reader.all_entries(index // WIDTH))
+        for _, line in heads:
+            if not any(_gives(line, entry, self.ring) for entry in later):
+                return Broken("replaced", place, f"the log has another receipt than {line.place}")
+        return Broken("truncated", place, "the log has a receipt that no journal has any more")
 
     def _read(self, folder: Path) -> Iterator[Line]:
         segments = list_segments(folder)
@@ -238,7 +244,24 @@ def _entries(reader: TileReader) -> Iterator[bytes]:
     try:
         yield from reader.all_entries()
     except ProofRefused as error:
-        raise Broken("edited-tile", "log", str(error)) from error
+        raise _tile_error(error) from error
+
+
+def _check_leaf(index: int, entry: bytes, reader: TileReader) -> None:
+    """The entry is the one that the tree has a hash of, so that a mismatch is named rightly."""
+    try:
+        leaf = reader.nodes(0, index)
+    except ProofRefused as error:
+        raise _tile_error(error) from error
+    if leaf != merkle.leaf_hash(entry):
+        number = index // WIDTH
+        names = f"tile/{ENTRIES} and tile/0, number {number}"
+        raise Broken("edited-tile", f"log/{names}", f"disagree about entry {index}")
+
+
+def _tile_error(error: ProofRefused) -> Broken:
+    kind = "missing-tile" if isinstance(error, TileMissing) else "edited-tile"
+    return Broken(kind, "log", str(error))
 
 
 def _gives(line: Line, entry: bytes, ring: KeyRing) -> bool:
@@ -280,9 +303,18 @@ def _check_claim(predicate: dict[str, Any], reader: TileReader) -> None:
     try:
         root = merkle.root_hash(size, reader.nodes)
     except ProofRefused as error:
-        raise Broken("edited-tile", "log", str(error)) from error
+        raise _tile_error(error) from error
     if root.hex() != event.get("logRoot"):
+        if _root_of_entries(reader, size).hex() == event.get("logRoot"):
+            raise Broken("edited-tile", "log/tile", "hashes that aren't those of the entries")
         raise Broken("forked-log", f"the log at size {size}", "a receipt names another root for it")
+
+
+def _root_of_entries(reader: TileReader, size: int) -> bytes:
+    edge = Frontier()
+    for entry in islice(_entries(reader), size):
+        edge.add(entry)
+    return edge.root()
 
 
 def _compare_tiles(layout: Layout, tiles: dict[str, bytes]) -> None:

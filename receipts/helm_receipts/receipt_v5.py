@@ -1,8 +1,8 @@
 """HELM's own receipt format, `receipt.v5`, so that its verifier can read our decisions.
 
 An Ed25519 signature, in hex, over RFC 8785 of exactly thirteen members, all present even if
-empty. `prev_hash` is SHA-256, in hex, of RFC 8785 of the receipt before it without its signature
-and without what a log adds later. The clock counts from 1 in each session.
+empty. `prev_hash` is SHA-256, in hex, of RFC 8785 of the receipt before it, signature included,
+without what a log adds later. The clock counts from 1 in each session.
 Source: Mindburn-Labs/helm-ai-kernel, reference_packs/receipt-v5.
 """
 
@@ -31,7 +31,7 @@ SIGNED_MEMBERS = (
     "status",
     "verdict",
 )
-_UNCHAINED = ("signature", "transparency", "log_id", "leaf_index")
+_UNCHAINED = ("transparency", "log_id", "leaf_index")
 _CALL_PHASES = ("request", "tool_call", "outcome")
 
 

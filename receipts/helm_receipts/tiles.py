@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from helm_receipts.errors import ProofRefused
+from helm_receipts.errors import ProofRefused, TileMissing
 from helm_receipts.merkle import Nodes, fold
 
 WIDTH = 256
@@ -82,14 +82,15 @@ class TileReader:
     def entries(self, number: int) -> list[bytes]:
         """The entries of a bundle; `ProofRefused` when it is missing or malformed."""
         width = tile_width(0, number, self.size)
+        bundle = self._read(ENTRIES, number, width)
         try:
-            return decode_entries(self._read(ENTRIES, number, width), width)
+            return decode_entries(bundle, width)
         except ProofRefused as error:
             raise ProofRefused(f"{tile_path(ENTRIES, number, width)}: {error}") from error
 
-    def all_entries(self) -> Iterator[bytes]:
-        """Every entry in order."""
-        for number in range(-(-self.size // WIDTH)):
+    def all_entries(self, first_bundle: int = 0) -> Iterator[bytes]:
+        """Every entry in order, from a bundle on."""
+        for number in range(first_bundle, -(-self.size // WIDTH)):
             yield from self.entries(number)
 
     def entry(self, index: int) -> bytes:
@@ -125,7 +126,7 @@ class TileReader:
             path = self._log / name
             if path.is_file():
                 return path.read_bytes()
-        raise ProofRefused(f"expected {tile_path(level, number, width)}, found no such file")
+        raise TileMissing(f"expected {tile_path(level, number, width)}, found no such file")
 
 
 def _hash_at(tile: bytes, index: int) -> bytes:

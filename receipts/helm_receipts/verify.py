@@ -14,7 +14,7 @@ from typing import Any
 from helm_receipts import dsse
 from helm_receipts.chain import WriterChain
 from helm_receipts.errors import Broken, CanonicalError, EnvelopeError, ReceiptError
-from helm_receipts.journal import list_segments, list_writers
+from helm_receipts.journal import list_segments, list_writers, segment_name
 from helm_receipts.keyring import KeyRing
 from helm_receipts.keys import PublicKey
 from helm_receipts.predicate import receipt_id
@@ -108,6 +108,9 @@ class JournalWalk:
             raise Broken("malformed", line.place, str(error)) from error
         # 4. It follows from the receipts before it.
         self.chain.accept(line.place, line.raw, predicate)
+        if line.offset == 0 and line.segment.name != segment_name(self.chain.number):
+            found = f"it starts with receipt {self.chain.number}"
+            raise Broken("misnamed", line.place, found)
         # 5. If it hands over to another key, the next line is that key's.
         self._ring.follow(line.place, self.chain.writer, key, predicate)
         self._count(predicate)

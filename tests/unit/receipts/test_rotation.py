@@ -1,0 +1,150 @@
+"""Keys change so that whoever trusted the old one can follow; openings are erased for good."""
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from helm_receipts import durable, keys, keyset, publish, rotation
+from helm_receipts.checkpoint import LogKey
+from helm_receipts.errors import Broken, KeyRefused, RecorderError
+from helm_receipts.fsck import FsckReport, fsck
+from helm_receipts.keys import PublicKey
+from helm_receipts.layout import Layout
+from helm_receipts.opening import secret_ids
+from helm_receipts.openings import Erased, erase, opens, salt_of
+from helm_receipts.predicate import Boundary
+from helm_receipts.publish import read_published
+from helm_receipts.reader import read_records
+from helm_receipts.rotation import follow_handovers, rotate_log_key, rotate_receipt_key
+from support.receipts import CONFIGURATION, record_calls, recording, request
+
+BOUNDARY = Boundary("test.helm-boundary.invalid", "0.1.0", CONFIGURATION)
+
+
+def trusted(state: Path) -> tuple[PublicKey, LogKey]:
+    """What an auditor notes down today."""
+    known = read_published(Layout(state))
+    return known.receipt[-1].key, known.log[-1].key
+
+
+def check(state: Path, receipt: PublicKey, log: LogKey, *kept: bytes) -> FsckReport:
+    """fsck by an auditor with these keys, following handovers."""
+    chain = follow_handovers(state / "log", log, read_published(Layout(state)))
+    return fsck(state, [receipt], chain, kept)
+
+
+def test_an_auditor_with_the_first_keys_can_follow(tmp_path: Path) -> None:
+    """Two rotations of each key, two writers: the keys from the beginning verify everything."""
+    with recording(tmp_path) as one, recording(tmp_path) as two:
+        one.record_now(request("a"))
+        two.record_now(request("b"))
+    receipt, log = trusted(tmp_path)
+    kept = (tmp_path / "log" / "checkpoint").read_bytes()
+    for _ in range(2):
+        rotate_receipt_key(Layout(tmp_path), BOUNDARY)
+        record_calls(tmp_path, 3)
+        rotate_log_key(Layout(tmp_path), BOUNDARY)
+        record_calls(tmp_path, 3)
+    assert trusted(tmp_path) != (receipt, log)
+    report = check(tmp_path, receipt, log, kept)
+    assert report.is_complete
+    assert report.calls == 2 + 12
+
+
+def test_the_newest_key_alone_does_not_vouch_for_the_past(tmp_path: Path) -> None:
+    """Trust goes forward: a key says nothing about what was before its introduction."""
+    record_calls(tmp_path, 1)
+    rotate_receipt_key(Layout(tmp_path), BOUNDARY)
+    receipt, log = trusted(tmp_path)
+    with pytest.raises(Broken, match="foreign-key"):
+        check(tmp_path, receipt, log)
+
+
+def test_ranges_are_published(tmp_path: Path) -> None:
+    """Valid by index: the old key to where it ended, the new from where it began."""
+    record_calls(tmp_path, 1)
+    rotate_receipt_key(Layout(tmp_path), BOUNDARY)
+    old, new = read_published(Layout(tmp_path)).receipt
+    assert (old.first, old.last, new.first, new.last) == (0, 7, 4, None)
+    assert stat.S_IMODE((tmp_path / "keys" / "receipt.pem").stat().st_mode) == 0o600
+
+
+def test_nothing_rotates_under_a_running_recorder(tmp_path: Path) -> None:
+    """A clear refusal, and nothing changed."""
+    with recording(tmp_path) as recorder:
+        recorder.record_now(request("a"))
+        for rotate in (rotate_receipt_key, rotate_log_key):
+            with pytest.raises(KeyRefused, match="a boundary that runs"):
+                rotate(Layout(tmp_path), BOUNDARY)
+        (tmp_path / "keys" / keyset.NEXT).unlink(missing_ok=True)
+
+
+class Stopped(Exception):
+    """The machine stops here."""
+
+
+@pytest.mark.parametrize("when", range(30))
+def test_a_rotation_that_stops_anywhere_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: int
+) -> None:
+    """Stopped at the nth sync of any kind, the recorder refuses to start until it is finished."""
+    with recording(tmp_path), recording(tmp_path):
+        pass
+    receipt, log = trusted(tmp_path)
+    calls = [0]
+
+    def stopping(original: Callable[..., object]) -> Callable[..., object]:
+        def stop(*arguments: object) -> object:
+            calls[0] += 1
+            if calls[0] > when:
+                raise Stopped
+            return original(*arguments)
+
+        return stop
+
+    monkeypatch.setattr(os, "fdatasync", stopping(os.fdatasync))
+    monkeypatch.setattr(durable, "sync_folder", stopping(durable.sync_folder))
+    monkeypatch.setattr(rotation, "write_published", stopping(publish.write_published))
+    try:
+        rotate_receipt_key(Layout(tmp_path), BOUNDARY)
+        finished = True
+    except Stopped:
+        finished = False
+    monkeypatch.undo()
+    if (tmp_path / "keys" / keyset.NEXT).exists():
+        with pytest.raises(RecorderError, match="keys rotate receipt"):
+            record_calls(tmp_path, 1)
+        rotate_receipt_key(Layout(tmp_path), BOUNDARY)
+        finished = True
+    record_calls(tmp_path, 1)
+    assert check(tmp_path, receipt, log).is_complete
+    assert finished == (trusted(tmp_path)[0] != receipt) or not finished
+
+
+def test_an_erased_opening_opens_nothing(tmp_path: Path) -> None:
+    """After erasing, nobody finds the salt; what is recorded later has another key."""
+    body = b'{"model":"gpt-4o"}'
+    with recording(tmp_path) as recorder:
+        recorder.record_now(request("a"))
+        before = list(read_records(tmp_path / "journal"))[-1]
+        assert opens(tmp_path / "keys", before, "request", body)
+        (identity,) = secret_ids(tmp_path / "keys", "opening")
+        erase(tmp_path / "keys", identity)
+        with pytest.raises(Erased, match="was erased"):
+            salt_of(tmp_path / "keys", before, "request")
+        recorder.record_now(request("b"))
+        after = list(read_records(tmp_path / "journal"))[-1]
+        assert opens(tmp_path / "keys", after, "request", body)
+    assert before.predicate["subjectHash"]["key"] != after.predicate["subjectHash"]["key"]
+
+
+def test_only_opening_keys_are_erased(tmp_path: Path) -> None:
+    """No other file can be named."""
+    record_calls(tmp_path, 0)
+    for identity in ("none", "../receipt", "../../origin", ""):
+        with pytest.raises(KeyRefused, match="keys show"):
+            erase(tmp_path / "keys", identity)
+    assert keys.load(tmp_path / "keys" / "receipt.pem", "receipt")

@@ -1,0 +1,499 @@
+"""Tampering with a state folder: each kind is found, and named rightly.
+
+Attackers have what the row says: access to the files; also the receipt key, and can sign again;
+or every key of the folder, against which only a checkpoint that somebody kept can help.
+"""
+
+import base64
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from helm_receipts import canonical, dsse, keys, keyset, merkle
+from helm_receipts.checkpoint import Checkpoint, LogKey, parse_checkpoint, sign_checkpoint
+from helm_receipts.errors import Broken, KeyRefused
+from helm_receipts.fsck import fsck
+from helm_receipts.journal import list_segments, list_writers
+from helm_receipts.keys import PublicKey, SigningKey
+from helm_receipts.layout import Layout
+from helm_receipts.openings import opens
+from helm_receipts.predicate import Boundary
+from helm_receipts.reader import parse_statement, read_records
+from helm_receipts.rotation import integrate_all, rotate_receipt_key
+from helm_receipts.tiles import TileReader
+from support.receipts import outcome, record_calls, recording, request
+
+
+@dataclass(frozen=True)
+class Case:
+    """A state folder under attack: as it is, as it was, and what its auditor trusts."""
+
+    state: Path
+    old: Path
+    receipt: PublicKey
+    log: LogKey
+    kept: bytes
+
+    @property
+    def writers(self) -> list[Path]:
+        """The journals; the first one has most receipts and several segments."""
+        return sorted(list_writers(self.state / "journal"), key=lambda w: -len(list_segments(w)))
+
+    @property
+    def segments(self) -> list[Path]:
+        """The segments of the first writer."""
+        return list_segments(self.writers[0])
+
+    @property
+    def key(self) -> SigningKey:
+        """The stolen receipt key."""
+        return keys.load(self.state / "keys" / "receipt.pem", "receipt")
+
+    @property
+    def log_key(self) -> SigningKey:
+        """The stolen log key."""
+        return keys.load(self.state / "keys" / "log.pem", "log")
+
+    def path(self, name: str) -> Path:
+        """A file of the log."""
+        return self.state / "log" / name
+
+    def check(self, *kept: bytes) -> None:
+        """fsck with what the auditor trusts."""
+        fsck(self.state, [self.receipt], [self.log], kept)
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two writers, several segments and sessions, more than one tile; `old` as it was before."""
+    folder = tmp_path_factory.mktemp("template")
+    state = folder / "state"
+    record_calls(state, 40, segment_bytes=60_000)
+    shutil.copytree(state, folder / "old")
+    with recording(state, segment_bytes=60_000) as one, recording(state) as two:
+        for number in range(60):
+            one.record_now(request(f"one-{number}"))
+            two.record_now(request(f"two-{number}"))
+            one.record_now(outcome(f"one-{number}"))
+            two.record_now(outcome(f"two-{number}"))
+    record_calls(state, 5, segment_bytes=60_000)
+    layout = Layout(state)
+    integrate_all(layout, keyset.open_keyset(layout))
+    return folder
+
+
+@pytest.fixture
+def case(template: Path, tmp_path: Path) -> Case:
+    """A copy of the template to tamper with."""
+    shutil.copytree(template / "state", tmp_path / "state")
+    known = keyset.open_keyset(Layout(template / "state")).published
+    kept = (template / "old" / "log" / "checkpoint").read_bytes()
+    return Case(tmp_path / "state", template / "old", known.receipt[0].key, known.log[0].key, kept)
+
+
+def test_untouched(case: Case) -> None:
+    """Nothing is found where nothing was done; the template has what the rows need."""
+    case.check(case.kept)
+    assert len(case.segments) > 3
+    assert parse_checkpoint(case.path("checkpoint").read_bytes()).size > 300
+
+
+# --- what can be done to lines ------------------------------------------------------------------
+
+
+def edit(path: Path, change: Callable[[list[bytes]], list[bytes]]) -> None:
+    """Change a segment's lines."""
+    lines = change(path.read_bytes().splitlines())
+    path.write_bytes(b"".join(line + b"\n" for line in lines))
+
+
+def flip(path: Path, at: int, bit: int = 1) -> None:
+    """Flip a bit of a file."""
+    raw = bytearray(path.read_bytes())
+    raw[at] ^= bit
+    path.write_bytes(raw)
+
+
+def at(number: int, change: Callable[[bytes], bytes]) -> Callable[[list[bytes]], list[bytes]]:
+    """Change one line."""
+    return lambda lines: [
+        change(line) if index == number else line for index, line in enumerate(lines)
+    ]
+
+
+def reseal(key: SigningKey, old: bytes, new: bytes) -> Callable[[bytes], bytes]:
+    """Replace text in the payload and sign again."""
+
+    def change(line: bytes) -> bytes:
+        payload = dsse.parse_line(line).payload
+        assert old in payload
+        return dsse.seal(payload.replace(old, new), key)
+
+    return change
+
+
+def rewrite(case: Case, drop: int, log: bool = False, key: SigningKey | None = None) -> None:
+    """With the receipt key: leave a call's outcome out and sign all that follows again.
+
+    `log`: with the log's key, too, make a log to fit.
+    """
+    import hashlib
+
+    key = key or case.key
+    writer = case.writers[0]
+    lines = [line for s in case.segments for line in s.read_bytes().splitlines()]
+    for segment in case.segments:
+        segment.unlink()
+    previous, fresh = None, []
+    for number, line in enumerate(x for i, x in enumerate(lines) if i != drop):
+        statement = parse_statement(dsse.parse_line(line).payload)
+        sequence = statement["predicate"]["sequence"]
+        sequence["number"] = number + 1
+        if previous is not None:
+            sequence["previous"] = {"sha256": previous}
+        fresh.append(dsse.seal(canonical.encode(statement), key))
+        previous = hashlib.sha256(fresh[-1]).hexdigest()
+    (writer / "000000000001.jsonl").write_bytes(b"".join(line + b"\n" for line in fresh))
+    if log:
+        size = (writer / "000000000001.jsonl").stat().st_size
+        (writer / "durable").write_bytes(b"%020d %020d\n" % (1, size))
+        for other in case.writers:
+            if other != writer:
+                shutil.rmtree(other)
+        shutil.rmtree(case.path("tile"))
+        case.path("checkpoint").unlink()
+        shutil.rmtree(case.state / "log-state")
+        layout = Layout(case.state)
+        integrate_all(layout, keyset.open_keyset(layout))
+
+
+def replace_keys(case: Case) -> None:
+    """Sign everything anew with a key of one's own, and publish that."""
+    mine = keys.generate("receipt")
+    rewrite(case, drop=-1, key=mine)
+    case.path("receipt.pub.pem").write_bytes(mine.public.pem())
+    published = json.loads(case.path("keys.json").read_text())
+    published["receipt"][0] |= {"keyid": mine.keyid, "public": mine.public.raw.hex()}
+    case.path("keys.json").write_text(json.dumps(published))
+
+
+def resign(case: Case, **changes: object) -> None:
+    """With the log's key: sign a checkpoint that says something else."""
+    now = parse_checkpoint(case.path("checkpoint").read_bytes())
+    facts = {"origin": now.origin, "size": now.size, "root": now.root} | changes
+    note = sign_checkpoint(Checkpoint(**facts), case.log_key)  # type: ignore[arg-type]
+    case.path("checkpoint").write_bytes(note)
+
+
+def root_at(case: Case, size: int) -> bytes:
+    """What the log's root was at an earlier size."""
+    now = parse_checkpoint(case.path("checkpoint").read_bytes())
+    return merkle.root_hash(size, TileReader(case.state / "log", now.size).nodes)
+
+
+def move_line(case: Case) -> None:
+    """Move a receipt of one writer into another's journal."""
+    one, two = case.segments[0], list_segments(case.writers[1])[0]
+    line = two.read_bytes().splitlines()[3]
+    edit(one, lambda lines: [*lines[:3], line, *lines[4:]])
+
+
+def swap_segments(case: Case) -> None:
+    """Exchange the contents of two segments."""
+    one, two = case.segments[0], case.segments[1]
+    text = one.read_bytes()
+    one.write_bytes(two.read_bytes())
+    two.write_bytes(text)
+
+
+def roll_back(case: Case, *names: str) -> None:
+    """Put back files of the log as they were."""
+    for name in names:
+        target = case.state / name
+        shutil.rmtree(target) if target.is_dir() else target.unlink()
+        source = case.old / name
+        shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
+
+
+def foreign_log(case: Case) -> None:
+    """Put another boundary's log in the place of this one's."""
+    other = case.state.parent / "other"
+    record_calls(other, 200)
+    shutil.rmtree(case.path("tile"))
+    shutil.copytree(other / "log" / "tile", case.path("tile"))
+    shutil.copy(other / "log" / "checkpoint", case.path("checkpoint"))
+
+
+def swap_entries(case: Case) -> None:
+    """Exchange two entries inside a bundle."""
+    from helm_receipts.tiles import decode_entries, encode_entries
+
+    path = case.path("tile/entries/000")
+    entries = decode_entries(path.read_bytes(), 256)
+    entries[7], entries[8] = entries[8], entries[7]
+    path.write_bytes(encode_entries(entries))
+
+
+def partial(case: Case, level: str) -> Path:
+    """The partial tile that the checkpoint's size needs."""
+    size = parse_checkpoint(case.path("checkpoint").read_bytes()).size
+    width = size % 256 if level != "1" else size // 256
+    number = 0 if level == "1" else 1
+    return case.path(f"tile/{level}/{number:03d}.p/{width}")
+
+
+def change_note(case: Case, old: bytes, new: bytes) -> None:
+    """Change the checkpoint's text without signing it."""
+    path = case.path("checkpoint")
+    assert old in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(old, new, 1))
+
+
+def sign_note_with(case: Case, key: SigningKey, name: str) -> None:
+    """A checkpoint of the right size and root by another key."""
+    now = parse_checkpoint(case.path("checkpoint").read_bytes())
+    body = Checkpoint(name, now.size, now.root)
+    encoded = base64.b64encode(LogKey(name, key.public).id + key.private.sign(body.body)).decode()
+    case.path("checkpoint").write_bytes(body.body + f"\n— {name} {encoded}\n".encode())
+
+
+def set_range(case: Case, **changes: int) -> None:
+    """Publish another range for the receipt key."""
+    published = json.loads(case.path("keys.json").read_text())
+    published["receipt"][0] |= changes
+    case.path("keys.json").write_text(json.dumps(published))
+
+
+def retired_key_goes_on(case: Case, published: bool = True) -> None:
+    """After a rotation, whoever stole the old key starts a journal of his own with it."""
+    stolen = case.key
+    layout = Layout(case.state)
+    rotate_receipt_key(layout, Boundary("x", "0.1.0", "00" * 32))
+    other = case.state.parent / "other"
+    shutil.copytree(case.old, other)
+    source = list_writers(other / "journal")[0]
+    lines = [line for s in list_segments(source) for line in s.read_bytes().splitlines()][:3]
+    target = case.state / "journal" / "zzzzzzzz"
+    target.mkdir()
+    import hashlib
+
+    previous, fresh = None, []
+    for line in lines:
+        statement = parse_statement(dsse.parse_line(line).payload)
+        sequence = statement["predicate"]["sequence"]
+        sequence["writer"] = "zzzzzzzz"
+        if previous is not None:
+            sequence["previous"] = {"sha256": previous}
+        fresh.append(dsse.seal(canonical.encode(statement), stolen))
+        previous = hashlib.sha256(fresh[-1]).hexdigest()
+    text = b"".join(line + b"\n" for line in fresh)
+    (target / "000000000001.jsonl").write_bytes(text)
+    (target / "durable").write_bytes(b"%020d %020d\n" % (1, len(text)))
+    integrate_all(layout, keyset.open_keyset(layout))
+    if not published:
+        case.path("keys.json").unlink()
+
+
+Attack = Callable[[Case], object]
+
+# What is done, and as what it must be named. Lines of the first segment: 0 the start, then a
+# request and an outcome in turn.
+FILES_ONLY: dict[str, tuple[Attack, str]] = {
+    "a bit of a payload": (
+        lambda c: edit(c.segments[1], at(2, lambda x: x.replace(b"A", b"Q", 1))), "edited"),
+    "a bit of a signature": (
+        lambda c: edit(c.segments[1], at(2, lambda x: x[:-20] + (b"B" if x[-20:-19] != b"B"
+                       else b"C") + x[-19:])), "edited"),
+    "a keyid": (
+        lambda c: edit(c.segments[1], at(2, lambda x: x.replace(c.receipt.keyid.encode(),
+                       b"0" * 64))), "foreign-key"),
+    "a byte that isn't base64": (
+        lambda c: edit(c.segments[1], at(2, lambda x: x[:50] + b"!" + x[51:])), "malformed"),
+    "base64 with stray bits": (
+        lambda c: edit(c.segments[1], at(2, lambda x: x.replace(b'=="}]}', b'=="}]}')
+                       [:-7] + bytes([x[-7] + 1]) + x[-6:])), "malformed"),
+    "white space in an envelope": (
+        lambda c: edit(c.segments[1], at(2, lambda x: x.replace(b",", b", ", 1))), "malformed"),
+    "an envelope's members in another order": (
+        lambda c: edit(c.segments[1], at(2, lambda x: json.dumps(
+            dict(reversed(json.loads(x).items())), separators=(",", ":")).encode())),
+        "malformed"),
+    "carriage returns": (
+        lambda c: edit(c.segments[1], lambda x: [line + b"\r" for line in x]), "malformed"),
+    "a line gone": (lambda c: edit(c.segments[1], lambda x: [*x[:3], *x[4:]]), "dropped"),
+    "the first line gone": (lambda c: edit(c.segments[0], lambda x: x[1:]), "dropped"),
+    "the last line gone": (lambda c: edit(c.segments[-1], lambda x: x[:-1]), "truncated"),
+    "a file cut off mid-line": (
+        lambda c: c.segments[-1].write_bytes(c.segments[-1].read_bytes()[:-100]), "truncated"),
+    "a line cut off in the middle of the journal": (
+        lambda c: c.segments[1].write_bytes(c.segments[1].read_bytes()[:-100]), "torn"),
+    "a line twice": (lambda c: edit(c.segments[1], lambda x: [*x[:3], x[2], *x[3:]]), "repeated"),
+    "two lines exchanged": (
+        lambda c: edit(c.segments[1], lambda x: [*x[:3], x[4], x[3], *x[5:]]), "reordered"),
+    "first and last exchanged": (
+        lambda c: edit(c.segments[0], lambda x: [x[-1], *x[1:-1], x[0]]), "reordered"),
+    "an empty line": (lambda c: edit(c.segments[1], lambda x: [*x[:3], b"", *x[3:]]), "malformed"),
+    "a line of something else": (
+        lambda c: edit(c.segments[1], lambda x: [*x[:3], b'{"a":1}', *x[3:]]), "malformed"),
+    "zeros over a line": (
+        lambda c: edit(c.segments[1], at(3, lambda x: bytes(len(x)))), "malformed"),
+    "a segment gone": (lambda c: c.segments[1].unlink(), "dropped"),
+    "the last segment gone": (lambda c: c.segments[-1].unlink(), "truncated"),
+    "two segments exchanged": (swap_segments, "reordered"),
+    "a segment renamed": (
+        lambda c: c.segments[1].rename(c.segments[1].with_name("000000000039.jsonl")),
+        "misnamed"),
+    "a journal gone": (lambda c: shutil.rmtree(c.writers[1]), "truncated"),
+    "a journal renamed": (lambda c: c.writers[0].rename(c.state / "journal" / "aaaaaaaa"),
+                          "swapped"),
+    "a journal copied": (
+        lambda c: shutil.copytree(c.writers[1], c.state / "journal" / "zzzzzzzz"), "swapped"),
+    "a receipt moved to another journal": (move_line, "swapped"),
+    "the end of the journal put back": (
+        lambda c: roll_back(c, f"journal/{next((c.old / 'journal').iterdir()).name}"),
+        "truncated"),
+    "a bit of a full tile": (lambda c: flip(c.path("tile/0/000"), 1000), "edited-tile"),
+    "a bit of a partial tile": (lambda c: flip(partial(c, "0"), 5), "edited-tile"),
+    "a bit of a tile further up": (lambda c: flip(partial(c, "1"), 5), "edited-tile"),
+    "a bit of an entry": (lambda c: flip(c.path("tile/entries/000"), 1000), "edited-tile"),
+    "a bit of the last entry": (lambda c: flip(partial(c, "entries"), -3), "edited-tile"),
+    "the length of an entry": (lambda c: flip(c.path("tile/entries/000"), 1), "edited-tile"),
+    "two entries exchanged": (swap_entries, "edited-tile"),
+    "a tile gone": (lambda c: c.path("tile/0/000").unlink(), "missing-tile"),
+    "an entry bundle gone": (lambda c: c.path("tile/entries/000").unlink(), "missing-tile"),
+    "a tile further up gone": (lambda c: partial(c, "1").unlink(), "missing-tile"),
+    "a tile cut off": (
+        lambda c: c.path("tile/0/000").write_bytes(c.path("tile/0/000").read_bytes()[:-32]),
+        "edited-tile"),
+    "a tile that is longer": (
+        lambda c: partial(c, "0").write_bytes(partial(c, "0").read_bytes() + bytes(32)),
+        "edited-tile"),
+    "a partial tile over a full one": (
+        lambda c: shutil.copy(partial(c, "0"), c.path("tile/0/000")), "edited-tile"),
+    "the checkpoint gone": (lambda c: c.path("checkpoint").unlink(), "no-checkpoint"),
+    "the checkpoint empty": (lambda c: c.path("checkpoint").write_bytes(b""), "checkpoint"),
+    "a bit of the checkpoint's signature": (
+        lambda c: flip(c.path("checkpoint"), -10), "checkpoint"),
+    "another size on the checkpoint": (
+        lambda c: change_note(c, b"\n3", b"\n4"), "checkpoint"),
+    "another origin on the checkpoint": (
+        lambda c: change_note(c, b".helm", b".hulm"), "checkpoint"),
+    "a line more on the checkpoint": (
+        lambda c: change_note(c, b"\n\n", b"\nextension\n\n"), "checkpoint"),
+    "no signature on the checkpoint": (
+        lambda c: c.path("checkpoint").write_bytes(
+            c.path("checkpoint").read_bytes().partition(b"\n\n")[0] + b"\n\n"), "checkpoint"),
+    "a checkpoint by another log key": (
+        lambda c: sign_note_with(c, keys.generate("log"), c.log.name), "checkpoint"),
+    "a checkpoint that was set back": (
+        lambda c: roll_back(c, "log/checkpoint"), "old-checkpoint"),
+    "a log that was set back": (
+        lambda c: roll_back(c, "log/checkpoint", "log/tile", "log-state"), "old-checkpoint"),
+    "another boundary's log": (foreign_log, "checkpoint"),
+    "another range for the key": (lambda c: set_range(c, last=100), "key-range"),
+    "a range that starts later": (lambda c: set_range(c, first=3), "key-range"),
+    "published keys that are none": (
+        lambda c: c.path("keys.json").write_text("{}"), "published-keys"),
+    "every receipt signed by another key": (replace_keys, "foreign-key"),
+}  # fmt: skip
+
+WITH_RECEIPT_KEY: dict[str, tuple[Attack, str]] = {
+    "a verdict": (
+        lambda c: edit(c.segments[1], at(3, reseal(c.key, b'"verdict":"ALLOW"',
+                       b'"verdict":"DENY"'))), "replaced"),
+    "the last receipt": (
+        lambda c: edit(c.segments[-1], lambda x: at(len(x) - 1, reseal(
+            c.key, b'"closedCalls":0', b'"closedCalls":1'))(x)), "replaced"),
+    "a backdated last receipt": (
+        lambda c: edit(c.segments[-1], lambda x: at(len(x) - 1, reseal(
+            c.key, b'"decidedAt":"2', b'"decidedAt":"1'))(x)), "backdated"),
+    "an outcome left out and the rest signed again": (lambda c: rewrite(c, 4), "replaced"),
+    "a checkpoint signed by the receipt key": (
+        lambda c: sign_note_with(c, c.key, c.log.name), "checkpoint"),
+    "a payload that is no statement": (
+        lambda c: edit(c.segments[1], at(3, lambda x: dsse.seal(b"{}", c.key))), "malformed"),
+    "a statement that isn't canonical": (
+        lambda c: edit(c.segments[1], at(3, reseal(c.key, b'"phase":', b'"phase": '))),
+        "malformed"),
+    "a retired key that goes on": (retired_key_goes_on, "key-range"),
+    "a retired key that goes on where no ranges are published": (
+        lambda c: retired_key_goes_on(c, published=False), "retired-key"),
+}  # fmt: skip
+
+WITH_EVERY_KEY: dict[str, tuple[Attack, str]] = {
+    "another root signed": (lambda c: resign(c, root=bytes(32)), "wrong-root"),
+    "a smaller size signed": (
+        lambda c: resign(c, size=200, root=root_at(c, 200)), "old-checkpoint"),
+    "a smaller size signed for the same root": (lambda c: resign(c, size=200), "wrong-root"),
+    "another origin signed": (
+        lambda c: resign(c, origin="another.helm-boundary.invalid"), "checkpoint"),
+    "an outcome left out of journal and log": (
+        lambda c: rewrite(c, 80, log=True), "missing-outcome"),
+    "a request left out of journal and log": (
+        lambda c: rewrite(c, 79, log=True), "no-request"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("attack", "kind"),
+    [
+        pytest.param(attack, kind, id=name)
+        for table in (FILES_ONLY, WITH_RECEIPT_KEY, WITH_EVERY_KEY)
+        for name, (attack, kind) in table.items()
+    ],
+)
+def test_tampering_is_found_and_named(case: Case, attack: Attack, kind: str) -> None:
+    """fsck refuses, and its first bad thing has the right kind."""
+    attack(case)
+    with pytest.raises(Broken) as caught:
+        case.check()
+    assert caught.value.kind == kind, str(caught.value)
+
+
+def test_there_are_enough_kinds() -> None:
+    """The table doesn't shrink by accident."""
+    assert len(FILES_ONLY) + len(WITH_RECEIPT_KEY) + len(WITH_EVERY_KEY) >= 60
+
+
+def test_with_every_key_only_a_kept_checkpoint_helps(case: Case) -> None:
+    """A whole history made anew is consistent; it doesn't continue what was seen before."""
+    for segment in case.segments:
+        segment.unlink()
+    shutil.rmtree(case.state / "journal")
+    for name in ("tile", "checkpoint"):
+        path = case.path(name)
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    shutil.rmtree(case.state / "log-state")
+    record_calls(case.state, 60)
+    case.check()
+    with pytest.raises(Broken, match="forked-log"):
+        case.check(case.kept)
+
+
+def test_a_log_that_is_shorter_than_what_was_seen(case: Case) -> None:
+    """A checkpoint somebody kept is newer than the log's."""
+    newer = case.path("checkpoint").read_bytes()
+    shutil.rmtree(case.state)
+    shutil.copytree(case.old, case.state)
+    case.check()
+    with pytest.raises(Broken, match="old-checkpoint"):
+        case.check(newer)
+
+
+def test_an_edited_opening_key_opens_nothing(case: Case) -> None:
+    """A body that was changed isn't the one; a changed opening key is refused, not believed."""
+    record = next(
+        r for r in read_records(case.state / "journal") if r.predicate["phase"] == "request"
+    )
+    body = b'{"model":"gpt-4o"}'
+    assert opens(case.state / "keys", record, "request", body)
+    assert not opens(case.state / "keys", record, "request", body + b" ")
+    (path,) = (case.state / "keys").glob("opening-*.key")
+    label, _, secret = path.read_text().partition("\n")
+    path.write_text(f"{label}\n{secret[::-1].strip()}\n")
+    with pytest.raises(KeyRefused, match="found another"):
+        opens(case.state / "keys", record, "request", body)
