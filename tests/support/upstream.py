@@ -4,7 +4,8 @@
         client = OpenAI(base_url=upstream.url + "/v1", api_key="any")
 
 It answers chat completions and models by itself; `answer` scripts anything else. What it saw is in
-`requests`, `connections` and `bytes_received`: a refused call must have left all of them alone.
+`requests`, `connections` (`peers` has an address for each) and `bytes_received`: a refused call
+must have left all of them alone.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ class Upstream:
         self.port = 0
         self.requests: list[Recorded] = []
         self.connections = 0
+        self.peers: list[str] = []
         self.bytes_received = 0
         self._script: Script = lambda _request: None
         self._tls = certificate.server_context() if certificate else None
@@ -120,6 +122,7 @@ class Upstream:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self.peers.append(writer.get_extra_info("peername")[0])
         task = self._loop.create_task(self._serve(reader, writer, self.connections))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -40,11 +40,14 @@ def run_program(
         NotStarted: there is no such program, or it can't be executed.
     """
     process: subprocess.Popen[bytes] | None = None
+    early: list[int] = []
 
     def forward(number: int, _frame: FrameType | None) -> None:
-        if process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                process.send_signal(number)
+        if process is None:
+            early.append(number)  # it may be running already: Popen returns a little later
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(number)
 
     with _handling(forward):
         try:
@@ -53,6 +56,8 @@ def run_program(
             raise NotStarted(f"{error.filename}: no such program", NOT_FOUND) from None
         except OSError as error:
             raise NotStarted(f"{command[0]}: {error.strerror}", NOT_EXECUTABLE) from None
+        for number in early:
+            process.send_signal(number)
         started()
         code = process.wait()
     return code if code >= 0 else _BY_SIGNAL - code

@@ -1,0 +1,303 @@
+"""`helm-boundary exec`: what a program under it is told, what it can do, what is said at the end.
+
+The programs here are small ones of Python's standard library; the clients that people use are in
+`test_installed.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support.company import CODE, FORBIDDEN, OPENAI, Company
+
+PYTHON = sys.executable
+CHAT = """
+import json, os, sys, urllib.error, urllib.request
+url, words = sys.argv[1:]
+asked = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": words}]}
+request = urllib.request.Request(
+    url + "/chat/completions", json.dumps(asked).encode(), {"Content-Type": "application/json"}
+)
+try:
+    answer = json.load(urllib.request.urlopen(request, timeout=20))
+    print(json.dumps({"text": answer["choices"][0]["message"]["content"]}))
+except urllib.error.HTTPError as error:
+    print(json.dumps({"status": error.code, "code": json.load(error)["error"]["code"]}))
+except OSError as error:
+    print(json.dumps({"error": str(error)}))
+"""
+GREETING = {"text": "Hello from the upstream."}
+DENIED = {"status": 403, "code": CODE}
+
+
+def test_a_call_goes_through_and_is_counted(company: Company) -> None:
+    """A program that knows nothing of us makes its call; the summary has it with its receipt."""
+    url = f"https://{OPENAI}/v1"
+    finished = company.exec(PYTHON, "-c", CHAT, url, "Hello")
+    assert (finished.code, finished.said) == (0, [GREETING]), finished
+    [call] = finished.calls
+    assert (call["verdict"], call["operation"]) == ("ALLOW", "createChatCompletion")
+    assert call["model"] == "gpt-4o-mini"
+    assert company.gateway.connections[OPENAI] == company.upstream.connections == 1
+
+
+def test_a_denied_call_leaves_the_upstream_alone(company: Company) -> None:
+    """The denial is in the answer and in the summary, with the reason's code."""
+    finished = company.exec(PYTHON, "-c", CHAT, f"https://{OPENAI}/v1", FORBIDDEN)
+    assert finished.said == [DENIED], finished
+    assert [(call["verdict"], call["reasons"]) for call in finished.calls] == [("DENY", [CODE])]
+    assert company.upstream.connections == 0
+
+
+def test_base_urls_lead_a_program_that_ignores_proxies(company: Company) -> None:
+    """With --base-url a program that only reads OPENAI_BASE_URL is governed too."""
+    program = (
+        "import os; [os.environ.pop(n, 0) for n in list(os.environ) if 'proxy' in n.lower()];"
+        "import sys; sys.argv[1] = os.environ['OPENAI_BASE_URL'];" + CHAT
+    )
+    for words, expected in (("Hello", GREETING), (FORBIDDEN, DENIED)):
+        finished = company.exec(
+            *(PYTHON, "-c", program, "", words),
+            options=("--base-url",),
+            env={"OPENAI_BASE_URL": f"https://localhost:{company.upstream.port}/v1"},
+        )
+        assert finished.said == [expected], finished
+        assert len(finished.calls) == 1
+    assert company.upstream.connections == 1
+
+
+def test_a_base_url_that_is_set_already_keeps_its_target(company: Company) -> None:
+    """The boundary comes in between; path and host stay what they were."""
+    program = "import sys, os; sys.argv[1] = os.environ['OPENAI_BASE_URL'];" + CHAT
+    target = f"https://localhost:{company.upstream.port}/other/v1"
+    finished = company.exec(
+        *(PYTHON, "-c", program, "", "Hello"),
+        options=("--base-url",),
+        env={"OPENAI_BASE_URL": target, "HTTPS_PROXY": ""},
+    )
+    assert finished.said == [GREETING], finished
+    assert [request.path for request in company.upstream.requests] == ["/other/v1/chat/completions"]
+
+
+def test_the_upstream_sees_no_direct_connection(company: Company) -> None:
+    """With a route open to it, a program's calls still come from the boundary's address alone."""
+    target = f"https://localhost:{company.upstream.port}/v1"
+    finished = company.exec(
+        *(PYTHON, "-c", CHAT, target, "Hello"),
+        options=("--set", "connect_addr=127.0.0.9"),
+        env={"HTTPS_PROXY": ""},
+    )
+    assert finished.said == [GREETING], finished
+    assert company.upstream.peers == ["127.0.0.9"]
+
+
+@pytest.mark.parametrize("code", [0, 7])
+def test_the_exit_code_is_the_programs(company: Company, code: int) -> None:
+    """Scripts that look at the exit code see what they would see without us."""
+    assert company.exec("sh", "-c", f"exit {code}").code == code
+
+
+def test_a_program_that_isnt_there(company: Company) -> None:
+    """As in a shell: 127, and one line that names it."""
+    finished = company.exec("no-such-program-here")
+    assert (finished.code, finished.err) == (
+        127,
+        "helm-boundary: no-such-program-here: no such program\n",
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_signals_reach_the_program(company: Company, number: signal.Signals) -> None:
+    """The program gets the signal and its answer to it counts; nothing is left running."""
+    program = (
+        "import os, signal, time;"
+        f"signal.signal({int(number)}, lambda *_: (os.write(1, b'heard\\n'), os._exit(9)));"
+        "os.write(1, b'ready\\n'); time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [*company.command(), "--", PYTHON, "-c", program],
+        env=company.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    ) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "ready\n"
+        running.send_signal(number)
+        assert running.communicate(timeout=30)[0] == "heard\n"
+    assert running.returncode == 9
+    assert list((company.state / "run").glob("*.sock")) == []
+
+
+def test_a_program_killed_by_a_signal(company: Company) -> None:
+    """As in a shell: 128 and the signal's number."""
+    assert company.exec("sh", "-c", "kill -KILL $$").code == 128 + signal.SIGKILL
+
+
+def test_an_unsafe_option_is_refused(company: Company) -> None:
+    """A boundary that wouldn't be one isn't started, nor is the program."""
+    finished = company.exec("touch", "ran", options=("--set", "ssl_insecure=true"))
+    assert finished.code == 2
+    assert "ssl_insecure" in finished.err
+    assert not (company.home / "ran").exists()
+
+
+def test_a_running_boundary_is_joined(company: Company) -> None:
+    """With one on the same state folder `exec` starts no other, and `env` points at it."""
+    command = [
+        *(PYTHON, "-m", "helm_boundary", "run", "--port", "0", "--state", str(company.state)),
+        *("--policy", str(company.policy), "--mode", f"upstream:{company.gateway.url}"),
+        *("--set", f"ssl_verify_upstream_trusted_ca={company.authority.file}"),
+    ]
+    with subprocess.Popen(
+        command, env=company.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as boundary:
+        try:
+            sockets = company.state / "run"
+            until(lambda: sockets.is_dir() and any(sockets.glob("*.sock")))
+            joined = [*company.command()[:6], "--", PYTHON, "-c", CHAT, f"https://{OPENAI}/v1"]
+            finished = subprocess.run(
+                [*joined, "Hello"],
+                env=company.environment(),
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=True,
+            )
+            assert json.loads(finished.stdout) == GREETING
+            assert [path.stem for path in sockets.glob("*.sock")] == [str(boundary.pid)]
+            told = _env(company, "bash")
+            sourced = subprocess.run(
+                ["bash", "-c", f'{told}\nexec "$0" "$@"', PYTHON, "-c", CHAT,
+                 f"https://{OPENAI}/v1", FORBIDDEN],
+                env=company.environment(),
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=True,
+            )  # fmt: skip
+            assert json.loads(sourced.stdout) == DENIED
+        finally:
+            boundary.terminate()
+    assert boundary.returncode == 0
+
+
+def _env(company: Company, shell: str) -> str:
+    command = [PYTHON, "-m", "helm_boundary", "env", "--state", str(company.state)]
+    done = subprocess.run(
+        [*command, "--shell", shell],
+        env=company.environment(),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    return done.stdout
+
+
+def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    """Wait for something to become true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def _namespaces() -> bool:
+    unshare = shutil.which("unshare")
+    return bool(unshare) and subprocess.run([unshare, "-Urn", "true"], check=False).returncode == 0
+
+
+namespaces = pytest.mark.skipif(
+    not _namespaces(), reason="no user and network namespaces for this user here"
+)
+DIRECT = """
+import json, socket, sys
+try:
+    socket.create_connection(("127.0.0.1", int(sys.argv[1])), 3)
+    print(json.dumps({"direct": "open"}))
+except OSError as error:
+    print(json.dumps({"direct": type(error).__name__}))
+"""
+
+
+@namespaces
+def test_a_confined_program_makes_its_calls(company: Company) -> None:
+    """Confined, a program still gets what the boundary allows, and no more."""
+    url = f"https://{OPENAI}/v1"
+    for words, expected in (("Hello", GREETING), (FORBIDDEN, DENIED)):
+        finished = company.exec(PYTHON, "-c", CHAT, url, words, options=("--confine",))
+        assert (finished.code, finished.said) == (0, [expected]), finished
+    assert company.upstream.connections == 1
+
+
+@namespaces
+def test_a_confined_program_reaches_nothing_else(company: Company) -> None:
+    """A raw socket to an address that is open to everybody else here ends at once."""
+    port = str(company.upstream.port)
+    assert company.exec(PYTHON, "-c", DIRECT, port).said == [{"direct": "open"}]
+    confined = company.exec(PYTHON, "-c", DIRECT, port, options=("--confine",))
+    assert confined.said == [{"direct": "ConnectionRefusedError"}], confined
+
+
+@namespaces
+def test_a_confined_program_can_unset_the_variables_and_gets_nowhere(company: Company) -> None:
+    """Without its proxy settings there is no name and no route left for it."""
+    target = f"https://127.0.0.1:{company.upstream.port}/v1"
+    finished = company.exec(
+        *("env", "-u", "HTTPS_PROXY", "-u", "https_proxy", "-u", "ALL_PROXY", "-u", "all_proxy"),
+        *(PYTHON, "-c", CHAT, target, "Hello"),
+        options=("--confine",),
+    )
+    assert "error" in finished.said[0], finished
+    assert company.upstream.connections == 0
+
+
+@namespaces
+def test_the_exit_code_and_user_of_a_confined_program(company: Company) -> None:
+    """Inside, the program is who it was, and its exit code comes out."""
+    finished = company.exec("sh", "-c", "id -u; exit 5", options=("--confine",))
+    assert (finished.code, finished.out) == (5, f"{os.getuid()}\n"), finished
+    gone = company.exec("no-such-program-here", options=("--confine",))
+    assert gone.code == 127
+
+
+@namespaces
+def test_base_urls_work_confined(company: Company) -> None:
+    """Every reverse listener is there inside as well."""
+    program = "import sys, os; sys.argv[1] = os.environ['OPENAI_BASE_URL'];" + CHAT
+    finished = company.exec(
+        *(PYTHON, "-c", program, "", "Hello"),
+        options=("--confine", "--base-url"),
+        env={"OPENAI_BASE_URL": f"https://localhost:{company.upstream.port}/v1"},
+    )
+    assert finished.said == [GREETING], finished
+
+
+def test_a_boundary_goes_with_an_exec_that_is_killed(company: Company, tmp_path: Path) -> None:
+    """SIGKILL to `exec` leaves no boundary behind."""
+    with subprocess.Popen(
+        [*company.command(), "--", "sh", "-c", "echo ready; sleep 3"],
+        env=company.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        [socket] = (company.state / "run").glob("*.sock")
+        running.kill()
+        until(lambda: not socket.exists())
