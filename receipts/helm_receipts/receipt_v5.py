@@ -3,6 +3,10 @@
 An Ed25519 signature, in hex, over RFC 8785 of exactly thirteen members, all present even if
 empty. `prev_hash` is SHA-256, in hex, of RFC 8785 of the receipt before it, signature included,
 without what a log adds later. The clock counts from 1 in each session.
+
+HELM's verifier reads a receipt into a Go struct and hashes what that struct writes again. So a
+chain hash leaves out members that are empty, except those that the struct always writes, times
+have no trailing zeros, and three times that mean nothing to us are there, as Go's zero time.
 Source: Mindburn-Labs/helm-ai-kernel, reference_packs/receipt-v5.
 """
 
@@ -32,22 +36,36 @@ SIGNED_MEMBERS = (
     "verdict",
 )
 _UNCHAINED = ("transparency", "log_id", "leaf_index")
+_ALWAYS_WRITTEN = (
+    "decision_id",
+    "effect_id",
+    "external_reference_id",
+    "prev_hash",
+    "receipt_id",
+    "status",
+)
+_NO_TIME = "0001-01-01T00:00:00Z"
 _CALL_PHASES = ("request", "tool_call", "outcome")
 
 
 def export(records: Iterable[Record], key: SigningKey) -> Iterator[dict[str, Any]]:
-    """The decisions on calls among one writer's records, in order, as a chain for each session."""
-    session, clock, previous = "", 0, ""
+    """The decisions on calls among one writer's records after another, a bundle a session.
+
+    A bundle is what `verify receipt` takes: a chain of receipts and the key they say they are by.
+    """
+    session, receipts = "", list[dict[str, Any]]()
     for record in records:
         said = record.predicate
         if said["phase"] == "session" and said["event"]["kind"] == "start":
-            session, clock, previous = record.id, 0, ""
+            if receipts:
+                yield _bundle(receipts, key)
+            session, receipts = record.id, []
         elif said["phase"] in _CALL_PHASES:
-            clock += 1
-            receipt = _receipt(record, session, clock, previous)
-            signed = seal(receipt, key)
-            previous = chain_hash(signed)
-            yield signed
+            previous = chain_hash(receipts[-1]) if receipts else ""
+            receipt = _receipt(record, session, len(receipts) + 1, previous)
+            receipts.append(seal(receipt, key))
+    if receipts:
+        yield _bundle(receipts, key)
 
 
 def seal(receipt: dict[str, Any], key: SigningKey) -> dict[str, Any]:
@@ -110,8 +128,16 @@ def signing_payload(receipt: dict[str, Any]) -> bytes:
 
 def chain_hash(receipt: dict[str, Any]) -> str:
     """What the next receipt calls `prev_hash`."""
-    kept = {name: value for name, value in receipt.items() if name not in _UNCHAINED}
+    kept = {
+        name: value
+        for name, value in receipt.items()
+        if name not in _UNCHAINED and (value or name in _ALWAYS_WRITTEN)
+    }
     return hashlib.sha256(jcs.encode(kept)).hexdigest()
+
+
+def _bundle(receipts: list[dict[str, Any]], key: SigningKey) -> dict[str, Any]:
+    return {"key_id": key.keyid, "public_key_hex": key.public.raw.hex(), "receipts": receipts}
 
 
 def _receipt(record: Record, session: str, clock: int, previous: str) -> dict[str, Any]:
@@ -121,9 +147,12 @@ def _receipt(record: Record, session: str, clock: int, previous: str) -> dict[st
     return {
         "args_hash": _prefixed(digests.get("request")),
         "correlation_id": said["flow"]["correlationId"],
+        "created_at": _NO_TIME,
         "decision_id": record.id,
         "effect_id": said["flow"]["id"],
         "external_reference_id": "",
+        "installed_at": _NO_TIME,
+        "issued_at": _NO_TIME,
         "lamport_clock": clock,
         "output_hash": _prefixed(digests.get("response")),
         "policy_hash": _prefixed(policy),
@@ -133,7 +162,7 @@ def _receipt(record: Record, session: str, clock: int, previous: str) -> dict[st
         "session_id": session,
         "signature_version": VERSION,
         "status": _status(said),
-        "timestamp": said["decidedAt"],
+        "timestamp": said["decidedAt"].rstrip("Z").rstrip("0").rstrip(".") + "Z",
         "verdict": said["verdict"],
     }
 

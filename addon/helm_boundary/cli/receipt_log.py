@@ -86,7 +86,7 @@ def export(
     intoto            DSSE envelopes, as *.intoto.jsonl
     bundle            Sigstore bundles v0.3
     bundle-with-log   the same with the log's entry and proof
-    receipt.v5        HELM's own receipts, decisions on calls only
+    receipt.v5        HELM's own receipts of calls, a bundle for each session
     """
     with io_errors():
         journal_of(state)
@@ -137,12 +137,12 @@ def _bundle(state: Layout, form: str, record: Record) -> dict[str, Any]:
 def _receipts_v5(
     state: Layout, identities: tuple[str, ...], selection: Selection
 ) -> Iterator[bytes]:
-    """A chain is over a whole session, so it is made whole and then chosen from."""
+    """A chain is over a whole session, so that is what is exported when any of it is wanted."""
     key = open_keyset(state).receipt
     wanted = set(identities) or {record.id for record in select(state.journal, selection)}
-    for receipt in receipt_v5.export(read_records(state.journal), key):
-        if receipt["receipt_id"] in wanted:
-            yield _json(receipt)
+    for bundle in receipt_v5.export(read_records(state.journal), key):
+        if wanted & {receipt["receipt_id"] for receipt in bundle["receipts"]}:
+            yield _json(bundle)
 
 
 def _json(value: dict[str, Any]) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from helm_receipts import keyset, receipt_v5
+from helm_receipts import jcs, keyset, receipt_v5
 from helm_receipts.errors import CanonicalError, EnvelopeError, ReceiptError, SignatureRefused
 from helm_receipts.keys import public_key
 from helm_receipts.layout import Layout
@@ -89,10 +89,33 @@ def test_our_exports_pass_the_same_checks(tmp_path: Path) -> None:
         recorder.record_now(request("é😀\n", "DENY"))
         recorder.record_now(outcome("é😀\n", "DENY", "denied"))
     key = keyset.open_keyset(Layout(tmp_path)).receipt
-    exported = list(receipt_v5.export(read_records(tmp_path / "journal"), key))
-    assert receipt_v5.verify_chain(exported, key.public) == 10
-    assert [r["lamport_clock"] for r in exported] == [*range(1, 9), 1, 2]
-    assert exported[8]["prev_hash"] == ""
-    for receipt in exported:
-        assert len(receipt["signature"]) == 128
-        assert receipt["public_key_set"] == {"ed25519": key.public.raw.hex()}
+    bundles = list(receipt_v5.export(read_records(tmp_path / "journal"), key))
+    assert [len(bundle["receipts"]) for bundle in bundles] == [8, 2]
+    for bundle in bundles:
+        receipts = bundle["receipts"]
+        assert bundle["public_key_hex"] == key.public.raw.hex()
+        assert receipt_v5.verify_chain(receipts, key.public) == len(receipts)
+        assert receipts[0]["prev_hash"] == ""
+        assert [r["lamport_clock"] for r in receipts] == list(range(1, len(receipts) + 1))
+        for receipt in receipts:
+            assert as_go_writes_it(receipt) == receipt_v5.chain_hash(receipt)
+
+
+# The members of HELM's struct that we use: what it leaves out when empty, and what it doesn't.
+OMITTED_WHEN_EMPTY = {
+    "args_hash", "correlation_id", "key_id", "output_hash", "policy_hash", "public_key_set",
+    "reason_code", "session_id", "signature", "signature_algorithm", "signature_profile",
+    "verdict", "signature_version",
+}  # fmt: skip
+ALWAYS = {
+    "receipt_id", "decision_id", "effect_id", "external_reference_id", "status", "timestamp",
+    "prev_hash", "lamport_clock", "created_at", "installed_at", "issued_at",
+}  # fmt: skip
+
+
+def as_go_writes_it(receipt: dict[str, Any]) -> str:
+    """The chain hash after a round trip through HELM's struct: unknown members would be lost."""
+    assert set(receipt) == OMITTED_WHEN_EMPTY | ALWAYS
+    assert not receipt["timestamp"].endswith("0Z")
+    written = {n: v for n, v in receipt.items() if v or n in ALWAYS}
+    return hashlib.sha256(jcs.encode(written)).hexdigest()
