@@ -57,7 +57,7 @@ class HelmBoundary:
         self.addons = [
             Walls(self._clearance),
             self._sockets,
-            Service(self._health),
+            Service(self._health, self._stop_waiting),
             Interface(lambda: self._running),
             Commands(lambda: self._running, cannot_reload),
         ]
@@ -95,6 +95,10 @@ class HelmBoundary:
         running, self._running = self._running, None
         if running is not None:
             running.close()
+
+    def _stop_waiting(self) -> None:
+        if self._running is not None:
+            self._running.boundary.desk.stop()
 
     # -- requests ------------------------------------------------------------------------------
 

@@ -58,13 +58,16 @@ class Service:
     """Part of the addon: tells the outside how the boundary is, and ends it in good order.
 
     `look` gives the health with how many exchanges are open and whether it is stopping, or None
-    while the boundary isn't up.
+    while the boundary isn't up. `stop_waiting` answers what waits for a person.
     """
 
     name = "helmboundaryservice"
 
-    def __init__(self, look: Callable[[int, bool], Health | None]) -> None:
+    def __init__(
+        self, look: Callable[[int, bool], Health | None], stop_waiting: Callable[[], None]
+    ) -> None:
         self._look = look
+        self._stop_waiting = stop_waiting
         self._open = OpenExchanges()
         self._draining: asyncio.Task[None] | None = None
         self._health: HealthSocket | None = None
@@ -89,6 +92,7 @@ class Service:
             ctx.master.shutdown()
             return
         notify_systemd("STOPPING=1")
+        self._stop_waiting()
         self._draining = asyncio.get_running_loop().create_task(self._drain())
 
     def done(self) -> None:

@@ -63,6 +63,7 @@ class Desk:
     ) -> None:
         self.store = store
         self.waiting: dict[str, Live] = {}
+        self._stopping = False
         self._recorder = recorder
         self._drafts = drafts
         self._detectors = detectors
@@ -128,8 +129,8 @@ class Desk:
                         return deny(refused())
                     if entry.status(now) == PENDING and live.park is None:
                         return decision
-            if live.park is not None and len(self.waiting) >= self._terms.waiting:
-                return deny(unavailable("as many calls as may wait are waiting for a person"))
+            if live.park is not None and self._is_full():
+                return deny(crowded())
             if self.store.count_pending(now) >= MAX_PENDING:
                 return deny(unavailable("too many calls wait for a person"))
         except (StoreError, OSError) as error:
@@ -164,6 +165,8 @@ class Desk:
         park = live.park
         if park is None:
             raise StoreError("the call can't be held")
+        if self._is_full():  # others may have come since it was admitted
+            return Said.CROWDED
         request = self.ask(live, decision, answer)
         self.waiting[request.id] = live
         try:
@@ -184,8 +187,12 @@ class Desk:
         """Decide for a person at this process; raises as `deciding.decide` does."""
         deciding.decide(self.store, self._recorder.record_now, identity, decision, by)
 
+    def stop(self) -> None:
+        """Let nothing wait any more; the questions stay, and may be answered later."""
+        self._stopping = True
+
     def close(self) -> None:
-        """Deny what still waits; the questions stay, and may be answered later."""
+        """Deny what still waits, where there is no time to tell its clients."""
         for live in list(self.waiting.values()):
             if not live.end():
                 continue
@@ -219,15 +226,19 @@ class Desk:
         entry = self.store.find(request.id)
         status = EXPIRED if entry is None else entry.status(now)
         if entry is None or status != GRANTED:
-            return Said.SILENCE if status == EXPIRED else Said.NO
+            ends = {EXPIRED: Said.SILENCE, PENDING: Said.STOPPED}
+            return ends.get(status, Said.NO)
         if not self.store.end(request.id, Ended(USED, live.request.flow_id, now)):
             return Said.NO
         live.grant, live.granted = grant_of(entry), request
         return Said.YES
 
+    def _is_full(self) -> bool:
+        return len(self.waiting) >= self._terms.waiting
+
     def _is_decided(self, identity: str) -> bool:
         entry = self.store.find(identity)
-        return entry is None or entry.decided is not None
+        return self._stopping or entry is None or entry.decided is not None
 
     def _pending(self, live: Live, decision: Decision, answer: Answer | None) -> Request | None:
         now, cover = time.time_ns(), self._cover(live, decision, answer)
@@ -296,6 +307,12 @@ def unavailable(why: str) -> Refusal:
     return Refusal("APPROVAL_UNAVAILABLE", f"this call needs a person, but {why}", "ungranted")
 
 
+def crowded() -> Refusal:
+    """As many flows wait as may."""
+    return unavailable("as many calls as may wait are waiting for one")
+
+
 def refusal_of(said: Said) -> Refusal:
-    """Why a call that waited is refused."""
-    return unanswered() if said is Said.SILENCE else refused()
+    """Why a call that was to wait is refused."""
+    reasons = {Said.SILENCE: unanswered, Said.CROWDED: crowded, Said.STOPPED: stopped}
+    return reasons.get(said, refused)()

@@ -10,7 +10,8 @@ from .entry import Request
 
 
 class Said(enum.Enum):
-    """What came of waiting; DECIDED where the store has the answer."""
+    """What came of waiting; DECIDED where the store has the answer, CROWDED where
+    too many wait already, STOPPED where the boundary ends."""
 
     YES = "yes"
     NO = "no"
@@ -18,6 +19,8 @@ class Said(enum.Enum):
     GONE = "gone"
     CHANGED = "changed"
     DECIDED = "decided"
+    CROWDED = "crowded"
+    STOPPED = "stopped"
 
 
 @dataclass(frozen=True, slots=True)

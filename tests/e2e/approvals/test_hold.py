@@ -1,0 +1,285 @@
+"""A flow waits for a person, who answers in mitmweb or by command; silence is a no."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from support.approvals import (
+    TOOLS,
+    Asking,
+    Web,
+    approvals,
+    ask,
+    body,
+    grant,
+    mitmweb,
+    pending,
+    records,
+    said,
+    until,
+    write_policy,
+)
+from support.boundary import Boundary, StartFailed
+from support.chat import ToolCall, Turn, reply_to_chat
+from support.upstream import Upstream
+
+
+@pytest.fixture(scope="module")
+def running(
+    shared_upstream: Upstream, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Boundary, Web]]:
+    """mitmweb that holds."""
+    with mitmweb(tmp_path_factory.mktemp("hold"), shared_upstream) as found:
+        yield found
+
+
+@pytest.fixture
+def boundary(running: tuple[Boundary, Web]) -> Boundary:
+    """Its proxy."""
+    return running[0]
+
+
+@pytest.fixture
+def web(running: tuple[Boundary, Web]) -> Web:
+    """Its page."""
+    return running[1]
+
+
+def last_outcome(boundary: Boundary) -> tuple[str, str, list[str]]:
+    """Verdict, end and reason codes of the latest outcome receipt."""
+    found = records(boundary, "outcome")[-1].predicate
+    codes = [reason["code"] for reason in found["reasons"]]
+    return found["verdict"], found["outcome"]["end"], codes
+
+
+def test_resume_is_yes(boundary: Boundary, web: Web, upstream: Upstream) -> None:
+    """The flow waits, marked and with a comment; nothing has left until it is resumed."""
+    asking = Asking(boundary, body("please, resume"))
+    flow = web.held()
+    assert flow["marked"] == "✋"
+    assert "WAITS for a person: APPROVAL_REQUIRED" in flow["comment"]
+    assert upstream.requests == []
+    assert "A person must look at this." in web.view(flow, "request", "judgement")
+    web.call("POST", f"/flows/{flow['id']}/resume")
+    assert asking.result().status == 200
+    assert len(upstream.requests) == 1
+    assert said(boundary)[-3:] == ["requested", "granted", "used"]
+    assert records(boundary, "approval")[-1].predicate["approval"]["by"].endswith("(mitmweb)")
+    assert last_outcome(boundary)[:2] == ("ALLOW", "complete")
+
+
+def test_kill_is_no(boundary: Boundary, web: Web, upstream: Upstream) -> None:
+    """The client gets a 403 that says so, and doesn't ask again; the upstream saw nothing."""
+    asking = Asking(boundary, body("please, kill"))
+    web.call("POST", f"/flows/{web.held()['id']}/kill")
+    answer = asking.result()
+    assert (answer.status, answer.codes) == (403, ["APPROVAL_REFUSED"])
+    assert answer.headers["x-should-retry"] == "false"
+    assert upstream.requests == []
+    assert said(boundary)[-2:] == ["requested", "refused"]
+    assert last_outcome(boundary) == ("DENY", "denied", ["APPROVAL_REFUSED"])
+
+
+def test_an_edit_is_judged_again(boundary: Boundary, web: Web, upstream: Upstream) -> None:
+    """Edited into what policy denies and resumed, it is denied; into what it allows, it passes."""
+    asking = Asking(boundary, body("please, edit"))
+    flow = web.held()
+    web.edit(flow, body("the forbidden"))
+    web.call("POST", f"/flows/{flow['id']}/resume")
+    answer = asking.result()
+    assert (answer.status, answer.helm["verdict"]) == (403, "DENY")
+    assert upstream.requests == []
+    asking = Asking(boundary, body("please, edit"))
+    flow = web.held()
+    web.edit(flow, body("something harmless"))
+    web.call("POST", f"/flows/{flow['id']}/resume")
+    assert asking.result().status == 200
+    assert upstream.requests[-1].json() == body("something harmless")
+
+
+def test_an_edit_that_needs_a_person_is_another_question(
+    boundary: Boundary, web: Web, upstream: Upstream
+) -> None:
+    """A yes is to what was shown: what was edited since waits again, and can be granted then."""
+    asking = Asking(boundary, body("please, first"))
+    flow = web.held()
+    first = web.command("helm.pending.ids")
+    web.edit(flow, body("please, second"))
+    grant(boundary, first[0])
+    second = until(lambda: set(web.command("helm.pending.ids")) - set(first) or None).pop()
+    assert upstream.requests == []
+    assert web.command("helm.approve", second) == f"{second} is granted"
+    assert asking.result().status == 200
+    assert upstream.requests[-1].json() == body("please, second")
+
+
+def test_a_whole_response_waits(boundary: Boundary, web: Web, upstream: Upstream) -> None:
+    """The answer's tool call waits before the client has seen any of it."""
+    turn = Turn("", (ToolCall("remove", '{"path": "/srv/a"}'),))
+    upstream.answer(lambda request: reply_to_chat(request, turn))
+    asking = Asking(boundary, body("clean up", tools=TOOLS))
+    flow = web.held()
+    assert "-> remove" in web.view(flow, "response", "conversation")
+    web.call("POST", f"/flows/{flow['id']}/resume")
+    assert b"/srv/a" in asking.result().body
+    asking = Asking(boundary, body("clean up again", tools=TOOLS))
+    web.call("POST", f"/flows/{web.held()['id']}/kill")
+    refused = asking.result()
+    assert (refused.status, b"/srv/a" in refused.body) == (403, False)
+    assert last_outcome(boundary)[:2] == ("DENY", "denied")
+
+
+def test_a_stream_cannot_wait(boundary: Boundary, web: Web, upstream: Upstream) -> None:
+    """In a stream the tool call becomes an error with an approval id, and the next call passes."""
+    turn = Turn("", (ToolCall("remove", '{"path": "/srv/b"}'),))
+    upstream.answer(lambda request: reply_to_chat(request, turn))
+    value = body("clean up as you go", tools=TOOLS, stream=True)
+    refused = ask(boundary, value)
+    assert refused.helm["verdict"] == "ESCALATE"
+    assert web.command("helm.approve", refused.approval) == f"{refused.approval} is granted"
+    assert b'"helm"' not in ask(boundary, value).body
+
+
+def test_a_client_that_leaves_is_noticed(boundary: Boundary, web: Web, upstream: Upstream) -> None:
+    """Its flow stops waiting, nothing is sent, and the receipts say that it went."""
+    before = len(said(boundary))
+    connection = http.client.HTTPConnection("127.0.0.1", boundary.port)
+    connection.request("POST", "/v1/chat/completions", b'{"model":"gpt-4o","messages":'
+                       b'[{"role":"user","content":"please, bye"}]}',
+                       {"Content-Type": "application/json"})  # fmt: skip
+    web.held()
+    connection.close()
+    until(lambda: said(boundary)[before:] == ["requested", "withdrawn"] or None)
+    until(lambda: last_outcome(boundary)[1] == "client_gone" or None)
+    assert upstream.requests == []
+
+
+def test_a_filter_of_ones_own(boundary: Boundary, web: Web, upstream: Upstream) -> None:
+    """A flow that an intercept filter holds is judged after it was edited, and may be killed."""
+    web.call("PUT", "/options", {"intercept": "~b mine"})
+    try:
+        asking = Asking(boundary, body("mine"))
+        flow = web.held()
+        web.edit(flow, body("the forbidden"))
+        web.call("POST", f"/flows/{flow['id']}/resume")
+        assert asking.result().helm["verdict"] == "DENY"
+        asking = Asking(boundary, body("mine too"))
+        web.call("POST", f"/flows/{web.held()['id']}/kill")
+        with pytest.raises((OSError, http.client.HTTPException)):
+            asking.result()
+    finally:
+        web.call("PUT", "/options", {"intercept": ""})
+    assert upstream.requests == []
+
+
+def test_mitmdump_holds_too(upstream: Upstream, tmp_path: Path) -> None:
+    """Commands answer; silence is DENY; as many wait as may, and then no more."""
+    policy = write_policy(tmp_path / "policy")
+    options = {"helm_on_escalate": "hold", "helm_hold_seconds": 3, "helm_hold_max": 2}
+    with Boundary(upstream, state=tmp_path, policy=policy, options=options) as boundary:
+        asking = [Asking(boundary, body(f"please, {word}")) for word in ("yes", "no")]
+        waiting = {e.request.summary["texts"][0]["text"]: e.id for e in pending(boundary, 2)}
+        third = ask(boundary, body("please, me too"))
+        assert (third.status, third.codes) == (403, ["APPROVAL_UNAVAILABLE"])
+        grant(boundary, waiting["please, yes"])
+        assert approvals(boundary, "deny", "--yes", waiting["please, no"]).exit_code == 0
+        assert [each.result().status for each in asking] == [200, 403]
+        began = time.monotonic()
+        silence = ask(boundary, body("please, anybody?"))
+        assert silence.codes == ["APPROVAL_TIMEOUT"]
+        assert 2.9 < time.monotonic() - began < 5
+        assert said(boundary)[-1] == "expired"
+        assert len(upstream.requests) == 1
+
+
+def test_a_thousand_that_wait(upstream: Upstream, tmp_path: Path) -> None:
+    """A hundred wait, the others are denied at once, and ordinary calls pass meanwhile."""
+    policy = write_policy(tmp_path / "policy")
+    options = {"helm_on_escalate": "hold", "helm_hold_seconds": 60}
+    with (
+        Boundary(upstream, state=tmp_path, policy=policy, options=options) as boundary,
+        ExitStack() as clients,
+    ):
+        flood = [clients.enter_context(_send(boundary, f"please, {n}")) for n in range(1000)]
+        until(lambda: _answered(flood) == 900 or None, 60)
+        assert len(pending(boundary, 100)) == 100
+        assert ask(boundary, body("hello")).status == 200
+        assert _answered(flood) == 900
+        assert len(upstream.requests) == 1
+
+
+def test_a_stop_while_waiting(upstream: Upstream, tmp_path: Path) -> None:
+    """The client is told at once; the question stays, and its grant holds after the restart."""
+    with _holding(upstream, tmp_path) as boundary:
+        asking = Asking(boundary, body("please, hold on"))
+        (entry,) = pending(boundary)
+        boundary.restart()
+        assert asking.result().codes == ["APPROVAL_TIMEOUT"]
+        assert last_outcome(boundary)[:2] == ("DENY", "denied")
+        _is_granted_later(boundary, upstream, entry.id)
+
+
+def test_a_crash_while_waiting(upstream: Upstream, tmp_path: Path) -> None:
+    """The held flow is a receipted DENY once the boundary is back; the question stays."""
+    with _holding(upstream, tmp_path) as boundary:
+        asking = Asking(boundary, body("please, hold on"))
+        (entry,) = pending(boundary)
+        boundary.kill()
+        with pytest.raises((OSError, http.client.HTTPException)):
+            asking.result()
+        boundary.start()
+        assert last_outcome(boundary)[:2] == ("DENY", "killed")
+        _is_granted_later(boundary, upstream, entry.id)
+
+
+def _holding(upstream: Upstream, folder: Path) -> Boundary:
+    options = {"helm_on_escalate": "hold", "helm_hold_seconds": 60}
+    policy = write_policy(folder / "policy")
+    return Boundary(upstream, state=folder, policy=policy, options=options)
+
+
+def _is_granted_later(boundary: Boundary, upstream: Upstream, identity: str) -> None:
+    assert upstream.requests == []
+    grant(boundary, identity)
+    time.sleep(2.1)  # until then the grant is kept for the flow that was held
+    assert ask(boundary, body("please, hold on")).status == 200
+    assert len(upstream.requests) == 1
+
+
+def test_waiting_longer_than_a_connection_lives(upstream: Upstream, tmp_path: Path) -> None:
+    """helm_hold_seconds beyond tcp_timeout: a line that says so, and no start."""
+    options = {"helm_on_escalate": "hold", "helm_hold_seconds": 600}
+    with pytest.raises(StartFailed) as failed:
+        Boundary(upstream, state=tmp_path, options=options).start()
+    assert "helm_hold_seconds: 600 isn't less than tcp_timeout (600)" in failed.value.log
+    assert failed.value.exit_code
+
+
+def _send(boundary: Boundary, text: str) -> socket.socket:
+    """A request on its way, not waited for."""
+    raw = str(body(text)).replace("'", '"').encode()
+    client = socket.create_connection(("127.0.0.1", boundary.port))
+    client.sendall(
+        b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\n\r\n%b" % (len(raw), raw)
+    )
+    return client
+
+
+def _answered(clients: list[socket.socket]) -> int:
+    """How many have an answer."""
+    count = 0
+    for client in clients:
+        client.setblocking(False)
+        try:
+            count += bool(client.recv(1, socket.MSG_PEEK))
+        except BlockingIOError:
+            continue
+    return count
