@@ -52,6 +52,24 @@ def decode(body: bytes, coding: str | None, limit: int) -> bytes:
         raise schema_violation(f"the body isn't valid {names[0]}") from None
 
 
+def glimpse(body: bytes, coding: str | None, most: int) -> bytes:
+    """What can be read of the start of a body that `decode` refuses; at most `most` bytes of it.
+
+    For telling what a body may be, never for judging it: damage is passed over, and codings that
+    aren't known end the reading.
+    """
+    names = [name for part in (coding or "").lower().split(",") if (name := part.strip())]
+    for name in reversed([name for name in names if name != "identity"]):
+        start = _STARTS.get(name)
+        if start is None:
+            return b""
+        try:
+            body = start(body, most)
+        except (zlib.error, brotli.error, zstandard.ZstdError):
+            return b""
+    return body
+
+
 def check_charset(content_type: str | None) -> None:
     """Refuse a charset other than UTF-8, the only one that JSON and event streams have.
 
@@ -122,4 +140,14 @@ _DECODERS: dict[str, Callable[[bytes, int], bytes]] = {
     "deflate": _zlib_decoder(15),
     "br": _brotli,
     "zstd": _zstd,
+}
+
+_STARTS: dict[str, Callable[[bytes, int], bytes]] = {
+    "gzip": lambda body, most: zlib.decompressobj(31).decompress(body, most),
+    "x-gzip": lambda body, most: zlib.decompressobj(31).decompress(body, most),
+    "deflate": lambda body, most: zlib.decompressobj(15).decompress(body, most),
+    "br": lambda body, most: bytes(brotli.Decompressor().process(body, output_buffer_limit=most)),
+    "zstd": lambda body, most: (
+        zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(body).read(most)
+    ),
 }

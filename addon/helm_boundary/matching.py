@@ -150,37 +150,3 @@ def loosest_reading(path: str) -> str:
         elif segment not in ("", "."):
             kept.append(segment)
     return "/" + "/".join(kept)
-
-
-BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
-_BODY_KEYS = (b'"messages"', b'"input"', b'"prompt"')
-
-
-def may_have_call_shape(body: bytes) -> bool:
-    """A cheap test that no JSON call fails: worth parsing to look at its shape."""
-    start = body[:64].lstrip(b" \t\r\n\xef\xbb\xbf")
-    if not start.startswith(b"{"):
-        return False
-    if b"\\u" in body:  # keys can be written in escapes
-        return True
-    return names_a_call(body)
-
-
-def names_a_call(body: bytes) -> bool:
-    """Whether a body that isn't strict JSON names what a call names, escapes or not."""
-    return b'"model"' in body and any(key in body for key in _BODY_KEYS)
-
-
-def by_shape(method: str, value: object) -> Operation | None:
-    """The operation that a JSON body asks for by its shape, on whatever path it was posted to."""
-    if method not in BODY_METHODS or not isinstance(value, dict):
-        return None
-    if not isinstance(value.get("model"), str):
-        return None
-    if isinstance(value.get("messages"), list):
-        return known_operations().find("POST", ["chat", "completions"])
-    if isinstance(value.get("input"), str | list):
-        return known_operations().find("POST", ["responses"])
-    if isinstance(value.get("prompt"), str | list):
-        return known_operations().find("POST", ["completions"])
-    return None

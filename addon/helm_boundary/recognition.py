@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from urllib.parse import parse_qsl
 
 from . import batches, coding, forms, matching, strict_json
+from .body_shape import operation_of_body
 from .call import Call, HttpRequest, Operation
 from .dialects import SOCKETS, dialect
 from .recognised import Recognised
 from .refusal import Refusal, schema_violation
+
+_MEMBERS = frozenset(
+    {
+        "conversation", "function_call", "functions", "input", "instructions", "max_tokens",
+        "messages", "model", "n", "previous_response_id", "prompt", "store", "stream", "system",
+        "tool_choice", "tools",
+    }
+)  # fmt: skip
+"""Members of a request that say what it does."""
 
 
 def recognise(matcher: matching.Matcher, request: HttpRequest, limit: int) -> Operation | None:
@@ -19,9 +28,9 @@ def recognise(matcher: matching.Matcher, request: HttpRequest, limit: int) -> Op
         Refusal: the address is ambiguous, or a body that may be a call's can't be read.
     """
     operation = matcher.match(request)
-    if operation is not None or not request.body or request.method not in matching.BODY_METHODS:
+    if operation is not None or not request.body:
         return operation
-    operation = _by_shape(request, limit)
+    operation = operation_of_body(request.body, request.header("content-encoding"), limit)
     if operation is not None:
         matching.check_names(request)
     return operation
@@ -52,6 +61,7 @@ def read_call(request: HttpRequest, operation: Operation, limit: int) -> Recogni
         return _read_form(operation, body, content_type or "")
     coding.check_charset(content_type)
     value = strict_json.parse(body)
+    _check_letter_case(value)
     deployment = matching.deployment_of(request.path)
     if deployment is not None and isinstance(value, dict):
         value = {**value, "model": deployment}
@@ -73,39 +83,19 @@ def read_body(body: bytes, content_encoding: str | None, limit: int) -> bytes:
     return coding.decode(body, content_encoding, limit)
 
 
-def _by_shape(request: HttpRequest, limit: int) -> Operation | None:
-    try:
-        body = read_body(request.body, request.header("content-encoding"), limit)
-    except Refusal:
-        if matching.may_have_call_shape(request.body[: limit + 1]):
-            raise
-        return None  # nothing says that it is a call, and it isn't ours to break
-    if not matching.may_have_call_shape(body):
-        return None
-    return matching.by_shape(request.method, _any_reading(body))
+def _check_letter_case(value: object) -> None:
+    """Refuse a member that is named as one of the API's, but for its letters' case.
 
-
-def _any_reading(body: bytes) -> object:
-    """The body's value; what isn't strict JSON is read as the most forgiving of readers would.
-
-    Raises:
-        Refusal: when that forgiving reading is a call's, for another reader may make another call.
+    Servers in Go (encoding/json), which serve many a local model, take both for the same.
     """
-    try:
-        return strict_json.parse(body)
-    except Refusal:
-        value = _first_value(body)
-        if matching.by_shape("POST", value) is not None:
-            raise
-        return value
-
-
-def _first_value(body: bytes) -> object:
-    text = body.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
-    try:
-        return json.JSONDecoder(strict=False).raw_decode(text)[0]
-    except (ValueError, RecursionError):
-        return None
+    if not isinstance(value, dict):
+        return
+    for key in value:
+        plain = key.isascii() and key.islower()
+        if not plain and key not in _MEMBERS and key.casefold() in _MEMBERS:
+            raise schema_violation(
+                "the body has a member whose name differs from the API's in letter case only"
+            )
 
 
 def _read_handshake(request: HttpRequest, operation: Operation) -> Recognised:
