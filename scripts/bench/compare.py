@@ -4,52 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
+import math
 import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, cast
 
 import click
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
 from bench.chats import CASES, Case, request
+from bench.cpu import cpu_seconds
 from bench.load import Sample, load
+from bench.report import Comparison, Round, as_table, as_values
 from support.boundary import ADDON, Boundary
 
 QUIET = {"flow_detail": 0}
 # Stock mitmdump waits for the end of a stream; that would flatter the boundary.
 STOCK = Path(__file__).with_name("pass_streams.py")
 WARM_UP_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """One turn of one proxy at one case; times in milliseconds."""
-
-    calls_a_second: float
-    p50: float
-    p99: float
-    first_event: float
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """A case's medians over all rounds; `ratio` and what is added, of pairs of turns."""
-
-    case: str
-    stock: Round
-    boundary: Round
-    ratio: float
-    added_p50: float
-    added_p99: float
-    added_first_event: float
 
 
 @click.command()
@@ -75,9 +52,9 @@ def main(rounds: int, seconds: float, only: str, policy: Path | None, as_json: b
         ):
             compared = compare(stock, boundary, cases, rounds, seconds)
     if as_json:
-        print(json.dumps({"cpus": os.cpu_count(), "cases": [asdict(row) for row in compared]}))
+        print(json.dumps(as_values(compared)))
     else:
-        Console().print(table(compared))
+        Console().print(as_table(compared))
 
 
 def compare(
@@ -102,23 +79,27 @@ def compare(
 
 def measure(proxy: Boundary, case: Case, seconds: float) -> Round:
     """Load a proxy for a turn; raises unless what answers is what should be measured."""
+    before = cpu_seconds(proxy.pid)
     sample = load(proxy.port, request(case), case.connections, seconds)
+    after = cpu_seconds(proxy.pid)
     governed = b"x-helm-verdict: allow" in sample.head.lower()
     if governed != (str(ADDON) in proxy.command):
         raise RuntimeError(
             f"expected the verdict's headers from the boundary only: {sample.head!r}"
         )
-    return fold_sample(sample)
+    used = after - before if before is not None and after is not None else math.nan
+    return fold_sample(sample, used)
 
 
-def fold_sample(sample: Sample) -> Round:
-    """Return a turn's figures."""
+def fold_sample(sample: Sample, cpu: float) -> Round:
+    """Return a turn's figures; `cpu` in seconds."""
     latencies = sorted(sample.latencies)
     return Round(
         len(latencies) / sample.seconds,
         _percentile(latencies, 50),
         _percentile(latencies, 99),
         _percentile(sorted(sample.first_events), 50),
+        cpu / len(latencies) * 1000,
     )
 
 
@@ -133,27 +114,8 @@ def fold(case: Case, pairs: list[tuple[Round, Round]]) -> Comparison:
         added_p50=median(with_.p50 - stock.p50 for stock, with_ in pairs),
         added_p99=median(with_.p99 - stock.p99 for stock, with_ in pairs),
         added_first_event=median(with_.first_event - stock.first_event for stock, with_ in pairs),
+        added_cpu=median(with_.cpu - stock.cpu for stock, with_ in pairs),
     )
-
-
-def table(compared: list[Comparison]) -> Table:
-    """Return the comparison as people read it; times in milliseconds."""
-    columns = ("case", "calls/s", "", "ratio", "p50", "", "added", "p99", "", "added")
-    shown = Table(title="stock mitmdump | with the boundary; ms; medians of all rounds")
-    for column in (*columns, "first event, added"):
-        shown.add_column(column, justify="left" if column == "case" else "right")
-    for row in compared:
-        stock, boundary = row.stock, row.boundary
-        shown.add_row(
-            row.case,
-            f"{stock.calls_a_second:.0f}",
-            f"{boundary.calls_a_second:.0f}",
-            f"[bold]{row.ratio:.2f}[/]",
-            *(f"{stock.p50:.2f}", f"{boundary.p50:.2f}", f"[bold]{row.added_p50:+.2f}[/]"),
-            *(f"{stock.p99:.2f}", f"{boundary.p99:.2f}", f"[bold]{row.added_p99:+.2f}[/]"),
-            f"{row.added_first_event:+.2f}" if "SSE" in row.case else "",
-        )
-    return shown
 
 
 @contextlib.contextmanager
@@ -177,11 +139,7 @@ def proxy(state: Path, mode: str, addon: Path, policy: Path | None) -> Boundary:
 
 
 def _median_round(rounds: list[Round]) -> Round:
-    return Round(*(statistics.median(values) for values in zip(*map(_values, rounds), strict=True)))
-
-
-def _values(one: Round) -> tuple[float, ...]:
-    return one.calls_a_second, one.p50, one.p99, one.first_event
+    return Round(*map(statistics.median, zip(*map(astuple, rounds), strict=True)))
 
 
 def _percentile(ordered: list[float], percent: int) -> float:

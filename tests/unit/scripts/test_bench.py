@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from bench.chats import CASES, Case, request, stream_answer
-from bench.compare import Round, fold, fold_sample
+from bench.compare import fold, fold_sample
+from bench.cpu import cpu_seconds
 from bench.load import Sample, UnexpectedAnswer, load
+from bench.report import Round
 from support.upstream import Break, Pause, Reply, Upstream
 
 
@@ -56,17 +60,32 @@ def test_a_call_that_fails_ends_the_measurement(reply: Reply) -> None:
 def test_percentiles_are_of_the_calls() -> None:
     """A hundred calls of 1 to 100 ms in two seconds."""
     times = [milliseconds / 1000 for milliseconds in range(100, 0, -1)]
-    found = fold_sample(Sample(2.0, times, times))
-    measured = (found.calls_a_second, found.p50, found.p99, found.first_event)
-    assert measured == pytest.approx((50.0, 51.0, 100.0, 51.0))
+    found = fold_sample(Sample(2.0, times, times), cpu=0.3)
+    measured = (found.calls_a_second, found.p50, found.p99, found.first_event, found.cpu)
+    assert measured == pytest.approx((50.0, 51.0, 100.0, 51.0, 3.0))
 
 
 def test_what_is_added_is_the_median_of_pairs() -> None:
     """Each turn is compared with the other proxy's turn of the same round."""
-    stock = [Round(100, 1.0, 2.0, 1.0), Round(200, 3.0, 9.0, 3.0), Round(100, 1.0, 2.0, 1.0)]
-    boundary = [Round(60, 2.0, 4.0, 1.5), Round(100, 6.0, 9.5, 4.0), Round(80, 1.5, 3.0, 1.1)]
+    slow, quick = Round(100, 1.0, 2.0, 1.0, 1.0), Round(200, 3.0, 9.0, 3.0, 1.0)
+    stock = [slow, quick, slow]
+    boundary = [
+        Round(60, 2.0, 4.0, 1.5, 2.0),
+        Round(100, 6.0, 9.5, 4.0, 2.5),
+        Round(80, 1.5, 3.0, 1.1, 1.5),
+    ]
     compared = fold(CASES[0], list(zip(stock, boundary, strict=True)))
     assert compared.ratio == pytest.approx(0.6)
     assert compared.added_p50 == pytest.approx(1.0)
     assert compared.added_p99 == pytest.approx(1.0)
     assert compared.added_first_event == pytest.approx(0.5)
+    assert compared.added_cpu == pytest.approx(1.0)
+
+
+def test_processor_time_grows_with_work() -> None:
+    """That of this process and its children, where the system tells."""
+    before = cpu_seconds(os.getpid())
+    if before is None:
+        pytest.skip("there is no /proc here")
+    while (cpu_seconds(os.getpid()) or 0) - before < 0.05:
+        sum(range(100_000))
