@@ -131,6 +131,23 @@ ENGINE: Mapping[str, int] = {
     "yaml.unmarshal": 1,
 }
 
+# What helm_boundary.policy.extensions adds to it.
+ADDED: Mapping[str, int] = {
+    "crypto.hmac.equal": 2,
+    "crypto.hmac.md5": 2,
+    "crypto.hmac.sha1": 2,
+    "crypto.hmac.sha256": 2,
+    "crypto.hmac.sha512": 2,
+    "crypto.md5": 1,
+    "crypto.sha1": 1,
+    "crypto.sha256": 1,
+    "io.jwt.decode": 1,
+    "net.cidr_intersects": 2,
+    "net.cidr_merge": 1,
+}
+
+BUILTINS: Mapping[str, int] = {**ENGINE, **ADDED}
+
 # Known to the parser rather than the list; print takes any number and is silent here.
 SYNTAX = frozenset({"print"})
 
@@ -144,6 +161,8 @@ FORBIDDEN: Mapping[str, str] = {
     "uuid.rfc4122": "the same call must get the same verdict",
     "time.now_ns": "use input.context.now_ns, the time that the receipt records",
     "trace": "it has no effect here: use print in tests",
+    "graph.reachable_paths": "the engine's paths differ from OPA's where there are cycles: use "
+    "graph.reachable",
     "glob.match": "the engine's delimiters match too much: use startswith, "
     "strings.any_prefix_match or regex.match",
 }
@@ -152,15 +171,7 @@ FORBIDDEN: Mapping[str, str] = {
 LACKING = frozenset(
     {
         "array.flatten",
-        "crypto.hmac.equal",
-        "crypto.hmac.md5",
-        "crypto.hmac.sha1",
-        "crypto.hmac.sha256",
-        "crypto.hmac.sha512",
-        "crypto.md5",
         "crypto.parse_private_keys",
-        "crypto.sha1",
-        "crypto.sha256",
         "crypto.x509.parse_and_verify_certificates",
         "crypto.x509.parse_and_verify_certificates_with_options",
         "crypto.x509.parse_certificate_request",
@@ -173,7 +184,6 @@ LACKING = frozenset(
         "graphql.parse_query",
         "graphql.parse_schema",
         "graphql.schema_is_valid",
-        "io.jwt.decode",
         "io.jwt.decode_verify",
         "io.jwt.encode_sign",
         "io.jwt.encode_sign_raw",
@@ -191,8 +201,6 @@ LACKING = frozenset(
         "io.jwt.verify_rs384",
         "io.jwt.verify_rs512",
         "net.cidr_contains_matches",
-        "net.cidr_intersects",
-        "net.cidr_merge",
         "net.cidr_overlap",
         "net.lookup_ip_addr",
         "providers.aws.sign_req",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from helm_boundary.policy.builtins import ENGINE, FORBIDDEN, LACKING, SYNTAX
+from helm_boundary.policy.builtins import ADDED, BUILTINS, FORBIDDEN, LACKING, SYNTAX
 from helm_boundary.policy.syntax import Call, Place, Reference, Rule, static
 
 TOPICS = ("helm", "rules")
@@ -92,12 +92,14 @@ def _wrong_call(program: Program, rule: Rule, call: Call) -> str | None:
         return f"{name} is not allowed: {FORBIDDEN[name]}"
     if name in LACKING:
         return f"{name} is OPA's, and the embedded engine lacks it: write the rule without it"
-    if name not in ENGINE:
+    if name not in BUILTINS:
         return f"{name} is not a function: define it, import it, or correct its name"
     if name == "walk" and count != 2:
         return "walk must be written walk(x, [path, value]): the engine finds nothing otherwise"
-    if count not in {ENGINE[name], ENGINE[name] + 1}:
-        return f"{name} takes {ENGINE[name]} arguments, here it gets {count}"
+    if name in ADDED and count != ADDED[name]:
+        return f"{name} takes {ADDED[name]} arguments: write x := {name}(…) for its result"
+    if count not in {BUILTINS[name], BUILTINS[name] + 1}:
+        return f"{name} takes {BUILTINS[name]} arguments, here it gets {count}"
     return None
 
 
@@ -171,6 +173,12 @@ def check_shapes(program: Program) -> Iterator[Problem]:
             if path in defaults:
                 yield Problem(rule.place, f"{name} has a default already: keep one of them")
             defaults[path] = rule.place
+        if rule.kind == "set" and None in rule.head:
+            yield Problem(
+                rule.place,
+                f"{name} is a set under a computed name, which the engine loses: "
+                "write an object of sets",
+            )
         if rule.package[:2] != TOPICS:
             continue
         if name in SETS and rule.kind != "set":

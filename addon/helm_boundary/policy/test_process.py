@@ -26,6 +26,7 @@ def main() -> int:
     except PolicyError as error:
         _say({"refused": str(error)})
         return 1
+    engine.set_gather_prints(True)
     engine.set_enable_coverage(plan["coverage"])
     for name in plan["tests"]:
         _say(_run(engine, name))

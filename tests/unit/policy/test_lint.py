@@ -80,6 +80,9 @@ def test_sound_rules_pass(text: str) -> None:
         (deny("opa.runtime()"), "opa.runtime is not allowed"),
         (deny('uuid.rfc4122("x")'), "uuid.rfc4122 is not allowed"),
         (deny('glob.match("a*", [":"], "a:b")'), "glob.match is not allowed"),
+        (deny('graph.reachable_paths({"a": []}, ["a"])'), "graph.reachable_paths is not allowed"),
+        (deny("crypto.sha256(input.model, x); x == 1"), "write x := crypto.sha256(…)"),
+        ("p[q].r contains s if { some q in [1]; s := q }", "p is a set under a computed name"),
         (deny('crypto.x509.parse_certificates("x")'), "the embedded engine lacks it"),
         (deny("input.phsae"), "input.phsae is never in the input document"),
         (deny("input.operation.catgory"), "input.operation.catgory is never"),
@@ -105,7 +108,7 @@ def test_sound_rules_pass(text: str) -> None:
         ("a := 1 if not a", "a depends on itself"),
         ("\n".join(f"r{i} := r{i + 1}" for i in range(450)) + "\nr450 := 1", "a chain of over 400"),
     ],
-    ids=lambda text: text[:60],
+    ids=lambda text: str(text)[:60],
 )
 def test_unsound_rules_are_named(text: str, says: str) -> None:
     """With the file and the line."""
