@@ -37,9 +37,8 @@ class Interface:
     def running(self) -> None:
         """Show what there is to show, and begin to tidy up."""
         add_views()
-        if _view() is not None and not ctx.options.store_streamed_bodies:
-            ctx.options.update(store_streamed_bodies=True)
-            logger.info("helm-boundary: store_streamed_bodies set, so that streams can be read")
+        if _view() is not None:
+            _show_more()
         self._tidying = asyncio.get_running_loop().create_task(self._tidy())
 
     def done(self) -> None:
@@ -81,6 +80,21 @@ class Interface:
             running = self._running()
             if running is not None:
                 running.boundary.desk.expire()
+
+
+def _show_more() -> None:
+    """Set what makes judgements visible, where nobody has set it otherwise."""
+    wanted: dict[str, Any] = {"store_streamed_bodies": True}
+    if "web_columns" in ctx.options:
+        wanted["web_columns"] = [*ctx.options.default("web_columns"), "comment"]
+    changes = {
+        name: value
+        for name, value in wanted.items()
+        if getattr(ctx.options, name) == ctx.options.default(name)
+    }
+    ctx.options.update(**changes)
+    for name in changes:
+        logger.info("helm-boundary: %s set, so that calls can be read at a glance", name)
 
 
 def finished(flows: list[flow.Flow], count: int) -> list[flow.Flow]:

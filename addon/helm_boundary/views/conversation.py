@@ -46,7 +46,7 @@ class Conversation(Contentview):
                 lines = show_call(operation, _call(flow, operation, data))
         except Refusal as refusal:
             raise ValueError(refusal.message) from refusal
-        return "\n".join(printable(line) for line in lines)
+        return "\n".join(printable(line) or " " for line in lines)
 
     def render_priority(self, data: bytes, metadata: Metadata) -> float:
         """Before JSON's own view for what was judged, or is known by its address."""

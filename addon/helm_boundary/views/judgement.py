@@ -29,7 +29,7 @@ class Judgement(Contentview):
         flow = metadata.flow
         if not isinstance(flow, http.HTTPFlow):
             raise ValueError("expected an HTTP flow")
-        return "\n".join(printable(line) for line in explain(flow))
+        return "\n".join(printable(line) or " " for line in explain(flow))
 
     def render_priority(self, data: bytes, metadata: Metadata) -> float:
         """First for a reply of the boundary's own; for the rest, one of the views to choose."""

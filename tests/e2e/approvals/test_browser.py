@@ -1,0 +1,80 @@
+"""A person at mitmweb, played by a headless Chromium: sees, reads, approves, edits, kills."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from support.approvals import Asking, Web, ask, body, mitmweb, said
+from support.boundary import Boundary
+from support.browser import Browser, chromium, missing
+from support.upstream import Upstream
+
+pytestmark = pytest.mark.skipif(missing() is not None, reason=missing() or "there is a browser")
+CONTROL = "\ue009"
+
+
+@pytest.fixture(scope="module")
+def page(
+    shared_upstream: Upstream, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Boundary, Web, Browser]]:
+    """mitmweb, and a browser that has it open."""
+    folder = tmp_path_factory.mktemp("browser")
+    with (
+        mitmweb(folder, shared_upstream, helm_hold_seconds=120) as (boundary, web),
+        chromium(folder) as browser,
+    ):
+        browser.open(web.url)
+        yield boundary, web, browser
+
+
+def test_a_person_reads_and_approves(
+    page: tuple[Boundary, Web, Browser], upstream: Upstream
+) -> None:
+    """The held flow stands out; its judgement says why; Resume lets it through."""
+    boundary, _, browser = page
+    ask(boundary, body("hello"))
+    ask(boundary, body("the forbidden"))
+    browser.see("ALLOW createChatCompletion gpt-4o", "DENY POLICY_VIOLATION createChatCompletion")
+    asking = Asking(boundary, body("please, in the browser"))
+    browser.click("tr", "WAITS for a person")
+    browser.see("please, in the browser")
+    browser.click("a", "View: auto")
+    browser.click("li a", "judgement")
+    browser.see("APPROVAL_REQUIRED from ask.person", "A person must look at this.", "receipt")
+    assert len(upstream.requests) == 1
+    browser.click("button", "Resume")
+    assert asking.result().status == 200
+    assert said(boundary)[-2:] == ["granted", "used"]
+
+
+def test_a_person_edits_into_a_denial(
+    page: tuple[Boundary, Web, Browser], upstream: Upstream
+) -> None:
+    """What was typed is judged when it is resumed."""
+    boundary, _, browser = page
+    asking = Asking(boundary, body("please, to be edited"))
+    browser.click("tr", "WAITS for a person")
+    browser.click("button", "Edit")
+    browser.click(".cm-content")
+    browser.press(CONTROL, "a")
+    browser.type(json.dumps(body("the forbidden")))
+    browser.click("button", "Done")
+    browser.see("the forbidden")
+    browser.click("button", "Resume")
+    answer = asking.result()
+    assert (answer.helm["verdict"], answer.codes) == ("DENY", ["POLICY_VIOLATION"])
+    assert upstream.requests == []
+
+
+def test_a_person_kills(page: tuple[Boundary, Web, Browser], upstream: Upstream) -> None:
+    """Abort is a no, and the client is told so."""
+    boundary, _, browser = page
+    asking = Asking(boundary, body("please, to be killed"))
+    browser.click("tr", "WAITS for a person")
+    browser.click("button", "Abort")
+    assert asking.result().codes == ["APPROVAL_REFUSED"]
+    browser.see("DENY APPROVAL_REFUSED createChatCompletion")
+    assert upstream.requests == []
