@@ -41,11 +41,11 @@ class Config:
 
 def add_options(loader: Loader) -> None:
     """Tell mitmproxy which options there are."""
-    for name, kind, default, text, choices in _OPTIONS:
+    for name, kind, default, text, choices in OPTIONS:
         loader.add_option(name, kind, default, text, choices)
 
 
-_OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
+OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
     ("helm_policy", Sequence[str], [], "Policy folders, the later over the earlier. One that "
      "defines data.helm.decision replaces the default policy; others extend it.", None),
     ("helm_state", str, "", "Folder for keys and receipts, private to the user who runs the "
@@ -133,7 +133,7 @@ def _check_names(options: OptionValues) -> None:
 def _chosen(options: OptionValues, name: str) -> str:
     """The value of an option with choices, which mitmproxy doesn't check for a script's option."""
     value = getattr(options, name)
-    (choices,) = (row[4] for row in _OPTIONS if row[0] == name)
+    (choices,) = (row[4] for row in OPTIONS if row[0] == name)
     if value not in (choices or ()):
         raise ConfigError(f"{name}: {value!r} is none of {', '.join(choices or ())}")
     return str(value)

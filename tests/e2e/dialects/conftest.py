@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.boundary import Boundary
+from support.scene import verify_all
 from support.upstream import Upstream
 
 POLICY = """package helm
@@ -70,6 +71,7 @@ def boundary(
     options = {"helm_hosts": "127.0.0.1"}
     with Boundary(module_upstream, state=state, policy=policy, options=options) as running:
         yield running
+    verify_all(running)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from support.boundary import Boundary
 from support.realtime import RealtimeUpstream, calls, says
+from support.scene import verify_all
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +32,7 @@ def proxy(
     state = tmp_path_factory.mktemp("state")
     with Boundary(state=state, mode=f"reverse:{realtime.url}", policy=policy) as running:
         yield running
+    verify_all(running)
 
 
 @pytest.fixture
