@@ -70,11 +70,21 @@ def _is_json(response: HttpResponse) -> bool:
 def _read_other(response: HttpResponse, body: bytes) -> Answer:
     """What isn't JSON is one text, or sound, a picture or a file, in which there is none."""
     try:
-        return generic.read_response(response.status, body.decode("utf-8"))
+        text = body.decode("utf-8")
+        return generic.read_response(response.status, _json_lines(body) or text)
     except UnicodeDecodeError:
         if media_type(response).startswith(_BINARY):
             return Answer(response.status)
         raise schema_violation("the upstream's answer is neither JSON nor UTF-8 text") from None
+
+
+def _json_lines(body: bytes) -> list[Json]:
+    """The values of a file of JSON lines, as a batch's results are; empty where it is none."""
+    lines = [line for line in body.splitlines() if line.strip()]
+    try:
+        return [strict_json.parse(line, "a line") for line in lines]
+    except Refusal:
+        return []
 
 
 def _read_events(operation: Operation, status: int, body: bytes) -> Answer:

@@ -119,3 +119,23 @@ def test_embeddings_moderations_and_pictures_pass(
     with pytest.raises(openai.PermissionDeniedError):
         client.embeddings.create(model="e", input=["x", "the password"])
     assert len(upstream.requests) == 3
+
+
+def test_a_batchs_results_are_judged_line_by_line(
+    client: openai.OpenAI, upstream: Upstream
+) -> None:
+    """A tool call that a whole answer couldn't bring doesn't come in a file either."""
+
+    def results(*names: str) -> Reply:
+        calls = [{"id": "c", "type": "function", "function": {"name": n, "arguments": "{}"}}
+                 for n in names]  # fmt: skip
+        lines = [json.dumps({"response": {"body": {"choices": [
+            {"message": {"tool_calls": [call]}}]}}}) for call in calls]  # fmt: skip
+        return Reply.of("\n".join(lines).encode(), "application/octet-stream")
+
+    upstream.answer(lambda _: results("look", "see"))
+    assert b"see" in client.files.content("file-1").read()
+    upstream.answer(lambda _: results("look", "rm_rf"))
+    with pytest.raises(openai.PermissionDeniedError) as refused:
+        client.files.content("file-1")
+    assert refused.value.code == "SANDBOX_VIOLATION"
