@@ -10,6 +10,7 @@ import click
 from helm_boundary.cli.policy_check import check, test
 from helm_boundary.cli.policy_eval import bench, eval_
 from helm_boundary.cli.policy_new import new
+from helm_boundary.cli.policy_traffic import diff, learn
 
 
 @click.group()
@@ -17,5 +18,5 @@ def policy() -> None:
     """Write, check, test and compare policies."""
 
 
-for _command in (bench, check, eval_, new, test):
+for _command in (bench, check, diff, eval_, learn, new, test):
     policy.add_command(_command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO
@@ -16,11 +17,14 @@ from helm_boundary.cli.policy_options import (
     policy_option,
     say_json,
 )
+from helm_boundary.cli.policy_traffic import asked, recording_of
 from helm_boundary.cli.state_options import NO, YES, json_option
 from helm_boundary.policy.bench import Cost, measure
 from helm_boundary.policy.decision import ALLOW, Decision
 from helm_boundary.policy.embedded import start_embedded
+from helm_boundary.policy.errors import EngineError
 from helm_boundary.policy.source import read_policy
+from helm_boundary.recorded import Recording
 
 
 @click.command("eval")
@@ -30,6 +34,12 @@ from helm_boundary.policy.source import read_policy
     type=click.File("rb"),
     help="An input document (helm.input/v1); - for standard input.",
 )
+@click.option(
+    "--flow",
+    "flows",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Recorded traffic (mitmdump -w FILE): each of its calls.",
+)
 @policy_option
 @click.option("--deadline-ms", type=click.IntRange(1), default=5_000, show_default=True)
 @json_option
@@ -37,28 +47,58 @@ from helm_boundary.policy.source import read_policy
 def eval_(
     context: click.Context,
     document: BinaryIO | None,
+    flows: Path | None,
     folders: tuple[Path, ...],
     deadline_ms: int,
     as_json: bool,
 ) -> None:
-    """Ask a policy about one call: the decision, and which rules spoke.
+    """Ask a policy about a call: the decision, and which rules spoke.
 
     Exit codes: 0 ALLOW, 1 DENY or ESCALATE, 2 no decision.
     """
-    if document is None:
-        raise PolicyProblem("expected --input FILE with an input document")
-    text = document.read()
+    if (document is None) == (flows is None):
+        raise PolicyProblem("expected either --input FILE or --flow FILE")
+    if document is not None:
+        decisions = [_decide(document.read(), folders, deadline_ms, as_json)]
+    else:
+        decisions = list(_decide_recorded(flows, folders, as_json))
+    allowed = all(decision.verdict == ALLOW for decision in decisions)
+    context.exit(YES if allowed else NO)
+
+
+def _decide(
+    document: bytes, folders: tuple[Path, ...], deadline_ms: int, as_json: bool
+) -> Decision:
     with policy_errors():
         engine = start_embedded(read_policy(folders), deadline_ms=deadline_ms)
         try:
-            decision = engine.decide_now(text)
+            decision = engine.decide_now(document)
         finally:
             engine.close()
+    _say(decision, {}, as_json)
+    return decision
+
+
+def _decide_recorded(
+    flows: Path | None, folders: tuple[Path, ...], as_json: bool
+) -> Iterator[Decision]:
+    recording = recording_of(flows) if flows else Recording([])
+    with asked(folders) as policy:
+        for call in recording.calls:
+            for phase, decision in policy.decide(call):
+                if isinstance(decision, EngineError):
+                    raise PolicyProblem(f"flow {call.number}, {phase}: {decision}")
+                _say(decision, {"flow": call.number, "phase": phase}, as_json)
+                yield decision
+
+
+def _say(decision: Decision, about: Mapping[str, object], as_json: bool) -> None:
     if as_json:
-        say_json(asdict(decision))
-    else:
-        _print(decision)
-    context.exit(YES if decision.verdict == ALLOW else NO)
+        say_json({**about, **asdict(decision)})
+        return
+    if about:
+        click.echo(f"flow {about['flow']}, {about['phase']}: ", nl=False)
+    _print(decision)
 
 
 def _print(decision: Decision) -> None:

@@ -82,7 +82,7 @@ def _call(r: random.Random) -> dict[str, Any]:
     operation = {"id": kind, "name": kind, "category": category, "dialect": "chat", "stream": False}
     roles = [r.choice(["system", "user", "tool", "assistant"]) for _ in range(4)]
     names = ["n", "max_output_tokens", "store", "temperature", "x"]
-    values = [None, True, False, 0, 4, 5, 100, 101, 1.5, "5", [1], {}]
+    values: list[Any] = [None, True, False, 0, 4, 5, 100, 101, 1.5, "5", [1], {}]
     return {
         "operation": operation,
         "model": r.choice(["gpt-4.1-mini", "claude-x", "GPT-4", "other", "", "é", None]),
@@ -139,7 +139,7 @@ def _attachment(r: random.Random, number: int) -> dict[str, Any]:
 
 
 def _tool_call(r: random.Random, number: int) -> dict[str, Any]:
-    arguments = r.choice(
+    arguments: Any = r.choice(
         [
             {"q": "find it"},
             {"q": "a secret"},

@@ -1,0 +1,166 @@
+"""`helm-boundary policy diff` and `learn`: what a policy means for recorded traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import track
+
+from helm_boundary.cli.policy_options import PolicyProblem, policy_errors, say_json
+from helm_boundary.cli.state_options import INCOMPLETE, NO, YES, json_option
+from helm_boundary.detectors import Detectors, compile_detectors
+from helm_boundary.policy.decision import ALLOW, Decision
+from helm_boundary.policy.embedded import EmbeddedEngine, start_embedded
+from helm_boundary.policy.errors import EngineError
+from helm_boundary.policy.learning import learn_data
+from helm_boundary.policy.source import read_policy
+from helm_boundary.recorded import RecordedCall, Recording, RecordingError, read_recording
+
+DEADLINE_MS = 5_000
+DEFAULT = "-"  # in place of a folder: the default policy alone
+
+flows_option = click.option(
+    "--flows",
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Traffic that mitmproxy recorded (mitmdump -w FILE).",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a policy says of one phase of a call; ``error`` where it says nothing."""
+
+    phase: str
+    verdict: str
+    rules: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.verdict} ({', '.join(self.rules)})" if self.rules else self.verdict
+
+
+class Asked:
+    """One policy, ready to be asked about recorded calls."""
+
+    def __init__(self, engine: EmbeddedEngine, detectors: Detectors) -> None:
+        self._engine = engine
+        self._detectors = detectors
+
+    def judge(self, call: RecordedCall) -> Iterator[Judgement]:
+        """What it says of the request and, where that is allowed, of the response."""
+        for phase, decision in self.decide(call):
+            if isinstance(decision, EngineError):
+                yield Judgement(phase, "DENY", ("PDP_ERROR",))
+            else:
+                rules = sorted({reason.rule for reason in decision.reasons})
+                rewrites = ("rewritten",) if decision.rewrite else ()
+                yield Judgement(phase, decision.verdict, (*rules, *rewrites))
+
+    def decide(self, call: RecordedCall) -> Iterator[tuple[str, Decision | EngineError]]:
+        """Its decisions, one a phase, up to the first that isn't ALLOW."""
+        for phase, document in call.documents(self._detectors):
+            try:
+                decision = self._engine.decide_now(document)
+            except EngineError as error:
+                yield phase, error
+                return
+            yield phase, decision
+            if decision.verdict != ALLOW:
+                return
+
+
+@contextmanager
+def asked(folders: Sequence[Path]) -> Iterator[Asked]:
+    """The policy of the folders while the block runs."""
+    with policy_errors():
+        policy = read_policy(folders)
+        detectors = compile_detectors(policy.detectors_text)
+        engine = start_embedded(policy, deadline_ms=DEADLINE_MS)
+    try:
+        yield Asked(engine, detectors)
+    finally:
+        engine.close()
+
+
+def recording_of(flows: Path) -> Recording:
+    """The recording in a file; exit code 2 when it is none."""
+    try:
+        return read_recording(flows)
+    except RecordingError as error:
+        raise PolicyProblem(str(error)) from error
+
+
+@click.command("diff")
+@click.argument("old", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("new", type=click.Path(path_type=Path, allow_dash=True))
+@flows_option
+@json_option
+@click.pass_context
+def diff(context: click.Context, old: Path, new: Path, flows: Path, as_json: bool) -> None:
+    """Judge recorded traffic under two policies and show every call that would end otherwise.
+
+    OLD and NEW are policy folders or bundles; - is the default policy alone. Exit codes: 0
+    nothing changes, 1 something does, 3 nothing does, but not all calls could be read.
+    """
+    recording = recording_of(flows)
+    changed = 0
+    with asked(_folders(old)) as before, asked(_folders(new)) as after:
+        console = Console(stderr=True)
+        quiet = not console.is_terminal
+        for call in track(recording.calls, "Judging", console=console, disable=quiet):
+            one, two = tuple(before.judge(call)), tuple(after.judge(call))
+            if one != two:
+                changed += 1
+                _print_change(call, one, two, as_json)
+    if not as_json:
+        click.echo(f"{changed} of {len(recording.calls)} calls would end otherwise")
+        if recording.unreadable:
+            click.echo(f"{recording.unreadable} more calls the boundary refuses by itself")
+    context.exit(NO if changed else INCOMPLETE if recording.unreadable else YES)
+
+
+def _folders(folder: Path) -> tuple[Path, ...]:
+    return () if str(folder) == DEFAULT else (folder,)
+
+
+def _print_change(
+    call: RecordedCall, one: Sequence[Judgement], two: Sequence[Judgement], as_json: bool
+) -> None:
+    about = {
+        "flow": call.number,
+        "operation": call.read.operation.id,
+        "model": call.read.call.model,
+        "host": call.host,
+    }
+    if as_json:
+        say_json(about | {"old": [_plain(j) for j in one], "new": [_plain(j) for j in two]})
+        return
+    click.echo(f"flow {call.number}: {about['operation']} {about['model'] or ''} at {call.host}")
+    for name, judgements in (("old", one), ("new", two)):
+        said = "; ".join(f"{judgement.phase} {judgement}" for judgement in judgements)
+        click.echo(f"  {name}: {said}")
+
+
+def _plain(judgement: Judgement) -> dict[str, object]:
+    rules = list(judgement.rules)
+    return {"phase": judgement.phase, "verdict": judgement.verdict, "rules": rules}
+
+
+@click.command("learn")
+@flows_option
+@click.pass_context
+def learn(context: click.Context, flows: Path) -> None:
+    """Propose a data.yaml from recorded traffic: models, hosts, operations, tools.
+
+    A proposal for a person to review: it lists what was seen, not what is right.
+    """
+    recording = recording_of(flows)
+    if not recording.calls:
+        raise PolicyProblem(f"{flows}: has no calls to learn from")
+    click.echo(learn_data(recording.calls), nl=False)
+    context.exit(INCOMPLETE if recording.unreadable else YES)
