@@ -13,13 +13,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import IO
 
 from helm_boundary.policy import pipe
 from helm_boundary.policy.decision import Decision, parse_decision
 from helm_boundary.policy.errors import EngineError, PolicyError
+from helm_boundary.policy.plan import write_plan
 from helm_boundary.policy.self_test import self_test
 from helm_boundary.policy.source import Policy
-from helm_boundary.policy.worker_process import WorkerProcess, write_plan
+from helm_boundary.policy.worker_process import WorkerProcess
 
 START_SECONDS = 30.0  # to start Python and compile the policy
 RESTART_PAUSE = 1.0  # seconds before a worker that never got ready is tried again
@@ -27,13 +29,17 @@ RESTART_PAUSE = 1.0  # seconds before a worker that never got ready is tried aga
 ALARM_FACTOR, ALARM_SECONDS = 2, 1.0
 
 
-def start_embedded(policy: Policy, *, deadline_ms: int) -> EmbeddedEngine:
+def start_embedded(
+    policy: Policy, *, deadline_ms: int, plan: IO[bytes] | None = None
+) -> EmbeddedEngine:
     """Compile the policy in a process of its own, test it there, and return it as an engine.
+
+    ``plan`` is the policy's, where it has been written already; the engine closes it.
 
     Raises PolicyError with file and line when it doesn't compile, and with the kind of call
     when it has no decision on one.
     """
-    engine = EmbeddedEngine(policy, deadline_ms / 1_000)
+    engine = EmbeddedEngine(policy, deadline_ms / 1_000, plan or write_plan(policy))
     try:
         engine.wait_until_ready()
         self_test(engine)
@@ -65,11 +71,11 @@ class _Call:
 class EmbeddedEngine:
     """Rego evaluated by the engine that comes with the boundary."""
 
-    def __init__(self, policy: Policy, deadline: float) -> None:
+    def __init__(self, policy: Policy, deadline: float, plan: IO[bytes]) -> None:
         self.name = f"regorus {version('gordon-to-regorus')}"
         self.policy = policy
         self._deadline = deadline  # seconds for one evaluation
-        self._plan = write_plan(policy)
+        self._plan = plan
         self._calls: dict[int, _Call] = {}  # unanswered, oldest first
         self._number = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -116,6 +122,12 @@ class EmbeddedEngine:
         for call in list(self._calls.values()):
             self._finish(call, failure="the policy engine was closed")
         self._plan.close()
+
+    async def drain(self) -> None:
+        """Wait until no call is in flight, then close: for an engine that was replaced."""
+        while self._calls:
+            await asyncio.wait([call.future for call in self._calls.values() if call.future])
+        self.close()
 
     def wait_until_ready(self) -> None:
         """Block until the worker has compiled the policy; PolicyError if it can't."""

@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from helm_boundary.policy import pipe
-from helm_boundary.policy.default_folder import default_policy_folder
-from helm_boundary.policy.source import Policy
 
 PORTION = 1 << 18
 ADDON = Path(__file__).resolve().parents[2]
 MEMORY = 2 * 1024**3  # bytes of address space; a plan's data is held several times over
 MEMORY_FACTOR = 40
-
-
-def write_plan(policy: Policy) -> IO[bytes]:
-    """What a worker needs of a policy, in an unnamed file that every worker reads."""
-    schema = json.loads((default_policy_folder() / "input.schema.json").read_bytes())
-    data = json.dumps(policy.data, allow_nan=False)
-    plan = {"modules": dict(policy.modules), "data": data, "schema": schema}
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the engine
-    file.write(json.dumps(plan).encode())
-    file.flush()
-    return file
 
 
 class WorkerProcess:

@@ -1,0 +1,43 @@
+"""Reading a policy aside: ``python -m helm_boundary.policy.prepare PLAN FOLDER...``.
+
+A data file of some megabytes takes Python a tenth of a second to read, during which nothing else
+runs in that process. So while the boundary runs, another one reads. It writes the plan for the
+workers into the file descriptor PLAN and a summary, JSON, to standard output.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from helm_boundary.detectors import compile_detectors
+from helm_boundary.policy.errors import PolicyError
+from helm_boundary.policy.plan import plan_of
+from helm_boundary.policy.source import read_policy
+
+
+def main(arguments: list[str]) -> int:
+    """Read, write the plan, say what it is; or say what is wrong."""
+    plan_fd, *folders = arguments
+    try:
+        policy = read_policy([Path(folder) for folder in folders])
+        compile_detectors(policy.detectors_text)
+    except PolicyError as error:
+        print(json.dumps({"problems": list(error.problems)}))
+        return 1
+    with os.fdopen(int(plan_fd), "wb", closefd=False) as plan:
+        plan.write(plan_of(policy))
+    summary = {
+        "uri": policy.uri,
+        "digest": policy.digest,
+        "rules": policy.rules,
+        "detectors": policy.detectors_text.decode(),
+    }
+    print(json.dumps(summary))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
