@@ -217,7 +217,10 @@ def until(condition: Callable[[], bool], seconds: float = 30) -> None:
 
 def _namespaces() -> bool:
     unshare = shutil.which("unshare")
-    return bool(unshare) and subprocess.run([unshare, "-Urn", "true"], check=False).returncode == 0
+    return (
+        unshare is not None
+        and subprocess.run([unshare, "-Urn", "true"], check=False).returncode == 0
+    )
 
 
 namespaces = pytest.mark.skipif(

@@ -1,0 +1,280 @@
+"""Clients that people use, unchanged, through `helm-boundary exec`.
+
+They call the providers by the providers' own names. Each makes a call that passes and one that
+doesn't, whole and as a stream; nothing of a denied call reaches the upstream, and every connection
+that does comes from the boundary. What isn't in the tests' own environment is installed by
+`scripts/clients`, and skipped where that was not run.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support.company import ANTHROPIC, CODE, FORBIDDEN, FORGE, OPENAI, Company, Finished, answer
+from support.installed import PROGRAMS, cache, installed, on_path
+from support.upstream import Recorded, Reply
+
+GREETING = "Hello from the upstream."
+PASSES, DENIED = "Say hello.", f"Say {FORBIDDEN}."
+TWO_EACH = {"ALLOW": 2, "DENY": 2}
+
+
+def assert_governed(company: Company, finished: Finished, host: str = OPENAI) -> None:
+    """The receipts tell of two calls let through and two denied; the upstream saw only the two."""
+    verdicts = [call["verdict"] for call in finished.calls]
+    assert {name: verdicts.count(name) for name in TWO_EACH} == TWO_EACH, finished
+    assert_only_allowed(company, host)
+    assert len(company.upstream.requests) == 2
+
+
+def assert_only_allowed(company: Company, host: str) -> None:
+    """No denied word reached the upstream, and nobody came past the boundary's own connections."""
+    assert FORBIDDEN.encode() not in b"".join(each.body for each in company.upstream.requests)
+    assert company.upstream.connections == company.gateway.connections[host]
+
+
+# The error that each client raises for a 403 with the OpenAI (or Anthropic) error object.
+SMALL = {
+    "httpx": "Denied",
+    "requests": "Denied",
+    "aiohttp": "Denied",
+    "openai": "PermissionDeniedError",
+    "openai_responses": "PermissionDeniedError",
+    "anthropic": "PermissionDeniedError",
+}
+BIG = {
+    "langchain": "OpenAIPermissionDeniedError",
+    "llama_index": "PermissionDeniedError",
+    "litellm": "APIError",
+    "openai_agents": "PermissionDeniedError",
+    "pydantic_ai": "ModelHTTPError",
+}
+
+
+def deeds(error: str) -> list[dict[str, object]]:
+    """What a client reports that got its two answers, and this error twice."""
+    passed: dict[str, object] = {"text": GREETING}
+    denied: dict[str, object] = {"error": error, "told": True}
+    return [{"deed": deed, **each} for deed in ("whole", "stream") for each in (passed, denied)]
+
+
+@pytest.mark.parametrize("client", [*SMALL, *BIG])
+def test_a_python_client(company: Company, client: str) -> None:
+    """The SDKs and what is built on them: typed errors that carry the reason's code."""
+    python = sys.executable if client in SMALL else installed("python", "bin", "python")
+    finished = company.exec(python, PROGRAMS / f"with_{client}.py")
+    assert finished.said == deeds((SMALL | BIG)[client]), finished
+    assert_governed(company, finished, ANTHROPIC if client == "anthropic" else OPENAI)
+
+
+NODE = {
+    "openai on fetch": ("with_openai.mjs",),
+    "openai on undici": ("with_openai.mjs", "undici"),
+    "anthropic": ("with_anthropic.mjs",),
+}
+
+
+@pytest.fixture
+def modules(company: Company) -> None:
+    """Put the programs for Node beside the packages that they import."""
+    packages = installed("node", "node_modules")
+    for program in PROGRAMS.glob("*.mjs"):
+        shutil.copy(program, company.home)
+    (company.home / "node_modules").symlink_to(packages)
+
+
+@pytest.mark.usefixtures("modules")
+@pytest.mark.parametrize("client", NODE)
+def test_a_node_client(company: Company, client: str) -> None:
+    """Node from version 24 on heeds the proxy variables when NODE_USE_ENV_PROXY says so."""
+    node = installed("node", "node_modules", ".bin", "node")
+    finished = company.exec(node, *NODE[client])
+    assert finished.said == deeds("PermissionDeniedError"), finished
+    assert_governed(company, finished, ANTHROPIC if client == "anthropic" else OPENAI)
+
+
+@pytest.mark.usefixtures("modules")
+def test_an_older_node_by_its_base_url(company: Company) -> None:
+    """Node 20's fetch takes no proxy from the environment; the SDK takes a base URL."""
+    finished = company.exec(
+        *(on_path("node"), "with_openai.mjs"),
+        options=("--base-url",),
+        env={"OPENAI_BASE_URL": f"https://localhost:{company.upstream.port}/v1"},
+    )
+    assert finished.said == deeds("PermissionDeniedError"), finished
+    assert len(company.upstream.requests) == 2
+
+
+STATUSES = [
+    {"deed": deed, "status": status, "told": status == 403}
+    for deed in ("whole", "stream")
+    for status in (200, 403)
+]
+
+
+def test_java(company: Company) -> None:
+    """The JDK's HTTP client takes proxy and trust from JAVA_TOOL_OPTIONS."""
+    finished = company.exec(on_path("java"), PROGRAMS / "Client.java")
+    assert finished.said == STATUSES, finished
+    assert_governed(company, finished)
+
+
+def test_go(company: Company, tmp_path: Path) -> None:
+    """Go's HTTP client takes its proxy from the environment and SSL_CERT_FILE for its roots."""
+    program, build = tmp_path / "client", {**company.environment(), "GOFLAGS": "-mod=mod"}
+    build |= {"HOME": str(Path.home()), "GOTOOLCHAIN": "local"}
+    subprocess.run(
+        [on_path("go"), "build", "-o", program, PROGRAMS / "client.go"], check=True, env=build
+    )
+    finished = company.exec(program)
+    assert finished.said == STATUSES, finished
+    assert_governed(company, finished)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_curl(company: Company, stream: bool) -> None:
+    """curl prints the answer or the denial, and --fail makes the denial its exit code."""
+    url = f"https://{OPENAI}/v1/chat/completions"
+    for words, code in ((PASSES, 0), (DENIED, 22)):
+        message = {"role": "user", "content": words}
+        asked = {"model": "gpt-4o-mini", "stream": stream, "messages": [message]}
+        finished = company.exec(
+            *(on_path("curl"), "-sS", "--fail-with-body", url),
+            *("-H", "Content-Type: application/json", "-d", json.dumps(asked)),
+        )
+        assert finished.code == code, finished
+        assert (CODE in finished.out) == bool(code)
+    assert_only_allowed(company, OPENAI)
+    assert len(company.upstream.requests) == 1
+
+
+def test_git_over_https_is_left_alone(company: Company, tmp_path: Path) -> None:
+    """A clone works as ever, and leaves no receipt."""
+    git = [on_path("git"), "-c", "user.name=a", "-c", "user.email=a@example.test"]
+    work, bare = tmp_path / "work", tmp_path / "repo.git"
+    for command in (
+        ["init", "-q", str(work)],
+        ["-C", str(work), "commit", "-q", "--allow-empty", "-m", "First"],
+        ["clone", "-q", "--bare", str(work), str(bare)],
+        ["-C", str(bare), "update-server-info"],
+    ):
+        subprocess.run([*git, *command], check=True, env=company.environment())
+    company.upstream.answer(lambda request: _file(request, tmp_path) or answer(request))
+    finished = company.exec(*git, "clone", "-q", f"https://{FORGE}/repo.git", "cloned")
+    assert (finished.code, finished.calls) == (0, []), finished
+    assert (company.home / "cloned" / ".git" / "HEAD").exists()
+    assert company.gateway.connections[FORGE] == company.upstream.connections > 0
+
+
+PAGE = """<!doctype html><title>A page</title><pre></pre><script>
+async function ask(words, stream) {
+  const asked = { model: "gpt-4o-mini", stream, messages: [{ role: "user", content: words }] };
+  const headers = { "Content-Type": "application/json" };
+  const body = JSON.stringify(asked);
+  const answer = await fetch("/v1/chat/completions", { method: "POST", headers, body });
+  return `${answer.status} ${(await answer.text()).includes("FORBIDDEN_WORD")}`;
+}
+(async () => {
+  for (const stream of [false, true])
+    for (const words of ["Say hello.", "Say xyzzy."])
+      document.querySelector("pre").textContent += await ask(words, stream) + ";";
+})();
+</script>"""
+
+
+def test_headless_chromium(company: Company) -> None:
+    """A page's own fetch is governed, once the authority is in the user's NSS database."""
+    chromium, certutil = on_path("chromium"), on_path("certutil")
+    company.upstream.answer(_page)
+    database = f"sql:{company.home}/.pki/nssdb"
+    trust = (
+        f'mkdir -p "$HOME/.pki/nssdb" && "{certutil}" -d "{database}" -N --empty-password && '
+        f'"{certutil}" -d "{database}" -A -t C,, -n helm -i "$HOME/.mitmproxy/'
+        'mitmproxy-ca-cert.pem" && exec "$0" "$@"'
+    )
+    finished = company.exec(
+        *("sh", "-c", trust, chromium, "--headless", "--no-sandbox", "--disable-gpu"),
+        *("--disable-quic", "--no-first-run", "--disable-background-networking"),
+        *("--disable-component-update", "--disable-sync", "--virtual-time-budget=15000"),
+        *("--dump-dom", f"https://{FORGE}/page"),
+    )
+    assert "200 false;403 true;200 false;403 true;" in finished.out, finished
+    asked = [each for each in company.upstream.requests if each.method == "POST"]
+    assert len(asked) == 2
+    assert company.upstream.connections == company.gateway.connections[FORGE]
+
+
+def codex(words: str) -> list[str]:
+    """Codex CLI, not asking anything."""
+    program = installed("node", "node_modules", ".bin", "codex")
+    return [program, "exec", "--skip-git-repo-check", "-m", "gpt-5", words]
+
+
+def claude_code(words: str) -> list[str]:
+    """Claude Code, not asking anything."""
+    program = installed("node", "node_modules", ".bin", "claude")
+    return [program, "-p", words, "--model", "claude-sonnet-4-5"]
+
+
+def aider(words: str) -> list[str]:
+    """Aider with one message; told no it would ask again for a minute, so it has 25 seconds."""
+    program = installed("aider", "bin", "aider")
+    quiet = ["--no-git", "--yes-always", "--no-check-update", "--analytics-disable", "--no-pretty"]
+    quiet += ["--no-show-model-warnings", "--no-show-release-notes", "--map-tokens", "0"]
+    model = ["--model", "openai/gpt-4o-mini"]
+    return ["timeout", "25", program, *quiet, *model, "--message", words]
+
+
+AGENTS: dict[str, tuple[Callable[[str], list[str]], str, str]] = {
+    "codex": (codex, OPENAI, "createResponse"),
+    "claude code": (claude_code, ANTHROPIC, "anthropic.createMessage"),
+    "aider": (aider, OPENAI, "createChatCompletion"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("agent", AGENTS)
+def test_a_coding_agent(company: Company, agent: str) -> None:
+    """It says what the model said, or in its own words that the boundary denied the call."""
+    command, host, operation = AGENTS[agent]
+    told = {"CODEX_HOME": str(company.home)}
+    passed = company.exec(*command(PASSES), env=told)
+    assert GREETING in passed.out, passed
+    assert _verdicts(passed, operation) == {"ALLOW"}
+    denied = company.exec(*command(DENIED), env=told)
+    assert "The magic word must not be said." in " ".join((denied.out + denied.err).split())
+    assert GREETING not in denied.out
+    assert _verdicts(denied, operation) == {"DENY"}
+    assert_only_allowed(company, host)
+
+
+def _verdicts(finished: Finished, operation: str) -> set[str]:
+    return {call["verdict"] for call in finished.calls if call["operation"] == operation}
+
+
+def _file(request: Recorded, folder: Path) -> Reply | None:
+    path = folder / request.path.partition("?")[0].lstrip("/")
+    if request.method != "GET" or not path.is_file():
+        return None
+    return Reply.of(path.read_bytes(), "application/octet-stream")
+
+
+def _page(request: Recorded) -> Reply | None:
+    if request.path == "/page":
+        return Reply.of(PAGE.encode(), "text/html")
+    return answer(request)
+
+
+def test_what_is_installed_is_used() -> None:
+    """Where somebody has run `scripts/clients`, nothing of it is missing."""
+    if not cache().exists():
+        pytest.skip(f"no {cache()}: run scripts/clients")
+    wanted = ("python/bin/python", "aider/bin/aider", "node/node_modules/.bin/codex")
+    assert [name for name in wanted if not (cache() / name).exists()] == []
