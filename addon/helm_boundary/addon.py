@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from functools import partial
+from typing import Any
 
 from mitmproxy import connection, ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
@@ -22,7 +23,7 @@ from .closed import CLOSED, NO_VERDICT, deny_without_verdict
 from .commands import Commands, cannot_reload
 from .health import Health
 from .hold import PATIENCE, Hold, resumed
-from .interface import Interface
+from .interface import Interface, observers
 from .live import Live
 from .marks import mark
 from .options import Config, ConfigError, add_options, read_config
@@ -54,7 +55,7 @@ class HelmBoundary:
         self._released: dict[str, object] = {}
         self._clearance = Clearance()
         self._sockets = Sockets()
-        self.addons = [
+        self.addons: list[Any] = [
             Walls(self._clearance),
             self._sockets,
             Service(self._health, self._stop_waiting),
@@ -86,6 +87,7 @@ class HelmBoundary:
     def running(self) -> None:
         """Say where we are, and that nothing stands behind us."""
         self._be_last()
+        self.addons += observers(ctx.master.addons)
         if self._running is not None and self._config is not None:
             for line in banner(self._running, self._config, ctx.options, _listening()):
                 print(line, flush=True)

@@ -14,7 +14,9 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from mitmproxy import ctx, flow, http
+from mitmproxy import addonmanager, ctx, http
+from mitmproxy import flow as mitmflow
+from mitmproxy.hooks import UpdateHook
 from mitmproxy.proxy import server_hooks
 
 from .running import Running
@@ -23,6 +25,7 @@ from .views import add_views
 logger = logging.getLogger(__name__)
 
 _TIDY_SECONDS = 1.0
+_OBSERVERS = ("save", "savehar", "dumper")
 
 
 class Interface:
@@ -55,19 +58,23 @@ class Interface:
         if address[1] == port and await _is_here(address[0]):
             data.server.error = "helm-boundary: mitmweb can't be reached through its own proxy"
 
-    def response(self, _: http.HTTPFlow) -> None:
-        """A flow has come to its end: older ones may go."""
-        self._prune()
+    def response(self, flow: http.HTTPFlow) -> None:
+        """A flow has come to its end: show what was made of it; older ones may go."""
+        self._end(flow)
 
-    def error(self, _: http.HTTPFlow) -> None:
-        """A flow has come to its end: older ones may go."""
-        self._prune()
+    def error(self, flow: http.HTTPFlow) -> None:
+        """A flow has come to its end: show what was made of it; older ones may go."""
+        self._end(flow)
 
-    def _prune(self) -> None:
-        view, running = _view(), self._running()
-        if view is None or running is None or not running.keep_flows:
+    def _end(self, flow: http.HTTPFlow) -> None:
+        view = _view()
+        if view is None:
             return
-        store: dict[str, flow.Flow] = view._store
+        ctx.master.addons.trigger(UpdateHook([flow]))
+        running = self._running()
+        if running is None or not running.keep_flows:
+            return
+        store: dict[str, mitmflow.Flow] = view._store
         surplus = len(store) - running.keep_flows
         # Some at a time: each removal searches the list that is shown.
         if surplus >= max(1, min(100, running.keep_flows // 10)):
@@ -80,6 +87,18 @@ class Interface:
             running = self._running()
             if running is not None:
                 running.boundary.desk.expire()
+
+
+def observers(addons: addonmanager.AddonManager) -> list[Any]:
+    """Take mitmproxy's addons that write flows down out of the chain, to stand behind us.
+
+    They would write an answer as the upstream gave it, and what we made of it they wouldn't see.
+    """
+    found = [addons.get(name) for name in _OBSERVERS]
+    present = [addon for addon in found if addon in addons.chain]
+    for addon in present:
+        addons.chain.remove(addon)
+    return present
 
 
 def _show_more() -> None:
@@ -97,7 +116,7 @@ def _show_more() -> None:
         logger.info("helm-boundary: %s set, so that calls can be read at a glance", name)
 
 
-def finished(flows: list[flow.Flow], count: int) -> list[flow.Flow]:
+def finished(flows: list[mitmflow.Flow], count: int) -> list[mitmflow.Flow]:
     """The first so many that are over: none that waits, none that is still under way."""
     over = (f for f in flows if not (f.intercepted or f.live))
     return list(itertools.islice(over, count))

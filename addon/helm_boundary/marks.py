@@ -54,7 +54,7 @@ def _facts(live: Live, boundary: Boundary) -> dict[str, Any]:
         "policy": {"uri": policy.uri, "digest": policy.digest, "engine": policy.engine},
         "correlation_id": live.correlation_id,
         "judgements": [_judged(judged) for judged in live.judgements],
-        "seconds": dict(live.seconds),
+        "seconds": [[step, seconds] for step, seconds in live.seconds.items()],
     }
     if live.rewritten is not None:
         facts["request_before"] = _text(live.request.body)

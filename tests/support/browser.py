@@ -77,9 +77,7 @@ class Browser:
 
     def type(self, keys: str) -> None:
         """Press keys, one after the other, wherever the focus is."""
-        strokes = [
-            {"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")
-        ]
+        strokes = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
         source = {"type": "key", "id": "keyboard", "actions": strokes}
         self._do("POST", "/actions", {"actions": [source]})
 

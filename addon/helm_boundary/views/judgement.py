@@ -76,7 +76,7 @@ def _lines(facts: dict[str, Any], flow: http.HTTPFlow) -> Iterator[str]:
     yield f"policy       {facts['policy']['digest']}"
     yield f"             {facts['policy']['uri']}, evaluated by {facts['policy']['engine']}"
     yield f"correlation  {facts['correlation_id']}"
-    for step, seconds in facts["seconds"].items():
+    for step, seconds in facts["seconds"]:
         yield f"took         {seconds * 1000:8.2f} ms  {step}"
 
 
