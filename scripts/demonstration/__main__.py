@@ -12,6 +12,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from support.boundary import Boundary
 from support.certificates import Authority
 from support.upstream import Upstream
 
+PATIENCE = 5.0
 COLOURS = {"ALLOW": "green", "DENY": "red", "ESCALATE": "yellow"}
 
 
@@ -96,7 +98,17 @@ def perform(
 
 
 def receipts_of(correlation: str, state: Path) -> list[Record]:
-    """Return the receipts of one call, in order."""
+    """Return the receipts of one call, in order; a stream's outcome comes after its last byte."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        records = records_so_far(correlation, state)
+        if end_of(records) is not None or time.monotonic() > deadline:
+            return records
+        time.sleep(0.02)
+
+
+def records_so_far(correlation: str, state: Path) -> list[Record]:
+    """Return the receipts that one call has by now."""
     return [
         record
         for record in read_records(Layout(state).journal)
