@@ -3,6 +3,7 @@
 Source: https://c2sp.org/tlog-proof:
 
     c2sp.org/tlog-proof@v1
+    [extra <base64>]
     index <n>
     <base64 hashes, one a line>
     <blank line>
@@ -59,6 +60,8 @@ def parse_proof(text: bytes) -> InclusionProof:
     """A `.tlog-proof` file, of which nothing has been verified; `ProofRefused` when malformed."""
     head, separator, note = text.partition(b"\n\n")
     lines = head.decode("ascii", "replace").split("\n")
+    if len(lines) > 1 and lines[1].startswith("extra "):
+        del lines[1]  # for rebuilding the leaf, not authenticated: our leaf is the receipt's entry
     index = _INDEX.fullmatch(lines[1]) if len(lines) > 1 else None
     if not separator or lines[0] != _HEADER or index is None:
         raise ProofRefused(f"expected {_HEADER!r}, an index, hashes and a checkpoint")

@@ -1,0 +1,139 @@
+"""Other people's verifiers, installed into a cache folder of their own.
+
+They come from the package registries: where `HELM_VERIFIERS=install` is set, or in CI, a missing
+one is installed on first use; elsewhere its tests are skipped and say how to get it.
+"""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+PROGRAMS = Path(__file__).resolve().parents[1] / "conformance" / "receipts" / "programs"
+_INSTALL_SECONDS = 240
+
+
+def _folder() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "helm-boundary" / "verifiers"
+
+
+def _may_install() -> bool:
+    return os.environ.get("HELM_VERIFIERS") == "install" or os.environ.get("CI") == "true"
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One installation at a time: tests run in parallel."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _installed(name: str, install: Callable[[Path], None]) -> Path:
+    """The folder of a verifier, installed if that is allowed; else the test is skipped."""
+    folder = _folder() / name
+    with _alone(folder):
+        done = folder / "installed"
+        if not done.exists():
+            if not _may_install():
+                pytest.skip(f"{name} isn't installed: HELM_VERIFIERS=install gets it")
+            try:
+                install(folder)
+            except (OSError, subprocess.SubprocessError) as error:
+                detail = getattr(error, "stderr", b"") or b""
+                pytest.skip(f"{name} can't be installed here: {error} {detail[-300:]!r}")
+            done.touch()
+    return folder
+
+
+def _run(*command: object, **environment: str) -> None:
+    subprocess.run(
+        [str(part) for part in command],
+        check=True,
+        capture_output=True,
+        timeout=_INSTALL_SECONDS,
+        env=os.environ | environment,
+    )
+
+
+def _need(program: str) -> str:
+    found = shutil.which(program)
+    if found is None:
+        pytest.skip(f"{program} isn't on this machine")
+    return found
+
+
+@cache
+def sigstore() -> tuple[Path, Path]:
+    """A Node new enough for @sigstore/verify 4.1, and the folder with its modules."""
+    npm = _need("npm")
+
+    def install(folder: Path) -> None:
+        packages = ("@sigstore/verify@4.1", "@sigstore/bundle", "@sigstore/protobuf-specs")
+        _run(npm, "install", "--no-audit", "--no-fund", "--prefix", folder, *packages, "node@22")
+
+    folder = _installed("sigstore", install)
+    return folder / "node_modules" / ".bin" / "node", folder
+
+
+def _build(name: str) -> Path:
+    """A Go program of ours around other people's packages."""
+    go = _need("go")
+
+    def install(folder: Path) -> None:
+        source = folder / "source"
+        shutil.copytree(PROGRAMS / name, source, dirs_exist_ok=True)
+        _run(
+            go,
+            "-C",
+            source,
+            "build",
+            "-o",
+            folder / name,
+            ".",
+            GOFLAGS="-mod=readonly -buildvcs=false",
+        )
+
+    return _installed(name, install) / name
+
+
+@cache
+def tlogcheck() -> Path:
+    """golang.org/x/mod/sumdb: note and tlog."""
+    return _build("tlogcheck")
+
+
+@cache
+def tesseracheck() -> Path:
+    """Tessera's fsck."""
+    return _build("tesseracheck")
+
+
+@cache
+def python_verifiers() -> Path:
+    """A Python with aics-tlog and proofbundle; they need a newer cryptography than we do."""
+
+    def install(folder: Path) -> None:
+        python = folder / "bin" / "python"
+        _run(sys.executable, "-m", "venv", folder)
+        _run(python, "-m", "pip", "install", "-q", "aics-tlog==0.2.1", "proofbundle==6.3.1")
+
+    return _installed("python", install) / "bin" / "python"
+
+
+def accepts(*command: object) -> str | None:
+    """What a verifier says against it, or None when it accepts."""
+    done = subprocess.run(
+        [str(part) for part in command], capture_output=True, timeout=120, check=False
+    )
+    said = (done.stdout + done.stderr).decode(errors="replace")
+    return None if done.returncode == 0 else said or f"exit code {done.returncode}"
