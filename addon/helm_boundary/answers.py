@@ -130,7 +130,12 @@ class Answers:
     async def end_stream(self, live: Live) -> None:
         """A stream has ended by itself: judge all of it, and write its outcome."""
         gate = live.gate
-        if gate is None or gate.stopped is not None:
+        if gate is None:
+            return
+        if gate.stopped is not None:  # its outcome came with the error event, unless that failed
+            why = gate.stopped
+            decision = deny(why) if isinstance(why, Refusal) else why
+            await self._write_outcome(live, decision, "denied", None)
             return
         try:
             live.answer = gate.stream.answer()
@@ -248,6 +253,8 @@ class Answers:
             live.answer = answer
             context = live.context(time.time_ns())
             decision = self._judge.response_now(live.shared, answer, context)
+            if decision.rewrite:
+                decision = deny(too_late())
             decision = self._desk.cover(live, decision, answer)
             live.tool_calls += tool_calls(answer, decision.verdict)
             if decision.verdict != ALLOW:
@@ -278,6 +285,16 @@ class Answers:
             return self._teller.event(live, self._asked(live, decision), receipt_id)
 
         return deny_event
+
+
+def too_late() -> Refusal:
+    """The refusal of an answer that policy would rewrite, when part of it has left."""
+    return Refusal(
+        "PDP_ERROR",
+        "the policy rewrites an answer that is already being sent; it can only rewrite a stream "
+        "for which it asked `buffer`",
+        "instance_context",
+    )
 
 
 def gone() -> Refusal:

@@ -32,6 +32,7 @@ def feed_from(gate: Gate | Tap) -> Callable[[bytes], list[bytes]]:
             return gate.feed(chunk) if chunk else gate.finish()
         except Exception:
             broken = True
+            gate.stopped = gate.stopped or NO_VERDICT
             logger.exception("helm-boundary: a stream could not be judged, so it ends here")
             return [event_without_verdict(NO_VERDICT)]
 

@@ -6,6 +6,7 @@ from helm_receipts import durable, identity, keys, opening
 from helm_receipts.errors import KeyRefused
 from helm_receipts.layout import Layout
 from helm_receipts.publish import PublishedKeys, publish, read_published
+from helm_receipts.secret_file import refuse_open_folder
 
 NEXT = "next.pem"
 """The new receipt key while a rotation is under way."""
@@ -30,6 +31,7 @@ def open_keyset(layout: Layout) -> Keyset:
     """
     for folder in (layout.state, layout.keys, layout.journal):
         durable.make_folder(folder)
+    refuse_open_folder(layout.keys)
     if (layout.keys / NEXT).exists():
         raise KeyRefused(
             f"expected finished rotations, found {layout.keys / NEXT}; "

@@ -31,6 +31,16 @@ def read_secret(path: Path) -> bytes:
         os.close(descriptor)
 
 
+def refuse_open_folder(folder: Path) -> None:
+    """`KeyRefused` when others can put files of their own in place of those in a folder."""
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if mode & 0o022:
+        raise KeyRefused(
+            f"expected {folder} to be writable by its owner only (mode 0700), found mode "
+            f"{mode:04o}; look whether its files are yours, then run `chmod 700 {folder}`"
+        )
+
+
 def _refuse_unsafe(path: Path, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise KeyRefused(f"expected a plain file at {path}, found something else; remove it")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from typing import Any
 
 import pytest
 
@@ -163,7 +164,7 @@ def test_traffic_that_no_reading_makes_a_call_is_left_alone(stage: Scene, name: 
     assert stage.records(answer.correlation, expected=0) == []
 
 
-CAPITALS = {
+CAPITALS: dict[str, dict[str, Any]] = {
     "model": {"Model": "denied"},
     "model, with the Kelvin sign of another key": {"MODEL": "denied"},
     "messages": {"Messages": [{"role": "user", "content": "something else"}]},

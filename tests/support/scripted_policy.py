@@ -117,6 +117,22 @@ verdicts contains "REWRITE" if {
 	contains(text.text, "personal")
 }
 
+# No rule about the response has anything to say of this: it is undefined.
+verdicts contains "NOTHING" if {
+	some text in input.response.texts
+	contains(text.text, "wordless")
+}
+
+verdicts contains "DENY" if {
+	some text in input.response.texts
+	contains(text.text, "boundless")
+	count([1 |
+		some a in numbers.range(1, 20000)
+		some b in numbers.range(1, 20000)
+		a + b == 0
+	]) == 0
+}
+
 about_response := {
 	"verdict": "DENY",
 	"reasons": [reason("test.answer", "Denied for its answer.")],

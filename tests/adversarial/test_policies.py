@@ -1,0 +1,229 @@
+"""Policies that fail: at start they are refused, at run time they are a DENY, never a yes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.boundary import Boundary, StartFailed
+from support.scene import Answer, Scene, assert_refusal, assert_refused, assert_works, scene
+from support.upstream import ToolCall, Turn, reply_to_chat
+
+FAILING = ["undefined", "conflicting", "wrong-type", "malformed", "endless", "unstable", "misfit"]
+
+
+@pytest.mark.parametrize("model", FAILING)
+def test_a_request_without_a_decision_is_denied(stage: Scene, model: str) -> None:
+    """Undefined, contradictory, of the wrong type, endless, or a rewrite that doesn't work."""
+    start = time.monotonic()
+    with stage.untouched():
+        answer = stage.chat(model=model)
+    assert time.monotonic() - start < 3
+    assert_refused(stage, answer, "PDP_ERROR")
+
+
+@pytest.mark.parametrize("word", ["wordless", "boundless"])
+@pytest.mark.parametrize("way", ["whole", "stream", "buffered", "tool calls in a stream"])
+def test_a_response_without_a_decision_is_denied(stage: Scene, word: str, way: str) -> None:
+    """Of a whole response nothing leaves; of a stream, not its tool calls."""
+    calls = (ToolCall("search", f'{{"q": "{word}"}}'),) if way.startswith("tool") else ()
+    turn = Turn("" if calls else f"this is {word}", calls)
+    stage.upstream.answer(lambda request: reply_to_chat(request, turn))
+    model = "buffered" if way == "buffered" else "ordinary"
+    answer = stage.chat(model=model, stream=way != "whole")
+    _, outcome = stage.records(answer.correlation)
+    assert outcome["reasons"][0]["code"] == "PDP_ERROR"
+    assert outcome["verdict"] == "DENY"
+    if way == "stream":
+        assert outcome["enforcement"] == "observed"
+    else:
+        assert word.encode() not in answer.body
+        assert b"search" not in answer.body
+        assert b"PDP_ERROR" in answer.body
+    stage.upstream.answer(lambda _: None)
+    assert_works(stage)
+
+
+def test_a_rewrite_of_what_has_left_is_denied(stage: Scene) -> None:
+    """A policy that wants to cut a running stream can't, so the tool calls don't leave."""
+    turn = Turn("this is personal", (ToolCall("search"),))
+    stage.upstream.answer(lambda request: reply_to_chat(request, turn))
+    answer = stage.chat(stream=True)
+    assert b"search" not in answer.body
+    assert answer.events[-1]["error"]["code"] == "PDP_ERROR"
+    stage.upstream.answer(lambda _: None)
+    assert_works(stage)
+
+
+def test_a_runaway_policy_holds_nobody_up(stage: Scene) -> None:
+    """While an endless call runs into its deadline, ordinary ones wait, and are answered."""
+    found: list[Answer] = []
+    endless = threading.Thread(target=lambda: found.append(stage.chat(model="endless")))
+    endless.start()
+    time.sleep(0.05)
+    answers = [stage.chat() for _ in range(3)]
+    endless.join()
+    assert [answer.status for answer in answers] == [200, 200, 200]
+    assert_refusal(found[0], "PDP_ERROR")
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        found += [int(child) for child in (task / "children").read_text().split()]
+    return found
+
+
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """A boundary whose policy may take ten seconds."""
+    options = {"helm_deadline_ms": 10_000}
+    with scene(tmp_path_factory.mktemp("patient"), options=options) as stage:
+        yield stage
+
+
+def test_a_worker_that_dies_under_a_call_costs_that_call_only(patient: Scene) -> None:
+    """Killed while it evaluates: DENY with PDP_ERROR, and the next call works."""
+    found: list[Answer] = []
+    with patient.untouched():
+        call = threading.Thread(target=lambda: found.append(patient.chat(model="endless")))
+        call.start()
+        time.sleep(0.3)
+        for child in children(patient.boundary.pid):
+            os.kill(child, signal.SIGKILL)
+        call.join()
+    assert_refused(patient, found[0], "PDP_ERROR")
+
+
+def test_a_worker_that_dies_between_calls_is_replaced(patient: Scene) -> None:
+    """Nobody notices, or one call is denied; the one after works."""
+    for child in children(patient.boundary.pid):
+        os.kill(child, signal.SIGKILL)
+    assert patient.chat().status in (200, 403)
+    assert_works(patient)
+
+
+def test_a_worker_that_stands_still_is_a_denial_within_the_deadline(stage: Scene) -> None:
+    """Stopped, so that it neither answers nor dies."""
+    for child in children(stage.boundary.pid):
+        os.kill(child, signal.SIGSTOP)
+    with stage.untouched():
+        answer = stage.chat()
+    assert_refused(stage, answer, "PDP_ERROR")
+
+
+def test_no_worker_outlives_a_boundary_that_is_killed(tmp_path: Path) -> None:
+    """SIGKILL for mitmdump: the worker ends by itself."""
+    boundary = Boundary(state=tmp_path)
+    boundary.start()
+    workers = children(boundary.pid)
+    assert workers
+    os.kill(boundary.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 3
+    while any(is_alive(worker) for worker in workers) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not [worker for worker in workers if is_alive(worker)]
+    boundary.kill()
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; a zombie doesn't."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+GOOD = 'package helm\n\ndecision := {"verdict": "ALLOW", "reasons": []}\n'
+UNUSABLE: dict[str, tuple[dict[str, str], str]] = {
+    "empty folder": ({}, "holds no policy"),
+    "syntax error": ({"main.rego": "package helm\n\ndecision := {\n"}, "main.rego:"),
+    "no package": ({"main.rego": "\n\ndecision := 1\n"}, "main.rego:3"),
+    "empty file": ({"main.rego": ""}, "main.rego:1"),
+    "undefined": ({"main.rego": "package helm\n\ndecision := 1 if false\n"}, "no decision"),
+    "wrong type": ({"main.rego": 'package helm\n\ndecision := "ALLOW"\n'}, "must be an object"),
+    "unknown verdict": (
+        {"main.rego": 'package helm\n\ndecision := {"verdict": "YES", "reasons": []}\n'},
+        "verdict must be one of",
+    ),
+    "a denial without a reason": (
+        {"main.rego": 'package helm\n\ndecision := {"verdict": "DENY", "reasons": []}\n'},
+        "at least one reason",
+    ),
+    "raises": (
+        {"main.rego": GOOD.replace("[]}", '[], "stream": x}') + "\nx := 1 / 0\n"},
+        "main.rego",
+    ),
+    "contradicts itself": (
+        {"main.rego": GOOD + '\ndecision := {"verdict": "DENY", "reasons": []}\n'},
+        "main.rego",
+    ),
+    "loops for ever": (
+        {
+            "main.rego": GOOD.rstrip()
+            + " if {\n\tcount([1 |\n\t\tsome a in numbers.range(1, 20000)\n"
+            "\t\tsome b in numbers.range(1, 20000)\n\t\ta + b == 0\n\t]) == 0\n}\n"
+        },
+        "no decision",
+    ),
+    "calls itself": (
+        {"main.rego": GOOD + "\na if b\n\nb if a\n"},
+        "main.rego",
+    ),
+    "data over a package": (
+        {"main.rego": GOOD, "data.yaml": "helm:\n  decision: {}\n"},
+        "data.helm",
+    ),
+    "data that isn't YAML": ({"main.rego": GOOD, "data.yaml": "a: [\n"}, "data.yaml:"),
+    "data with a key twice": ({"main.rego": GOOD, "data.yaml": "a: 1\na: 2\n"}, "data.yaml:"),
+    "rules in the default's package": ({"x.rego": "package helm\n\nx := 1\n"}, "x.rego"),
+    "a broken detector": (
+        {"main.rego": GOOD, "detectors.yaml": "detectors:\n  - name: a\n    pattern: '('\n"},
+        "detector",
+    ),
+    "a call to something that isn't there": (
+        {"main.rego": GOOD + "\nx := nothing.of_that_name(1)\n"},
+        "main.rego:5",
+    ),
+    "the network": (
+        {"main.rego": GOOD + '\nx := http.send({"method": "get", "url": "http://example.com"})\n'},
+        "main.rego:5",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_an_unusable_policy_is_a_refusal_to_start(tmp_path: Path, name: str) -> None:
+    """Exit code 1 and one clear line that says where; no traceback."""
+    files, expected = UNUSABLE[name]
+    folder = tmp_path / "policy"
+    folder.mkdir()
+    for file, text in files.items():
+        (folder / file).write_text(text)
+    assert_refuses(Boundary(state=tmp_path, policy=folder), expected)
+
+
+def test_a_policy_folder_that_isnt_there_is_a_refusal_to_start(tmp_path: Path) -> None:
+    """Missing, or a file."""
+    assert_refuses(Boundary(state=tmp_path, policy=tmp_path / "absent"), "absent")
+    (tmp_path / "file").write_text(GOOD)
+    assert_refuses(Boundary(state=tmp_path, policy=tmp_path / "file"), "expected a folder")
+
+
+def assert_refuses(boundary: Boundary, expected: str) -> None:
+    """Assert a refusal to start that says what is expected."""
+    with pytest.raises(StartFailed) as failed:
+        boundary.start()
+    said: Any = [line for line in failed.value.log.splitlines() if "can't be used" in line]
+    assert failed.value.exit_code == 1, failed.value.log
+    assert said, failed.value.log
+    assert expected in failed.value.log
+    assert "Traceback" not in failed.value.log

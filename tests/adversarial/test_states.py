@@ -1,0 +1,219 @@
+"""State folders that fail: no receipt, no call."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from helm_receipts.layout import Layout
+from support.boundary import Boundary, StartFailed
+from support.scene import Answer, Scene, assert_refusal, assert_works, scene, verify_all
+from support.scripted_policy import write_scripted_policy
+from support.upstream import ToolCall, Turn, Upstream, reply_to_chat
+
+
+def test_a_state_folder_that_cant_be_made_is_a_refusal_to_start(tmp_path: Path) -> None:
+    """Below a file: exit code 1 and one line."""
+    (tmp_path / "file").write_text("")
+    boundary = Boundary(state=tmp_path, options={"helm_state": tmp_path / "file" / "state"})
+    assert_refuses(boundary, "receipts can't be written")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_a_state_folder_that_cant_be_written_is_a_refusal_to_start(tmp_path: Path) -> None:
+    """Somebody else's folder."""
+    folder = tmp_path / "state"
+    folder.mkdir(mode=0o500)
+    boundary = Boundary(state=tmp_path, options={"helm_state": folder})
+    assert_refuses(boundary, "receipts can't be written")
+
+
+@pytest.fixture
+def used(tmp_path: Path) -> Path:
+    """A folder in which a boundary has run and stopped; its state is in `helm`."""
+    with scene(tmp_path) as stage:
+        assert_works(stage)
+    return tmp_path
+
+
+def again(folder: Path) -> Boundary:
+    """A boundary on the state of the first."""
+    return Boundary(state=folder, policy=folder / "policy")
+
+
+def make_readable(layout: Layout) -> None:
+    """Let everybody read the receipt key."""
+    (layout.keys / "receipt.pem").chmod(0o644)
+
+
+def cut_key(layout: Layout) -> None:
+    """Damage the receipt key."""
+    key = layout.keys / "receipt.pem"
+    key.write_bytes(key.read_bytes()[:40])
+
+
+def lose_key(layout: Layout) -> None:
+    """Take a key away whose receipts are there."""
+    (layout.keys / "receipt.pem").unlink()
+
+
+def open_folder(layout: Layout) -> None:
+    """Let everybody into the keys' folder."""
+    layout.keys.chmod(0o777)
+
+
+@pytest.mark.parametrize("damage", [make_readable, cut_key, open_folder])
+def test_keys_that_others_may_have_are_a_refusal_to_start(
+    used: Path, damage: Callable[[Layout], None]
+) -> None:
+    """A key that others can read, or put another in place of, proves nothing."""
+    damage(Layout(used / "helm"))
+    assert_refuses(again(used), "receipts can't be written")
+
+
+def test_a_torn_line_is_put_aside_and_said(used: Path) -> None:
+    """The end of a write that never was acknowledged: kept, but not in the journal."""
+    layout = Layout(used / "helm")
+    (writer,) = layout.journal.iterdir()
+    segment = max(writer.glob("*.jsonl"))
+    with segment.open("ab") as file:
+        file.write(b'{"payload":"torn')
+    with again(used) as boundary:
+        assert boundary.alive
+    assert list(layout.quarantine.iterdir())
+    verify_all(boundary)
+
+
+def test_a_damaged_journal_is_not_written_on(used: Path) -> None:
+    """A line in the middle has been changed: refuse, or begin another journal, but say so."""
+    layout = Layout(used / "helm")
+    (writer,) = layout.journal.iterdir()
+    segment = max(writer.glob("*.jsonl"))
+    text = segment.read_bytes()
+    segment.write_bytes(text[:-200] + b"X" + text[-199:])
+    size = segment.stat().st_size
+    with contextlib.suppress(StartFailed), again(used):
+        pass
+    assert "Traceback" not in again(used).log
+    assert segment.stat().st_size == size
+    assert len(list(writer.glob("*.jsonl"))) == 1
+
+
+def test_two_boundaries_on_one_state_dont_mix_their_journals(tmp_path: Path) -> None:
+    """The second has a journal of its own, or doesn't start."""
+    with scene(tmp_path) as stage:
+        second = Boundary(
+            stage.upstream,
+            state=tmp_path / "second",
+            policy=tmp_path / "policy",
+            options={"helm_state": stage.boundary.state},
+        )
+        with second:
+            second.state = stage.boundary.state
+            assert_works(stage)
+            assert_works(Scene(second, stage.upstream))
+            assert_works(stage)
+        assert len(list(Layout(stage.boundary.state).journal.iterdir())) == 2
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of four mebibytes, where that is permitted."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip("no permission to mount a small file system")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_full_disk_lets_no_call_through(tmp_path: Path, small_disk: Path) -> None:
+    """RECEIPT_UNAVAILABLE while it is full, and work again when there is room."""
+    state = small_disk / "state"
+    with Upstream() as upstream, on_small_disk(tmp_path, state, upstream) as stage:
+        assert_works(stage)
+        ballast = small_disk / "ballast"
+        fill(ballast)
+        use_up(stage)
+        with stage.untouched():
+            told = assert_refusal(stage.chat(), "RECEIPT_UNAVAILABLE")
+            assert told["receipt_id"] is None
+        make_room(stage, ballast)
+
+
+@contextlib.contextmanager
+def on_small_disk(folder: Path, state: Path, upstream: Upstream) -> Iterator[Scene]:
+    """A scene whose receipts go to that folder; an outcome may be missing in the end."""
+    policy = write_scripted_policy(folder / "policy")
+    boundary = Boundary(upstream, state=folder, policy=policy, options={"helm_state": state})
+    boundary.state = state
+    with boundary:
+        yield Scene(boundary, upstream)
+
+
+def fill(file: Path) -> None:
+    """Write until there is no room."""
+    with file.open("wb", buffering=0) as ballast:
+        try:
+            while True:
+                ballast.write(b"x" * 4096)
+        except OSError:
+            pass
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_disk_that_fills_up_under_a_response_lets_it_not_through(
+    tmp_path: Path, small_disk: Path, *, stream: bool
+) -> None:
+    """The request had its receipt; the answer's can't be written, so the answer isn't sent."""
+    state, ballast = small_disk / "state", small_disk / "ballast"
+    with Upstream() as upstream, on_small_disk(tmp_path, state, upstream) as stage:
+        fill(ballast)
+        answer = use_up(stage, stream=stream)
+        assert b"search" not in answer.body
+        assert b"RECEIPT_UNAVAILABLE" in answer.body
+        make_room(stage, ballast)
+
+
+def make_room(stage: Scene, ballast: Path) -> None:
+    """Free the disk; the boundary looks for it once a second, and then calls pass again."""
+    ballast.unlink()
+    stage.upstream.answer(lambda _: None)
+    deadline = time.monotonic() + 5
+    while stage.chat().status != 200 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert_works(stage)
+
+
+MANY = Turn("", tuple(ToolCall(f"search_{number}") for number in range(1000)))
+
+
+def use_up(stage: Scene, *, stream: bool = False) -> Answer:
+    """Fill the room that the journal has reserved, by answers whose receipts are long.
+
+    Returns the first that is refused; its request has passed, for that receipt is short.
+    """
+    stage.upstream.answer(lambda request: reply_to_chat(request, MANY))
+    for _ in range(50):
+        answer = stage.chat(stream=stream)
+        if b"RECEIPT_UNAVAILABLE" in answer.body:
+            return answer
+    raise AssertionError("the disk is full, and receipts are still written")
+
+
+def assert_refuses(boundary: Boundary, expected: str) -> None:
+    """Assert a refusal to start that says what is expected."""
+    with pytest.raises(StartFailed) as failed:
+        boundary.start()
+    assert failed.value.exit_code == 1, failed.value.log
+    assert expected in failed.value.log
+    assert "Traceback" not in failed.value.log
