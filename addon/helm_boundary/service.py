@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from mitmproxy import connection, ctx, http
+from mitmproxy import connection, ctx, exceptions, http
 
 from .health import Health, HealthSocket
 
@@ -75,13 +75,14 @@ class Service:
         self.addons = [self._open]
 
     def running(self) -> None:
-        """Open the health socket, stop gently on SIGTERM, say to systemd that we are ready."""
+        """Open the health socket, take SIGTERM and SIGHUP, say to systemd that we are ready."""
         health = self._seen()
         if health is None:
             return
         loop = asyncio.get_running_loop()
-        with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
+        with contextlib.suppress(NotImplementedError, ValueError, RuntimeError, AttributeError):
             loop.add_signal_handler(signal.SIGTERM, self.stop)
+            loop.add_signal_handler(signal.SIGHUP, reload_policy)
         self._health = HealthSocket(Path(health.state), lambda: self._seen() or health)
         self._announcing = loop.create_task(_announce(self._health))
 
@@ -110,6 +111,16 @@ class Service:
             await asyncio.sleep(_POLL)
         await asyncio.sleep(_LAST_BYTES)  # the last answer is still on its way to its client
         ctx.master.shutdown()
+
+
+def reload_policy() -> None:
+    """Do what the command `helm.policy.reload` does, and log how it went."""
+    notify_systemd(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+    try:
+        logger.info("helm-boundary: %s", ctx.master.commands.call("helm.policy.reload"))
+    except exceptions.CommandError as error:
+        logger.error("helm-boundary: the policy in force stays: %s", error)
+    notify_systemd("READY=1")
 
 
 async def _announce(health: HealthSocket) -> None:
