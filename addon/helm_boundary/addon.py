@@ -7,6 +7,7 @@ else happens (an exception, a time-out, a hook that isn't reached), the answer i
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Iterable
 from functools import partial
@@ -91,6 +92,9 @@ class HelmBoundary:
         if self._running is not None and self._config is not None:
             for line in banner(self._running, self._config, ctx.options, _listening()):
                 print(line, flush=True)
+        # What start-up has made stays: a full collection of it would stop every call for 50 ms.
+        gc.collect()
+        gc.freeze()
 
     def done(self) -> None:
         """Stop: the recorder says so in a receipt."""

@@ -6,7 +6,6 @@ that the client gets in their place.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass
 
@@ -152,7 +151,7 @@ class Boundary:
         """Make receipts durable, the first one being what the client is told of."""
         began = time.perf_counter()
         try:
-            receipts = await asyncio.gather(*map(self.recorder.record, drafts))
+            receipts = await self.recorder.record_all(drafts)
             live.took("request receipt", began)
         except ReceiptError as error:
             live.end()

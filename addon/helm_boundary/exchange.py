@@ -53,14 +53,15 @@ def write_reply(reply: Reply) -> http.Response:
 def add_headers(response: http.Response, headers: tuple[tuple[str, str], ...]) -> None:
     """Put our headers on the upstream's response, in place of any that it sent itself."""
     strip_own_headers(response.headers)
-    for name, value in headers:
-        response.headers[name] = value
+    ours = ((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers)
+    response.headers.fields = (*response.headers.fields, *ours)
 
 
 def strip_own_headers(headers: http.Headers) -> None:
     """Take every `X-Helm-*` header off: none goes upstream, and none comes from there."""
-    for name in [name for name in headers if name.lower().startswith("x-helm-")]:
-        del headers[name]
+    headers.fields = tuple(
+        field for field in headers.fields if not field[0].lower().startswith(b"x-helm-")
+    )
 
 
 def prepare_forwarding(request: http.Request, rewritten: bytes | None) -> None:

@@ -15,6 +15,7 @@ from mitmproxy.addonmanager import Loader
 from .addon import HelmBoundary
 from .error_pages import replace_error_pages
 from .last_word import have_last_word
+from .listeners import ask_only_listeners
 from .safety import SAFE_DEFAULTS, safe_defaults
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ def install(loader: Loader) -> None:
     _set_safe_defaults()
     replace_error_pages()
     boundary = HelmBoundary()
+    ask_only_listeners(addons)
     have_last_word(addons, boundary)
     addons.add(boundary)
     try:
