@@ -46,6 +46,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._path = str(folder)
         self._entries: dict[str, Entry] = {}
         self._grants: list[Entry] = []
         self._scanned: tuple[int, int] = (-1, 0)
@@ -141,7 +142,7 @@ class Store:
         return True
 
     def _refresh(self) -> None:
-        changed = self._folder.stat().st_mtime_ns
+        changed = os.stat(self._path).st_mtime_ns  # noqa: PTH116 - half the cost, at each call
         if self._scanned[0] == changed and self._scanned[1] - changed > _SETTLED_NS:
             return
         self._scanned = (changed, time.time_ns())

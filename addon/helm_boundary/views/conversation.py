@@ -13,6 +13,7 @@ from helm_receipts.explain import printable
 from .. import answering, recognition
 from ..call import Answer, Attachment, Call, HttpRequest, HttpResponse, Message, Operation, ToolCall
 from ..catalogue import UNKNOWN
+from ..dialects import DIALECTS
 from ..exchange import read_request
 from ..hosts import DEFAULT_HOSTS, parse_host_pattern
 from ..marks import KEY
@@ -139,8 +140,8 @@ def _indented(text: str, margin: str) -> Iterator[str]:
 
 def _operation(flow: http.HTTPFlow) -> Operation | None:
     known = flow.metadata.get(KEY)
-    if isinstance(known, dict):
-        return Operation(known["operation"], "", known["dialect"], flow.request.method, "")
+    if isinstance(known, dict) and known.get("dialect") in DIALECTS:
+        return Operation(str(known.get("operation")), "", known["dialect"], flow.request.method, "")
     try:
         return recognition.recognise(_matcher, read_request(flow), LIMIT)
     except Refusal:

@@ -48,7 +48,7 @@ def explain(flow: http.HTTPFlow) -> list[str]:
         raise ValueError("expected a flow that helm-boundary has judged; this one isn't a call")
     try:
         return list(_lines(facts, flow))
-    except (KeyError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"expected what helm-boundary keeps on a flow, found {error}") from error
 
 

@@ -1,0 +1,111 @@
+"""A grant is bound to the call as a value: every difference that matters, and none that doesn't."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helm_boundary.approvals.binding import Cover, bind, cover_of, digest_tool_call
+from helm_boundary.call import Answer, Call, HttpRequest, Operation, ToolCall
+from helm_boundary.dialects import chat
+from helm_boundary.policy.decision import Decision, Reason
+
+CHAT = Operation("createChatCompletion", "inference", "chat", "POST", "/v1/chat/completions")
+SENT = HttpRequest(
+    "POST", "https", "api.openai.com", 443, "/v1/chat/completions", "", (), b"", principal="ada"
+)
+BODY: dict[str, Any] = {
+    "model": "gpt-4o",
+    "messages": [{"role": "user", "content": "hello"}],
+    "temperature": 0.5,
+}
+
+
+def digest(request: HttpRequest = SENT, **changed: Any) -> str:
+    """The digest of a chat completion that differs so."""
+    return bind(request, CHAT, chat.read_request({**BODY, **changed}), None, "p").request
+
+
+def test_what_json_does_not_mean_makes_no_difference() -> None:
+    """The order of members, white space, 0.5 or 5e-1."""
+    again = json.loads(json.dumps(dict(reversed(BODY.items())), indent=4).replace("0.5", "5e-1"))
+    assert bind(SENT, CHAT, chat.read_request(again), None, "p").request == digest()
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        replace(SENT, host="api.example.org"),
+        replace(SENT, port=8443),
+        replace(SENT, scheme="http"),
+        replace(SENT, path="/other/v1/chat/completions"),
+        replace(SENT, query="api-version=2"),
+        replace(SENT, method="PUT"),
+    ],
+    ids=["host", "port", "scheme", "path", "query", "method"],
+)
+def test_the_address_is_part_of_the_call(request_: HttpRequest) -> None:
+    """The same body sent elsewhere is another call."""
+    assert digest(request_) != digest()
+
+
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_equal_texts_and_only_those_have_equal_digests(one: str, other: str) -> None:
+    """For any two messages."""
+
+    def said(text: str) -> str:
+        return digest(messages=[{"role": "user", "content": text}])
+
+    assert (said(one) == said(other)) == (one == other)
+
+
+def test_numbers_that_json_readers_disagree_on_are_compared_as_bytes() -> None:
+    """Beyond 2^53 the bytes must be the same; RFC 8785 has no form for such a number."""
+    body = b'{"model":"m","messages":[],"seed":18446744073709551615}'
+    first = replace(SENT, body=body)
+    spaced = replace(SENT, body=body.replace(b",", b", "))
+    assert digest(first, seed=2**64 - 1) == digest(first, seed=2**64 - 1)
+    assert digest(first, seed=2**64 - 1) != digest(spaced, seed=2**64 - 1)
+
+
+def test_who_calls_is_the_user_or_else_the_key() -> None:
+    """With a proxy user the key may change; without one it is all there is."""
+    call = Call()
+
+    def principal(name: str | None, key: str | None) -> str:
+        return bind(replace(SENT, principal=name), CHAT, call, key, "p").principal
+
+    assert principal("ada", "k1") == principal("ada", "k2")
+    assert principal(None, "k1") != principal(None, "k2")
+    assert principal(None, "ada") != principal("ada", None)
+
+
+def test_a_cover_is_what_was_shown() -> None:
+    """Rules by phase, tool calls by name and arguments; ids don't count."""
+    asked = Decision("ESCALATE", (Reason("C", "tools.person", "m", "ungranted"),))
+    shown = cover_of(asked, Answer(200, tool_calls=(tool('{"a": 1}', "call_1"),)))
+    assert shown.includes(cover_of(asked, Answer(200, tool_calls=(tool('{"a":1}', "call_2"),))))
+    assert shown.includes(cover_of(asked, Answer(200)))
+    assert not shown.includes(cover_of(asked, Answer(200, tool_calls=(tool('{"a": 2}'),))))
+    assert not shown.includes(cover_of(asked, None))
+    assert (shown | cover_of(asked, None)).includes(cover_of(asked, None))
+    assert not Cover().includes(shown)
+
+
+@pytest.mark.parametrize("text", ["{", '{"a": 18446744073709551615}', ""])
+def test_every_tool_call_has_a_digest(text: str) -> None:
+    """Arguments that are no JSON, or that have no canonical form, count as they are written."""
+    assert digest_tool_call(tool(text)) == digest_tool_call(tool(text))
+    assert digest_tool_call(tool(text)) != digest_tool_call(tool(text + " "))
+
+
+def tool(arguments: str, call_id: str = "call_1") -> ToolCall:
+    """A tool call with these arguments."""
+    return chat.tool_call(
+        {"id": call_id, "function": {"name": "remove", "arguments": arguments}}, 0, "/x"
+    )

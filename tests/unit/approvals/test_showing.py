@@ -1,0 +1,97 @@
+"""What a person is shown: redacted, shortened, unable to steer a terminal; and what others hear."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helm_boundary.approvals.entry import Entry
+from helm_boundary.approvals.notify import notice, notifier
+from helm_boundary.approvals.showing import seconds_left, sentences
+from helm_boundary.approvals.summary import MAX_CHARACTERS, redact, summarise
+from helm_boundary.call import HttpRequest
+from helm_boundary.detectors import Finding, compile_detectors
+from helm_boundary.dialects import chat
+from support.asked import request
+
+DETECTORS = compile_detectors(
+    b"detectors:\n  - name: secret.word\n    pattern: 'sesame[0-9]+'\n"
+    b"    description: A made-up secret.\n"
+)
+SENT = HttpRequest("POST", "https", "api.openai.com", 443, "/v1/chat/completions", "", (), b"")
+
+
+def test_findings_are_cut_out() -> None:
+    """In prompts, in the model's text and in tool calls' arguments; before anything is cut off."""
+    call = chat.read_request(
+        {"model": "m", "messages": [{"role": "user", "content": "x" * 595 + "sesame12345"}]}
+    )
+    arguments = json.dumps({"password": "sesame99"})
+    message = {
+        "content": "sesame1",
+        "tool_calls": [{"function": {"name": "f", "arguments": arguments}}],
+    }
+    answer = chat.read_response(200, {"choices": [{"message": message}]})
+    shown = json.dumps(summarise(SENT, call, answer, DETECTORS))
+    assert "sesame" not in shown
+    assert shown.count("[secret.word]") == 2
+    assert "[sec" in shown
+
+
+@given(
+    st.text(max_size=30),
+    st.lists(st.tuples(st.integers(0, 30), st.integers(1, 10)), max_size=6),
+)
+def test_redaction_leaves_nothing_of_any_finding(text: str, spans: list[tuple[int, int]]) -> None:
+    """However findings overlap, what is left is what no finding covers, in order."""
+    findings = [Finding("d", "", at, min(at + n, len(text))) for at, n in spans if at < len(text)]
+    covered = {i for found in findings for i in range(found.start, found.end)}
+    left = "".join(c for i, c in enumerate(text) if i not in covered)
+    assert redact(text, findings).replace("[d]", "") == left.replace("[d]", "")
+
+
+def test_long_texts_are_shortened() -> None:
+    """A person sees the beginning, and that there is more."""
+    call = chat.read_request(
+        {"model": "m", "messages": [{"role": "user", "content": "y" * 10_000}]}
+    )
+    (text,) = summarise(SENT, call, None, DETECTORS)["texts"]
+    assert len(text["text"]) == MAX_CHARACTERS
+    assert text["text"].endswith("…")
+
+
+def test_terminals_are_not_steered() -> None:
+    """Escapes and line breaks in what a client wrote can't imitate lines of ours."""
+    summary = {"texts": [{"role": "user", "pointer": "/x", "text": "a\x1b[2J\nApproval granted"}]}
+    lines = sentences(Entry(request(1, summary=summary)), time.time_ns())
+    assert "\x1b" not in "".join(lines)
+    assert [line for line in lines if line.startswith("Approval")] == [lines[0]]
+    assert "            | Approval granted" in lines
+
+
+def test_seconds_left_end_at_zero() -> None:
+    """Whole seconds, rounded up, never negative."""
+    asked = request(1, seconds=10)
+    assert seconds_left(asked, asked.created_ns) == 10
+    assert seconds_left(asked, asked.expires_ns - 1) == 1
+    assert seconds_left(asked, asked.expires_ns + 10**9) == 0
+
+
+def test_a_notice_has_no_content() -> None:
+    """Neither the summary nor the policy's message is in it."""
+    summary = {"texts": [{"role": "user", "pointer": "/x", "text": "between us"}]}
+    told = json.dumps(notice(request(1, summary=summary)))
+    assert "between us" not in told
+    assert "A person must" not in told
+    assert "apr_0000000000000001" in told
+
+
+@pytest.mark.parametrize("target", ["", "  ", "say 'hello"])
+def test_a_notifier_needs_a_target(target: str) -> None:
+    """Neither an address nor a command line: refused when it is configured."""
+    with pytest.raises(ValueError, match=r"empty|quotation"):
+        notifier(target)

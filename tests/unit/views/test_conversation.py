@@ -1,0 +1,187 @@
+"""The conversation view reads every dialect, whole or streamed, judged or straight from a file."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from mitmproxy import http
+from mitmproxy.contentviews import Metadata
+from mitmproxy.test import tflow, tutils
+
+from helm_boundary.marks import KEY
+from helm_boundary.views.conversation import Conversation
+from helm_boundary.views.judgement import Judgement, receipts_of
+
+TOOL = '{"city": "Vienna"}'
+CHAT = {
+    "model": "gpt-4o",
+    "temperature": 0.2,
+    "messages": [
+        {"role": "system", "content": "Be brief."},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "What is this?"},
+                {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}},
+            ],
+        },
+    ],
+    "tools": [{"type": "function", "function": {"name": "weather", "description": "Tells it."}}],
+}
+CHAT_ANSWER = {
+    "model": "gpt-4o-2024",
+    "choices": [
+        {
+            "finish_reason": "tool_calls",
+            "message": {
+                "role": "assistant",
+                "content": "Let me see.",
+                "tool_calls": [
+                    {"id": "call_1", "function": {"name": "weather", "arguments": TOOL}}
+                ],
+            },
+        }
+    ],
+    "usage": {"prompt_tokens": 12, "completion_tokens": 7},
+}
+MESSAGES = {
+    "model": "claude-sonnet-4",
+    "max_tokens": 100,
+    "messages": [{"role": "user", "content": "What is this?"}],
+}
+MESSAGES_ANSWER = {
+    "type": "message",
+    "role": "assistant",
+    "model": "claude-sonnet-4",
+    "content": [
+        {"type": "text", "text": "Let me see."},
+        {"type": "tool_use", "id": "t_1", "name": "weather", "input": {"city": "Vienna"}},
+    ],
+    "stop_reason": "tool_use",
+    "usage": {"input_tokens": 12, "output_tokens": 7},
+}
+RESPONSES = {"model": "gpt-4o", "input": "What is this?"}
+RESPONSES_ANSWER = {
+    "object": "response",
+    "model": "gpt-4o",
+    "status": "completed",
+    "output": [
+        {
+            "type": "message",
+            "role": "assistant",
+            "content": [{"type": "output_text", "text": "Let me see."}],
+        },
+        {"type": "function_call", "call_id": "c_1", "name": "weather", "arguments": TOOL},
+    ],
+    "usage": {"input_tokens": 12, "output_tokens": 7},
+}
+
+
+def flow_of(path: str, asked: Any, answered: bytes, content_type: str) -> http.HTTPFlow:
+    """A flow that nobody has judged, as a file may hold it."""
+    request = tutils.treq(
+        method=b"POST",
+        host="api.example.org",
+        path=path.encode(),
+        content=json.dumps(asked).encode(),
+        headers=http.Headers(((b"content-type", b"application/json"),)),
+    )
+    headers = http.Headers(((b"content-type", content_type.encode()),))
+    return tflow.tflow(req=request, resp=tutils.tresp(headers=headers, content=answered))
+
+
+def shown(flow: http.HTTPFlow, message: http.Request | http.Response | None) -> str:
+    """The message in the view."""
+    assert message is not None
+    metadata = Metadata(flow=flow, http_message=message)
+    data = message.content or b""
+    assert Conversation().render_priority(data, metadata) == 2
+    return Conversation().prettify(data, metadata)
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "answered"),
+    [
+        ("/v1/chat/completions", CHAT, CHAT_ANSWER),
+        ("/v1/messages", MESSAGES, MESSAGES_ANSWER),
+        ("/v1/responses", RESPONSES, RESPONSES_ANSWER),
+    ],
+    ids=["chat", "messages", "responses"],
+)
+def test_a_call_reads_as_a_conversation(path: str, asked: Any, answered: Any) -> None:
+    """Who says what, in order; tool calls with their arguments; what it cost."""
+    flow = flow_of(path, asked, json.dumps(answered).encode(), "application/json")
+    told = shown(flow, flow.request)
+    assert str(asked["model"]) in told
+    assert "user" in told
+    assert "    What is this?" in told
+    answer = shown(flow, flow.response)
+    assert "    Let me see." in answer
+    assert "    -> weather" in answer
+    assert '"city": "Vienna"' in answer
+    assert "tokens  12 in, 7 out" in answer
+
+
+def test_the_rest_of_a_request() -> None:
+    """Parameters, tools that are offered, attachments by kind and host."""
+    flow = flow_of("/v1/chat/completions", CHAT, b"{}", "application/json")
+    told = shown(flow, flow.request)
+    assert "temperature 0.2" in told
+    assert "system\n    Be brief." in told
+    assert "    weather  Tells it." in told
+    assert "example.org" in told
+
+
+def test_a_stream_becomes_its_final_message() -> None:
+    """Deltas of text and of a tool call's arguments, put together."""
+    deltas: list[dict[str, Any]] = [
+        {"role": "assistant", "content": "Let me"},
+        {"content": " see."},
+        {"tool_calls": [{"index": 0, "id": "c", "function": {"name": "weather", "arguments": ""}}]},
+        {"tool_calls": [{"index": 0, "function": {"arguments": TOOL}}]},
+    ]
+    chunks: list[dict[str, Any]] = [{"choices": [{"index": 0, "delta": delta}]} for delta in deltas]
+    chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]})
+    stream = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
+    flow = flow_of("/v1/chat/completions", CHAT, stream.encode(), "text/event-stream")
+    told = shown(flow, flow.response)
+    assert "    Let me see." in told
+    assert "    -> weather" in told
+    assert '"city": "Vienna"' in told
+
+
+def test_other_traffic_has_no_conversation() -> None:
+    """A page is shown as what it is."""
+    flow = flow_of("/index.html", {"a": 1}, b"<html>", "text/html")
+    for message in (flow.request, flow.response):
+        assert message is not None
+        metadata = Metadata(flow=flow, http_message=message)
+        assert Conversation().render_priority(message.content or b"", metadata) < 0
+        assert Judgement().render_priority(message.content or b"", metadata) < 0
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"model": 1}', b"\xff\xfe"])
+def test_what_cannot_be_read_is_left_to_other_views(body: bytes) -> None:
+    """ValueError, which mitmproxy answers with another view."""
+    flow = flow_of("/v1/chat/completions", CHAT, b"{}", "application/json")
+    with pytest.raises(ValueError, match=r"."):
+        Conversation().prettify(body, Metadata(flow=flow, http_message=flow.request))
+
+
+@pytest.mark.parametrize("facts", [{}, {"judgements": []}, [], "helm", {"judgements": [{}]}])
+def test_a_judgement_that_is_none_is_not_shown(facts: Any) -> None:
+    """Flow files come from anywhere: what isn't ours is a ValueError, not a crash."""
+    flow = flow_of("/v1/chat/completions", CHAT, b"{}", "application/json")
+    flow.metadata[KEY] = facts
+    with pytest.raises(ValueError, match="expected"):
+        Judgement().prettify(b"{}", Metadata(flow=flow, http_message=flow.request))
+    assert receipts_of(flow) == []
+
+
+def test_terminals_are_not_steered() -> None:
+    """What a model wrote can't move a console's cursor."""
+    answer = json.dumps({"choices": [{"message": {"content": "\x1b[2Jgone"}}]}).encode()
+    flow = flow_of("/v1/chat/completions", CHAT, answer, "application/json")
+    assert "\x1b" not in shown(flow, flow.response)
