@@ -12,8 +12,9 @@ from helm_boundary.call import Text
 from helm_boundary.detectors import compile_detectors
 from helm_boundary.policy.embedded import start_embedded
 from helm_boundary.policy.evaluator import Evaluator
+from helm_boundary.policy.part import package_of
 from helm_boundary.policy.self_test import SAMPLES
-from helm_boundary.policy.source import Policy, package_of
+from helm_boundary.policy.source import Policy
 
 PROSE = "Please explain what this function does, and why the test in line 42 is flaky. "
 

@@ -15,8 +15,9 @@ from helm_boundary.policy.decision import FINALITIES
 from helm_boundary.policy.embedded import start_embedded
 from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.metadata import Metadata, read_metadata
+from helm_boundary.policy.part import Part, read_part
 from helm_boundary.policy.reason_codes import REASON_CODES
-from helm_boundary.policy.source import Part, Policy, read_part, read_policy
+from helm_boundary.policy.source import Policy, read_policy
 
 SEVERITIES = frozenset({"low", "medium", "high", "critical"})
 SPEAKS = re.compile(r"^(deny|escalate) contains\b", re.MULTILINE)

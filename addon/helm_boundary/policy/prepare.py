@@ -1,8 +1,9 @@
-"""Reading a policy aside: ``python -m helm_boundary.policy.prepare PLAN FOLDER...``.
+"""Reading a policy aside: ``python -m helm_boundary.policy.prepare PLAN KEY FOLDER...``.
 
 A data file of some megabytes takes Python a tenth of a second to read, during which nothing else
 runs in that process. So while the boundary runs, another one reads. It writes the plan for the
-workers into the file descriptor PLAN and a summary, JSON, to standard output.
+workers into the file descriptor PLAN and a summary, JSON, to standard output. KEY is the file that
+bundles must be signed with, or empty.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from helm_boundary.policy.source import read_policy
 
 def main(arguments: list[str]) -> int:
     """Read, write the plan, say what it is; or say what is wrong."""
-    plan_fd, *folders = arguments
+    plan_fd, key, *folders = arguments
     try:
-        policy = read_policy([Path(folder) for folder in folders])
+        policy = read_policy(list(map(Path, folders)), key=Path(key) if key else None)
         compile_detectors(policy.detectors_text)
     except PolicyError as error:
         print(json.dumps({"problems": list(error.problems)}))

@@ -45,11 +45,18 @@ class PolicyWatch:
     """
 
     def __init__(
-        self, folders: Sequence[Path], *, digest: str, deadline_ms: int, seconds: float = 1.0
+        self,
+        folders: Sequence[Path],
+        *,
+        digest: str,
+        deadline_ms: int,
+        key: Path | None = None,
+        seconds: float = 1.0,
     ) -> None:
         self._folders = tuple(folders)
         self._digest = digest
         self._deadline_ms = deadline_ms
+        self._key = key
         self._seconds = seconds
 
     async def changes(self) -> AsyncIterator[Change | PolicyError]:
@@ -72,7 +79,7 @@ class PolicyWatch:
         """Read and try the folders as they are now; None when what decides is the same."""
         try:
             change = await asyncio.to_thread(
-                load_aside, self._folders, self._deadline_ms, unless=self._digest
+                load_aside, self._folders, self._deadline_ms, key=self._key, unless=self._digest
             )
         except PolicyError as error:
             return error
@@ -95,7 +102,9 @@ def stamps(folders: Sequence[Path]) -> Stamps:
     return frozenset(found)
 
 
-def load_aside(folders: Sequence[Path], deadline_ms: int, *, unless: str = "") -> Change | None:
+def load_aside(
+    folders: Sequence[Path], deadline_ms: int, *, key: Path | None = None, unless: str = ""
+) -> Change | None:
     """Read, compile and try a policy without holding up this process.
 
     Returns None when its digest is ``unless``. Raises PolicyError when it can't be used. The
@@ -104,7 +113,7 @@ def load_aside(folders: Sequence[Path], deadline_ms: int, *, unless: str = "") -
     """
     plan = empty_plan()
     try:
-        summary = _read(folders, plan.fileno())
+        summary = _read(folders, key, plan.fileno())
         if summary["digest"] == unless:
             plan.close()
             return None
@@ -118,11 +127,12 @@ def load_aside(folders: Sequence[Path], deadline_ms: int, *, unless: str = "") -
     return Change(engine, compile_detectors(text))
 
 
-def _read(folders: Sequence[Path], plan_fd: int) -> Any:
+def _read(folders: Sequence[Path], key: Path | None, plan_fd: int) -> Any:
     module = "helm_boundary.policy.prepare"
+    arguments = [str(plan_fd), str(key or ""), *map(str, folders)]
     try:
         done = subprocess.run(
-            [sys.executable, "-m", module, str(plan_fd), *map(str, folders)],
+            [sys.executable, "-m", module, *arguments],
             pass_fds=(plan_fd,),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from helm_boundary.policy.errors import PolicyError
-from helm_boundary.policy.source import read_part, read_policy
+from helm_boundary.policy.part import read_part
+from helm_boundary.policy.source import read_policy
 from helm_boundary.policy.worker_process import worker_environment
 
 TEST = re.compile(r"^(test_\w+)", re.MULTILINE)

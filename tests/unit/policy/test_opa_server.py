@@ -135,13 +135,13 @@ def test_late_is_an_engine_error(fake: Fake) -> None:
     """The deadline is for the whole answer."""
     engine = start_opa_server(fake.url, deadline_ms=200)
     try:
-        fake.delay = 1.0
+        fake.delay = 3.0
         started = time.monotonic()
         with pytest.raises(EngineError, match="within 200 ms"):
             engine.decide_now(DOCUMENT)
         with pytest.raises(EngineError, match=r"within 200 ms|can't be asked"):
             asyncio.run(engine.decide(DOCUMENT))
-        assert time.monotonic() - started < 0.9
+        assert time.monotonic() - started < 2.5
     finally:
         engine.close()
 

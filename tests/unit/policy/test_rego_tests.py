@@ -13,7 +13,8 @@ import pytest
 from helm_boundary.policy.default_folder import default_policy_folder
 from helm_boundary.policy.errors import EngineError
 from helm_boundary.policy.evaluator import Evaluator
-from helm_boundary.policy.source import read_part, read_policy
+from helm_boundary.policy.part import read_part
+from helm_boundary.policy.source import read_policy
 
 FOLDER = default_policy_folder()
 TESTS = read_part(FOLDER, tests=True)

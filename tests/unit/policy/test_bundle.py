@@ -1,0 +1,223 @@
+"""OPA bundles: taken when they are whole, within their roots and, where asked for, signed."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import hmac
+import io
+import json
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helm_boundary.policy import PolicyError
+from helm_boundary.policy.reload import load_aside
+from helm_boundary.policy.source import read_policy
+
+OPA = shutil.which("opa")
+RULE = (
+    b'package helm.rules.mine\n\ndeny contains {"rule": "mine"} if input.model == data.mine.model\n'
+)
+DATA = '{"mine": {"model": "cat", "n": 1.50, "text": "é<&>\\u2028"}}'.encode()
+FILES = {"mine/mine.rego": RULE, "data.json": DATA}
+SECRET = b"a secret of the test"
+
+
+def pack(path: Path, files: Mapping[str, bytes], members: tuple[tarfile.TarInfo, ...] = ()) -> Path:
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+        for member in members:
+            archive.addfile(member)
+    return path
+
+
+def sign(
+    content: Mapping[str, bytes], *, header: str = '{"alg": "HS256"}', **changes: Any
+) -> dict[str, bytes]:
+    """The files with a signature by SECRET; changes replace entries of the payload."""
+    entries = [
+        {"name": name, "hash": hashlib.sha256(file).hexdigest(), "algorithm": "SHA-256"}
+        for name, file in content.items()
+    ]
+    payload = json.dumps({"files": entries} | changes)
+    signed = b".".join(encode(text.encode()) for text in (header, payload))
+    token = signed + b"." + encode(hmac.digest(SECRET, signed, "sha256"))
+    return {**content, ".signatures.json": json.dumps({"signatures": [token.decode()]}).encode()}
+
+
+def encode(text: bytes) -> bytes:
+    return base64.urlsafe_b64encode(text).rstrip(b"=")
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    (tmp_path / "key").write_bytes(SECRET + b"\n")
+    return tmp_path / "key"
+
+
+def test_a_bundle_is_a_policy(tmp_path: Path) -> None:
+    """Rules, data, manifest; the revision is in the policy's address."""
+    manifest = b'{"revision": "r 7", "roots": ["helm/rules/mine", "mine"]}'
+    bundle = pack(
+        tmp_path / "b.tar.gz", {f"/{n}": c for n, c in FILES.items()} | {".manifest": manifest}
+    )
+    policy = read_policy([bundle])
+    assert policy.data["mine"]["model"] == "cat"
+    assert f"{bundle}/mine/mine.rego" in policy.modules
+    assert policy.uri == f"{bundle.as_uri()}#r%207"
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({}, "holds no policy"),
+        ({"../x.rego": RULE}, "not a plain file inside it"),
+        ({"a/../../x.rego": RULE}, "not a plain file inside it"),
+        ({"a\\x.rego": RULE}, "not a plain file inside it"),
+        ({"x.rego": RULE, "./x.rego": RULE}, "twice"),
+        (FILES | {".manifest": b'{"roots": ["helm/rules/mine"]}'}, "data at mine/.* is outside"),
+        (FILES | {".manifest": b'{"roots": ["mine", "helm/rules/min"]}'}, "package .* is outside"),
+        (FILES | {".manifest": b'{"roots": "mine"}'}, "roots are a list"),
+        (FILES | {".manifest": b"[]"}, "roots are a list"),
+        (FILES | {".manifest": b"{"}, "not JSON"),
+        ({"data.json": b'{"helm": {"x": 1}}'}, r"data\.helm"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_doubtful_bundle_is_refused(tmp_path: Path, files: dict[str, bytes], says: str) -> None:
+    """As a doubtful folder is."""
+    with pytest.raises(PolicyError, match=says):
+        read_policy([pack(tmp_path / "b.tar.gz", files)])
+
+
+def test_only_plain_files(tmp_path: Path) -> None:
+    """No links and no devices: what they point to is not the bundle's."""
+    for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE):
+        member = tarfile.TarInfo("mine/other.rego")
+        member.type, member.linkname = kind, "/etc/passwd"
+        with pytest.raises(PolicyError, match="not a plain file"):
+            read_policy([pack(tmp_path / "b.tar.gz", FILES, (member,))])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not gzip",
+        gzip.compress(b"not tar" * 1_000),
+        gzip.compress(b"\0" * 100_000_000),
+        gzip.compress(b"x")[:-4],
+        gzip.compress(b"x") + b"more",
+    ],
+    ids=["empty", "text", "no tar", "bomb", "cut", "trailing"],
+)
+def test_what_is_no_bundle_is_refused(tmp_path: Path, content: bytes) -> None:
+    """Bounded, and with the file's name."""
+    (tmp_path / "b.tar.gz").write_bytes(content)
+    with pytest.raises(PolicyError, match=r"b\.tar\.gz"):
+        read_policy([tmp_path / "b.tar.gz"])
+
+
+def test_a_signed_bundle(tmp_path: Path, key: Path) -> None:
+    """Taken with its key; structured files are hashed by what they say."""
+    files = {"mine/mine.rego": RULE, "data.json": b'{"mine":{"model":"cat"}}'}
+    bundle = pack(tmp_path / "b.tar.gz", sign(files))
+    assert f"{bundle}/mine/mine.rego" in read_policy([bundle], key=key).modules
+    change = load_aside([bundle], 2_000, key=key)
+    assert change is not None
+    change.engine.close()
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        (FILES, "is not signed"),
+        (sign({"mine/mine.rego": RULE}) | {"mine/more.rego": RULE}, "more.rego is not both in it"),
+        (
+            sign({"a.rego": RULE, "b.rego": RULE}) | {"a.rego": RULE + b"\n"},
+            "not the file that was",
+        ),
+        (sign({"a.rego": RULE}, files=[]), "a.rego is not both"),
+        (sign({"a.rego": RULE}, header='{"alg": "none"}'), "its signature is not one of"),
+        (sign({"a.rego": RULE}, header='{"alg": "RS256"}'), "its signature is not one of"),
+        (sign({"a.rego": RULE}, header="{}"), "not a JSON Web Token"),
+        ({"a.rego": RULE, ".signatures.json": b'{"signatures": []}'}, "exactly one signature"),
+        (
+            {"a.rego": RULE, ".signatures.json": b'{"signatures": ["a.b.c"]}'},
+            "not a JSON Web Token",
+        ),
+        ({"a.rego": RULE, ".signatures.json": b'{"signatures": ["x"]}'}, "not a JSON Web Token"),
+        ({"a.rego": RULE, ".signatures.json": b"[]"}, "exactly one signature"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_bad_signature_is_refused(
+    tmp_path: Path, key: Path, files: dict[str, bytes], says: str
+) -> None:
+    """Whatever is wrong with it; the file's bytes are never read as policy before."""
+    with pytest.raises(PolicyError, match=says):
+        read_policy([pack(tmp_path / "b.tar.gz", files)], key=key)
+
+
+def test_a_key_asks_for_signatures(tmp_path: Path, key: Path) -> None:
+    """With a key, a folder won't do; a signed bundle isn't taken without one, nor with another."""
+    bundle = pack(tmp_path / "b.tar.gz", sign({"a.rego": RULE}))
+    with pytest.raises(PolicyError, match="is signed: give the key"):
+        read_policy([bundle])
+    (tmp_path / "other").write_bytes(b"another secret")
+    with pytest.raises(PolicyError, match="its signature is not one of"):
+        read_policy([bundle], key=tmp_path / "other")
+    (tmp_path / "policy").mkdir()
+    (tmp_path / "policy" / "a.rego").write_bytes(RULE)
+    with pytest.raises(PolicyError, match="not a signed bundle"):
+        read_policy([tmp_path / "policy"], key=key)
+
+
+@pytest.mark.skipif(OPA is None or shutil.which("openssl") is None, reason="needs opa and openssl")
+@pytest.mark.parametrize(
+    "algorithm", ["RS256", "RS512", "PS256", "ES256", "ES384", "HS256", "HS512"]
+)
+def test_bundles_that_opa_signed(tmp_path: Path, algorithm: str) -> None:
+    """OPA's own builds, by every kind of key; one changed byte, and it is refused."""
+    source = tmp_path / "source"
+    for name, content in FILES.items():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_bytes(content)
+    private, public = keys(tmp_path, algorithm)
+    bundle = tmp_path / "b.tar.gz"
+    arguments = ["--signing-key", str(private), "--signing-alg", algorithm, "-o", str(bundle)]
+    subprocess.run([str(OPA), "build", "--bundle", str(source), *arguments], check=True)
+    policy = read_policy([bundle], key=public)
+    assert policy.data["mine"]["n"] == 1.5
+
+    with tarfile.open(bundle) as archive:
+        members = {m.name: archive.extractfile(m) for m in archive}
+        files = {name: file.read() for name, file in members.items() if file}
+    files["/data.json"] = files["/data.json"].replace(b"cat", b"dog")
+    with pytest.raises(PolicyError, match=r"data\.json is not the file that was signed"):
+        read_policy([pack(bundle, files)], key=public)
+
+
+def keys(folder: Path, algorithm: str) -> tuple[Path, Path]:
+    private, public = folder / "private", folder / "public"
+    if algorithm.startswith("HS"):
+        private.write_bytes(SECRET)
+        return private, private
+    kind = {"E": ["EC", "-pkeyopt", "ec_paramgen_curve:P-" + algorithm[2:]]}
+    options = kind.get(algorithm[0], ["RSA"])
+    made = ["openssl", "genpkey", "-algorithm", *options, "-out", str(private)]
+    subprocess.run(made, check=True, capture_output=True)
+    subprocess.run(
+        ["openssl", "pkey", "-in", str(private), "-pubout", "-out", str(public)], check=True
+    )
+    return private, public
