@@ -3,13 +3,18 @@
 import sys
 from pathlib import Path
 
-_here = Path(__file__).resolve().parent
-# mitmproxy has put this folder on the path and takes it off again; the packages must stay found.
-for _root in (str(_here), str(_here.parent / "receipts")):
-    if _root in sys.path:
-        sys.path.remove(_root)
-    sys.path.append(_root)
+# This checkout's packages, whatever else is installed; mitmproxy takes its own entry off again.
+_root = Path(__file__).resolve().parents[1]
+for _folder in (str(_root / "receipts"), str(_root / "addon")):
+    if _folder in sys.path:
+        sys.path.remove(_folder)
+    sys.path.insert(0, _folder)
 
-from helm_boundary.seal import install as load  # noqa: E402
+try:
+    from helm_boundary.seal import install as load
+except Exception as error:
+    # mitmproxy would log this, open its port, and only then end: for a moment, a proxy without us.
+    print(f"helm-boundary can't be loaded, so nothing is started: {error}", file=sys.stderr)
+    raise SystemExit(1) from error
 
 __all__ = ["load"]
