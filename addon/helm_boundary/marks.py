@@ -41,7 +41,9 @@ def _line(live: Live, observes: bool) -> str:
     codes = [worst.reasons[0].code] if worst.reasons else []
     observed = ["observed"] if observes else []
     model = [live.call.model[:100]] if live.call.model else []
-    return " ".join([*observed, worst.verdict, *codes, live.operation.id, *model])
+    is_rewritten = live.rewritten is not None or live.replaced is not None
+    rewritten = ["(rewritten)"] if is_rewritten else []
+    return " ".join([*observed, worst.verdict, *codes, live.operation.id, *model, *rewritten])
 
 
 def _facts(live: Live, boundary: Boundary) -> dict[str, Any]:

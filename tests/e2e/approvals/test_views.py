@@ -37,7 +37,7 @@ def test_saved_flows_show_their_judgement(upstream: Upstream, tmp_path: Path) ->
     allowed, denied, escalated, granted = _read(saved)
     assert (allowed.marked, allowed.comment) == (
         ":white_check_mark:",
-        "ALLOW createChatCompletion gpt-4o",
+        "ALLOW createChatCompletion gpt-4o (rewritten)",
     )
     assert denied.comment == "DENY POLICY_VIOLATION createChatCompletion gpt-4o"
     assert escalated.comment == "ESCALATE APPROVAL_REQUIRED createChatCompletion gpt-4o"
