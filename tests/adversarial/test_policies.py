@@ -113,6 +113,7 @@ def test_a_worker_that_dies_between_calls_is_replaced(patient: Scene) -> None:
 
 def test_a_worker_that_stands_still_is_a_denial_within_the_deadline(stage: Scene) -> None:
     """Stopped, so that it neither answers nor dies."""
+    assert_works(stage)  # a worker that still starts has longer than a call
     for child in children(stage.boundary.pid):
         os.kill(child, signal.SIGSTOP)
     with stage.untouched():

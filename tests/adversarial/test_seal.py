@@ -271,7 +271,7 @@ def test_an_unsafe_option_set_at_run_time_has_no_effect(stage: Scene, setting: s
     assert_works(stage)
 
 
-@pytest.mark.parametrize("do", ["remove the boundary", "clear all addons", "come after"])
+@pytest.mark.parametrize("do", ["remove the boundary", "come after"])
 def test_a_chain_without_the_boundary_at_its_end_passes_nothing(
     tmp_path: Path, hostile: Path, do: str
 ) -> None:
@@ -280,10 +280,23 @@ def test_a_chain_without_the_boundary_at_its_end_passes_nothing(
         assert_works(stage)
         with stage.untouched():
             post(stage, do)
+            answer = stage.chat()
+        assert (answer.status, answer.code) == (403, "POLICY_NOT_READY")
+        stage.boundary.kill()  # what counts open calls is out of the chain too, so it would wait
+
+
+def test_an_empty_chain_passes_nothing(tmp_path: Path, hostile: Path) -> None:
+    """Not even mitmproxy's own addons are left: nobody gets an answer."""
+    with scene(tmp_path, args=["-s", str(hostile)]) as stage:
+        assert_works(stage)
+        headers = (("Content-Type", "application/json"), ("X-Do", "clear all addons"))
+        with stage.untouched():
             for _ in range(2):
-                answer = stage.chat()
-        assert answer.status == 403
-        assert answer.code == "POLICY_NOT_READY"
+                with stage.wire() as wire:
+                    wire.send(stage.request(chat_body(model="denied"), headers=headers))
+                    wire.socket.settimeout(0.5)
+                    assert not wire.rest().startswith(b"HTTP/1.1 2")
+        stage.boundary.kill()
 
 
 @pytest.mark.parametrize("order", ["before", "after"])
