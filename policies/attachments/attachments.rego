@@ -3,6 +3,8 @@
 # description: |
 #   What may be attached to a request: how large, of which media types, and from
 #   which remote hosts the provider may fetch. null is no limit.
+# custom:
+#   off_unless: [attachments.max_bytes, attachments.types, attachments.hosts]
 package helm.rules.attachments
 
 # METADATA

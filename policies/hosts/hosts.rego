@@ -3,6 +3,8 @@
 # description: |
 #   Where calls may go, by the address that the bytes go to. Nothing is limited
 #   until data.hosts.allow is a list.
+# custom:
+#   off_unless: [hosts.allow]
 package helm.rules.hosts
 
 # METADATA

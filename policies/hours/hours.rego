@@ -3,6 +3,8 @@
 # description: |
 #   When calls may be made without asking a person: data.hours with days, from, to
 #   (hours of the day, to excluded) and an IANA timezone. No hours until it is set.
+# custom:
+#   off_unless: [hours]
 package helm.rules.hours
 
 # METADATA

@@ -19,8 +19,8 @@ deny contains {
 } if {
 	input.phase == "request"
 	input.model != null
-	not input.model in data.models.allow
 	not strings.any_prefix_match(input.model, data.models.allow_prefixes)
+	not input.model in data.models.allow
 	not input.model in object.get(data.helm.principal.settings, "models", [])
 }
 

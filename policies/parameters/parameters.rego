@@ -4,6 +4,8 @@
 #   Limits on what a request may ask for: data.parameters.max has the largest value
 #   of each number (max_output_tokens, n, ...), data.parameters.forbid the values that
 #   a parameter must not have (store: [true]).
+# custom:
+#   off_unless: [parameters.max, parameters.forbid]
 package helm.rules.parameters
 
 # METADATA

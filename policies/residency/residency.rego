@@ -4,6 +4,8 @@
 #   In which regions calls may be served, by the host's name: data.residency.regions
 #   says how the hosts of a region begin and end, data.residency.allow which regions
 #   may be used. Nothing is limited until it is a list.
+# custom:
+#   off_unless: [residency.allow]
 package helm.rules.residency
 
 # METADATA

@@ -12,6 +12,7 @@ from helm_boundary.call import Text
 from helm_boundary.detectors import compile_detectors
 from helm_boundary.policy.embedded import start_embedded
 from helm_boundary.policy.evaluator import Evaluator
+from helm_boundary.policy.idle import awake
 from helm_boundary.policy.part import package_of
 from helm_boundary.policy.self_test import SAMPLES
 from helm_boundary.policy.source import Policy
@@ -46,7 +47,7 @@ def sample(phase: str, size: int) -> bytes:
 
 
 def _whole(policy: Policy, runs: int) -> Iterator[Cost]:
-    evaluator = Evaluator(policy.modules, json.dumps(policy.data))
+    evaluator = Evaluator(awake(policy.modules, policy.data), json.dumps(policy.data))
     for size in (1_000, 20_000):
         for phase in ("a chat request", "a response"):
             document = sample(phase, size)
@@ -58,15 +59,16 @@ def _topics(policy: Policy, runs: int) -> Iterator[Cost]:
     """Each topic by itself: the engine's own cost is what a policy without rules costs."""
     document = sample("a chat request", 1_000)
     data = json.dumps(policy.data)
-    packages = {file: package_of(text, file) for file, text in policy.modules.items()}
+    modules = awake(policy.modules, policy.data)
+    packages = {file: package_of(text, file) for file, text in modules.items()}
     others = {
         file: text
-        for file, text in policy.modules.items()
+        for file, text in modules.items()
         if packages[file].startswith("helm.") and not packages[file].startswith("helm.rules.")
     }
     topics = sorted({name for name in packages.values() if name.startswith("helm.rules.")})
     for topic in (None, *topics):
-        mine = {file: text for file, text in policy.modules.items() if packages[file] == topic}
+        mine = {file: text for file, text in modules.items() if packages[file] == topic}
         asked = "data.helm.rules" if topic else "1"
         evaluator = Evaluator(
             {**others, **mine, "bench": f"package helm\n\ndecision := {asked}\n"}, data

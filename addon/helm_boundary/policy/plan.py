@@ -7,14 +7,17 @@ import tempfile
 from typing import IO
 
 from helm_boundary.policy.default_folder import default_policy_folder
+from helm_boundary.policy.idle import awake
 from helm_boundary.policy.source import Policy
 
 
 def plan_of(policy: Policy) -> bytes:
-    """The plan of a policy: its modules, its data as JSON text, and the input's schema."""
+    """The plan of a policy: modules (all, and those that can speak), data, the input's schema."""
     schema = json.loads((default_policy_folder() / "input.schema.json").read_bytes())
     data = json.dumps(policy.data, allow_nan=False)
-    return json.dumps({"modules": dict(policy.modules), "data": data, "schema": schema}).encode()
+    modules, speaking = dict(policy.modules), awake(policy.modules, policy.data)
+    plan = {"modules": modules, "awake": sorted(speaking), "data": data, "schema": schema}
+    return json.dumps(plan).encode()
 
 
 def empty_plan() -> IO[bytes]:

@@ -39,11 +39,12 @@ def main(arguments: list[str]) -> int:
     with socket.socket(fileno=int(pipe_fd)) as connection:
         plan = _read_plan(int(plan_fd))
         try:
-            evaluator = Evaluator(plan["modules"], plan["data"])
+            if trial == "trial" and (problems := _lint(plan)):
+                return _refuse(connection, problems)
+            awake = {file: plan["modules"][file] for file in plan["awake"]}
+            evaluator = Evaluator(awake, plan["data"])
         except PolicyError as error:
             return _refuse(connection, [str(error)])
-        if trial == "trial" and (problems := _lint(evaluator, plan)):
-            return _refuse(connection, problems)
         connection.sendall(pipe.encode(0, pipe.READY, b""))
         gc.freeze()
         gc.disable()  # texts in, texts out: nothing here makes cycles
@@ -74,11 +75,13 @@ def _read_plan(plan_fd: int) -> Any:
     return json.loads(text)
 
 
-def _lint(evaluator: Evaluator, plan: Any) -> list[str]:
+def _lint(plan: Any) -> list[str]:
+    """What is wrong with the whole policy, with what is switched off in it."""
     # Imported for a trial only: a worker that replaces a crashed one must be there at once.
     from helm_boundary.policy.lint import Program, lint
     from helm_boundary.policy.syntax import read_rules
 
+    evaluator = Evaluator(plan["modules"], plan["data"])
     program = Program(read_rules(evaluator.syntax()), json.loads(plan["data"]), plan["schema"])
     return [str(problem) for problem in lint(program)]
 
