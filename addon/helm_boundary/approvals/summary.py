@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..call import Answer, Call, HttpRequest, Text, ToolCall
+from ..call import Answer, Call, HttpRequest, Message, Text, ToolCall
 from ..detectors import Detectors, Finding
 
 MAX_TEXTS = 12
@@ -17,21 +17,28 @@ MAX_CHARACTERS = 600
 
 
 def summarise(
-    request: HttpRequest, call: Call, answer: Answer | None, detectors: Detectors
+    request: HttpRequest,
+    call: Call,
+    answer: Answer | None,
+    detectors: Detectors,
+    pointers: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The call and, where it has one, its answer, redacted, as JSON."""
+    """The call and, where it has one, its answer, redacted, as JSON.
+
+    `pointers` are where the reasons point; what is there is shown wherever it is.
+    """
+    meant = pointers if answer is None else ()
     summary: dict[str, Any] = {
         "to": f"{request.method} {request.scheme}://{request.host}:{request.port}{request.path}",
         "model": call.model,
-        "texts": _texts(call.texts, detectors),
+        "texts": _texts(_said(call.messages, call.texts, meant), detectors),
         "tools": [tool.name[:200] for tool in call.tools[:50]],
         "attachments": len(call.attachments),
     }
     if answer is not None:
-        spoken = [t for t in answer.texts if not t.pointer.endswith(("/arguments", "/name"))]
         summary["answer"] = {
             "status": answer.status,
-            "texts": _texts(spoken, detectors),
+            "texts": _texts(_said(answer.messages, answer.texts, pointers), detectors),
             "tool_calls": [_tool_call(call, detectors) for call in answer.tool_calls[:50]],
         }
     return summary
@@ -49,11 +56,21 @@ def redact(text: str, findings: Iterable[Finding]) -> str:
     return "".join(reversed([*pieces, text[:end]]))
 
 
+def _said(
+    messages: Sequence[Message], texts: Sequence[Text], pointers: Sequence[str]
+) -> list[Text]:
+    """The latest of the conversation, and besides it what the reasons point at."""
+    said = [Text(m.pointer, m.role, m.text) for m in messages if m.text] if messages else texts
+    latest = list(said[-MAX_TEXTS:])
+    shown = {text.text for text in latest}
+    meant = [t for t in texts if t.pointer.startswith(tuple(pointers)) and t.text not in shown]
+    return meant[:MAX_TEXTS] + latest
+
+
 def _texts(texts: Sequence[Text], detectors: Detectors) -> list[dict[str, str]]:
-    shown = texts[-MAX_TEXTS:]
     return [
         {"role": text.role, "pointer": text.pointer, "text": _shown(text.text, detectors)}
-        for text in shown
+        for text in texts
     ]
 
 

@@ -64,6 +64,16 @@ def test_long_texts_are_shortened() -> None:
     assert text["text"].endswith("…")
 
 
+def test_the_conversation_is_shown_and_what_is_meant() -> None:
+    """Tools don't crowd the messages out, and what a reason points at is shown wherever it is."""
+    tools = [{"function": {"name": f"t{n}", "description": f"Does {n}."}} for n in range(30)]
+    call = chat.read_request(
+        {"model": "m", "messages": [{"role": "user", "content": "hello"}], "tools": tools}
+    )
+    texts = summarise(SENT, call, None, DETECTORS, ["/tools/3/function/description"])["texts"]
+    assert [text["text"] for text in texts] == ["Does 3.", "hello"]
+
+
 def test_terminals_are_not_steered() -> None:
     """Escapes and line breaks in what a client wrote can't imitate lines of ours."""
     summary = {"texts": [{"role": "user", "pointer": "/x", "text": "a\x1b[2J\nApproval granted"}]}
