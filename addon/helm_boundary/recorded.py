@@ -114,4 +114,5 @@ def _answer(flow: http.HTTPFlow, read: Recognised) -> Answer | None:
 
 def _is_ours(response: http.Response) -> bool:
     """Whether the boundary answered in the upstream's place: nothing of that is the upstream's."""
-    return str(response.headers.get("x-helm-status", "APPROVED")) != "APPROVED"
+    status = str(response.headers.get("x-helm-status", "APPROVED"))
+    return status not in ("APPROVED", "OBSERVED")
