@@ -6,6 +6,7 @@ import click
 
 from .. import __version__
 from .approvals import approvals
+from .doctor import doctor
 from .env import env
 from .exec import exec_
 from .keys import keys
@@ -24,6 +25,7 @@ def main() -> None:
 
 
 main.add_command(approvals)
+main.add_command(doctor)
 main.add_command(env)
 main.add_command(exec_)
 main.add_command(keys)

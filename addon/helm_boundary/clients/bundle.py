@@ -79,13 +79,13 @@ def make_trust(ca_file: Path, roots: Path, state: Path) -> Trust:
 def _java_store(authority: x509.Certificate, system: bytes) -> bytes:
     named = [
         pkcs12.PKCS12Certificate(certificate, f"root-{index}".encode())
-        for index, certificate in enumerate([authority, *_certificates(system)])
+        for index, certificate in enumerate([authority, *certificates(system)])
     ]
     password = BestAvailableEncryption(JAVA_STORE_PASSWORD.encode())
     return pkcs12.serialize_java_truststore(named, password)
 
 
-def _certificates(bundle: bytes) -> list[x509.Certificate]:
+def certificates(bundle: bytes) -> list[x509.Certificate]:
     """Every certificate of a bundle that can be read: old roots are not always to the letter."""
     end = b"-----END CERTIFICATE-----"
     found = []

@@ -35,6 +35,18 @@ _BUNDLES = (
 _ADDITIONS = ("NODE_EXTRA_CA_CERTS", "DENO_CERT")
 """Variables that name roots on top of the client's own."""
 
+TRUST_FILES = (*_BUNDLES, *_ADDITIONS)
+"""Every variable that names a PEM file of roots."""
+
+BASE_URLS = (
+    "OPENAI_BASE_URL",
+    "OPENAI_API_BASE",
+    "ANTHROPIC_BASE_URL",
+    "GROQ_BASE_URL",
+    "AZURE_OPENAI_ENDPOINT",
+)
+"""Variables that say where a provider is."""
+
 JAVA_STORE_PASSWORD = "changeit"  # noqa: S105 - Java's customary one: there is no secret inside
 
 
@@ -72,7 +84,7 @@ def variables(route: Route, java_options: str = "") -> dict[str, str]:
     return {
         **paired,
         **{name.lower(): value for name, value in paired.items()},
-        **dict.fromkeys((*_BUNDLES, *_ADDITIONS), str(route.trust.bundle)),
+        **dict.fromkeys(TRUST_FILES, str(route.trust.bundle)),
         "SSL_CERT_DIR": str(route.trust.folder),
         "NODE_USE_ENV_PROXY": "1",
         "JAVA_TOOL_OPTIONS": " ".join(

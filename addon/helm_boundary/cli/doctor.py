@@ -1,0 +1,51 @@
+"""`helm-boundary doctor`: a line for each thing that must be so, and what to do where it isn't."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from helm_boundary.cli.state_options import NO, YES, json_option, state_option
+from helm_boundary.doctor.diagnosis import best, diagnose, exit_code
+from helm_boundary.doctor.finding import Finding
+from helm_receipts.explain import printable
+from helm_receipts.layout import Layout
+
+
+@click.command()
+@state_option
+@json_option
+@click.option(
+    "--policy",
+    "policies",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True),
+    help="The policy folders that should be in force.",
+)
+@click.option("--up", is_flag=True, help="Only whether a boundary is ready: for health checks.")
+def doctor(state: Layout, as_json: bool, policies: tuple[Path, ...], up: bool) -> None:
+    """Tell whether calls made from here really go through a boundary that is one.
+
+    Exit codes: 0 all is well, 1 something isn't, 3 something couldn't be seen.
+    """
+    if up:
+        health = best(state.state)
+        raise SystemExit(YES if health is not None and health.ready else NO)
+    findings = []
+    for finding in diagnose(state.state, policies, os.environ):
+        findings.append(finding)
+        _print(finding, as_json)
+    raise SystemExit(exit_code(findings))
+
+
+def _print(finding: Finding, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(asdict(finding)))
+        return
+    click.echo(printable(f"{finding.answer:8}{finding.looked_at}: {finding.found}"))
+    if finding.remedy:
+        click.echo(printable(f"        → {finding.remedy}"))

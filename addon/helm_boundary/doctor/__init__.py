@@ -1,0 +1,1 @@
+"""`helm-boundary doctor`: is this machine's traffic really under the boundary?"""

@@ -1,0 +1,44 @@
+"""All of it, in the order in which a person would look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from helm_boundary.health import Health, running_boundaries
+
+from .finding import NO, UNKNOWN, Finding
+from .keeping import look_at_clock, look_at_journal
+from .proxy import look_at_boundary, look_at_policy
+from .route import look_at_routes, targets
+from .surroundings import look_at_exceptions, look_at_trust, proxy_for
+
+
+def diagnose(
+    state: Path, policies: Sequence[Path], environment: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Look at everything; what needs a boundary is left out where none runs."""
+    health = best(state)
+    yield from look_at_boundary(state, health)
+    if health is not None:
+        yield look_at_policy(health, policies)
+    yield look_at_journal(state)
+    yield from look_at_clock(state, health)
+    if health is not None:
+        yield from look_at_trust(health, environment)
+        governed = targets(health.hosts, environment)
+        yield look_at_exceptions(governed, environment)
+        ways = {target: proxy_for(target, environment) for target in governed}
+        yield from look_at_routes(health, ways)
+
+
+def best(state: Path) -> Health | None:
+    """The boundary that runs on a state folder: one that is ready, if any is."""
+    found = sorted(running_boundaries(state), key=lambda health: not health.ready)
+    return found[0] if found else None
+
+
+def exit_code(findings: Sequence[Finding]) -> int:
+    """1 when anything is NO, else 3 when anything is UNKNOWN, else 0."""
+    answers = {finding.answer for finding in findings}
+    return 1 if NO in answers else 3 if UNKNOWN in answers else 0
