@@ -1,0 +1,80 @@
+"""Killed at any moment: nothing that was forwarded is without its receipt, and the log goes on."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from helm_receipts import keyset
+from helm_receipts.fsck import FsckReport, fsck
+from helm_receipts.layout import Layout
+from helm_receipts.publish import read_published
+from helm_receipts.recorder import Recorder
+from helm_receipts.select import Follower
+from support.verifiers import PROGRAMS
+
+# A hundred take a minute.
+KILLS = int(os.environ.get("HELM_KILLS", "100" if os.environ.get("CI") == "true" else "30"))
+
+
+def run_and_kill(state: Path, name: str, chance: random.Random) -> set[str]:
+    """Start a recording process, kill it under load, and say which calls it forwarded."""
+    program = PROGRAMS / "recording_process.py"
+    with subprocess.Popen(
+        [sys.executable, str(program), str(state), name], stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        # Some are killed while they start; most once calls are under way.
+        if chance.random() < 0.9:
+            first = process.stdout.readline()
+            assert first, "the process ended before its first call"
+        else:
+            first = b""
+            time.sleep(chance.uniform(0, 0.3))
+        time.sleep(chance.uniform(0, 0.15))
+        process.send_signal(signal.SIGKILL)
+        # What was written last may be cut off: a line without its end wasn't forwarded whole.
+        lines = (first + process.stdout.read()).split(b"\n")[:-1]
+    return {line.decode() for line in lines}
+
+
+def check(state: Path) -> FsckReport:
+    """fsck with the published keys."""
+    known = read_published(Layout(state))
+    return fsck(state, [k.key for k in known.receipt], [known.log[-1].key])
+
+
+@pytest.mark.slow
+def test_nothing_is_forwarded_without_a_durable_receipt(tmp_path: Path) -> None:
+    """After every kill each forwarded call has its request receipt, and fsck names at most a
+    torn tail; at the end every call has one outcome and everything is in the log."""
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    state, forwarded = tmp_path / "state", 0
+    follower, recorded = Follower(state / "journal"), set[str]()
+    for kill in range(KILLS):
+        seen = run_and_kill(state, f"run{kill}", chance)
+        forwarded += len(seen)
+        if not (state / "journal").is_dir():
+            continue
+        recorded |= {
+            record.predicate["flow"]["id"]
+            for record in follower.poll()
+            if record.predicate["phase"] == "request"
+        }
+        assert seen <= recorded, f"seed {seed}: forwarded without a receipt: {seen - recorded}"
+        if kill % 20 == 19 and (state / "log" / "checkpoint").exists():
+            assert len(check(state).torn) <= 1
+    assert forwarded > KILLS
+    Recorder.open(state, version="0.1.0", configuration="00" * 32).close()
+    assert keyset.open_keyset(Layout(state))
+    report = check(state)
+    assert report.is_complete
+    assert report.calls == len(recorded)
+    print(f"{KILLS} kills, {forwarded} calls forwarded, {report.receipts} receipts")
