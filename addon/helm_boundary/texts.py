@@ -7,14 +7,18 @@ to be read, so that a field invented tomorrow is judged today.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from typing import Final
 
 from .call import Attachment, Json, Text
 from .hosts import canonical_host
 
-MACHINE_KEYS: Final = frozenset({"type", "role", "id", "object", "tool_call_id", "call_id"})
+MACHINE_KEYS: Final = frozenset({"type", "role", "object"})
 """Keys whose strings are tags for machines."""
+
+_TAG = re.compile(r"[a-z]{1,16}(?:[_.-][a-z0-9]{1,16}){0,6}")
+"""How tags are written, and credentials aren't: short words in small letters."""
 
 _BINARY_KEYS: Final = frozenset({"data", "file_data", "b64_json"})
 
@@ -49,9 +53,10 @@ def strings(value: Json, pointer: str, role: str) -> Iterator[Text]:
 
 
 def _is_machine(key: str, item: str) -> bool:
-    # A sentence under a machine's key is no tag: hiding one there must not pay.
+    # Hiding something under a machine's key must not pay: neither a sentence nor a credential
+    # looks like a tag. Ids are anybody's to choose, so they are no tags.
     if key in MACHINE_KEYS:
-        return len(item) <= 128 and not any(mark in item for mark in " \n\t")
+        return _TAG.fullmatch(item) is not None
     return is_inline_binary(key, item)
 
 

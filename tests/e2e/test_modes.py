@@ -85,6 +85,9 @@ def test_out_of_the_box_an_ordinary_chat_passes_and_secrets_dont(tmp_path: Path)
             answer = stage.chat(model="gpt-4o", messages=prompt)
             assert (answer.status, answer.code) == (403, "DATA_EGRESS_BLOCKED")
             assert secret.encode() not in answer.body
+            for member in ("tool_call_id", "type", "id", "name"):
+                hidden = [*MESSAGES, {"role": "user", "content": "x", member: secret}]
+                assert stage.chat(model="gpt-4o", messages=hidden).code == "DATA_EGRESS_BLOCKED"
             assert stage.chat(model="mystery-model").code == "POLICY_VIOLATION"
         stage.chat(
             model="gpt-4o", messages=[{"role": "user", "content": "Write to ann@example.com"}]
