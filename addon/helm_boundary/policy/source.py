@@ -15,6 +15,7 @@ from helm_boundary.policy.detector_file import merge_detectors
 from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.merging import merge, refuse_overlap
 from helm_boundary.policy.part import Part, read_part
+from helm_boundary.policy.settings import check_settings
 
 RULE = re.compile(r"^(?!package\b|import\b|default\b|else\b)[A-Za-z_]", re.MULTILINE)
 
@@ -55,6 +56,8 @@ def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
     data: Mapping[str, Any] = {}
     for part in effective:
         data = merge(data, part.data)
+    if start == 0:
+        check_settings(data, [text for part in effective for text in part.modules.values()])
     refuse_overlap(data, {p: f for part in effective for f, p in part.packages.items()})
     detectors = merge_detectors([part.detectors for part in parts if part.detectors])
     modules = {path: text for part in effective for path, text in part.modules.items()}

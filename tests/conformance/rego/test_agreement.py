@@ -21,6 +21,7 @@ import pytest
 from helm_boundary.policy import parse_decision
 from helm_boundary.policy.default_folder import default_policy_folder
 from helm_boundary.policy.evaluator import Evaluator
+from helm_boundary.policy.idle import awake
 from helm_boundary.policy.self_test import SAMPLES
 from helm_boundary.policy.source import Policy, read_policy
 
@@ -172,7 +173,7 @@ def _tool_call(r: random.Random, number: int) -> dict[str, Any]:
 
 
 def ours(policy: Policy, inputs: list[dict[str, Any]]) -> list[Any]:
-    evaluator = Evaluator(policy.modules, json.dumps(policy.data))
+    evaluator = Evaluator(awake(policy.modules, policy.data), json.dumps(policy.data))
     return [json.loads(evaluator.judge(json.dumps(document).encode())) for document in inputs]
 
 

@@ -136,6 +136,16 @@ def test_the_digest_is_of_what_decides(tmp_path: Path) -> None:
         ({"data.yaml": b"a: \xff"}, "not UTF-8"),
         ({"settings.yaml": "a: 1"}, "OPA would read it as data"),
         ({"sub/detectors.yaml": "detectors: []"}, "OPA would read it as data"),
+        ({"data.yaml": "models: {alow: [x]}"}, r"data\.models: .*'alow' was unexpected"),
+        ({"data.yaml": "models: {allow: x}"}, r"data\.models\.allow: .*not of type 'array'"),
+        ({"data.yaml": "models: {allow_prefixes: ['']}"}, r"data\.models\.allow_prefixes\.0"),
+        ({"data.yaml": "models: null"}, r"data\.models: .*not of type 'object'"),
+        ({"data.yaml": "personal: {request: redcat}"}, r"data\.personal\.request: expected one of"),
+        ({"data.yaml": "rules: {tools.denied: allow}"}, r"data\.rules\.tools\.denied: expected"),
+        ({"data.yaml": "rules: {tools.denyed: off}"}, "did you mean tools.denied?"),
+        ({"data.yaml": "principals: {a: {rules: {x.y: off}}}"}, "data.principals.a.rules.x.y: no"),
+        ({"data.yaml": "tools: {arguments: {sh: [{mach: x}]}}"}, "'mach' was unexpected"),
+        ({"data.yaml": "hours: {days: [Mon], from: 8, to: 9, timezone: UTC}"}, "hours.days.0"),
         ({"detectors.yaml": "detectors: [{pattern: x}]"}, "needs a name"),
         ({"detectors.yaml": "disable: [secret.nosuch]"}, "no earlier file has"),
         ({"detectors.yaml": "detector: []"}, "expected 'detectors'"),
@@ -147,6 +157,13 @@ def test_anything_doubtful_is_refused(tmp_path: Path, files: Any, says: str) -> 
     """Each with the file, where it can the line, and what to do."""
     with pytest.raises(PolicyError, match=says):
         read_policy([write(tmp_path, files)])
+
+
+def test_settings_of_your_own_rules(tmp_path: Path) -> None:
+    """A rule that a folder brings can be set as the default's can."""
+    data = "rules: {mine: observe, secrets.response: deny}\nmine: {anything: [1]}\n"
+    policy = read_policy([write(tmp_path, {"mine.rego": RULE, "data.yaml": data})])
+    assert policy.data["rules"] == {"mine": "observe", "secrets.response": "deny"}
 
 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
