@@ -25,6 +25,7 @@ from .approvals.store import StoreError
 from .hold import user_interface
 from .running import Running
 from .views.judgement import explain, receipts_of
+from .views.log_index import log_index
 
 
 class Commands:
@@ -65,7 +66,8 @@ class Commands:
     def explain(self, flow: mitmflow.Flow) -> types.Data:
         """Say what was decided about a flow, why, by which policy, and where it is written."""
         try:
-            lines = explain(_http(flow))
+            state = self._ready().state
+            lines = explain(_http(flow), lambda receipt_id: log_index(state, receipt_id))
         except ValueError as error:
             raise exceptions.CommandError(str(error)) from None
         return [[line] for line in lines]  # type: ignore[return-value]

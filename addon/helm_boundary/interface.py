@@ -21,6 +21,7 @@ from mitmproxy.proxy import server_hooks
 
 from .running import Running
 from .views import add_views
+from .views.log_index import log_index
 
 logger = logging.getLogger(__name__)
 
@@ -39,10 +40,14 @@ class Interface:
 
     def running(self) -> None:
         """Show what there is to show, and begin to tidy up."""
-        add_views()
+        add_views(self._index_of)
         if _view() is not None:
             _show_more()
         self._tidying = asyncio.get_running_loop().create_task(self._tidy())
+
+    def _index_of(self, receipt_id: str) -> int | None:
+        running = self._running()
+        return None if running is None else log_index(running.state, receipt_id)
 
     def done(self) -> None:
         """Stop tidying."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from mitmproxy import contentviews
 
 from .conversation import Conversation
-from .judgement import Judgement
+from .judgement import IndexOf, Judgement
 
 
-def add_views() -> None:
+def add_views(index_of: IndexOf = lambda _: None) -> None:
     """Make the views known to mitmproxy; again makes no difference."""
-    for view in (Conversation(), Judgement()):
+    for view in (Conversation(), Judgement(index_of)):
         contentviews.add(view)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from mitmproxy import http
@@ -14,6 +14,9 @@ from mitmproxy.contentviews import Contentview, Metadata
 from helm_receipts.explain import printable
 
 from ..marks import KEY
+
+type IndexOf = Callable[[str], int | None]
+"""Where in the log a receipt is, by its id; None where that isn't known."""
 
 _MAX_DIFF = 400
 
@@ -24,12 +27,15 @@ class Judgement(Contentview):
     name = "Judgement"
     syntax_highlight = "none"
 
+    def __init__(self, index_of: IndexOf = lambda _: None) -> None:
+        self._index_of = index_of
+
     def prettify(self, data: bytes, metadata: Metadata) -> str:
         """The text of the judgement; raises ValueError for a flow that wasn't judged."""
         flow = metadata.flow
         if not isinstance(flow, http.HTTPFlow):
             raise ValueError("expected an HTTP flow")
-        return "\n".join(printable(line) or " " for line in explain(flow))
+        return "\n".join(printable(line) or " " for line in explain(flow, self._index_of))
 
     def render_priority(self, data: bytes, metadata: Metadata) -> float:
         """First for a reply of the boundary's own; for the rest, one of the views to choose."""
@@ -41,13 +47,13 @@ class Judgement(Contentview):
         return 3 if "x-helm-verdict" in message.headers else 0.5
 
 
-def explain(flow: http.HTTPFlow) -> list[str]:
+def explain(flow: http.HTTPFlow, index_of: IndexOf = lambda _: None) -> list[str]:
     """The lines of a flow's judgement; raises ValueError for a flow that wasn't judged."""
     facts = flow.metadata.get(KEY)
     if not isinstance(facts, dict):
         raise ValueError("expected a flow that helm-boundary has judged; this one isn't a call")
     try:
-        return list(_lines(facts, flow))
+        return list(_lines(facts, flow, index_of))
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"expected what helm-boundary keeps on a flow, found {error}") from error
 
@@ -59,14 +65,16 @@ def receipts_of(flow: http.HTTPFlow) -> list[str]:
     return list(dict.fromkeys(j["receipt"] for j in judgements if j.get("receipt")))
 
 
-def _lines(facts: dict[str, Any], flow: http.HTTPFlow) -> Iterator[str]:
+def _lines(facts: dict[str, Any], flow: http.HTTPFlow, index_of: IndexOf) -> Iterator[str]:
     last = facts["judgements"][-1]
     observed = "  (observed only, not enforced)" if facts["mode"] == "observe" else ""
     yield f"{last['verdict']}{observed}"
     yield f"{facts['operation']} ({facts['dialect']})  {facts['model'] or ''}".rstrip()
     for judged in facts["judgements"]:
         yield ""
-        yield f"{judged['phase']}: {judged['verdict']}   receipt {judged['receipt'] or '-'}"
+        index = index_of(judged["receipt"]) if judged["receipt"] else None
+        where = "" if index is None else f", log index {index}"
+        yield f"{judged['phase']}: {judged['verdict']}   receipt {judged['receipt'] or '-'}{where}"
         for reason in judged["reasons"]:
             yield from _reason(reason)
     yield from _person(facts)

@@ -85,6 +85,8 @@ def test_commands_have_help_and_can_be_completed(upstream: Upstream, tmp_path: P
         assert ours["helm.approve"]["parameters"][0]["type"] == "choice"
         ask(boundary, body("hello"))
         assert "ALLOW" in str(web.command("helm.explain", "~all"))
+        (flow,) = web.flows()
+        until(lambda: "log index 1\n" in web.view(flow, "request", "judgement") or None)
         assert "Decision on a request" in str(web.command("helm.receipt", "~all"))
 
 
