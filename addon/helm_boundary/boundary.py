@@ -175,12 +175,15 @@ class Boundary:
             if live.refusal is not None:
                 raise live.refusal
             read = recognition.read_call(live.request, live.operation, self.settings.max_body)
+            live.call = read.call
+            live.shared = self._shared(live, read)
+            if not self.settings.observes:
+                self.desk.carry(live)
+            return await self._judge(live, read)
         except Refusal as refusal:
             return deny(refusal)
-        live.call = read.call
-        live.shared = self._shared(live, read)
-        if not self.settings.observes:
-            self.desk.carry(live)
+
+    async def _judge(self, live: Live, read: Recognised) -> Decision:
         decision = await self._ask(live, live.shared, live.call)
         for inner in read.inner:
             if decision.verdict != ALLOW or decision.rewrite:

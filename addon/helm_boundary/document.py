@@ -6,26 +6,17 @@ the two is written once, as JSON text, and only the rest is added. Credentials a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from .call import (
-    Answer,
-    Attachment,
-    Call,
-    HttpRequest,
-    Json,
-    Message,
-    Operation,
-    Text,
-    Tool,
-    ToolCall,
-)
+import orjson
+
+from .call import Answer, Call, HttpRequest, Json, Operation
 from .detectors import Finding
 from .hosts import provider_of
+from .refusal import schema_violation
 
 SCHEMA = "helm.input/v1"
 
@@ -86,11 +77,11 @@ def state_call(
         },
         "provider": provider_of(request.host),
         "model": call.model,
-        "messages": [_message(message) for message in call.messages],
-        "tools": [_tool(tool) for tool in call.tools],
+        "messages": call.messages,
+        "tools": call.tools,
         "tool_choice": call.tool_choice,
-        "texts": [_text(text) for text in call.texts],
-        "attachments": [_attachment(attachment) for attachment in call.attachments],
+        "texts": call.texts,
+        "attachments": call.attachments,
         "parameters": call.parameters,
     }
     return _json(shared)[:-1] + b',"body":' + (body or b"null")
@@ -105,13 +96,13 @@ def state_response(
     shared: bytes, answer: Answer, findings: Sequence[Finding], context: Context
 ) -> bytes:
     """The whole document of a response's judgement; its findings are those of the answer."""
-    return shared + _phase("response", findings, context) + b',"response":' + _answer(answer) + b"}"
+    return shared + _phase("response", findings, context) + b',"response":' + _json(answer) + b"}"
 
 
 def _phase(phase: str, findings: Sequence[Finding], context: Context) -> bytes:
     rest = {
         "phase": phase,
-        "findings": [_finding(finding) for finding in findings],
+        "findings": findings,
         "context": {
             "now": _rfc3339(context.now_ns),
             "now_ns": context.now_ns,
@@ -147,81 +138,9 @@ def _query_names(query: str) -> list[str]:
     return sorted({pair.partition("=")[0] for pair in query.split("&") if pair})
 
 
-def _message(message: Message) -> dict[str, Any]:
-    return {
-        "role": message.role,
-        "text": message.text,
-        "parts": message.parts,
-        "tool_calls": [_tool_call(call) for call in message.tool_calls],
-        "tool_call_id": message.tool_call_id,
-        "name": message.name,
-        "pointer": message.pointer,
-    }
-
-
-def _tool_call(call: ToolCall) -> dict[str, Any]:
-    return {
-        "id": call.id,
-        "name": call.name,
-        "arguments": call.arguments,
-        "arguments_text": call.arguments_text,
-        "valid_json": call.valid_json,
-        "choice": call.choice,
-        "pointer": call.pointer,
-    }
-
-
-def _tool(tool: Tool) -> dict[str, Any]:
-    return {
-        "type": tool.type,
-        "name": tool.name,
-        "description": tool.description,
-        "parameters": tool.parameters,
-        "pointer": tool.pointer,
-    }
-
-
-def _text(text: Text) -> dict[str, str]:
-    return {"pointer": text.pointer, "role": text.role, "text": text.text}
-
-
-def _attachment(attachment: Attachment) -> dict[str, Any]:
-    return {
-        "pointer": attachment.pointer,
-        "kind": attachment.kind,
-        "media_type": attachment.media_type,
-        "host": attachment.host,
-        "bytes": attachment.bytes,
-        "sha256": attachment.sha256,
-    }
-
-
-def _finding(finding: Finding) -> dict[str, Any]:
-    return {
-        "detector": finding.detector,
-        "pointer": finding.pointer,
-        "start": finding.start,
-        "end": finding.end,
-    }
-
-
-def _answer(answer: Answer) -> bytes:
-    return _json(
-        {
-            "status": answer.status,
-            "model": answer.model,
-            "finish_reasons": answer.finish_reasons,
-            "messages": [_message(message) for message in answer.messages],
-            "texts": [_text(text) for text in answer.texts],
-            "tool_calls": [_tool_call(call) for call in answer.tool_calls],
-            "usage": {
-                "input_tokens": answer.usage.input_tokens,
-                "output_tokens": answer.usage.output_tokens,
-            },
-            "complete": answer.complete,
-        }
-    )
-
-
 def _json(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode("ascii")
+    # The values of `call` are written as they are: their fields are the document's.
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        raise schema_violation("the call holds text that isn't Unicode") from None
