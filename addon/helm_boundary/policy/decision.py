@@ -70,13 +70,17 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The whole answer of a policy to one document."""
+    """The whole answer of a policy to one document.
+
+    ``candidate`` is the verdict of a policy that was asked beside it (see policy.candidate).
+    """
 
     verdict: str
     reasons: tuple[Reason, ...]
     rewrite: tuple[Mapping[str, Any], ...] = ()
     stream: str = "gate"
     observed: tuple[Reason, ...] = ()
+    candidate: str | None = None
 
 
 def parse_decision(value: object) -> Decision:

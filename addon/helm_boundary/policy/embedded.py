@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -71,7 +72,9 @@ class _Call:
 class EmbeddedEngine:
     """Rego evaluated by the engine that comes with the boundary."""
 
-    def __init__(self, policy: Policy, deadline: float, plan: IO[bytes]) -> None:
+    def __init__(
+        self, policy: Policy, deadline: float, plan: IO[bytes], *, trial: str = "trial"
+    ) -> None:
         self.name = f"regorus {version('gordon-to-regorus')}"
         self.policy = policy
         self._deadline = deadline  # seconds for one evaluation
@@ -87,7 +90,7 @@ class EmbeddedEngine:
         self._ended = ""  # how the last worker ended
         self._head_until = 0.0  # when the oldest call (or the start) is late
         self._restart_at = 0.0
-        self._start("trial")
+        self._start(trial)
 
     async def decide(self, document: bytes) -> Decision:
         """Judge the document (UTF-8 JSON text); raise EngineError when that can't be done."""
@@ -122,6 +125,16 @@ class EmbeddedEngine:
         for call in list(self._calls.values()):
             self._finish(call, failure="the policy engine was closed")
         self._plan.close()
+
+    @property
+    def in_flight(self) -> int:
+        """How many calls are waiting for their answer."""
+        return len(self._calls)
+
+    def another(self) -> EmbeddedEngine:
+        """A further engine of the same policy, which this one has tried."""
+        plan = os.fdopen(os.dup(self._plan.fileno()), "rb")
+        return EmbeddedEngine(self.policy, self._deadline, plan, trial="live")
 
     async def drain(self) -> None:
         """Wait until no call is in flight, then close: for an engine that was replaced."""

@@ -66,3 +66,12 @@ def test_is_plain_opa(arguments: list[str]) -> None:
         [str(OPA), *arguments, str(FOLDER)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(shutil.which("regal") is None, reason="regal is not installed")
+def test_regal_has_nothing_to_say() -> None:
+    """Rego's linter passes too."""
+    done = subprocess.run(
+        ["regal", "lint", str(FOLDER)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout

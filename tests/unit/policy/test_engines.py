@@ -1,0 +1,127 @@
+"""Engines made of engines: several workers, and a candidate beside the enforced policy."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helm_boundary.policy import EngineError, PolicyError
+from helm_boundary.policy.bench import sample
+from helm_boundary.policy.candidate import FAILED, WithCandidate
+from helm_boundary.policy.embedded import EmbeddedEngine, start_embedded
+from helm_boundary.policy.pool import Pool, start_engine
+from helm_boundary.policy.self_test import SAMPLES
+from helm_boundary.policy.source import read_policy
+
+DOCUMENT = sample("a chat request", 100)
+
+
+def engine_of(folder: Path, rego: str, deadline_ms: int = 1_000) -> EmbeddedEngine:
+    folder.mkdir()
+    (folder / "main.rego").write_text(f"package helm\n\n{rego}\n")
+    return start_embedded(read_policy([folder]), deadline_ms=deadline_ms)
+
+
+@pytest.fixture
+def pool() -> Iterator[Any]:
+    engine = start_engine(read_policy([]), deadline_ms=5_000, workers=3)
+    yield engine
+    engine.close()
+
+
+def test_a_pool_answers_everyone(pool: Pool) -> None:
+    """Calls are spread, each gets its own answer, and decide_now may come in between."""
+
+    async def judge_all() -> list[str]:
+        models = ["gpt-4.1-mini", "other"] * 50
+        calls = [
+            asyncio.ensure_future(
+                pool.decide(json.dumps({**SAMPLES["a chat request"], "model": model}).encode())
+            )
+            for model in models
+        ]
+        await asyncio.sleep(0)
+        assert pool.decide_now(DOCUMENT).verdict == "ALLOW"
+        return [(await call).verdict for call in calls]
+
+    assert asyncio.run(judge_all()) == ["ALLOW", "DENY"] * 50
+
+
+def test_a_pool_is_asked_evenly(pool: Pool) -> None:
+    """The next call goes to whoever has least to do."""
+
+    async def judge_some() -> list[int]:
+        calls = [asyncio.ensure_future(pool.decide(DOCUMENT)) for _ in range(9)]
+        await asyncio.sleep(0)
+        spread = [engine.in_flight for engine in pool._engines]
+        await asyncio.gather(*calls)
+        return spread
+
+    assert asyncio.run(judge_some()) == [3, 3, 3]
+
+
+def test_a_pool_closes_whole(pool: Pool) -> None:
+    """No worker is left."""
+    asyncio.run(pool.drain())
+    with pytest.raises(EngineError, match="closed"):
+        pool.decide_now(DOCUMENT)
+
+
+def test_a_pool_of_a_bad_policy_does_not_start(tmp_path: Path) -> None:
+    """The first worker's trial is everybody's."""
+    (tmp_path / "x.rego").write_text("package helm.rules.x\n\ndeny contains nosuch(1)\n")
+    with pytest.raises(PolicyError, match="nosuch"):
+        start_engine(read_policy([tmp_path]), deadline_ms=1_000, workers=2)
+
+
+REASON = '{"code": "C", "rule": "r", "message": "m", "finality": "ungranted"}'
+ALLOW = 'decision := {"verdict": "ALLOW", "reasons": []}'
+DENY = f'decision := {{"verdict": "DENY", "reasons": [{REASON}]}}'
+LOOP = "count([1 | numbers.range(1, 10000)[_]; numbers.range(1, 10000)[_]]) > 0"
+
+
+@pytest.mark.parametrize(
+    ("enforced", "candidate", "verdict", "opinion"),
+    [
+        (ALLOW, DENY, "ALLOW", "DENY"),
+        (DENY, ALLOW, "DENY", "ALLOW"),
+        (ALLOW, f'{ALLOW} if input.model != "gpt-4.1"', "ALLOW", FAILED),
+        (ALLOW, f'{ALLOW} if input.model != "gpt-4.1"\nelse := 1 if {LOOP}', "ALLOW", FAILED),
+    ],
+    ids=["would deny", "would allow", "undefined", "endless"],
+)
+def test_a_candidate_is_only_an_opinion(
+    tmp_path: Path, enforced: str, candidate: str, verdict: str, opinion: str
+) -> None:
+    """Its verdict is noted and never in effect, and neither is its failure."""
+    engine = WithCandidate(
+        engine_of(tmp_path / "enforced", enforced), engine_of(tmp_path / "new", candidate, 200)
+    )
+    document = json.dumps({**SAMPLES["a chat request"], "model": "gpt-4.1"}).encode()
+    try:
+        for decision in (engine.decide_now(document), asyncio.run(engine.decide(document))):
+            assert (decision.verdict, decision.candidate) == (verdict, opinion)
+        assert engine.policy.digest != engine.candidate.digest
+    finally:
+        engine.close()
+
+
+def test_an_enforced_policy_that_fails_is_a_failure(tmp_path: Path) -> None:
+    """A candidate that would allow doesn't help."""
+    engine = WithCandidate(
+        engine_of(tmp_path / "enforced", f'{ALLOW} if input.model != "bad"'),
+        engine_of(tmp_path / "new", ALLOW),
+    )
+    document = json.dumps({**SAMPLES["a chat request"], "model": "bad"}).encode()
+    try:
+        with pytest.raises(EngineError, match="undefined"):
+            engine.decide_now(document)
+        with pytest.raises(EngineError, match="undefined"):
+            asyncio.run(engine.decide(document))
+    finally:
+        engine.close()
