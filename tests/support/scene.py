@@ -31,6 +31,8 @@ from support.upstream import Upstream
 CHAT = "/v1/chat/completions"
 JSON_BODY = (("Content-Type", "application/json"),)
 _PATIENCE = 8.0
+PATIENT = {"helm_deadline_ms": 1000}
+"""A machine that runs tests in parallel is slow at times; that is no verdict to test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,11 +212,12 @@ def forward_scene(folder: Path, **settings: Any) -> Iterator[Scene]:
     """A forward proxy with the scripted policy, and an upstream that speaks TLS."""
     settings.setdefault("policy", write_scripted_policy(folder / "policy"))
     authority = Authority(folder / "upstream")
-    trusted = {"ssl_verify_upstream_trusted_ca": authority.file, **settings.pop("options", {})}
+    trusted = {"ssl_verify_upstream_trusted_ca": authority.file}
+    options = {**PATIENT, **trusted, **settings.pop("options", {})}
     certificate = authority.issue("localhost", "127.0.0.1")
     with (
         Upstream(certificate) as upstream,
-        Boundary(state=folder, options=trusted, **settings) as boundary,
+        Boundary(state=folder, options=options, **settings) as boundary,
     ):
         yield Scene(boundary, upstream)
     verify_all(boundary)
@@ -224,6 +227,7 @@ def forward_scene(folder: Path, **settings: Any) -> Iterator[Scene]:
 def scene(folder: Path, **settings: Any) -> Iterator[Scene]:
     """A reverse proxy with the scripted policy before an upstream of our own."""
     settings.setdefault("policy", write_scripted_policy(folder / "policy"))
+    settings["options"] = {**PATIENT, **settings.get("options", {})}
     with Upstream() as upstream, Boundary(upstream, state=folder, **settings) as boundary:
         yield Scene(boundary, upstream)
     verify_all(boundary)
