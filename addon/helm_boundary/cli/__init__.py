@@ -13,6 +13,8 @@ from .keys import keys
 from .policy import policy
 from .receipts import receipts
 from .run import run
+from .system_proxy import system_proxy
+from .trust_stores import trust
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -32,3 +34,5 @@ main.add_command(keys)
 main.add_command(policy)
 main.add_command(receipts)
 main.add_command(run)
+main.add_command(system_proxy)
+main.add_command(trust)

@@ -191,14 +191,9 @@ async function ask(words, stream) {
 
 def test_headless_chromium(company: Company) -> None:
     """A page's own fetch is governed, once the authority is in the user's NSS database."""
-    chromium, certutil = on_path("chromium"), on_path("certutil")
+    chromium, _ = on_path("chromium"), on_path("certutil")
     company.upstream.answer(_page)
-    database = f"sql:{company.home}/.pki/nssdb"
-    trust = (
-        f'mkdir -p "$HOME/.pki/nssdb" && "{certutil}" -d "{database}" -N --empty-password && '
-        f'"{certutil}" -d "{database}" -A -t C,, -n helm -i "$HOME/.mitmproxy/'
-        'mitmproxy-ca-cert.pem" && exec "$0" "$@"'
-    )
+    trust = f'"{sys.executable}" -m helm_boundary trust install --store nss >&2 && exec "$0" "$@"'
     finished = company.exec(
         *("sh", "-c", trust, chromium, "--headless", "--no-sandbox", "--disable-gpu"),
         *("--disable-quic", "--no-first-run", "--disable-background-networking"),

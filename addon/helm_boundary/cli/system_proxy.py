@@ -1,0 +1,109 @@
+"""`helm-boundary system-proxy`: the desktop's own setting, with what was there before put back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from helm_boundary.cli.state_options import NO, YES, StateError, state_option
+from helm_boundary.clients.launch import joinable
+from helm_boundary.machine.commands import CommandFailed, Ran, run, shown
+from helm_boundary.machine.proxy_settings import (
+    DESKTOPS,
+    Desktop,
+    NothingSaved,
+    commands_off,
+    commands_on,
+    current,
+    desktop,
+    desktop_of_this_machine,
+    is_on,
+    saved_settings,
+    turn_off,
+    turn_on,
+)
+from helm_receipts.layout import Layout
+
+
+def _options[F: Callable[..., Any]](command: F) -> F:
+    for option in (
+        click.option("--desktop", "name", type=click.Choice(DESKTOPS), show_default="this one",
+                     default=lambda: desktop_of_this_machine(os.environ),
+                     help="Whose commands to use."),
+        click.option("--proxy", metavar="HOST:PORT", show_default="the running boundary's",
+                     help="Where the boundary is."),
+        state_option,
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+_dry_run = click.option("--dry-run", is_flag=True, help="Print the commands, run none.")
+
+
+@click.group("system-proxy")
+def system_proxy() -> None:
+    """Lead every program that heeds the desktop's proxy setting to the boundary, or no longer."""
+
+
+@system_proxy.command()
+@_dry_run
+@_options
+def on(dry_run: bool, name: str, proxy: str | None, state: Layout) -> None:
+    """Remember the present setting, and set the boundary."""
+    to = _desktop(name, proxy, state, dry_run)
+    if dry_run:
+        click.echo("\n".join(map(shown, commands_on(to))))
+        return
+    _ending_well(lambda: turn_on(to, state.state))
+    click.echo(f"{to.name}: the proxy is set; `system-proxy off` puts back what was there")
+
+
+@system_proxy.command()
+@_dry_run
+@_options
+def off(dry_run: bool, name: str, proxy: str | None, state: Layout) -> None:
+    """Put back what was set before `on`."""
+    to = _desktop(name, proxy, state, dry_run)
+    if dry_run:
+        try:
+            saved = saved_settings(state.state)
+        except NothingSaved:
+            saved = {setting.name: "" for setting in to.settings}
+        click.echo("\n".join(map(shown, commands_off(to, saved))))
+        return
+    _ending_well(lambda: turn_off(to, state.state))
+    click.echo(f"{to.name}: as it was before")
+
+
+@system_proxy.command()
+@_options
+def status(name: str, proxy: str | None, state: Layout) -> None:
+    """Tell what is set; exit code 1 when it isn't the boundary."""
+    to = _desktop(name, proxy, state, dry_run=False)
+    for setting, value in current(to).items():
+        click.echo(f"{setting}: {value or 'not set'}")
+    raise SystemExit(YES if is_on(to) else NO)
+
+
+def _desktop(name: str, proxy: str | None, state: Layout, dry_run: bool) -> Desktop:
+    running = None if proxy else joinable(state.state)
+    address = proxy or (running.proxy if running else None) or "127.0.0.1:8080"
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise StateError(f"--proxy: expected HOST:PORT, found {address!r}")
+    return desktop(name, host, int(port), _nothing if dry_run else run)
+
+
+def _nothing(command: tuple[str, ...]) -> Ran:
+    return Ran(127, "")
+
+
+def _ending_well(act: Callable[[], None]) -> None:
+    try:
+        act()
+    except (CommandFailed, NothingSaved, OSError) as error:
+        raise StateError(str(error)) from None
