@@ -17,7 +17,7 @@ from mitmproxy.hooks import UpdateHook
 from .approvals.deciding import person
 from .approvals.entry import Request
 from .approvals.waiting import Answered, Park, Said
-from .marks import WAITING
+from .marks import WAITING, shown_model
 
 POLL = 0.05
 
@@ -103,8 +103,8 @@ def _has_gone(flow: http.HTTPFlow) -> bool:
 def _waits_for(request: Request) -> str:
     codes = ", ".join(dict.fromkeys(reason.code for reason in request.reasons))
     return (
-        f"WAITS for a person: {codes}: {request.flow.operation}, {request.flow.model or 'no model'}"
-        f" ({request.id}; resume = yes, kill = no)"
+        f"WAITS for a person: {codes}: {request.flow.operation}, "
+        f"{shown_model(request.flow.model or 'no model')} ({request.id}; resume = yes, kill = no)"
     )
 
 

@@ -87,11 +87,18 @@ class Interface:
                 view.remove([old])
 
     async def _tidy(self) -> None:
+        last = ""
         while True:
             await asyncio.sleep(_TIDY_SECONDS)
             running = self._running()
-            if running is not None:
+            if running is None:
+                continue
+            try:
                 running.boundary.desk.expire()
+            except Exception as error:
+                if str(error) != last:  # it will be the same in a second
+                    logger.error("helm-boundary: approvals couldn't be tidied: %s", error)
+                last = str(error)
 
 
 def observers(addons: addonmanager.AddonManager) -> list[Any]:

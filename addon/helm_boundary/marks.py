@@ -9,6 +9,8 @@ from typing import Any
 
 from mitmproxy import http
 
+from helm_receipts.explain import printable
+
 from .boundary import Boundary
 from .live import Judged, Live
 from .policy.decision import ALLOW, DENY, ESCALATE, Reason
@@ -40,10 +42,15 @@ def _line(live: Live, observes: bool) -> str:
     worst = live.judgements[-1].decision
     codes = [worst.reasons[0].code] if worst.reasons else []
     observed = ["observed"] if observes else []
-    model = [live.call.model[:100]] if live.call.model else []
+    model = [shown_model(live.call.model)] if live.call.model else []
     is_rewritten = live.rewritten is not None or live.replaced is not None
     rewritten = ["(rewritten)"] if is_rewritten else []
     return " ".join([*observed, worst.verdict, *codes, live.operation.id, *model, *rewritten])
+
+
+def shown_model(model: str) -> str:
+    """A model's name as it may be shown: short, and without what steers a terminal."""
+    return model[:100] if model.isprintable() else printable(model[:100])
 
 
 def _facts(live: Live, boundary: Boundary) -> dict[str, Any]:

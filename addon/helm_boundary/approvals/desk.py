@@ -176,12 +176,9 @@ class Desk:
         return self._settle(live, request, answered)
 
     def expire(self) -> None:
-        """Write down what has expired, and forget what ended long ago."""
-        try:
-            deciding.expire(self.store, self._recorder.record_now)
-            self.store.prune(time.time_ns())
-        except (deciding.NotPending, StoreError, ReceiptError, OSError) as error:
-            logger.error("helm-boundary: approvals couldn't be tidied: %s", error)
+        """Write down what has expired, and forget what ended long ago; raises as `ask` does."""
+        deciding.expire(self.store, self._recorder.record_now)
+        self.store.prune(time.time_ns())
 
     def decide(self, identity: str, decision: str, by: str) -> None:
         """Decide for a person at this process; raises as `deciding.decide` does."""
@@ -237,8 +234,7 @@ class Desk:
         return len(self.waiting) >= self._terms.waiting
 
     def _is_decided(self, identity: str) -> bool:
-        entry = self.store.find(identity)
-        return self._stopping or entry is None or entry.decided is not None
+        return self._stopping or self.store.is_decided(identity)
 
     def _pending(self, live: Live, decision: Decision, answer: Answer | None) -> Request | None:
         now, cover = time.time_ns(), self._cover(live, decision, answer)

@@ -27,7 +27,7 @@ from .entry import Request
 
 logger = logging.getLogger(__name__)
 
-SECONDS = 10
+SECONDS = 5
 """How long a receiver may take."""
 
 MAX_WAITING = 100

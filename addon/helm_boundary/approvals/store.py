@@ -23,12 +23,26 @@ from helm_receipts import durable
 
 from . import entry as entries
 from .binding import Binding
-from .entry import GRANTED, PENDING, Decided, Ended, Entry, EntryError, Request
+from .entry import (
+    EXPIRED,
+    GRANTED,
+    PENDING,
+    USED,
+    WITHDRAWN,
+    Decided,
+    Ended,
+    Entry,
+    EntryError,
+    Request,
+)
 
 logger = logging.getLogger(__name__)
 
 RETENTION_NS = 24 * 3600 * 10**9
 """How long a finished request stays readable; its receipts stay for good."""
+
+MAX_FINISHED = 1000
+"""How many of them stay readable: a client can make many, and they are only for looking at."""
 
 _SETTLED_NS = 50_000_000
 # A folder's time moves in the kernel's ticks, 10 ms at most; a scan younger than this may have
@@ -107,13 +121,25 @@ class Store:
             durable.sync_folder(self._folder)
         self._scanned = (-1, 0)
 
+    def is_decided(self, identity: str) -> bool:
+        """Whether somebody has decided on a request, or it is gone; one or two `stat`."""
+        if os.path.lexists(f"{self._path}/{identity}.decision"):
+            return True
+        return not os.path.lexists(f"{self._path}/{identity}.request")
+
     def prune(self, now_ns: int) -> None:
-        """Forget what ended long ago."""
-        for entry in self.entries():
-            if now_ns - entry.request.expires_ns > RETENTION_NS:
-                for kind in ("end", "decision", "request"):
-                    with contextlib.suppress(OSError):
-                        (self._folder / f"{entry.id}.{kind}").unlink(missing_ok=True)
+        """Forget what ended long ago, and more than is looked at of what ended."""
+        finished = [e for e in self.entries() if e.status(now_ns) in (EXPIRED, WITHDRAWN, USED)]
+        surplus = len(finished) - MAX_FINISHED
+        for at, entry in enumerate(finished):
+            if at < surplus or now_ns - entry.request.expires_ns > RETENTION_NS:
+                self._forget(entry.id)
+
+    def _forget(self, identity: str) -> None:
+        # The request first: without its end, a grant that was used would be a grant again.
+        for kind in ("request", "decision", "end"):
+            with contextlib.suppress(OSError):
+                (self._folder / f"{identity}.{kind}").unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def deciding(self) -> Iterator[None]:

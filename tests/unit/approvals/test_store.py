@@ -179,6 +179,22 @@ def test_what_ended_long_ago_is_forgotten(tmp_path: Path) -> None:
     assert [entry.id for entry in store.entries()] == ["apr_0000000000000002"]
 
 
+def test_of_what_ended_a_thousand_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest go; what is pending, granted or refused stays until its time."""
+    monkeypatch.setattr("helm_boundary.approvals.store.MAX_FINISHED", 2)
+    store = Store.open(tmp_path)
+    for number in range(8):
+        store.add(request(number))
+    for number in range(5):
+        store.decide(f"apr_{number:016x}", YES)
+        store.end(f"apr_{number:016x}", Ended(USED, "flow", number))
+    store.decide("apr_0000000000000005", YES)
+    store.decide("apr_0000000000000006", NO)
+    store.prune(time.time_ns())
+    assert [int(entry.id[4:]) for entry in store.entries()] == [3, 4, 5, 6, 7]
+    assert len(list((tmp_path / "approvals").iterdir())) == 2 * 3 + 2 + 2 + 1
+
+
 def test_an_idle_store_costs_one_look_at_the_folder(tmp_path: Path) -> None:
     """Less than a tenth of a millisecond, on any machine; it is a `stat`."""
     store = Store.open(tmp_path)
