@@ -9,12 +9,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ..call import Answer, Call, Json, Message, Text, Usage
+from ..call import Answer, Call, Json, Message, Text
 from ..gate.stream import Stream
 from ..texts import attachments, strings
 from .blocks import read_content, read_messages, read_servers, read_tools
 from .messages_stream import MessagesStream
-from .shape import as_flag, as_model, as_object, count_of, text_of
+from .shape import as_flag, as_model, as_object, text_of, token_counts
 
 _PARAMETERS = ("max_tokens", "temperature", "top_k", "top_p", "service_tier")
 
@@ -57,20 +57,13 @@ def read_response(status: int, body: Json) -> Answer:
         messages=messages,
         texts=tuple(strings(body.get("content"), "/content", "assistant")),
         tool_calls=tuple(call for message in messages for call in message.tool_calls),
-        usage=read_usage(body.get("usage")),
+        usage=token_counts(body.get("usage")),
     )
-
-
-def read_usage(usage: Json) -> Usage:
-    """The token counts of a `usage` object."""
-    if not isinstance(usage, dict):
-        return Usage()
-    return Usage(count_of(usage.get("input_tokens")), count_of(usage.get("output_tokens")))
 
 
 def open_stream(status: int) -> Stream:
     """A reader of a message's events."""
-    return MessagesStream(status, read_usage)
+    return MessagesStream(status, token_counts)
 
 
 def error_event(told: dict[str, Any]) -> bytes:

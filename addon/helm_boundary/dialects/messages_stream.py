@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .. import strict_json
 from ..call import Answer, Json, Message, Text, Usage
-from ..gate.sse import Event
-from ..gate.stream import Ledger
 from ..refusal import schema_violation
 from ..texts import strings
 from .blocks import is_tool_call, read_tool_call
 from .shape import as_object, index_of, text_of
+from .typed_stream import TypedStream
 
 
 @dataclass(slots=True)
@@ -27,48 +25,16 @@ class _Block:
     input: list[str] = field(default_factory=list)
 
 
-class MessagesStream:
+class MessagesStream(TypedStream):
     """Reads events; a tool call is complete when its block stops."""
 
     def __init__(self, status: int, read_usage: Callable[[Json], Usage]) -> None:
-        self.done = False
-        self._status = status
+        super().__init__(status)
         self._read_usage = read_usage
-        self._ledger = Ledger()
         self._blocks: dict[int, _Block] = {}
         self._model: str | None = None
         self._stop_reason = ""
         self._usage = Usage()
-
-    @property
-    def holds(self) -> bool:
-        """Whether a tool call has begun that hasn't been judged."""
-        return self._ledger.holds
-
-    @property
-    def ready(self) -> bool:
-        """Whether every tool call begun is complete, and at least one waits."""
-        return self._ledger.ready
-
-    def mark_judged(self) -> None:
-        """What was waiting has been judged."""
-        self._ledger.mark_judged()
-
-    def read(self, event: Event) -> None:
-        """Take one event in.
-
-        Raises:
-            Refusal: not an event of a message, or a tool call out of its place.
-        """
-        if event.data is None:
-            return
-        value = as_object(strict_json.parse(event.data, "an event of the stream"), "an event")
-        kind = text_of(value.get("type")) or event.type
-        if event.type and event.type != kind:
-            raise schema_violation("an event's name and its `type` differ")
-        if self.done:
-            raise schema_violation("the stream goes on after its end")
-        self._read_typed(kind, value)
 
     def answer(self, *, waiting_only: bool = False) -> Answer:
         """What the stream has said so far."""

@@ -9,12 +9,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ..call import Answer, Call, Json, Message, Text, Usage
+from ..call import Answer, Call, Json, Message, Text
 from ..gate.stream import Stream
 from ..texts import attachments, strings
 from .items import is_tool_call, read_content, read_items, read_tool_call, read_tools
 from .responses_stream import ResponsesStream
-from .shape import as_flag, as_object, as_objects, count_of, text_of
+from .shape import as_flag, as_object, as_objects, text_of, token_counts
 
 _PARAMETERS = (
     "background", "max_output_tokens", "max_tool_calls", "parallel_tool_calls", "service_tier",
@@ -63,15 +63,8 @@ def read_response(status: int, body: Json) -> Answer:
             *strings(body.get("error"), "/error", "assistant"),
         ),
         tool_calls=tuple(read_tool_call(item, at) for item, at in told if is_tool_call(item)),
-        usage=read_usage(body.get("usage")),
+        usage=token_counts(body.get("usage")),
     )
-
-
-def read_usage(usage: Json) -> Usage:
-    """The token counts of a `usage` object."""
-    if not isinstance(usage, dict):
-        return Usage()
-    return Usage(count_of(usage.get("input_tokens")), count_of(usage.get("output_tokens")))
 
 
 def open_stream(status: int) -> Stream:

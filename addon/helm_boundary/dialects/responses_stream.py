@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from .. import strict_json
 from ..call import Answer, Json, Text
-from ..gate.sse import Event
-from ..gate.stream import Ledger
 from ..refusal import schema_violation
 from ..texts import strings
 from .items import is_tool_call, read_tool_call
 from .shape import as_object, as_objects, index_of, text_of
+from .typed_stream import TypedStream
 
 _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 _WHOLE = _ENDS | {"response.created", "response.in_progress", "response.queued"}
@@ -31,46 +29,14 @@ _TEXT_DELTAS = (
 type ReadResponse = Callable[[int, Json], Answer]
 
 
-class ResponsesStream:
+class ResponsesStream(TypedStream):
     """Reads events; a tool call is begun by its item and complete when its item is done."""
 
     def __init__(self, status: int, read_response: ReadResponse) -> None:
-        self.done = False
-        self._status = status
+        super().__init__(status)
         self._read_response = read_response
-        self._ledger = Ledger()
         self._texts: dict[str, list[str]] = {}
         self._final: Answer | None = None
-
-    @property
-    def holds(self) -> bool:
-        """Whether a tool call has begun that hasn't been judged."""
-        return self._ledger.holds
-
-    @property
-    def ready(self) -> bool:
-        """Whether every tool call begun is complete, and at least one waits."""
-        return self._ledger.ready
-
-    def mark_judged(self) -> None:
-        """What was waiting has been judged."""
-        self._ledger.mark_judged()
-
-    def read(self, event: Event) -> None:
-        """Take one event in.
-
-        Raises:
-            Refusal: not an event of a response, or a tool call out of its place.
-        """
-        if event.data is None or event.data.strip() == b"[DONE]":
-            return
-        value = as_object(strict_json.parse(event.data, "an event of the stream"), "an event")
-        kind = text_of(value.get("type")) or event.type
-        if event.type and event.type != kind:
-            raise schema_violation("an event's name and its `type` differ")
-        if self.done:
-            raise schema_violation("the stream goes on after its end")
-        self._read_typed(kind, value)
 
     def answer(self, *, waiting_only: bool = False) -> Answer:
         """What the stream has said so far."""

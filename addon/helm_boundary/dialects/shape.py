@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from .. import strict_json
-from ..call import Json, ToolCall
+from ..call import Json, ToolCall, Usage
 from ..refusal import Refusal, schema_violation
 
 
@@ -47,6 +47,13 @@ def text_of(value: Json) -> str:
 def count_of(value: Json) -> int | None:
     """The value where it is a count, else None."""
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def token_counts(usage: Json) -> Usage:
+    """The counts of a `usage` object that names them input and output."""
+    if not isinstance(usage, dict):
+        return Usage()
+    return Usage(count_of(usage.get("input_tokens")), count_of(usage.get("output_tokens")))
 
 
 def index_of(value: Json, what: str, limit: int = 4096) -> int:

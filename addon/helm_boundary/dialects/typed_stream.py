@@ -1,0 +1,52 @@
+"""Streams whose events say of which type they are, and whose tool calls are kept in a ledger."""
+
+from __future__ import annotations
+
+from .. import strict_json
+from ..call import Json
+from ..gate.sse import Event
+from ..gate.stream import Ledger
+from ..refusal import schema_violation
+from .shape import as_object, text_of
+
+
+class TypedStream:
+    """What the dialects of such streams share; each reads its own types."""
+
+    def __init__(self, status: int) -> None:
+        self.done = False
+        self._status = status
+        self._ledger = Ledger()
+
+    @property
+    def holds(self) -> bool:
+        """Whether a tool call has begun that hasn't been judged."""
+        return self._ledger.holds
+
+    @property
+    def ready(self) -> bool:
+        """Whether every tool call begun is complete, and at least one waits."""
+        return self._ledger.ready
+
+    def mark_judged(self) -> None:
+        """What was waiting has been judged."""
+        self._ledger.mark_judged()
+
+    def read(self, event: Event) -> None:
+        """Take one event in.
+
+        Raises:
+            Refusal: not an event of the dialect, or a tool call out of its place.
+        """
+        if event.data is None or event.data.strip() == b"[DONE]":
+            return
+        value = as_object(strict_json.parse(event.data, "an event of the stream"), "an event")
+        kind = text_of(value.get("type")) or event.type
+        if event.type and event.type != kind:
+            raise schema_violation("an event's name and its `type` differ")
+        if self.done:
+            raise schema_violation("the stream goes on after its end")
+        self._read_typed(kind, value)
+
+    def _read_typed(self, kind: str, value: dict[str, Json]) -> None:
+        raise NotImplementedError
