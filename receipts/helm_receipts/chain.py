@@ -35,7 +35,7 @@ class WriterChain:
         self.stopped = True
         self.open_calls: dict[str, int] = {}
 
-    def accept(self, place: str, envelope: bytes, predicate: dict[str, Any]) -> None:
+    def accept(self, place: object, envelope: bytes, predicate: dict[str, Any]) -> None:
         """Take the next receipt; `Broken` when it doesn't follow."""
         try:
             self.check_sequence(place, predicate["sequence"])
@@ -47,7 +47,7 @@ class WriterChain:
         self.digest = hashlib.sha256(envelope).hexdigest()
         self.decided_at = predicate["decidedAt"]
 
-    def check_sequence(self, place: str, sequence: dict[str, Any]) -> None:
+    def check_sequence(self, place: object, sequence: dict[str, Any]) -> None:
         """Rules 1 to 3 for the next receipt; `Broken` when it doesn't follow."""
         if sequence["writer"] != self.writer:
             raise Broken(
@@ -66,14 +66,14 @@ class WriterChain:
                 f"hashes to {str(self.digest)[:16]}…: history was replaced",
             )
 
-    def _check_time(self, place: str, predicate: dict[str, Any]) -> None:
+    def _check_time(self, place: object, predicate: dict[str, Any]) -> None:
         decided_at = predicate["decidedAt"]
         if decided_at < self.decided_at and _event(predicate) not in _CLOCK_EVENTS:
             raise Broken(
                 "backdated", place, f"decided at {decided_at}, after one of {self.decided_at}"
             )
 
-    def _check_call(self, place: str, predicate: dict[str, Any]) -> None:
+    def _check_call(self, place: object, predicate: dict[str, Any]) -> None:
         phase = predicate["phase"]
         if phase == "outcome":
             self._close_call(place, predicate["flow"]["id"])
@@ -88,11 +88,11 @@ class WriterChain:
         elif phase == "tool_call" and predicate["flow"]["id"] not in self.open_calls:
             raise Broken("no-request", place, f"call {predicate['flow']['id']} has no request")
 
-    def _close_call(self, place: str, call: str) -> None:
+    def _close_call(self, place: object, call: str) -> None:
         if self.open_calls.pop(call, None) is None:
             raise Broken("no-request", place, f"an outcome for call {call}, which isn't open")
 
-    def _check_session(self, place: str, event: str) -> None:
+    def _check_session(self, place: object, event: str) -> None:
         if event in ("start", "stop") and self.open_calls:
             call = min(self.open_calls)
             raise Broken("missing-outcome", place, f"a session {event} while {call} is open")

@@ -4,8 +4,9 @@ The form is a Rekor v2 `hashedrekord` entry, version 0.0.2, in RFC 8785. It is R
 Sigstore's verifiers read it; nothing here is ever sent to a public log.
 """
 
-import base64
 import hashlib
+from binascii import b2a_base64
+from functools import cache
 
 from helm_receipts.dsse import Envelope
 from helm_receipts.keys import PublicKey
@@ -20,8 +21,13 @@ _ENTRY = (
 def log_entry(envelope: Envelope, key: PublicKey) -> bytes:
     """The log's entry for an envelope that `key` signed."""
     digest = hashlib.sha256(envelope.pae).digest()
-    return (_ENTRY % (_base64(digest), _base64(envelope.signature), _base64(key.der()))).encode()
+    return (_ENTRY % (_base64(digest), _base64(envelope.signature), _spki(key))).encode()
+
+
+@cache
+def _spki(key: PublicKey) -> str:
+    return _base64(key.der())
 
 
 def _base64(raw: bytes) -> str:
-    return base64.b64encode(raw).decode()
+    return b2a_base64(raw, newline=False).decode()

@@ -54,8 +54,8 @@ class Broken(ReceiptError):
     `kind` is a word a program can go by ("edited", "dropped", "forked", ...), `place` says where.
     """
 
-    def __init__(self, kind: str, place: str, found: str) -> None:
+    def __init__(self, kind: str, place: object, found: str) -> None:
         super().__init__(f"{place}: {kind}: {found}")
         self.kind = kind
-        self.place = place
+        self.place = str(place)
         self.found = found

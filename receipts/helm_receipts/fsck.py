@@ -24,7 +24,7 @@ from typing import Any
 from helm_receipts import checkpoint as notes
 from helm_receipts import merkle
 from helm_receipts.checkpoint import Checkpoint, LogKey
-from helm_receipts.dsse import parse_line
+from helm_receipts.dsse import Envelope, parse_line
 from helm_receipts.entry import log_entry
 from helm_receipts.errors import Broken, EnvelopeError, ProofRefused, ReceiptError, TileMissing
 from helm_receipts.frontier import Frontier
@@ -129,9 +129,10 @@ class _Journals:
         """Verify the receipt that this entry is of, and go on to the next of its writer."""
         for name in self._candidates():
             line = self._heads[name]
-            if line is not None and _gives(line, entry, self.ring):
+            envelope = _giving(line, entry, self.ring) if line else None
+            if line and envelope:
                 self._last = name
-                return self._accept(name, line)
+                return self._accept(name, line, envelope)
         raise self._mismatch(index, reader)
 
     def finish(self, reader: TileReader) -> int:
@@ -140,7 +141,7 @@ class _Journals:
         for name in self._walks:
             while (line := self._heads[name]) is not None:
                 verified = self._accept(name, line)
-                self.ring.refuse_retired(line.place, verified.key, verified.predicate)
+                self.ring.refuse_retired(line, verified.key, verified.predicate)
                 _check_claim(verified.predicate, reader)
                 rest += 1
         return rest
@@ -171,10 +172,10 @@ class _Journals:
             yield self._last
         yield from (name for name in self._heads if name != self._last)
 
-    def _accept(self, name: str, line: Line) -> Verified:
+    def _accept(self, name: str, line: Line, envelope: Envelope | None = None) -> Verified:
         walk = self._walks[name]
         try:
-            verified = walk.accept(line)
+            verified = walk.accept(line, envelope)
             self._heads[name] = next(self._lines[name], None)
         except Broken as error:
             raise name_precisely(error, self._folders[name], walk.chain.number + 1) from error
@@ -193,8 +194,8 @@ class _Journals:
         place = f"index {index} of the log"
         later = set(reader.all_entries(index // WIDTH))
         for _, line in heads:
-            if not any(_gives(line, entry, self.ring) for entry in later):
-                return Broken("replaced", place, f"the log has another receipt than {line.place}")
+            if not any(_giving(line, entry, self.ring) for entry in later):
+                return Broken("replaced", place, f"the log has another receipt than {line}")
         return Broken("truncated", place, "the log has a receipt that no journal has any more")
 
     def _read(self, folder: Path) -> Iterator[Line]:
@@ -264,14 +265,14 @@ def _tile_error(error: ProofRefused) -> Broken:
     return Broken(kind, "log", str(error))
 
 
-def _gives(line: Line, entry: bytes, ring: KeyRing) -> bool:
-    """Whether this line's log entry is `entry`. The line is verified afterwards."""
+def _giving(line: Line, entry: bytes, ring: KeyRing) -> Envelope | None:
+    """The line's envelope, if its log entry is `entry`. It is verified afterwards."""
     try:
         envelope = parse_line(line.raw)
     except EnvelopeError:
-        return False
+        return None
     key = ring.trusted.get(envelope.keyid)
-    return key is not None and log_entry(envelope, key) == entry
+    return envelope if key and log_entry(envelope, key) == entry else None
 
 
 def _check_key(

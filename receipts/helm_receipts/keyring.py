@@ -21,7 +21,7 @@ class KeyRing:
         self._current: dict[str, PublicKey] = {}
         self._successor: dict[str, PublicKey] = {}
 
-    def key_for(self, place: str, writer: str, keyid: str) -> PublicKey:
+    def key_for(self, place: object, writer: str, keyid: str) -> PublicKey:
         """The key that the writer's next receipt must be signed by; `Broken` when it names another.
 
         The keyid only chooses among trusted keys, and only for a writer's first receipt.
@@ -37,7 +37,7 @@ class KeyRing:
             )
         return key
 
-    def follow(self, place: str, writer: str, key: PublicKey, predicate: dict[str, Any]) -> None:
+    def follow(self, place: object, writer: str, key: PublicKey, predicate: dict[str, Any]) -> None:
         """Take note of a verified receipt: who signs next, and which keys are done."""
         event = _rotation(predicate)
         awaited = self._successor.pop(writer, None)
@@ -49,7 +49,7 @@ class KeyRing:
         if event.get("kind") == "retired":
             self._retire(place, writer, key, event)
 
-    def refuse_retired(self, place: str, key: PublicKey, predicate: dict[str, Any]) -> None:
+    def refuse_retired(self, place: object, key: PublicKey, predicate: dict[str, Any]) -> None:
         """In the log's order, which is one for all writers: a retired key decides nothing more.
 
         It still signs the sessions and the rotations of the writers that come to it later.
@@ -57,7 +57,7 @@ class KeyRing:
         if key.keyid in self.retired and predicate["phase"] not in ("key", "session"):
             raise Broken("retired-key", place, f"signed by {key.keyid[:16]} after its rotation")
 
-    def _retire(self, place: str, writer: str, key: PublicKey, event: dict[str, Any]) -> None:
+    def _retire(self, place: object, writer: str, key: PublicKey, event: dict[str, Any]) -> None:
         try:
             successor = public_key(bytes.fromhex(event["successor"]))
         except (KeyError, TypeError, ValueError, KeyRefused) as error:

@@ -6,7 +6,7 @@ Source: RFC 8032 (Ed25519), RFC 8410 (PKCS#8 form).
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -51,7 +51,7 @@ class PublicKey:
 
     raw: bytes
     keyid: str
-    point: Ed25519PublicKey
+    point: Ed25519PublicKey = field(compare=False)
 
     def verifies(self, signature: bytes, message: bytes) -> bool:
         """Whether this key made `signature` over `message`."""

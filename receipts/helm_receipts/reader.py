@@ -22,8 +22,7 @@ class Line:
     offset: int
     raw: bytes
 
-    @property
-    def place(self) -> str:
+    def __str__(self) -> str:
         """Where the line is, for messages."""
         return f"{self.segment.parent.name}/{self.segment.name} at byte {self.offset}"
 
@@ -64,7 +63,7 @@ def read_lines(segment: Path, start: int = 0, end: int | None = None) -> Iterato
             if len(rest) > MAX_LINE:
                 raise Broken("torn", f"{segment} at byte {offset}", "a line without an end")
     if rest and end is None:
-        place = Line(segment, offset, rest).place
+        place = Line(segment, offset, rest)
         raise Broken("torn", place, f"{len(rest)} bytes after the last newline, cut off mid-write")
 
 
@@ -93,7 +92,7 @@ def read_record(line: Line) -> Record:
         sequence = statement["predicate"]["sequence"]
         return Record(receipt_id(sequence["writer"], sequence["number"]), line.raw, statement)
     except (EnvelopeError, CanonicalError, KeyError, TypeError, ValueError) as error:
-        raise Broken("malformed", line.place, f"not a receipt: {error}") from error
+        raise Broken("malformed", line, f"not a receipt: {error}") from error
 
 
 def read_records(journal: Path) -> Iterator[Record]:

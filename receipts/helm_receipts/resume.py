@@ -52,7 +52,7 @@ def resume(writer: Path, published: PublishedKeys, *current: PublicKey) -> Resum
         state.keyid = _check_signature(line, known)
     if tail and state.keyid not in {key.keyid for key in current}:
         found = f"the last receipt is by {state.keyid[:16]}, which isn't the key in use"
-        raise Broken("foreign-key", tail[-1].place, found)
+        raise Broken("foreign-key", tail[-1], found)
     return state
 
 
@@ -75,7 +75,7 @@ def _follow(state: Resumption, line: Line) -> None:
     number = int(line.segment.stem) if first else state.number + 1
     previous = record.predicate["sequence"].get("previous", {}).get("sha256")
     chain.number, chain.digest = number - 1, previous if first and number > 1 else state.digest
-    chain.check_sequence(line.place, record.predicate["sequence"])
+    chain.check_sequence(line, record.predicate["sequence"])
     state.number, state.digest = number, record.digest
     state.decided_at = str(record.predicate["decidedAt"])
     event = record.predicate.get("event") or {}
@@ -105,10 +105,10 @@ def _check_signature(line: Line, known: Mapping[str, PublicKey]) -> str:
         envelope = dsse.parse_line(line.raw)
         key = known.get(envelope.keyid)
         if key is None:
-            raise Broken("foreign-key", line.place, f"signed by {envelope.keyid[:16]}…")
+            raise Broken("foreign-key", line, f"signed by {envelope.keyid[:16]}…")
         envelope.check(key)
     except EnvelopeError as error:
-        raise Broken("edited", line.place, str(error)) from error
+        raise Broken("edited", line, str(error)) from error
     return key.keyid
 
 

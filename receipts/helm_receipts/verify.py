@@ -88,31 +88,34 @@ class JournalWalk:
         self.erased: set[str] = set()
         self._ring = ring
 
-    def accept(self, line: Line) -> Verified:
-        """Verify the next line; `Broken` names what is wrong with it."""
+    def accept(self, line: Line, parsed: dsse.Envelope | None = None) -> Verified:
+        """Verify the next line; `Broken` names what is wrong with it.
+
+        `parsed` is the line's envelope, from whoever has parsed it already.
+        """
         # 1. The line is one envelope, in the only spelling there is.
         try:
-            envelope = dsse.parse_line(line.raw)
+            envelope = parsed or dsse.parse_line(line.raw)
         except EnvelopeError as error:
-            raise Broken("malformed", line.place, str(error)) from error
+            raise Broken("malformed", line, str(error)) from error
         # 2. It is signed by the key whose turn it is.
-        key = self._ring.key_for(line.place, self.chain.writer, envelope.keyid)
+        key = self._ring.key_for(line, self.chain.writer, envelope.keyid)
         try:
             payload = envelope.check(key)
         except EnvelopeError as error:
-            raise Broken("edited", line.place, str(error)) from error
+            raise Broken("edited", line, str(error)) from error
         # 3. The payload is a statement of ours.
         try:
             predicate = parse_statement(payload)["predicate"]
         except CanonicalError as error:
-            raise Broken("malformed", line.place, str(error)) from error
+            raise Broken("malformed", line, str(error)) from error
         # 4. It follows from the receipts before it.
-        self.chain.accept(line.place, line.raw, predicate)
+        self.chain.accept(line, line.raw, predicate)
         if line.offset == 0 and line.segment.name != segment_name(self.chain.number):
             found = f"it starts with receipt {self.chain.number}"
-            raise Broken("misnamed", line.place, found)
+            raise Broken("misnamed", line, found)
         # 5. If it hands over to another key, the next line is that key's.
-        self._ring.follow(line.place, self.chain.writer, key, predicate)
+        self._ring.follow(line, self.chain.writer, key, predicate)
         self._count(predicate)
         return Verified(envelope, key, predicate)
 

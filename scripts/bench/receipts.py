@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+"""How long receipts take: building, committing, integrating, checking.
+
+    scripts/bench/receipts.py [--receipts N] [--folder DIR]
+
+Everything is compared with what it can't be faster than, measured in the same run: a signature, a
+sync, a verification.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "receipts"), str(ROOT / "tests")]
+
+from helm_receipts.fsck import fsck  # noqa: E402
+from helm_receipts.journal import SEGMENT_BYTES  # noqa: E402
+from helm_receipts.keyset import open_keyset  # noqa: E402
+from helm_receipts.layout import Layout  # noqa: E402
+from helm_receipts.log import Log  # noqa: E402
+from helm_receipts.predicate import Boundary  # noqa: E402
+from helm_receipts.recorder import Recorder  # noqa: E402
+from helm_receipts.session import start_session, stop_session  # noqa: E402
+from helm_receipts.writer import Writer  # noqa: E402
+from support.receipts import CONFIGURATION, outcome, request  # noqa: E402
+
+MICRO, MILLI = 1e6, 1e3
+
+
+def main() -> None:
+    """Run all measurements in a folder of their own."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--receipts", type=int, default=20_000, help="how many fsck checks")
+    parser.add_argument("--folder", type=Path, help="on the file system to measure")
+    arguments = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(dir=arguments.folder))
+    try:
+        _measure(folder, arguments.receipts)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _measure(folder: Path, receipts: int) -> None:
+    verification = _primitives(folder)
+    _building(folder / "building")
+    for connections in (1, 16):
+        _committing(folder, connections)
+    _growing(folder / "growing", receipts, verification)
+
+
+def _primitives(folder: Path) -> float:
+    """A signature, a verification and a sync; seconds of a verification."""
+    key = open_keyset(Layout(folder / "primitives")).receipt
+    message = bytes(1300)
+    signature = key.private.sign(message)
+    _say("Ed25519 signature", _each(lambda: key.private.sign(message), 3000) * MICRO, "µs")
+    verification = _each(lambda: key.public.point.verify(signature, message), 3000)
+    _say("Ed25519 verification", verification * MICRO, "µs")
+    descriptor = os.open(folder / "sync", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    def write_and_sync() -> None:
+        os.write(descriptor, message)
+        os.fdatasync(descriptor)
+
+    _say("write and fdatasync", _each(write_and_sync, 500) * MICRO, "µs")
+    return verification
+
+
+def _building(state: Path) -> None:
+    with _writer(state) as writer:
+        drafts = [request(f"call-{number}", body=bytes(1000)) for number in range(3000)]
+        seconds = min(_each(lambda: writer.prepare(drafts[:1000]), 3) for _ in range(3)) / 1000
+    _say("build, sign and wrap a receipt of 1 KB", seconds * MICRO, "µs")
+
+
+def _committing(folder: Path, connections: int) -> None:
+    calls = 2000 // connections
+    synced = asyncio.run(_load(folder / f"synced-{connections}", connections, calls))
+    with _no_sync():
+        bare = asyncio.run(_load(folder / f"bare-{connections}", connections, calls))
+    name = f"record, {connections} connection{'s' if connections > 1 else ''}"
+    _say(f"{name}: p50 durable", synced[0] * MILLI, "ms")
+    _say(f"{name}: p50 without sync", bare[0] * MILLI, "ms")
+    _say(f"{name}: p99 durable", synced[1] * MILLI, "ms")
+    _say(f"{name}: receipts a second", synced[2], "")
+
+
+async def _load(state: Path, connections: int, calls: int) -> tuple[float, float, float]:
+    """p50 and p99 seconds of a record, and records a second, with time between records."""
+    recorder = Recorder.open(state, version="bench", configuration=CONFIGURATION)
+    times: list[float] = []
+
+    async def connection(name: int) -> None:
+        for number in range(calls):
+            for draft in (request(f"{name}.{number}"), outcome(f"{name}.{number}")):
+                start = time.perf_counter()
+                await recorder.record(draft)
+                times.append(time.perf_counter() - start)
+                # A call spends most of its time elsewhere.
+                await asyncio.sleep(0.001 * connections)
+
+    start = time.perf_counter()
+    await asyncio.gather(*(connection(number) for number in range(connections)))
+    elapsed = time.perf_counter() - start
+    recorder.close()
+    times.sort()
+    return statistics.median(times), times[int(len(times) * 0.99)], len(times) / elapsed
+
+
+def _growing(state: Path, receipts: int, verification: float) -> None:
+    """Append and integrate, at the beginning and at the end of many; then fsck it all."""
+    layout = Layout(state)
+    keys = open_keyset(layout)
+    early, late, integrations = [], [], []
+    with _writer(state) as writer:
+        log = Log(layout, keys.origin, keys.log)
+        batches = receipts // 256
+        for batch in range(batches):
+            drafts = [
+                draft
+                for number in range(128)
+                for draft in (request(f"{batch}.{number}"), outcome(f"{batch}.{number}"))
+            ]
+            start = time.perf_counter()
+            writer.commit(drafts)
+            appended = time.perf_counter()
+            log.integrate(keys.published.receipt_key)
+            integrations.append(time.perf_counter() - appended)
+            edge = min(50, batches // 4)
+            if batch < edge:
+                early.append(appended - start)
+            elif batch >= batches - edge:
+                late.append(appended - start)
+        log.close()
+        stop_session(writer)
+    log = Log(layout, keys.origin, keys.log)
+    log.integrate(keys.published.receipt_key)
+    log.close()
+    first, last = statistics.median(early), statistics.median(late)
+    _say("append in batches of 256, early", first / 256 * MICRO, "µs a receipt")
+    _say(f"append in batches of 256, at {receipts}", last / 256 * MICRO, "µs a receipt")
+    _say("  ratio", last / first, "")
+    integrations.sort()
+    _say("integrate 256: p50", statistics.median(integrations) * MILLI, "ms")
+    _say("integrate 256: p99", integrations[int(len(integrations) * 0.99)] * MILLI, "ms")
+    start = time.perf_counter()
+    report = fsck(state, [keys.receipt.public], [keys.published.log[-1].key])
+    elapsed = time.perf_counter() - start
+    _say(f"fsck of {report.receipts}", report.receipts / elapsed, "receipts a second")
+    _say("  of the raw verification rate", report.receipts / elapsed * verification * 100, "%")
+
+
+@contextmanager
+def _writer(state: Path) -> Iterator[Writer]:
+    layout = Layout(state)
+    keys = open_keyset(layout)
+    boundary = Boundary(keys.origin, "bench", CONFIGURATION)
+    writer = start_session(layout, keys, boundary, SEGMENT_BYTES)
+    try:
+        yield writer
+    finally:
+        writer.close()
+
+
+@contextmanager
+def _no_sync() -> Iterator[None]:
+    """What a recorder would do that doesn't wait for the disk."""
+    kept = os.fdatasync
+    os.fdatasync = lambda _descriptor: None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        os.fdatasync = kept
+
+
+def _each(function: Callable[[], object], times: int) -> float:
+    start = time.perf_counter()
+    for _ in range(times):
+        function()
+    return (time.perf_counter() - start) / times
+
+
+def _say(name: str, value: float, unit: str) -> None:
+    print(f"{name:<52}{value:>12,.2f} {unit}".rstrip(), flush=True)
+
+
+if __name__ == "__main__":
+    main()
