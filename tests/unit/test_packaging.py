@@ -109,3 +109,21 @@ def _name(requirement: str) -> str:
     found = re.match(r"[A-Za-z0-9._-]+", requirement)
     assert found, requirement
     return re.sub(r"[-_.]+", "-", found[0]).lower()
+
+
+def test_a_program_runs_under_the_boundary_of_the_wheel(wheel: Path, tmp_path: Path) -> None:
+    """The wheel has no addon/helm.py; the script that mitmproxy loads is in the package."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", "helm_boundary", "exec", "--state", "state", "--", "env"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path), "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"SSL_CERT_FILE={tmp_path}/state/clients/ca-bundle.pem" in done.stdout
+    assert "HTTPS_PROXY=http://127.0.0.1:" in done.stdout
