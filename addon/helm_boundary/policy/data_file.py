@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -18,15 +17,14 @@ from helm_boundary.policy.errors import PolicyError
 
 type Json = Any
 
-# What an alias looks like; in quotes it is none, which only the parser can tell.
-ALIAS = re.compile(r"(?:^|[\s,:\[{-])\*\S")
+MAX_DEPTH = 64
 
 
 def parse_yaml(text: bytes, file: str) -> Json:
     """The JSON value of a YAML text; PolicyError with file and line where it isn't one."""
     try:
         decoded = _utf8(text, file)
-        _refuse_aliases(decoded)
+        _refuse_bombs(decoded)
         value = yaml.load(decoded, Loader=_Strict)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
@@ -99,14 +97,23 @@ class _Strict(_Base):  # type: ignore[misc]
     """YAML that is JSON in other clothes."""
 
 
-def _refuse_aliases(text: str) -> None:
-    """Ten lines of aliases can make a billion nodes."""
-    if not ALIAS.search(text):
-        return
+def _refuse_bombs(text: str) -> None:
+    """Aliases, ten lines of which can make a billion nodes, and nesting that kills the parser.
+
+    Events come without recursion, so they can be looked at before anything is built.
+    """
+    depth = 0
     for event in yaml.parse(text, Loader=_Base):
+        mark: Any = event.start_mark  # of one of two parsers
         if isinstance(event, yaml.AliasEvent):
-            mark: Any = event.start_mark  # of one of two parsers
             raise yaml.MarkedYAMLError(problem="an alias (*name)", problem_mark=mark)
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            problem = f"more than {MAX_DEPTH} levels of nesting"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
 
 
 def _mapping(loader: Any, node: yaml.MappingNode) -> dict[str, Json]:

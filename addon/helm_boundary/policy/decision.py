@@ -39,7 +39,7 @@ CODE = re.compile(r"[A-Z0-9_]{1,80}", re.ASCII)
 
 # A decision travels in headers, receipts and error bodies; these keep one policy
 # mistake (a reason for each of a million texts) from becoming everyone's problem.
-MAX_REASONS = 256
+MAX_REASONS = 256  # what comes after them changes no verdict, and is left out
 MAX_TEXT = 2_000
 MAX_OPERATIONS = 10_000
 
@@ -101,7 +101,7 @@ def parse_decision(value: object) -> Decision:
 
 
 def _reasons(value: object, where: str) -> tuple[Reason, ...]:
-    items = _array(value, where, MAX_REASONS)
+    items = _array(value, where)[:MAX_REASONS]
     return tuple(_reason(item, f"{where}[{i}]") for i, item in enumerate(items))
 
 
@@ -122,7 +122,11 @@ def _reason(value: object, where: str) -> Reason:
 
 
 def _rewrite(value: object) -> tuple[Mapping[str, Any], ...]:
-    operations = _array(value, "rewrite", MAX_OPERATIONS)
+    operations = _array(value, "rewrite")
+    if len(operations) > MAX_OPERATIONS:
+        raise MalformedDecision(
+            f"rewrite has {len(operations)} operations, at most {MAX_OPERATIONS} are taken"
+        )
     return tuple(_operation(item, f"rewrite[{i}]") for i, item in enumerate(operations))
 
 
@@ -152,11 +156,9 @@ def _only(members: Mapping[str, Any], known: set[str], where: str) -> None:
         raise MalformedDecision(f"{where} has unknown members: {', '.join(unknown)[:MAX_TEXT]}")
 
 
-def _array(value: object, where: str, most: int) -> list[Any]:
+def _array(value: object, where: str) -> list[Any]:
     if not isinstance(value, list):
         raise MalformedDecision(f"{where} must be an array, found {_kind(value)}")
-    if len(value) > most:
-        raise MalformedDecision(f"{where} has {len(value)} items, at most {most} are taken")
     return value
 
 

@@ -40,7 +40,10 @@ def start_embedded(
     Raises PolicyError with file and line when it doesn't compile, and with the kind of call
     when it has no decision on one.
     """
-    engine = EmbeddedEngine(policy, deadline_ms / 1_000, plan or write_plan(policy))
+    try:
+        engine = EmbeddedEngine(policy, deadline_ms / 1_000, plan or write_plan(policy))
+    except OSError as error:
+        raise PolicyError(f"a policy worker can't be started: {error.strerror}") from None
     try:
         engine.wait_until_ready()
         self_test(engine)

@@ -181,12 +181,32 @@ def check_shapes(program: Program) -> Iterator[Problem]:
             )
         if rule.package[:2] != TOPICS:
             continue
+        if len(rule.package) != len(TOPICS) + 1 and (name in SETS or name == "allow"):
+            topic = ".".join((*TOPICS, "<topic>"))
+            yield Problem(rule.place, f"{name} is heard in a package {topic} only, one level deep")
         if name in SETS and rule.kind != "set":
             yield Problem(
                 rule.place, f"{name} must be a set: write '{name} contains {{…}} if {{…}}'"
             )
         if name == "allow" and (rule.kind not in {"value", "default"} or len(rule.head) > 1):
             yield Problem(rule.place, "allow must be a plain rule: write 'allow if {…}'")
+
+
+def check_topics(program: Program) -> Iterator[Problem]:
+    """A topic that never says anything is misspelt."""
+    said: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    first: dict[tuple[str, ...], Place] = {}
+    for rule in program.rules:
+        if rule.package[:2] == TOPICS and len(rule.package) == len(TOPICS) + 1:
+            said[rule.package].add(str(rule.head[0]))
+            first.setdefault(rule.package, rule.place)
+    for package, names in said.items():
+        if not names & (SETS | {"allow"}):
+            yield Problem(
+                first[package],
+                f"the topic {package[-1]} says nothing: it has no deny, escalate, rewrite, stream "
+                "or allow",
+            )
 
 
 def check_recursion(program: Program) -> Iterator[Problem]:
@@ -238,6 +258,7 @@ CHECKS: Sequence[Callable[[Program], Iterator[Problem]]] = (
     check_data,
     check_input,
     check_shapes,
+    check_topics,
     check_recursion,
     check_decision,
 )

@@ -8,6 +8,7 @@ the top. ``*_test.rego`` is read by the tests only. Names starting with a dot ar
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,12 +153,15 @@ def _walk(folder: Path) -> Iterable[Path]:
 def _read(path: Path) -> bytes:
     most = MAX_DATA if path.name in DATA_FILES else MAX_MODULE
     try:
-        text = path.read_bytes()
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise PolicyError(f"{path}: is not a plain file")
+        if status.st_size > most:
+            size = f"has {status.st_size} bytes, at most {most} are taken"
+            raise PolicyError(f"{path}: {size}: split it")
+        return path.read_bytes()
     except OSError as error:
         raise PolicyError(f"{path}: can't be read: {error.strerror}") from None
-    if len(text) > most:
-        raise PolicyError(f"{path}: has {len(text)} bytes, at most {most} are taken: split it")
-    return text
 
 
 def _module(file: File) -> str:

@@ -11,7 +11,8 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -42,6 +43,7 @@ class PolicyWatch:
 
     ``digest`` is the policy in force's, so that touching a file without changing what decides
     is no change. ``seconds`` is how often to look; a change counts once it has stood that long.
+    ``refresh`` (a Download's fetch) is called every ``refresh_seconds``, off the loop.
     """
 
     def __init__(
@@ -52,18 +54,29 @@ class PolicyWatch:
         deadline_ms: int,
         key: Path | None = None,
         seconds: float = 1.0,
+        refresh: Callable[[], object] | None = None,
+        refresh_seconds: float = 60.0,
     ) -> None:
         self._folders = tuple(folders)
         self._digest = digest
         self._deadline_ms = deadline_ms
         self._key = key
         self._seconds = seconds
+        self._refresh = refresh
+        self._refresh_seconds = refresh_seconds
 
     async def changes(self) -> AsyncIterator[Change | PolicyError]:
         """Each change as it comes, for ever. The caller swaps, and closes the old engine."""
         seen = await asyncio.to_thread(stamps, self._folders)
+        refreshed = time.monotonic()
         while True:
             await asyncio.sleep(self._seconds)
+            if self._refresh and time.monotonic() >= refreshed + self._refresh_seconds:
+                refreshed = time.monotonic()
+                try:
+                    await asyncio.to_thread(self._refresh)
+                except PolicyError as error:
+                    yield error
             now = await asyncio.to_thread(stamps, self._folders)
             if now == seen:
                 continue

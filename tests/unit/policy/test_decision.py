@@ -33,6 +33,12 @@ def test_what_is_optional_may_be_left_out() -> None:
     assert parse_decision({"verdict": "ALLOW", "reasons": []}) == Decision("ALLOW", ())
 
 
+def test_a_flood_of_reasons_is_cut() -> None:
+    """The verdict stands; a receipt has room for so many and no more."""
+    decision = parse_decision({"verdict": "DENY", "reasons": [REASON] * 100_000})
+    assert (decision.verdict, len(decision.reasons)) == ("DENY", 256)
+
+
 def deny(**changes: Any) -> dict[str, Any]:
     return {"verdict": "DENY", "reasons": [REASON | changes]}
 
@@ -61,7 +67,6 @@ def rewrite(*operations: Any) -> dict[str, Any]:
         {"verdict": "ALLOW", "reasons": [], "stream": None},
         {"verdict": "ALLOW", "reasons": [], "extra": 1},
         {"verdict": "ALLOW", "reasons": [], "observed": "x"},
-        {"verdict": "DENY", "reasons": [REASON] * 257},
         {"verdict": "DENY", "reasons": ["X"]},
         deny(code="x"),
         deny(code="X\n"),
@@ -83,6 +88,7 @@ def rewrite(*operations: Any) -> dict[str, Any]:
         rewrite({"op": "redact", "pointer": "/a", "start": 0.0, "end": 1, "with": ""}),
         rewrite({"op": "redact", "pointer": "/a", "start": 0, "end": 1}),
         {"verdict": "ALLOW", "reasons": [], "rewrite": {}},
+        rewrite(*[{"op": "remove", "path": "/a"}] * 10_001),
     ],
     ids=lambda value: json.dumps(value)[:60],
 )

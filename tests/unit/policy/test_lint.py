@@ -19,6 +19,7 @@ DEFAULT = read_policy([])
 def problems(text: str, package: str = "helm.rules.mine") -> list[str]:
     """What the lint says about a module beside the default policy."""
     modules = {**DEFAULT.modules, "mine.rego": f"package {package}\n{text}\n"}
+    modules["speaks.rego"] = 'package helm.rules.mine\n\ndeny contains 1 if input.model == "x"\n'
     tree = compile_engine(modules, json.dumps(DEFAULT.data)).get_ast_as_json()
     return [str(problem) for problem in lint(Program(read_rules(tree), DEFAULT.data, SCHEMA))]
 
@@ -114,6 +115,19 @@ def test_unsound_rules_are_named(text: str, says: str) -> None:
     """With the file and the line."""
     found = problems(text)
     assert any(line.startswith("mine.rego:") and says in line for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("package", "text", "says"),
+    [
+        ("helm.rules.a.b", deny("input.model"), "deny is heard in a package helm.rules.<topic>"),
+        ("helm.rules.a.b", "allow if input.model", "allow is heard in a package helm.rules"),
+        ("helm.rules.silent", deny("input.model").replace("deny", "denny"), "silent says nothing"),
+    ],
+)
+def test_topics_that_nobody_hears_are_named(package: str, text: str, says: str) -> None:
+    """A rule in the wrong place, or under the wrong name, would be a silence."""
+    assert any(says in line for line in problems(text, package)), problems(text, package)
 
 
 def test_the_shipped_policy_passes() -> None:

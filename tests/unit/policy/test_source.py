@@ -132,6 +132,8 @@ def test_the_digest_is_of_what_decides(tmp_path: Path) -> None:
         ({"data.yaml": "1: a"}, "not a string: put it in quotes"),
         ({"data.yaml": "on: a"}, "not a string: put it in quotes"),
         ({"data.yaml": "a: !!python/object:os.system x"}, "data.yaml:1"),
+        ({"data.yaml": "a: " + "[" * 50_000}, "data.yaml"),
+        ({"data.json": "[" * 50_000}, "data.json"),
         ({"data.yaml": b"\xef\xbb\xbfa: 1"}, "byte order mark"),
         ({"data.yaml": b"a: \xff"}, "not UTF-8"),
         ({"settings.yaml": "a: 1"}, "OPA would read it as data"),
@@ -193,6 +195,18 @@ def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
     write(tmp_path, {"mine.rego": RULE, "data.yaml": "a: 1"})
     (tmp_path / "mine.rego").chmod(0)
     with pytest.raises(PolicyError, match="can't be read"):
+        read_policy([tmp_path])
+
+
+def test_only_plain_files(tmp_path: Path) -> None:
+    """A pipe would be waited for, a device read for ever."""
+    write(tmp_path, {"data.yaml": "a: 1"})
+    os.mkfifo(tmp_path / "mine.rego")
+    with pytest.raises(PolicyError, match=r"mine\.rego: is not a plain file"):
+        read_policy([tmp_path])
+    (tmp_path / "mine.rego").unlink()
+    (tmp_path / "mine.rego").symlink_to("/dev/zero")
+    with pytest.raises(PolicyError, match=r"mine\.rego: is not a plain file"):
         read_policy([tmp_path])
 
 

@@ -1,0 +1,171 @@
+"""A bundle from a server: polled with its ETag, put in place whole, or left as it was."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import socket
+import tarfile
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from helm_boundary.policy import PolicyError
+from helm_boundary.policy.download import Download
+from helm_boundary.policy.reload import Change, PolicyWatch
+from helm_boundary.policy.source import read_policy
+
+
+def bundle(model: str) -> bytes:
+    content = f'{{"models": {{"allow": ["{model}"]}}}}'.encode()
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        member = tarfile.TarInfo("data.json")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
+
+
+class Server:
+    """Serves one bundle with an ETag; remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.status, self.body, self.tag = 200, bundle("a"), '"1"'
+        self.asked: list[dict[str, str]] = []
+        server = self
+
+        class Answering(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                server.asked.append({k.lower(): v for k, v in self.headers.items()})
+                same = self.headers.get("if-none-match") == server.tag
+                self.send_response(304 if same and server.status == 200 else server.status)
+                self.send_header("etag", server.tag)
+                self.send_header("location", "http://127.0.0.1:1/")
+                self.end_headers()
+                if not same:
+                    self.wfile.write(server.body)
+
+            def log_message(self, *_: object) -> None: ...
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/bundle.tar.gz"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    running = Server()
+    yield running
+    running.close()
+
+
+def allowed(download: Download) -> object:
+    return read_policy([download.path]).data["models"]["allow"]
+
+
+def test_only_what_is_new_is_fetched(server: Server, tmp_path: Path) -> None:
+    """The second question carries the tag of the first answer, and the token."""
+    download = Download(server.url, tmp_path / "cache", token="t")
+    assert download.fetch() is True
+    assert allowed(download) == ["a"]
+    assert download.fetch() is False
+    assert server.asked[1]["if-none-match"] == '"1"'
+    assert server.asked[1]["authorization"] == "Bearer t"
+    server.body, server.tag = bundle("b"), '"2"'
+    assert download.fetch() is True
+    assert allowed(download) == ["b"]
+
+
+def test_a_new_process_goes_on_where_the_last_one_was(server: Server, tmp_path: Path) -> None:
+    """What is there is used, and asked for with its tag."""
+    Download(server.url, tmp_path).fetch()
+    assert Download(server.url, tmp_path).fetch() is False
+
+
+@pytest.mark.parametrize("status", [301, 302, 404, 429, 500])
+def test_a_failing_server_leaves_what_is_there(server: Server, tmp_path: Path, status: int) -> None:
+    """Redirects are not followed: policy comes from where the operator said."""
+    download = Download(server.url, tmp_path)
+    download.fetch()
+    server.status, server.tag = status, '"2"'
+    with pytest.raises(PolicyError, match=f"answered {status}"):
+        download.fetch()
+    assert allowed(download) == ["a"]
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", bundle("b")[:-20]])
+def test_what_is_no_bundle_is_not_put_in_place(server: Server, tmp_path: Path, body: bytes) -> None:
+    """And the next good one is."""
+    download = Download(server.url, tmp_path)
+    download.fetch()
+    server.body, server.tag = body, '"2"'
+    with pytest.raises(PolicyError, match="127"):
+        download.fetch()
+    assert allowed(download) == ["a"]
+    server.body = bundle("c")
+    assert download.fetch() is True
+    assert allowed(download) == ["c"]
+    assert not list(tmp_path.glob("tmp*"))
+
+
+def test_a_signature_is_checked_before(server: Server, tmp_path: Path) -> None:
+    """An unsigned answer doesn't get in place when a key was given."""
+    (tmp_path / "key").write_text("secret")
+    download = Download(server.url, tmp_path, key=tmp_path / "key")
+    with pytest.raises(PolicyError, match="is not signed"):
+        download.fetch()
+    assert not download.path.exists()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://example.com/b.tar.gz", "ftp://localhost/b", "file:///etc/passwd", "https://u@h/"],
+)
+def test_only_trustworthy_addresses(url: str, tmp_path: Path) -> None:
+    """TLS, or this machine; no credentials in the address."""
+    with pytest.raises(PolicyError, match="expected https"):
+        Download(url, tmp_path)
+
+
+def test_nobody_there(tmp_path: Path) -> None:
+    """One clear line."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}/b.tar.gz"
+    with pytest.raises(PolicyError, match="can't be fetched"):
+        Download(url, tmp_path).fetch()
+
+
+def test_a_watch_follows_the_server(server: Server, tmp_path: Path) -> None:
+    """A new bundle is a change; a failing server is an error, once a poll."""
+    download = Download(server.url, tmp_path)
+    download.fetch()
+    policy = read_policy([download.path])
+    watch = PolicyWatch(
+        [download.path],
+        digest=policy.digest,
+        deadline_ms=2_000,
+        seconds=0.05,
+        refresh=download.fetch,
+        refresh_seconds=0.1,
+    )
+
+    async def follow() -> None:
+        changes = watch.changes()
+        server.body, server.tag = bundle("gpt-x"), '"2"'
+        change = await asyncio.wait_for(anext(changes), 20)
+        assert isinstance(change, Change)
+        change.engine.close()
+        server.status, server.tag = 500, '"3"'
+        assert isinstance(await asyncio.wait_for(anext(changes), 20), PolicyError)
+
+    asyncio.run(follow())
