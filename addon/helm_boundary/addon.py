@@ -171,7 +171,7 @@ class HelmBoundary:
         return False
 
     def _refuse(self, flow: http.HTTPFlow, reply: Reply, running: Running) -> None:
-        if running.kills:
+        if running.kills and not reply.asks:
             flow.kill()
         else:
             flow.response = exchange.write_reply(reply)
@@ -280,7 +280,7 @@ class HelmBoundary:
             await self._abandon(flow, "killed")
             return False
         if isinstance(result, Reply):
-            if running.kills and result.status == 403:
+            if running.kills and not result.asks:
                 flow.kill()
             flow.response = exchange.write_reply(result)
             return False

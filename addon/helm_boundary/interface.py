@@ -16,6 +16,7 @@ from typing import Any
 
 from mitmproxy import addonmanager, ctx, http
 from mitmproxy import flow as mitmflow
+from mitmproxy.addonmanager import Loader
 from mitmproxy.hooks import UpdateHook
 from mitmproxy.proxy import server_hooks
 
@@ -38,9 +39,12 @@ class Interface:
         self._running = running
         self._tidying: asyncio.Task[None] | None = None
 
-    def running(self) -> None:
-        """Show what there is to show, and begin to tidy up."""
+    def load(self, _: Loader) -> None:
+        """Show what there is to show, before any flow is read from a file."""
         add_views(self._index_of)
+
+    def running(self) -> None:
+        """Set what makes it visible, and begin to tidy up."""
         if _view() is not None:
             _show_more()
         self._tidying = asyncio.get_running_loop().create_task(self._tidy())

@@ -46,6 +46,8 @@ class Reply:
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    asks: bool = False
+    """Whether it tells the client how to get a person's approval, so that it must arrive."""
 
 
 def headers(verdict: Verdict) -> tuple[tuple[str, str], ...]:
@@ -72,6 +74,7 @@ def refuse(verdict: Verdict) -> Reply:
             *headers(verdict),
         ),
         _json(error_object(verdict)),
+        verdict.approval is not None,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 from pathlib import Path
 
 import pytest
@@ -208,6 +209,21 @@ def test_the_command_line_lists_and_asks_for_confirmation(boundary: Boundary) ->
     assert "--yes" in asked.output
     assert approvals(boundary, "show", "apr_0000000000000000").exit_code == 1
     assert approvals(boundary, "show", "nonsense").exit_code == 2
+
+
+def test_a_question_is_answered_even_where_denials_are_not(
+    upstream: Upstream, tmp_path: Path
+) -> None:
+    """helm_on_deny=kill closes on a DENY; an escalation's approval id must reach the client."""
+    policy = write_policy(tmp_path / "policy")
+    options = {"helm_on_deny": "kill"}
+    with Boundary(upstream, state=tmp_path, policy=policy, options=options) as boundary:
+        with pytest.raises((OSError, HTTPException)):
+            ask(boundary, body("the forbidden"))
+        asked = ask(boundary, body("please"))
+        assert asked.status == 403
+        grant(boundary, asked.approval)
+        assert ask(boundary, body("please")).status == 200
 
 
 def test_time_runs_out(upstream: Upstream, tmp_path: Path) -> None:
