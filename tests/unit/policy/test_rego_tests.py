@@ -13,6 +13,7 @@ import pytest
 from helm_boundary.policy.default_folder import default_policy_folder
 from helm_boundary.policy.errors import EngineError
 from helm_boundary.policy.evaluator import Evaluator
+from helm_boundary.policy.metadata import read_metadata
 from helm_boundary.policy.part import read_part
 from helm_boundary.policy.source import read_policy
 
@@ -75,3 +76,23 @@ def test_regal_has_nothing_to_say() -> None:
         ["regal", "lint", str(FOLDER)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_the_table_of_rules_is_true() -> None:
+    """The folder's README has a row for each rule, with what its METADATA says."""
+    part = read_part(FOLDER)
+    rows = (FOLDER / "README.md").read_text().splitlines()
+    expected = []
+    for file, text in part.modules.items():
+        lines = text.split("\n")
+        for line, block in sorted(read_metadata(text, file).items()):
+            written = lines[line - 1].split()[0]
+            for rule in block.ids:
+                says = [
+                    block.title,
+                    part.data["rules"].get(rule, written),
+                    f"`{block.custom['code']}`",
+                ]
+                says += [block.custom["finality"], block.custom["severity"]]
+                expected.append(f"| `{rule}` | {' | '.join(map(str, says))} |")
+    assert [row for row in rows if row.startswith("| `")] == expected
