@@ -162,3 +162,103 @@ def test_usage_and_io_are_exit_code_two(tmp_path: Path, arguments: tuple[str, ..
     result = run(arguments[0], "--state", folder, *arguments[1:])
     assert result.exit_code == 2
     assert "Traceback" not in result.output
+
+
+def identities(state: Path) -> list[str]:
+    """The ids of all receipts, in order."""
+    return [
+        json.loads(row)["id"] for row in run("list", "--state", state, "--json").output.splitlines()
+    ]
+
+
+def test_a_proof_goes_to_whoever_has_the_keys(state: Path, tmp_path: Path) -> None:
+    """prove, export and verify by files alone; another receipt under the proof is refused."""
+    one, other = identities(state)[1:3]
+    proof, receipt, wrong = (tmp_path / name for name in ("p.tlog-proof", "r.jsonl", "w.jsonl"))
+    assert run("prove", "--state", state, one, "-o", proof).exit_code == 0
+    assert run("prove", "--state", state, one).output.startswith(
+        "c2sp.org/tlog-proof@v1\nindex 1\n"
+    )
+    run("export", "--state", state, "--format", "intoto", one, "-o", receipt)
+    run("export", "--state", state, "--format", "intoto", other, "-o", wrong)
+    keys = ("--key", state / "log/receipt.pub.pem", "--vkey", state / "log/log.vkey")
+    empty = tmp_path / "nowhere"
+    assert run("verify", "--state", empty, *keys, "--proof", proof, receipt).exit_code == 0
+    refused = run("verify", "--state", empty, *keys, "--proof", proof, wrong)
+    assert refused.exit_code == 1
+    assert "another root" in refused.output
+    assert run("verify", "--state", empty, *keys, "--proof", proof).exit_code == 2
+
+
+def test_consistency_of_two_checkpoints(state: Path, tmp_path: Path) -> None:
+    """The log continues what it said before; a forged past isn't continued."""
+    old = tmp_path / "old"
+    old.write_bytes((state / "log/checkpoint").read_bytes())
+    record_calls(state, 3)
+    assert run("consistency", "--state", state, old).exit_code == 0
+    assert run("fsck", state, "--kept", old).exit_code == 0
+    other = tmp_path / "other"
+    record_calls(other, 2)
+    assert run("consistency", "--state", state, other / "log/checkpoint").exit_code == 1
+
+
+@pytest.mark.parametrize("form", ["intoto", "bundle", "bundle-with-log", "receipt.v5"])
+def test_exports_are_json_lines(state: Path, form: str) -> None:
+    """Everything, or what matches, or what is named."""
+    lines = run("export", "--state", state, "--format", form).output.splitlines()
+    assert len(lines) == (1 if form == "receipt.v5" else 6)
+    assert all(json.loads(line) for line in lines)
+    denied = run("export", "--state", state, "--format", form, "--verdict", "DENY").output
+    assert len(denied.splitlines()) == (1 if form == "receipt.v5" else 2)
+    assert run("export", "--state", state, "--format", form, "x-1").exit_code in (0, 2)
+
+
+def test_integrate_and_rebuild(state: Path) -> None:
+    """By hand, while nothing runs; refused while something does."""
+    import shutil
+
+    assert run("integrate", "--state", state).output.endswith("6 receipts in the log\n")
+    shutil.rmtree(state / "log" / "tile")
+    assert run("integrate", "--state", state).exit_code == 1
+    assert run("integrate", "--state", state, "--rebuild").exit_code == 0
+    assert run("fsck", state).exit_code == 0
+    with recording(state) as recorder:
+        recorder.record_now(request("late"))
+        assert run("integrate", "--state", state).exit_code in (0, 2)
+
+
+def test_erasing_leaves_a_receipt(state: Path) -> None:
+    """fsck says erased, not broken; the digests can't be opened."""
+    (name,) = [p.stem.removeprefix("opening-") for p in (state / "keys").glob("opening-*.key")]
+    one = identities(state)[1]
+    assert run("explain", "--state", state, one, "--opening", "request").exit_code == 0
+    assert run("erase", "--state", state, name, "--yes").exit_code == 0
+    assert run("explain", "--state", state, one, "--opening", "request").exit_code == 3
+    checked = run("fsck", state)
+    assert checked.exit_code == 0
+    assert f"erased       {name}" in checked.output
+    assert run("erase", "--state", state, name, "--yes").exit_code == 2
+
+
+def test_keys_are_shown_and_rotated(state: Path) -> None:
+    """What to publish, in every form; an auditor with the old ones follows."""
+    from helm_boundary.cli.keys import keys as command
+
+    def key(*arguments: object) -> Result:
+        return CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+    shown = key("show", "--state", state)
+    assert "BEGIN PUBLIC KEY" in shown.output
+    assert "PRIVATE" not in shown.output
+    old = state.parent / "old.pem"
+    vkey = json.loads(key("show", "--state", state, "--json").output)["vkey"]
+    old.write_bytes((state / "log/receipt.pub.pem").read_bytes())
+    for role in ("receipt", "log"):
+        assert key("rotate", "--state", state, role).exit_code == 0
+    assert run("fsck", state, "--key", old, "--vkey", vkey).exit_code == 0
+    assert run("fsck", state).exit_code == 0
+    assert key("show", "--state", state / "nowhere").exit_code == 2
+    assert key("init", "--state", state / "new").exit_code == 0
+    with recording(state) as recorder:
+        recorder.record_now(request("x"))
+        assert key("rotate", "--state", state, "receipt").exit_code == 2
