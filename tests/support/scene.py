@@ -196,9 +196,11 @@ class Scene:
         yield
         assert self._seen() == before, "the upstream saw something of a refused call"
 
-    def _seen(self) -> tuple[int, int, int]:
+    def _seen(self) -> tuple[int, int, int, int]:
         upstream = self.upstream
-        return upstream.connections, len(upstream.requests), upstream.bytes_received
+        # The upstream doesn't count a connection before its TLS handshake; mitmproxy logs it.
+        connected = self.boundary.log.count("] server connect ")
+        return upstream.connections, len(upstream.requests), upstream.bytes_received, connected
 
 
 def chat_body(**changes: Any) -> bytes:
