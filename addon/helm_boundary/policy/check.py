@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from helm_boundary.detectors import compile_detectors
+from helm_boundary.detectors import Detectors, compile_detectors
 from helm_boundary.policy.decision import FINALITIES
 from helm_boundary.policy.embedded import start_embedded
 from helm_boundary.policy.errors import PolicyError
@@ -22,6 +23,11 @@ from helm_boundary.policy.source import Policy, read_policy
 SEVERITIES = frozenset({"low", "medium", "high", "critical"})
 SPEAKS = re.compile(r"^(deny|escalate) contains\b", re.MULTILINE)
 CODE = re.compile(r'"code":\s*"([^"]*)"')
+# Text that is like code and like prose, and like neither: what a slow pattern is slow on.
+SAMPLE = b"".join(
+    hashlib.sha256(b"%d" % n).hexdigest().encode() + b" and aA1_-@.: " for n in range(850)
+)
+SLOW_SECONDS = 0.003
 IMPORT = re.compile(
     r"^import[ \t]+((?:data|input)[\w.]*?(\w+))(?:[ \t]+as[ \t]+(\w+))?[ \t]*$", re.M
 )
@@ -53,10 +59,10 @@ def check_policy(folders: Sequence[Path], *, deadline_ms: int = 1_000) -> Report
     """Check the policy that the folders make, as the boundary would start with it."""
     try:
         policy = read_policy(folders)
-        compile_detectors(policy.detectors_text)
+        detectors = compile_detectors(policy.detectors_text)
     except PolicyError as error:
         return Report(None, _errors(error), ())
-    found = list(_trial(policy, deadline_ms))
+    found = [*_trial(policy, deadline_ms), *_slow_detectors(detectors)]
     for folder in folders:
         found += _check_part(read_part(folder), read_part(folder, tests=True))
     incomplete: list[str] = []
@@ -69,6 +75,14 @@ def check_policy(folders: Sequence[Path], *, deadline_ms: int = 1_000) -> Report
 
 def _errors(error: PolicyError) -> list[Found]:
     return [Found("error", problem) for problem in error.problems]
+
+
+def _slow_detectors(detectors: Detectors) -> Iterator[Found]:
+    for name, seconds in detectors.slowest(SAMPLE):
+        if seconds > SLOW_SECONDS:
+            cost = f"{seconds * 1e3:.1f} ms for a text of {len(SAMPLE) >> 10} KB"
+            remedy = "bound its repetitions, or start it with something rare"
+            yield Found("warning", f"detector {name} takes {cost}: {remedy}")
 
 
 def _trial(policy: Policy, deadline_ms: int) -> list[Found]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from helm_boundary.cli.policy import policy
 from helm_boundary.policy.bench import sample
+from helm_boundary.policy.worker_process import worker_environment
 
 SOUND = """# METADATA
 # title: No cats
@@ -95,6 +99,16 @@ def test_check_of_detectors(tmp_path: Path) -> None:
     assert result.exit_code == 1
 
 
+def test_check_of_slow_detectors(tmp_path: Path) -> None:
+    """One that makes RE2 work hard is named, with what to do."""
+    (tmp_path / "detectors.yaml").write_text(
+        "detectors: [{name: secret.slow, pattern: '[a-f].{0,900}[g-z]{1,90}.{0,900}!!'}]"
+    )
+    result = run("check", tmp_path)
+    assert "warning: detector secret.slow takes" in result.output
+    assert result.output.count("takes") == 1
+
+
 def test_check_of_nothing(tmp_path: Path) -> None:
     """An empty folder is not a policy; a missing one is a mistake of usage."""
     assert run("check", tmp_path).exit_code == 1
@@ -127,6 +141,30 @@ def test_test_says_what_failed(tmp_path: Path, test: str, says: str) -> None:
     outcome = {line["name"].rsplit(".", 1)[1]: line["passed"] for line in lines(result)}
     assert outcome == {"test_a": True, "test_x": False, "test_z": True}
     assert result.exit_code == 1
+
+
+def test_test_watches(tmp_path: Path) -> None:
+    """A change runs the tests again."""
+    folder = write(tmp_path, SOUND, "test_a if true")
+    command = [sys.executable, "-c", "from helm_boundary.cli.policy import policy; policy()"]
+    watching = subprocess.Popen(
+        [*command, "test", "--watch", str(folder)],
+        stdout=subprocess.PIPE,
+        env=worker_environment()
+        | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
+        text=True,
+    )
+    try:
+        assert watching.stdout is not None
+        assert watching.stdout.readline() == "1 passed, 0 failed\n"
+        write(folder, SOUND, "test_a if false")
+        said = [watching.stdout.readline() for _ in range(3)]
+        assert said[1:] == ["FAILED data.cats_test.test_a: is undefined\n", "0 passed, 1 failed\n"]
+    finally:
+        watching.kill()
+        watching.wait()
+        if watching.stdout:
+            watching.stdout.close()
 
 
 def test_test_shows_prints_of_a_failure(tmp_path: Path) -> None:
