@@ -147,18 +147,21 @@ def test_a_stream_cannot_wait(boundary: Boundary, web: Web, upstream: Upstream) 
     assert b'"helm"' not in ask(boundary, value).body
 
 
-def test_a_client_that_leaves_is_noticed(boundary: Boundary, web: Web, upstream: Upstream) -> None:
-    """Its flow stops waiting, nothing is sent, and the receipts say that it went."""
-    before = len(said(boundary))
-    connection = http.client.HTTPConnection("127.0.0.1", boundary.port)
-    connection.request("POST", "/v1/chat/completions", b'{"model":"gpt-4o","messages":'
-                       b'[{"role":"user","content":"please, bye"}]}',
-                       {"Content-Type": "application/json"})  # fmt: skip
-    web.held()
-    connection.close()
+@pytest.mark.parametrize(("text", "calls_upstream"), [("please, bye", 0), ("clean, bye", 1)])
+def test_a_client_that_leaves_is_noticed(
+    boundary: Boundary, web: Web, upstream: Upstream, text: str, calls_upstream: int
+) -> None:
+    """Its request or answer stops waiting, nothing is sent, and the receipts say that it went."""
+    turn = Turn("", (ToolCall("remove", "{}"),))
+    upstream.answer(lambda request: reply_to_chat(request, turn))
+    before, outcomes = len(said(boundary)), len(records(boundary, "outcome"))
+    with _send(boundary, text):
+        web.held()
     until(lambda: said(boundary)[before:] == ["requested", "withdrawn"] or None)
-    until(lambda: last_outcome(boundary)[1] == "client_gone" or None)
-    assert upstream.requests == []
+    (outcome,) = until(lambda: records(boundary, "outcome")[outcomes:] or None)
+    assert outcome.predicate["outcome"]["end"] == "client_gone"
+    assert len(upstream.requests) == calls_upstream
+    assert not any(flow["intercepted"] for flow in web.flows())
 
 
 def test_a_filter_of_ones_own(boundary: Boundary, web: Web, upstream: Upstream) -> None:
