@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import version
 from typing import IO
 
@@ -25,6 +26,7 @@ from helm_boundary.policy.source import Policy
 from helm_boundary.policy.worker_process import WorkerProcess
 
 START_SECONDS = 30.0  # to start Python and compile the policy
+SHORT = 4_096  # bytes of an answer worth remembering
 RESTART_PAUSE = 1.0  # seconds before a worker that never got ready is tried again
 # The worker's own alarm, for when nobody is there to kill it: later than any kill of ours.
 ALARM_FACTOR, ALARM_SECONDS = 2, 1.0
@@ -69,7 +71,15 @@ class _Call:
     def decision(self) -> Decision:
         if self.answer is None:
             raise EngineError(self.failure or "no answer")
-        return parse_decision(json.loads(self.answer))
+        return _known(self.answer) if len(self.answer) <= SHORT else _read(self.answer)
+
+
+def _read(answer: bytes) -> Decision:
+    return parse_decision(json.loads(answer))
+
+
+# Most calls get the same short answer, so it is read once.
+_known = lru_cache(maxsize=64)(_read)
 
 
 class EmbeddedEngine:

@@ -55,8 +55,18 @@ class WorkerProcess:
 
     def send(self, frame: bytes) -> None:
         """Send a frame, or as much as the pipe takes now. An ended worker takes nothing."""
-        self.unsent += frame
-        self.flush()
+        if self.unsent:
+            self.unsent += frame
+            self.flush()
+            return
+        try:
+            sent = self._socket.send(frame)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            return  # reading will say that it ended
+        if sent < len(frame):
+            self.unsent += memoryview(frame)[sent:]
 
     def flush(self) -> None:
         """Send what waits."""
