@@ -70,14 +70,24 @@ class Detector:
             start, end = match.span(self.group)
             if start < 0:  # the group took no part in the match
                 start, end = match.span()
+            end = self._valid_end(text, start, end)
             if start < end and self._holds(text, start, end):
                 yield start, end
+
+    def _valid_end(self, text: bytes, start: int, end: int) -> int:
+        """Where the part that is valid ends; ``start`` when none is.
+
+        A number in groups may have taken the word behind it for one more group.
+        """
+        if self.validate is None:
+            return end
+        while start < end and not self.validate(text[start:end]):
+            end = text.rfind(b" ", start, end)
+        return max(start, end)
 
     def _holds(self, text: bytes, start: int, end: int) -> bool:
         found = text[start:end]
         if self.unless is not None and self.unless.search(found):
-            return False
-        if self.validate is not None and not self.validate(found):
             return False
         if self.keywords is None:
             return True

@@ -169,6 +169,8 @@ def test_luhn(digits: bytes, valid: bool) -> None:
         (b"DE89370400440532013000", True),
         (b"DE88370400440532013000", False),
         (b"GB82", False),
+        (b"XX82 WEST 1234 5698 7654 32", False),
+        (b"DE8937040044053201300000", False),
     ],
 )
 def test_iban(number: bytes, valid: bool) -> None:
