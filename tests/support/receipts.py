@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from helm_receipts.recorder import Recorder
+from helm_receipts.recorder import Receipt, Recorder
 from helm_receipts.statement import (
     ClientFacts,
     Coverage,
@@ -76,11 +76,17 @@ def recording(state: Path, **settings: int) -> Iterator[Recorder]:
 
 
 def record_calls(state: Path, calls: int, **settings: int) -> None:
-    """Record so many calls, each with a request and an outcome, in a session of their own."""
+    """Record so many calls, each with a request and an outcome, in a session of their own.
+
+    In batches as large as a segment takes, since every batch waits for the disk.
+    """
+    batch = max(1, settings.get("segment_bytes", 250_000) // 10_000)
     with recording(state, **settings) as recorder:
-        for number in range(calls):
-            recorder.record_now(request(f"call-{number}"))
-            recorder.record_now(outcome(f"call-{number}"))
+        for first in range(0, calls, batch):
+            names = [f"call-{number}" for number in range(first, min(calls, first + batch))]
+            drafts = [draft for name in names for draft in (request(name), outcome(name))]
+            results = recorder._writer.commit(drafts).results
+            assert all(isinstance(result, Receipt) for result in results)
 
 
 def journal_of(state: Path) -> Path:

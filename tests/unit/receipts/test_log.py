@@ -69,7 +69,7 @@ def test_two_processes_share_one_log(tmp_path: Path) -> None:
     """Whoever has the lock integrates both journals; when it ends the other one takes over."""
     with recording(tmp_path) as one:
         with recording(tmp_path) as two:
-            for number in range(300):
+            for number in range(100):
                 one.record_now(request(f"one-{number}"))
                 two.record_now(request(f"two-{number}"))
                 one.record_now(outcome(f"one-{number}"))
@@ -78,7 +78,7 @@ def test_two_processes_share_one_log(tmp_path: Path) -> None:
         one.record_now(outcome("last"))
     integrate_all(Layout(tmp_path), keyset.open_keyset(Layout(tmp_path)))
     report = check(tmp_path)
-    assert (report.writers, report.size, report.calls) == (2, 4 * 300 + 2 + 4, 601)
+    assert (report.writers, report.size, report.calls) == (2, 4 * 100 + 2 + 4, 201)
     assert report.is_complete
     order = (tmp_path / "log-state" / "order.jsonl").read_text().splitlines()
     assert len(order) > 2
@@ -90,11 +90,11 @@ def test_every_receipt_of_every_writer_can_be_proved(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     published = keyset.open_keyset(layout).published
     indexes = set()
-    for record in list(read_records(tmp_path / "journal"))[::37]:
+    for record in list(read_records(tmp_path / "journal"))[::13]:
         proof = prove(layout, published, record)
         assert parse_proof(proof.text()) == proof
         indexes.add(proof.index)
-    assert len(indexes) > 30
+    assert len(indexes) > 25
 
 
 @settings(max_examples=15, deadline=None)
@@ -184,9 +184,8 @@ def test_an_integration_that_stops_anywhere_is_taken_up(
     keys = keyset.open_keyset(layout)
     recorder = Recorder.open(tmp_path, version="0.1.0", configuration=CONFIGURATION)
     recorder._integrator.close()
-    for number in range(130):
-        recorder.record_now(request(f"more-{number}"))
-        recorder.record_now(outcome(f"more-{number}"))
+    names = [f"more-{number}" for number in range(130)]
+    recorder._writer.commit([draft for n in names for draft in (request(n), outcome(n))])
     kept = (tmp_path / "log" / "checkpoint").read_bytes()
     original, calls = getattr(durable, function), [0]
 
