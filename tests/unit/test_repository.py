@@ -66,7 +66,7 @@ def test_every_subcommand_in_the_readme_exists() -> None:
         for word in line.split():
             if not isinstance(command, click.Group):
                 break
-            found = command.commands.get(word)
+            found = command.get_command(click.Context(command), word)
             if found is None:
                 missing.append(line.strip())
                 break

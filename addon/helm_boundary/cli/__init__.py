@@ -2,37 +2,45 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
 from .. import __version__
-from .approvals import approvals
-from .doctor import doctor
-from .env import env
-from .exec import exec_
-from .keys import keys
-from .policy import policy
-from .receipts import receipts
-from .run import run
-from .system_proxy import system_proxy
-from .trust_stores import trust
+
+_COMMANDS = {
+    "approvals": "approvals:approvals",
+    "doctor": "doctor:doctor",
+    "env": "env:env",
+    "exec": "exec:exec_",
+    "keys": "keys:keys",
+    "policy": "policy:policy",
+    "receipts": "receipts:receipts",
+    "run": "run:run",
+    "system-proxy": "system_proxy:system_proxy",
+    "trust": "trust_stores:trust",
+}
+"""Each command's module here and its name there; imported when it is asked for."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """A group whose commands are imported one at a time: `exec` is there for every program."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name].partition(":")
+        found: click.Command = getattr(import_module(f".{module}", __name__), name)
+        return found
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="helm-boundary")
 def main() -> None:
     """An execution boundary for OpenAI-shaped traffic.
 
     Exit codes: 0 yes, 1 no, 2 usage or I/O, 3 true but incomplete.
     """
-
-
-main.add_command(approvals)
-main.add_command(doctor)
-main.add_command(env)
-main.add_command(exec_)
-main.add_command(keys)
-main.add_command(policy)
-main.add_command(receipts)
-main.add_command(run)
-main.add_command(system_proxy)
-main.add_command(trust)

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from helm_boundary.safety import SAFE_DEFAULTS
-
 SCRIPT = Path(__file__).resolve().parent.parent / "script" / "helm.py"
 
 
@@ -42,6 +40,8 @@ def run_arguments(order: Order) -> list[str]:
 
 def mitmproxy_arguments(order: Order) -> list[str]:
     """Return the arguments for mitmdump or mitmweb."""
+    from helm_boundary.safety import SAFE_DEFAULTS  # brings mitmproxy, which `exec` doesn't need
+
     helm: dict[str, object] = {"helm_state": order.state} if order.state else {}
     settings = [*_settings({name: safe for name, (safe, _) in SAFE_DEFAULTS.items()} | helm)]
     # An option that takes many values takes each with a --set of its own.
