@@ -30,7 +30,7 @@ from support.upstream import Upstream
 
 CHAT = "/v1/chat/completions"
 JSON_BODY = (("Content-Type", "application/json"),)
-_PATIENCE = 8.0
+_PATIENCE = 20.0
 PATIENT = {"helm_deadline_ms": 1000}
 """A machine that runs tests in parallel is slow at times; that is no verdict to test."""
 
