@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -34,11 +35,18 @@ class LaunchFailed(Exception):
 class Launched:
     """A boundary in a process of its own, as long as the `with` block lasts.
 
+    Raises LaunchFailed on systems where it couldn't tell us that it is ready.
+
     It has a session of its own, so that a Ctrl-C in the terminal is the program's alone, and goes
     with the process that started it, where the system can be asked for that.
     """
 
     def __init__(self, order: Order, state: Path, environment: Mapping[str, str]) -> None:
+        if not hasattr(socket, "AF_UNIX"):
+            raise LaunchFailed(
+                "expected Unix sockets, by which a boundary says that it is ready; without them "
+                "use `helm-boundary run`, and `helm-boundary system-proxy on`"
+            )
         self._state = state
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in stop()
         self._process = subprocess.Popen(
@@ -48,7 +56,7 @@ class Launched:
             stderr=subprocess.STDOUT,
             env={**environment, "PYTHONPATH": _import_path(environment)},
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
 
     @property
@@ -62,10 +70,10 @@ class Launched:
         Raises:
             LaunchFailed: it ended, or took too long.
         """
-        socket = self._state / FOLDER / f"{self.pid}.sock"
+        place = self._state / FOLDER / f"{self.pid}.sock"
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
-            if socket.exists() and (health := ask(socket)) is not None and health.ready:
+            if place.exists() and (health := ask(place)) is not None and health.ready:
                 return health
             time.sleep(_POLL)
         raise LaunchFailed(f"the boundary did not start:\n{self._end_of_log()}")
@@ -111,5 +119,4 @@ def _import_path(environment: Mapping[str, str]) -> str:
 
 
 def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,0 +1,152 @@
+"""What doctor says of boundaries that aren't well, and of clocks and folders that aren't."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helm_boundary.doctor.finding import NO, UNKNOWN, YES, Finding
+from helm_boundary.doctor.keeping import look_at_clock, look_at_journal
+from helm_boundary.doctor.proxy import look_at_boundary, look_at_policy
+from helm_boundary.doctor.surroundings import look_at_trust
+from helm_boundary.health import Health, HealthSocket, Listener, ask, running_boundaries
+from helm_boundary.policy.source import read_policy
+from helm_receipts.recorder import Recorder
+from support.certificates import Authority
+from support.receipts import CONFIGURATION
+
+WELL = Health(
+    pid=1,
+    version="0",
+    mode="enforce",
+    listeners=(Listener("regular", "127.0.0.1:8080"),),
+    sealed=True,
+    draining=False,
+    policy_uri="helm-boundary:default",
+    policy_digest="00",
+    policy_rules=1,
+    engine="e",
+    hosts=("api.openai.com",),
+    state="/s",
+    ca_file="/c",
+    open_calls=0,
+    unsafe=(),
+)
+
+
+def bad(findings: list[Finding]) -> dict[str, str]:
+    """What isn't well, and how."""
+    assert all(finding.remedy for finding in findings if finding.answer != YES)
+    return {each.looked_at: each.answer for each in findings if each.answer != YES}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, {}),
+        ({"sealed": False}, {"a boundary is up": NO, "it is sealed": NO}),
+        ({"draining": True}, {"a boundary is up": NO}),
+        ({"listeners": ()}, {"a boundary is up": NO}),
+        ({"unsafe": ("ssl_insecure=true: …",)}, {"its options are safe": NO}),
+        ({"mode": "observe"}, {"verdicts take effect": NO}),
+    ],
+)
+def test_a_boundary_that_isnt_one(change: dict[str, Any], expected: dict[str, str]) -> None:
+    """Each thing that makes it less than a boundary is a no with a remedy."""
+    health = replace(WELL, **change)
+    assert bad(list(look_at_boundary(Path("/s"), health))) == expected
+
+
+def test_none_at_all() -> None:
+    """Then there is nothing more to look at."""
+    assert bad(list(look_at_boundary(Path("/s"), None))) == {"a boundary is up": NO}
+
+
+@pytest.mark.parametrize(
+    ("mode", "address", "proxy"),
+    [
+        ("regular", "127.0.0.1:8080", "127.0.0.1:8080"),
+        ("regular@9000", "0.0.0.0:9000", "127.0.0.1:9000"),
+        ("upstream:http://corp:3128", ":::8080", "127.0.0.1:8080"),
+        ("reverse:https://api.openai.com", "127.0.0.1:8080", None),
+    ],
+)
+def test_where_its_proxy_is(mode: str, address: str, proxy: str | None) -> None:
+    """A forward listener, at an address that clients here can use."""
+    assert replace(WELL, listeners=(Listener(mode, address),)).proxy == proxy
+
+
+def test_the_policy_that_is_expected() -> None:
+    """Told by its digest; a folder that can't be read is not a yes."""
+    default = read_policy([])
+    in_force = replace(WELL, policy_digest=default.digest)
+    assert look_at_policy(in_force, []).answer == YES
+    assert look_at_policy(WELL, []).answer == NO
+    assert look_at_policy(WELL, [Path("/nonexistent")]).answer == UNKNOWN
+
+
+def test_a_folder_that_takes_no_receipts(tmp_path: Path) -> None:
+    """A write that can't be made durable is a no."""
+    assert look_at_journal(tmp_path).answer == YES
+    assert look_at_journal(tmp_path / "missing").answer == NO
+
+
+def test_a_clock_that_went_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It must not be earlier than the newest receipt."""
+    assert bad(list(look_at_clock(tmp_path, None))) == {"the clock runs forward": UNKNOWN}
+    Recorder.open(tmp_path, version="0", configuration=CONFIGURATION).close()
+    assert bad(list(look_at_clock(tmp_path, None))) == {}
+    now = time.time()
+    monkeypatch.setattr("helm_boundary.doctor.keeping.time.time", lambda: now - 3600)
+    assert bad(list(look_at_clock(tmp_path, None))) == {"the clock runs forward": NO}
+
+
+def test_an_authority_out_of_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients would refuse it, whatever else is right."""
+    health = replace(WELL, ca_file=str(Authority(tmp_path).file))
+    now = time.time()
+    assert "the authority is valid now" not in bad(list(look_at_clock(tmp_path, health)))
+    monkeypatch.setattr("helm_boundary.doctor.keeping.time.time", lambda: now + 86400 * 3)
+    assert bad(list(look_at_clock(tmp_path, health)))["the authority is valid now"] == NO
+
+
+def test_whom_clients_trust(tmp_path: Path) -> None:
+    """A bundle with the authority in it is a yes, one without it a no, none at all unknown."""
+    ours, theirs = Authority(tmp_path / "a"), Authority(tmp_path / "b")
+    both = tmp_path / "both.pem"
+    both.write_bytes(theirs.file.read_bytes() + ours.file.read_bytes())
+    told = {
+        "SSL_CERT_FILE": str(both),
+        "REQUESTS_CA_BUNDLE": str(theirs.file),
+        "CURL_CA_BUNDLE": str(tmp_path / "missing"),
+    }
+    found = look_at_trust(replace(WELL, ca_file=str(ours.file)), told)
+    assert {finding.looked_at.split()[3]: finding.answer for finding in found} == {
+        "SSL_CERT_FILE": YES,
+        "REQUESTS_CA_BUNDLE": NO,
+        "CURL_CA_BUNDLE": UNKNOWN,
+    }
+
+
+def test_health_comes_over_the_socket_as_it_is(tmp_path: Path) -> None:
+    """Also where the state folder's path is longer than a socket's may be."""
+    state = tmp_path / ("long" * 20) / ("longer" * 12)
+    state.mkdir(parents=True)
+
+    async def serve(look: Callable[[], list[Health]]) -> list[Health]:
+        health = HealthSocket(state, lambda: WELL)
+        await health.open()
+        try:
+            return await asyncio.to_thread(look)
+        finally:
+            health.close()
+
+    assert asyncio.run(serve(lambda: list(running_boundaries(state)))) == [WELL]
+    assert list(running_boundaries(state)) == []
+    assert ask(state / "run" / "1.sock") is None
