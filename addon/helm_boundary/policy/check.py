@@ -94,6 +94,13 @@ def _trial(policy: Policy, deadline_ms: int) -> list[Found]:
 
 
 def _check_part(part: Part, tests: Part) -> Iterator[Found]:
+    for file, package in tests.packages.items():
+        if package.split(".")[0] == "helm":
+            yield Found(
+                "warning",
+                f"{file}:1: package {package} is part of what it tests: call it "
+                f"{package.rsplit('.', 1)[-1].removesuffix('_test')}_test, outside of helm",
+            )
     tested = {name.removesuffix("_test.rego") for name in tests.names.values()}
     for file, text in part.modules.items():
         yield from _check_codes(text, file)

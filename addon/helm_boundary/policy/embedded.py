@@ -25,8 +25,11 @@ from helm_boundary.policy.self_test import self_test
 from helm_boundary.policy.source import Policy
 from helm_boundary.policy.worker_process import WorkerProcess
 
-START_SECONDS = 30.0  # to start Python and compile the policy
+TRIAL_SECONDS = 30.0  # to start Python, and compile and lint a policy for the first time
+RESTART_SECONDS = 5.0  # to start Python and compile a policy again
+SAMPLE_SECONDS = 2.0  # for a sample of the self-test, on a machine that is busy starting things
 SHORT = 4_096  # bytes of an answer worth remembering
+DRAIN_SECONDS = 0.01
 RESTART_PAUSE = 1.0  # seconds before a worker that never got ready is tried again
 # The worker's own alarm, for when nobody is there to kill it: later than any kill of ours.
 ALARM_FACTOR, ALARM_SECONDS = 2, 1.0
@@ -48,7 +51,9 @@ def start_embedded(
         raise PolicyError(f"a policy worker can't be started: {error.strerror}") from None
     try:
         engine.wait_until_ready()
+        engine.deadline = max(deadline_ms / 1_000, SAMPLE_SECONDS)
         self_test(engine)
+        engine.deadline = deadline_ms / 1_000
     except BaseException:
         engine.close()
         raise
@@ -90,7 +95,7 @@ class EmbeddedEngine:
     ) -> None:
         self.name = f"regorus {version('gordon-to-regorus')}"
         self.policy = policy
-        self._deadline = deadline  # seconds for one evaluation
+        self.deadline = deadline  # seconds for one evaluation
         self._plan = plan
         self._calls: dict[int, _Call] = {}  # unanswered, oldest first
         self._number = 0
@@ -147,12 +152,12 @@ class EmbeddedEngine:
     def another(self) -> EmbeddedEngine:
         """A further engine of the same policy, which this one has tried."""
         plan = os.fdopen(os.dup(self._plan.fileno()), "rb")
-        return EmbeddedEngine(self.policy, self._deadline, plan, trial="live")
+        return EmbeddedEngine(self.policy, self.deadline, plan, trial="live")
 
     async def drain(self) -> None:
         """Wait until no call is in flight, then close: for an engine that was replaced."""
         while self._calls:
-            await asyncio.wait([call.future for call in self._calls.values() if call.future])
+            await asyncio.sleep(DRAIN_SECONDS)
         self.close()
 
     def wait_until_ready(self) -> None:
@@ -163,7 +168,7 @@ class EmbeddedEngine:
                 ended = f"the policy can't be compiled: its worker ended with {self._ended}"
                 raise PolicyError(*(self._refusal or [ended]))
             if not worker.wait(self._head_until - time.monotonic()):
-                raise PolicyError(f"the policy did not compile within {START_SECONDS:.0f} seconds")
+                raise PolicyError(f"the policy did not compile within {TRIAL_SECONDS:.0f} seconds")
             self._on_readable()
 
     # -- calls ---------------------------------------------------------------------------
@@ -175,12 +180,12 @@ class EmbeddedEngine:
             call.failure = "the policy engine was closed"
             return call
         if self._worker is None and time.monotonic() >= self._restart_at:
-            self._start()
+            self._restart()
         if self._worker is None:
             call.failure = f"the policy worker doesn't start: {self._ended}"
             return call
         if not self._calls and self._ready:
-            self._head_until = time.monotonic() + self._deadline
+            self._head_until = time.monotonic() + self.deadline
         self._calls[call.number] = call
         self._send(call)
         return call
@@ -205,8 +210,8 @@ class EmbeddedEngine:
         """Serve the pipe once, blocking until something comes or the oldest call is late."""
         worker = self._worker
         if worker is None:
-            return
-        if worker.wait(self._head_until - time.monotonic()):
+            self._lost(self._ended)
+        elif worker.wait(self._head_until - time.monotonic()):
             worker.flush()
             self._on_readable()
         elif time.monotonic() >= self._head_until:
@@ -232,7 +237,7 @@ class EmbeddedEngine:
 
     def _take(self, frames: Iterator[pipe.Frame]) -> None:
         for number, kind, body in frames:
-            self._head_until = time.monotonic() + self._deadline
+            self._head_until = time.monotonic() + self.deadline
             if kind == pipe.READY:
                 self._ready = True
             elif kind == pipe.REFUSED:
@@ -245,31 +250,41 @@ class EmbeddedEngine:
 
     # -- the worker ----------------------------------------------------------------------
 
-    def _start(self, trial: str = "live") -> None:
+    def _start(self, trial: str) -> None:
         self._ready = False
-        self._head_until = time.monotonic() + START_SECONDS
+        seconds = TRIAL_SECONDS if trial == "trial" else RESTART_SECONDS
+        self._head_until = time.monotonic() + seconds
         self._restart_at = time.monotonic() + RESTART_PAUSE
-        alarm = self._deadline * ALARM_FACTOR + ALARM_SECONDS
+        alarm = max(self.deadline, SAMPLE_SECONDS) * ALARM_FACTOR + ALARM_SECONDS
         self._worker = WorkerProcess(self._plan, alarm, trial)
         if loop := self._running_loop():
             loop.add_reader(self._worker.fileno(), self._on_readable)
+
+    def _judge_late(self) -> None:
+        """Late, unless the answer is there and only this loop was too busy to take it."""
+        if self._worker is not None and self._worker.wait(0):
+            self._on_readable()
+        if self._calls and time.monotonic() >= self._head_until:
+            self._late()
 
     def _late(self) -> None:
         """The oldest call has had its time: end the worker, which nothing else can stop."""
         if self._worker is not None:
             self._detach()
             self._worker.kill()
-        late = "start" if not self._ready else "decide"
-        self._lost(f"the policy did not {late} within {self._deadline * 1_000:.0f} ms")
+        if self._ready:
+            self._lost(f"the policy did not decide within {self.deadline * 1_000:.0f} ms")
+        else:
+            self._lost("the policy worker did not start in time")
 
     def _lost(self, why: str) -> None:
         """The worker is gone: the oldest call fails, the others go to the next worker."""
         self._worker = None
-        was_ready, waiting = self._ready, list(self._calls.values())
-        if was_ready:
+        waiting = list(self._calls.values())
+        if self._ready:
             self._restart()
         for position, call in enumerate(waiting):
-            if not was_ready or position == 0 or call.retried:
+            if self._worker is None or position == 0 or call.retried:
                 self._finish(call, failure=why)
             else:
                 call.retried = True
@@ -277,7 +292,7 @@ class EmbeddedEngine:
 
     def _restart(self) -> None:
         try:
-            self._start()
+            self._start("live")
         except OSError as error:
             self._ended = f"a new worker can't be started: {error.strerror}"
 
@@ -304,6 +319,6 @@ class EmbeddedEngine:
             return
         remaining = self._head_until - time.monotonic()
         if remaining <= 0:
-            self._late()
-            remaining = self._deadline
+            self._judge_late()
+            remaining = self.deadline
         self._timer = self._loop.call_later(max(remaining, 0.001), self._watch)

@@ -27,6 +27,7 @@ from helm_boundary.policy.errors import EngineError, PolicyError
 from helm_boundary.policy.evaluator import Evaluator
 
 PORTION = 1 << 18
+START_ALARM = 60.0  # seconds to compile; the boundary gives up long before
 
 
 def main(arguments: list[str]) -> int:
@@ -37,6 +38,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit_memory(int(memory))
     with socket.socket(fileno=int(pipe_fd)) as connection:
+        signal.setitimer(signal.ITIMER_REAL, START_ALARM)
         plan = _read_plan(int(plan_fd))
         try:
             if trial == "trial" and (problems := _lint(plan)):
@@ -45,6 +47,7 @@ def main(arguments: list[str]) -> int:
             evaluator = Evaluator(awake, plan["data"])
         except PolicyError as error:
             return _refuse(connection, [str(error)])
+        signal.setitimer(signal.ITIMER_REAL, 0)
         connection.sendall(pipe.encode(0, pipe.READY, b""))
         gc.freeze()
         gc.disable()  # texts in, texts out: nothing here makes cycles

@@ -84,6 +84,14 @@ def test_check_warns_without_strict(tmp_path: Path) -> None:
     assert result.exit_code in (0, 3)
 
 
+def test_check_wants_tests_outside_of_what_they_test(tmp_path: Path) -> None:
+    """A test package below helm.rules would be evaluated as a topic."""
+    folder = write(tmp_path, SOUND, "test_a if true")
+    test = folder / "cats" / "cats_test.rego"
+    test.write_text(test.read_text().replace("package cats_test", "package helm.rules.cats_test"))
+    assert "call it cats_test, outside of helm" in run("check", folder).output
+
+
 def test_check_finds_everything_at_once(tmp_path: Path) -> None:
     """All problems, so that they can be mended in one go."""
     rule = 'deny contains {"a": nosuch(1)} if input.modle\n\ndeny contains 1 if data.nosuch\n'
