@@ -15,7 +15,6 @@ Feed a writer's receipts in order; the first one that doesn't follow from those 
 Memory is the calls that are open, nothing else.
 """
 
-import hashlib
 from typing import Any
 
 from helm_receipts.errors import Broken
@@ -35,8 +34,8 @@ class WriterChain:
         self.stopped = True
         self.open_calls: dict[str, int] = {}
 
-    def accept(self, place: object, envelope: bytes, predicate: dict[str, Any]) -> None:
-        """Take the next receipt; `Broken` when it doesn't follow."""
+    def accept(self, place: object, digest: str, predicate: dict[str, Any]) -> None:
+        """Take the next receipt, whose envelope has this SHA-256; `Broken` if it doesn't follow."""
         try:
             self.check_sequence(place, predicate["sequence"])
             self._check_time(place, predicate)
@@ -44,7 +43,7 @@ class WriterChain:
         except (KeyError, TypeError, AttributeError) as error:
             raise Broken("malformed", place, f"a member is missing or wrong: {error}") from error
         self.number += 1
-        self.digest = hashlib.sha256(envelope).hexdigest()
+        self.digest = digest
         self.decided_at = predicate["decidedAt"]
 
     def check_sequence(self, place: object, sequence: dict[str, Any]) -> None:

@@ -15,7 +15,10 @@ The first thing that is wrong is raised as `Broken`, by its kind and place. What
 unfinished is in the report.
 """
 
+import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,8 +26,9 @@ from typing import Any
 
 from helm_receipts import checkpoint as notes
 from helm_receipts import merkle
+from helm_receipts.checked_line import CheckedLine, check_ahead
 from helm_receipts.checkpoint import Checkpoint, LogKey
-from helm_receipts.dsse import Envelope, parse_line
+from helm_receipts.dsse import parse_line
 from helm_receipts.entry import log_entry
 from helm_receipts.errors import Broken, EnvelopeError, ProofRefused, ReceiptError, TileMissing
 from helm_receipts.frontier import Frontier
@@ -72,23 +76,37 @@ def fsck(
     trusted: Sequence[PublicKey],
     log_keys: Sequence[LogKey],
     kept: Sequence[bytes] = (),
+    processes: int = 1,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> FsckReport:
     """Check a state folder, whole; `Broken` names the first thing that is wrong.
 
     `log_keys` are the trusted log key and those it handed over to: the last one signs now.
     `kept` are checkpoints from earlier, or from others; `progress` is told how many of how many
-    entries have been checked.
+    entries have been checked. With more than one of `processes`, others check lines ahead; the
+    caller's main module must be importable then, as `multiprocessing` needs it.
     """
     layout = Layout(state)
+    with _pool(processes) as pool:
+        return _fsck(layout, trusted, log_keys, kept, pool, progress)
+
+
+def _fsck(
+    layout: Layout,
+    trusted: Sequence[PublicKey],
+    log_keys: Sequence[LogKey],
+    kept: Sequence[bytes],
+    pool: Executor | None,
+    progress: Callable[[int, int], None],
+) -> FsckReport:
     # 1. The checkpoint.
     checkpoint = _checkpoint(layout, log_keys[-1])
     reader = TileReader(layout.log, checkpoint.size)
     for note in kept:
         _continues(layout, log_keys, note, checkpoint)
     # 2. to 5. Every entry.
-    journals = _Journals(layout, trusted)
     published = _published(layout)
+    journals = _Journals(layout, trusted, published, pool)
     edge = Frontier()
     for index, entry in enumerate(_entries(reader)):
         _check_leaf(index, entry, reader)
@@ -116,32 +134,44 @@ def fsck(
 class _Journals:
     """All writers' journals, each read up to where the log has come."""
 
-    def __init__(self, layout: Layout, trusted: Sequence[PublicKey]) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        trusted: Sequence[PublicKey],
+        published: PublishedKeys | None,
+        pool: Executor | None,
+    ) -> None:
         self.ring = KeyRing(list(trusted))
         self._folders = {writer.name: writer for writer in list_writers(layout.journal)}
         self._walks = {name: JournalWalk(name, self.ring) for name in self._folders}
         self._torn: list[str] = []
-        self._lines = {name: self._read(folder) for name, folder in self._folders.items()}
+        keys = {known.key.keyid: known.key for known in (published.receipt if published else ())}
+        keys |= self.ring.trusted
+        self._lines = {
+            name: check_ahead(self._read(folder), keys, pool)
+            if pool
+            else ((line, None) for line in self._read(folder))
+            for name, folder in self._folders.items()
+        }
         self._heads = {name: next(lines, None) for name, lines in self._lines.items()}
         self._last = next(iter(self._folders), "")
 
     def match(self, index: int, entry: bytes, reader: TileReader) -> Verified:
         """Verify the receipt that this entry is of, and go on to the next of its writer."""
         for name in self._candidates():
-            line = self._heads[name]
-            envelope = _giving(line, entry, self.ring) if line else None
-            if line and envelope:
+            head = self._heads[name]
+            if head is not None and _gives(*head, entry, self.ring):
                 self._last = name
-                return self._accept(name, line, envelope)
+                return self._accept(name, *head)
         raise self._mismatch(index, reader)
 
     def finish(self, reader: TileReader) -> int:
         """Verify what comes after the log; how many receipts that are."""
         rest = 0
         for name in self._walks:
-            while (line := self._heads[name]) is not None:
-                verified = self._accept(name, line)
-                self.ring.refuse_retired(line, verified.key, verified.predicate)
+            while (head := self._heads[name]) is not None:
+                verified = self._accept(name, *head)
+                self.ring.refuse_retired(head[0], verified.key, verified.predicate)
                 _check_claim(verified.predicate, reader)
                 rest += 1
         return rest
@@ -172,10 +202,10 @@ class _Journals:
             yield self._last
         yield from (name for name in self._heads if name != self._last)
 
-    def _accept(self, name: str, line: Line, envelope: Envelope | None = None) -> Verified:
+    def _accept(self, name: str, line: Line, checked: CheckedLine | None) -> Verified:
         walk = self._walks[name]
         try:
-            verified = walk.accept(line, envelope)
+            verified = walk.accept(line, checked)
             self._heads[name] = next(self._lines[name], None)
         except Broken as error:
             raise name_precisely(error, self._folders[name], walk.chain.number + 1) from error
@@ -183,18 +213,18 @@ class _Journals:
 
     def _mismatch(self, index: int, reader: TileReader) -> Broken:
         """Why no journal's next receipt has this entry. Slow: this is where fsck ends."""
-        heads = [(name, line) for name, line in self._heads.items() if line is not None]
+        heads = [(name, *head) for name, head in self._heads.items() if head is not None]
         # A line that is wrong by itself says most.
-        for name, line in heads:
+        for name, line, checked in heads:
             try:
-                self._accept(name, line)
+                self._accept(name, line, checked)
             except Broken as error:
                 return error
         # A receipt that the log has nowhere stands where the log has another one.
         place = f"index {index} of the log"
         later = set(reader.all_entries(index // WIDTH))
-        for _, line in heads:
-            if not any(_giving(line, entry, self.ring) for entry in later):
+        for _, line, checked in heads:
+            if not any(_gives(line, checked, entry, self.ring) for entry in later):
                 return Broken("replaced", place, f"the log has another receipt than {line}")
         return Broken("truncated", place, "the log has a receipt that no journal has any more")
 
@@ -265,14 +295,30 @@ def _tile_error(error: ProofRefused) -> Broken:
     return Broken(kind, "log", str(error))
 
 
-def _giving(line: Line, entry: bytes, ring: KeyRing) -> Envelope | None:
-    """The line's envelope, if its log entry is `entry`. It is verified afterwards."""
+def _gives(line: Line, checked: CheckedLine | None, entry: bytes, ring: KeyRing) -> bool:
+    """Whether this line's log entry is `entry`. The line is verified afterwards."""
+    if checked is not None:
+        return checked.entry == entry
     try:
         envelope = parse_line(line.raw)
     except EnvelopeError:
-        return None
+        return False
     key = ring.trusted.get(envelope.keyid)
-    return envelope if key and log_entry(envelope, key) == entry else None
+    return key is not None and log_entry(envelope, key) == entry
+
+
+@contextmanager
+def _pool(processes: int) -> Iterator[Executor | None]:
+    """Other processes to check lines ahead, or none."""
+    if processes < 2:
+        yield None
+        return
+    # Not a fork: the caller may have threads.
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        try:
+            yield pool
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _check_key(

@@ -13,7 +13,8 @@ from typing import Any
 
 from helm_receipts import dsse
 from helm_receipts.chain import WriterChain
-from helm_receipts.errors import Broken, CanonicalError, EnvelopeError, ReceiptError
+from helm_receipts.checked_line import CheckedLine, check_line
+from helm_receipts.errors import Broken, EnvelopeError, ReceiptError
 from helm_receipts.journal import list_segments, list_writers, segment_name
 from helm_receipts.keyring import KeyRing
 from helm_receipts.keys import PublicKey
@@ -72,9 +73,8 @@ def verify_receipt(envelope: bytes, key: PublicKey) -> Record:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A verified line: its envelope, the key that signed it, and what it says."""
+    """A verified line: the key that signed it, and what it says."""
 
-    envelope: dsse.Envelope
     key: PublicKey
     predicate: dict[str, Any]
 
@@ -88,36 +88,24 @@ class JournalWalk:
         self.erased: set[str] = set()
         self._ring = ring
 
-    def accept(self, line: Line, parsed: dsse.Envelope | None = None) -> Verified:
+    def accept(self, line: Line, checked: CheckedLine | None = None) -> Verified:
         """Verify the next line; `Broken` names what is wrong with it.
 
-        `parsed` is the line's envelope, from whoever has parsed it already.
+        `checked` is what `check_line` gave for this line, if somebody called it already.
         """
-        # 1. The line is one envelope, in the only spelling there is.
-        try:
-            envelope = parsed or dsse.parse_line(line.raw)
-        except EnvelopeError as error:
-            raise Broken("malformed", line, str(error)) from error
-        # 2. It is signed by the key whose turn it is.
-        key = self._ring.key_for(line, self.chain.writer, envelope.keyid)
-        try:
-            payload = envelope.check(key)
-        except EnvelopeError as error:
-            raise Broken("edited", line, str(error)) from error
-        # 3. The payload is a statement of ours.
-        try:
-            predicate = parse_statement(payload)["predicate"]
-        except CanonicalError as error:
-            raise Broken("malformed", line, str(error)) from error
-        # 4. It follows from the receipts before it.
-        self.chain.accept(line, line.raw, predicate)
+        # 1. By itself it is a receipt, signed by the key it names.
+        checked = checked or check_line(line, self._ring.trusted)
+        # 2. That is the key whose turn it is.
+        key = self._ring.key_for(line, self.chain.writer, checked.keyid)
+        # 3. It follows from the receipts before it, and is in the right file.
+        self.chain.accept(line, checked.digest, checked.predicate)
         if line.offset == 0 and line.segment.name != segment_name(self.chain.number):
             found = f"it starts with receipt {self.chain.number}"
             raise Broken("misnamed", line, found)
-        # 5. If it hands over to another key, the next line is that key's.
-        self._ring.follow(line, self.chain.writer, key, predicate)
-        self._count(predicate)
-        return Verified(envelope, key, predicate)
+        # 4. If it hands over to another key, the next line is that key's.
+        self._ring.follow(line, self.chain.writer, key, checked.predicate)
+        self._count(checked.predicate)
+        return Verified(key, checked.predicate)
 
     def _count(self, predicate: dict[str, Any]) -> None:
         self.calls += predicate["phase"] == "outcome"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -33,6 +34,7 @@ from helm_receipts.proof import parse_proof, prove, prove_consistency
 from helm_receipts.publish import read_published
 from helm_receipts.reader import find_record
 
+_WORTH_PROCESSES = 20 * 2**20
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
@@ -99,7 +101,9 @@ def fsck_folder(
         try:
             with progress_bar("fsck") as progress:
                 notes = [path.read_bytes() for path in kept]
-                report = checking.fsck(layout.state, trust.receipt, trust.log_keys, notes, progress)
+                report = checking.fsck(
+                    layout.state, trust.receipt, trust.log_keys, notes, _processes(layout), progress
+                )
             result = _fsck_result(report)
         except ReceiptError as error:
             result = refusal(error)
@@ -202,6 +206,12 @@ def _verify_journal(journal: Path, trust: Trust) -> dict[str, Any]:
         "running": report.running,
         "torn": list(report.torn),
     }
+
+
+def _processes(layout: Layout) -> int:
+    """As many as there are cores, where it takes longer than starting them."""
+    size = sum(path.stat().st_size for path in layout.journal.rglob("*.jsonl"))
+    return (os.cpu_count() or 1) if size > _WORTH_PROCESSES else 1
 
 
 def _fsck_result(report: checking.FsckReport) -> dict[str, Any]:

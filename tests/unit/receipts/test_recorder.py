@@ -24,7 +24,7 @@ def records(state: Path) -> list[reader.Record]:
     for line in reader.read_journal(journal_of(state)):
         dsse.parse_line(line.raw).check(key)
         record = reader.read_record(line)
-        chain.accept(line, line.raw, record.predicate)
+        chain.accept(line, record.digest, record.predicate)
         found.append(record)
     return found
 

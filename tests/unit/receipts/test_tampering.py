@@ -454,6 +454,31 @@ def test_tampering_is_found_and_named(case: Case, attack: Attack, kind: str) -> 
     assert caught.value.kind == kind, str(caught.value)
 
 
+def test_other_processes_change_nothing_about_it(case: Case) -> None:
+    """Lines checked ahead by others: the same counts; the same names for what is wrong."""
+
+    def check_with(processes: int) -> object:
+        return fsck(case.state, [case.receipt], [case.log], processes=processes)
+
+    assert check_with(2) == check_with(1)
+    for name in ("a bit of a payload", "a line gone", "a segment renamed", "a journal copied"):
+        FILES_ONLY[name][0](case)
+        with pytest.raises(Broken) as alone:
+            check_with(1)
+        with pytest.raises(Broken) as together:
+            check_with(2)
+        assert str(together.value) == str(alone.value)
+
+
+def test_rotated_keys_are_followed_by_other_processes(case: Case) -> None:
+    """A key that comes in on the way is known to them only from keys.json, or not at all."""
+    rotate_receipt_key(Layout(case.state), Boundary("x", "0.1.0", "00" * 32))
+    record_calls(case.state, 5)
+    whole = fsck(case.state, [case.receipt], [case.log], processes=2)
+    case.path("keys.json").unlink()
+    assert fsck(case.state, [case.receipt], [case.log], processes=2) == whole
+
+
 def test_there_are_enough_kinds() -> None:
     """The table doesn't shrink by accident."""
     assert len(FILES_ONLY) + len(WITH_RECEIPT_KEY) + len(WITH_EVERY_KEY) >= 60
