@@ -143,7 +143,7 @@ class Asking:
         return self._answer[0]
 
 
-def pending(boundary: Boundary, count: int = 1, seconds: float = 10) -> list[Entry]:
+def pending(boundary: Boundary, count: int = 1, seconds: float = 20) -> list[Entry]:
     """The requests that wait for a person, once there are so many."""
 
     def waiting() -> list[Entry]:
@@ -155,7 +155,7 @@ def pending(boundary: Boundary, count: int = 1, seconds: float = 10) -> list[Ent
     return until(lambda: found if len(found := waiting()) >= count else None, seconds)
 
 
-def until[Found](look: Callable[[], Found | None], seconds: float = 10) -> Found:
+def until[Found](look: Callable[[], Found | None], seconds: float = 20) -> Found:
     """What `look` finds, as soon as it does."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -67,11 +67,11 @@ class Browser:
         """The page's visible text."""
         return str(self.run("return document.body.innerText"))
 
-    def see(self, *words: str, seconds: float = 10) -> str:
+    def see(self, *words: str, seconds: float = 25) -> str:
         """Wait until the page shows all these words; returns its text."""
         return self._until(lambda: all(word in self.text() for word in words), words, seconds)
 
-    def click(self, css: str, text: str = "", seconds: float = 10) -> None:
+    def click(self, css: str, text: str = "", seconds: float = 25) -> None:
         """Click the first element of that selector, and with that text where one is given."""
         self._until(lambda: self._click(css, text), (css, text), seconds)
 

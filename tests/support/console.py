@@ -35,7 +35,7 @@ class Console:
         """Type text as it is."""
         self._tmux("send-keys", "-l", "-t", "console", text)
 
-    def see(self, *words: str, seconds: float = 15) -> str:
+    def see(self, *words: str, seconds: float = 25) -> str:
         """Wait until the screen shows all these words; returns it."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

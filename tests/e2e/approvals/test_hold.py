@@ -185,7 +185,7 @@ def test_a_filter_of_ones_own(boundary: Boundary, web: Web, upstream: Upstream) 
 def test_mitmdump_holds_too(upstream: Upstream, tmp_path: Path) -> None:
     """Commands answer; silence is DENY; as many wait as may, and then no more."""
     policy = write_policy(tmp_path / "policy")
-    options = {"helm_on_escalate": "hold", "helm_hold_seconds": 3, "helm_hold_max": 2}
+    options = {"helm_on_escalate": "hold", "helm_hold_seconds": 6, "helm_hold_max": 2}
     with Boundary(upstream, state=tmp_path, policy=policy, options=options) as boundary:
         asking = [Asking(boundary, body(f"please, {word}")) for word in ("yes", "no")]
         waiting = {e.request.summary["texts"][0]["text"]: e.id for e in pending(boundary, 2)}
@@ -197,7 +197,7 @@ def test_mitmdump_holds_too(upstream: Upstream, tmp_path: Path) -> None:
         began = time.monotonic()
         silence = ask(boundary, body("please, anybody?"))
         assert silence.codes == ["APPROVAL_TIMEOUT"]
-        assert 2.9 < time.monotonic() - began < 5
+        assert time.monotonic() - began > 5.9
         assert said(boundary)[-1] == "expired"
         assert len(upstream.requests) == 1
 

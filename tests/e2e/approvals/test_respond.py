@@ -229,7 +229,7 @@ def test_a_question_is_answered_even_where_denials_are_not(
 def test_time_runs_out(upstream: Upstream, tmp_path: Path) -> None:
     """After `expires_at` nothing can be approved, what was granted is void, and receipts say so."""
     policy = write_policy(tmp_path / "policy")
-    options = {"helm_hold_seconds": 1}
+    options = {"helm_hold_seconds": 3}
     with Boundary(upstream, state=tmp_path, policy=policy, options=options) as boundary:
         asked, granted = (ask(boundary, body(f"please, {word}")) for word in ("late", "unused"))
         grant(boundary, granted.approval)
