@@ -1,0 +1,83 @@
+"""`helm-boundary run`: mitmdump or mitmweb with the boundary in it, options passed through."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from helm_boundary.health import Health, running_boundaries
+
+COMMAND = [sys.executable, "-m", "helm_boundary", "run", "--port", "0"]
+
+
+@contextmanager
+def running(state: Path, *arguments: str) -> Iterator[Health]:
+    """A boundary that runs on a state folder, until the block ends."""
+    where = ["--state", str(state), "--set", f"confdir={state / 'mitmproxy'}"]
+    with _log(state).open("wb") as log:
+        process = subprocess.Popen([*COMMAND, *where, *arguments], stdout=log, stderr=log)
+    try:
+        yield _health(state, process)
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0, _log(state).read_text()
+
+
+def _log(state: Path) -> Path:
+    return state.with_suffix(".log")
+
+
+def _health(state: Path, process: subprocess.Popen[bytes]) -> Health:
+    deadline = time.monotonic() + 30
+    while process.poll() is None and time.monotonic() < deadline:
+        for health in running_boundaries(state):
+            return health
+        time.sleep(0.05)
+    raise AssertionError(_log(state).read_text())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "mode"),
+    [
+        ((), "regular"),
+        (("--mode", "reverse:http://127.0.0.1:9"), "reverse:http://127.0.0.1:9"),
+        (("--web", "--no-web-open-browser", "--web-port", "0"), "regular"),
+    ],
+    ids=["mitmdump", "reverse", "mitmweb"],
+)
+def test_run(arguments: tuple[str, ...], mode: str, tmp_path: Path) -> None:
+    """It is sealed and safe, listens on loopback only, and ends when it is told."""
+    with running(tmp_path, *arguments) as health:
+        assert (health.ready, health.unsafe) == (True, ())
+        [listener] = health.listeners
+        assert listener.mode == mode
+        assert listener.address.startswith("127.0.0.1:")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--ssl-insecure",), "ssl_insecure"),
+        (("--set", "stream_large_bodies=1m"), "stream_large_bodies"),
+        (("--ignore-hosts", "api.openai.com"), "ignore_hosts"),
+        (("--set", "helm_mode=perhaps"), "helm_mode"),
+    ],
+)
+def test_run_refuses(arguments: tuple[str, ...], named: str, tmp_path: Path) -> None:
+    """An option with which it would be no boundary ends it at once, and is named."""
+    done = subprocess.run(
+        [*COMMAND, "--state", str(tmp_path), *arguments],
+        env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1, done
+    assert named in done.stdout + done.stderr
