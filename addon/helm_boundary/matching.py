@@ -46,7 +46,14 @@ class Matcher:
     def _governed(self, request: HttpRequest, path: str) -> bool:
         hosts = {canonical_host(request.host)}
         hosts |= {canonical_host(split_port(name)[0]) for name in request.names}
-        return any(is_governed(self._patterns, host, request.port, path) for host in hosts)
+        paths = {path}
+        if _ODD.search(path):  # a prefix in another spelling is still that prefix
+            paths.add(loosest_reading(request.path))
+        return any(
+            is_governed(self._patterns, host, request.port, path)
+            for host in hosts
+            for path in paths
+        )
 
 
 def canonical_path(path: str) -> str:

@@ -101,5 +101,8 @@ def _check_letter_case(value: object) -> None:
 def _read_handshake(request: HttpRequest, operation: Operation) -> Recognised:
     if (request.header("upgrade") or "").lower() != "websocket":
         raise schema_violation("the operation is a WebSocket's; expected Upgrade: websocket")
-    model = dict(parse_qsl(request.query)).get("model")
-    return Recognised(operation, Call(model=model, stream=True), b"", can_rewrite=False)
+    models = [value for name, value in parse_qsl(request.query) if name == "model"]
+    if len(models) > 1:
+        raise schema_violation("the query names the model twice")
+    call = Call(model=models[0] if models else None, stream=True)
+    return Recognised(operation, call, b"", can_rewrite=False)

@@ -159,3 +159,15 @@ def test_an_azure_deployment_is_the_model() -> None:
 def test_providers_have_names(host: str, provider: str) -> None:
     """Policy can speak of providers instead of hosts."""
     assert provider_of(host) == provider
+
+
+@pytest.mark.parametrize("path", ["//api/v1/credits", "/x/../api/v1/credits"])
+def test_a_prefix_in_another_spelling_is_refused(path: str) -> None:
+    """`openrouter.ai/api/` governs `//api/` too: what isn't written plainly goes nowhere."""
+    with pytest.raises(Refusal):
+        operation("GET", f"https://openrouter.ai{path}")
+
+
+def test_a_prefix_in_escapes_is_still_governed() -> None:
+    """An unreserved character means the same with and without its escape."""
+    assert operation("GET", "https://openrouter.ai/%61pi/v1/credits") == "unknown"

@@ -182,7 +182,7 @@ def _texts(body: dict[str, Json]) -> Iterator[Text]:
     for key, value in body.items():
         if key == "messages":
             yield from strings(value, "/messages", "user")
-        elif key != "model":
+        else:
             yield from strings({key: value}, "", "request")
 
 

@@ -28,7 +28,7 @@ def read_request(body: Json) -> Call:
     prompts = prompt if isinstance(prompt, list) else [prompt]
     if not all(isinstance(text, str) for text in prompts):
         raise schema_violation("the prompt is tokens, which can't be judged; send it as text")
-    rest = {key: value for key, value in body.items() if key not in ("model", "prompt")}
+    rest = {key: value for key, value in body.items() if key != "prompt"}
     return Call(
         model=as_model(body),
         stream=as_flag(body, "stream"),

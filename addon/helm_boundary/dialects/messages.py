@@ -78,6 +78,4 @@ def _system(system: Json) -> list[Message]:
 
 
 def _texts(key: str, value: Json) -> Iterator[Text]:
-    if key == "model":
-        return iter(())
     return strings({key: value}, "", {"messages": "user", "system": "system"}.get(key, "request"))

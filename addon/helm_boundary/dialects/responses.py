@@ -107,8 +107,6 @@ def _message(item: dict[str, Json], pointer: str) -> Message:
 
 
 def _texts(key: str, value: Json) -> Iterator[Text]:
-    if key == "model":
-        return iter(())
     return strings({key: value}, "", "user" if key == "input" else "request")
 
 
