@@ -1,0 +1,83 @@
+"""The real proxy, killed under load: the upstream saw nothing that has no durable receipt."""
+
+import http.client
+import json
+import os
+import random
+import threading
+import time
+import uuid
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from helm_receipts.fsck import fsck
+from helm_receipts.layout import Layout
+from helm_receipts.publish import read_published
+from helm_receipts.recorder import Recorder
+from helm_receipts.select import Follower
+from support.boundary import Boundary
+from support.upstream import Upstream
+
+KILLS = int(os.environ.get("HELM_BOUNDARY_KILLS", "3"))
+CONNECTIONS = 16
+
+
+class Load(threading.Thread):
+    """One connection that sends a chat after the other until the proxy is gone."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(daemon=True)
+        self.answered = 0
+        self._address = urlsplit(url).netloc
+        self.start()
+
+    def run(self) -> None:
+        """Each call names itself in its body and in the header that receipts take it from."""
+        connection = http.client.HTTPConnection(self._address, timeout=10)
+        try:
+            while True:
+                name = str(uuid.uuid4())
+                body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": name}]}
+                headers = {"Content-Type": "application/json", "X-Helm-Correlation-Id": name}
+                connection.request("POST", "/v1/chat/completions", json.dumps(body), headers)
+                self.answered += connection.getresponse().read() != b""
+        except (OSError, http.client.HTTPException):
+            return
+        finally:
+            connection.close()
+
+
+@pytest.mark.slow
+def test_a_killed_boundary_forwarded_nothing_without_a_receipt(tmp_path: Path) -> None:
+    """After every kill each call that the upstream saw has its request receipt; in the end every
+    call has one outcome, and fsck is content."""
+    recorded: set[str] = set()
+    seen: set[str] = set()
+    with Upstream() as upstream:
+        boundary = Boundary(upstream, state=tmp_path)
+        follower = Follower(tmp_path / "helm" / "journal")
+        for _ in range(KILLS):
+            boundary.start()
+            load = [Load(boundary.url) for _ in range(CONNECTIONS)]
+            time.sleep(random.uniform(0.1, 0.8))
+            boundary.kill()
+            for connection in load:
+                connection.join(10)
+            for request in upstream.requests[len(seen) :]:
+                seen.add(json.loads(request.body)["messages"][0]["content"])
+            recorded |= {
+                record.predicate["flow"]["correlationId"]
+                for record in follower.poll()
+                if record.predicate["phase"] == "request"
+            }
+            assert seen <= recorded, seen - recorded
+    assert len(seen) > KILLS
+    state = tmp_path / "helm"
+    Recorder.open(state, version="0", configuration="00" * 32).close()
+    known = read_published(Layout(state))
+    report = fsck(state, [k.key for k in known.receipt], [known.log[-1].key])
+    assert report.is_complete
+    assert report.calls == len(recorded)
+    print(f"{KILLS} kills, {len(seen)} calls seen upstream, {report.receipts} receipts")
