@@ -7,6 +7,7 @@ with Boundary(upstream=upstream, state=tmp_path) as boundary:
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import re
 import signal
@@ -28,6 +29,16 @@ _LISTENING = re.compile(r"proxy .*?listening at [^\s/]*:(\d+)")
 _READY = "helm-boundary listens on"
 _POLL = 0.02
 _NOTED = 4000
+
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def _die_with_the_tests() -> None:
+    """Have the kernel end this process when a test run that is killed can't do it."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class StartFailed(Exception):
@@ -132,6 +143,7 @@ class Boundary:
                 env=self._env,
                 cwd=self._log_file.parent,
                 start_new_session=True,
+                preexec_fn=_die_with_the_tests,
             )
         try:
             self.port = self._wait_for_port()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -53,10 +55,15 @@ class Console:
         self._tmux("new-session", "-d", "-s", "console", *size, *environment, line)
 
     def stop(self) -> None:
-        """End everything on the screen."""
-        subprocess.run(
-            ["tmux", "-S", str(self._socket), "kill-server"], check=False, capture_output=True
+        """End everything on the screen; a console without its terminal would go on for ever."""
+        tmux = ["tmux", "-S", str(self._socket)]
+        shown = subprocess.run(
+            [*tmux, "list-panes", "-a", "-F", "#{pane_pid}"], check=False, capture_output=True
         )
+        subprocess.run([*tmux, "kill-server"], check=False, capture_output=True)
+        for pid in shown.stdout.split():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(int(pid), signal.SIGKILL)
 
     def _tmux(self, *arguments: str) -> str:
         return subprocess.run(
