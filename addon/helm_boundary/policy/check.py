@@ -27,7 +27,7 @@ CODE = re.compile(r'"code":\s*"([^"]*)"')
 SAMPLE = b"".join(
     hashlib.sha256(b"%d" % n).hexdigest().encode() + b" and aA1_-@.: " for n in range(850)
 )
-SLOW_SECONDS = 0.003
+SLOW_SECONDS = 0.03
 IMPORT = re.compile(
     r"^import[ \t]+((?:data|input)[\w.]*?(\w+))(?:[ \t]+as[ \t]+(\w+))?[ \t]*$", re.M
 )

@@ -137,6 +137,8 @@ class OpaServer:
     def _ask(self, method: str, path: str, body: bytes) -> Any:
         try:
             status, text = self._exchange(method, path, body)
+        except TimeoutError as error:
+            raise self._late(error) from None
         except (OSError, http.client.HTTPException) as error:
             raise EngineError(f"OPA can't be asked: {type(error).__name__}") from None
         if status != 200:

@@ -110,7 +110,7 @@ def test_check_of_detectors(tmp_path: Path) -> None:
 def test_check_of_slow_detectors(tmp_path: Path) -> None:
     """One that makes RE2 work hard is named, with what to do."""
     (tmp_path / "detectors.yaml").write_text(
-        "detectors: [{name: secret.slow, pattern: '[a-f].{0,900}[g-z]{1,90}.{0,900}!!'}]"
+        "detectors: [{name: secret.slow, pattern: '[a-z].{0,100}z!'}]"
     )
     result = run("check", tmp_path)
     assert "warning: detector secret.slow takes" in result.output

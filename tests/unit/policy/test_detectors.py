@@ -93,6 +93,7 @@ def test_what_a_detector_can_ask_for(
         ({"name": "d", "pattern": "(?=x)"}, "RE2"),
         ({"name": "d", "pattern": r"(a)\1"}, "RE2"),
         ({"name": "d", "pattern": "a{2000}"}, "RE2"),
+        ({"name": "d", "pattern": "a.{0,900}b"}, "at most 2000 are taken"),
         ({"name": "d", "pattern": "a*"}, "matches the empty text"),
         ({"name": "d", "pattern": "a", "validator": "nosuch"}, "unknown validator"),
         ({"name": "d", "pattern": "a", "validator": "entropy", "entropy": 9}, "entropy must be"),
