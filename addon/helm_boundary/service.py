@@ -17,6 +17,7 @@ from pathlib import Path
 
 from mitmproxy import connection, ctx, exceptions, http
 
+from .chaining import Chaining
 from .health import Health, HealthSocket
 
 logger = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ class Service:
         self._draining: asyncio.Task[None] | None = None
         self._health: HealthSocket | None = None
         self._announcing: asyncio.Task[None] | None = None
-        self.addons = [self._open]
+        self.addons = [self._open, Chaining()]
 
     def running(self) -> None:
         """Open the health socket, take SIGTERM and SIGHUP, say to systemd that we are ready."""

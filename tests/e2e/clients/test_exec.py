@@ -69,11 +69,24 @@ def test_base_urls_lead_a_program_that_ignores_proxies(company: Company) -> None
         finished = company.exec(
             *(PYTHON, "-c", program, "", words),
             options=("--base-url",),
-            env={"OPENAI_BASE_URL": f"https://localhost:{company.upstream.port}/v1"},
+            env={
+                "OPENAI_BASE_URL": f"https://localhost:{company.upstream.port}/v1",
+                "HTTPS_PROXY": "",
+            },
         )
         assert finished.said == [expected], finished
         assert len(finished.calls) == 1
     assert company.upstream.connections == 1
+
+
+def test_base_urls_behind_a_companys_proxy(company: Company) -> None:
+    """Where the environment names a proxy, a reverse listener's calls leave by it too."""
+    program = "import sys, os; sys.argv[1] = os.environ['OPENAI_BASE_URL'];" + CHAT
+    for words, expected in (("Hello", GREETING), (FORBIDDEN, DENIED)):
+        finished = company.exec(PYTHON, "-c", program, "", words, options=("--base-url",))
+        assert finished.said == [expected], finished
+        assert [call["host"] for call in finished.calls] == [f"{OPENAI}:443"]
+    assert company.gateway.connections[OPENAI] == company.upstream.connections == 1
 
 
 def test_a_base_url_that_is_set_already_keeps_its_target(company: Company) -> None:
@@ -281,11 +294,7 @@ def test_the_exit_code_and_user_of_a_confined_program(company: Company) -> None:
 def test_base_urls_work_confined(company: Company) -> None:
     """Every reverse listener is there inside as well."""
     program = "import sys, os; sys.argv[1] = os.environ['OPENAI_BASE_URL'];" + CHAT
-    finished = company.exec(
-        *(PYTHON, "-c", program, "", "Hello"),
-        options=("--confine", "--base-url"),
-        env={"OPENAI_BASE_URL": f"https://localhost:{company.upstream.port}/v1"},
-    )
+    finished = company.exec(PYTHON, "-c", program, "", "Hello", options=("--confine", "--base-url"))
     assert finished.said == [GREETING], finished
 
 
