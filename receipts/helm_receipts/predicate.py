@@ -85,7 +85,8 @@ def render(draft: Draft, stamp: Stamp, boundary: Boundary, key: opening.SecretKe
         "subject": _subjects(draft, hashed),
     }
     try:
-        return canonical.encode(value)
+        # What isn't a string from here goes through `_whole`, so nothing is outside the profile.
+        return canonical.encode_unchecked(value)
     except CanonicalError as error:
         if isinstance(error.__cause__, UnicodeEncodeError):
             return canonical.encode(_without_surrogates(value))
@@ -120,7 +121,7 @@ def _predicate(
     if draft.outcome is not None:
         value["outcome"] = _outcome(draft.outcome)
     if draft.event is not None:
-        value["event"] = {name: _any_text(detail) for name, detail in draft.event.items()}
+        value["event"] = {_name(name): _detail(detail) for name, detail in draft.event.items()}
     if draft.approval is not None:
         value["approval"] = {
             "by": _text(draft.approval.by),
@@ -131,14 +132,14 @@ def _predicate(
         value["rewrite"] = {
             "after": {"sha256": hashed("rewrite-after", draft.rewrite.after)},
             "before": {"sha256": hashed("rewrite-before", draft.rewrite.before)},
-            "operations": draft.rewrite.operations,
+            "operations": _whole(draft.rewrite.operations),
         }
     if draft.tool_calls:
         value["toolCalls"] = [
             {
                 "argumentsHash": {"sha256": hashed(f"toolCall/{index}", call.arguments)},
                 "name": _text(call.name),
-                "verdict": call.verdict,
+                "verdict": _text(call.verdict),
             }
             for index, call in enumerate(draft.tool_calls[:MAX_ITEMS])
         ]
@@ -174,7 +175,7 @@ def _reason(reason: Reason) -> dict[str, Any]:
 
 def _policy(policy: PolicyRef) -> dict[str, Any]:
     return {
-        "digest": {"sha256": policy.digest},
+        "digest": {"sha256": _text(policy.digest)},
         "engine": _text(policy.engine),
         "uri": _text(policy.uri),
     }
@@ -190,17 +191,17 @@ def _flow(flow: FlowFacts) -> dict[str, Any]:
         "model": _text_or_none(flow.model),
         "operation": _text(flow.operation),
         "path": _text(flow.path.partition("?")[0]),
-        "stream": flow.stream,
-        "tlsInspected": flow.tls_inspected,
+        "stream": bool(flow.stream),
+        "tlsInspected": bool(flow.tls_inspected),
     }
 
 
 def _coverage(coverage: Coverage) -> dict[str, Any]:
     return {
-        "bytesJudged": coverage.bytes_judged,
-        "bytesSeen": coverage.bytes_seen,
-        "request": coverage.request,
-        "response": coverage.response,
+        "bytesJudged": _whole(coverage.bytes_judged),
+        "bytesSeen": _whole(coverage.bytes_seen),
+        "request": _text(coverage.request),
+        "response": _text(coverage.response),
     }
 
 
@@ -218,7 +219,7 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         "end": outcome.end,
         "finishReasons": [_text(reason) for reason in outcome.finish_reasons[:MAX_ITEMS]],
         "modelServed": _text_or_none(outcome.model_served),
-        "status": outcome.status,
+        "status": None if outcome.status is None else _whole(outcome.status),
         "usage": {
             "inputTokens": _count(outcome.input_tokens),
             "outputTokens": _count(outcome.output_tokens),
@@ -234,8 +235,20 @@ def _text_or_none(text: str | None) -> str | None:
     return None if text is None else _text(text)
 
 
-def _any_text(detail: str | int) -> str | int:
-    return _text(detail) if isinstance(detail, str) else detail
+def _detail(detail: str | int) -> str | int:
+    return _text(detail) if isinstance(detail, str) else _whole(detail)
+
+
+def _name(name: str) -> str:
+    if not name.isascii():
+        raise StatementError(f"an event's details have ASCII names, found {name!r}")
+    return name
+
+
+def _whole(number: int) -> int:
+    if type(number) is not int or not -canonical.MAX_INTEGER <= number <= canonical.MAX_INTEGER:
+        raise StatementError(f"expected an integer within 2^53 - 1, found {str(number)[:40]!r}")
+    return number
 
 
 def _count(number: int | None) -> int | None:

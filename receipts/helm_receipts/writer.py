@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from helm_receipts import dsse
-from helm_receipts.errors import Broken, RecorderError, StatementError
+from helm_receipts.errors import Broken, ReceiptError, RecorderError, StatementError
 from helm_receipts.journal import MAX_LINE, Journal
 from helm_receipts.keys import SigningKey
 from helm_receipts.openings import Openings
@@ -81,6 +81,7 @@ class Writer:
         self._journal = journal
         self._key = key
         self._openings = openings
+        self._opening = openings.current()
         self._boundary = boundary
         self._owed: dict[str, Draft] = {}
 
@@ -104,6 +105,11 @@ class Writer:
     def prepare(self, drafts: Sequence[Draft]) -> Batch:
         """Number and sign drafts. A draft that can't be recorded is an error among the results."""
         batch = Batch(self.head.number + 1, self.head)
+        try:
+            self._opening = self._openings.current()
+        except (ReceiptError, OSError) as error:
+            batch.results = [_refusal(draft, error) for draft in drafts]
+            return batch
         now = time.time_ns()
         if now < self.head.decided_at - _CLOCK_SLACK:
             behind = (self.head.decided_at - now) // 1_000_000
@@ -180,17 +186,13 @@ class Writer:
         except RecorderError as error:
             return error
         except Exception as error:  # whatever it was, there is no receipt, and that must be said
-            refusal = StatementError(f"a draft of phase {draft.phase!r} can't be recorded: {error}")
-            refusal.__cause__ = error
-            return refusal
+            return _refusal(draft, error)
 
     def _seal(self, draft: Draft, batch: Batch, now: int) -> Receipt:
         head = batch.head
         stamp = Stamp(self._journal.writer, head.number + 1, head.digest, now)
         self._refuse_stray_outcome(draft, batch)
-        envelope = dsse.seal(
-            render(draft, stamp, self._boundary, self._openings.current()), self._key
-        )
+        envelope = dsse.seal(render(draft, stamp, self._boundary, self._opening), self._key)
         if len(envelope) > MAX_LINE:
             raise StatementError(
                 f"expected a receipt within {MAX_LINE} bytes, found {len(envelope)}; "
@@ -223,6 +225,12 @@ class Writer:
         elif draft.phase == "outcome":
             opened = batch.opened.pop(call) if call in batch.opened else self.open_calls[call]
             batch.closed[call] = opened
+
+
+def _refusal(draft: Draft, error: Exception) -> StatementError:
+    refusal = StatementError(f"a draft of phase {draft.phase!r} can't be recorded: {error}")
+    refusal.__cause__ = error
+    return refusal
 
 
 def session(kind: str, facts: Mapping[str, int | str]) -> Draft:

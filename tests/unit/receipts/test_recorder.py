@@ -12,7 +12,7 @@ from helm_receipts.chain import WriterChain
 from helm_receipts.errors import RecorderError, StatementError
 from helm_receipts.journal import Journal, list_segments
 from helm_receipts.recorder import Recorder
-from helm_receipts.statement import Draft, Outcome, ToolCall
+from helm_receipts.statement import Coverage, Draft, Outcome, ToolCall
 from support.receipts import CONFIGURATION, journal_of, outcome, record_calls, recording, request
 
 
@@ -131,6 +131,8 @@ BAD_DRAFTS = {
     "no request": outcome("never requested"),
     "a float": replace(request("a"), event={"kind": 1.5}),  # type: ignore[dict-item]
     "bytes": replace(request("a"), event={"kind": b"x"}),  # type: ignore[dict-item]
+    "a number without bounds": replace(request("a"), coverage=Coverage("whole", "none", 2**60, 0)),
+    "a name that isn't ASCII": replace(request("a"), event={"é": "x"}),
     "an unknown member": replace(request("a"), reasons=("text",)),  # type: ignore[arg-type]
 }
 
@@ -371,6 +373,24 @@ def test_uncertain_bytes_are_cut_off(tmp_path: Path) -> None:
     journal.append(b"2\n", 2)
     journal.close()
     assert [path.read_bytes() for path in list_segments(folder)] == [b"one\n", b"2\n"]
+
+
+def test_an_opening_key_that_others_can_read_refuses_receipts(tmp_path: Path) -> None:
+    """Erased while running and replaced by something unsafe: refused by name, nobody waits."""
+
+    async def run() -> None:
+        with recording(tmp_path) as recorder:
+            (path,) = (tmp_path / "keys").glob("opening-*.key")
+            unsafe = path.with_name("opening-29991231-00000000.key")
+            unsafe.write_bytes(path.read_bytes())
+            unsafe.chmod(0o644)
+            path.unlink()
+            with pytest.raises(RecorderError, match="chmod 600"):
+                await asyncio.wait_for(recorder.record(request("a")), 5)
+            unsafe.unlink()
+            await asyncio.wait_for(recorder.record(request("b")), 5)
+
+    asyncio.run(run())
 
 
 def test_a_clock_that_goes_back_is_recorded(
