@@ -59,6 +59,11 @@ test_rewrites_are_gathered if {
 	decided({"a": {"allow": true, "rewrite": {1}}, "b": {"rewrite": {2}}}).rewrite == [1, 2]
 }
 
+test_what_a_person_lets_through_is_still_rewritten if {
+	decision := decided({"a": {"escalate": {"e"}, "rewrite": {1}}, "b": {"stream": {"buffer"}}})
+	[decision.verdict, decision.rewrite, decision.stream] == ["ESCALATE", [1], "buffer"]
+}
+
 test_one_topic_can_ask_for_the_whole_stream if {
 	decided({"a": {"allow": true}, "b": {"stream": {"buffer"}}}).stream == "buffer"
 }
