@@ -96,6 +96,7 @@ class Journal:
             self._reserve(self._size + len(lines))
             durable.write_all(self._file, lines)
             os.fdatasync(self._file)
+            self._check_still_there(self._size + len(lines))
             self._size += len(lines)
             self._publish()
         except OSError as error:
@@ -138,6 +139,12 @@ class Journal:
             os.close(self._mark)
             os.close(self._lock)
             self._lock = -1
+
+    def _check_still_there(self, size: int) -> None:
+        """A file that somebody deleted or shortened takes writes, but keeps no receipts."""
+        status = os.fstat(self._file)
+        if status.st_nlink == 0 or status.st_size != size:
+            raise OSError(f"somebody deleted or shortened {self._segment} while it was written")
 
     def _roll(self, first_number: int) -> None:
         self._release_room()

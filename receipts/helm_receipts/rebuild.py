@@ -9,13 +9,14 @@ from pathlib import Path
 
 from helm_receipts import checkpoint as notes
 from helm_receipts import durable
+from helm_receipts.checkpoint import Checkpoint
 from helm_receipts.dsse import parse_line
 from helm_receipts.entry import log_entry
 from helm_receipts.errors import LogError, ProofRefused
 from helm_receipts.frontier import Frontier
 from helm_receipts.journal import list_writers, take_lock
 from helm_receipts.layout import Layout
-from helm_receipts.log import save_tree
+from helm_receipts.log import read_tree, save_tree
 from helm_receipts.order import Order
 from helm_receipts.pending import Cursor, advance
 from helm_receipts.publish import PublishedKeys
@@ -36,8 +37,7 @@ def rebuild(
     durable.make_folder(layout.log_state)
     lock = take_lock(layout.log_state)
     try:
-        note = (layout.log / "checkpoint").read_bytes()
-        checkpoint = notes.verify_checkpoint(note, published.log[-1].key)
+        checkpoint = _committed(layout, published)
         fresh = layout.log_state / f"rebuilt-{time.time_ns()}"
         edge, cursors = _build(layout, published, checkpoint.size, fresh, progress)
         if edge.root() != checkpoint.root:
@@ -54,6 +54,15 @@ def rebuild(
         raise LogError(f"the log in {layout.log} can't be made anew: {error}") from error
     finally:
         os.close(lock)
+
+
+def _committed(layout: Layout, published: PublishedKeys) -> Checkpoint:
+    """What the log must come to: its checkpoint, or where that is lost, what its tree says."""
+    path = layout.log / "checkpoint"
+    if path.exists():
+        return notes.verify_checkpoint(path.read_bytes(), published.log[-1].key)
+    tree = read_tree(layout)
+    return Checkpoint(published.origin, tree.size, tree.root)
 
 
 def _build(
@@ -98,7 +107,8 @@ def _in_order(layout: Layout, size: int) -> Iterator[tuple[str, Line]]:
 def _swap(layout: Layout, fresh: Path) -> None:
     with suppress(FileNotFoundError):
         (layout.log / "tile").rename(layout.log_state / f"replaced-{time.time_ns()}")
-    (fresh / "tile").rename(layout.log / "tile")
-    fresh.rmdir()
+    if (fresh / "tile").exists():
+        (fresh / "tile").rename(layout.log / "tile")
+        fresh.rmdir()
     durable.sync_folder(layout.log)
     durable.sync_folder(layout.log_state)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from helm_receipts import dsse
-from helm_receipts.errors import Broken, ReceiptError, RecorderError, StatementError
+from helm_receipts.errors import Broken, JournalError, ReceiptError, RecorderError, StatementError
 from helm_receipts.journal import MAX_LINE, Journal
 from helm_receipts.keys import SigningKey
 from helm_receipts.openings import Openings
@@ -156,7 +156,7 @@ class Writer:
         try:
             self._check_durable_end()
             quarantined = self._journal.reopen(self.head.number + 1)
-        except (OSError, Broken) as error:
+        except (OSError, Broken, JournalError) as error:
             raise RecorderError(
                 f"expected to reopen the journal in {self._journal.folder}, found {error}; "
                 "everything is denied until that works: free some room or look at the disk"

@@ -152,6 +152,19 @@ def test_the_log_is_rebuilt_byte_for_byte(tmp_path: Path) -> None:
     assert check(tmp_path).is_complete
 
 
+def test_a_deleted_log_is_made_anew(tmp_path: Path) -> None:
+    """The whole log folder gone: the same tree again, under the same keys."""
+    record_calls(tmp_path, 200)
+    before = log_files(tmp_path)
+    shutil.rmtree(tmp_path / "log")
+    layout = Layout(tmp_path)
+    keys = keyset.open_keyset(layout)
+    rebuild(layout, keys.published)
+    integrate_all(layout, keys)
+    assert check(tmp_path).is_complete
+    assert log_files(tmp_path)["log/checkpoint"] == before["log/checkpoint"]
+
+
 def test_rebuilding_from_a_changed_journal_changes_nothing(tmp_path: Path) -> None:
     """A journal that doesn't give the signed root leaves the log as it was."""
     record_calls(tmp_path, 5)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -354,6 +355,19 @@ def test_somebody_else_shortening_the_journal_is_not_papered_over(tmp_path: Path
         (segment,) = list_segments(journal_of(tmp_path))
         os.truncate(segment, 10)
         with pytest.raises(RecorderError, match="durable"):
+            recorder.record_now(request("c"))
+        with pytest.raises(RecorderError):
+            recorder.close()
+
+
+def test_a_deleted_journal_takes_no_more_receipts(tmp_path: Path) -> None:
+    """A file that is unlinked still takes writes; nothing may be allowed on their strength."""
+    with recording(tmp_path) as recorder:
+        recorder.record_now(request("a"))
+        shutil.rmtree(tmp_path / "journal")
+        with pytest.raises(RecorderError, match="somebody deleted"):
+            recorder.record_now(request("b"))
+        with pytest.raises(RecorderError):
             recorder.record_now(request("c"))
         with pytest.raises(RecorderError):
             recorder.close()
