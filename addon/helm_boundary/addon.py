@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -25,6 +25,7 @@ from .commands import Commands, cannot_reload
 from .health import Health
 from .hold import PATIENCE, Hold, resumed
 from .interface import Interface, observers
+from .leaving import Leaving
 from .live import Live
 from .marks import mark
 from .options import Config, ConfigError, add_options, read_config
@@ -56,9 +57,11 @@ class HelmBoundary:
         self._released: dict[str, object] = {}
         self._clearance = Clearance()
         self._sockets = Sockets()
+        self._leaving = Leaving()
         self.addons: list[Any] = [
             Walls(self._clearance),
             self._sockets,
+            self._leaving,
             Service(self._health, self._stop_waiting),
             Interface(lambda: self._running),
             Commands(lambda: self._running, cannot_reload),
@@ -114,7 +117,9 @@ class HelmBoundary:
 
     async def request(self, flow: http.HTTPFlow) -> None:
         """Judge a request; it goes on only if this gets to say so."""
-        await resumed(flow)  # whoever intercepts it may edit it: judge what comes of that
+        await resumed(
+            flow, self._leaving.has_gone
+        )  # whoever intercepts it may edit it: judge what comes of that
         if flow.response is not None or flow.error is not None:
             return
         passes = False
@@ -148,7 +153,7 @@ class HelmBoundary:
         if running is None or ctx.master.addons.chain[-1] is not self:
             flow.response = exchange.write_reply(deny_without_verdict(CLOSED))
             return False
-        hold = Hold(flow, patience, lambda: exchange.fingerprint(flow), running.hold_seconds)
+        hold = self._hold(flow, patience, lambda: exchange.fingerprint(flow), running)
         for _ in range(_MAX_CHANGES):
             judged = exchange.fingerprint(flow)
             live = running.boundary.recognise(exchange.read_request(flow))
@@ -169,6 +174,16 @@ class HelmBoundary:
                 return True
             await running.answers.abandon(live, "killed")  # changed meanwhile: judge what it is now
         return False
+
+    def _hold(
+        self,
+        flow: http.HTTPFlow,
+        patience: asyncio.Timeout,
+        fingerprint: Callable[[], object],
+        running: Running,
+    ) -> Hold:
+        gone = self._leaving.has_gone
+        return Hold(flow, patience, fingerprint, running.hold_seconds, gone)
 
     def _refuse(self, flow: http.HTTPFlow, reply: Reply, running: Running) -> None:
         if running.kills and not reply.asks:
@@ -216,7 +231,7 @@ class HelmBoundary:
 
     async def response(self, flow: http.HTTPFlow) -> None:
         """Judge a whole response, or close the books on a stream."""
-        await resumed(flow)
+        await resumed(flow, self._leaving.has_gone)
         live = self._lives.get(flow.id)
         running = self._running
         if live is None or flow.response is None:
@@ -234,7 +249,7 @@ class HelmBoundary:
                     upstream.stream.finish(upstream)
                     passes = True
                 else:
-                    hold = Hold(flow, patience, lambda: _response(flow), running.hold_seconds)
+                    hold = self._hold(flow, patience, lambda: _response(flow), running)
                     passes = await self._judge_response(flow, live, running, hold)
                     if passes and flow.response.status_code == 101:
                         self._sockets.open(flow, live, running)

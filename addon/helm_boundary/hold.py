@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from mitmproxy import connection, ctx, http
+from mitmproxy import ctx, http
 from mitmproxy.flow import Error
 from mitmproxy.hooks import UpdateHook
 
@@ -20,6 +20,9 @@ from .approvals.waiting import Answered, Park, Said
 from .marks import WAITING, shown_model
 
 POLL = 0.05
+
+type Gone = Callable[[http.HTTPFlow], bool]
+"""Whether nobody waits for a flow's answer any more."""
 
 PATIENCE = 30.0
 """Seconds that a judgement may take in all before it is a DENY; waiting for a person isn't one."""
@@ -34,11 +37,13 @@ class Hold:
         patience: asyncio.Timeout,
         fingerprint: Callable[[], object],
         seconds: int,
+        has_gone: Gone,
     ) -> None:
         self._flow = flow
         self._patience = patience
         self._fingerprint = fingerprint
         self._seconds = seconds
+        self._has_gone = has_gone
 
     def park(self, show: Callable[[], None]) -> Park:
         """How the boundary lets this flow wait; `show` puts what was judged on it."""
@@ -71,7 +76,7 @@ class Hold:
         self, shown: object, is_decided: Callable[[], bool], is_late: bool
     ) -> Answered | None:
         flow = self._flow
-        if _has_gone(flow):
+        if self._has_gone(flow):
             return Answered(Said.GONE, "the client, who went away")
         if flow.error is not None and flow.error.msg == Error.KILLED_MESSAGE:
             # Refused, but the client is told so: one whose connection just ends asks again.
@@ -87,17 +92,13 @@ class Hold:
         return Answered(Said.SILENCE) if flow.intercepted else Answered(Said.YES, user_interface())
 
 
-async def resumed(flow: http.HTTPFlow) -> None:
+async def resumed(flow: http.HTTPFlow, has_gone: Gone) -> None:
     """Wait while somebody's own intercept filter holds the flow, who may edit it meanwhile.
 
     `Flow.wait_for_resume` would wait for ever for one that is killed or whose client has gone.
     """
-    while flow.intercepted and flow.error is None and not _has_gone(flow):
+    while flow.intercepted and flow.error is None and not has_gone(flow):
         await asyncio.sleep(POLL)
-
-
-def _has_gone(flow: http.HTTPFlow) -> bool:
-    return not flow.client_conn.state & connection.ConnectionState.CAN_READ
 
 
 def _waits_for(request: Request) -> str:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import http.client
+import json
 import socket
+import ssl
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from h2.connection import H2Connection
 
 from support.approvals import (
     TOOLS,
@@ -28,6 +32,7 @@ from support.approvals import (
 )
 from support.boundary import Boundary, StartFailed
 from support.chat import ToolCall, Turn, reply_to_chat
+from support.scene import Scene, forward_scene
 from support.upstream import Upstream
 
 
@@ -164,6 +169,25 @@ def test_a_client_that_leaves_is_noticed(
     assert not any(flow["intercepted"] for flow in web.flows())
 
 
+def test_a_stream_that_a_client_gives_up_is_noticed(tmp_path: Path) -> None:
+    """An HTTP/2 client resets the waiting stream and keeps its connection: nothing is sent."""
+    options = {"helm_on_escalate": "hold", "helm_hold_seconds": 60}
+    policy = write_policy(tmp_path / "asking")
+    with forward_scene(tmp_path, policy=policy, options=options) as stage, _http2(stage) as client:
+        stream = _begin(client, stage, body("please, bye"))
+        pending(stage.boundary)
+        client.h2.reset_stream(stream)
+        client.socket.sendall(client.h2.data_to_send())
+        until(lambda: said(stage.boundary) == ["requested", "withdrawn"] or None)
+        until(lambda: records(stage.boundary, "outcome") or None)
+        assert last_outcome(stage.boundary)[:2] == ("DENY", "client_gone")
+        _begin(client, stage, body("please, stay"))
+        (entry,) = pending(stage.boundary)
+        assert stage.upstream.requests == []
+        grant(stage.boundary, entry.id)
+        until(lambda: len(stage.upstream.requests) == 1 or None)
+
+
 def test_a_filter_of_ones_own(boundary: Boundary, web: Web, upstream: Upstream) -> None:
     """A flow that an intercept filter holds is judged after it was edited, and may be killed."""
     web.call("PUT", "/options", {"intercept": "~b mine"})
@@ -263,6 +287,45 @@ def test_waiting_longer_than_a_connection_lives(upstream: Upstream, tmp_path: Pa
         Boundary(upstream, state=tmp_path, options=options).start()
     assert "helm_hold_seconds: 600 isn't less than tcp_timeout (600)" in failed.value.log
     assert failed.value.exit_code
+
+
+@dataclass
+class Http2:
+    """An HTTP/2 connection through a tunnel."""
+
+    socket: ssl.SSLSocket
+    h2: H2Connection
+
+
+@contextmanager
+def _http2(stage: Scene) -> Iterator[Http2]:
+    trusted = ssl.create_default_context(cafile=str(stage.boundary.ca_file))
+    trusted.set_alpn_protocols(["h2"])
+    with socket.create_connection(("127.0.0.1", stage.boundary.port)) as plain:
+        host = f"localhost:{stage.upstream.port}".encode()
+        plain.sendall(b"CONNECT %b HTTP/1.1\r\nHost: %b\r\n\r\n" % (host, host))
+        assert plain.recv(4096).startswith(b"HTTP/1.1 200")
+        with trusted.wrap_socket(plain, server_hostname="localhost") as tunnel:
+            client = Http2(tunnel, H2Connection())
+            client.h2.initiate_connection()
+            yield client
+
+
+def _begin(client: Http2, stage: Scene, value: dict[str, object]) -> int:
+    """Send a chat completion on a stream of its own; returns the stream's id."""
+    raw = json.dumps(value).encode()
+    stream = client.h2.get_next_available_stream_id()
+    headers = {
+        ":method": "POST",
+        ":path": "/v1/chat/completions",
+        ":scheme": "https",
+        ":authority": f"localhost:{stage.upstream.port}",
+        "content-type": "application/json",
+    }
+    client.h2.send_headers(stream, list(headers.items()))
+    client.h2.send_data(stream, raw, end_stream=True)
+    client.socket.sendall(client.h2.data_to_send())
+    return int(stream)
 
 
 def _send(boundary: Boundary, text: str) -> socket.socket:

@@ -1,0 +1,46 @@
+"""Noticing that a client has gone while its flow waits.
+
+mitmproxy queues what a client does meanwhile until the hook is over, and only then looks whether
+the client is still there. An HTTP/1 client's connection says so itself; an HTTP/2 client can give
+up one stream and keep the connection, so the queue of that stream is looked into, as mitmproxy
+does itself in `HttpStream.check_killed`.
+"""
+
+from __future__ import annotations
+
+import weakref
+
+from mitmproxy import connection, http
+from mitmproxy.proxy import layer, layers
+from mitmproxy.proxy.layers.http import HttpStream
+from mitmproxy.proxy.layers.http._events import RequestProtocolError
+
+
+class Leaving:
+    """The part of the addon that knows the HTTP layers of each client."""
+
+    name = "helmboundaryleaving"
+
+    def __init__(self) -> None:
+        self._layers: weakref.WeakKeyDictionary[
+            connection.Client, weakref.WeakSet[layers.HttpLayer]
+        ] = weakref.WeakKeyDictionary()
+
+    def next_layer(self, nextlayer: layer.NextLayer) -> None:
+        """A connection turns out to be HTTP."""
+        found = nextlayer.layer
+        if isinstance(found, layers.HttpLayer):
+            self._layers.setdefault(nextlayer.context.client, weakref.WeakSet()).add(found)
+
+    def has_gone(self, flow: http.HTTPFlow) -> bool:
+        """Whether nobody waits for the flow's answer any more."""
+        if not flow.client_conn.state & connection.ConnectionState.CAN_READ:
+            return True
+        known = self._layers.get(flow.client_conn, ())
+        return any(_was_reset(stream, flow) for each in known for stream in each.streams.values())
+
+
+def _was_reset(stream: HttpStream, flow: http.HTTPFlow) -> bool:
+    if getattr(stream, "flow", None) is not flow:
+        return False
+    return any(isinstance(event, RequestProtocolError) for event in stream._paused_event_queue)
