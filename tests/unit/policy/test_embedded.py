@@ -106,6 +106,18 @@ def test_a_decision_that_fails_is_an_engine_error(start: Start, rule: str, says:
     assert engine.decide_now(document()).verdict == "ALLOW"
 
 
+def test_a_panic_is_an_engine_error_and_poisons_nothing(start: Start) -> None:
+    """The engine that panicked is thrown away; its worker lives on, and so does the policy."""
+    panic = f"else := numbers.range(0, 9223372036854775807) if {BAD}"
+    engine = start(f'{ALLOW} if input.model != "bad"\n{panic}')
+    worker = worker_of(engine)
+    for _ in range(3):
+        with pytest.raises(EngineError, match="PanicException"):
+            engine.decide_now(document("bad"))
+        assert engine.decide_now(document()).verdict == "ALLOW"
+    assert worker_of(engine) == worker
+
+
 def test_undefined_is_an_engine_error(start: Start) -> None:
     """No decision is no ALLOW."""
     engine = start(f'{ALLOW} if input.model != "bad"')
