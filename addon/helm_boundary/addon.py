@@ -117,9 +117,8 @@ class HelmBoundary:
 
     async def request(self, flow: http.HTTPFlow) -> None:
         """Judge a request; it goes on only if this gets to say so."""
-        await resumed(
-            flow, self._leaving.has_gone
-        )  # whoever intercepts it may edit it: judge what comes of that
+        # Whoever intercepts it may edit it: judge what comes of that.
+        await resumed(flow, self._leaving.has_gone)
         if flow.response is not None or flow.error is not None:
             return
         passes = False
