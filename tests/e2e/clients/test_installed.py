@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from support.company import ANTHROPIC, CODE, FORBIDDEN, FORGE, OPENAI, Company, Finished, answer
-from support.installed import PROGRAMS, cache, installed, on_path
+from support.installed import PROGRAMS, installed, on_path
 from support.upstream import Recorded, Reply
 
 GREETING = "Hello from the upstream."
@@ -264,11 +264,3 @@ def _page(request: Recorded) -> Reply | None:
     if request.path == "/page":
         return Reply.of(PAGE.encode(), "text/html")
     return answer(request)
-
-
-def test_what_is_installed_is_used() -> None:
-    """Where somebody has run `scripts/clients`, nothing of it is missing."""
-    if not cache().exists():
-        pytest.skip(f"no {cache()}: run scripts/clients")
-    wanted = ("python/bin/python", "aider/bin/aider", "node/node_modules/.bin/codex")
-    assert [name for name in wanted if not (cache() / name).exists()] == []

@@ -73,13 +73,13 @@ TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"), max_s
 
 
 @pytest.mark.parametrize("shell", ["bash", "fish"])
-def test_a_shell_reads_back_what_was_written(shell: str) -> None:
+def test_a_shell_reads_back_what_was_written(shell: str, tmp_path: Path) -> None:
     """No value is read as anything but itself: quotes, dollars, backslashes, spaces."""
     values = ["plain", "it's", "a b", "$HOME `x` $(y)", "\\'\\\\", 'say "no"', ""]
     told = {f"V{number}": value for number, value in enumerate(values)}
     done = subprocess.run(
         [on_path(shell), "-c", script(shell, told) + "env -0"],
-        env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"},
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
         capture_output=True,
         check=True,
         timeout=20,
