@@ -20,27 +20,22 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from helm_receipts import checkpoint as notes
 from helm_receipts import merkle
-from helm_receipts.checked_line import CheckedLine, check_ahead
 from helm_receipts.checkpoint import Checkpoint, LogKey
-from helm_receipts.dsse import parse_line
-from helm_receipts.entry import log_entry
-from helm_receipts.errors import Broken, EnvelopeError, ProofRefused, ReceiptError, TileMissing
+from helm_receipts.errors import Broken, ProofRefused, ReceiptError
 from helm_receipts.frontier import Frontier
-from helm_receipts.journal import list_segments, list_writers
 from helm_receipts.keyring import KeyRing
 from helm_receipts.keys import PublicKey
 from helm_receipts.layout import Layout
+from helm_receipts.lockstep import Journals
+from helm_receipts.log_claims import check_claim, read_entries, tile_error
 from helm_receipts.proof import prove_consistency
 from helm_receipts.publish import PublishedKeys, read_published
-from helm_receipts.reader import Line, read_lines
 from helm_receipts.tiles import ENTRIES, WIDTH, TileReader
-from helm_receipts.verify import JournalWalk, Verified, name_precisely
+from helm_receipts.verify import Verified
 
 _REPORT_EVERY = 1000
 
@@ -106,13 +101,13 @@ def _fsck(
         _continues(layout, log_keys, note, checkpoint)
     # 2. to 5. Every entry.
     published = _published(layout)
-    journals = _Journals(layout, trusted, published, pool)
+    journals = Journals(layout, trusted, published, pool)
     edge = Frontier()
-    for index, entry in enumerate(_entries(reader)):
+    for index, entry in enumerate(read_entries(reader)):
         _check_leaf(index, entry, reader)
         verified = journals.match(index, entry, reader)
         _check_key(index, verified, journals.ring, published)
-        _check_claim(verified.predicate, reader)
+        check_claim(verified.predicate, reader)
         # 6. The tiles, as soon as the entries fill them.
         edge.add(entry)
         _compare_tiles(layout, edge.take_full_tiles())
@@ -128,115 +123,25 @@ def _fsck(
     progress(edge.size, checkpoint.size)
     # 7. What isn't in the log yet.
     not_in_log = journals.finish(reader)
-    return journals.report(layout, checkpoint, not_in_log, len(kept))
+    return _report(checkpoint, journals, not_in_log, len(kept))
 
 
-class _Journals:
-    """All writers' journals, each read up to where the log has come."""
-
-    def __init__(
-        self,
-        layout: Layout,
-        trusted: Sequence[PublicKey],
-        published: PublishedKeys | None,
-        pool: Executor | None,
-    ) -> None:
-        self.ring = KeyRing(list(trusted))
-        self._folders = {writer.name: writer for writer in list_writers(layout.journal)}
-        self._walks = {name: JournalWalk(name, self.ring) for name in self._folders}
-        self._torn: list[str] = []
-        keys = {known.key.keyid: known.key for known in (published.receipt if published else ())}
-        keys |= self.ring.trusted
-        self._lines = {
-            name: check_ahead(self._read(folder), keys, pool)
-            if pool
-            else ((line, None) for line in self._read(folder))
-            for name, folder in self._folders.items()
-        }
-        self._heads = {name: next(lines, None) for name, lines in self._lines.items()}
-        self._last = next(iter(self._folders), "")
-
-    def match(self, index: int, entry: bytes, reader: TileReader) -> Verified:
-        """Verify the receipt that this entry is of, and go on to the next of its writer."""
-        for name in self._candidates():
-            head = self._heads[name]
-            if head is not None and _gives(*head, entry, self.ring):
-                self._last = name
-                return self._accept(name, *head)
-        raise self._mismatch(index, reader)
-
-    def finish(self, reader: TileReader) -> int:
-        """Verify what comes after the log; how many receipts that are."""
-        rest = 0
-        for name in self._walks:
-            while (head := self._heads[name]) is not None:
-                verified = self._accept(name, *head)
-                self.ring.refuse_retired(head[0], verified.key, verified.predicate)
-                _check_claim(verified.predicate, reader)
-                rest += 1
-        return rest
-
-    def report(
-        self, layout: Layout, checkpoint: Checkpoint, not_in_log: int, kept: int
-    ) -> FsckReport:
-        """The sums."""
-        walks = self._walks.values()
-        return FsckReport(
-            origin=checkpoint.origin,
-            size=checkpoint.size,
-            root=checkpoint.root.hex(),
-            receipts=sum(walk.chain.number for walk in walks),
-            calls=sum(walk.calls for walk in walks),
-            writers=len(walks),
-            not_in_log=not_in_log,
-            open_calls=sum(len(walk.chain.open_calls) for walk in walks),
-            running=sum(not walk.chain.stopped for walk in walks),
-            torn=tuple(self._torn),
-            erased=tuple(sorted(set().union(*(walk.erased for walk in walks)))),
-            kept=kept,
-        )
-
-    def _candidates(self) -> Iterator[str]:
-        """The writer of the entry before first: the log goes over to another only rarely."""
-        if self._last:
-            yield self._last
-        yield from (name for name in self._heads if name != self._last)
-
-    def _accept(self, name: str, line: Line, checked: CheckedLine | None) -> Verified:
-        walk = self._walks[name]
-        try:
-            verified = walk.accept(line, checked)
-            self._heads[name] = next(self._lines[name], None)
-        except Broken as error:
-            raise name_precisely(error, self._folders[name], walk.chain.number + 1) from error
-        return verified
-
-    def _mismatch(self, index: int, reader: TileReader) -> Broken:
-        """Why no journal's next receipt has this entry. Slow: this is where fsck ends."""
-        heads = [(name, *head) for name, head in self._heads.items() if head is not None]
-        # A line that is wrong by itself says most.
-        for name, line, checked in heads:
-            try:
-                self._accept(name, line, checked)
-            except Broken as error:
-                return error
-        # A receipt that the log has nowhere stands where the log has another one.
-        place = f"index {index} of the log"
-        later = set(reader.all_entries(index // WIDTH))
-        for _, line, checked in heads:
-            if not any(_gives(line, checked, entry, self.ring) for entry in later):
-                return Broken("replaced", place, f"the log has another receipt than {line}")
-        return Broken("truncated", place, "the log has a receipt that no journal has any more")
-
-    def _read(self, folder: Path) -> Iterator[Line]:
-        segments = list_segments(folder)
-        for segment in segments:
-            try:
-                yield from read_lines(segment)
-            except Broken as error:
-                if error.kind != "torn" or segment != segments[-1]:
-                    raise
-                self._torn.append(error.place)
+def _report(checkpoint: Checkpoint, journals: Journals, not_in_log: int, kept: int) -> FsckReport:
+    walks = journals.walks
+    return FsckReport(
+        origin=checkpoint.origin,
+        size=checkpoint.size,
+        root=checkpoint.root.hex(),
+        receipts=sum(walk.chain.number for walk in walks),
+        calls=sum(walk.calls for walk in walks),
+        writers=len(walks),
+        not_in_log=not_in_log,
+        open_calls=sum(len(walk.chain.open_calls) for walk in walks),
+        running=sum(not walk.chain.stopped for walk in walks),
+        torn=tuple(journals.torn),
+        erased=tuple(sorted(set().union(*(walk.erased for walk in walks)))),
+        kept=kept,
+    )
 
 
 def _checkpoint(layout: Layout, log_key: LogKey) -> Checkpoint:
@@ -271,40 +176,16 @@ def _continues(layout: Layout, log_keys: Sequence[LogKey], note: bytes, now: Che
         raise Broken("forked-log", f"the checkpoint of size {old.size}", str(error)) from error
 
 
-def _entries(reader: TileReader) -> Iterator[bytes]:
-    try:
-        yield from reader.all_entries()
-    except ProofRefused as error:
-        raise _tile_error(error) from error
-
-
 def _check_leaf(index: int, entry: bytes, reader: TileReader) -> None:
     """The entry is the one that the tree has a hash of, so that a mismatch is named rightly."""
     try:
         leaf = reader.nodes(0, index)
     except ProofRefused as error:
-        raise _tile_error(error) from error
+        raise tile_error(error) from error
     if leaf != merkle.leaf_hash(entry):
         number = index // WIDTH
         names = f"tile/{ENTRIES} and tile/0, number {number}"
         raise Broken("edited-tile", f"log/{names}", f"disagree about entry {index}")
-
-
-def _tile_error(error: ProofRefused) -> Broken:
-    kind = "missing-tile" if isinstance(error, TileMissing) else "edited-tile"
-    return Broken(kind, "log", str(error))
-
-
-def _gives(line: Line, checked: CheckedLine | None, entry: bytes, ring: KeyRing) -> bool:
-    """Whether this line's log entry is `entry`. The line is verified afterwards."""
-    if checked is not None:
-        return checked.entry == entry
-    try:
-        envelope = parse_line(line.raw)
-    except EnvelopeError:
-        return False
-    key = ring.trusted.get(envelope.keyid)
-    return key is not None and log_entry(envelope, key) == entry
 
 
 @contextmanager
@@ -333,35 +214,6 @@ def _check_key(
         if known.key == verified.key and known.first <= index <= last:
             return
     raise Broken("key-range", place, f"{verified.key.keyid[:16]} isn't published as valid here")
-
-
-def _check_claim(predicate: dict[str, Any], reader: TileReader) -> None:
-    """A session's start says how large the log was and what its root was."""
-    event = predicate.get("event") or {}
-    size = event.get("logSize")
-    if predicate["phase"] != "session" or not isinstance(size, int):
-        return
-    if size > reader.size:
-        raise Broken(
-            "old-checkpoint",
-            "log/checkpoint",
-            f"of size {reader.size}, but a receipt says that the log had {size} entries",
-        )
-    try:
-        root = merkle.root_hash(size, reader.nodes)
-    except ProofRefused as error:
-        raise _tile_error(error) from error
-    if root.hex() != event.get("logRoot"):
-        if _root_of_entries(reader, size).hex() == event.get("logRoot"):
-            raise Broken("edited-tile", "log/tile", "hashes that aren't those of the entries")
-        raise Broken("forked-log", f"the log at size {size}", "a receipt names another root for it")
-
-
-def _root_of_entries(reader: TileReader, size: int) -> bytes:
-    edge = Frontier()
-    for entry in islice(_entries(reader), size):
-        edge.add(entry)
-    return edge.root()
 
 
 def _compare_tiles(layout: Layout, tiles: dict[str, bytes]) -> None:

@@ -7,23 +7,19 @@ The journal is closed instead, until `reopen` has cut the segment back to what i
 durable and started a new one.
 """
 
-import ctypes
 import fcntl
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from helm_receipts import durable
 from helm_receipts.errors import JournalError, RecorderError
+from helm_receipts.room import reserve_room
 
 SEGMENT_BYTES = 64 * 2**20
 RESERVE_BYTES = 2**20
 MAX_LINE = 16 * 2**20
 MARK = "durable"
-
-_KEEP_SIZE = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,10 +188,10 @@ class Journal:
         if needed <= self._reserved:
             return
         try:
-            _allocate(self._file, needed + RESERVE_BYTES)
+            reserve_room(self._file, needed + RESERVE_BYTES)
             self._reserved = needed + RESERVE_BYTES
         except OSError:
-            _allocate(self._file, needed)
+            reserve_room(self._file, needed)
             self._reserved = needed
 
     def _release_room(self) -> None:
@@ -265,26 +261,3 @@ def _whole_lines(segment: Path, size: int) -> int:
                 return start + newline + 1
             end = start
     return 0
-
-
-def _load_fallocate() -> Any:
-    if sys.platform != "linux":
-        return None
-    function = getattr(ctypes.CDLL(None, use_errno=True), "fallocate64", None)
-    if function is None:
-        return None
-    function.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
-    return function
-
-
-_fallocate = _load_fallocate()
-_UNSUPPORTED = (95, 38, 22)  # EOPNOTSUPP, ENOSYS, EINVAL: a file system that can't reserve
-
-
-def _allocate(descriptor: int, size: int) -> None:
-    """Reserve room without changing the file's size; `os.posix_fallocate` would change it."""
-    if _fallocate is None or _fallocate(descriptor, _KEEP_SIZE, 0, size) == 0:
-        return
-    code = ctypes.get_errno()
-    if code not in _UNSUPPORTED:
-        raise OSError(code, os.strerror(code))
