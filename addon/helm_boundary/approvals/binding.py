@@ -60,7 +60,7 @@ def digest_request(request: HttpRequest, call: Call) -> str:
     attachments and texts, for a form's body only describes its files.
     """
     value = {
-        "attachments": [[found.pointer, found.bytes, found.sha256] for found in call.attachments],
+        "attachments": sorted(_stated(f.pointer, f.bytes, f.sha256) for f in call.attachments),
         "body": call.body,
         "host": request.host,
         "method": request.method,
@@ -68,7 +68,7 @@ def digest_request(request: HttpRequest, call: Call) -> str:
         "port": request.port,
         "query": request.query,
         "scheme": request.scheme,
-        "texts": [[text.pointer, text.text] for text in call.texts],
+        "texts": sorted([text.pointer, text.text] for text in call.texts),
     }
     try:
         return hashlib.sha256(rfc8785.dumps(value)).hexdigest()
@@ -76,6 +76,10 @@ def digest_request(request: HttpRequest, call: Call) -> str:
         # Numbers that I-JSON doesn't have: then the bytes must be the same.
         raw = {"bytes": hashlib.sha256(request.body).hexdigest()}
         return hashlib.sha256(rfc8785.dumps({**value, "body": raw})).hexdigest()
+
+
+def _stated(*values: object) -> list[str]:
+    return [str(value) for value in values]
 
 
 def cover_of(decision: Decision, answer: Answer | None) -> Cover:

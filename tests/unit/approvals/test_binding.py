@@ -21,8 +21,13 @@ SENT = HttpRequest(
 )
 BODY: dict[str, Any] = {
     "model": "gpt-4o",
-    "messages": [{"role": "user", "content": "hello"}],
+    "messages": [
+        {"role": "user", "content": "hello"},
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://a/b"}}]},
+    ],
     "temperature": 0.5,
+    "user": "somebody",
+    "metadata": {"a": "1", "b": "2"},
 }
 
 
