@@ -163,6 +163,31 @@ def _in_schema(schema: Schema, path: Sequence[str | None]) -> bool:
     return True
 
 
+def check_negations(program: Program) -> Iterator[Problem]:
+    """``not f(x)`` where x may be undefined: true for the engine, undefined for OPA."""
+    for rule in program.rules:
+        for reference in rule.negated:
+            if reference.path[0] == "input" and not _certain(program.schema, reference.path[1:]):
+                path = ".".join(part or "[…]" for part in reference.path)
+                yield Problem(
+                    reference.place,
+                    f"{path} may be undefined, and then OPA and the engine disagree on this not: "
+                    f"write x := {path} before it, or give it a default with object.get",
+                )
+
+
+def _certain(schema: Schema, path: Sequence[str | None]) -> bool:
+    """Whether every input document has the path: names all the way, each one required."""
+    here: Any = schema
+    for part in path:
+        if "$ref" in here:
+            here = schema["$defs"][here["$ref"].rsplit("/", 1)[-1]]
+        if part is None or part not in here.get("properties", {}):
+            return False
+        here = here["properties"][part]
+    return True
+
+
 def check_shapes(program: Program) -> Iterator[Problem]:
     """What a topic says must have the type that the fold takes; a default must be one."""
     defaults: dict[tuple[str, ...], Place] = {}
@@ -257,6 +282,7 @@ CHECKS: Sequence[Callable[[Program], Iterator[Problem]]] = (
     check_calls,
     check_data,
     check_input,
+    check_negations,
     check_shapes,
     check_topics,
     check_recursion,

@@ -43,7 +43,10 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One definition: ``kind`` is set, value, function or default; ``head`` what it is called."""
+    """One definition: ``kind`` is set, value, function or default; ``head`` what it is called.
+
+    ``negated`` are the references that calls and memberships below a ``not`` take.
+    """
 
     package: tuple[str, ...]
     head: Path
@@ -51,6 +54,7 @@ class Rule:
     arity: int
     calls: tuple[Call, ...]
     references: tuple[Reference, ...]
+    negated: tuple[Reference, ...]
     place: Place
 
 
@@ -105,18 +109,27 @@ def _rule(file: str, package: tuple[str, ...], imports: Mapping[str, Path], node
         arity=len(head.get("args", [])),
         calls=tuple(reader.calls),
         references=tuple(reader.references),
+        negated=tuple(reader.negated),
         place=place,
     )
 
 
-class _Reader:
-    """Collects calls and references below a node."""
+# What is undefined inside one of these leaves it empty, in every engine.
+COMPREHENSIONS = frozenset({"ArrayCompr", "SetCompr", "ObjectCompr"})
 
-    def __init__(self, file: str, imports: Mapping[str, Path]) -> None:
+
+class _Reader:
+    """Collects calls and references below a node, but not inside nodes of the kinds ``without``."""
+
+    def __init__(
+        self, file: str, imports: Mapping[str, Path], without: frozenset[str] = frozenset()
+    ) -> None:
+        self._without = without
         self._file = file
         self._imports = imports
         self.calls: list[Call] = []
         self.references: list[Reference] = []
+        self.negated: list[Reference] = []
 
     def read(self, node: Node) -> None:
         # A list of its own instead of recursion: expressions can nest deeply.
@@ -129,6 +142,10 @@ class _Reader:
                 waiting += self._children(node)
 
     def _children(self, node: Mapping[str, Any]) -> Sequence[Node]:
+        if "NotExpr" in node:
+            self._negate(node["NotExpr"]["expr"])
+        if self._without & node.keys():
+            return ()
         if "Call" in node:
             body = node["Call"]
             name, inside = flatten(body["fcn"])
@@ -143,6 +160,13 @@ class _Reader:
                     self.references.append(Reference(self._resolve(path), place))
                 return inside
         return list(node.values())
+
+    def _negate(self, expression: Node) -> None:
+        kind, _ = _only(expression)
+        operands = _Reader(self._file, self._imports, without=COMPREHENSIONS)
+        operands.read(expression)
+        if operands.calls or kind == "Membership":
+            self.negated += operands.references
 
     def _resolve(self, path: Path) -> Path:
         imported = self._imports.get(path[0] or "") if path else None
