@@ -11,6 +11,7 @@ import click
 
 from helm_boundary.cli.policy_options import (
     folders_argument,
+    key_option,
     own_folders,
     policy_errors,
     say_json,
@@ -25,15 +26,22 @@ WATCH_SECONDS = 0.5
 @click.command("check")
 @folders_argument
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
+@key_option
 @json_option
 @click.pass_context
-def check(context: click.Context, folders: tuple[Path, ...], strict: bool, as_json: bool) -> None:
+def check(
+    context: click.Context,
+    folders: tuple[Path, ...],
+    strict: bool,
+    key: Path | None,
+    as_json: bool,
+) -> None:
     """Check a policy: syntax, unknown functions, names and codes, metadata, tests, detectors.
 
     Each thing found has its file, its line and what to do. Exit codes: 0 sound, 1 not, 3 sound
     as far as could be checked.
     """
-    report = check_policy(own_folders(folders))
+    report = check_policy(own_folders(folders), key=key)
     for found in report.found:
         if as_json:
             say_json(asdict(found))

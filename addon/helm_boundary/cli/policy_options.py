@@ -39,6 +39,15 @@ def policy_option[C: Command](command: C) -> C:
     )(command)
 
 
+def key_option[C: Command](command: C) -> C:
+    """`--key FILE`: what bundles must be signed with."""
+    return click.option(
+        "--key",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        help="A PEM public key (or an HMAC secret) that each bundle must be signed with.",
+    )(command)
+
+
 def own_folders(folders: Sequence[Path]) -> tuple[Path, ...]:
     """The folders, or the default policy's own when there are none."""
     return tuple(folders) or (default_policy_folder(),)

@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.progress import track
 
-from helm_boundary.cli.policy_options import PolicyProblem, policy_errors, say_json
+from helm_boundary.cli.policy_options import PolicyProblem, key_option, policy_errors, say_json
 from helm_boundary.cli.state_options import INCOMPLETE, NO, YES, json_option
 from helm_boundary.detectors import Detectors, compile_detectors
 from helm_boundary.policy.decision import ALLOW, Decision
@@ -75,10 +75,10 @@ class Asked:
 
 
 @contextmanager
-def asked(folders: Sequence[Path]) -> Iterator[Asked]:
+def asked(folders: Sequence[Path], key: Path | None = None) -> Iterator[Asked]:
     """The policy of the folders while the block runs."""
     with policy_errors():
-        policy = read_policy(folders)
+        policy = read_policy(folders, key=key)
         detectors = compile_detectors(policy.detectors_text)
         engine = start_embedded(policy, deadline_ms=DEADLINE_MS)
     try:
@@ -99,9 +99,12 @@ def recording_of(flows: Path) -> Recording:
 @click.argument("old", type=click.Path(path_type=Path, allow_dash=True))
 @click.argument("new", type=click.Path(path_type=Path, allow_dash=True))
 @flows_option
+@key_option
 @json_option
 @click.pass_context
-def diff(context: click.Context, old: Path, new: Path, flows: Path, as_json: bool) -> None:
+def diff(
+    context: click.Context, old: Path, new: Path, flows: Path, key: Path | None, as_json: bool
+) -> None:
     """Judge recorded traffic under two policies and show every call that would end otherwise.
 
     OLD and NEW are policy folders or bundles; - is the default policy alone. Exit codes: 0
@@ -109,7 +112,7 @@ def diff(context: click.Context, old: Path, new: Path, flows: Path, as_json: boo
     """
     recording = recording_of(flows)
     changed = 0
-    with asked(_folders(old)) as before, asked(_folders(new)) as after:
+    with asked(_folders(old), key) as before, asked(_folders(new), key) as after:
         console = Console(stderr=True)
         quiet = not console.is_terminal
         for call in track(recording.calls, "Judging", console=console, disable=quiet):

@@ -55,16 +55,18 @@ class Report:
         return not any(found.level == "error" for found in self.found)
 
 
-def check_policy(folders: Sequence[Path], *, deadline_ms: int = 1_000) -> Report:
-    """Check the policy that the folders make, as the boundary would start with it."""
+def check_policy(
+    folders: Sequence[Path], *, key: Path | None = None, deadline_ms: int = 1_000
+) -> Report:
+    """Check the policy that the folders (or bundles) make, as the boundary would start with it."""
     try:
-        policy = read_policy(folders)
+        policy = read_policy(folders, key=key)
         detectors = compile_detectors(policy.detectors_text)
     except PolicyError as error:
         return Report(None, _errors(error), ())
     found = [*_trial(policy, deadline_ms), *_slow_detectors(detectors)]
     for folder in folders:
-        found += _check_part(read_part(folder), read_part(folder, tests=True))
+        found += _check_part(read_part(folder, key=key), read_part(folder, tests=True, key=key))
     incomplete: list[str] = []
     if shutil.which("opa") is None:
         incomplete.append("opa is not installed, so 'opa check --strict' was left out")

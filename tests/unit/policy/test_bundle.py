@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from helm_boundary.cli.policy import policy
 from helm_boundary.policy import PolicyError
 from helm_boundary.policy.reload import load_aside
 from helm_boundary.policy.source import read_policy
@@ -136,6 +138,17 @@ def test_a_signed_bundle(tmp_path: Path, key: Path) -> None:
     change = load_aside([bundle], 2_000, key=key)
     assert change is not None
     change.engine.close()
+
+
+def test_check_takes_the_key(tmp_path: Path, key: Path) -> None:
+    """`policy check --key` looks into a signed bundle, and only with it."""
+    files = {"mine/mine.rego": RULE, "data.json": b'{"mine":{"model":"cat"}}'}
+    bundle = pack(tmp_path / "b.tar.gz", sign(files))
+    runner = CliRunner()
+    assert "is signed: give the key" in runner.invoke(policy, ["check", str(bundle)]).output
+    checked = runner.invoke(policy, ["check", "--key", str(key), str(bundle)])
+    assert "0 errors" in checked.output
+    assert checked.exit_code in (0, 3)
 
 
 @pytest.mark.parametrize(
