@@ -180,17 +180,18 @@ def test_a_running_boundary_is_joined(company: Company) -> None:
         try:
             sockets = company.state / "run"
             until(lambda: sockets.is_dir() and any(sockets.glob("*.sock")))
-            joined = [*company.command()[:6], "--", PYTHON, "-c", CHAT, f"https://{OPENAI}/v1"]
+            program = [*company.command()[:7], "--", "sh", "-c", 'ls "$0"; exec "$@"', str(sockets)]
             finished = subprocess.run(
-                [*joined, "Hello"],
+                [*program, PYTHON, "-c", CHAT, f"https://{OPENAI}/v1", "Hello"],
                 env=company.environment(),
                 capture_output=True,
                 text=True,
                 timeout=60,
                 check=True,
             )
-            assert json.loads(finished.stdout) == GREETING
-            assert [path.stem for path in sockets.glob("*.sock")] == [str(boundary.pid)]
+            listed, answer = finished.stdout.splitlines()
+            assert listed == f"{boundary.pid}.sock"
+            assert json.loads(answer) == GREETING
             told = _env(company, "bash")
             sourced = subprocess.run(
                 ["bash", "-c", f'{told}\nexec "$0" "$@"', PYTHON, "-c", CHAT,
