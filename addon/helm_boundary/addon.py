@@ -21,7 +21,7 @@ from .approvals.waiting import AGAIN
 from .banner import banner
 from .call import HttpResponse
 from .closed import CLOSED, NO_VERDICT, deny_without_verdict
-from .commands import Commands, cannot_reload
+from .commands import Commands
 from .health import Health
 from .hold import PATIENCE, Hold, resumed
 from .interface import Interface, observers
@@ -30,6 +30,7 @@ from .live import Live
 from .marks import mark
 from .options import Config, ConfigError, add_options, read_config
 from .refusal import Refusal
+from .reloading import Reloader
 from .running import Running, StartError, start
 from .safety import unsafe_options
 from .service import Service
@@ -58,13 +59,15 @@ class HelmBoundary:
         self._clearance = Clearance()
         self._sockets = Sockets()
         self._leaving = Leaving()
+        self._owners: dict[str, Running] = {}
+        self._reloader = Reloader(lambda: self._running, self._swap, self._is_in_use)
         self.addons: list[Any] = [
             Walls(self._clearance),
             self._sockets,
             self._leaving,
             Service(self._health, self._stop_waiting),
             Interface(lambda: self._running),
-            Commands(lambda: self._running, cannot_reload),
+            Commands(lambda: self._running, self._reloader.reload),
         ]
 
     # -- life of the proxy ---------------------------------------------------------------------
@@ -95,12 +98,14 @@ class HelmBoundary:
         if self._running is not None and self._config is not None:
             for line in banner(self._running, self._config, ctx.options, _listening()):
                 print(line, flush=True)
+            self._reloader.start(self._config.deadline_ms)
         # What start-up has made stays: a full collection of it would stop every call for 50 ms.
         gc.collect()
         gc.freeze()
 
     def done(self) -> None:
         """Stop: the recorder says so in a receipt."""
+        self._reloader.stop()
         running, self._running = self._running, None
         if running is not None:
             running.close()
@@ -133,6 +138,7 @@ class HelmBoundary:
                 self._clearance.give(flow.client_conn, flow.id, exchange.fingerprint(flow))
             else:
                 self._lives.pop(flow.id, None)
+                self._owners.pop(flow.id, None)
                 if flow.response is None and flow.error is None:
                     flow.response = exchange.write_reply(deny_without_verdict(NO_VERDICT))
 
@@ -152,11 +158,13 @@ class HelmBoundary:
         if running is None or ctx.master.addons.chain[-1] is not self:
             flow.response = exchange.write_reply(deny_without_verdict(CLOSED))
             return False
+        self._owners[flow.id] = running
         hold = self._hold(flow, patience, lambda: exchange.fingerprint(flow), running)
         for _ in range(_MAX_CHANGES):
             judged = exchange.fingerprint(flow)
             live = running.boundary.recognise(exchange.read_request(flow))
             if live is None:
+                del self._owners[flow.id]
                 return True
             show = partial(mark, flow, live, running.boundary)
             live.park = hold.park(show) if running.holds else None
@@ -194,7 +202,7 @@ class HelmBoundary:
 
     async def responseheaders(self, flow: http.HTTPFlow) -> None:
         """Choose how the response is judged; untouched traffic streams through."""
-        live, running = self._lives.get(flow.id), self._running
+        live, running = self._lives.get(flow.id), self._owner(flow)
         response = flow.response
         if response is None or running is None:
             return
@@ -232,7 +240,7 @@ class HelmBoundary:
         """Judge a whole response, or close the books on a stream."""
         await resumed(flow, self._leaving.has_gone)
         live = self._lives.get(flow.id)
-        running = self._running
+        running = self._owner(flow)
         if live is None or flow.response is None:
             self._forget(flow)
             return
@@ -316,24 +324,35 @@ class HelmBoundary:
     async def client_disconnected(self, client: connection.Client) -> None:
         """Sweep what the client left without any other hook having told us."""
         for flow_id in self._clearance.take_all(client):
-            live = self._lives.pop(flow_id, None)
+            live, running = self._lives.pop(flow_id, None), self._owners.pop(flow_id, None)
             self._streams.pop(flow_id, None)
             self._released.pop(flow_id, None)
-            if live is not None and self._running is not None:
-                await self._running.answers.abandon(live, "client_gone")
+            if live is not None and running is not None:
+                await running.answers.abandon(live, "client_gone")
 
     async def _abandon(self, flow: http.HTTPFlow, end: str) -> None:
-        live = self._lives.get(flow.id)
-        if live is None or self._running is None:
+        live, running = self._lives.get(flow.id), self._owner(flow)
+        if live is None or running is None:
             return
         try:
-            await self._running.answers.abandon(live, end)
-            mark(flow, live, self._running.boundary)
+            await running.answers.abandon(live, end)
+            mark(flow, live, running.boundary)
         except Exception:
             logger.exception("helm-boundary: an outcome could not be written")
 
+    def _owner(self, flow: http.HTTPFlow) -> Running | None:
+        """The boundary that a call began under, whatever the policy is now."""
+        return self._owners.get(flow.id, self._running)
+
+    def _swap(self, running: Running) -> None:
+        self._running = running
+
+    def _is_in_use(self, running: Running) -> bool:
+        return running in self._owners.values() or self._sockets.uses(running)
+
     def _forget(self, flow: http.HTTPFlow) -> None:
         self._lives.pop(flow.id, None)
+        self._owners.pop(flow.id, None)
         self._streams.pop(flow.id, None)
         self._clearance.take(flow.client_conn, flow.id)
 

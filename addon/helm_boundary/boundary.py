@@ -72,6 +72,16 @@ class Boundary:
         terms = Terms(settings.hold_seconds, settings.hold_max, settings.max_body)
         self.desk = Desk(store, recorder, self.drafts, judge.detectors, terms, tell)
         self._matcher = matcher
+        self._store = store
+        self._tell = tell
+
+    def under(self, judge: Judge) -> Boundary:
+        """The same boundary under another policy; what waits for a person waits for both."""
+        other = Boundary(
+            self._matcher, judge, self.recorder, self.settings, self._store, self._tell
+        )
+        other.desk.waiting = self.desk.waiting
+        return other
 
     def recognise(self, request: HttpRequest) -> Live | None:
         """The call that a request makes, or None for traffic that is none of ours."""

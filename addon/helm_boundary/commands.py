@@ -133,8 +133,3 @@ def _http(flow: Any) -> http.HTTPFlow:
     if not isinstance(flow, http.HTTPFlow):
         raise exceptions.CommandError("expected an HTTP flow")
     return flow
-
-
-def cannot_reload() -> str:
-    """What `helm.policy.reload` says where nothing can be reloaded."""
-    raise exceptions.CommandError("the policy is read at start: restart the proxy to change it")

@@ -25,7 +25,10 @@ class OptionValues(Protocol):
 class Config:
     """The options, read and checked; sizes in bytes, times in seconds or as named."""
 
-    policy: tuple[Path, ...]
+    policy: tuple[str, ...]
+    policy_key: Path | None
+    candidate: tuple[str, ...]
+    opa_url: str
     state: Path
     mode: str
     hosts: tuple[HostPattern, ...]
@@ -46,8 +49,15 @@ def add_options(loader: Loader) -> None:
 
 
 OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
-    ("helm_policy", Sequence[str], [], "Policy folders, the later over the earlier. One that "
-     "defines data.helm.decision replaces the default policy; others extend it.", None),
+    ("helm_policy", Sequence[str], [], "Policy folders, OPA bundles (.tar.gz) or their addresses, "
+     "the later over the earlier. One that defines data.helm.decision replaces the default policy; "
+     "others extend it. A change is tried aside and takes over while the boundary runs.", None),
+    ("helm_policy_key", str, "", "A key file (PEM, or a shared secret) with which every policy "
+     "must be a signed bundle.", None),
+    ("helm_candidate", Sequence[str], [], "A second policy, as in helm_policy: judged beside the "
+     "enforced one, noted in the receipts, never in effect.", None),
+    ("helm_opa_url", str, "", "An OPA server that decides in place of the embedded engine, such as "
+     "http://127.0.0.1:8181.", None),
     ("helm_state", str, "", "Folder for keys and receipts, private to the user who runs the "
      "boundary. Default: helm-boundary in the platform's user state folder.", None),
     ("helm_mode", str, "enforce", "enforce: verdicts take effect. observe: they are only written "
@@ -87,7 +97,10 @@ def read_config(options: OptionValues) -> Config:
     """
     _check_names(options)
     return Config(
-        policy=tuple(Path(folder).expanduser().absolute() for folder in options.helm_policy),
+        policy=_sources(options.helm_policy),
+        policy_key=_absolute(options.helm_policy_key) if options.helm_policy_key else None,
+        candidate=_sources(options.helm_candidate),
+        opa_url=options.helm_opa_url,
         state=_state(options.helm_state),
         mode=_chosen(options, "helm_mode"),
         hosts=_hosts(options.helm_hosts),
@@ -100,6 +113,20 @@ def read_config(options: OptionValues) -> Config:
         max_body=_within("helm_max_body", _size(options.helm_max_body), 1024, 1 << 30),
         deadline_ms=_within("helm_deadline_ms", options.helm_deadline_ms, 5, 60_000),
     )
+
+
+def _sources(values: Sequence[str]) -> tuple[str, ...]:
+    """Policy folders and bundles as absolute paths, addresses as they are."""
+    return tuple(value if is_address(value) else str(_absolute(value)) for value in values)
+
+
+def is_address(source: str) -> bool:
+    """Whether a policy comes from a server."""
+    return source.startswith(("http://", "https://"))
+
+
+def _absolute(path: str) -> Path:
+    return Path(path).expanduser().absolute()
 
 
 def _hold_seconds(options: OptionValues) -> int:
@@ -140,7 +167,7 @@ def _chosen(options: OptionValues, name: str) -> str:
 
 
 def _state(value: str) -> Path:
-    return Path(value).expanduser().absolute() if value else default_state_folder()
+    return _absolute(value) if value else default_state_folder()
 
 
 def _hosts(values: Sequence[str]) -> tuple[HostPattern, ...]:

@@ -104,6 +104,7 @@ class Drafter:
             rewrite=rewrite,
             outcome=outcome,
             client=statement.ClientFacts(live.request.principal, live.key_id),
+            event=_beside(decision),
             approval=_approval(live),
             tool_calls=tool_calls,
         )
@@ -115,6 +116,16 @@ def tool_calls(answer: Answer, verdict: str) -> tuple[statement.ToolCall, ...]:
         statement.ToolCall(call.name[:MAX_NAME], call.arguments_text.encode("utf-8"), verdict)
         for call in answer.tool_calls
     )
+
+
+def _beside(decision: Decision) -> dict[str, str | int] | None:
+    """What was said beside the decision, without effect: by a candidate, by observed rules."""
+    said: dict[str, str | int] = {}
+    if decision.candidate is not None:
+        said["candidateVerdict"] = decision.candidate
+    if decision.observed:
+        said["observedRules"] = ",".join(dict.fromkeys(r.rule for r in decision.observed))
+    return said or None
 
 
 def _flow(live: Live) -> statement.FlowFacts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from . import strict_json
 from .call import Json
@@ -34,7 +35,8 @@ async def settle(value: Json, decision: Decision, judge_again: Again) -> tuple[D
     except Refusal as refusal:
         return deny(refusal), b""
     reasons = (*decision.reasons, *again.reasons)
-    return Decision(ALLOW, reasons, decision.rewrite, decision.stream), body
+    observed = (*decision.observed, *again.observed)
+    return replace(decision, reasons=reasons, observed=observed), body
 
 
 def unstable() -> Refusal:

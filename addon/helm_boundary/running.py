@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from helm_receipts.errors import ReceiptError
@@ -14,21 +14,20 @@ from .answers import Answers
 from .approvals.notify import Notifier, notifier, tell_nobody
 from .approvals.store import Store, StoreError
 from .boundary import Boundary, Settings
-from .detectors import compile_detectors
+from .detectors import Detectors
+from .engines import Judging, start_judging
 from .judge import Judge
 from .matching import Matcher
 from .options import Config
-from .policy.embedded import start_embedded
 from .policy.engine import Engine
 from .policy.errors import PolicyError
-from .policy.source import read_policy
 
 
 class StartError(Exception):
     """The boundary can't start; the message says why and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Running:
     """One boundary under one configuration."""
 
@@ -38,10 +37,17 @@ class Running:
     recorder: Recorder
     state: Path
     kills: bool
+    judging: Judging
+    policy_key: Path | None = None
     holds: bool = False
     hold_seconds: int = 300
     keep_flows: int = 5000
     notifier: Notifier | None = None
+
+    def under(self, engine: Engine, detectors: Detectors) -> Running:
+        """The same boundary under another policy; this one goes on for the calls it has."""
+        boundary = self.boundary.under(Judge(engine, detectors))
+        return replace(self, boundary=boundary, answers=Answers(boundary), engine=engine)
 
     def close(self) -> None:
         """Stop the engine and close the journal, with a receipt that says so."""
@@ -59,15 +65,14 @@ def start(config: Config) -> Running:
         StartError: whatever of these failed, in one line.
     """
     try:
-        policy = read_policy(config.policy)
-        detectors = compile_detectors(policy.detectors_text)
-        engine = start_embedded(policy, deadline_ms=config.deadline_ms)
+        judging = start_judging(config)
     except PolicyError as error:
         raise StartError(f"the policy can't be used: {error}") from None
+    engine = judging.engine
     try:
         store = Store.open(config.state)
         recorder = Recorder.open(
-            config.state, version=__version__, configuration=_digest(config, policy.digest)
+            config.state, version=__version__, configuration=_digest(config, engine.policy.digest)
         )
     except (ReceiptError, StoreError, OSError) as error:
         engine.close()
@@ -76,7 +81,7 @@ def start(config: Config) -> Running:
     told = notifier(config.notify) if config.notify else None
     boundary = Boundary(
         Matcher(config.hosts),
-        Judge(engine, detectors),
+        Judge(engine, judging.detectors),
         recorder,
         settings,
         store,
@@ -89,6 +94,8 @@ def start(config: Config) -> Running:
         recorder,
         config.state,
         config.on_deny == "kill",
+        judging,
+        config.policy_key,
         config.on_escalate == "hold",
         config.hold_seconds,
         config.keep_flows,

@@ -52,6 +52,10 @@ class Session:
         self._gate = self._new_gate()
         self._lock = asyncio.Lock()
 
+    def is_under(self, boundary: Boundary) -> bool:
+        """Whether that boundary, under its policy, judges this session."""
+        return self._boundary is boundary
+
     async def from_client(self, message: bytes, *, is_text: bool) -> Passing:
         """Judge an event of the client; it goes on only as `onward`."""
         try:

@@ -35,6 +35,10 @@ class Sockets:
         self._sessions[flow.id] = Session(running.boundary, running.answers, live)
         self._injected[flow.id] = 0
 
+    def uses(self, running: Running) -> bool:
+        """Whether any session goes on under that boundary."""
+        return any(session.is_under(running.boundary) for session in self._sessions.values())
+
     async def websocket_message(self, flow: http.HTTPFlow) -> None:
         """Judge the newest message of a governed session."""
         session = self._sessions.get(flow.id)

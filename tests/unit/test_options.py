@@ -66,7 +66,7 @@ def test_paths_are_made_absolute(options: Any, tmp_path: Path, monkeypatch: Any)
     monkeypatch.chdir(tmp_path)
     options.update(helm_policy=["mine"], helm_state="~/state")
     config = read_config(options)
-    assert config.policy == (tmp_path / "mine",)
+    assert config.policy == (str(tmp_path / "mine"),)
     assert "~" not in str(config.state)
 
 

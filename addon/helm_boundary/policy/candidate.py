@@ -40,6 +40,15 @@ class WithCandidate:
         """The policy that is only asked for its opinion."""
         return self._candidate.policy
 
+    @property
+    def enforced(self) -> Engine:
+        """The engine whose decisions count."""
+        return self._enforced
+
+    def succeeded_by(self, enforced: Engine) -> WithCandidate:
+        """The same candidate beside another enforced policy."""
+        return WithCandidate(enforced, self._candidate)
+
     async def decide(self, document: bytes) -> Decision:
         """The enforced decision, both policies judging at the same time."""
         opinion = asyncio.ensure_future(self._opinion(document))
