@@ -23,10 +23,10 @@ def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
 
 def replace_files(folder: Path, contents: Mapping[str, bytes]) -> None:
     """`replace_file` for many files below a folder, syncing each folder once."""
-    folders = {}
+    folders: dict[Path, None] = {}
     for name, content in contents.items():
         path = folder / name
-        make_folder(path.parent, 0o755)
+        _make_below(folder, path.parent, folders)
         temporary = path.with_name(f".{path.name}.tmp")
         try:
             write_file(temporary, content)
@@ -34,9 +34,19 @@ def replace_files(folder: Path, contents: Mapping[str, bytes]) -> None:
         except OSError:
             temporary.unlink(missing_ok=True)
             raise
-        folders[path.parent] = True
+        folders[path.parent] = None
     for parent in folders:
         sync_folder(parent)
+
+
+def _make_below(folder: Path, path: Path, changed: dict[Path, None]) -> None:
+    """Make missing folders; those that got a new name in them are `changed`."""
+    if path.is_dir():
+        return
+    if path != folder:
+        _make_below(folder, path.parent, changed)
+    path.mkdir(mode=0o755, exist_ok=True)
+    changed[path.parent] = None
 
 
 def create_once(path: Path, content: bytes, mode: int) -> None:

@@ -17,6 +17,8 @@ class Frontier:
         self._rows: list[list[bytes]] = []
         self._entries: list[bytes] = []
         self._full: dict[str, bytes] = {}
+        self._taken: set[str] = set()
+        """The partial tiles that were given out already and haven't grown since."""
 
     @classmethod
     def read(cls, reader: TileReader) -> "Frontier":
@@ -31,6 +33,7 @@ class Frontier:
                 edge._rows.append([raw[i : i + 32] for i in range(0, len(raw), 32)])
         if size % WIDTH:
             edge._entries = reader.entries(size // WIDTH)
+        edge._taken = set(edge._partial_tiles())
         return edge
 
     def add(self, entry: bytes) -> None:
@@ -47,14 +50,10 @@ class Frontier:
 
     def take_tiles(self) -> dict[str, bytes]:
         """The tiles that are new since the last call: paths below the log's folder, contents."""
+        partial = self._partial_tiles()
         tiles = self.take_full_tiles()
-        if self._entries:
-            path = tile_path(ENTRIES, self.size // WIDTH, len(self._entries))
-            tiles[path] = encode_entries(self._entries)
-        for level, row in enumerate(self._rows):
-            if row:
-                number = (self.size >> 8 * level) // WIDTH
-                tiles[tile_path(level, number, len(row))] = b"".join(row)
+        tiles |= {path: tile for path, tile in partial.items() if path not in self._taken}
+        self._taken = set(partial)
         return tiles
 
     def take_full_tiles(self) -> dict[str, bytes]:
@@ -73,6 +72,17 @@ class Frontier:
                     found = peak if found is None else node_hash(peak, found)
                     end -= 1 << bit
         return EMPTY_ROOT if found is None else found
+
+    def _partial_tiles(self) -> dict[str, bytes]:
+        tiles = {}
+        if self._entries:
+            path = tile_path(ENTRIES, self.size // WIDTH, len(self._entries))
+            tiles[path] = encode_entries(self._entries)
+        for level, row in enumerate(self._rows):
+            if row:
+                number = (self.size >> 8 * level) // WIDTH
+                tiles[tile_path(level, number, len(row))] = b"".join(row)
+        return tiles
 
     def _append(self, level: int, value: bytes, number: int) -> None:
         if level == len(self._rows):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import random
 import resource
 import shutil
 import statistics
@@ -42,7 +43,7 @@ MICRO, MILLI = 1e6, 1e3
 def main() -> None:
     """Run all measurements in a folder of their own."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--receipts", type=int, default=20_000, help="how many fsck checks")
+    parser.add_argument("--receipts", type=int, default=100_000, help="how many fsck checks")
     parser.add_argument("--folder", type=Path, help="on the file system to measure")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(dir=arguments.folder))
@@ -108,8 +109,8 @@ async def _load(state: Path, connections: int, calls: int) -> tuple[float, float
                 start = time.perf_counter()
                 await recorder.record(draft)
                 times.append(time.perf_counter() - start)
-                # A call spends most of its time elsewhere.
-                await asyncio.sleep(0.001 * connections)
+                # A call spends most of its time elsewhere, each its own.
+                await asyncio.sleep(random.uniform(0.5, 1.5) * 0.001 * connections)  # noqa: S311
 
     start = time.perf_counter()
     await asyncio.gather(*(connection(number) for number in range(connections)))
