@@ -1,0 +1,20 @@
+"""What the package stands on."""
+
+import ast
+import sys
+from pathlib import Path
+
+import helm_receipts
+
+
+def test_nothing_but_the_standard_library_and_cryptography() -> None:
+    """An auditor installs one package; no proxy is ever imported."""
+    allowed = sys.stdlib_module_names | {"cryptography", "helm_receipts"}
+    modules = list(Path(helm_receipts.__path__[0]).glob("*.py"))
+    assert len(modules) > 20
+    for module in modules:
+        for node in ast.walk(ast.parse(module.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            assert {name.split(".")[0] for name in names} <= allowed, module.name
