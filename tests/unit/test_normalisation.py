@@ -12,14 +12,22 @@ from typing import Any
 
 import jsonpointer
 import pytest
+from jsonschema import Draft202012Validator
 
+from helm_boundary import strict_json
+from helm_boundary.call import Call, HttpRequest, Operation
 from helm_boundary.catalogue import known_operations
 from helm_boundary.dialects import dialect
+from helm_boundary.document import Context, state_call, state_request, state_response
 
 DESCRIPTION = Path(__file__).parents[3] / "shared/vectors/openai/openapi.json.gz"
 if not DESCRIPTION.exists():
     pytest.skip("the API's description isn't here", allow_module_level=True)
 API: dict[str, Any] = json.loads(gzip.decompress(DESCRIPTION.read_bytes()))
+SCHEMA = Draft202012Validator(
+    json.loads((Path(__file__).parents[2] / "policies/input.schema.json").read_text())
+)
+CONTEXT = Context(1_760_000_000_000_000_000, "flow", "correlation")
 _numbers = itertools.count(1)
 DEPTH = 9
 
@@ -115,6 +123,13 @@ def test_every_sentence_is_found_where_its_pointer_says(
         assert set(sentences(body)) <= found
         for text in call.texts:
             assert jsonpointer.resolve_pointer(body, text.pointer) == text.text
+        SCHEMA.validate(json.loads(state_request(shared(operation, call, body), [], CONTEXT)))
+
+
+def shared(operation: Operation, call: Call, body: dict[str, Any]) -> bytes:
+    """What both phases' documents share."""
+    request = HttpRequest("POST", "https", "api.openai.com", 443, "/v1/x", "", (), b"", "f")
+    return state_call(request, operation, call, strict_json.dump(body), mode="enforce", key_id=None)
 
 
 CHAT_CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
@@ -205,3 +220,7 @@ def test_answers_say_the_same_in_every_dialect(name: str) -> None:
     assert (answer.usage.input_tokens, answer.usage.output_tokens) == (3, 4)
     for call in answer.tool_calls:
         jsonpointer.resolve_pointer(ANSWERS[name], call.pointer)
+    before = shared(
+        known_operations().operations[0], dialect(name).read_request(CONVERSATIONS[name]), {}
+    )
+    SCHEMA.validate(json.loads(state_response(before, answer, [], CONTEXT)))
