@@ -26,7 +26,9 @@ deny contains {
 
 # METADATA
 # title: Inference without a model
-# description: What answers then is the server's choice, and nobody has allowed it.
+# description: |
+#   What answers then is the server's choice, and nobody has allowed it. A call without a
+#   body asks for no answer: it opens a WebSocket, whose events are calls of their own.
 # custom:
 #   id: models.unnamed
 #   code: MISSING_REQUIREMENT
@@ -42,4 +44,5 @@ deny contains {
 	input.phase == "request"
 	input.operation.category == "inference"
 	input.model == null
+	input.body != null
 }

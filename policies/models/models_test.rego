@@ -32,6 +32,11 @@ test_inference_without_a_model_is_denied if {
 	codes(null) == {["models.unnamed", "MISSING_REQUIREMENT", "instance_parameter"]}
 }
 
+test_opening_a_websocket_needs_none if {
+	models.deny == set() with input as object.union(request(null), {"body": null})
+		with data.models as {"allow": [], "allow_prefixes": []}
+}
+
 test_listing_models_needs_none if {
 	models.deny == set() with input as object.union(request(null), {"operation": {"category": "meta"}})
 		with data.models as {"allow": [], "allow_prefixes": []}
@@ -47,7 +52,12 @@ test_responses_are_not_its_business if {
 	models.deny == set() with input as object.union(request("other-model"), {"phase": "response"})
 }
 
-request(model) := {"phase": "request", "model": model, "operation": {"category": "inference"}}
+request(model) := {
+	"phase": "request",
+	"model": model,
+	"operation": {"category": "inference"},
+	"body": {"model": model},
+}
 
 codes(model) := result if {
 	result := {[reason.rule, reason.code, reason.finality] | some reason in models.deny} with input as request(model)

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 PROGRAMS = Path(__file__).resolve().parents[1] / "conformance" / "receipts" / "programs"
-_INSTALL_SECONDS = 240
+_INSTALL_SECONDS = 180
 
 
 def _folder() -> Path:
@@ -79,7 +79,17 @@ def sigstore() -> tuple[Path, Path]:
 
     def install(folder: Path) -> None:
         packages = ("@sigstore/verify@4.1", "@sigstore/bundle", "@sigstore/protobuf-specs")
-        _run(npm, "install", "--no-audit", "--no-fund", "--prefix", folder, *packages, "node@22")
+        _run(
+            npm,
+            "install",
+            "--no-audit",
+            "--no-fund",
+            "--fetch-retries=1",
+            "--prefix",
+            folder,
+            *packages,
+            "node@22",
+        )
 
     folder = _installed("sigstore", install)
     return folder / "node_modules" / ".bin" / "node", folder
