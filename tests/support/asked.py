@@ -8,7 +8,7 @@ from typing import Any
 
 from helm_boundary.approvals.binding import Binding, Cover
 from helm_boundary.approvals.entry import Request
-from helm_receipts.statement import Reason
+from helm_receipts.statement import ClientFacts, Reason
 from support import receipts
 
 BINDING = Binding("00" * 32, "user ada", "createChatCompletion", "ab" * 32)
@@ -26,7 +26,7 @@ def request(number: int = 0, *, seconds: float = 60, **changed: Any) -> Request:
         messages=("A person must look at this.",),
         summary={"to": "POST https://api.openai.com:443/v1/chat/completions", "texts": []},
         flow=receipts.flow("call-1"),
-        client=receipts.ClientFacts("ada", None),
+        client=ClientFacts("ada", None),
         policy=receipts.POLICY,
         request_receipt="abcdefgh-000001",
         created_ns=now,
