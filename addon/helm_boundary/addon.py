@@ -100,13 +100,18 @@ class HelmBoundary:
         self._be_last()
         self.addons += observers(ctx.master.addons)
         if self._running is not None and self._config is not None:
-            for line in banner(self._running, self._config, ctx.options, _listening()):
-                print(line, flush=True)
             self._reloader.start(self._config.deadline_ms)
+            # Said last, when signals too are listened to: whoever waits for it may go on then.
+            asyncio.get_running_loop().call_soon(self._say_where)
         # What start-up has made stays: a full collection of it would stop every call for 50 ms.
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
+
+    def _say_where(self) -> None:
+        if self._running is not None and self._config is not None:
+            for line in banner(self._running, self._config, ctx.options, _listening()):
+                print(line, flush=True)
 
     def done(self) -> None:
         """Stop: the recorder says so in a receipt."""

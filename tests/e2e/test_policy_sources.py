@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -151,3 +153,13 @@ def _answers(address: str) -> bool:
     host, _, port = address.partition(":")
     with socket.socket() as probe:
         return probe.connect_ex((host, int(port))) == 0
+
+
+def test_sighup_reads_the_policy_again(tmp_path: Path) -> None:
+    """As services are told; a policy that is the one in force is no change."""
+    folder = write(tmp_path / "mine", "model-a")
+    with scene(tmp_path, policy=folder) as stage:
+        os.kill(stage.boundary.pid, signal.SIGHUP)
+        until(lambda: "the policy is the one in force" in stage.boundary.log)
+        assert stage.chat(model="model-a").status == 403
+        assert policies(stage.boundary) == []
