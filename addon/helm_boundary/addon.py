@@ -44,10 +44,6 @@ logger = logging.getLogger(__name__)
 
 _MAX_CHANGES = 3
 
-GC_THRESHOLDS = (50_000, 20, 50)
-"""A call makes hundreds of objects that reference counting frees; looking for cycles less often
-saves a twentieth of its processor time."""
-
 
 class HelmBoundary:
     """The boundary in mitmproxy's chain."""
@@ -106,7 +102,6 @@ class HelmBoundary:
         # What start-up has made stays: a full collection of it would stop every call for 50 ms.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(*GC_THRESHOLDS)
 
     def _say_where(self) -> None:
         if self._running is not None and self._config is not None:

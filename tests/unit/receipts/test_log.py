@@ -81,7 +81,7 @@ def test_two_processes_share_one_log(tmp_path: Path) -> None:
     assert (report.writers, report.size, report.calls) == (2, 4 * 100 + 2 + 4, 201)
     assert report.is_complete
     order = (tmp_path / "log-state" / "order.jsonl").read_text().splitlines()
-    assert len(order) > 2
+    assert len(order) >= 2  # a line whenever the log goes over to the other writer
 
 
 def test_every_receipt_of_every_writer_can_be_proved(tmp_path: Path) -> None:
