@@ -13,7 +13,7 @@ from .policy.download import Download
 from .policy.engine import Engine
 from .policy.opa_server import start_opa_server
 from .policy.pool import start_engine
-from .policy.source import Policy, read_policy
+from .policy.source import read_policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +37,15 @@ def start_judging(config: Config) -> Judging:
     Raises:
         PolicyError: it can't be used, or fetched.
     """
-    folders, refresh = _places(config.policy, config)
+    folders: tuple[Path, ...] = ()
+    refresh: Callable[[], object] | None = None
     if config.opa_url:
         engine: Engine = start_opa_server(config.opa_url, deadline_ms=config.deadline_ms)
-        policy, folders = engine.policy, ()
     else:
+        folders, refresh = _places(config.policy, config)
         policy = read_policy(folders, key=config.policy_key)
         engine = start_engine(policy, deadline_ms=config.deadline_ms)
-    detectors = compile_detectors(policy.detectors_text)
+    detectors = compile_detectors(engine.policy.detectors_text)
     if config.candidate:
         engine = WithCandidate(engine, _start(config.candidate, config))
     return Judging(engine, detectors, folders, refresh)
@@ -52,7 +53,7 @@ def start_judging(config: Config) -> Judging:
 
 def _start(sources: Sequence[str], config: Config) -> Engine:
     folders, _ = _places(sources, config)
-    policy: Policy = read_policy(folders, key=config.policy_key)
+    policy = read_policy(folders, key=config.policy_key)
     return start_engine(policy, deadline_ms=config.deadline_ms, workers=1)
 
 

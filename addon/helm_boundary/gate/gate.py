@@ -37,7 +37,6 @@ class Gate:
     ) -> None:
         self.stream = stream
         self.seen = 0
-        self.released = 0
         self.stopped: Decision | Refusal | None = None
         self._judge = judge
         self._deny = deny
@@ -59,7 +58,7 @@ class Gate:
                     break
         except Refusal as refusal:
             self._shut(refusal, out)
-        return self._leave(out)
+        return out
 
     def finish(self) -> list[bytes]:
         """The upstream's stream has ended; returns the last that may leave."""
@@ -74,7 +73,7 @@ class Gate:
                 raise schema_violation("the stream ended inside a tool call")
         except Refusal as refusal:
             self._shut(refusal, out)
-        return self._leave(out)
+        return out
 
     def _pass(self, event: Event, out: list[bytes]) -> None:
         self.stream.read(event)
@@ -104,7 +103,3 @@ class Gate:
         self.stopped = why
         self._held, self._held_bytes = [], 0
         out.append(self._deny(why))
-
-    def _leave(self, out: list[bytes]) -> list[bytes]:
-        self.released += sum(map(len, out))
-        return out
