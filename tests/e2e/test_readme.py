@@ -9,7 +9,7 @@ from typing import Any
 import openai
 import pytest
 
-from helm_boundary.options import OPTIONS
+from helm_boundary.service.options import OPTIONS
 from support.boundary import ROOT, Boundary
 from support.chat import ToolCall, Turn, reply_to_chat
 from support.upstream import Upstream

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import rfc8785
 
-from ..call import Answer, Call, HttpRequest, Operation, ToolCall
+from ..calls.call import Answer, Call, HttpRequest, Operation, ToolCall
 from ..policy.decision import Decision
 
 

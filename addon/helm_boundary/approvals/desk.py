@@ -13,15 +13,15 @@ from helm_receipts.predicate import rfc3339
 from helm_receipts.recorder import Recorder
 from helm_receipts.statement import Draft
 
-from .. import recognition
-from ..call import Answer
-from ..detectors import Detectors
-from ..judge import deny
-from ..live import Live
+from ..calls.call import Answer
+from ..calls.refusal import Refusal
+from ..enforcement.drafts import Drafter
+from ..enforcement.live import Live
+from ..enforcement.verdict import Approval
+from ..judgement.detectors import Detectors
+from ..judgement.judge import deny
 from ..policy.decision import ALLOW, ESCALATE, Decision
-from ..recording import Drafter
-from ..refusal import Refusal
-from ..verdict import Approval
+from ..reading import request as recognition
 from . import deciding
 from .binding import Binding, Cover, bind, cover_of
 from .entry import EXPIRED, GRANTED, PENDING, REFUSED, USED, WITHDRAWN, Ended, Request, grant_of

@@ -10,7 +10,7 @@ from typing import Any
 from helm_receipts.predicate import rfc3339
 from helm_receipts.statement import ClientFacts, FlowFacts, PolicyRef, Reason
 
-from ..call import Json
+from ..calls.call import Json
 from .binding import Binding, Cover
 
 PENDING, GRANTED, REFUSED = "pending", "granted", "refused"

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..call import Answer, Call, HttpRequest, Message, Text, ToolCall
-from ..detectors import Detectors, Finding
+from ..calls.call import Answer, Call, HttpRequest, Message, Text, ToolCall
+from ..judgement.detectors import Detectors, Finding
 
 MAX_TEXTS = 12
 MAX_CHARACTERS = 600

@@ -16,14 +16,7 @@ import click
 
 from helm_boundary import __version__
 from helm_boundary.approvals import deciding
-from helm_boundary.approvals.entry import (
-    GRANTED,
-    ID,
-    PENDING,
-    REFUSED,
-    Entry,
-    write_request,
-)
+from helm_boundary.approvals.entry import GRANTED, ID, PENDING, REFUSED, Entry, write_request
 from helm_boundary.approvals.showing import seconds_left, sentences
 from helm_boundary.approvals.store import Store, StoreError
 from helm_boundary.cli.state_options import NO, StateError, json_option, state_option

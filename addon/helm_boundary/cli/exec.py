@@ -17,7 +17,7 @@ from helm_boundary.clients.launch import LaunchFailed
 from helm_boundary.clients.placing import Placed, Wanted, place
 from helm_boundary.clients.supervise import NotStarted
 from helm_boundary.clients.tally import Tally, as_json, summary
-from helm_boundary.state import default_state_folder
+from helm_boundary.service.state import default_state_folder
 
 
 @click.command("exec", context_settings={"ignore_unknown_options": True})

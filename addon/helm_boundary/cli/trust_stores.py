@@ -14,7 +14,6 @@ import click
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from helm_boundary.banner import CA_FILE
 from helm_boundary.cli.state_options import NO, YES, StateError, json_option
 from helm_boundary.machine.commands import Command, CommandFailed, carry_out, run, shown
 from helm_boundary.machine.trust_stores import (
@@ -27,6 +26,7 @@ from helm_boundary.machine.trust_stores import (
     system_of_this_machine,
     system_store,
 )
+from helm_boundary.service.banner import CA_FILE
 
 _KINDS = ("system", "nss", "java")
 

@@ -17,7 +17,7 @@ from typing import IO, Self
 
 import helm_boundary
 import helm_receipts
-from helm_boundary.health import FOLDER, Health, ask, running_boundaries
+from helm_boundary.service.health import FOLDER, Health, ask, running_boundaries
 
 from .mitmproxy_arguments import Order, run_arguments
 

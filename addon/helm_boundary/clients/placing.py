@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from helm_boundary.health import Health
+from helm_boundary.service.health import Health
 
 from .bundle import make_trust, system_roots
 from .confine import Confinement

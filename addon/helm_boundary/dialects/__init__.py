@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from ..call import Answer, Call, Json
+from ..calls.call import Answer, Call, Json
 from ..gate.stream import Stream
 from . import chat, completions, generic, messages, realtime, responses, responses_socket
 

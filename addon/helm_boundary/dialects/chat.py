@@ -9,10 +9,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ..call import Answer, Call, Json, Message, Text, Tool, ToolCall, Usage
+from ..calls.call import Answer, Call, Json, Message, Text, Tool, ToolCall, Usage
+from ..calls.refusal import schema_violation
+from ..calls.texts import attachments, strings
 from ..gate.stream import Stream
-from ..refusal import schema_violation
-from ..texts import attachments, strings
 from .chat_stream import ChatStream, count_tool_keys
 from .shape import as_flag, as_model, as_object, as_objects, count_of, text_of
 from .shape import tool_call as read_tool_call

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import strict_json
-from ..call import Answer, Json, Message, Text, ToolCall, Usage
+from ..calls import strict_json
+from ..calls.call import Answer, Json, Message, Text, ToolCall, Usage
+from ..calls.refusal import schema_violation
+from ..calls.texts import strings
 from ..gate.sse import Event
-from ..refusal import schema_violation
-from ..texts import strings
 from .shape import index_of
 
 DONE = b"[DONE]"

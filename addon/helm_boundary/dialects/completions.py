@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import strict_json
-from ..call import Answer, Call, Json, Message, Text, Usage
+from ..calls import strict_json
+from ..calls.call import Answer, Call, Json, Message, Text, Usage
+from ..calls.refusal import schema_violation
+from ..calls.texts import attachments, strings
 from ..gate.sse import Event
 from ..gate.stream import Stream
-from ..refusal import schema_violation
-from ..texts import attachments, strings
 from . import chat
 from .shape import as_flag, as_model, as_object, as_objects, index_of, text_of
 

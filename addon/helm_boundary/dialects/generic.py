@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..call import Answer, Call, Json, Text, ToolCall
+from ..calls.call import Answer, Call, Json, Text, ToolCall
+from ..calls.texts import attachments, pointer_token, strings
 from ..gate.stream import Stream
-from ..texts import attachments, pointer_token, strings
 from . import chat
 from .shape import tool_call
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..call import Json, Message, Tool, ToolCall
+from ..calls.call import Json, Message, Tool, ToolCall
 from .shape import as_objects, text_of, tool_call
 
 _NOT_ARGUMENTS = frozenset(

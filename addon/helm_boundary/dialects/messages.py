@@ -9,9 +9,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ..call import Answer, Call, Json, Message, Text
+from ..calls.call import Answer, Call, Json, Message, Text
+from ..calls.texts import attachments, strings
 from ..gate.stream import Stream
-from ..texts import attachments, strings
 from .blocks import read_content, read_messages, read_servers, read_tools
 from .messages_stream import MessagesStream
 from .shape import as_flag, as_model, as_object, text_of, token_counts

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ..call import Answer, Json, Message, Text, Usage
-from ..refusal import schema_violation
-from ..texts import strings
+from ..calls.call import Answer, Json, Message, Text, Usage
+from ..calls.refusal import schema_violation
+from ..calls.texts import strings
 from .blocks import is_tool_call, read_tool_call
 from .shape import as_object, index_of, text_of
 from .typed_stream import TypedStream

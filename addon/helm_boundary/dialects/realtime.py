@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..call import Answer, Call, Json, Message
+from ..calls.call import Answer, Call, Json, Message
+from ..calls.refusal import schema_violation
+from ..calls.texts import attachments, strings
 from ..gate.sse import Event
-from ..refusal import schema_violation
-from ..texts import attachments, strings
 from . import responses
 from .items import is_tool_call, read_items, read_tool_call, read_tools
 from .responses_stream import ResponsesStream, carries_tool_call

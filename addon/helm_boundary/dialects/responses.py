@@ -9,9 +9,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ..call import Answer, Call, Json, Message, Text
+from ..calls.call import Answer, Call, Json, Message, Text
+from ..calls.texts import attachments, strings
 from ..gate.stream import Stream
-from ..texts import attachments, strings
 from .items import is_tool_call, read_content, read_items, read_tool_call, read_tools
 from .responses_stream import ResponsesStream
 from .shape import as_flag, as_object, as_objects, text_of, token_counts

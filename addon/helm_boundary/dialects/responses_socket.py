@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ..call import Answer, Call, Json
+from ..calls.call import Answer, Call, Json
+from ..calls.refusal import schema_violation
 from ..gate.stream import Ledger
-from ..refusal import schema_violation
 from . import realtime, responses
 from .responses_stream import ResponsesStream
 from .shape import as_object

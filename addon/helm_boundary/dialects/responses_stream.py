@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..call import Answer, Json, Text
-from ..refusal import schema_violation
-from ..texts import strings
+from ..calls.call import Answer, Json, Text
+from ..calls.refusal import schema_violation
+from ..calls.texts import strings
 from .items import is_tool_call, read_tool_call
 from .shape import as_object, as_objects, index_of, text_of
 from .typed_stream import TypedStream

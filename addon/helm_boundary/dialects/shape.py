@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from .. import strict_json
-from ..call import Json, ToolCall, Usage
-from ..refusal import Refusal, schema_violation
+from ..calls import strict_json
+from ..calls.call import Json, ToolCall, Usage
+from ..calls.refusal import Refusal, schema_violation
 
 
 def as_object(value: Json, what: str) -> dict[str, Json]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .. import strict_json
-from ..call import Json
+from ..calls import strict_json
+from ..calls.call import Json
+from ..calls.refusal import schema_violation
 from ..gate.sse import Event
 from ..gate.stream import Ledger
-from ..refusal import schema_violation
 from .shape import as_object, text_of
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from helm_boundary.health import Health, running_boundaries
+from helm_boundary.service.health import Health, running_boundaries
 
 from .finding import NO, UNKNOWN, Finding
 from .keeping import look_at_clock, look_at_journal

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from helm_boundary.health import Health
+from helm_boundary.service.health import Health
 from helm_receipts.errors import ReceiptError
 from helm_receipts.journal import list_segments, list_writers
 from helm_receipts.layout import Layout

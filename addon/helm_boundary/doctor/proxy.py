@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from helm_boundary.health import Health
 from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.source import read_policy
+from helm_boundary.service.health import Health
 
 from .finding import UNKNOWN, Finding, judged
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from helm_boundary.calls.hosts import parse_host_pattern
 from helm_boundary.clients.environment import BASE_URLS
-from helm_boundary.health import Health
-from helm_boundary.hosts import parse_host_pattern
+from helm_boundary.service.health import Health
 
 from .finding import NO, UNKNOWN, YES, Finding
 

@@ -10,7 +10,7 @@ from cryptography import x509
 
 from helm_boundary.clients.bundle import certificates, system_roots
 from helm_boundary.clients.environment import TRUST_FILES
-from helm_boundary.health import Health
+from helm_boundary.service.health import Health
 
 from .finding import UNKNOWN, Finding, judged
 from .route import Target

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..call import Answer
+from ..calls.call import Answer
+from ..calls.refusal import Refusal, schema_violation
 from ..policy.decision import Decision
-from ..refusal import Refusal, schema_violation
 from .sse import Event, EventCutter
 from .stream import Stream
 

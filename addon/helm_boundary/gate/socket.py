@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from ..call import Answer
+from ..calls.call import Answer
+from ..calls.refusal import Refusal, schema_violation
 from ..policy.decision import ALLOW, Decision
-from ..refusal import Refusal, schema_violation
 from .gate import MAX_EVENT, MAX_HELD
 from .sse import Event
 from .stream import Stream

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ..refusal import schema_violation
+from ..calls.refusal import schema_violation
 
 # A line ends with CRLF, LF or CR; an event ends with an empty line.
 _END = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ..call import Answer, ToolCall
-from ..refusal import schema_violation
+from ..calls.call import Answer, ToolCall
+from ..calls.refusal import schema_violation
 from .sse import Event
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..calls.refusal import Refusal
 from ..policy.decision import Decision
-from ..refusal import Refusal
 from .gate import MAX_EVENT
 from .sse import EventCutter
 from .stream import Stream

@@ -10,15 +10,25 @@ from mitmproxy.contentviews import Contentview, Metadata
 
 from helm_receipts.explain import printable
 
-from .. import answering, recognition
-from ..call import Answer, Attachment, Call, HttpRequest, HttpResponse, Message, Operation, ToolCall
-from ..catalogue import UNKNOWN
+from ..calls.call import (
+    Answer,
+    Attachment,
+    Call,
+    HttpRequest,
+    HttpResponse,
+    Message,
+    Operation,
+    ToolCall,
+)
+from ..calls.hosts import DEFAULT_HOSTS, parse_host_pattern
+from ..calls.refusal import Refusal
 from ..dialects import DIALECTS
-from ..exchange import read_request
-from ..hosts import DEFAULT_HOSTS, parse_host_pattern
-from ..marks import KEY
-from ..matching import Matcher
-from ..refusal import Refusal
+from ..matching.catalogue import UNKNOWN
+from ..matching.matcher import Matcher
+from ..proxy.exchange import read_request
+from ..reading import request as recognition
+from ..reading import response as answering
+from .marks import KEY
 
 LIMIT = 8 << 20
 """Bytes that are laid out for a person; more isn't read."""

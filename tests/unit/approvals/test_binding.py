@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helm_boundary.approvals.binding import Cover, bind, cover_of, digest_tool_call
-from helm_boundary.call import Answer, Call, HttpRequest, Operation, ToolCall
+from helm_boundary.calls.call import Answer, Call, HttpRequest, Operation, ToolCall
 from helm_boundary.dialects import chat
 from helm_boundary.policy.decision import Decision, Reason
 

@@ -13,9 +13,9 @@ from helm_boundary.approvals.entry import Entry
 from helm_boundary.approvals.notify import notice, notifier
 from helm_boundary.approvals.showing import seconds_left, sentences
 from helm_boundary.approvals.summary import MAX_CHARACTERS, redact, summarise
-from helm_boundary.call import HttpRequest
-from helm_boundary.detectors import Finding, compile_detectors
+from helm_boundary.calls.call import HttpRequest
 from helm_boundary.dialects import chat
+from helm_boundary.judgement.detectors import Finding, compile_detectors
 from support.asked import request
 
 DETECTORS = compile_detectors(

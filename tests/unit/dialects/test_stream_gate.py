@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helm_boundary.call import Answer
+from helm_boundary.calls.call import Answer
+from helm_boundary.calls.refusal import Refusal
 from helm_boundary.dialects import dialect
 from helm_boundary.gate.gate import Gate
 from helm_boundary.policy.decision import Decision, Reason
-from helm_boundary.refusal import Refusal
 from support import chat, messages, responses
 
 END = b"<the error event>"

@@ -15,8 +15,8 @@ from helm_boundary.doctor.finding import NO, UNKNOWN, YES, Finding
 from helm_boundary.doctor.keeping import look_at_clock, look_at_journal
 from helm_boundary.doctor.proxy import look_at_boundary, look_at_policy
 from helm_boundary.doctor.surroundings import look_at_trust
-from helm_boundary.health import Health, HealthSocket, Listener, ask, running_boundaries
 from helm_boundary.policy.source import read_policy
+from helm_boundary.service.health import Health, HealthSocket, Listener, ask, running_boundaries
 from helm_receipts.recorder import Recorder
 from support.certificates import Authority
 from support.receipts import CONFIGURATION

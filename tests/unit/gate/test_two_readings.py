@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from helm_boundary.call import Answer
+from helm_boundary.calls.call import Answer
+from helm_boundary.calls.refusal import Refusal
 from helm_boundary.dialects import dialect
 from helm_boundary.gate.gate import Gate
 from helm_boundary.gate.sse import EventCutter
 from helm_boundary.policy.decision import ALLOW, DENY, Decision, Reason
-from helm_boundary.refusal import Refusal
 
 END = b"<error>"
 NO = Reason("POLICY_VIOLATION", "test", "no", "ungranted")

@@ -1,0 +1,256 @@
+"""The boundary: each step of a call's life, without any knowledge of the proxy.
+
+Every step either lets bytes go on, after the receipt that says so is durable, or gives the reply
+that the client gets in their place.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from helm_receipts.errors import ReceiptError
+from helm_receipts.recorder import Recorder
+from helm_receipts.statement import Draft
+
+from ..approvals.desk import Desk, Terms, refusal_of, unavailable
+from ..approvals.notify import Tell, tell_nobody
+from ..approvals.store import Store, StoreError
+from ..approvals.waiting import AGAIN, Again, Said
+from ..calls.call import Call, HttpRequest, Json
+from ..calls.refusal import Refusal
+from ..dialects import dialect
+from ..judgement.document import state_call
+from ..judgement.judge import Judge, deny
+from ..judgement.rewriting import settle
+from ..matching.catalogue import UNKNOWN
+from ..matching.matcher import Matcher
+from ..policy.decision import ALLOW, ESCALATE, Decision
+from ..reading import request as recognition
+from ..reading.recognised import Recognised
+from .drafts import Drafter
+from .live import Judged, Live, State, api_key, correlation_id
+from .telling import Teller
+from .verdict import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the operator chose; `max_body` in bytes, decoded; `mode` is enforce or observe."""
+
+    mode: str = "enforce"
+    max_body: int = 32 << 20
+    hold_seconds: int = 300
+    hold_max: int = 100
+
+    @property
+    def observes(self) -> bool:
+        """Whether verdicts are only written down."""
+        return self.mode == "observe"
+
+
+class Boundary:
+    """Judges requests under one policy and records every verdict; `Answers` does the rest."""
+
+    def __init__(
+        self,
+        matcher: Matcher,
+        judge: Judge,
+        recorder: Recorder,
+        settings: Settings,
+        store: Store,
+        tell: Tell = tell_nobody,
+    ) -> None:
+        policy = judge.engine.policy
+        self.settings = settings
+        self.judge = judge
+        self.recorder = recorder
+        self.teller = Teller(policy.digest, settings.observes)
+        self.drafts = Drafter(
+            policy, judge.engine.name, "observed" if settings.observes else "enforced"
+        )
+        terms = Terms(settings.hold_seconds, settings.hold_max, settings.max_body)
+        self.desk = Desk(store, recorder, self.drafts, judge.detectors, terms, tell)
+        self._matcher = matcher
+        self._store = store
+        self._tell = tell
+
+    def under(self, judge: Judge) -> Boundary:
+        """The same boundary under another policy; what waits for a person waits for both."""
+        other = Boundary(
+            self._matcher, judge, self.recorder, self.settings, self._store, self._tell
+        )
+        other.desk.waiting = self.desk.waiting
+        return other
+
+    def recognise(self, request: HttpRequest) -> Live | None:
+        """The call that a request makes, or None for traffic that is none of ours."""
+        refusal, operation = None, None
+        try:
+            operation = recognition.recognise(self._matcher, request, self.settings.max_body)
+            if operation is None:
+                return None
+        except Refusal as error:
+            refusal = error
+        key = api_key(request)
+        return Live(
+            request,
+            operation or UNKNOWN,
+            correlation_id(request),
+            self.recorder.pseudonym(key) if key else None,
+            refusal,
+        )
+
+    async def judge_request(self, live: Live) -> Reply | Again | None:
+        """Judge a request; None lets it go on (`live.forwarded_body`), after its receipt.
+
+        AGAIN where it was changed while it waited for a person.
+        """
+        live.decision = await self._decide(live)
+        end = "denied"
+        if live.decision.verdict == ESCALATE and not self.settings.observes:
+            live.decision = self.desk.admit(live, live.decision)
+            if live.decision.verdict == ESCALATE and live.park is not None:
+                said = await self._hold(live)
+                if said is Said.CHANGED:
+                    return await self._end_changed(live)
+                end = "client_gone" if said is Said.GONE else "denied"
+        return await self._conclude(live, end)
+
+    async def _hold(self, live: Live) -> Said | None:
+        """Wait for a person; `live.decision` is then what they made of it, None for not asked."""
+        try:
+            receipt = await self.recorder.record(self.drafts.request(live, live.decision))
+            live.receipt_id = receipt.id
+            live.judgements.append(Judged("request", live.decision, receipt.id))
+            began = time.perf_counter()
+            said = await self.desk.hold(live, live.decision)
+            live.took("a person", began)
+        except (ReceiptError, StoreError) as error:
+            live.decision = deny(not_asked(error))
+            return None
+        if said is Said.YES:
+            live.decision = await self._decide(live)
+        elif said is not Said.CHANGED:
+            live.decision = deny(refusal_of(said))
+        return said
+
+    async def _end_changed(self, live: Live) -> Reply | Again:
+        drafts = [self.drafts.outcome(live, live.decision, "killed")] if live.end() else []
+        return await self._record(live, drafts) or AGAIN
+
+    async def _conclude(self, live: Live, end: str) -> Reply | None:
+        passes = live.decision.verdict == ALLOW or self.settings.observes
+        was_recorded = live.receipt_id is not None  # it waited, and what comes now is the answer
+        drafts = []
+        if passes or not was_recorded:
+            drafts.append(self.drafts.request(live, live.decision))
+        if passes:
+            drafts += self.desk.used(live)
+        elif live.end():
+            drafts.append(self.drafts.outcome(live, live.decision, end))
+        refusal = await self._record(live, drafts)
+        if refusal is not None:
+            return refusal
+        if not passes:
+            return self._refuse(live)
+        live.state = State.FORWARDED
+        return None
+
+    async def _record(self, live: Live, drafts: list[Draft]) -> Reply | None:
+        """Make receipts durable, the first one being what the client is told of."""
+        began = time.perf_counter()
+        try:
+            receipts = await self.recorder.record_all(drafts)
+            live.took("request receipt", began)
+        except ReceiptError as error:
+            live.end()
+            return self.teller.refuse(live, deny(no_receipt(error)), None)
+        if receipts:
+            live.receipt_id = receipts[0].id
+        live.judgements.append(Judged("request", live.decision, live.receipt_id))
+        return None
+
+    def _refuse(self, live: Live) -> Reply:
+        self.desk.give_back(live)
+        if live.decision.verdict == ESCALATE:
+            try:
+                self.desk.ask(live, live.decision)
+            except (ReceiptError, StoreError) as error:
+                return self.teller.refuse(live, deny(not_asked(error)), live.receipt_id)
+        return self.teller.refuse(live, live.decision, live.receipt_id)
+
+    async def _decide(self, live: Live) -> Decision:
+        try:
+            if live.refusal is not None:
+                raise live.refusal
+            read = recognition.read_call(live.request, live.operation, self.settings.max_body)
+            live.call = read.call
+            live.shared = self._shared(live, read)
+            if not self.settings.observes:
+                self.desk.carry(live)
+            return await self._judge(live, read)
+        except Refusal as refusal:
+            return deny(refusal)
+
+    async def _judge(self, live: Live, read: Recognised) -> Decision:
+        decision = await self._ask(live, live.shared, live.call)
+        for inner in read.inner:
+            if decision.verdict != ALLOW or decision.rewrite:
+                break
+            decision = await self._ask(live, self._shared(live, inner), inner.call)
+        if decision.verdict == ALLOW and decision.rewrite and not self.settings.observes:
+            return await self._rewrite(live, read, decision)
+        return decision
+
+    async def _rewrite(self, live: Live, read: Recognised, decision: Decision) -> Decision:
+        if not read.can_rewrite or read.inner:
+            return deny(cannot_rewrite())
+
+        async def again(value: Json, body: bytes) -> Decision:
+            live.call = dialect(live.operation.dialect).read_request(value)
+            live.shared = self._shared(live, Recognised(live.operation, live.call, body))
+            return await self._ask(live, live.shared, live.call)
+
+        decision, body = await settle(live.call.body, decision, again)
+        if decision.verdict == ALLOW:
+            live.rewritten = body
+        return decision
+
+    async def _ask(self, live: Live, shared: bytes, call: Call) -> Decision:
+        began = time.perf_counter()
+        decision = await self.judge.request(shared, call.texts, live.context(time.time_ns()))
+        live.took("request policy", began)
+        return self.desk.cover(live, decision)
+
+    def _shared(self, live: Live, read: Recognised) -> bytes:
+        return state_call(
+            live.request,
+            read.operation,
+            read.call,
+            read.body,
+            mode=self.settings.mode,
+            key_id=live.key_id,
+        )
+
+
+def cannot_rewrite() -> Refusal:
+    """The refusal of a call that policy wants to rewrite where that can't be done."""
+    return Refusal(
+        "PDP_ERROR",
+        "the policy rewrites a body that isn't one JSON value (a form, or a batch's line)",
+    )
+
+
+def not_asked(error: Exception) -> Refusal:
+    """The refusal of a call that needs a person, when none can be asked."""
+    return unavailable(f"none can be asked ({type(error).__name__}); see the boundary's log")
+
+
+def no_receipt(error: ReceiptError) -> Refusal:
+    """The refusal of a call whose receipt couldn't be made durable."""
+    return Refusal(
+        "RECEIPT_UNAVAILABLE",
+        f"the receipt could not be made durable ({type(error).__name__}), so nothing may pass",
+        "instance_context",
+    )

@@ -1,0 +1,92 @@
+"""Calls known by their body alone, on whatever host and path and with whatever method they come.
+
+A body is a call's when any reader would find one in it. So it is looked at as the most forgiving of
+readers would look: in other encodings, letter cases and codings, with more after its end. What only
+such a reader finds is refused, for the boundary and the server mustn't read two things.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from ..calls import coding, strict_json
+from ..calls.call import Json, Operation
+from ..calls.refusal import Refusal
+from .catalogue import known_operations
+
+_OBJECT = re.compile(rb"(?:[ \t\r\n]|\xef\xbb\xbf)*\{")
+_KEYS = (b'"messages"', b'"input"', b'"prompt"')
+# A key can be spelt with escapes, or with letters that fold to s and k.
+_OTHER_SPELLINGS = (b"\\u", b"\xc5\xbf", b"\xe2\x84\xaa")
+
+
+def operation_of_body(body: bytes, content_encoding: str | None, limit: int) -> Operation | None:
+    """The operation that a request's body asks for by its shape, or None.
+
+    `limit` bounds the decoded body, in bytes.
+
+    Raises:
+        Refusal: it may be a call's, and can't be read in one way.
+    """
+    try:
+        decoded = coding.decode(body, content_encoding, limit)
+    except Refusal:
+        glimpse = coding.glimpse(body, content_encoding, limit)
+        cut_short = len(glimpse) >= limit and glimpse != body
+        if _OBJECT.match(glimpse) and (cut_short or may_be_call(glimpse)):
+            raise
+        return None  # nothing says that it is a call, and it isn't ours to break
+    text = _in_utf8(decoded)
+    if not may_be_call(text):
+        return None
+    try:
+        return by_shape(strict_json.parse(decoded))
+    except Refusal:
+        value = _first_value(text)
+        if value is None or by_shape(value) is not None:
+            raise
+        return None
+
+
+def may_be_call(text: bytes) -> bool:
+    """A cheap test that no call's JSON text fails: worth parsing to look at its shape."""
+    if not _OBJECT.match(text):
+        return False
+    if any(spelling in text for spelling in _OTHER_SPELLINGS):
+        return True
+    lower = text.lower()
+    return b'"model"' in lower and any(key in lower for key in _KEYS)
+
+
+def by_shape(value: Json) -> Operation | None:
+    """The operation of a JSON value: an object with a model, and messages, input or a prompt."""
+    if not isinstance(value, dict):
+        return None
+    folded = {key.casefold(): member for key, member in value.items()}
+    if not isinstance(folded.get("model"), str):
+        return None
+    if isinstance(folded.get("messages"), list):
+        return known_operations().find("POST", ["chat", "completions"])
+    if isinstance(folded.get("input"), str | list):
+        return known_operations().find("POST", ["responses"])
+    if isinstance(folded.get("prompt"), str | list):
+        return known_operations().find("POST", ["completions"])
+    return None
+
+
+def _in_utf8(text: bytes) -> bytes:
+    """The same text in UTF-8, from whichever encoding JSON readers would guess."""
+    encoding = json.detect_encoding(text)
+    if encoding.startswith("utf-8"):
+        return text
+    return text.decode(encoding, "replace").encode("utf-8", "replace")
+
+
+def _first_value(text: bytes) -> Json:
+    """What a forgiving reader takes from the text's start; None where even that fails."""
+    readable = text.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+    try:
+        return json.JSONDecoder(strict=False).raw_decode(readable)[0]
+    except (ValueError, RecursionError):
+        return None

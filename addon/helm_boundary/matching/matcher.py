@@ -1,0 +1,159 @@
+"""Which requests are calls, and of which operation.
+
+A request is a call when its destination is a governed host, when its path ends as an inference
+operation's does, or when its body has the shape of a call. What some server might read as a
+call's path, though it isn't written as one, is refused: the boundary and the server must not
+read two operations from one path. Everything else is left alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from urllib.parse import unquote
+
+from ..calls.call import HttpRequest, Operation
+from ..calls.hosts import HostPattern, canonical_host, is_governed, split_port
+from ..calls.refusal import schema_violation
+from .catalogue import UNKNOWN, known_operations
+
+_UNRESERVED = re.compile(r"%(?:2[dDeE]|3[0-9]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aAeE])")
+_ODD = re.compile(r"[%#]|//|\\|;|[\x00-\x20]|(?:^|/)\.{1,2}(?:/|$)")
+_VERSION = re.compile(r"v[0-9]+(?:beta|alpha)?[0-9]*")
+
+
+class Matcher:
+    """Recognises calls; `patterns` are the governed hosts."""
+
+    def __init__(self, patterns: Sequence[HostPattern]) -> None:
+        self._patterns = tuple(patterns)
+
+    def match(self, request: HttpRequest) -> Operation | None:
+        """The operation that a request asks for by its address, or None if it is no call by that.
+
+        Raises:
+            Refusal: an ambiguous path, or names that disagree about the destination.
+        """
+        path = canonical_path(request.path)
+        governed = self._governed(request, path)
+        operation = _by_path(request.method, path, request.query, governed)
+        if operation is None or operation is UNKNOWN:
+            operation = _refuse_lookalikes(request, path, governed) or operation
+        if operation is not None:
+            check_names(request)
+        return operation
+
+    def _governed(self, request: HttpRequest, path: str) -> bool:
+        hosts = {canonical_host(request.host)}
+        hosts |= {canonical_host(split_port(name)[0]) for name in request.names}
+        paths = {path}
+        if _ODD.search(path):  # a prefix in another spelling is still that prefix
+            paths.add(loosest_reading(request.path))
+        return any(
+            is_governed(self._patterns, host, request.port, path)
+            for host in hosts
+            for path in paths
+        )
+
+
+def canonical_path(path: str) -> str:
+    """A path after one RFC 3986 section 6.2.2.2 normalisation: unreserved characters decoded."""
+    return _UNRESERVED.sub(lambda found: chr(int(found[0][1:], 16)), path) if "%" in path else path
+
+
+def check_names(request: HttpRequest) -> None:
+    """Refuse a call whose authority, Host or SNI names another host than its bytes would go to.
+
+    Raises:
+        Refusal: when they disagree.
+    """
+    if not request.names_must_agree:
+        return
+    for name in request.names:
+        host, port = split_port(name)
+        if canonical_host(host) != canonical_host(request.host) or port not in (None, request.port):
+            raise schema_violation(
+                "the request's Host, authority or SNI names another host than its destination"
+            )
+
+
+def _by_path(method: str, path: str, query: str, governed: bool) -> Operation | None:
+    segments = path.strip("/").split("/") if not _ODD.search(path) and path[-1:] != "/" else []
+    found = _in_catalogue(method, segments, query, governed)
+    if governed:
+        return found or UNKNOWN
+    return found if found is not None and _is_distinct(found) else None
+
+
+def _is_distinct(operation: Operation) -> bool:
+    """Whether an operation's path alone tells a call on any host: `/v1/files` is anybody's."""
+    return operation.category in ("inference", "realtime") or operation.dialect != "generic"
+
+
+def _in_catalogue(method: str, segments: list[str], query: str, governed: bool) -> Operation | None:
+    """The operation at the end of a path, below any root that providers serve the API from."""
+    for rest in _below_roots(segments, governed):
+        found = known_operations().find(method, rest, query)
+        if found is not None:
+            return found
+    return None
+
+
+def _below_roots(segments: list[str], governed: bool) -> Iterator[list[str]]:
+    """What follows each thing that may be a root: `/v1`, `/openai/deployments/{d}`, ..."""
+    for at, segment in enumerate(segments):
+        rest = segments[at + 1 :]
+        if _VERSION.fullmatch(segment):
+            yield rest
+            if rest[:1] == ["openai"]:  # Gemini's /v1beta/openai/chat/completions
+                yield rest[1:]
+        elif segment == "openai" and rest[:1] == ["deployments"]:  # Azure, by deployment
+            yield rest[2:]
+        elif segment == "openai":  # Azure's dated API: /openai/responses?api-version=...
+            yield rest
+        elif segment == "engines":  # the old way to name a model, which proxies still serve
+            yield rest[1:]
+    if segments[-2:] == ["chat", "completions"]:  # distinct enough without any root
+        yield segments[-2:]
+    if governed:  # api.deepseek.com and api.perplexity.ai serve it from the top
+        yield segments
+
+
+def deployment_of(path: str) -> str | None:
+    """The deployment that an Azure path names, which is the model whatever the body says."""
+    found = re.search(r"/openai/deployments/([^/]+)/", path)
+    return unquote(found[1]) if found else None
+
+
+def _refuse_lookalikes(request: HttpRequest, path: str, governed: bool) -> Operation | None:
+    """Raise for a path that another reader might take for an operation's; else None."""
+    loose = loosest_reading(request.path)
+    if loose == path and request.method == request.method.upper():
+        return None
+    segments = [part for part in loose.split("/") if part]
+    found = _in_catalogue(request.method.upper(), segments, request.query, governed)
+    ambiguous = found is not None and (governed or _is_distinct(found))
+    if ambiguous or (governed and _ODD.search(path)):
+        raise schema_violation(
+            "the path can be read as an operation's but isn't written as one; "
+            "send it plainly, without escapes, dot segments, doubled or final slashes"
+        )
+    return None
+
+
+def loosest_reading(path: str) -> str:
+    """What the most lenient of servers might make of a path: lower case, decoded, collapsed."""
+    for _ in range(8):
+        decoded = unquote(path, errors="replace")
+        if decoded == path:
+            break
+        path = decoded
+    path = re.sub(r";[^/]*|#.*", "", path.replace("\\", "/").lower())
+    path = re.sub(r"[\x00-\x20]", "", path)
+    kept: list[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            del kept[-1:]
+        elif segment not in ("", "."):
+            kept.append(segment)
+    return "/" + "/".join(kept)

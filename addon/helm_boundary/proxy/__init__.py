@@ -1,0 +1,1 @@
+"""The mitmproxy adapter: hooks in, verdicts out, and everything that keeps mitmproxy closed."""

@@ -1,0 +1,144 @@
+"""Between mitmproxy's flows and the boundary's values."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from mitmproxy import http
+from mitmproxy.proxy.mode_specs import RegularMode, ReverseMode, UpstreamMode
+
+from ..calls.call import HttpRequest, HttpResponse
+from ..calls.hosts import canonical_host
+from ..enforcement.verdict import Reply
+
+
+def read_request(flow: http.HTTPFlow) -> HttpRequest:
+    """The flow's request as the boundary judges it, with the host that its bytes go to."""
+    request = flow.request
+    path, _, query = request.path.partition("?")
+    tls = request.scheme == "https"
+    host, names = _destination(flow, tls)
+    return HttpRequest(
+        method=request.method,
+        scheme=request.scheme,
+        host=host,
+        port=request.port,
+        path=_plain(path),
+        query=_plain(query),
+        headers=tuple((_plain(k), _plain(v)) for k, v in request.headers.items(multi=True)),
+        body=request.raw_content or b"",
+        flow_id=flow.id,
+        names=names,
+        names_must_agree=not isinstance(flow.client_conn.proxy_mode, ReverseMode),
+        client_address=flow.client_conn.peername[0] if flow.client_conn.peername else "",
+        principal=_principal(flow),
+        tls_inspected=bool(flow.client_conn.tls_established),
+    )
+
+
+def read_response(response: http.Response, *, with_body: bool) -> HttpResponse:
+    """A flow's response; its body only once it is all there."""
+    headers = tuple((_plain(k), _plain(v)) for k, v in response.headers.items(multi=True))
+    return HttpResponse(
+        response.status_code, headers, (response.raw_content or b"") if with_body else b""
+    )
+
+
+def write_reply(reply: Reply) -> http.Response:
+    """Our own response as mitmproxy sends it."""
+    fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
+    return http.Response.make(reply.status, reply.body, http.Headers(fields))
+
+
+def add_headers(response: http.Response, headers: tuple[tuple[str, str], ...]) -> None:
+    """Put our headers on the upstream's response, in place of any that it sent itself."""
+    strip_own_headers(response.headers)
+    ours = ((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers)
+    response.headers.fields = (*response.headers.fields, *ours)
+
+
+def strip_own_headers(headers: http.Headers) -> None:
+    """Take every `X-Helm-*` header off: none goes upstream, and none comes from there."""
+    headers.fields = tuple(
+        field for field in headers.fields if not field[0].lower().startswith(b"x-helm-")
+    )
+
+
+def prepare_forwarding(request: http.Request, rewritten: bytes | None) -> None:
+    """Make a judged request ready to leave: what was judged, and an answer we can read."""
+    strip_own_headers(request.headers)
+    request.headers["accept-encoding"] = "identity"
+    request.trailers = None
+    if rewritten is not None:
+        request.headers.pop("content-encoding", None)
+        request.content = rewritten
+
+
+def make_endless(response: http.Response) -> None:
+    """Let a stream end elsewhere than its upstream said: no length is promised to the client."""
+    if response.headers.pop("content-length", None) is not None and response.is_http11:
+        response.headers["transfer-encoding"] = "chunked"
+
+
+def fingerprint(flow: http.HTTPFlow) -> tuple[object, ...]:
+    """Everything of a request that was judged; equal only while nothing has changed it."""
+    data = flow.request.data
+    return (
+        data.method,
+        data.scheme,
+        data.host,
+        data.port,
+        data.path,
+        data.headers.fields,
+        data.content,
+    )
+
+
+def response_fingerprint(response: http.Response) -> tuple[object, ...]:
+    """Everything of a response that a client gets; equal only while nothing has changed it."""
+    data = response.data
+    return data.status_code, data.reason, data.headers.fields, data.content, data.trailers
+
+
+def _destination(flow: http.HTTPFlow, tls: bool) -> tuple[str, tuple[str, ...]]:
+    """The host that bytes go to, and the other names the request gives it.
+
+    An address alone can't disagree with a name. Where TLS verifies the name (SNI), the name
+    counts; where traffic was diverted to us, an address is all there is.
+    """
+    request = flow.request
+    mode = flow.client_conn.proxy_mode
+    host = canonical_host(request.host)
+    if isinstance(mode, ReverseMode):
+        return host, ()
+    sni = flow.client_conn.sni if tls else None
+    given = (request.host_header, request.authority, sni)
+    names = tuple(dict.fromkeys(_plain(name) for name in given if name))
+    if _is_address(host):
+        if sni and not _is_address(sni):
+            return canonical_host(sni), names
+        if not isinstance(mode, RegularMode | UpstreamMode):
+            return host, tuple(name for name in names if _is_address(name))
+    return host, names
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(canonical_host(host))
+    except ValueError:
+        return False
+    return True
+
+
+def _principal(flow: http.HTTPFlow) -> str | None:
+    found = flow.metadata.get("proxyauth")
+    return str(found[0]) if isinstance(found, tuple | list) and found else None
+
+
+def _plain(text: str) -> str:
+    """Header bytes that aren't text become replacement characters: no JSON can carry them."""
+    return (
+        text
+        if text.isascii()
+        else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    )

@@ -1,0 +1,110 @@
+"""From a request to the call it makes: matched, decoded, read."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl
+
+from ..calls import coding, forms, strict_json
+from ..calls.call import Call, HttpRequest, Operation
+from ..calls.refusal import Refusal, schema_violation
+from ..dialects import SOCKETS, dialect
+from ..matching import matcher as matching
+from ..matching.body_shape import operation_of_body
+from . import batches
+from .recognised import Recognised
+
+_MEMBERS = frozenset(
+    {
+        "conversation", "function_call", "functions", "input", "instructions", "max_tokens",
+        "messages", "model", "n", "previous_response_id", "prompt", "store", "stream", "system",
+        "tool_choice", "tools",
+    }
+)  # fmt: skip
+"""Members of a request that say what it does."""
+
+
+def recognise(matcher: matching.Matcher, request: HttpRequest, limit: int) -> Operation | None:
+    """The operation of a request, by its address or else its body's shape; None if it is no call.
+
+    Raises:
+        Refusal: the address is ambiguous, or a body that may be a call's can't be read.
+    """
+    operation = matcher.match(request)
+    if operation is not None or not request.body:
+        return operation
+    operation = operation_of_body(request.body, request.header("content-encoding"), limit)
+    if operation is not None:
+        matching.check_names(request)
+    return operation
+
+
+def read_call(request: HttpRequest, operation: Operation, limit: int) -> Recognised:
+    """What a request of that operation asks for; at most `limit` bytes of it, decoded.
+
+    Raises:
+        Refusal: the body can't be decoded, isn't JSON that all readers read alike, or isn't in
+            the operation's dialect.
+    """
+    if operation.dialect == "ungated":
+        raise Refusal(
+            "CAPABILITY_UNKNOWN",
+            "this boundary can't judge that operation's answers yet, so it isn't let through",
+            "class_forbidden",
+        )
+    if operation.dialect in SOCKETS and not request.body:
+        return _read_handshake(request, operation)
+    if request.header("upgrade") is not None:
+        raise Refusal("CAPABILITY_UNKNOWN", "the operation is none that changes protocols")
+    if not request.body and operation.method in ("GET", "DELETE", ""):
+        return Recognised(operation, Call(), b"")
+    body = read_body(request.body, request.header("content-encoding"), limit)
+    content_type = request.header("content-type")
+    if forms.is_form(content_type):
+        return _read_form(operation, body, content_type or "")
+    coding.check_charset(content_type)
+    value = strict_json.parse(body)
+    _check_letter_case(value)
+    deployment = matching.deployment_of(request.path)
+    if deployment is not None and isinstance(value, dict):
+        value = {**value, "model": deployment}
+    return Recognised(operation, dialect(operation.dialect).read_request(value), body)
+
+
+def _read_form(operation: Operation, body: bytes, content_type: str) -> Recognised:
+    if operation.dialect != "generic":
+        raise schema_violation("the operation takes JSON, not a form")
+    parts = forms.read_form(body, content_type)
+    call, described = forms.read_call(parts)
+    lines = batches.lines_of(parts) if operation.id == "createFile" else None
+    inner = () if lines is None else batches.read_lines(lines)
+    return Recognised(operation, call, described, can_rewrite=False, inner=inner)
+
+
+def read_body(body: bytes, content_encoding: str | None, limit: int) -> bytes:
+    """A body without its content coding, bounded."""
+    return coding.decode(body, content_encoding, limit)
+
+
+def _check_letter_case(value: object) -> None:
+    """Refuse a member that is named as one of the API's, but for its letters' case.
+
+    Servers in Go (encoding/json), which serve many a local model, take both for the same.
+    """
+    if not isinstance(value, dict):
+        return
+    for key in value:
+        plain = key.isascii() and key.islower()
+        if not plain and key not in _MEMBERS and key.casefold() in _MEMBERS:
+            raise schema_violation(
+                "the body has a member whose name differs from the API's in letter case only"
+            )
+
+
+def _read_handshake(request: HttpRequest, operation: Operation) -> Recognised:
+    if (request.header("upgrade") or "").lower() != "websocket":
+        raise schema_violation("the operation is a WebSocket's; expected Upgrade: websocket")
+    models = [value for name, value in parse_qsl(request.query) if name == "model"]
+    if len(models) > 1:
+        raise schema_violation("the query names the model twice")
+    call = Call(model=models[0] if models else None, stream=True)
+    return Recognised(operation, call, b"", can_rewrite=False)

@@ -1,0 +1,128 @@
+"""From a whole response to the answer it gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..calls import coding, strict_json
+from ..calls.call import Answer, HttpResponse, Json, Operation
+from ..calls.refusal import Refusal, schema_violation
+from ..dialects import SOCKETS, dialect, generic
+from ..gate.gate import MAX_EVENT
+from ..gate.sse import Event, EventCutter
+
+EVENT_STREAM = "text/event-stream"
+_BINARY = ("audio/", "image/", "video/", "application/octet-stream", "application/zip")
+
+
+class Reading(Protocol):
+    """Reads a stream's events into an answer."""
+
+    def read(self, event: Event) -> None: ...
+
+    def answer(self) -> Answer: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a response says; `body` is its JSON value, or None where it isn't one JSON value."""
+
+    answer: Answer
+    body: Json
+
+
+def media_type(response: HttpResponse) -> str:
+    """The response's media type in lower case, without parameters."""
+    return (response.header("content-type") or "").partition(";")[0].strip().lower()
+
+
+def is_event_stream(response: HttpResponse) -> bool:
+    """Whether the response is a stream of server-sent events."""
+    return media_type(response) == EVENT_STREAM
+
+
+def read_answer(operation: Operation, response: HttpResponse, limit: int) -> Answered:
+    """What a whole response says.
+
+    Raises:
+        Refusal: it can't be decoded or read, so it can't be judged.
+    """
+    if response.status == 101:
+        return Answered(Answer(101), None)
+    body = coding.decode(response.body, response.header("content-encoding"), limit)
+    if is_event_stream(response):
+        return Answered(_read_events(operation, response.status, body), None)
+    if not body and (response.status in (204, 205, 304) or response.status >= 400):
+        return Answered(Answer(response.status), None)
+    if not _is_json(response) and (response.status >= 400 or operation.dialect == "generic"):
+        return Answered(_read_other(response, body), None)
+    value = strict_json.parse(body, "the upstream's answer")
+    reader = dialect(operation.dialect if response.status < 400 else "generic")
+    return Answered(reader.read_response(response.status, value), value)
+
+
+def _is_json(response: HttpResponse) -> bool:
+    kind = media_type(response)
+    return kind == "application/json" or kind.endswith("+json")
+
+
+def _read_other(response: HttpResponse, body: bytes) -> Answer:
+    """What isn't JSON is one text, or sound, a picture or a file, in which there is none."""
+    try:
+        text = body.decode("utf-8")
+        return generic.read_response(response.status, _json_lines(body) or text)
+    except UnicodeDecodeError:
+        if media_type(response).startswith(_BINARY):
+            return Answer(response.status)
+        raise schema_violation("the upstream's answer is neither JSON nor UTF-8 text") from None
+
+
+def _json_lines(body: bytes) -> list[Json]:
+    """The values of a file of JSON lines, as a batch's results are; empty where it is none."""
+    lines = [line for line in body.splitlines() if line.strip()]
+    try:
+        return [strict_json.parse(line, "a line") for line in lines]
+    except Refusal:
+        return []
+
+
+def _read_events(operation: Operation, status: int, body: bytes) -> Answer:
+    reading: Reading = dialect(operation.dialect).open_stream(status) or _Generic(status)
+    cutter = EventCutter(max(MAX_EVENT, len(body)))
+    for event in cutter.feed(body):
+        reading.read(event)
+    rest = cutter.finish()
+    if rest is not None:
+        reading.read(rest)
+    return reading.answer()
+
+
+class _Generic:
+    """The events of an operation without a dialect of its own, as one list of JSON values."""
+
+    def __init__(self, status: int) -> None:
+        self._status = status
+        self._values: list[Json] = []
+
+    def read(self, event: Event) -> None:
+        if event.data is not None and event.data.strip() != b"[DONE]":
+            self._values.append(strict_json.parse(event.data, "an event of the stream"))
+
+    def answer(self) -> Answer:
+        return generic.read_response(self._status, self._values)
+
+
+def refuse_at_headers(operation: Operation, response: HttpResponse) -> Refusal | None:
+    """Why a response can't be judged, as far as its headers tell; None if it can."""
+    if response.status == 101 and operation.dialect not in SOCKETS:
+        return schema_violation("the upstream changed protocols, which this call didn't ask for")
+    codings = (response.header("content-encoding") or "identity").strip().lower()
+    if is_event_stream(response) and codings != "identity":
+        return schema_violation("the upstream compressed its stream; it can't be judged as it runs")
+    try:
+        if is_event_stream(response) or _is_json(response):
+            coding.check_charset(response.header("content-type"))
+    except Refusal as refusal:
+        return refusal
+    return None

@@ -1,0 +1,108 @@
+"""A boundary that runs: everything that a configuration brings to life, and its end."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from helm_receipts.errors import ReceiptError
+from helm_receipts.recorder import Recorder
+
+from .. import __version__
+from ..approvals.notify import Notifier, notifier, tell_nobody
+from ..approvals.store import Store, StoreError
+from ..enforcement.answers import Answers
+from ..enforcement.boundary import Boundary, Settings
+from ..judgement.detectors import Detectors
+from ..judgement.judge import Judge
+from ..matching.matcher import Matcher
+from ..policy.engine import Engine
+from ..policy.errors import PolicyError
+from .engines import Judging, start_judging
+from .options import Config
+
+
+class StartError(Exception):
+    """The boundary can't start; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Running:
+    """One boundary under one configuration."""
+
+    boundary: Boundary
+    answers: Answers
+    engine: Engine
+    recorder: Recorder
+    state: Path
+    kills: bool
+    judging: Judging
+    policy_key: Path | None = None
+    holds: bool = False
+    hold_seconds: int = 300
+    keep_flows: int = 5000
+    notifier: Notifier | None = None
+
+    def under(self, engine: Engine, detectors: Detectors) -> Running:
+        """The same boundary under another policy; this one goes on for the calls it has."""
+        boundary = self.boundary.under(Judge(engine, detectors))
+        return replace(self, boundary=boundary, answers=Answers(boundary), engine=engine)
+
+    def close(self) -> None:
+        """Stop the engine and close the journal, with a receipt that says so."""
+        if self.notifier is not None:
+            self.notifier.close()
+        self.engine.close()
+        self.boundary.desk.close()
+        self.recorder.close()
+
+
+def start(config: Config) -> Running:
+    """Read the policy, start its engine, open the journal.
+
+    Raises:
+        StartError: whatever of these failed, in one line.
+    """
+    try:
+        judging = start_judging(config)
+    except PolicyError as error:
+        raise StartError(f"the policy can't be used: {error}") from None
+    engine = judging.engine
+    try:
+        store = Store.open(config.state)
+        recorder = Recorder.open(
+            config.state, version=__version__, configuration=_digest(config, engine.policy.digest)
+        )
+    except (ReceiptError, StoreError, OSError) as error:
+        engine.close()
+        raise StartError(f"receipts can't be written: {error}") from None
+    settings = Settings(config.mode, config.max_body, config.hold_seconds, config.hold_max)
+    told = notifier(config.notify) if config.notify else None
+    boundary = Boundary(
+        Matcher(config.hosts),
+        Judge(engine, judging.detectors),
+        recorder,
+        settings,
+        store,
+        told.tell if told else tell_nobody,
+    )
+    return Running(
+        boundary,
+        Answers(boundary),
+        engine,
+        recorder,
+        config.state,
+        config.on_deny == "kill",
+        judging,
+        config.policy_key,
+        config.on_escalate == "hold",
+        config.hold_seconds,
+        config.keep_flows,
+        told,
+    )
+
+
+def _digest(config: Config, policy_digest: str) -> str:
+    stated = sorted((name, str(value)) for name, value in asdict(config).items())
+    return hashlib.sha256(repr((stated, policy_digest)).encode()).hexdigest()

@@ -1,0 +1,135 @@
+"""mitmproxy commands, the same in the console, in mitmweb and over its API."""
+
+# mypy: disable-error-code="untyped-decorator"
+# mitmproxy's decorators carry no types.
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mitmproxy import command, exceptions, http, types
+from mitmproxy import flow as mitmflow
+
+from helm_receipts.errors import ReceiptError
+from helm_receipts.explain import explain as explain_receipt
+from helm_receipts.layout import Layout
+from helm_receipts.reader import find_record
+
+from ..approvals import deciding
+from ..approvals.desk import Desk
+from ..approvals.entry import GRANTED, PENDING, REFUSED, Entry
+from ..approvals.showing import seconds_left
+from ..approvals.store import StoreError
+from ..proxy.hold import user_interface
+from ..service.running import Running
+from .judgement import explain, receipts_of
+from .log_index import log_index
+
+
+class Commands:
+    """`helm.*`: look at what waits and at what was judged, and decide."""
+
+    name = "helmboundarycommands"
+
+    def __init__(
+        self, running: Callable[[], Running | None], reload_policy: Callable[[], str]
+    ) -> None:
+        self._running = running
+        self._reload = reload_policy
+
+    @command.command("helm.pending")
+    def pending(self) -> types.Data:
+        """List the calls that wait for a person: id, seconds left, operation, model, who, rules."""
+        now = time.time_ns()
+        return [_row(entry, now) for entry in self._pending()]  # type: ignore[return-value]
+
+    @command.command("helm.pending.ids")
+    def pending_ids(self) -> Sequence[str]:
+        """List the ids of the calls that wait for a person."""
+        return [entry.id for entry in self._pending()]
+
+    @command.command("helm.approve")
+    @command.argument("approval", type=types.Choice("helm.pending.ids"))
+    def approve(self, approval: str) -> str:
+        """Let a call through that waits for a person: once, and only exactly this one."""
+        return self._decide(approval, GRANTED)
+
+    @command.command("helm.deny")
+    @command.argument("approval", type=types.Choice("helm.pending.ids"))
+    def deny(self, approval: str) -> str:
+        """Refuse a call that waits for a person."""
+        return self._decide(approval, REFUSED)
+
+    @command.command("helm.explain")
+    def explain(self, flow: mitmflow.Flow) -> types.Data:
+        """Say what was decided about a flow, why, by which policy, and where it is written."""
+        try:
+            state = self._ready().state
+            lines = explain(_http(flow), lambda receipt_id: log_index(state, receipt_id))
+        except ValueError as error:
+            raise exceptions.CommandError(str(error)) from None
+        return [[line] for line in lines]  # type: ignore[return-value]
+
+    @command.command("helm.receipt")
+    def receipt(self, flow: mitmflow.Flow) -> types.Data:
+        """Show a flow's receipts, as they are in the journal."""
+        running = self._ready()
+        found = receipts_of(_http(flow))
+        if not found:
+            raise exceptions.CommandError("this flow has no receipt: it isn't a call")
+        lines: list[str] = []
+        for identity in found:
+            try:
+                lines += explain_receipt(find_record(Layout(running.state).journal, identity))
+            except (ReceiptError, OSError) as error:
+                raise exceptions.CommandError(str(error)) from None
+        return [[line] for line in lines]  # type: ignore[return-value]
+
+    @command.command("helm.policy.reload")
+    def reload(self) -> str:
+        """Read the policy again; if it is good, it counts from the next call on."""
+        return self._reload()
+
+    def _decide(self, identity: str, decision: str) -> str:
+        try:
+            self._desk().decide(identity, decision, user_interface())
+        except (deciding.NotPending, StoreError, ReceiptError, OSError) as error:
+            raise exceptions.CommandError(str(error)) from None
+        return f"{identity} is {decision}"
+
+    def _pending(self) -> list[Entry]:
+        now = time.time_ns()
+        try:
+            entries = self._desk().store.entries()
+        except OSError as error:
+            raise exceptions.CommandError(str(error)) from None
+        return [entry for entry in entries if entry.status(now) == PENDING]
+
+    def _desk(self) -> Desk:
+        return self._ready().boundary.desk
+
+    def _ready(self) -> Running:
+        running = self._running()
+        if running is None:
+            raise exceptions.CommandError("the boundary isn't running; see the event log")
+        return running
+
+
+def _row(entry: Entry, now: int) -> list[str]:
+    request = entry.request
+    return [
+        entry.id,
+        f"{seconds_left(request, now)} s",
+        request.flow.operation,
+        request.flow.model or "",
+        request.client.principal or "",
+        ",".join(dict.fromkeys(reason.rule for reason in request.reasons)),
+    ]
+
+
+def _http(flow: Any) -> http.HTTPFlow:
+    if not isinstance(flow, http.HTTPFlow):
+        raise exceptions.CommandError("expected an HTTP flow")
+    return flow

@@ -1,0 +1,190 @@
+"""Detectors find what they are for, say where, and leave ordinary text alone."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helm_boundary.calls.call import Text
+from helm_boundary.judgement.detectors import (
+    CANARY,
+    MAX_SPANS,
+    Detectors,
+    Finding,
+    compile_detectors,
+)
+from helm_boundary.judgement.validators import entropy, iban, luhn
+from helm_boundary.policy import PolicyError
+from helm_boundary.policy.source import read_policy
+
+SHIPPED = compile_detectors(read_policy([]).detectors_text)
+
+
+def detectors(*members: object) -> Detectors:
+    return compile_detectors(json.dumps({"detectors": members}).encode())
+
+
+def spans(found: Detectors, text: str) -> list[tuple[str, str]]:
+    findings = found.scan([Text("/t", "user", text)])
+    return [(finding.detector, text[finding.start : finding.end]) for finding in findings]
+
+
+def test_positions_are_code_points() -> None:
+    """Whatever stands before: ASCII, two bytes, three, four, a lone surrogate."""
+    digits = detectors({"name": "d", "pattern": "[0-9]+"})
+    for before in ("ab", "éß", "日本", "😀🎉", "e\u0301", "\ud800"):
+        start = len(before)
+        found = digits.scan([Text("/t", "user", f"{before}123{before}")])
+        assert found == [Finding("d", "/t", start, start + 3)]
+
+
+def test_findings_name_their_text() -> None:
+    """Several texts, several detectors, several spans: all of them, in order."""
+    two = detectors({"name": "a", "pattern": "a+"}, {"name": "b", "pattern": "b"})
+    texts = [Text("/0", "user", "xaaxb"), Text("/1", "user", "x"), Text("/2", "tool", "bb")]
+    assert two.scan(texts) == [
+        Finding("a", "/0", 1, 3),
+        Finding("b", "/0", 4, 5),
+        Finding("b", "/2", 0, 1),
+        Finding("b", "/2", 1, 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("member", "text", "found"),
+    [
+        ({"pattern": "key=([a-z]+)"}, "key=abc key=d", ["abc", "d"]),
+        ({"pattern": "key(=[a-z]+)?"}, "key", ["key"]),
+        ({"pattern": "(?i)k[a-z]+"}, "KEY", ["KEY"]),
+        ({"pattern": r"\x{200B}+"}, "a\u200b\u200bb", ["\u200b\u200b"]),
+        ({"pattern": "[0-9]{4}", "keywords": ["pin"]}, "Your PIN: 1234", ["1234"]),
+        ({"pattern": "[0-9]{4}", "keywords": ["pin"]}, "Your number: 1234", []),
+        ({"pattern": "[0-9]{4}", "keywords": ["pin"], "near": 4}, "pin" + " " * 9 + "1234", []),
+        ({"pattern": "[0-9]{4}", "keywords": ["pin"], "near": 4}, "1234 pin", ["1234"]),
+        ({"pattern": "[0-9]{4}", "keywords": ["p.n"]}, "pin 1234", []),
+        ({"pattern": "[a-z]+", "unless": "^ab"}, "abc xyz", ["xyz"]),
+        ({"pattern": "[a-z0-9]{8}", "validator": "entropy", "entropy": 2.5}, "aaaaaaaa", []),
+        (
+            {"pattern": "[a-z0-9]{8}", "validator": "entropy", "entropy": 2.5},
+            "a8f3k2z1",
+            ["a8f3k2z1"],
+        ),
+        (
+            {"pattern": "[0-9 ]+", "validator": "luhn"},
+            "4111 1111 1111 1111",
+            ["4111 1111 1111 1111"],
+        ),
+        ({"pattern": "[0-9 ]+", "validator": "luhn"}, "4111 1111 1111 1112", []),
+    ],
+)
+def test_what_a_detector_can_ask_for(
+    member: dict[str, object], text: str, found: list[str]
+) -> None:
+    """Groups, letter case, characters by number, keywords, exceptions, validators."""
+    assert [span for _, span in spans(detectors({"name": "d", **member}), text)] == found
+
+
+@pytest.mark.parametrize(
+    ("member", "says"),
+    [
+        ({}, "object with a name"),
+        ({"name": "d"}, "detector d: pattern must be a string"),
+        ({"name": "d", "pattern": ""}, "detector d: pattern must be"),
+        ({"name": "d", "pattern": 1}, "detector d: pattern must be"),
+        ({"name": "d", "pattern": "("}, "detector d: pattern is not one that RE2 can run"),
+        ({"name": "d", "pattern": "(?=x)"}, "RE2"),
+        ({"name": "d", "pattern": r"(a)\1"}, "RE2"),
+        ({"name": "d", "pattern": "a{2000}"}, "RE2"),
+        ({"name": "d", "pattern": "a.{0,900}b"}, "at most 2000 are taken"),
+        ({"name": "d", "pattern": "a*"}, "matches the empty text"),
+        ({"name": "d", "pattern": "a", "validator": "nosuch"}, "unknown validator"),
+        ({"name": "d", "pattern": "a", "validator": "entropy", "entropy": 9}, "entropy must be"),
+        ({"name": "d", "pattern": "a", "keywords": []}, "keywords must be"),
+        ({"name": "d", "pattern": "a", "keywords": "x"}, "keywords must be"),
+        ({"name": "d", "pattern": "a", "near": 0}, "near must be"),
+        ({"name": "d", "pattern": "a", "near": True}, "near must be"),
+        ({"name": "d", "pattern": "a", "unless": "("}, "unless is not one that RE2 can run"),
+        ({"name": "d", "pattern": "a", "patern": "b"}, "unknown member 'patern'"),
+    ],
+    ids=str,
+)
+def test_what_can_not_run_is_refused_by_name(member: dict[str, object], says: str) -> None:
+    """A detector that can't look must not look like one that found nothing."""
+    with pytest.raises(PolicyError, match=says.replace("(", r"\(")):
+        detectors(member)
+
+
+def test_two_of_one_name_are_refused() -> None:
+    """Else a finding wouldn't say which."""
+    with pytest.raises(PolicyError, match="two detectors"):
+        detectors({"name": "d", "pattern": "a"}, {"name": "d", "pattern": "b"})
+
+
+def test_the_canary_is_no_finding() -> None:
+    """The pattern that proves the automaton works belongs to nobody."""
+    assert spans(SHIPPED, CANARY) == []
+
+
+def test_too_many_spans_become_one() -> None:
+    """A text made of addresses is found whole: none is left out because there were so many."""
+    text = "a1 " * (MAX_SPANS * 3)
+    found = detectors({"name": "d", "pattern": "a1"}).scan([Text("/t", "user", text)])
+    assert len(found) == MAX_SPANS + 1
+    assert (found[-1].start, found[-1].end) == (found[-2].end + 1, len(text))
+
+
+@given(st.text())
+def test_every_span_is_inside_its_text(text: str) -> None:
+    """Positions never leave the text, whatever it holds."""
+    everything = detectors({"name": "d", "pattern": "."}, {"name": "e", "pattern": r"\s+"})
+    for finding in everything.scan([Text("/t", "user", text)]):
+        assert 0 <= finding.start < finding.end <= len(text)
+
+
+@pytest.mark.parametrize("letter", ["a", "@", "4 ", "eyJ", "-", "=", "A", "sk-", "://", "0"])
+def test_no_text_makes_them_slow(letter: str) -> None:
+    """A megabyte of the least pleasant letters takes well under a second."""
+    text = (letter * 1_000_000)[:1_000_000]
+    started = time.perf_counter()
+    SHIPPED.scan([Text("/t", "user", text)])
+    assert time.perf_counter() - started < 1
+
+
+@pytest.mark.parametrize(
+    ("digits", "valid"),
+    [
+        (b"4111111111111111", True),
+        (b"4111 1111-1111 1111", True),
+        (b"378282246310005", True),
+        (b"4111111111111112", False),
+        (b"0000000000000000", False),
+    ],
+)
+def test_luhn(digits: bytes, valid: bool) -> None:
+    """Check digits as issuers compute them."""
+    assert luhn(digits) is valid
+
+
+@pytest.mark.parametrize(
+    ("number", "valid"),
+    [
+        (b"GB82 WEST 1234 5698 7654 32", True),
+        (b"DE89370400440532013000", True),
+        (b"DE88370400440532013000", False),
+        (b"GB82", False),
+        (b"XX82 WEST 1234 5698 7654 32", False),
+        (b"DE8937040044053201300000", False),
+    ],
+)
+def test_iban(number: bytes, valid: bool) -> None:
+    """Check digits of ISO 13616."""
+    assert iban(number) is valid
+
+
+def test_entropy() -> None:
+    """Bits a byte: none for one letter, one for two, four for sixteen."""
+    assert [entropy(b"aaaa"), entropy(b"abab"), entropy(b"0123456789abcdef")] == [0, 1, 4]

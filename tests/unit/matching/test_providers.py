@@ -1,0 +1,173 @@
+"""Calls as each provider documents them are recognised, and what isn't one is left alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from helm_boundary.calls.call import HttpRequest
+from helm_boundary.calls.hosts import DEFAULT_HOSTS, parse_host_pattern, provider_of
+from helm_boundary.calls.refusal import Refusal
+from helm_boundary.matching.matcher import Matcher, deployment_of
+
+MATCHER = Matcher([parse_host_pattern(pattern) for pattern in DEFAULT_HOSTS])
+CHAT, EMBED, RESPOND = "createChatCompletion", "createEmbedding", "createResponse"
+
+
+def operation(method: str, address: str) -> str | None:
+    """The id of the operation that a request to that address asks for."""
+    scheme, _, rest = address.partition("://")
+    authority, slash, target = rest.partition("/")
+    host, _, port = authority.partition(":")
+    path, _, query = (slash + target).partition("?")
+    number = int(port) if port else {"https": 443, "http": 80}[scheme]
+    found = MATCHER.match(HttpRequest(method, scheme, host, number, path, query, (), b""))
+    return found.id if found else None
+
+
+AZURE, VERSION = "https://acme.openai.azure.com", "?api-version=2024-10-21"
+
+DOCUMENTED: list[tuple[str, str, str]] = [
+    ("OpenAI", "https://api.openai.com/v1/chat/completions", CHAT),
+    ("OpenAI, Europe", "https://eu.api.openai.com/v1/responses", RESPOND),
+    ("Azure, by deployment", f"{AZURE}/openai/deployments/gpt4/chat/completions{VERSION}", CHAT),
+    ("Azure, by deployment", f"{AZURE}/openai/deployments/emb/embeddings{VERSION}", EMBED),
+    ("Azure, dated", f"{AZURE}/openai/responses?api-version=2025-04-01-preview", RESPOND),
+    ("Azure, v1", f"{AZURE}/openai/v1/chat/completions", CHAT),
+    ("Azure, v1", f"{AZURE}/openai/v1/responses", RESPOND),
+    ("Azure AI", f"https://acme.services.ai.azure.com/models/chat/completions{VERSION}", CHAT),
+    ("OpenRouter", "https://openrouter.ai/api/v1/chat/completions", CHAT),
+    ("Groq", "https://api.groq.com/openai/v1/chat/completions", CHAT),
+    ("Together", "https://api.together.xyz/v1/chat/completions", CHAT),
+    ("Mistral", "https://api.mistral.ai/v1/chat/completions", CHAT),
+    ("DeepSeek", "https://api.deepseek.com/chat/completions", CHAT),
+    ("Fireworks", "https://api.fireworks.ai/inference/v1/chat/completions", CHAT),
+    ("xAI", "https://api.x.ai/v1/chat/completions", CHAT),
+    ("Perplexity", "https://api.perplexity.ai/chat/completions", CHAT),
+    (
+        "Gemini",
+        "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions",
+        CHAT,
+    ),
+    ("Anthropic", "https://api.anthropic.com/v1/messages", "anthropic.createMessage"),
+    ("vLLM", "http://gpu-7:8000/v1/chat/completions", CHAT),
+    ("Ollama", "http://localhost:11434/v1/chat/completions", CHAT),
+    ("LM Studio", "http://localhost:1234/v1/chat/completions", CHAT),
+    ("LM Studio, its own", "http://localhost:1234/api/v0/chat/completions", CHAT),
+    ("LiteLLM", "http://localhost:4000/chat/completions", CHAT),
+    ("LiteLLM", "http://localhost:4000/v1/chat/completions", CHAT),
+    ("LiteLLM", "http://localhost:4000/openai/deployments/m/chat/completions", CHAT),
+    ("anybody behind a prefix", "https://intra.example/llm/team-7/v1/chat/completions", CHAT),
+    ("anybody behind a prefix", "https://intra.example/llm/v1/embeddings", EMBED),
+    ("anybody behind a prefix", "https://intra.example/llm/v1/messages", "anthropic.createMessage"),
+]
+
+
+@pytest.mark.parametrize(
+    ("address", "wanted"), [row[1:] for row in DOCUMENTED], ids=[row[0] for row in DOCUMENTED]
+)
+def test_documented_addresses_are_calls(address: str, wanted: str) -> None:
+    """Every provider's own documentation is matched."""
+    assert operation("POST", address) == wanted
+
+
+@pytest.mark.parametrize(
+    ("method", "address"),
+    [
+        ("GET", "https://example.com/v1/models"),
+        ("POST", "https://example.com/v1/files"),
+        ("GET", "https://example.com/"),
+        ("POST", "https://example.com/api/chat"),
+        ("GET", "https://openrouter.ai/models"),
+        ("POST", "https://github.com/org/repo.git/git-upload-pack"),
+    ],
+)
+def test_other_traffic_is_left_alone(method: str, address: str) -> None:
+    """What no reading makes a call is none of ours."""
+    assert operation(method, address) is None
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://api.openai.com/",
+        "https://api.openai.com/v1/surprise",
+        "https://api.groq.com/openai/v1/surprise",
+        "https://openrouter.ai/api/v1/credits",
+    ],
+)
+def test_everything_on_a_governed_host_is_a_call(address: str) -> None:
+    """What the catalogue doesn't know is unknown, not free."""
+    assert operation("GET", address) == "unknown"
+
+
+@pytest.mark.parametrize("host", ["api.openai.com", "example.com"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/chat%2Fcompletions",
+        "/v1//chat/completions",
+        "/v1/./chat/completions",
+        "/v1/x/../chat/completions",
+        "/v1/chat/completions/",
+        "/v1/chat/completions%00",
+        "/v1/chat/completions;v=1",
+        "/v1/chat/%2563ompletions",
+        "/v1\\chat\\completions",
+        "/V1/Chat/Completions",
+        "/v1/chat/completions#x",
+        "/v1/chat/completions%20",
+    ],
+)
+def test_a_path_with_two_readings_is_refused(host: str, path: str) -> None:
+    """What some server might read as a call's path must be written as one."""
+    with pytest.raises(Refusal) as refused:
+        operation("POST", f"https://{host}{path}")
+    assert refused.value.code == "SCHEMA_VIOLATION"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("evil.example",), ("api.openai.com", "evil.example"), ("api.openai.com:444",)],
+)
+def test_names_that_disagree_are_refused(names: tuple[str, ...]) -> None:
+    """The authority, Host and SNI must name where the bytes go."""
+    request = HttpRequest(
+        "POST", "https", "api.openai.com", 443, "/v1/chat/completions", "", (), b"", names=names
+    )
+    with pytest.raises(Refusal):
+        MATCHER.match(request)
+
+
+def test_a_governed_name_on_another_host_is_a_call() -> None:
+    """Fronting: the Host header's claim is enough to be judged, and then refused."""
+    request = HttpRequest("GET", "https", "cdn.example", 443, "/", "", (), b"",
+                          names=("api.openai.com",))  # fmt: skip
+    with pytest.raises(Refusal):
+        MATCHER.match(request)
+
+
+def test_an_azure_deployment_is_the_model() -> None:
+    """The path names it, whatever the body says."""
+    assert deployment_of("/openai/deployments/my%20gpt/chat/completions") == "my gpt"
+    assert deployment_of("/v1/chat/completions") is None
+
+
+@pytest.mark.parametrize(
+    ("host", "provider"),
+    [("api.openai.com", "openai"), ("acme.openai.azure.com", "azure"), ("gpu-7", "other")],
+)
+def test_providers_have_names(host: str, provider: str) -> None:
+    """Policy can speak of providers instead of hosts."""
+    assert provider_of(host) == provider
+
+
+@pytest.mark.parametrize("path", ["//api/v1/credits", "/x/../api/v1/credits"])
+def test_a_prefix_in_another_spelling_is_refused(path: str) -> None:
+    """`openrouter.ai/api/` governs `//api/` too: what isn't written plainly goes nowhere."""
+    with pytest.raises(Refusal):
+        operation("GET", f"https://openrouter.ai{path}")
+
+
+def test_a_prefix_in_escapes_is_still_governed() -> None:
+    """An unreserved character means the same with and without its escape."""
+    assert operation("GET", "https://openrouter.ai/%61pi/v1/credits") == "unknown"
