@@ -18,9 +18,9 @@ from ..calls.refusal import Refusal
 from ..enforcement.drafts import Drafter
 from ..enforcement.live import Live
 from ..enforcement.verdict import Approval
-from ..judgement.detectors import Detectors
 from ..judgement.judge import deny
 from ..policy.decision import ALLOW, ESCALATE, Decision
+from ..policy.detectors import Detectors
 from ..reading import request as recognition
 from . import deciding
 from .binding import Binding, Cover, bind, cover_of

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..calls.call import Answer, Call, HttpRequest, Message, Text, ToolCall
-from ..judgement.detectors import Detectors, Finding
+from ..policy.detectors import Detectors, Finding
 
 MAX_TEXTS = 12
 MAX_CHARACTERS = 600

@@ -19,12 +19,12 @@ from helm_boundary.cli.policy_options import (
 )
 from helm_boundary.cli.policy_traffic import asked, recording_of
 from helm_boundary.cli.state_options import NO, YES, json_option
-from helm_boundary.judgement.recorded import Recording
 from helm_boundary.policy.bench import Cost, measure
 from helm_boundary.policy.decision import ALLOW, Decision
 from helm_boundary.policy.embedded import start_embedded
 from helm_boundary.policy.errors import EngineError
 from helm_boundary.policy.source import read_policy
+from helm_boundary.replay.recorded import Recording
 
 
 @click.command("eval")

@@ -16,7 +16,7 @@ import orjson
 from ..calls.call import Answer, Call, HttpRequest, Json, Operation
 from ..calls.hosts import provider_of
 from ..calls.refusal import schema_violation
-from .detectors import Finding
+from ..policy.detectors import Finding
 
 SCHEMA = "helm.input/v1"
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from ..calls.call import Answer, Text
 from ..calls.refusal import Refusal
 from ..policy.decision import DENY, Decision, Reason
+from ..policy.detectors import Detectors, Finding
 from ..policy.engine import Engine
 from ..policy.errors import EngineError
-from .detectors import Detectors, Finding
 from .document import Context, state_request, state_response
 
 BOUNDARY_RULE = "helm.boundary"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from helm_boundary.calls.call import Text
-from helm_boundary.judgement.detectors import compile_detectors
+from helm_boundary.policy.detectors import compile_detectors
 from helm_boundary.policy.embedded import start_embedded
 from helm_boundary.policy.evaluator import Evaluator
 from helm_boundary.policy.idle import awake

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from helm_boundary.judgement.detectors import Detectors, compile_detectors
 from helm_boundary.policy.decision import FINALITIES
+from helm_boundary.policy.detectors import Detectors, compile_detectors
 from helm_boundary.policy.embedded import start_embedded
 from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.metadata import Metadata, read_metadata

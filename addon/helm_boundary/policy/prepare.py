@@ -13,7 +13,7 @@ import os
 import sys
 from pathlib import Path
 
-from helm_boundary.judgement.detectors import compile_detectors
+from helm_boundary.policy.detectors import compile_detectors
 from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.plan import plan_of
 from helm_boundary.policy.source import read_policy

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from helm_boundary.judgement.detectors import Detectors, compile_detectors
+from helm_boundary.policy.detectors import Detectors, compile_detectors
 from helm_boundary.policy.embedded import EmbeddedEngine, start_embedded
 from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.plan import empty_plan

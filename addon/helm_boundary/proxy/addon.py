@@ -29,12 +29,12 @@ from ..service.options import Config, ConfigError, add_options, read_config
 from ..service.reloading import Reloader
 from ..service.running import Running, StartError, start
 from ..service.standing import standing
-from ..views.commands import Commands
-from ..views.interface import Interface, observers
-from ..views.marks import mark
 from . import exchange
+from .commands import Commands
 from .hold import PATIENCE, Hold, resumed
+from .interface import Interface, observers
 from .leaving import Leaving
+from .marks import mark
 from .safety import unsafe_options
 from .sockets import Sockets
 from .streams import OursOnly, feed_from

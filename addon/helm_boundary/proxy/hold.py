@@ -17,7 +17,7 @@ from mitmproxy.hooks import UpdateHook
 from ..approvals.deciding import person
 from ..approvals.entry import Request
 from ..approvals.waiting import Answered, Park, Said
-from ..views.marks import WAITING, shown_model
+from .marks import WAITING, shown_model
 
 POLL = 0.05
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..judgement.detectors import Detectors, compile_detectors
 from ..policy.candidate import WithCandidate
+from ..policy.detectors import Detectors, compile_detectors
 from ..policy.download import Download
 from ..policy.engine import Engine
 from ..policy.opa_server import start_opa_server

@@ -14,9 +14,9 @@ from ..approvals.notify import Notifier, notifier, tell_nobody
 from ..approvals.store import Store, StoreError
 from ..enforcement.answers import Answers
 from ..enforcement.boundary import Boundary, Settings
-from ..judgement.detectors import Detectors
 from ..judgement.judge import Judge
 from ..matching.matcher import Matcher
+from ..policy.detectors import Detectors
 from ..policy.engine import Engine
 from ..policy.errors import PolicyError
 from .engines import Judging, start_judging

@@ -26,9 +26,9 @@ from ..dialects import DIALECTS
 from ..matching.catalogue import UNKNOWN
 from ..matching.matcher import Matcher
 from ..proxy.exchange import read_request
+from ..proxy.marks import KEY
 from ..reading import request as recognition
 from ..reading import response as answering
-from .marks import KEY
 
 LIMIT = 8 << 20
 """Bytes that are laid out for a person; more isn't read."""

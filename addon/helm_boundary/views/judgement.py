@@ -13,7 +13,7 @@ from mitmproxy.contentviews import Contentview, Metadata
 
 from helm_receipts.explain import printable
 
-from .marks import KEY
+from ..proxy.marks import KEY
 
 type IndexOf = Callable[[str], int | None]
 """Where in the log a receipt is, by its id; None where that isn't known."""

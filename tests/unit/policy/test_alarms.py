@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 
 from helm_boundary.calls.call import Text
-from helm_boundary.judgement.detectors import compile_detectors
 from helm_boundary.policy import Decision, parse_decision
+from helm_boundary.policy.detectors import compile_detectors
 from helm_boundary.policy.evaluator import Evaluator
 from helm_boundary.policy.self_test import SAMPLES
 from helm_boundary.policy.source import read_policy

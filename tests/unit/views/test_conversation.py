@@ -10,9 +10,9 @@ from mitmproxy import http
 from mitmproxy.contentviews import Metadata
 from mitmproxy.test import tflow, tutils
 
+from helm_boundary.proxy.marks import KEY
 from helm_boundary.views.conversation import Conversation
 from helm_boundary.views.judgement import Judgement, receipts_of
-from helm_boundary.views.marks import KEY
 
 TOOL = '{"city": "Vienna"}'
 CHAT = {

@@ -21,8 +21,8 @@ from mitmproxy.hooks import UpdateHook
 from mitmproxy.proxy import server_hooks
 
 from ..service.running import Running
-from . import add_views
-from .log_index import log_index
+from ..views import add_views
+from ..views.log_index import log_index
 
 logger = logging.getLogger(__name__)
 

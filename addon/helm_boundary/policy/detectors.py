@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING, Any
 
 import re2
 
-from helm_boundary.judgement.validators import VALIDATORS, Validator
 from helm_boundary.policy import data_file
 from helm_boundary.policy.errors import PolicyError
+from helm_boundary.policy.validators import VALIDATORS, Validator
 
 if TYPE_CHECKING:
     from helm_boundary.calls.call import Text

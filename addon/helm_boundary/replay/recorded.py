@@ -18,13 +18,13 @@ from ..calls.call import Answer
 from ..calls.hosts import DEFAULT_HOSTS, parse_host_pattern
 from ..calls.refusal import Refusal
 from ..enforcement.live import api_key, correlation_id
+from ..judgement.document import Context, state_call, state_request, state_response
 from ..matching.matcher import Matcher
+from ..policy.detectors import Detectors
 from ..proxy.exchange import read_request, read_response
 from ..reading.recognised import Recognised
 from ..reading.request import read_call, recognise
 from ..reading.response import read_answer
-from .detectors import Detectors
-from .document import Context, state_call, state_request, state_response
 
 MAX_BODY = 64 * 1_048_576
 NO_KEY = "unknown-key"  # the pseudonym's key belongs to the boundary that recorded

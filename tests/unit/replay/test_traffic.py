@@ -14,8 +14,8 @@ from mitmproxy.io import FlowWriter
 from mitmproxy.test import tflow
 
 from helm_boundary.cli.policy import policy
-from helm_boundary.judgement.recorded import RecordingError, read_recording
 from helm_boundary.policy.source import read_policy
+from helm_boundary.replay.recorded import RecordingError, read_recording
 
 
 def chat(

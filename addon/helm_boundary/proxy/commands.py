@@ -22,10 +22,10 @@ from ..approvals.desk import Desk
 from ..approvals.entry import GRANTED, PENDING, REFUSED, Entry
 from ..approvals.showing import seconds_left
 from ..approvals.store import StoreError
-from ..proxy.hold import user_interface
 from ..service.running import Running
-from .judgement import explain, receipts_of
-from .log_index import log_index
+from ..views.judgement import explain, receipts_of
+from ..views.log_index import log_index
+from .hold import user_interface
 
 
 class Commands:

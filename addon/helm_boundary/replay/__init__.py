@@ -1,0 +1,1 @@
+"""Recorded traffic: read as the boundary would have read it, to be judged again or learnt from."""
