@@ -314,6 +314,27 @@ def test_a_client_that_leaves_a_stream_ends_its_call(stage: Scene) -> None:
     assert_works(stage)
 
 
+@pytest.mark.parametrize(
+    ("last", "end"), [(b"", "client_gone"), (DONE, "complete")], ids=["midway", "at the end"]
+)
+def test_a_client_that_leaves_early_escapes_no_judgement(
+    stage: Scene, last: bytes, end: str
+) -> None:
+    """What had left of the stream is judged late, as for a client that stays to its end."""
+    reply = Reply.events(text_event("this is unspeakable"), last, Break.SILENCE)
+    stage.upstream.answer(functools.partial(given, reply))
+    correlation = str(uuid.uuid4())
+    with stage.wire() as wire:
+        wire.send(stage.request(chat_body(stream=True), correlation=correlation))
+        found = b""
+        while (last or b"unspeakable") not in found:
+            found += wire.socket.recv(4096)
+    outcome = assert_outcome(stage, Answer(0, {}, b"", correlation), "DENY", end)
+    assert outcome["enforcement"] == "observed"
+    stage.upstream.answer(lambda _: None)
+    assert_works(stage)
+
+
 def test_a_client_that_leaves_inside_its_request_leaves_nothing_behind(stage: Scene) -> None:
     """Half a body: no call yet, so no receipt, and the upstream has seen nothing."""
     correlation = str(uuid.uuid4())

@@ -127,8 +127,11 @@ class Answers:
         draft = self._drafts.outcome(live, decision, "denied", coverage=_coverage(live))
         return self._teller.refuse(live, *await self._record_end(live, draft, decision))
 
-    async def end_stream(self, live: Live) -> None:
-        """A stream has ended by itself: judge all of it, and write its outcome."""
+    async def end_stream(self, live: Live, end: str = "upstream_error") -> None:
+        """A stream is over: judge all of it that came, and write its outcome.
+
+        `end` says why it is over where the stream itself didn't say that it is complete.
+        """
         gate = live.gate
         if gate is None:
             return
@@ -138,19 +141,26 @@ class Answers:
             await self._write_outcome(live, decision, "denied", None)
             return
         try:
-            live.answer = gate.stream.answer()
+            live.answer = gate.left()
             if isinstance(gate, Tap):
                 live.tool_calls += tool_calls(live.answer, ALLOW)
             decision = await self._ask(live, live.answer)
         except Refusal as refusal:
             decision = deny(refusal)
-        end = "complete" if gate.stream.done else "upstream_error"
+        end = "complete" if gate.stream.done else end
         late = None if decision.verdict == ALLOW else "observed"  # its text has left already
         await self._write_outcome(live, decision, end, late)
 
     async def abandon(self, live: Live, end: str) -> None:
-        """The call ended without a response: `upstream_error`, `client_gone` or `killed`."""
-        await self._write_outcome(live, live.decision, end, None)
+        """The call ended too soon: `upstream_error`, `client_gone` or `killed`.
+
+        What had come of a stream is judged like one that came whole: a client that leaves at the
+        last event must not make a better outcome of it than one that stays.
+        """
+        if live.gate is not None:
+            await self.end_stream(live, end)
+        else:
+            await self._write_outcome(live, live.decision, end, None)
 
     async def _ask(self, live: Live, answer: Answer) -> Decision:
         began = time.perf_counter()

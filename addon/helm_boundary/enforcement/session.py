@@ -82,6 +82,8 @@ class Session:
 
     async def end(self, end: str) -> None:
         """The session is over; what was still open ends so (`complete`, `client_gone`, ...)."""
+        if self._cycles and not self._gate.stream.done:  # of a response that is under way
+            self._answering()
         while self._cycles:
             await self._answers.abandon(self._cycles.popleft(), end)
 
@@ -130,16 +132,16 @@ class Session:
         return passing.to_client[0] if passing.onward is None else None
 
     async def _end_cycle(self) -> None:
-        live = self._cycles.popleft()
-        live.gate, live.status = self._gate, 101
+        live = self._answering()
+        self._cycles.popleft()
         await self._answers.end_stream(live)
 
     async def _deny(self, why: Decision | Refusal) -> bytes:
         if not self._cycles:  # nobody asked for it: refuse it as a call of its own
             reply = await self._boundary.judge_request(self._open(b"", _as_refusal(why)))
             return self._error(reply) if isinstance(reply, Reply) else b""
-        live = self._cycles.popleft()
-        live.gate, live.status = self._gate, 101
+        live = self._answering()
+        self._cycles.popleft()
         return self._answers.end_event(live, why)
 
     def _reopen(self) -> None:
@@ -158,7 +160,7 @@ class Session:
     def _answering(self) -> Live:
         """The call whose answer is coming: the first that is open, else the handshake."""
         live = self._cycles[0] if self._cycles else self._handshake
-        live.gate = self._gate
+        live.gate, live.status = self._gate, 101
         return live
 
     def _open(self, message: bytes, refusal: Refusal | None) -> Live:

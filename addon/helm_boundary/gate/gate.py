@@ -8,7 +8,7 @@ from ..calls.call import Answer
 from ..calls.refusal import Refusal, schema_violation
 from ..policy.decision import Decision
 from .sse import Event, EventCutter
-from .stream import Stream
+from .stream import Stream, released
 
 MAX_EVENT = 4 << 20
 MAX_HELD = 16 << 20
@@ -83,6 +83,10 @@ class Gate:
         self._hold(event.raw)
         if self.stream.ready:
             self._settle(out)
+
+    def left(self) -> Answer:
+        """What has left for the client, as an answer."""
+        return released(self.stream)
 
     def _hold(self, raw: bytes) -> None:
         self._held.append(raw)

@@ -12,7 +12,7 @@ from ..calls.refusal import Refusal, schema_violation
 from ..policy.decision import ALLOW, Decision
 from .gate import MAX_EVENT, MAX_HELD
 from .sse import Event
-from .stream import Stream
+from .stream import Stream, released
 
 type Judge = Callable[[Answer], Awaitable[Decision]]
 """Judges tool calls that are complete, durably."""
@@ -51,10 +51,9 @@ class SocketGate:
         except Refusal as refusal:
             return self._shut(refusal)
 
-    def reopen(self, stream: Stream) -> None:
-        """The denied response is over: read the next with a new stream."""
-        self.stopped = None
-        self.stream = stream
+    def left(self) -> Answer:
+        """What has left for the client, as an answer."""
+        return released(self.stream)
 
     def _hold(self, message: bytes) -> None:
         self._held.append(message)

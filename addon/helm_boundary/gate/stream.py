@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 from ..calls.call import Answer, ToolCall
@@ -35,6 +36,23 @@ class Stream(Protocol):
     def answer(self, *, waiting_only: bool = False) -> Answer:
         """What the stream has said so far; with `waiting_only`, only unjudged tool calls."""
         ...
+
+
+def released(stream: Stream) -> Answer:
+    """What of a gated stream has left: its answer without the tool calls that wait.
+
+    Text that came after a tool call began, and so waits with it, counts as left.
+    """
+    answer = stream.answer()
+    waiting = [call.pointer for call in stream.answer(waiting_only=True).tool_calls]
+    if not waiting:
+        return answer
+    below = tuple(f"{pointer}/" for pointer in waiting)
+    return replace(
+        answer,
+        texts=tuple(text for text in answer.texts if not text.pointer.startswith(below)),
+        tool_calls=tuple(call for call in answer.tool_calls if call.pointer not in waiting),
+    )
 
 
 type Place = int | str

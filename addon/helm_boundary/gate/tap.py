@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..calls.call import Answer
 from ..calls.refusal import Refusal
 from ..policy.decision import Decision
 from .gate import MAX_EVENT
@@ -29,6 +30,10 @@ class Tap:
         except Refusal:
             self._cutter = None  # unreadable from here on
         return [chunk]
+
+    def left(self) -> Answer:
+        """What has left for the client, as an answer: everything that could be read."""
+        return self.stream.answer()
 
     def finish(self) -> list[bytes]:
         """The stream has ended."""
