@@ -165,7 +165,7 @@ class Answers:
     async def _ask(self, live: Live, answer: Answer) -> Decision:
         began = time.perf_counter()
         context = live.context(time.time_ns())
-        decision = await self._judge.response(live.shared, answer, context)
+        decision = await self._judge.response(live.shared, answer, context, live.patience)
         live.took("response policy", began)
         return self._desk.cover(live, decision, answer)
 
@@ -217,7 +217,7 @@ class Answers:
             return deny(gone()), None
         began = time.perf_counter()
         try:
-            receipt = await self._recorder.record(draft)
+            receipt = await self._recorder.record(draft, live.patience)
         except ReceiptError as error:
             return deny(no_receipt(error)), None
         live.took("response receipt", began)
@@ -233,7 +233,7 @@ class Answers:
             live, decision, end, coverage=_coverage(live), enforcement=enforcement
         )
         try:
-            receipt = await self._recorder.record(draft)
+            receipt = await self._recorder.record(draft, live.patience)
             live.judgements.append(Judged(f"response, {end}", decision, receipt.id))
         except ReceiptError as error:
             # Nothing is left to refuse; fsck will name the outcome that is missing.

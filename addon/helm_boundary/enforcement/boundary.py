@@ -161,7 +161,7 @@ class Boundary:
         """Make receipts durable, the first one being what the client is told of."""
         began = time.perf_counter()
         try:
-            receipts = await self.recorder.record_all(drafts)
+            receipts = await self.recorder.record_all(drafts, live.patience)
             live.took("request receipt", began)
         except ReceiptError as error:
             live.end()
@@ -219,7 +219,8 @@ class Boundary:
 
     async def _ask(self, live: Live, shared: bytes, call: Call) -> Decision:
         began = time.perf_counter()
-        decision = await self.judge.request(shared, call.texts, live.context(time.time_ns()))
+        context = live.context(time.time_ns())
+        decision = await self.judge.request(shared, call.texts, context, live.patience)
         live.took("request policy", began)
         return self.desk.cover(live, decision)
 

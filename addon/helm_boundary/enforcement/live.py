@@ -70,6 +70,8 @@ class Live:
     granted: AskedFor | None = None
     approval: Approval | None = None
     park: Park | None = None
+    patience: float = 0.0
+    """For how many seconds nobody else needs the loop's thread."""
     judgements: list[Judged] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     replaced: bytes | None = None

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+
+from helm_receipts.predicate import rfc3339
 
 from ..calls.call import Answer, Call, HttpRequest, Json, Operation
 from ..calls.hosts import provider_of
@@ -104,7 +105,7 @@ def _phase(phase: str, findings: Sequence[Finding], context: Context) -> bytes:
         "phase": phase,
         "findings": findings,
         "context": {
-            "now": _rfc3339(context.now_ns),
+            "now": rfc3339(context.now_ns),
             "now_ns": context.now_ns,
             "flow_id": context.flow_id,
             "correlation_id": context.correlation_id,
@@ -112,12 +113,6 @@ def _phase(phase: str, findings: Sequence[Finding], context: Context) -> bytes:
         },
     }
     return b"," + _json(rest)[1:-1]
-
-
-def _rfc3339(now_ns: int) -> str:
-    seconds, nanoseconds = divmod(now_ns, 10**9)
-    instant = datetime.fromtimestamp(seconds, UTC).replace(microsecond=nanoseconds // 1000)
-    return instant.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _http(request: HttpRequest) -> dict[str, Any]:

@@ -23,19 +23,23 @@ class Judge:
         self.engine = engine
         self.detectors = detectors
 
-    async def request(self, shared: bytes, texts: Sequence[Text], context: Context) -> Decision:
-        """Judge a request by its document's shared part."""
+    async def request(
+        self, shared: bytes, texts: Sequence[Text], context: Context, patience: float = 0.0
+    ) -> Decision:
+        """Judge a request by its document's shared part; `patience` as an engine's."""
         document = state_request(shared, self._findings(texts), context)
         try:
-            return await self.engine.decide(document)
+            return await self.engine.decide(document, patience)
         except EngineError as error:
             return no_decision(error)
 
-    async def response(self, shared: bytes, answer: Answer, context: Context) -> Decision:
-        """Judge a response beside the request it answers."""
+    async def response(
+        self, shared: bytes, answer: Answer, context: Context, patience: float = 0.0
+    ) -> Decision:
+        """Judge a response beside the request it answers; `patience` as an engine's."""
         document = state_response(shared, answer, self._findings(answer.texts), context)
         try:
-            return await self.engine.decide(document)
+            return await self.engine.decide(document, patience)
         except EngineError as error:
             return no_decision(error)
 

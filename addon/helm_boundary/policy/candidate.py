@@ -49,7 +49,7 @@ class WithCandidate:
         """The same candidate beside another enforced policy."""
         return WithCandidate(enforced, self._candidate)
 
-    async def decide(self, document: bytes) -> Decision:
+    async def decide(self, document: bytes, patience: float = 0.0) -> Decision:
         """The enforced decision, both policies judging at the same time."""
         opinion = asyncio.ensure_future(self._opinion(document))
         try:

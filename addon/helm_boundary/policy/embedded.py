@@ -110,12 +110,18 @@ class EmbeddedEngine:
         self._restart_at = 0.0
         self._start(trial)
 
-    async def decide(self, document: bytes) -> Decision:
-        """Judge the document (UTF-8 JSON text); raise EngineError when that can't be done."""
+    async def decide(self, document: bytes, patience: float = 0.0) -> Decision:
+        """Judge the document (UTF-8 JSON text); raise EngineError when that can't be done.
+
+        For ``patience`` seconds the answer is waited for on this thread, which nobody else needs.
+        """
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._attach(loop)
         call = self._submit(document, loop.create_future())
+        if patience and self._worker is not None and self._worker.wait(patience):
+            self._worker.flush()
+            self._on_readable()
         if call.future is not None and not call.done:
             if self._timer is None:
                 self._watch()

@@ -21,8 +21,12 @@ class Engine(Protocol):
         """The policy that this engine judges by."""
         ...
 
-    async def decide(self, document: bytes) -> Decision:
-        """Judge the document (UTF-8 JSON text); raise EngineError when that can't be done."""
+    async def decide(self, document: bytes, patience: float = 0.0) -> Decision:
+        """Judge the document (UTF-8 JSON text); raise EngineError when that can't be done.
+
+        ``patience`` is for how many seconds nobody else needs this thread: for so long the engine
+        may wait on it, which is cheaper than a turn of the loop.
+        """
         ...
 
     def decide_now(self, document: bytes) -> Decision:

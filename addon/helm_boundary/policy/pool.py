@@ -33,9 +33,9 @@ class Pool:
         self.name = engines[0].name
         self.policy = engines[0].policy
 
-    async def decide(self, document: bytes) -> Decision:
+    async def decide(self, document: bytes, patience: float = 0.0) -> Decision:
         """Judge the document (UTF-8 JSON text); raise EngineError when that can't be done."""
-        return await self._idlest().decide(document)
+        return await self._idlest().decide(document, patience)
 
     def decide_now(self, document: bytes) -> Decision:
         """Judge like ``decide``, blocking this thread."""
