@@ -1,21 +1,28 @@
-"""Keeps the log up with the journals while a recorder runs, on a thread of its own.
+"""Keeps the log up with the journals while a recorder runs, in a process of its own.
 
-Of several processes on a state folder one has the log, by its lock; the others ask for it once a
-second, so that somebody takes over when that one ends. The log is derived: when it can't be
-written, receipts are recorded all the same, and the log catches up later.
+Integrating on a thread would cost every call that is recorded meanwhile a few milliseconds: the
+interpreter goes back and forth between the two at every system call. Of several processes on a
+state folder one has the log, by its lock; the others ask for it once a second, so that somebody
+takes over when that one ends. The log is derived: when it can't be written, receipts are recorded
+all the same, and the log catches up later.
 """
 
+import contextlib
 import logging
+import os
+import subprocess
+import sys
 import threading
-import time
+from pathlib import Path
+from typing import IO, cast
 
-from helm_receipts.errors import ReceiptError
-from helm_receipts.keys import SigningKey
+from helm_receipts.integration import INTERVAL_SECONDS, Integration
+from helm_receipts.keyset import Keyset
 from helm_receipts.layout import Layout
-from helm_receipts.log import BATCH, Log
-from helm_receipts.publish import PublishedKeys
+from helm_receipts.log import BATCH
 
-INTERVAL_SECONDS = 1.0
+_ROOT = Path(__file__).resolve().parents[1]
+_KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 _logger = logging.getLogger(__name__)
 
@@ -23,72 +30,85 @@ _logger = logging.getLogger(__name__)
 class Integrator:
     """Integrates once a second, when a batch is pending, and at the end."""
 
-    def __init__(self, layout: Layout, key: SigningKey, published: PublishedKeys) -> None:
+    def __init__(self, layout: Layout, keys: Keyset) -> None:
         self.failure: str | None = None
         """Why the log isn't being extended, if it isn't."""
         self._layout = layout
-        self._key = key
-        self._published = published
-        self._log: Log | None = None
+        self._keys = keys
         self._pending = 0
-        self._wake = threading.Event()
-        self._stopping = False
+        self._input: IO[bytes] | None = None
+        self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="integrator", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
+        """Begin, in a second: a recorder that ends before that needs no other process."""
         self._thread.start()
 
     def note(self, receipts: int) -> None:
         """Say that so many receipts have become durable."""
         self._pending += receipts
         if self._pending >= BATCH:
-            self._wake.set()
+            self._pending = 0
+            self._say(b"\n")
 
     def close(self) -> None:
-        """Integrate what there is, then end the thread and give the log back. Idempotent."""
-        self._stopping = True
-        self._wake.set()
+        """Integrate what there is, then end. Idempotent."""
+        if self._ending.is_set():
+            return
+        self._ending.set()
+        self._end_input()
         if self._thread.is_alive():
             self._thread.join()
+        rest = Integration(self._layout, self._keys.log, self._keys.published)
+        self._report(rest.catch_up())
+        rest.close()
 
     def _run(self) -> None:
-        try:
-            while not self._stopping:
-                self._wake.wait(INTERVAL_SECONDS)
-                self._wake.clear()
-                self._pending = 0
-                self._catch_up()
-            self._catch_up()
-        finally:
-            self._drop_log()
+        while not self._ending.wait(INTERVAL_SECONDS):
+            try:
+                self._attend()
+            except OSError as error:
+                self._report(f"its process can't be started: {error.strerror}")
 
-    def _catch_up(self) -> None:
-        try:
-            if self._log is None:
-                self._log = Log(self._layout, self._published.origin, self._key)
-            keys = self._published.receipt_key
-            while self._log.integrate(keys, BATCH, _breathe) == BATCH:
-                pass
-            self.failure = None
-        except BlockingIOError:
-            return  # another process has the log
-        except (ReceiptError, OSError) as error:
-            self._drop_log()
-            self._report(str(error))
+    def _attend(self) -> None:
+        """Start the process, and listen to it until it ends."""
+        with subprocess.Popen(
+            [sys.executable, "-m", "helm_receipts.integration", str(self._layout.state)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=_environment(),
+            bufsize=0,
+            start_new_session=True,  # a Ctrl-C for the recorder is not one for its log
+        ) as process:
+            self._input = cast(IO[bytes], process.stdin)
+            if self._ending.is_set():
+                self._end_input()
+            for line in cast(IO[bytes], process.stdout):
+                self._report(line.decode("utf-8", "replace").strip() or None)
+        self._input = None
+        if not self._ending.is_set():
+            self._report(f"its process ended with {process.returncode}; another one is started")
 
-    def _report(self, failure: str) -> None:
+    def _say(self, word: bytes) -> None:
+        if self._input is not None:
+            # Where it has ended, the next one looks by itself.
+            with contextlib.suppress(OSError, ValueError):
+                self._input.write(word)
+
+    def _end_input(self) -> None:
+        if self._input is not None:
+            with contextlib.suppress(OSError):
+                self._input.close()
+
+    def _report(self, failure: str | None) -> None:
         """Say it once, not once a second."""
-        if failure != self.failure:
-            self.failure = failure
+        if failure is not None and failure != self.failure:
             _logger.warning("the receipt log isn't being extended: %s", failure)
-
-    def _drop_log(self) -> None:
-        if self._log is not None:
-            self._log.close()
-            self._log = None
+        self.failure = failure
 
 
-def _breathe() -> None:
-    """Let the event loop have the interpreter."""
-    time.sleep(0)
+def _environment() -> dict[str, str]:
+    """Nothing else of the recorder's environment, where providers' keys often lie."""
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    return kept | {"PYTHONPATH": str(_ROOT), "PYTHONSAFEPATH": "1"}

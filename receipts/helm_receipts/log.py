@@ -60,16 +60,14 @@ class Log:
         self,
         keys: Callable[[str], PublicKey],
         limit: int = BATCH,
-        breathe: Callable[[], None] = lambda: None,
     ) -> int:
         """Add at most `limit` receipts and publish a checkpoint; how many there were.
 
-        `keys` gives the key of a keyid; `breathe` is called every few receipts, so that another
-        thread can have the interpreter. Raises OSError or `LogError`, after which the log must be
+        `keys` gives the key of a keyid. Raises OSError or `LogError`, after which the log must be
         opened anew.
         """
         lines = islice(pending_lines(self._layout.journal, self._cursors), limit)
-        added = self._add(lines, keys, breathe)
+        added = self._add(lines, keys)
         if added:
             # 1. Tiles, durable.
             durable.replace_files(self._layout.log, self._edge.take_tiles())
@@ -117,7 +115,6 @@ class Log:
         self,
         lines: Iterable[tuple[str, Line]],
         keys: Callable[[str], PublicKey],
-        breathe: Callable[[], None],
     ) -> int:
         added = 0
         for writer, line in lines:
@@ -127,8 +124,6 @@ class Log:
             self._edge.add(log_entry(envelope, keys(envelope.keyid)))
             self._cursors[writer] = cursor
             added += 1
-            if added % 16 == 0:
-                breathe()
         return added
 
     def _publish(self) -> None:

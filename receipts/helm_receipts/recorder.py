@@ -79,7 +79,7 @@ class Recorder:
         keys = open_keyset(layout)
         boundary = Boundary(keys.origin, version, configuration)
         writer = start_session(layout, keys, boundary, segment_bytes)
-        integrator = Integrator(layout, keys.log, keys.published)
+        integrator = Integrator(layout, keys)
         integrator.start()
         return cls(writer, keys.pseudonym, integrator)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -46,8 +45,6 @@ logger = logging.getLogger(__name__)
 _MAX_CHANGES = 3
 ALONE_SECONDS = 0.001
 """A judgement or a sync usually takes less; a call or two that come meanwhile lose no more."""
-
-SWITCH_SECONDS = 0.0005
 
 
 class HelmBoundary:
@@ -107,8 +104,6 @@ class HelmBoundary:
         # What start-up has made stays: a full collection of it would stop every call for 50 ms.
         gc.collect()
         gc.freeze()
-        # The log is integrated on another thread: a call waits this long for the interpreter.
-        sys.setswitchinterval(SWITCH_SECONDS)
 
     def _say_where(self) -> None:
         if self._running is not None and self._config is not None:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +33,9 @@ def check(state: Path) -> FsckReport:
 
 
 def size_of(state: Path) -> int:
-    """The size that the checkpoint commits to."""
+    """The size that the checkpoint commits to; 0 while there is none."""
+    if not (state / "log" / "checkpoint").exists():
+        return 0
     return parse_checkpoint((state / "log" / "checkpoint").read_bytes()).size
 
 
@@ -43,7 +46,7 @@ def log_files(state: Path) -> dict[str, bytes]:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    """Wait until something another thread does has happened."""
+    """Wait until something that another process does has happened."""
     deadline = time.monotonic() + 10
     while not condition():
         assert time.monotonic() < deadline
@@ -274,22 +277,41 @@ def test_only_what_is_durable_goes_into_the_log(tmp_path: Path) -> None:
     assert size_of(tmp_path) == before
 
 
-def test_a_full_disk_under_the_log_does_not_stop_receipts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_a_log_that_cannot_be_written_does_not_stop_receipts(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The log is derived: it says that it can't go on, and catches up later."""
+    """The log is derived: it says that it can't go on, and catches up once it can."""
     with recording(tmp_path) as recorder:
-        with monkeypatch.context() as patch:
-
-            def full(*_: object) -> None:
-                raise OSError(28, os.strerror(28))
-
-            patch.setattr(durable, "replace_files", full)
-            recorder.record_now(request("a"))
-            wait_for(lambda: recorder._integrator.failure is not None)
-            recorder.record_now(outcome("a"))
-        assert "No space left" in caplog.text
+        obstacle = tmp_path / "log" / "tile"
+        obstacle.write_bytes(b"where a folder should be")
+        recorder.record_now(request("a"))
+        wait_for(lambda: recorder._integrator.failure is not None)
+        recorder.record_now(outcome("a"))
+        assert str(obstacle) in caplog.text
+        obstacle.unlink()
+        wait_for(lambda: recorder._integrator.failure is None)
+        wait_for(lambda: size_of(tmp_path) == 3)
     assert check(tmp_path).is_complete
+
+
+def test_an_integrator_that_dies_is_replaced(tmp_path: Path) -> None:
+    """Killed, it leaves the log to another one, which goes on where it was."""
+    with recording(tmp_path) as recorder:
+        recorder.record_now(request("a"))
+        wait_for(lambda: size_of(tmp_path) == 2)
+        os.kill(integrating_process(), signal.SIGKILL)
+        recorder.record_now(outcome("a"))
+        wait_for(lambda: size_of(tmp_path) == 3)
+    assert check(tmp_path).is_complete
+
+
+def integrating_process() -> int:
+    """The process that integrates for this one."""
+    for children in Path("/proc/self/task").glob("*/children"):
+        for child in children.read_text().split():
+            if b"helm_receipts.integration" in Path(f"/proc/{child}/cmdline").read_bytes():
+                return int(child)
+    raise AssertionError("no process integrates")
 
 
 def test_tree_json_is_no_authority(tmp_path: Path) -> None:
