@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How long receipts take: building, committing, integrating, checking.
 
-    scripts/bench/receipts.py [--receipts N] [--folder DIR]
+    scripts/bench/run receipts [--receipts N] [--folder DIR]
 
 Everything is compared with what it can't be faster than, measured in the same run: a signature, a
 sync, a verification.

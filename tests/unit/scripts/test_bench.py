@@ -11,7 +11,8 @@ from bench.compare import fold, fold_sample
 from bench.cpu import cpu_seconds
 from bench.load import Sample, UnexpectedAnswer, load
 from bench.report import Round
-from support.upstream import Break, Pause, Reply, Upstream
+from bench.streams import StreamEndedEarly, read_streams
+from support.upstream import DONE, Break, Pause, Reply, Upstream
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -89,3 +90,16 @@ def test_processor_time_grows_with_work() -> None:
         pytest.skip("there is no /proc here")
     while (cpu_seconds(os.getpid()) or 0) - before < 0.05:
         sum(range(100_000))
+
+
+@pytest.mark.parametrize("ending", [(), (DONE,)], ids=["cut off", "whole"])
+def test_streams_are_read_to_their_ends(ending: tuple[bytes, ...]) -> None:
+    """Each takes as long as it is sent; one without its last event is no measurement."""
+    with Upstream() as upstream:
+        upstream.answer(lambda _request: Reply.events(b": first\n\n", Pause(0.2), *ending))
+        if ending:
+            assert min(read_streams(upstream.port, 3)) >= 0.15
+            assert len(upstream.requests) == 3
+        else:
+            with pytest.raises(StreamEndedEarly):
+                read_streams(upstream.port, 3)
