@@ -1,0 +1,115 @@
+"""Requests in mitmproxy: each is judged, and goes on only if this gets to say so."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from mitmproxy import http
+
+from ..approvals.waiting import AGAIN
+from ..enforcement.closed import CLOSED, NO_VERDICT, deny_without_verdict
+from ..enforcement.live import Live
+from ..enforcement.verdict import Reply
+from ..service.running import Running
+from . import exchange
+from .hold import PATIENCE, Gone, Hold, resumed
+from .marks import mark
+from .under_way import Forwarded, UnderWay
+
+logger = logging.getLogger(__name__)
+
+MAX_CHANGES = 3
+"""How often a flow may be changed under its judgement before that is a DENY."""
+
+
+class Requests:
+    """The addon's request half; `running` gives the boundary, or None while there is none."""
+
+    def __init__(
+        self, under_way: UnderWay, has_gone: Gone, running: Callable[[], Running | None]
+    ) -> None:
+        self._under_way = under_way
+        self._has_gone = has_gone
+        self._running = running
+
+    async def judge(self, flow: http.HTTPFlow) -> None:
+        """Judge a flow's request: afterwards it is cleared, or answered, or dead."""
+        # Whoever intercepts it may edit it: judge what comes of that.
+        await resumed(flow, self._has_gone)
+        if flow.response is not None or flow.error is not None:
+            return
+        passes = False
+        try:
+            async with asyncio.timeout(PATIENCE) as patience:
+                passes = await self._passes(flow, patience)
+        except Exception:
+            logger.exception("helm-boundary: a request could not be judged, so it is denied")
+            await self._under_way.abandon(flow, "killed")
+        finally:
+            if passes:
+                cleared = exchange.fingerprint(flow)
+                self._under_way.clearance.give(flow.client_conn, flow.id, cleared)
+            else:
+                self._under_way.refused(flow)
+                if flow.response is None and flow.error is None:
+                    flow.response = exchange.write_reply(deny_without_verdict(NO_VERDICT))
+
+    async def certify(self, flow: http.HTTPFlow) -> None:
+        """Nothing leaves that hasn't been cleared, just as it is now."""
+        if flow.response is not None or flow.error is not None:
+            return
+        cleared = self._under_way.clearance.of(flow.client_conn, flow.id)
+        if cleared is None or cleared != exchange.fingerprint(flow):
+            logger.error("helm-boundary: another addon kept a request from its judgement")
+            flow.response = exchange.write_reply(deny_without_verdict(CLOSED))
+            await self._under_way.abandon(flow, "killed")
+            self._under_way.forget(flow)
+
+    async def _passes(self, flow: http.HTTPFlow, patience: asyncio.Timeout) -> bool:
+        running = self._running()
+        if running is None:
+            flow.response = exchange.write_reply(deny_without_verdict(CLOSED))
+            return False
+        under_way = self._under_way
+        under_way.owners[flow.id] = running
+        fingerprint = partial(exchange.fingerprint, flow)
+        hold = Hold(flow, patience, fingerprint, running.hold_seconds, self._has_gone)
+        for _ in range(MAX_CHANGES):
+            judged = exchange.fingerprint(flow)
+            live = running.boundary.recognise(exchange.read_request(flow))
+            if live is None:
+                del under_way.owners[flow.id]
+                return True
+            reply = await self._ask(flow, live, running, hold)
+            if reply is AGAIN:
+                continue
+            if isinstance(reply, Reply):
+                refuse(flow, reply, running)
+                return False
+            under_way.forwarded[flow.id] = Forwarded(live, running)
+            if exchange.fingerprint(flow) == judged and not flow.intercepted:
+                exchange.prepare_forwarding(flow.request, live.rewritten)
+                return True
+            await running.answers.abandon(live, "killed")  # changed meanwhile: judge what it is now
+        return False
+
+    async def _ask(
+        self, flow: http.HTTPFlow, live: Live, running: Running, hold: Hold
+    ) -> object | None:
+        show = partial(mark, flow, live, running.boundary)
+        live.park = hold.park(show) if running.holds else None
+        live.patience = self._under_way.patience
+        reply = await running.boundary.judge_request(live)
+        show()
+        return reply
+
+
+def refuse(flow: http.HTTPFlow, reply: Reply, running: Running) -> None:
+    """Answer a flow with a reply, or end it where that is what denials do (`helm_on_deny`)."""
+    if running.kills and not reply.asks:
+        flow.kill()
+    else:
+        flow.response = exchange.write_reply(reply)

@@ -1,0 +1,177 @@
+"""Responses in mitmproxy: each is judged, whole or as it streams, before the client has it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+
+from mitmproxy import connection, http
+
+from ..calls.call import HttpResponse
+from ..calls.refusal import Refusal
+from ..enforcement.answers import Release
+from ..enforcement.closed import CLOSED, NO_VERDICT, deny_without_verdict
+from ..enforcement.verdict import Reply
+from . import exchange
+from .hold import PATIENCE, Gone, Hold, resumed
+from .marks import mark
+from .requests import MAX_CHANGES, refuse
+from .sockets import Sockets
+from .streams import OursOnly, feed_from
+from .under_way import Forwarded, UnderWay
+
+logger = logging.getLogger(__name__)
+
+
+class Responses:
+    """The addon's response half."""
+
+    def __init__(self, under_way: UnderWay, has_gone: Gone, sockets: Sockets) -> None:
+        self._under_way = under_way
+        self._has_gone = has_gone
+        self._sockets = sockets
+
+    async def begin(self, flow: http.HTTPFlow) -> None:
+        """Choose how a response is judged, by its headers; untouched traffic streams through."""
+        call, response = self._under_way.forwarded.get(flow.id), flow.response
+        if response is None:
+            return
+        if call is None:
+            if self._under_way.clearance.has(flow.client_conn, flow.id):
+                response.stream = True
+            return
+        response.stream = False
+        try:
+            await _begin(flow, response, call)
+        except Exception:
+            logger.exception("helm-boundary: a response could not be begun, so it is denied")
+            flow.response = OursOnly(deny_without_verdict(NO_VERDICT)).response()
+        finally:
+            self._under_way.streams[flow.id] = flow.response.stream if flow.response else False
+
+    async def certify_begun(self, flow: http.HTTPFlow) -> None:
+        """A call's response streams as we have chosen, and where we couldn't, not at all."""
+        if flow.id in self._under_way.forwarded and flow.response is not None:
+            chosen = self._under_way.streams.get(flow.id, False)
+            flow.response.stream = chosen  # type: ignore[assignment]
+
+    async def judge(self, flow: http.HTTPFlow) -> None:
+        """Judge a whole response, or close the books on a stream."""
+        await resumed(flow, self._has_gone)
+        call, upstream = self._under_way.forwarded.get(flow.id), flow.response
+        if call is None or upstream is None:
+            self._under_way.forget(flow)
+            return
+        passes = call.live.gate is not None
+        call.live.patience = self._under_way.patience
+        try:
+            async with asyncio.timeout(PATIENCE) as patience:
+                passes = await self._passes(flow, upstream, call, patience)
+        except Exception:
+            logger.exception("helm-boundary: a response could not be judged, so it is denied")
+            await self._under_way.abandon(flow, "killed")
+        finally:
+            if not passes and flow.response is upstream:
+                flow.response = exchange.write_reply(deny_without_verdict(NO_VERDICT))
+            self._release(flow)
+            mark(flow, call.live, call.running.boundary)
+            self._under_way.forget(flow)
+
+    async def certify(self, flow: http.HTTPFlow) -> None:
+        """Nothing of a call's response is sent that hasn't been released, just as it is now."""
+        released = self._under_way.released.pop(flow.id, None)
+        unjudged = flow.id in self._under_way.forwarded
+        if flow.response is None or not (unjudged or released is not None):
+            return
+        if unjudged or released != exchange.response_fingerprint(flow.response):
+            logger.error("helm-boundary: another addon kept a response from its judgement")
+            flow.response = exchange.write_reply(deny_without_verdict(CLOSED))
+            await self._under_way.abandon(flow, "killed")
+            self._under_way.forget(flow)
+
+    async def fail(self, flow: http.HTTPFlow) -> None:
+        """The exchange has failed; its outcome says how."""
+        await self._under_way.abandon(flow, _end_of(flow))
+        self._under_way.forget(flow)
+
+    async def _passes(
+        self,
+        flow: http.HTTPFlow,
+        upstream: http.Response,
+        call: Forwarded,
+        patience: asyncio.Timeout,
+    ) -> bool:
+        live, running = call.live, call.running
+        if live.gate is not None:
+            await running.answers.end_stream(live)
+            return True
+        if isinstance(upstream.stream, OursOnly):
+            upstream.stream.finish(upstream)
+            return True
+        now = partial(_response, flow)
+        hold = Hold(flow, patience, now, running.hold_seconds, self._has_gone)
+        show = partial(mark, flow, live, running.boundary)
+        live.park = hold.park(show) if running.holds else None
+        passes = await self._judge_whole(flow, call)
+        if passes and flow.response is not None and flow.response.status_code == 101:
+            self._sockets.open(flow, live, running)
+        return passes
+
+    async def _judge_whole(self, flow: http.HTTPFlow, call: Forwarded) -> bool:
+        for _ in range(MAX_CHANGES):
+            if flow.error is not None or flow.response is None:
+                break
+            response, judged = flow.response, _response(flow)
+            result = await call.running.answers.judge_response(call.live, judged)
+            if isinstance(result, Reply):
+                refuse(flow, result, call.running)
+                return False
+            if isinstance(result, Release):
+                if flow.response is not response or judged != _response(flow) or flow.intercepted:
+                    return False  # changed while it was judged
+                _let_go(response, result, call)
+                return True
+        await self._under_way.abandon(flow, "killed")
+        return False
+
+    def _release(self, flow: http.HTTPFlow) -> None:
+        if flow.response is not None:
+            flow.response.trailers = None
+            released = exchange.response_fingerprint(flow.response)
+            self._under_way.released[flow.id] = released
+
+
+async def _begin(flow: http.HTTPFlow, response: http.Response, call: Forwarded) -> None:
+    answers = call.running.answers
+    way = answers.begin(call.live, exchange.read_response(response, with_body=False))
+    if isinstance(way, Refusal):
+        flow.response = OursOnly(await answers.refuse_response(call.live, way)).response()
+    elif way is not None:
+        exchange.add_headers(response, call.running.boundary.teller.headers(call.live))
+        exchange.make_endless(response)
+        response.stream = feed_from(way)
+
+
+def _let_go(response: http.Response, release: Release, call: Forwarded) -> None:
+    """The upstream's response goes to the client, with what policy changed and our headers."""
+    if release.body is not None:
+        response.headers.pop("content-encoding", None)
+        response.content = release.body
+    exchange.add_headers(response, call.running.boundary.teller.headers(call.live))
+
+
+def _response(flow: http.HTTPFlow) -> HttpResponse:
+    """The flow's whole response as it is now."""
+    if flow.response is None:
+        return HttpResponse(0, ())
+    return exchange.read_response(flow.response, with_body=True)
+
+
+def _end_of(flow: http.HTTPFlow) -> str:
+    message = flow.error.msg if flow.error else ""
+    if message == "Connection killed.":
+        return "killed"
+    if not flow.client_conn.state & connection.ConnectionState.CAN_READ:
+        return "client_gone"
+    return "upstream_error"
