@@ -22,6 +22,7 @@ from helm_receipts.layout import Layout
 from helm_receipts.log import BATCH
 
 _ROOT = Path(__file__).resolve().parents[1]
+_END_SECONDS = 30.0
 _KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 _logger = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ class Integrator:
         self._layout = layout
         self._keys = keys
         self._pending = 0
+        self._process: subprocess.Popen[bytes] | None = None
         self._input: IO[bytes] | None = None
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="integrator", daemon=True)
@@ -58,6 +60,10 @@ class Integrator:
         self._ending.set()
         self._end_input()
         if self._thread.is_alive():
+            self._thread.join(_END_SECONDS)
+            hangs = self._process
+            if hangs is not None:
+                hangs.kill()
             self._thread.join()
         rest = Integration(self._layout, self._keys.log, self._keys.published)
         self._report(rest.catch_up())
@@ -81,12 +87,12 @@ class Integrator:
             bufsize=0,
             start_new_session=True,  # a Ctrl-C for the recorder is not one for its log
         ) as process:
-            self._input = cast(IO[bytes], process.stdin)
+            self._process, self._input = process, cast(IO[bytes], process.stdin)
             if self._ending.is_set():
                 self._end_input()
             for line in cast(IO[bytes], process.stdout):
                 self._report(line.decode("utf-8", "replace").strip() or None)
-        self._input = None
+        self._process = self._input = None
         if not self._ending.is_set():
             self._report(f"its process ended with {process.returncode}; another one is started")
 

@@ -305,6 +305,19 @@ def test_an_integrator_that_dies_is_replaced(tmp_path: Path) -> None:
     assert check(tmp_path).is_complete
 
 
+def test_an_integrator_that_hangs_does_not_keep_the_recorder_from_ending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is ended, and what it left is integrated all the same."""
+    monkeypatch.setattr("helm_receipts.integrator._END_SECONDS", 0.2)
+    with recording(tmp_path) as recorder:
+        recorder.record_now(request("a"))
+        wait_for(lambda: size_of(tmp_path) == 2)
+        os.kill(integrating_process(), signal.SIGSTOP)
+        recorder.record_now(outcome("a"))
+    assert check(tmp_path).is_complete
+
+
 def integrating_process() -> int:
     """The process that integrates for this one."""
     for children in Path("/proc/self/task").glob("*/children"):
