@@ -1,7 +1,7 @@
 """Finding every string that a model or a person will read.
 
-What is left out is what only machines read: type tags, ids and roles. Anything unknown is taken
-to be read, so that a field invented tomorrow is judged today.
+What is left out is what only machines read: type tags, roles, and members' names that are plain
+words. Anything unknown is taken to be read, so that a field invented tomorrow is judged today.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from .call import Attachment, Json, Text
@@ -19,6 +20,11 @@ MACHINE_KEYS: Final = frozenset({"type", "role", "object"})
 
 _TAG = re.compile(r"[a-z]{1,16}(?:[_.-][a-z0-9]{1,16}){0,6}")
 """How tags are written, and credentials aren't: short words in small letters."""
+
+_PLAIN_NAME = re.compile(
+    r"\$?(?:[a-z]{1,24}|[A-Z][a-z]{0,23}|[A-Z]{2,6})(?:[_.-]?[A-Z]?[a-z]{1,24}){0,7}_?\d{0,3}"
+)
+"""How members are named, and credentials and sentences aren't: words, joined, and a number."""
 
 _BINARY_KEYS: Final = frozenset({"data", "file_data", "b64_json"})
 
@@ -34,7 +40,8 @@ def pointer_token(key: str | int) -> str:
 def strings(value: Json, pointer: str, role: str) -> Iterator[Text]:
     """Every string below a value that isn't a machine's tag or an attachment, in document order.
 
-    A message below the value (an object with a `role`) gives its strings its own role.
+    A message below the value (an object with a `role`) gives its strings its own role. A member's
+    name is a text too unless it is a plain one; its pointer is the member's.
     """
     if isinstance(value, str):
         yield Text(pointer, role, value)
@@ -45,11 +52,19 @@ def strings(value: Json, pointer: str, role: str) -> Iterator[Text]:
         own = value.get("role")
         role = own if isinstance(own, str) else role
         for key, item in value.items():
+            if not is_plain_name(key):
+                yield Text(pointer + pointer_token(key), role, key)
             if isinstance(item, str):
                 if not _is_machine(key, item):
                     yield Text(pointer + pointer_token(key), role, item)
             elif isinstance(item, dict | list):
                 yield from strings(item, pointer + pointer_token(key), role)
+
+
+@lru_cache(maxsize=4096)
+def is_plain_name(key: str) -> bool:
+    """Whether a member's name is made of words, so that nobody can say anything with it."""
+    return len(key) <= 64 and _PLAIN_NAME.fullmatch(key) is not None
 
 
 def _is_machine(key: str, item: str) -> bool:
