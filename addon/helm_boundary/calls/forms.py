@@ -60,7 +60,7 @@ def read_call(parts: tuple[Part, ...]) -> tuple[Call, bytes]:
     """The call that a form makes, and the form as policy sees it: JSON with files described.
 
     Raises:
-        Refusal: a field that isn't UTF-8 text.
+        Refusal: a field that isn't UTF-8 text, or a model that is a file.
     """
     described: dict[str, Json] = {}
     texts: list[Text] = []
@@ -73,8 +73,11 @@ def read_call(parts: tuple[Part, ...]) -> tuple[Call, bytes]:
         if part.filename is not None:
             attachments.append(_attachment(part, pointer))
         described[part.name] = text if part.filename is None else _describe(part)
+    model = described.get("model")
+    if model is not None and not isinstance(model, str):
+        raise schema_violation("the form's `model` is a file; expected its name as a field")
     call = Call(
-        model=described.get("model"),
+        model=model,
         stream=described.get("stream") == "true",
         texts=tuple(texts),
         attachments=tuple(attachments),

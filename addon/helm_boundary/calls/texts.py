@@ -7,9 +7,11 @@ words. Anything unknown is taken to be read, so that a field invented tomorrow i
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import takewhile
 from typing import Final
 
 from .call import Attachment, Json, Text
@@ -44,7 +46,7 @@ def strings(value: Json, pointer: str, role: str) -> Iterator[Text]:
     name is a text too unless it is a plain one; its pointer is the member's.
     """
     if isinstance(value, str):
-        yield Text(pointer, role, value)
+        yield from spoken(value, pointer, role)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from strings(item, f"{pointer}/{index}", role)
@@ -56,9 +58,32 @@ def strings(value: Json, pointer: str, role: str) -> Iterator[Text]:
                 yield Text(pointer + pointer_token(key), role, key)
             if isinstance(item, str):
                 if not _is_machine(key, item):
-                    yield Text(pointer + pointer_token(key), role, item)
+                    yield from spoken(item, pointer + pointer_token(key), role)
             elif isinstance(item, dict | list):
                 yield from strings(item, pointer + pointer_token(key), role)
+
+
+def spoken(text: str, pointer: str, role: str) -> Iterator[Text]:
+    """A string as a text; where it is JSON itself (a tool call's arguments), what it escapes too.
+
+    Whoever reads that JSON reads what the escapes spell; its texts point to the whole string.
+    """
+    yield Text(pointer, role, text)
+    if "\\u" in text and text.lstrip()[:1] in ("{", "["):
+        try:
+            value = json.loads(text, object_pairs_hook=lambda pairs: [list(p) for p in pairs])
+        except (ValueError, RecursionError):
+            return
+        for inner in strings(value, "", role):
+            if inner.text not in text:
+                yield Text(pointer, role, inner.text)
+
+
+def known_part(pointer: str) -> str:
+    """A pointer up to the first name that isn't plain, for where no content may be."""
+    tokens = pointer.split("/")
+    plain = takewhile(lambda token: token.isdecimal() or is_plain_name(token), tokens[1:])
+    return "/".join((tokens[0], *plain))
 
 
 @lru_cache(maxsize=4096)

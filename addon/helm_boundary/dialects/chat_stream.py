@@ -13,7 +13,7 @@ from typing import Any
 from ..calls import strict_json
 from ..calls.call import Answer, Json, Message, Text, ToolCall, Usage
 from ..calls.refusal import schema_violation
-from ..calls.texts import strings
+from ..calls.texts import spoken, strings
 from ..gate.sse import Event
 from .shape import index_of
 
@@ -152,14 +152,14 @@ class ChatStream:
 
     def _texts(self, index: int, choice: _Choice) -> list[Text]:
         base = f"/choices/{index}/message"
-        found = [Text(base + "/content", "assistant", "".join(choice.content))]
+        found = [*spoken("".join(choice.content), base + "/content", "assistant")]
         joined: dict[str, list[str]] = {}
         for text in choice.other:
             joined.setdefault(text.pointer, []).append(text.text)
         found += [Text(base + pointer, "assistant", "".join(p)) for pointer, p in joined.items()]
         for call in self._calls(index, choice):
             pointer = call.pointer + "/function/arguments"
-            found.append(Text(pointer, "assistant", call.arguments_text))
+            found += spoken(call.arguments_text, pointer, "assistant")
         return [text for text in found if text.text]
 
     def choice(self, index: int) -> _Choice:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ..calls.call import Answer, Json, Message, Text, Usage
+from ..calls.call import Answer, Json, Message, Usage
 from ..calls.refusal import schema_violation
-from ..calls.texts import strings
+from ..calls.texts import spoken, strings
 from .blocks import is_tool_call, read_tool_call
 from .shape import as_object, index_of, text_of
 from .typed_stream import TypedStream
@@ -40,8 +40,9 @@ class MessagesStream(TypedStream):
         """What the stream has said so far."""
         said = [(at, "".join(block.texts)) for at, block in sorted(self._blocks.items())]
         calls = self._ledger.calls(waiting_only=waiting_only)
-        texts = [Text(f"/content/{at}/text", "assistant", text) for at, text in said if text]
-        texts += [Text(call.pointer + "/input", "assistant", call.arguments_text) for call in calls]
+        words = [(text, f"/content/{at}/text") for at, text in said if text]
+        words += [(call.arguments_text, call.pointer + "/input") for call in calls]
+        texts = [text for word, at in words for text in spoken(word, at, "assistant")]
         for at, block in sorted(self._blocks.items()):
             if not is_tool_call(block.start):
                 texts += strings(block.start, f"/content/{at}", "assistant")

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..calls.call import Answer, Json, Text
+from ..calls.call import Answer, Json
 from ..calls.refusal import schema_violation
-from ..calls.texts import strings
+from ..calls.texts import spoken, strings
 from .items import is_tool_call, read_tool_call
 from .shape import as_object, as_objects, index_of, text_of
 from .typed_stream import TypedStream
@@ -43,8 +43,9 @@ class ResponsesStream(TypedStream):
         calls = self._ledger.calls(waiting_only=waiting_only)
         if self._final is not None:
             return replace(self._final, tool_calls=calls, complete=self.done)
-        texts = [Text(at, "assistant", "".join(parts)) for at, parts in self._texts.items()]
-        texts += [Text(c.pointer + "/arguments", "assistant", c.arguments_text) for c in calls]
+        said = [("".join(parts), at) for at, parts in self._texts.items()]
+        said += [(call.arguments_text, call.pointer + "/arguments") for call in calls]
+        texts = [text for words, at in said for text in spoken(words, at, "assistant")]
         return Answer(self._status, texts=tuple(texts), tool_calls=calls, complete=False)
 
     def _read_typed(self, kind: str, value: dict[str, Json]) -> None:

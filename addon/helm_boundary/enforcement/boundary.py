@@ -66,9 +66,8 @@ class Boundary:
         self.judge = judge
         self.recorder = recorder
         self.teller = Teller(policy.digest, settings.observes)
-        self.drafts = Drafter(
-            policy, judge.engine.name, "observed" if settings.observes else "enforced"
-        )
+        enforcement = "observed" if settings.observes else "enforced"
+        self.drafts = Drafter(policy, judge.engine.name, enforcement, judge.detectors)
         terms = Terms(settings.hold_seconds, settings.hold_max, settings.max_body)
         self.desk = Desk(store, recorder, self.drafts, judge.detectors, terms, tell)
         self._matcher = matcher

@@ -6,8 +6,9 @@ from urllib.parse import quote
 
 from helm_receipts import statement
 
-from ..calls.call import Answer
+from ..calls.call import Answer, Text
 from ..policy.decision import Decision
+from ..policy.detectors import Detectors
 from ..policy.source import Policy
 from .live import Live
 
@@ -22,9 +23,10 @@ NOTHING_SEEN = statement.Coverage("whole", "none", 0, 0)
 class Drafter:
     """Drafts receipts under one policy and one mode (`enforced` or `observed`)."""
 
-    def __init__(self, policy: Policy, engine: str, enforcement: str) -> None:
+    def __init__(self, policy: Policy, engine: str, enforcement: str, detectors: Detectors) -> None:
         self.policy = statement.PolicyRef(policy.uri, policy.digest, engine)
         self._enforcement = enforcement
+        self._detectors = detectors
 
     def request(self, live: Live, decision: Decision) -> statement.Draft:
         """The receipt that is durable before anything is forwarded."""
@@ -98,7 +100,7 @@ class Drafter:
                 statement.Reason(reason.code, reason.rule, reason.finality, reason.pointer)
                 for reason in decision.reasons
             ),
-            flow=_flow(live),
+            flow=self._flow(live),
             coverage=coverage,
             subjects=subjects,
             rewrite=rewrite,
@@ -108,6 +110,28 @@ class Drafter:
             approval=_approval(live),
             tool_calls=tool_calls,
         )
+
+    def _flow(self, live: Live) -> statement.FlowFacts:
+        request = live.request
+        return statement.FlowFacts(
+            id=request.flow_id,
+            correlation_id=live.correlation_id,
+            operation=live.operation.id,
+            dialect=live.operation.dialect,
+            method=request.method,
+            host=f"{request.host}:{request.port}",
+            path=quote(request.path, safe="/%:@!$&'()*+,;=-._~"),
+            model=self._model(live.call.model),
+            stream=live.call.stream,
+            tls_inspected=request.tls_inspected,
+        )
+
+    def _model(self, model: str | None) -> str | None:
+        """The model's name; where a key was sent for one, what that looks like."""
+        if not model:
+            return None
+        found = self._detectors.scan((Text("/model", "", model),))
+        return f"({found[0].detector})" if found else model[:MAX_NAME]
 
 
 def tool_calls(answer: Answer, verdict: str) -> tuple[statement.ToolCall, ...]:
@@ -126,22 +150,6 @@ def _beside(decision: Decision) -> dict[str, str | int] | None:
     if decision.observed:
         said["observedRules"] = ",".join(dict.fromkeys(r.rule for r in decision.observed))
     return said or None
-
-
-def _flow(live: Live) -> statement.FlowFacts:
-    request = live.request
-    return statement.FlowFacts(
-        id=request.flow_id,
-        correlation_id=live.correlation_id,
-        operation=live.operation.id,
-        dialect=live.operation.dialect,
-        method=request.method,
-        host=f"{request.host}:{request.port}",
-        path=quote(request.path, safe="/%:@!$&'()*+,;=-._~"),
-        model=live.call.model[:MAX_NAME] if live.call.model else None,
-        stream=live.call.stream,
-        tls_inspected=request.tls_inspected,
-    )
 
 
 def _approval(live: Live) -> statement.Approval | None:

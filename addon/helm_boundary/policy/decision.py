@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from helm_boundary.calls.texts import known_part
 from helm_boundary.policy.errors import MalformedDecision
 
 ALLOW = "ALLOW"
@@ -58,7 +59,8 @@ NEEDS_VALUE = frozenset({"add", "replace", "test"})
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a rule spoke. ``pointer`` is an RFC 6901 pointer into the judged body."""
+    """Why a rule spoke. ``pointer`` is an RFC 6901 pointer into the judged body, down to the first
+    name in it that isn't a plain one."""
 
     code: str
     rule: str
@@ -116,9 +118,15 @@ def _reason(value: object, where: str) -> Reason:
         rule=_text(members.get("rule"), f"{where}.rule"),
         message=_text(members.get("message"), f"{where}.message"),
         finality=_choice(members.get("finality"), FINALITIES, f"{where}.finality"),
-        pointer=_optional_text(members, "pointer", where),
+        pointer=_pointer(members, where),
         counterfactual=_optional_text(members, "counterfactual", where),
     )
+
+
+def _pointer(members: Mapping[str, Any], where: str) -> str | None:
+    # It travels to the client and into receipts, where a name may be what was found.
+    pointer = _optional_text(members, "pointer", where)
+    return None if pointer is None else known_part(pointer)
 
 
 def _rewrite(value: object) -> tuple[Mapping[str, Any], ...]:

@@ -48,7 +48,8 @@ def _read_line(number: int, line: bytes) -> Recognised:
 def _read(value: Json) -> Recognised:
     asked = value if isinstance(value, dict) else {}
     method, url, body = asked.get("method"), asked.get("url"), asked.get("body")
-    segments = url.strip("/").split("/")[1:] if isinstance(url, str) else []
+    path = url.removeprefix("/v1") if isinstance(url, str) else ""  # Azure's have no version
+    segments = path.strip("/").split("/")
     operation = known_operations().find("POST", segments) if method == "POST" else None
     if operation is None or operation.category != "inference" or not isinstance(body, dict):
         raise schema_violation("it isn't a POST of a known operation with an object as its body")
