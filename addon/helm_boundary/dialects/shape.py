@@ -8,11 +8,37 @@ from ..calls import strict_json
 from ..calls.call import Json, ToolCall, Usage
 from ..calls.refusal import Refusal, schema_violation
 
+NAMES = frozenset(
+    {
+        "action", "arguments", "call_id", "choices", "content", "content_block", "conversation",
+        "custom", "delta", "function", "function_call", "functions", "id", "index", "input",
+        "instructions", "item", "max_tokens", "message", "messages", "model", "n", "name", "output",
+        "output_index", "partial_json", "previous_response_id", "prompt", "response", "role",
+        "session", "store", "stream", "system", "tool_calls", "tool_choice", "tools", "type",
+    }
+)  # fmt: skip
+"""Names of members that say what a call or an answer does, in any dialect."""
+
+
+def check_names(value: dict[str, Json], what: str) -> None:
+    """Refuse a member that is named as one of the API's, but for its letters' case.
+
+    Readers in Go (encoding/json), which serve many a local model and many a client, take both for
+    the same.
+    """
+    for name in value:
+        plain = name.isascii() and name.islower()
+        if not plain and name not in NAMES and name.casefold() in NAMES:
+            raise schema_violation(
+                f"{what} has a member whose name differs from the API's in letter case only"
+            )
+
 
 def as_object(value: Json, what: str) -> dict[str, Json]:
     """The value, which is an object; else a Refusal that names `what`."""
     if not isinstance(value, dict):
         raise schema_violation(f"{what} isn't a JSON object")
+    check_names(value, what)
     return value
 
 
@@ -20,6 +46,8 @@ def as_objects(value: Json, what: str) -> list[dict[str, Json]]:
     """The value, which is a list of objects; else a Refusal that names `what`."""
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise schema_violation(f"`{what}` isn't a list of objects")
+    for item in value:
+        check_names(item, f"`{what}`")
     return value
 
 

@@ -8,19 +8,11 @@ from ..calls import coding, forms, strict_json
 from ..calls.call import Call, HttpRequest, Operation
 from ..calls.refusal import Refusal, schema_violation
 from ..dialects import SOCKETS, dialect
+from ..dialects.shape import check_names
 from ..matching import matcher as matching
 from ..matching.body_shape import operation_of_body
 from . import batches
 from .recognised import Recognised
-
-_MEMBERS = frozenset(
-    {
-        "conversation", "function_call", "functions", "input", "instructions", "max_tokens",
-        "messages", "model", "n", "previous_response_id", "prompt", "store", "stream", "system",
-        "tool_choice", "tools",
-    }
-)  # fmt: skip
-"""Members of a request that say what it does."""
 
 
 def recognise(matcher: matching.Matcher, request: HttpRequest, limit: int) -> Operation | None:
@@ -63,7 +55,8 @@ def read_call(request: HttpRequest, operation: Operation, limit: int) -> Recogni
         return _read_form(operation, body, content_type or "")
     coding.check_charset(content_type)
     value = strict_json.parse(body)
-    _check_letter_case(value)
+    if isinstance(value, dict):
+        check_names(value, "the body")
     deployment = matching.deployment_of(request.path)
     if deployment is not None and isinstance(value, dict):
         value = {**value, "model": deployment}
@@ -83,21 +76,6 @@ def _read_form(operation: Operation, body: bytes, content_type: str) -> Recognis
 def read_body(body: bytes, content_encoding: str | None, limit: int) -> bytes:
     """A body without its content coding, bounded."""
     return coding.decode(body, content_encoding, limit)
-
-
-def _check_letter_case(value: object) -> None:
-    """Refuse a member that is named as one of the API's, but for its letters' case.
-
-    Servers in Go (encoding/json), which serve many a local model, take both for the same.
-    """
-    if not isinstance(value, dict):
-        return
-    for key in value:
-        plain = key.isascii() and key.islower()
-        if not plain and key not in _MEMBERS and key.casefold() in _MEMBERS:
-            raise schema_violation(
-                "the body has a member whose name differs from the API's in letter case only"
-            )
 
 
 def _read_handshake(request: HttpRequest, operation: Operation) -> Recognised:

@@ -176,6 +176,35 @@ CALL = {"index": 0, "id": "c", "type": "function", "function": {"name": "f", "ar
 ITEM = {"type": "function_call", "id": "i", "call_id": "c", "name": "f", "arguments": "{}"}
 
 UNREADABLE: dict[str, tuple[str, bytes]] = {
+    "an item in other letters": (
+        "responses",
+        event({"type": "response.output_item.done", "output_index": 0, "Item": ITEM}),
+    ),
+    "an item's members in other letters": (
+        "responses",
+        event(
+            {
+                "type": "response.output_item.done",
+                "output_index": 0,
+                "item": {"Type": "function_call", "Name": "f", "Arguments": "{}"},
+            }
+        ),
+    ),
+    "a response in other letters": (
+        "responses",
+        event({"type": "response.completed", "response": {"Output": [ITEM]}}),
+    ),
+    "a block in letters that fold to its name": (
+        "messages",
+        event(
+            {
+                "type": "content_block_start",
+                "index": 0,
+                "content_block": {"type": "text", "text": ""},
+                "content_bloc\u212a": {"type": "tool_use", "id": "c", "name": "f", "input": {}},
+            }
+        ),
+    ),
     "not JSON": ("chat", b"data: {half\n\n"),
     "a JSON value that is no object": ("chat", b"data: []\n\n"),
     "a key twice": ("chat", b'data: {"choices":[],"choices":[]}\n\n'),
