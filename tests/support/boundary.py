@@ -23,7 +23,7 @@ from support.upstream import Upstream
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDON = ROOT / "addon" / "helm.py"
-_LISTENING = re.compile(r"proxy .*?listening at [^\s/]*:(\d+)")
+_LISTENING = re.compile(r"[Pp]roxy .*?listening at [^\s/]*:(\d+)")
 # mitmproxy listens before it gives up on a script that doesn't load; the boundary's own first line
 # comes when all is well.
 _READY = "helm-boundary listens on"

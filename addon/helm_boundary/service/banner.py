@@ -32,6 +32,9 @@ def banner(
 
 def _pointing(modes: Sequence[str], addresses: Sequence[str], ca_file: Path) -> str:
     address = addresses[0].replace("0.0.0.0", "127.0.0.1") if addresses else "127.0.0.1:8080"  # noqa: S104
-    if modes and isinstance(mode_specs.ProxyMode.parse(modes[0]), mode_specs.ReverseMode):
+    mode = mode_specs.ProxyMode.parse(modes[0]) if modes else None
+    if isinstance(mode, mode_specs.ReverseMode):
         return f"OPENAI_BASE_URL=http://{address}/v1"
+    if isinstance(mode, mode_specs.TransparentMode):
+        return f"those whose connections the system diverts here, with SSL_CERT_FILE={ca_file}"
     return f"HTTPS_PROXY=http://{address} SSL_CERT_FILE={ca_file}"
