@@ -64,6 +64,12 @@ class PolicyWatch:
         self._seconds = seconds
         self._refresh = refresh
         self._refresh_seconds = refresh_seconds
+        self._again = False
+
+    def take_back(self, digest: str) -> None:
+        """The last change wasn't taken, and that policy is still in force: hand it over again."""
+        self._digest = digest
+        self._again = True
 
     async def changes(self) -> AsyncIterator[Change | PolicyError]:
         """Each change as it comes, for ever. The caller swaps, and closes the old engine."""
@@ -78,8 +84,9 @@ class PolicyWatch:
                 except PolicyError as error:
                     yield error
             now = await asyncio.to_thread(stamps, self._folders)
-            if now == seen:
+            if now == seen and not self._again:
                 continue
+            self._again = False
             while now != seen:  # somebody is still writing
                 seen = now
                 await asyncio.sleep(self._seconds)

@@ -103,6 +103,8 @@ class Reloader:
         except ReceiptError as error:
             change.engine.close()
             logger.error("helm-boundary: the policy in force stays, no receipt: %s", error)
+            if self._watch is not None:
+                self._watch.take_back(old.engine.policy.digest)
             return
         self._swap(new)
         policy = new.engine.policy

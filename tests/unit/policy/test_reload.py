@@ -67,6 +67,27 @@ def test_changes_arrive_tried_and_errors_as_errors(tmp_path: Path) -> None:
     asyncio.run(follow())
 
 
+def test_a_change_that_was_not_taken_comes_again(tmp_path: Path) -> None:
+    """Nobody has to edit the folder once more because its receipt couldn't be written."""
+    folder = allow(tmp_path / "policy", "other")
+    digest = read_policy([folder]).digest
+    watch = PolicyWatch([folder], digest=digest, deadline_ms=1_000, seconds=0.05)
+
+    async def follow() -> None:
+        changes = watch.changes()
+        first = asyncio.ensure_future(next_change(changes))
+        await asyncio.sleep(0.1)
+        allow(folder, "gpt-4.1-mini")
+        for change in (await first, None):
+            change = change or await next_change(changes)
+            assert isinstance(change, Change)
+            assert change.engine.policy.digest != digest
+            change.engine.close()
+            watch.take_back(digest)
+
+    asyncio.run(follow())
+
+
 @pytest.mark.parametrize("gone", ["folder", "files"])
 def test_a_vanished_policy_is_an_error(tmp_path: Path, gone: str) -> None:
     """Never the default policy in its place."""
