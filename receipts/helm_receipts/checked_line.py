@@ -72,10 +72,21 @@ def check_line(line: Line, keys: Mapping[str, PublicKey]) -> CheckedLine:
     return CheckedLine(envelope.keyid, digest, log_entry(envelope, key), predicate)
 
 
+def check_each(
+    lines: Iterator[Line], keys: Mapping[str, PublicKey]
+) -> Iterator[tuple[Line, CheckedLine | None]]:
+    """Lines with what they prove by themselves, in order; None for one that is refused."""
+    for line in lines:
+        try:
+            yield line, check_line(line, keys)
+        except Broken:
+            yield line, None
+
+
 def check_ahead(
     lines: Iterator[Line], keys: Mapping[str, PublicKey], pool: Executor
 ) -> Iterator[tuple[Line, CheckedLine | None]]:
-    """Lines with what other processes made of them, in order; None for one they refused."""
+    """`check_each`, done by other processes while this one goes on."""
     raw_keys = [key.raw for key in keys.values()]
     ahead: deque[tuple[list[Line], Future[list[_Travelling]]]] = deque()
     while True:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 
-from helm_receipts.checked_line import CheckedLine, check_ahead
+from helm_receipts.checked_line import CheckedLine, check_ahead, check_each
 from helm_receipts.dsse import parse_line
 from helm_receipts.entry import log_entry
 from helm_receipts.errors import Broken, EnvelopeError
@@ -44,7 +44,7 @@ class Journals:
         self._lines = {
             name: check_ahead(self._read(folder), keys, pool)
             if pool
-            else ((line, None) for line in self._read(folder))
+            else check_each(self._read(folder), keys)
             for name, folder in self._folders.items()
         }
         self._heads = {name: next(lines, None) for name, lines in self._lines.items()}
@@ -122,6 +122,7 @@ def _gives(line: Line, checked: CheckedLine | None, entry: bytes, ring: KeyRing)
     """Whether this line's log entry is `entry`. The line is verified afterwards."""
     if checked is not None:
         return checked.entry == entry
+    # Refused by itself, or signed by a key that a rotation has brought in since.
     try:
         envelope = parse_line(line.raw)
     except EnvelopeError:
