@@ -19,6 +19,7 @@ type Record = Callable[[Draft], Receipt]
 """Makes a receipt durable, or raises ReceiptError."""
 
 CLOCK = "nobody: the time ran out"
+NEW_POLICY = "nobody: the policy changed"
 
 
 class NotPending(Exception):

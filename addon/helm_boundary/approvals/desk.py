@@ -64,6 +64,7 @@ class Desk:
         self.store = store
         self.waiting: dict[str, Live] = {}
         self._stopping = False
+        self._superseded = False
         self._recorder = recorder
         self._drafts = drafts
         self._detectors = detectors
@@ -188,6 +189,10 @@ class Desk:
         """Let nothing wait any more; the questions stay, and may be answered later."""
         self._stopping = True
 
+    def supersede(self) -> None:
+        """Another policy counts from now on: what waits here asks about one that doesn't."""
+        self._superseded = True
+
     def close(self) -> None:
         """Deny what still waits, where there is no time to tell its clients."""
         for live in list(self.waiting.values()):
@@ -209,9 +214,12 @@ class Desk:
             Said.GONE: WITHDRAWN,
             Said.CHANGED: WITHDRAWN,
         }
-        decision = decisions.get(answered.said)
+        decision, by = decisions.get(answered.said), answered.by
+        if answered.said is Said.SILENCE:
+            by = deciding.CLOCK
+        elif self._superseded and answered.said in (Said.YES, Said.DECIDED):
+            decision, by = WITHDRAWN, deciding.NEW_POLICY
         if decision is not None:
-            by = deciding.CLOCK if decision == EXPIRED else answered.by
             with contextlib.suppress(deciding.NotPending):  # somebody was faster, and that counts
                 self.decide(request.id, decision, by)
         if answered.said in (Said.GONE, Said.CHANGED):
@@ -223,8 +231,10 @@ class Desk:
         entry = self.store.find(request.id)
         status = EXPIRED if entry is None else entry.status(now)
         if entry is None or status != GRANTED:
-            ends = {EXPIRED: Said.SILENCE, PENDING: Said.STOPPED}
+            ends = {EXPIRED: Said.SILENCE, PENDING: Said.STOPPED, WITHDRAWN: Said.VOID}
             return ends.get(status, Said.NO)
+        if self._superseded:  # granted, but for a policy that doesn't count any more
+            return Said.VOID
         if not self.store.end(request.id, Ended(USED, live.request.flow_id, now)):
             return Said.NO
         live.grant, live.granted = grant_of(entry), request
@@ -234,7 +244,7 @@ class Desk:
         return len(self.waiting) >= self._terms.waiting
 
     def _is_decided(self, identity: str) -> bool:
-        return self._stopping or self.store.is_decided(identity)
+        return self._stopping or self._superseded or self.store.is_decided(identity)
 
     def _pending(self, live: Live, decision: Decision, answer: Answer | None) -> Request | None:
         now, cover = time.time_ns(), self._cover(live, decision, answer)
@@ -304,6 +314,15 @@ def stopped() -> Refusal:
     )
 
 
+def superseded() -> Refusal:
+    """What the call was granted or asked under isn't the policy any more."""
+    return Refusal(
+        "APPROVAL_TIMEOUT",
+        "the policy changed while this call waited for a person; it may be asked again",
+        "ungranted",
+    )
+
+
 def unavailable(why: str) -> Refusal:
     """Nobody can be asked."""
     return Refusal("APPROVAL_UNAVAILABLE", f"this call needs a person, but {why}", "ungranted")
@@ -316,5 +335,10 @@ def crowded() -> Refusal:
 
 def refusal_of(said: Said) -> Refusal:
     """Why a call that was to wait is refused."""
-    reasons = {Said.SILENCE: unanswered, Said.CROWDED: crowded, Said.STOPPED: stopped}
+    reasons = {
+        Said.SILENCE: unanswered,
+        Said.CROWDED: crowded,
+        Said.STOPPED: stopped,
+        Said.VOID: superseded,
+    }
     return reasons.get(said, refused)()

@@ -10,8 +10,8 @@ from .entry import Request
 
 
 class Said(enum.Enum):
-    """What came of waiting; DECIDED where the store has the answer, CROWDED where
-    too many wait already, STOPPED where the boundary ends."""
+    """What came of waiting; DECIDED where the store has the answer, CROWDED where too many
+    wait already, STOPPED where the boundary ends, VOID where another policy has come."""
 
     YES = "yes"
     NO = "no"
@@ -21,6 +21,7 @@ class Said(enum.Enum):
     DECIDED = "decided"
     CROWDED = "crowded"
     STOPPED = "stopped"
+    VOID = "void"
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ class Boundary:
     async def judge_request(self, live: Live) -> Reply | Again | None:
         """Judge a request; None lets it go on (`live.forwarded_body`), after its receipt.
 
-        AGAIN where it was changed while it waited for a person.
+        AGAIN where it, or the policy, was changed while it waited for a person.
         """
         live.decision = await self._decide(live)
         end = "denied"
@@ -111,7 +111,7 @@ class Boundary:
             live.decision = self.desk.admit(live, live.decision)
             if live.decision.verdict == ESCALATE and live.park is not None:
                 said = await self._hold(live)
-                if said is Said.CHANGED:
+                if said in (Said.CHANGED, Said.VOID):
                     return await self._end_changed(live)
                 end = "client_gone" if said is Said.GONE else "denied"
         return await self._conclude(live, end)
@@ -130,7 +130,7 @@ class Boundary:
             return None
         if said is Said.YES:
             live.decision = await self._decide(live)
-        elif said is not Said.CHANGED:
+        elif said not in (Said.CHANGED, Said.VOID):
             live.decision = deny(refusal_of(said))
         return said
 

@@ -150,6 +150,8 @@ class HelmBoundary:
         return self._running if ctx.master.addons.chain[-1] is self else None
 
     def _swap(self, running: Running) -> None:
+        if self._running is not None:
+            self._running.boundary.desk.supersede()
         self._running = running
 
     def _is_in_use(self, running: Running) -> bool:

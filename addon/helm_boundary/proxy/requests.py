@@ -69,15 +69,15 @@ class Requests:
             self._under_way.forget(flow)
 
     async def _passes(self, flow: http.HTTPFlow, patience: asyncio.Timeout) -> bool:
-        running = self._running()
-        if running is None:
-            flow.response = exchange.write_reply(deny_without_verdict(CLOSED))
-            return False
         under_way = self._under_way
-        under_way.owners[flow.id] = running
         fingerprint = partial(exchange.fingerprint, flow)
-        hold = Hold(flow, patience, fingerprint, running.hold_seconds, self._has_gone)
         for _ in range(MAX_CHANGES):
+            running = self._running()  # again: the policy may have changed while the flow waited
+            if running is None:
+                flow.response = exchange.write_reply(deny_without_verdict(CLOSED))
+                return False
+            under_way.owners[flow.id] = running
+            hold = Hold(flow, patience, fingerprint, running.hold_seconds, self._has_gone)
             judged = exchange.fingerprint(flow)
             live = running.boundary.recognise(exchange.read_request(flow))
             if live is None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import signal
 import socket
 import ssl
 import time
@@ -264,6 +266,56 @@ def test_a_crash_while_waiting(upstream: Upstream, tmp_path: Path) -> None:
         boundary.start()
         assert last_outcome(boundary)[:2] == ("DENY", "killed")
         _is_granted_later(boundary, upstream, entry.id)
+
+
+def test_a_policy_that_changes_while_a_call_waits(upstream: Upstream, tmp_path: Path) -> None:
+    """What was asked under the old policy can't be approved any more; the new policy judges."""
+    with _holding(upstream, tmp_path) as boundary:
+        asking = Asking(boundary, body("please, hold on"))
+        (entry,) = pending(boundary)
+        write_policy(tmp_path / "policy", _NO_HOLDING)
+        os.kill(boundary.pid, signal.SIGHUP)
+        answer = asking.result()
+        assert (answer.status, answer.codes) == (403, ["POLICY_VIOLATION"])
+        assert approvals(boundary, "approve", "--yes", entry.id).exit_code == 1
+        assert said(boundary) == ["requested", "withdrawn"]
+        assert upstream.requests == []
+
+
+_NO_HOLDING = """
+deny contains reason("deny.hold", "POLICY_VIOLATION", "Not now.") if {
+	input.phase == "request"
+	said("hold on")
+}
+"""
+
+
+def test_an_answer_that_waits_while_the_policy_changes(upstream: Upstream, tmp_path: Path) -> None:
+    """Its request was judged by a policy that counts no more: the answer is refused."""
+    turn = Turn("", (ToolCall("remove", '{"path": "/srv/a"}'),))
+    upstream.answer(lambda request: reply_to_chat(request, turn))
+    with _holding(upstream, tmp_path) as boundary:
+        asking = Asking(boundary, body("clean up", tools=TOOLS))
+        (entry,) = pending(boundary)
+        write_policy(tmp_path / "policy", "# another policy\n")
+        os.kill(boundary.pid, signal.SIGHUP)
+        answer = asking.result()
+        assert (answer.codes, b"/srv/a" in answer.body) == (["APPROVAL_TIMEOUT"], False)
+        assert approvals(boundary, "approve", "--yes", entry.id).exit_code == 1
+        assert last_outcome(boundary)[:2] == ("DENY", "denied")
+
+
+def test_a_stop_after_the_policy_changed(upstream: Upstream, tmp_path: Path) -> None:
+    """What came to wait again under the new policy is told at once, like all that waits."""
+    with _holding(upstream, tmp_path) as boundary:
+        asking = Asking(boundary, body("please, hold on"))
+        (first,) = pending(boundary)
+        write_policy(tmp_path / "policy", "# another policy\n")
+        os.kill(boundary.pid, signal.SIGHUP)
+        until(lambda: pending(boundary)[0].id != first.id or None)
+        boundary.restart()
+        assert asking.result().codes == ["APPROVAL_TIMEOUT"]
+        assert upstream.requests == []
 
 
 def _holding(upstream: Upstream, folder: Path) -> Boundary:
