@@ -11,9 +11,23 @@ from ..calls.call import Answer, Call, HttpRequest, Operation, ToolCall
 from ..policy.decision import Decision
 
 
+HEADERS = (
+    "anthropic-beta",
+    "anthropic-version",
+    "openai-beta",
+    "openai-organization",
+    "openai-project",
+)
+"""Headers that say what the call does or for whom; the others say who speaks, and how."""
+
+
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """The four things that must be the same; digests are SHA-256 in hex."""
+    """The four things that must be the same; digests are SHA-256 in hex.
+
+    The principal is the signed-in user and the API key's pseudonym together, for the key says
+    whose account the call goes to; where there is neither, it is the client's address.
+    """
 
     request: str
     principal: str
@@ -49,7 +63,10 @@ def bind(
     request: HttpRequest, operation: Operation, call: Call, key_id: str | None, policy: str
 ) -> Binding:
     """The binding of a call; `call` is what the client sent, before any rewrite."""
-    principal = f"user {request.principal}" if request.principal else f"key {key_id or '-'}"
+    user = f"user {request.principal}" if request.principal else None
+    key = f"key {key_id}" if key_id else None
+    named = ", ".join(filter(None, (user, key)))
+    principal = named or f"address {request.client_address}"
     return Binding(digest_request(request, call), principal, operation.id, policy)
 
 
@@ -57,11 +74,13 @@ def digest_request(request: HttpRequest, call: Call) -> str:
     """SHA-256 of the request in canonical JSON (RFC 8785), so that white space doesn't count.
 
     The address is part of it, for in many operations it says which thing is meant, and so are
-    attachments and texts, for a form's body only describes its files.
+    headers that choose an account or an API's behaviour, and attachments and texts, for a form's
+    body only describes its files.
     """
     value = {
         "attachments": sorted(_stated(f.pointer, f.bytes, f.sha256) for f in call.attachments),
         "body": call.body,
+        "headers": {name: request.header(name) for name in HEADERS},
         "host": request.host,
         "method": request.method,
         "path": request.path,

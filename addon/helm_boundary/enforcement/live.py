@@ -107,9 +107,11 @@ def correlation_id(request: HttpRequest) -> str:
 
 
 def api_key(request: HttpRequest) -> str | None:
-    """The credential that a request carries, for its pseudonym only."""
-    authorization = request.header("authorization")
-    if authorization:
-        return authorization.partition(" ")[2].strip() or authorization
+    """The credential that a request carries, for its pseudonym only; all where it has several.
+
+    Which of them a provider reads isn't known, so another one is another caller.
+    """
+    authorization = request.header("authorization") or ""
+    bearer = authorization.partition(" ")[2].strip() or authorization
     named = (request.header(name) for name in ("api-key", "x-api-key", "x-goog-api-key"))
-    return next(filter(None, named), None)
+    return "\n".join(filter(None, (bearer, *named))) or None

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helm_boundary.approvals.binding import Cover, bind, cover_of, digest_tool_call
+from helm_boundary.approvals.binding import HEADERS, Cover, bind, cover_of, digest_tool_call
 from helm_boundary.calls.call import Answer, Call, HttpRequest, Operation, ToolCall
 from helm_boundary.dialects import chat
 from helm_boundary.policy.decision import Decision, Reason
@@ -78,16 +78,33 @@ def test_numbers_that_json_readers_disagree_on_are_compared_as_bytes() -> None:
     assert digest(first, seed=2**64 - 1) != digest(spaced, seed=2**64 - 1)
 
 
-def test_who_calls_is_the_user_or_else_the_key() -> None:
-    """With a proxy user the key may change; without one it is all there is."""
-    call = Call()
+@pytest.mark.parametrize("name", HEADERS)
+def test_what_a_header_chooses_is_part_of_the_call(name: str) -> None:
+    """Another organization or another beta is another call; who speaks, and how, is not."""
+    given = replace(SENT, headers=((name.title(), "one"), ("User-Agent", "a/1")))
+    assert digest(given) != digest()
+    assert digest(given) != digest(replace(given, headers=((name, "two"),)))
+    assert digest(given) == digest(replace(given, headers=((name, "one"), ("User-Agent", "b/2"))))
 
-    def principal(name: str | None, key: str | None) -> str:
-        return bind(replace(SENT, principal=name), CHAT, call, key, "p").principal
 
-    assert principal("ada", "k1") == principal("ada", "k2")
-    assert principal(None, "k1") != principal(None, "k2")
-    assert principal(None, "ada") != principal("ada", None)
+def test_who_calls_is_the_user_with_the_key_or_else_the_address() -> None:
+    """A key is an account: the same user with another one is another caller."""
+    found = [
+        bind(replace(SENT, principal=user, client_address=address), CHAT, Call(), key, "p")
+        for user, key, address in (
+            ("ada", "k1", "10.0.0.1"),
+            ("ada", "k2", "10.0.0.1"),
+            ("eve", "k1", "10.0.0.1"),
+            ("ada", None, "10.0.0.1"),
+            (None, "ada", "10.0.0.1"),
+            (None, "k1", "10.0.0.1"),
+            (None, None, "10.0.0.1"),
+            (None, None, "10.0.0.2"),
+        )
+    ]
+    assert len({each.principal for each in found}) == len(found)
+    elsewhere = replace(SENT, principal="ada", client_address="10.0.0.2")
+    assert bind(elsewhere, CHAT, Call(), "k1", "p").principal == found[0].principal
 
 
 def test_a_cover_is_what_was_shown() -> None:
