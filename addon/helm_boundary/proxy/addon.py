@@ -23,6 +23,7 @@ from ..service.reloading import Reloader
 from ..service.running import Running, StartError, start
 from ..service.standing import standing
 from .commands import Commands
+from .door import Door
 from .interface import Interface, observers
 from .leaving import Leaving
 from .requests import Requests
@@ -55,6 +56,7 @@ class HelmBoundary:
             leaving,
             Service(self._health, self._stop_waiting),
             Interface(lambda: self._running),
+            Door(),
             Commands(lambda: self._running, self._reloader.reload),
         ]
 

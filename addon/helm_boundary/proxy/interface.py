@@ -1,16 +1,10 @@
-"""The boundary in mitmproxy's interfaces: views, a bounded list of flows, a door that is shut.
-
-mitmweb keeps every flow it has seen and can decide on approvals; so old flows go, and nobody
-behind the proxy reaches mitmweb through it, whatever its password is.
-"""
+"""The boundary in mitmproxy's interfaces: views, columns, and a list of flows that is bounded."""
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import itertools
 import logging
-import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +12,6 @@ from mitmproxy import addonmanager, ctx, http
 from mitmproxy import flow as mitmflow
 from mitmproxy.addonmanager import Loader
 from mitmproxy.hooks import UpdateHook
-from mitmproxy.proxy import server_hooks
 
 from ..service.running import Running
 from ..views import add_views
@@ -57,15 +50,6 @@ class Interface:
         """Stop tidying."""
         if self._tidying is not None:
             self._tidying.cancel()
-
-    async def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
-        """Nobody reaches mitmweb through the proxy that it governs."""
-        address = data.server.address
-        port = getattr(ctx.options, "web_port", None)
-        if address is None or data.server.error or port is None:
-            return
-        if address[1] == port and await _is_here(address[0]):
-            data.server.error = "helm-boundary: mitmweb can't be reached through its own proxy"
 
     def response(self, flow: http.HTTPFlow) -> None:
         """A flow has come to its end: show what was made of it; older ones may go."""
@@ -140,25 +124,3 @@ def finished(flows: list[mitmflow.Flow], count: int) -> list[mitmflow.Flow]:
 
 def _view() -> Any:
     return ctx.master.addons.get("view")
-
-
-async def _is_here(host: str) -> bool:
-    """Whether a name or address is this machine's."""
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return False
-    return any(_is_own(str(address[4][0])) for address in found)
-
-
-def _is_own(address: str) -> bool:
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if ip.is_loopback or ip.is_unspecified:
-        return True
-    # An address can be bound only where it is this machine's.
-    with socket.socket(socket.AF_INET6 if ip.version == 6 else socket.AF_INET) as probe:
-        try:
-            probe.bind((address, 0))
-        except OSError:
-            return False
-    return True

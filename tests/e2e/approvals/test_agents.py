@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from support.approvals import (
     pending,
     records,
     said,
+    until,
     write_policy,
 )
 from support.boundary import Boundary
@@ -48,7 +50,22 @@ def desk(
         yield boundary, web
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.0.0.2", "[::1]", "0", "own"])
+NAMES = (
+    "127.0.0.1",
+    "127.0.0.2",
+    "127.1",
+    "2130706433",
+    "0x7f000001",
+    "0",
+    "localhost",
+    "LOCALHOST.",
+    "[::1]",
+    "[::ffff:127.0.0.1]",
+    "own",
+)
+
+
+@pytest.mark.parametrize("host", NAMES)
 def test_mitmweb_is_out_of_reach_through_its_proxy(
     desk: tuple[Boundary, Web], shared_upstream: Upstream, host: str
 ) -> None:
@@ -83,6 +100,52 @@ def test_a_tunnel_to_mitmweb_is_out_of_reach_too(desk: tuple[Boundary, Web]) -> 
     response = agent.getresponse()
     assert (response.status, b'"id"' in response.read()) == (502, False)
     agent.close()
+
+
+@pytest.mark.parametrize("tunnel", [False, True], ids=["plain", "tunnel"])
+def test_mitmweb_is_out_of_reach_past_another_proxy(
+    tmp_path: Path, shared_upstream: Upstream, tunnel: bool
+) -> None:
+    """An upstream proxy on this machine could carry the call back to it."""
+    web = Web(free_port())
+    other = Boundary(state=tmp_path / "other", addon=None)
+    with other, _mitmweb(tmp_path, web, mode=f"upstream:{other.url}") as boundary:
+        assert _get(boundary, shared_upstream.port, tunnel=tunnel) != 502
+        assert _get(boundary, web.port, tunnel=tunnel) == 502
+        assert f":{web.port}" not in other.log
+
+
+def test_a_port_of_the_systems_choice_is_shut_too(tmp_path: Path) -> None:
+    """With web_port=0 the port is chosen before mitmweb listens, so that it is known."""
+    with _mitmweb(tmp_path, Web(0)) as boundary:
+        (port,) = until(
+            lambda: re.findall(r"Web server listening at .*:(\d+)", boundary.log) or None
+        )
+        assert int(port) > 0
+        assert _get(boundary, int(port)) == 502
+
+
+def _mitmweb(folder: Path, web: Web, mode: str = "regular") -> Boundary:
+    return Boundary(
+        state=folder,
+        mode=mode,
+        program="mitmweb",
+        options={"web_password": web.PASSWORD},
+        args=("--web-port", str(web.port)),
+    )
+
+
+def _get(boundary: Boundary, port: int, *, tunnel: bool = False) -> int:
+    """The status of mitmweb's list of flows, asked for through the proxy with the password."""
+    agent = http.client.HTTPConnection("127.0.0.1", boundary.port, timeout=10)
+    try:
+        if tunnel:
+            agent.set_tunnel("127.0.0.1", port)
+        path = "/flows.json" if tunnel else f"http://127.0.0.1:{port}/flows.json"
+        agent.request("GET", path, headers={"Authorization": f"Bearer {Web.PASSWORD}"})
+        return agent.getresponse().status
+    finally:
+        agent.close()
 
 
 def test_mitmweb_wants_its_password(desk: tuple[Boundary, Web]) -> None:
