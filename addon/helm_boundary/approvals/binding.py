@@ -10,7 +10,6 @@ import rfc8785
 from ..calls.call import Answer, Call, HttpRequest, Operation, ToolCall
 from ..policy.decision import Decision
 
-
 HEADERS = (
     "anthropic-beta",
     "anthropic-version",

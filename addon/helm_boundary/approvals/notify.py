@@ -7,19 +7,21 @@ own: a slow or broken receiver costs a line in the log and nothing else.
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import logging
 import os
+import queue
 import shlex
+import signal
+import socket
 import ssl
 import subprocess
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPMessage
-from typing import IO, Any
+from typing import Any
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from helm_receipts.predicate import rfc3339
 
@@ -32,7 +34,6 @@ SECONDS = 5
 
 MAX_WAITING = 100
 
-
 type Tell = Callable[[Request], None]
 """Tells somebody of a new request for approval; returns at once and raises nothing."""
 
@@ -41,43 +42,52 @@ def tell_nobody(_: Request) -> None:
     """What `helm_notify` is without a value."""
 
 
+class NotTold(Exception):
+    """The receiver didn't take it; the message says why, and holds nothing of its address."""
+
+
 class Notifier:
     """Tells one receiver of new requests for approval, one after the other."""
 
     def __init__(self, deliver: Callable[[dict[str, Any]], None]) -> None:
         self._deliver = deliver
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="notify")
-        self._places = threading.BoundedSemaphore(MAX_WAITING)
+        self._waiting: queue.Queue[dict[str, Any]] = queue.Queue(MAX_WAITING)
+        self._thread: threading.Thread | None = None
 
     def tell(self, request: Request) -> None:
         """Tell of it soon; returns at once."""
-        if not self._places.acquire(blocking=False):
-            logger.warning("helm-boundary: helm_notify is too slow; %s isn't told of", request.id)
-            return
-        self._thread.submit(self._tell, notice(request))
-
-    def close(self) -> None:
-        """Stop, without what is still to be told."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
-
-    def _tell(self, told: dict[str, Any]) -> None:
+        if self._thread is None:
+            # A daemon: a receiver that hangs must not keep the boundary from ending.
+            self._thread = threading.Thread(target=self._work, name="notify", daemon=True)
+            self._thread.start()
         try:
-            self._deliver(told)
-        except (OSError, subprocess.SubprocessError, ValueError) as error:
-            # The error's text may hold the address, and that may hold a secret.
-            logger.warning("helm-boundary: helm_notify failed: %s", type(error).__name__)
-        finally:
-            self._places.release()
+            self._waiting.put_nowait(notice(request))
+        except queue.Full:
+            logger.warning("helm-boundary: helm_notify is too slow; %s isn't told of", request.id)
+
+    def _work(self) -> None:
+        while True:
+            told = self._waiting.get()
+            try:
+                self._deliver(told)
+            except NotTold as error:
+                logger.warning("helm-boundary: helm_notify failed: %s", error)
+            except Exception as error:
+                # The error's text may hold the address, and that may hold a secret.
+                logger.warning("helm-boundary: helm_notify failed: %s", type(error).__name__)
 
 
 def notifier(target: str) -> Notifier:
     """The notifier for a value of `helm_notify`: an http(s) address, or a command line.
 
     Raises:
-        ValueError: a command line whose quotes don't match.
+        ValueError: an address without a host, a command line whose quotes don't match.
     """
     if target.startswith(("http://", "https://")):
-        return Notifier(lambda told: _post(target, told))
+        address = urlsplit(target)
+        if not address.hostname or address.port == 0:  # also raises for what is no port
+            raise ValueError("the address has no host or no port")
+        return Notifier(lambda told: _post(address, told))
     command = shlex.split(target)
     if not command:
         raise ValueError("the command is empty")
@@ -101,43 +111,57 @@ def notice(request: Request) -> dict[str, Any]:
     }
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect would tell somebody whom the operator didn't name."""
+def _post(address: SplitResult, told: dict[str, Any]) -> None:
+    """Post to exactly that address: no proxy, for that may be this boundary, and no redirect."""
+    port = address.port
+    connection: http.client.HTTPConnection
+    if address.scheme == "https":
+        trust = ssl.create_default_context()
+        connection = http.client.HTTPSConnection(
+            address.hostname or "", port, timeout=SECONDS, context=trust
+        )
+    else:
+        connection = http.client.HTTPConnection(address.hostname or "", port, timeout=SECONDS)
+    path = urlunsplit(("", "", address.path or "/", address.query, ""))
+    body = json.dumps(told).encode("ascii")
+    # `timeout` is for each read: one byte a second would go on for ever.
+    watch = threading.Timer(SECONDS, _hang_up, (connection,))
+    watch.daemon = True
+    watch.start()
+    try:
+        connection.request("POST", path, body, {"Content-Type": "application/json"})
+        status = connection.getresponse().status
+        if watch.finished.is_set():  # half a head reads like a whole one
+            raise NotTold(f"the receiver took longer than {SECONDS} s")
+    finally:
+        watch.cancel()
+        connection.close()
+    if not 200 <= status < 300:
+        raise NotTold(f"the receiver answered {status}")
 
-    def redirect_request(
-        self,
-        _request: urllib.request.Request,
-        _file: IO[bytes],
-        _code: int,
-        _message: str,
-        _headers: HTTPMessage,
-        _url: str,
-    ) -> None:
-        return None
 
-
-def _post(url: str, told: dict[str, Any]) -> None:
-    # Without the system's proxy: that may be this very boundary.
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}),
-        urllib.request.HTTPSHandler(context=ssl.create_default_context()),
-        _NoRedirect,
-    )
-    request = urllib.request.Request(  # noqa: S310 - http and https only, see `notifier`
-        url, json.dumps(told).encode("ascii"), {"Content-Type": "application/json"}
-    )
-    with opener.open(request, timeout=SECONDS) as response:
-        response.read(1024)
+def _hang_up(connection: http.client.HTTPConnection) -> None:
+    with contextlib.suppress(OSError, AttributeError):
+        connection.sock.shutdown(socket.SHUT_RDWR)
 
 
 def _run(command: list[str], told: dict[str, Any]) -> None:
-    subprocess.run(
+    """Run the command without a shell: nothing that was told is ever part of a command line."""
+    process = subprocess.Popen(
         command,
-        input=json.dumps(told).encode("ascii"),
-        env={**os.environ, "HELM_APPROVAL_ID": told["id"]},
+        stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        timeout=SECONDS,
-        check=True,
+        env={**os.environ, "HELM_APPROVAL_ID": told["id"]},
         start_new_session=True,
     )
+    try:
+        process.communicate(json.dumps(told).encode("ascii"), SECONDS)
+    except subprocess.TimeoutExpired:
+        raise NotTold(f"the command took longer than {SECONDS} s") from None
+    finally:
+        if process.poll() is None:  # with all that it started
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    if process.returncode:
+        raise NotTold(f"the command ended with {process.returncode}")

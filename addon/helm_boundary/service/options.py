@@ -142,7 +142,7 @@ def _hold_seconds(options: OptionValues) -> int:
 def _notify(value: str) -> str:
     try:
         if value:
-            notifier(value).close()
+            notifier(value)
     except ValueError as error:
         raise ConfigError(
             f"helm_notify: expected an http(s) address or a command, found one where {error}"

@@ -10,7 +10,7 @@ from helm_receipts.errors import ReceiptError
 from helm_receipts.recorder import Recorder
 
 from .. import __version__
-from ..approvals.notify import Notifier, notifier, tell_nobody
+from ..approvals.notify import notifier, tell_nobody
 from ..approvals.store import Store, StoreError
 from ..enforcement.answers import Answers
 from ..enforcement.boundary import Boundary, Settings
@@ -42,7 +42,6 @@ class Running:
     holds: bool = False
     hold_seconds: int = 300
     keep_flows: int = 5000
-    notifier: Notifier | None = None
 
     def under(self, engine: Engine, detectors: Detectors) -> Running:
         """The same boundary under another policy; this one goes on for the calls it has."""
@@ -51,8 +50,6 @@ class Running:
 
     def close(self) -> None:
         """Stop the engine and close the journal, with a receipt that says so."""
-        if self.notifier is not None:
-            self.notifier.close()
         self.engine.close()
         self.boundary.desk.close()
         self.recorder.close()
@@ -99,7 +96,6 @@ def start(config: Config) -> Running:
         config.on_escalate == "hold",
         config.hold_seconds,
         config.keep_flows,
-        told,
     )
 
 

@@ -1,16 +1,14 @@
-"""What a person is shown: redacted, shortened, unable to steer a terminal; and what others hear."""
+"""What a person is shown: redacted, shortened, unable to steer a terminal."""
 
 from __future__ import annotations
 
 import json
 import time
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from helm_boundary.approvals.entry import Entry
-from helm_boundary.approvals.notify import notice, notifier
 from helm_boundary.approvals.showing import seconds_left, sentences
 from helm_boundary.approvals.summary import MAX_CHARACTERS, redact, summarise
 from helm_boundary.calls.call import HttpRequest
@@ -89,19 +87,3 @@ def test_seconds_left_end_at_zero() -> None:
     assert seconds_left(asked, asked.created_ns) == 10
     assert seconds_left(asked, asked.expires_ns - 1) == 1
     assert seconds_left(asked, asked.expires_ns + 10**9) == 0
-
-
-def test_a_notice_has_no_content() -> None:
-    """Neither the summary nor the policy's message is in it."""
-    summary = {"texts": [{"role": "user", "pointer": "/x", "text": "between us"}]}
-    told = json.dumps(notice(request(1, summary=summary)))
-    assert "between us" not in told
-    assert "A person must" not in told
-    assert "apr_0000000000000001" in told
-
-
-@pytest.mark.parametrize("target", ["", "  ", "say 'hello"])
-def test_a_notifier_needs_a_target(target: str) -> None:
-    """Neither an address nor a command line: refused when it is configured."""
-    with pytest.raises(ValueError, match=r"empty|quotation"):
-        notifier(target)
