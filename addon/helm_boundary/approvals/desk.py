@@ -153,7 +153,11 @@ class Desk:
             self._recorder.record_now(
                 draft_approval(request, REQUESTED, request.binding.principal, body)
             )
-            self.store.add(request)
+            try:
+                self.store.add(request)
+            except StoreError as error:
+                logger.error("helm-boundary: the question %s isn't asked: %s", request.id, error)
+                raise
             self._tell(request)
         live.approval = Approval(request.id, rfc3339(request.expires_ns))
         return request

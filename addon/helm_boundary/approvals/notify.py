@@ -125,13 +125,14 @@ def _post(address: SplitResult, told: dict[str, Any]) -> None:
     path = urlunsplit(("", "", address.path or "/", address.query, ""))
     body = json.dumps(told).encode("ascii")
     # `timeout` is for each read: one byte a second would go on for ever.
-    watch = threading.Timer(SECONDS, _hang_up, (connection,))
+    is_late = threading.Event()
+    watch = threading.Timer(SECONDS, _hang_up, (connection, is_late))
     watch.daemon = True
     watch.start()
     try:
         connection.request("POST", path, body, {"Content-Type": "application/json"})
         status = connection.getresponse().status
-        if watch.finished.is_set():  # half a head reads like a whole one
+        if is_late.is_set():  # half a head reads like a whole one
             raise NotTold(f"the receiver took longer than {SECONDS} s")
     finally:
         watch.cancel()
@@ -140,7 +141,8 @@ def _post(address: SplitResult, told: dict[str, Any]) -> None:
         raise NotTold(f"the receiver answered {status}")
 
 
-def _hang_up(connection: http.client.HTTPConnection) -> None:
+def _hang_up(connection: http.client.HTTPConnection, is_late: threading.Event) -> None:
+    is_late.set()
     with contextlib.suppress(OSError, AttributeError):
         connection.sock.shutdown(socket.SHUT_RDWR)
 

@@ -7,7 +7,7 @@ escape, and texts are indented under headings of ours, which they can't imitate.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from helm_receipts.explain import printable
@@ -30,6 +30,7 @@ def _lines(entry: Entry, now_ns: int) -> Iterator[str]:
     left = f", {seconds_left(request, now_ns)} s left" if status == PENDING else ""
     yield f"Approval {entry.id}: {status}{left}"
     yield f"  asked       {_clock(request.created_ns)}, void from {_clock(request.expires_ns)} on"
+    yield from _decided(entry)
     yield (
         f"  for         {request.client.principal or 'nobody signed in'}, API key pseudonym "
         + (request.client.key_id or "none")[:16]
@@ -40,11 +41,12 @@ def _lines(entry: Entry, now_ns: int) -> Iterator[str]:
     yield f"  judged      its {request.phase}; {waiting}"
     for reason, message in zip(request.reasons, request.messages, strict=False):
         where = f" at {reason.pointer}" if reason.pointer else ""
-        yield f"  reason      {reason.code} from {reason.rule}{where}"
-        yield f"              {message}"
-    yield from _decided(entry)
-    yield from _texts("says", request.summary.get("texts", ()))
-    yield from _answer(request.summary.get("answer"))
+        yield f"  reason      {message}"
+        yield f"              {reason.code} from {reason.rule}{where}"
+    summary: Mapping[str, Any] = request.summary
+    yield from _answer(summary.get("answer"))
+    yield from _texts("says", summary)
+    yield from _beside(summary)
     yield f"  policy      {request.policy.digest[:16]}… from {request.policy.uri}"
     yield f"  receipt     {request.request_receipt}"
 
@@ -58,19 +60,37 @@ def _decided(entry: Entry) -> Iterator[str]:
         yield f"  {entry.ended.end:<11} {_clock(entry.ended.at_ns)}"
 
 
-def _answer(answer: dict[str, Any] | None) -> Iterator[str]:
+def _answer(answer: Mapping[str, Any] | None) -> Iterator[str]:
+    """The tool calls first: they are what is decided on."""
     if answer is None:
         return
-    yield from _texts("answered", answer["texts"])
     for call in answer["tool_calls"]:
         yield f"  tool call   {call['name']}"
         yield from _indented(call["arguments"])
+        yield from _not_shown(call.get("omitted", 0), "characters of these arguments")
+    yield from _not_shown(answer.get("more", 0), "tool calls")
+    yield from _texts("answered", answer)
 
 
-def _texts(heading: str, texts: list[dict[str, str]]) -> Iterator[str]:
-    for text in texts:
+def _texts(heading: str, told: Mapping[str, Any]) -> Iterator[str]:
+    yield from _not_shown(told.get("earlier", 0), "earlier messages")
+    for text in told.get("texts", ()):
         yield f"  {heading:<11} {text['role']} {text['pointer']}"
         yield from _indented(text["text"])
+        yield from _not_shown(text.get("omitted", 0), "characters of this text")
+
+
+def _beside(summary: Mapping[str, Any]) -> Iterator[str]:
+    if summary.get("tools"):
+        yield f"  tools       {', '.join(summary['tools'])}"
+        yield from _not_shown(summary.get("more_tools", 0), "tools")
+    if summary.get("attachments"):
+        yield f"  attached    {summary['attachments']}, none of them shown here"
+
+
+def _not_shown(count: int, what: str) -> Iterator[str]:
+    if count:
+        yield f"  NOT SHOWN   {count} more {what}"
 
 
 def _indented(text: str) -> Iterator[str]:

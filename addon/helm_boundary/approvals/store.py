@@ -12,6 +12,7 @@ import fcntl
 import json
 import logging
 import os
+import secrets
 import stat
 import time
 from collections.abc import Iterator
@@ -64,6 +65,7 @@ class Store:
         self._entries: dict[str, Entry] = {}
         self._grants: list[Entry] = []
         self._scanned: tuple[int, int] = (-1, 0)
+        self._unreadable: set[str] = set()
 
     @classmethod
     def open(cls, state: Path) -> Store:
@@ -154,10 +156,14 @@ class Store:
 
     def _make(self, identity: str, kind: str, value: dict[str, Any]) -> bool:
         path = self._folder / f"{identity}.{kind}"
-        temporary = self._folder / f".{identity}.{kind}.{os.getpid()}"
+        # Not by process id: in containers on one folder, every process may have the same.
+        temporary = self._folder / f".{identity}.{kind}.{secrets.token_hex(4)}"
+        text = json.dumps(value).encode("ascii")
+        if len(text) > _MAX_FILE:
+            raise StoreError(f"expected at most {_MAX_FILE} bytes to keep, found {len(text)}")
         with _errors(self._folder):
             try:
-                durable.write_file(temporary, json.dumps(value).encode("ascii"), 0o600)
+                durable.write_file(temporary, text, 0o600)
                 path.hardlink_to(temporary)
             except FileExistsError:
                 return False
@@ -200,7 +206,9 @@ class Store:
                 entry = replace(entry, ended=ended)
         except (EntryError, OSError) as error:
             # What can't be read grants nothing.
-            logger.error("helm-boundary: the approval %s can't be read: %s", identity, error)
+            if identity not in self._unreadable:  # said once, not at every look
+                logger.error("helm-boundary: the approval %s can't be read: %s", identity, error)
+            self._unreadable.add(identity)
             return None
         return entry
 

@@ -1,7 +1,8 @@
 """What a person is shown of a call: enough to decide by, and nothing that a detector finds.
 
 The summary is kept in the state folder, so what the policy would cut out of a call is cut out
-here too, and long texts are shortened. It is never told to a webhook and never in a receipt.
+here too, and long texts are shortened; whatever isn't shown is counted. It is never told to a
+webhook and never in a receipt.
 """
 
 from __future__ import annotations
@@ -14,6 +15,11 @@ from ..policy.detectors import Detectors, Finding
 
 MAX_TEXTS = 12
 MAX_CHARACTERS = 600
+MAX_NAME = 200
+MAX_NAMES = 50
+MAX_ARGUMENTS = 4_000
+"""Characters of one tool call: it is what is decided on, so it is shown longer than a text is."""
+_ALL_ARGUMENTS = 32_000
 
 
 def summarise(
@@ -25,21 +31,29 @@ def summarise(
 ) -> dict[str, Any]:
     """The call and, where it has one, its answer, redacted, as JSON.
 
-    `pointers` are where the reasons point; what is there is shown wherever it is.
+    `pointers` are where the reasons point; what is there is shown wherever it is. `omitted` are
+    characters of a text, `earlier` texts and `more` tool calls that aren't shown.
     """
+    to = f"{request.method} {request.scheme}://{request.host}:{request.port}{request.path}"
     meant = pointers if answer is None else ()
     summary: dict[str, Any] = {
-        "to": f"{request.method} {request.scheme}://{request.host}:{request.port}{request.path}",
-        "model": call.model,
-        "texts": _texts(_said(call.messages, call.texts, meant), detectors),
-        "tools": [tool.name[:200] for tool in call.tools[:50]],
+        "to": _shortened(to),
+        "model": _shortened(call.model) if call.model else None,
+        **_texts(call.messages, call.texts, meant, detectors),
+        "tools": [_shortened(tool.name) for tool in call.tools[:MAX_NAMES]],
+        "more_tools": max(0, len(call.tools) - MAX_NAMES),
         "attachments": len(call.attachments),
     }
     if answer is not None:
+        calls = answer.tool_calls
+        # A tool call is shown as one, so its name and arguments aren't shown again as texts.
+        texts = [text for text in answer.texts if not _is_within(text, [c.pointer for c in calls])]
+        limit = min(MAX_ARGUMENTS, _ALL_ARGUMENTS // max(1, min(len(calls), MAX_NAMES)))
         summary["answer"] = {
             "status": answer.status,
-            "texts": _texts(_said(answer.messages, answer.texts, pointers), detectors),
-            "tool_calls": [_tool_call(call, detectors) for call in answer.tool_calls[:50]],
+            **_texts(answer.messages, texts, pointers, detectors),
+            "tool_calls": [_tool_call(each, limit, detectors) for each in calls[:MAX_NAMES]],
+            "more": max(0, len(calls) - MAX_NAMES),
         }
     return summary
 
@@ -56,29 +70,44 @@ def redact(text: str, findings: Iterable[Finding]) -> str:
     return "".join(reversed([*pieces, text[:end]]))
 
 
-def _said(
-    messages: Sequence[Message], texts: Sequence[Text], pointers: Sequence[str]
-) -> list[Text]:
-    """The latest of the conversation, and besides it what the reasons point at."""
+def _texts(
+    messages: Sequence[Message],
+    texts: Sequence[Text],
+    pointers: Sequence[str],
+    detectors: Detectors,
+) -> dict[str, Any]:
+    """The latest of the conversation, after what the reasons point at."""
     said = [Text(m.pointer, m.role, m.text) for m in messages if m.text] if messages else texts
     latest = list(said[-MAX_TEXTS:])
     shown = {text.text for text in latest}
-    meant = [t for t in texts if t.pointer.startswith(tuple(pointers)) and t.text not in shown]
-    return meant[:MAX_TEXTS] + latest
+    meant = [t for t in texts if _is_within(t, pointers) and t.text not in shown]
+    return {
+        "texts": [
+            {
+                "role": _shortened(text.role),
+                "pointer": _shortened(text.pointer),
+                **_shown(text.text, detectors),
+            }
+            for text in meant[:MAX_TEXTS] + latest
+        ],
+        "earlier": max(0, len(said) - MAX_TEXTS),
+    }
 
 
-def _texts(texts: Sequence[Text], detectors: Detectors) -> list[dict[str, str]]:
-    return [
-        {"role": text.role, "pointer": text.pointer, "text": _shown(text.text, detectors)}
-        for text in texts
-    ]
+def _is_within(text: Text, pointers: Iterable[str]) -> bool:
+    return any(text.pointer == each or text.pointer.startswith(f"{each}/") for each in pointers)
 
 
-def _tool_call(call: ToolCall, detectors: Detectors) -> dict[str, str]:
-    return {"name": call.name[:200], "arguments": _shown(call.arguments_text, detectors)}
+def _tool_call(call: ToolCall, limit: int, detectors: Detectors) -> dict[str, Any]:
+    shown = _shown(call.arguments_text, detectors, limit)
+    return {"name": _shortened(call.name), "arguments": shown.pop("text"), **shown}
 
 
-def _shown(text: str, detectors: Detectors) -> str:
+def _shown(text: str, detectors: Detectors, limit: int = MAX_CHARACTERS) -> dict[str, Any]:
     # Redacted first and cut then, so that half a secret at the cut isn't left over.
     clean = redact(text, detectors.scan([Text("", "", text)]))
-    return clean if len(clean) <= MAX_CHARACTERS else clean[: MAX_CHARACTERS - 1] + "…"
+    return {"text": clean[:limit], "omitted": max(0, len(clean) - limit)}
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MAX_NAME else text[: MAX_NAME - 1] + "…"

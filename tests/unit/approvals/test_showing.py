@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,13 +54,57 @@ def test_redaction_leaves_nothing_of_any_finding(text: str, spans: list[tuple[in
 
 
 def test_long_texts_are_shortened() -> None:
-    """A person sees the beginning, and that there is more."""
+    """A person sees the beginning, and how much more there is."""
     call = chat.read_request(
         {"model": "m", "messages": [{"role": "user", "content": "y" * 10_000}]}
     )
     (text,) = summarise(SENT, call, None, DETECTORS)["texts"]
     assert len(text["text"]) == MAX_CHARACTERS
-    assert text["text"].endswith("…")
+    assert text["omitted"] == 10_000 - MAX_CHARACTERS
+
+
+def test_what_is_not_shown_is_said() -> None:
+    """Earlier messages, the rest of long texts and arguments, more tool calls: each is counted."""
+    said = [{"role": "user", "content": f"{n}"} for n in range(20)]
+    call = chat.read_request({"model": "m", "messages": [*said, {"content": "y" * 10_000}]})
+    arguments = [json.dumps({"path": "/srv" * 1000, "n": n}) for n in range(60)]
+    calls = [{"function": {"name": "remove", "arguments": text}} for text in arguments]
+    answer = chat.read_response(200, {"choices": [{"message": {"tool_calls": calls}}]})
+    summary = summarise(SENT, call, answer, DETECTORS, ["/choices/0/message/tool_calls/1"])
+    lines = sentences(Entry(request(1, summary=summary)), time.time_ns())
+    assert "  NOT SHOWN   9 more earlier messages" in lines
+    assert f"  NOT SHOWN   {10_000 - MAX_CHARACTERS} more characters of this text" in lines
+    assert "  NOT SHOWN   10 more tool calls" in lines
+    cut = len(arguments[0]) - len(summary["answer"]["tool_calls"][0]["arguments"])
+    assert f"  NOT SHOWN   {cut} more characters of these arguments" in lines
+    assert sum(line.startswith("  tool call") for line in lines) == 50
+
+
+def test_a_tool_call_is_shown_once_and_first() -> None:
+    """Its arguments, up to some length, are whole: they are what is decided on."""
+    call = chat.read_request({"model": "m", "messages": [{"role": "user", "content": "do it"}]})
+    arguments = json.dumps({"path": "/srv" * 900})
+    tool_call = {"id": "call_1", "function": {"name": "remove", "arguments": arguments}}
+    message = {"content": "I will.", "tool_calls": [tool_call]}
+    answer = chat.read_response(200, {"choices": [{"message": message}]})
+    pointer = "/choices/0/message/tool_calls/0"
+    summary = summarise(SENT, call, answer, DETECTORS, [pointer])
+    lines = sentences(Entry(request(1, summary=summary)), time.time_ns())
+    assert sum(arguments in line for line in lines) == 1
+    shown = [line for line in lines if line.startswith(("  tool call", "  answered", "  says"))]
+    assert [line.split()[0] for line in shown] == ["tool", "answered", "says"]
+
+
+def test_whatever_a_client_names_a_summary_stays_small() -> None:
+    """A model, a path or a tool of a million characters is still a question that can be kept."""
+    long = "\U0001f600" * 1_000_000
+    tools = [{"function": {"name": long}} for _ in range(60)]
+    value = {"model": long, "messages": [{"role": "user", "content": long}] * 30, "tools": tools}
+    calls = [{"function": {"name": long, "arguments": long}}] * 60
+    answer = chat.read_response(200, {"choices": [{"message": {"tool_calls": calls}}]})
+    sent = replace(SENT, path="/" + "p" * 1_000_000)
+    summary = summarise(sent, chat.read_request(value), answer, DETECTORS)
+    assert len(json.dumps(summary)) < 900_000
 
 
 def test_the_conversation_is_shown_and_what_is_meant() -> None:

@@ -154,6 +154,25 @@ def test_what_cannot_be_read_grants_nothing(tmp_path: Path, damage: str) -> None
     assert store.grants() == []
 
 
+def test_what_could_not_be_read_again_is_not_kept(tmp_path: Path) -> None:
+    """A question too large for its file is an error at once, and nothing is left of it."""
+    store = Store.open(tmp_path)
+    with pytest.raises(StoreError, match="at most 1048576 bytes"):
+        store.add(request(1, summary={"to": "x" * (1 << 20)}))
+    assert list((tmp_path / "approvals").iterdir()) == []
+
+
+def test_a_damaged_file_is_named_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever makes one can't fill the log with it."""
+    store = Store.open(tmp_path)
+    store.add(request(1))
+    (tmp_path / "approvals" / "apr_0000000000000001.decision").write_text("{")
+    for number in range(2, 6):
+        store.add(request(number))
+        store.entries()
+    assert caplog.text.count("apr_0000000000000001 can't be read") == 1
+
+
 def test_files_of_other_modes_and_kinds_grant_nothing(tmp_path: Path) -> None:
     """A file that others may read or write was not written by us; nor was a link."""
     store = Store.open(tmp_path)
