@@ -9,7 +9,7 @@ from typing import Any
 
 from helm_receipts.reader import Record
 
-_FINALITY = {
+FINALITY = {
     "class_forbidden": "never allowed; asking again won't help",
     "ungranted": "allowed once somebody grants it",
     "instance_parameter": "allowed with another value",
@@ -87,7 +87,7 @@ def _client(client: dict[str, Any] | None) -> Iterator[str]:
 def _reason(reason: dict[str, Any]) -> Iterator[str]:
     where = f" at {reason['pointer']}" if reason.get("pointer") else ""
     yield f"  reason      {reason['code']}{where}, from {reason['rule']}"
-    yield f"              {_FINALITY.get(reason['finality'], reason['finality'])}"
+    yield f"              {FINALITY.get(reason['finality'], reason['finality'])}"
 
 
 def _end(outcome: dict[str, Any] | None) -> Iterator[str]:

@@ -133,6 +133,8 @@ def _print_changes(store: Store, shown: dict[str, str], as_json: bool, everythin
         if as_json:
             click.echo(json.dumps(_as_json(entry, now)))
         else:
+            if not shown:
+                click.echo(_columns("ID", "STATUS", "LEFT", "OPERATION", "MODEL", "WHO", "RULES"))
             click.echo(_row(entry, status, now))
         shown[entry.id] = status
 
@@ -142,11 +144,23 @@ def _row(entry: Entry, status: str, now: int) -> str:
     left = f"{seconds_left(request, now)} s" if status == PENDING else ""
     rules = ",".join(dict.fromkeys(reason.rule for reason in request.reasons))
     who = request.client.principal or f"key {(request.client.key_id or '-')[:8]}"
-    row = (
-        f"{entry.id}  {status:<9} {left:>6}  {request.flow.operation:<24} "
-        f"{request.flow.model or '':<20} {who:<14} {rules}"
+    return _columns(
+        entry.id, status, left, request.flow.operation, request.flow.model or "-", who, rules
     )
-    return printable(row).rstrip()
+
+
+_WIDTHS = (20, 9, 6, 24, 20, 16)
+
+
+def _columns(*cells: str) -> str:
+    """Cells in columns, cut where they don't fit; the last one takes what it needs."""
+    *narrow, last = map(printable, cells)
+    cut = (
+        cell if len(cell) <= width else f"{cell[: width - 1]}…"
+        for cell, width in zip(narrow, _WIDTHS, strict=True)
+    )
+    padded = (f"{cell:<{width}}" for cell, width in zip(cut, _WIDTHS, strict=True))
+    return "  ".join([*padded, last]).rstrip()
 
 
 def _print_entry(entry: Entry, as_json: bool) -> None:

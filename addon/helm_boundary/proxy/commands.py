@@ -14,6 +14,7 @@ from mitmproxy import flow as mitmflow
 
 from helm_receipts.errors import ReceiptError
 from helm_receipts.explain import explain as explain_receipt
+from helm_receipts.explain import printable
 from helm_receipts.layout import Layout
 from helm_receipts.reader import find_record
 
@@ -119,7 +120,7 @@ class Commands:
 
 def _row(entry: Entry, now: int) -> list[str]:
     request = entry.request
-    return [
+    row = [
         entry.id,
         f"{seconds_left(request, now)} s",
         request.flow.operation,
@@ -127,6 +128,7 @@ def _row(entry: Entry, now: int) -> list[str]:
         request.client.principal or "",
         ",".join(dict.fromkeys(reason.rule for reason in request.reasons)),
     ]
+    return [printable(cell) for cell in row]  # clients choose models and names
 
 
 def _http(flow: Any) -> http.HTTPFlow:

@@ -11,7 +11,7 @@ from typing import Any
 from mitmproxy import http
 from mitmproxy.contentviews import Contentview, Metadata
 
-from helm_receipts.explain import printable
+from helm_receipts.explain import FINALITY, printable
 
 from ..proxy.marks import KEY
 
@@ -35,7 +35,7 @@ class Judgement(Contentview):
         flow = metadata.flow
         if not isinstance(flow, http.HTTPFlow):
             raise ValueError("expected an HTTP flow")
-        return "\n".join(printable(line) or " " for line in explain(flow, self._index_of))
+        return "\n".join(line or " " for line in explain(flow, self._index_of))
 
     def render_priority(self, data: bytes, metadata: Metadata) -> float:
         """First for a reply of the boundary's own; for the rest, one of the views to choose."""
@@ -48,12 +48,15 @@ class Judgement(Contentview):
 
 
 def explain(flow: http.HTTPFlow, index_of: IndexOf = lambda _: None) -> list[str]:
-    """The lines of a flow's judgement; raises ValueError for a flow that wasn't judged."""
+    """The lines of a flow's judgement, none of which steers a terminal.
+
+    Raises ValueError for a flow that wasn't judged.
+    """
     facts = flow.metadata.get(KEY)
     if not isinstance(facts, dict):
         raise ValueError("expected a flow that helm-boundary has judged; this one isn't a call")
     try:
-        return list(_lines(facts, flow, index_of))
+        return [printable(line) for line in _lines(facts, flow, index_of)]
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"expected what helm-boundary keeps on a flow, found {error}") from error
 
@@ -68,40 +71,50 @@ def receipts_of(flow: http.HTTPFlow) -> list[str]:
 def _lines(facts: dict[str, Any], flow: http.HTTPFlow, index_of: IndexOf) -> Iterator[str]:
     last = facts["judgements"][-1]
     observed = "  (observed only, not enforced)" if facts["mode"] == "observe" else ""
-    yield f"{last['verdict']}{observed}"
-    yield f"{facts['operation']} ({facts['dialect']})  {facts['model'] or ''}".rstrip()
+    yield f"{last['verdict']}{observed}  {facts['operation']}  {facts['model'] or ''}".rstrip()
+    yield from _person(facts, flow)
     for judged in facts["judgements"]:
         yield ""
-        index = index_of(judged["receipt"]) if judged["receipt"] else None
-        where = "" if index is None else f", log index {index}"
-        yield f"{judged['phase']}: {judged['verdict']}   receipt {judged['receipt'] or '-'}{where}"
+        yield f"{judged['phase']}: {judged['verdict']}, {_receipt(judged['receipt'], index_of)}"
         for reason in judged["reasons"]:
             yield from _reason(reason)
-    yield from _person(facts)
     yield from _rewrite("request", facts.get("request_before"), flow.request)
     yield from _rewrite("response", facts.get("response_before"), flow.response)
     yield ""
     yield f"policy       {facts['policy']['digest']}"
-    yield f"             {facts['policy']['uri']}, evaluated by {facts['policy']['engine']}"
+    yield f"             {facts['policy']['uri']}"
+    yield f"             evaluated by {facts['policy']['engine']}"
+    yield f"dialect      {facts['dialect']}"
     yield f"correlation  {facts['correlation_id']}"
-    for step, seconds in facts["seconds"]:
-        yield f"took         {seconds * 1000:8.2f} ms  {step}"
+    for at, (step, seconds) in enumerate(facts["seconds"]):
+        yield f"{'' if at else 'took':<13}{seconds * 1000:8.2f} ms  {step}"
+
+
+def _receipt(identity: str | None, index_of: IndexOf) -> str:
+    if not identity:
+        return "no receipt yet"
+    index = index_of(identity)
+    return f"receipt {identity}" + ("" if index is None else f", log index {index}")
 
 
 def _reason(reason: dict[str, Any]) -> Iterator[str]:
-    where = f" at {reason['pointer']}" if reason.get("pointer") else ""
-    yield f"    {reason['code']} from {reason['rule']}{where} ({reason['finality']})"
-    yield f"        {reason['message']}"
+    """What a person reads first, then what names it."""
+    yield f"    {reason['message']}"
     if reason.get("counterfactual"):
-        yield f"        {reason['counterfactual']}"
+        yield f"    {reason['counterfactual']}"
+    yield f"        {reason['code']} from {reason['rule']}"
+    if reason.get("pointer"):
+        yield f"        at {reason['pointer']}"
+    yield f"        {FINALITY.get(reason['finality'], reason['finality'])}"
 
 
-def _person(facts: dict[str, Any]) -> Iterator[str]:
+def _person(facts: dict[str, Any], flow: http.HTTPFlow) -> Iterator[str]:
+    if flow.intercepted and "approval" in facts:
+        yield "waits for a person: resume is yes, kill is no, an edit is judged again"
     if "approval" in facts:
-        yield ""
-        yield f"approval     {facts['approval']['id']}, void from {facts['approval']['expires_at']}"
+        yield f"approval {facts['approval']['id']}, void from {facts['approval']['expires_at']}"
     if "grant" in facts:
-        yield f"granted by   {facts['grant']['by']} ({facts['grant']['id']})"
+        yield f"granted by {facts['grant']['by']} ({facts['grant']['id']})"
 
 
 def _rewrite(

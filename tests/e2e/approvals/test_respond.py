@@ -202,8 +202,10 @@ def test_the_command_line_lists_and_asks_for_confirmation(boundary: Boundary) ->
     """`list` names what waits; without a terminal, deciding wants --yes."""
     identity = ask(boundary, body("please, list me")).approval
     rows = approvals(boundary, "list").output
-    assert identity in rows
-    assert "ask.person" in rows
+    heading, *lines = rows.splitlines()
+    assert heading.split() == ["ID", "STATUS", "LEFT", "OPERATION", "MODEL", "WHO", "RULES"]
+    (line,) = [line for line in lines if line.startswith(identity)]
+    assert line.index("ask.person") == heading.index("RULES")
     asked = approvals(boundary, "approve", identity)
     assert asked.exit_code == 2
     assert "--yes" in asked.output

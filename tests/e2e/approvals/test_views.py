@@ -12,10 +12,24 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+from click.testing import CliRunner
 from mitmproxy import contentviews, ctx, http, io, options
 
+from helm_boundary.cli import main
 from helm_boundary.views import add_views
-from support.approvals import TOOLS, Asking, ask, body, grant, mitmweb, until, write_policy
+from support.approvals import (
+    TOOLS,
+    Asking,
+    approvals,
+    ask,
+    body,
+    grant,
+    mitmweb,
+    pending,
+    records,
+    until,
+    write_policy,
+)
 from support.boundary import Boundary
 from support.chat import ToolCall, Turn, reply_to_chat
 from support.upstream import Upstream
@@ -45,14 +59,61 @@ def test_saved_flows_show_their_judgement(upstream: Upstream, tmp_path: Path) ->
     judged = _shown(allowed, "request", "judgement")
     assert '-      "content": "write to ada@example.org"' in judged
     assert '+      "content": "write to [email removed]"' in judged
-    assert "request: ALLOW   receipt " in judged
+    assert "request: ALLOW, receipt " in judged
     assert " ms  request policy" in judged
-    assert "POLICY_VIOLATION from deny.never (ungranted)" in _shown(denied, "response", "auto")
+    told = _shown(denied, "response", "auto")
+    assert "    Never.\n        POLICY_VIOLATION from deny.never\n" in told
+    assert "allowed once somebody grants it" in told
     assert "tool calls: ALLOW" in _shown(granted, "response", "judgement")
-    assert "granted by   " in _shown(granted, "response", "judgement")
+    assert "granted by " in _shown(granted, "response", "judgement")
     told = _shown(granted, "response", "conversation")
     assert "assistant\n    Looking.\n    -> remove" in told
     assert '"path": "/srv/a"' in told
+
+
+def test_nothing_a_client_or_a_model_names_steers_a_terminal(
+    upstream: Upstream, tmp_path: Path
+) -> None:
+    """Escapes, bidirectional marks and line breaks are escapes of ours wherever names are shown."""
+    turn = Turn(f"say {HOSTILE}", (ToolCall(f"remove{HOSTILE}", json.dumps({"path": HOSTILE})),))
+    upstream.answer(lambda request: reply_to_chat(request, turn))
+    with mitmweb(tmp_path, upstream, helm_policy=_any_model(tmp_path)) as (boundary, web):
+        asking = Asking(boundary, {**body("clean up", tools=TOOLS), "model": f"gpt{HOSTILE}"})
+        flow = web.held()
+        (entry,) = pending(boundary)
+        shown = [
+            flow["comment"],
+            *web.command("helm.pending")[0],
+            *(cell for row in web.command("helm.explain", "~all") for cell in row),
+            *(cell for row in web.command("helm.receipt", "~all") for cell in row),
+            *(web.view(flow, "response", view) for view in ("conversation", "judgement")),
+            web.view(flow, "request", "conversation"),
+        ]
+        for command in (["list"], ["show", entry.id], ["list", "--json"]):
+            shown.append(approvals(boundary, *command).output)
+        web.call("POST", f"/flows/{flow['id']}/kill")
+        assert asking.result().status == 403
+        shown += [receipts(boundary, "list"), boundary.log]
+        shown += [receipts(boundary, "show", each.id) for each in records(boundary, "outcome")]
+    for text in shown:
+        assert all(line.isprintable() for line in text.split("\n")), text
+    assert sum("\\x1b[31m" in text for text in shown) >= 9
+    assert not any(line.startswith("APPROVED") for text in shown for line in text.splitlines())
+
+
+HOSTILE = "\x1b[31m\u202e\u2066\x9b2J\x07\r\nAPPROVED"
+
+
+def _any_model(folder: Path) -> Path:
+    policy = write_policy(folder / "any")
+    (policy / "data.yaml").write_text(json.dumps({"models": {"allow": [f"gpt{HOSTILE}"]}}))
+    return policy
+
+
+def receipts(boundary: Boundary, *arguments: str) -> str:
+    """What `helm-boundary receipts` prints."""
+    command = ["receipts", *arguments, "--state", str(boundary.state)]
+    return str(CliRunner().invoke(main, command).output)
 
 
 def test_mitmweb_forgets_what_is_over_and_nothing_else(upstream: Upstream, tmp_path: Path) -> None:
