@@ -6,7 +6,7 @@ import contextlib
 import getpass
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from helm_receipts.recorder import Receipt
 from helm_receipts.statement import Draft
@@ -51,8 +51,11 @@ def decide(store: Store, record: Record, identity: str, decision: str, by: str) 
     return decided
 
 
-def expire(store: Store, record: Record) -> None:
-    """Say of everything whose time has run out that it has; raises as `decide` does."""
+def expire(store: Store, record: Record) -> Iterator[None]:
+    """Say of everything whose time has run out that it has; raises as `decide` does.
+
+    Each step is one receipt: many may run out at once, and calls go on in between.
+    """
     now = time.time_ns()
     for entry in store.entries():
         if now < entry.request.expires_ns or entry.ended is not None:
@@ -62,6 +65,7 @@ def expire(store: Store, record: Record) -> None:
                 decide(store, record, entry.id, EXPIRED, CLOCK)
         elif entry.decided.decision == GRANTED and store.end(entry.id, Ended(EXPIRED, "", now)):
             record(draft_approval(entry.request, EXPIRED, CLOCK))
+        yield
 
 
 def person() -> str:

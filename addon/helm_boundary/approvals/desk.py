@@ -6,6 +6,7 @@ import contextlib
 import logging
 import secrets
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from helm_receipts.errors import ReceiptError
@@ -180,9 +181,12 @@ class Desk:
             self.waiting.pop(request.id, None)
         return self._settle(live, request, answered)
 
-    def expire(self) -> None:
-        """Write down what has expired, and forget what ended long ago; raises as `ask` does."""
-        deciding.expire(self.store, self._recorder.record_now)
+    def expire(self) -> Iterator[None]:
+        """Write down what has expired, and forget what ended long ago; raises as `ask` does.
+
+        Step by step: whoever calls it lets others have their turn after each.
+        """
+        yield from deciding.expire(self.store, self._recorder.record_now)
         self.store.prune(time.time_ns())
 
     def decide(self, identity: str, decision: str, by: str) -> None:

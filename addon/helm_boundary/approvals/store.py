@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import json
 import logging
 import os
@@ -49,6 +50,7 @@ _SETTLED_NS = 50_000_000
 # A folder's time moves in the kernel's ticks, 10 ms at most; a scan younger than this may have
 # missed a file that came in the same tick.
 _LOCK_SECONDS = 1.0
+_FORGOTTEN_AT_ONCE = 200
 _MAX_FILE = 1 << 20
 
 
@@ -130,12 +132,16 @@ class Store:
         return not os.path.lexists(f"{self._path}/{identity}.request")
 
     def prune(self, now_ns: int) -> None:
-        """Forget what ended long ago, and more than is looked at of what ended."""
+        """Forget what ended long ago, and more than is looked at of what ended; some at a time."""
         finished = [e for e in self.entries() if e.status(now_ns) in (EXPIRED, WITHDRAWN, USED)]
         surplus = len(finished) - MAX_FINISHED
-        for at, entry in enumerate(finished):
-            if at < surplus or now_ns - entry.request.expires_ns > RETENTION_NS:
-                self._forget(entry.id)
+        old = (
+            entry
+            for at, entry in enumerate(finished)
+            if at < surplus or now_ns - entry.request.expires_ns > RETENTION_NS
+        )
+        for entry in itertools.islice(old, _FORGOTTEN_AT_ONCE):
+            self._forget(entry.id)
 
     def _forget(self, identity: str) -> None:
         # The request first: without its end, a grant that was used would be a grant again.

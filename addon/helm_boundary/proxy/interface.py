@@ -82,7 +82,8 @@ class Interface:
             if running is None:
                 continue
             try:
-                running.boundary.desk.expire()
+                for _ in running.boundary.desk.expire():
+                    await asyncio.sleep(0)
             except Exception as error:
                 if str(error) != last:  # it will be the same in a second
                     logger.error("helm-boundary: approvals couldn't be tidied: %s", error)
