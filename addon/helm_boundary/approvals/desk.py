@@ -315,6 +315,11 @@ def unanswered() -> Refusal:
     )
 
 
+def gone() -> Refusal:
+    """The reason of a reply that nobody will read."""
+    return Refusal("CONTEXT_MISMATCH", "the client has gone", "instance_context")
+
+
 def stopped() -> Refusal:
     """The boundary ended while the call waited."""
     return Refusal(
@@ -345,6 +350,7 @@ def refusal_of(said: Said) -> Refusal:
     """Why a call that was to wait is refused."""
     reasons = {
         Said.SILENCE: unanswered,
+        Said.GONE: gone,
         Said.CROWDED: crowded,
         Said.STOPPED: stopped,
         Said.VOID: superseded,

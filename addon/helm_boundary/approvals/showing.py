@@ -12,7 +12,7 @@ from typing import Any
 
 from helm_receipts.explain import printable
 
-from .entry import PENDING, Entry, Request
+from .entry import GRANTED, PENDING, Entry, Request
 
 
 def seconds_left(request: Request, now_ns: int) -> int:
@@ -27,7 +27,7 @@ def sentences(entry: Entry, now_ns: int) -> list[str]:
 
 def _lines(entry: Entry, now_ns: int) -> Iterator[str]:
     request, status = entry.request, entry.status(now_ns)
-    left = f", {seconds_left(request, now_ns)} s left" if status == PENDING else ""
+    left = f", {seconds_left(request, now_ns)} s left" if status in (PENDING, GRANTED) else ""
     yield f"Approval {entry.id}: {status}{left}"
     yield f"  asked       {_clock(request.created_ns)}, void from {_clock(request.expires_ns)} on"
     yield from _decided(entry)

@@ -141,7 +141,7 @@ def _print_changes(store: Store, shown: dict[str, str], as_json: bool, everythin
 
 def _row(entry: Entry, status: str, now: int) -> str:
     request = entry.request
-    left = f"{seconds_left(request, now)} s" if status == PENDING else ""
+    left = f"{seconds_left(request, now)} s" if status in (PENDING, GRANTED) else ""
     rules = ",".join(dict.fromkeys(reason.rule for reason in request.reasons))
     who = request.client.principal or f"key {(request.client.key_id or '-')[:8]}"
     return _columns(

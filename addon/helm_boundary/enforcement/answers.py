@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from helm_receipts.errors import ReceiptError
 from helm_receipts.statement import Coverage, Draft
 
-from ..approvals.desk import refusal_of
+from ..approvals.desk import gone, refusal_of
 from ..approvals.store import StoreError
 from ..approvals.waiting import AGAIN, Again, Said
 from ..calls.call import Answer, HttpResponse, Json
@@ -305,11 +305,6 @@ def too_late() -> Refusal:
         "for which it asked `buffer`",
         "instance_context",
     )
-
-
-def gone() -> Refusal:
-    """The reason of a reply that nobody will read."""
-    return Refusal("CONTEXT_MISMATCH", "the client has gone", "instance_context")
 
 
 def _coverage(live: Live) -> Coverage:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from h2.connection import H2Connection
@@ -125,6 +126,43 @@ def test_an_edit_that_needs_a_person_is_another_question(
     assert web.command("helm.approve", second) == f"{second} is granted"
     assert asking.result().status == 200
     assert upstream.requests[-1].json() == body("please, second")
+
+
+def test_a_replay_is_not_granted_anything(boundary: Boundary, web: Web, upstream: Upstream) -> None:
+    """mitmweb's Replay of an approved flow is another call, of a client that isn't there."""
+    asking = Asking(boundary, body("please, replay"))
+    flow = web.held()
+    web.call("POST", f"/flows/{flow['id']}/resume")
+    assert asking.result().status == 200
+    outcomes = len(records(boundary, "outcome"))
+    web.call("POST", f"/flows/{flow['id']}/replay")
+    until(lambda: len(records(boundary, "outcome")) > outcomes or None)
+    assert last_outcome(boundary) == ("DENY", "client_gone", ["CONTEXT_MISMATCH"])
+    assert len(upstream.requests) == 1
+
+
+def test_an_edited_answer_is_judged_again(boundary: Boundary, web: Web, upstream: Upstream) -> None:
+    """Another tool call typed in its place is another question; harmless text is released."""
+    turn = Turn("", (ToolCall("remove", '{"path": "/srv/a"}'),))
+    upstream.answer(lambda request: reply_to_chat(request, turn))
+    asking = Asking(boundary, body("clean up, edited", tools=TOOLS))
+    flow, (first,) = web.held(), pending(boundary)
+    call = {"id": "c", "type": "function", "function": {"name": "remove", "arguments": "{}"}}
+    _edit_answer(web, flow, {"role": "assistant", "tool_calls": [call]})
+    until(lambda: [e for e in pending(boundary) if e.id != first.id] or None)
+    _edit_answer(web, web.held(), {"role": "assistant", "content": "Nothing was removed."})
+    answer = asking.result()
+    assert (answer.status, b"Nothing was removed." in answer.body) == (200, True)
+    assert b"tool_calls" not in answer.body
+    assert said(boundary)[-4:] == ["requested", "withdrawn"] * 2
+    assert last_outcome(boundary)[:2] == ("ALLOW", "complete")
+
+
+def _edit_answer(web: Web, flow: dict[str, Any], message: dict[str, Any]) -> None:
+    """Type another answer in, and resume."""
+    value = {"model": "gpt-4o", "choices": [{"index": 0, "message": message}]}
+    web.call("PUT", f"/flows/{flow['id']}", {"response": {"content": json.dumps(value)}})
+    web.call("POST", f"/flows/{flow['id']}/resume")
 
 
 def test_a_whole_response_waits(boundary: Boundary, web: Web, upstream: Upstream) -> None:
