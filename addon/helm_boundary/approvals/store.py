@@ -81,7 +81,10 @@ class Store:
         return cls(folder)
 
     def grants(self) -> list[Entry]:
-        """The grants that nobody has used, newest first; some may have expired meanwhile."""
+        """The grants that nobody has used, newest first; some may have expired meanwhile.
+
+        Like all that reads, raises StoreError where the folder can't be.
+        """
         self._refresh()
         return self._grants
 
@@ -180,11 +183,15 @@ class Store:
         return True
 
     def _refresh(self) -> None:
-        changed = os.stat(self._path).st_mtime_ns  # noqa: PTH116 - half the cost, at each call
-        if self._scanned[0] == changed and self._scanned[1] - changed > _SETTLED_NS:
-            return
-        self._scanned = (changed, time.time_ns())
-        self._scan()
+        try:
+            changed = os.stat(self._path).st_mtime_ns  # noqa: PTH116 - half the cost, at each call
+            if self._scanned[0] == changed and self._scanned[1] - changed > _SETTLED_NS:
+                return
+            self._scanned = (changed, time.time_ns())
+            self._scan()
+        except OSError as error:
+            self._scanned = (-1, 0)
+            raise StoreError(f"approvals can't be read in {self._folder}: {error}") from error
 
     def _scan(self) -> None:
         names = {name for name in os.listdir(self._folder) if not name.startswith(".")}  # noqa: PTH208 - names are all that is wanted, of thousands

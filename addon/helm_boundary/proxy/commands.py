@@ -104,7 +104,7 @@ class Commands:
         now = time.time_ns()
         try:
             entries = self._desk().store.entries()
-        except OSError as error:
+        except StoreError as error:
             raise exceptions.CommandError(str(error)) from None
         return [entry for entry in entries if entry.status(now) == PENDING]
 

@@ -1,0 +1,134 @@
+"""The desk, with a client whose call waits and a person who answers at an awkward moment."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from helm_boundary.approvals.desk import Desk, Terms
+from helm_boundary.approvals.entry import GRANTED, REFUSED, WITHDRAWN, Request
+from helm_boundary.approvals.notify import tell_nobody
+from helm_boundary.approvals.store import Store, StoreError
+from helm_boundary.approvals.waiting import Answered, Said
+from helm_boundary.calls.call import HttpRequest, Operation
+from helm_boundary.enforcement.drafts import Drafter
+from helm_boundary.enforcement.live import Live
+from helm_boundary.policy.decision import Decision, Reason
+from helm_boundary.policy.detectors import compile_detectors
+from helm_boundary.policy.source import Policy
+from support.receipts import recording
+
+CHAT = Operation("createChatCompletion", "inference", "chat", "POST", "/v1/chat/completions")
+ASKS = Decision("ESCALATE", (Reason("APPROVAL_REQUIRED", "ask.person", "m", "ungranted"),))
+BODY = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "please"}]})
+
+
+@dataclass
+class Scene:
+    """A desk, and the receipts of what happens at it."""
+
+    desk: Desk
+    store: Store
+    folder: Path
+
+    def hold(self, meanwhile: Callable[[str], Answered]) -> tuple[Said, Live, str]:
+        """Let a call wait while that happens; returns what came of it, and the question's fate."""
+        asked: list[str] = []
+
+        async def park(request: Request, _: Callable[[], bool]) -> Answered:
+            asked.append(request.id)
+            return meanwhile(request.id)
+
+        live = call()
+        live.park = park
+        said = asyncio.run(self.desk.hold(live, ASKS))
+        entry = self.store.find(asked[0])
+        assert entry is not None
+        assert entry.decided is not None
+        return said, live, entry.decided.decision
+
+
+def call() -> Live:
+    """A chat completion that needs a person."""
+    headers = (("content-type", "application/json"),)
+    path = "/v1/chat/completions"
+    sent = HttpRequest("POST", "https", "api.openai.com", 443, path, "", headers, BODY.encode())
+    return Live(sent, CHAT, "11111111-1111-4111-8111-111111111111", "k1")
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    """A desk with a real store and real receipts."""
+    store = Store.open(tmp_path)
+    drafts = Drafter(Policy("file:///p", "ab" * 32, {}, {}, b"{}", 1), "regorus", "enforced")
+    with recording(tmp_path) as recorder:
+        nothing = compile_detectors(b"detectors: []")
+        yield Scene(
+            Desk(store, recorder, drafts, nothing, Terms(), tell_nobody),
+            store,
+            tmp_path / "approvals",
+        )
+
+
+def test_a_yes_that_a_new_policy_overtakes_is_none(scene: Scene) -> None:
+    """Granted, and at the same moment the policy changes: the call doesn't get the grant."""
+
+    def granted_too_late(identity: str) -> Answered:
+        scene.desk.decide(identity, GRANTED, "ada")
+        scene.desk.supersede()
+        return Answered(Said.DECIDED)
+
+    said, live, decided = scene.hold(granted_too_late)
+    assert (said, live.grant, decided) == (Said.VOID, None, GRANTED)
+
+
+def test_a_resume_under_a_new_policy_decides_nothing(scene: Scene) -> None:
+    """The question is withdrawn, for it was about the old one."""
+
+    def resumed_too_late(_: str) -> Answered:
+        scene.desk.supersede()
+        return Answered(Said.YES, "ada")
+
+    said, live, decided = scene.hold(resumed_too_late)
+    assert (said, live.grant, decided) == (Said.VOID, None, WITHDRAWN)
+
+
+def test_a_no_is_one_under_any_policy(scene: Scene) -> None:
+    """Who refused needn't do so again."""
+
+    def refused(_: str) -> Answered:
+        scene.desk.supersede()
+        return Answered(Said.NO, "ada")
+
+    said, live, decided = scene.hold(refused)
+    assert (said, live.grant, decided) == (Said.NO, None, REFUSED)
+
+
+def test_a_client_that_leaves_as_it_is_granted_takes_nothing_along(scene: Scene) -> None:
+    """The grant stays for its next identical call; the flow that has gone doesn't use it."""
+
+    def granted_and_gone(identity: str) -> Answered:
+        scene.desk.decide(identity, GRANTED, "ada")
+        return Answered(Said.GONE, "the client")
+
+    said, live, decided = scene.hold(granted_and_gone)
+    assert (said, live.grant, decided) == (Said.GONE, None, GRANTED)
+    assert len(scene.store.grants()) == 1
+
+
+def test_a_question_that_cannot_be_kept_is_not_asked(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The folder is gone: a refusal that says so, and a line in the log that says why."""
+    shutil.rmtree(scene.folder)
+    refused = scene.desk.admit(call(), ASKS)
+    assert (refused.verdict, refused.reasons[0].code) == ("DENY", "APPROVAL_UNAVAILABLE")
+    assert "nobody can be asked: approvals can't be read in" in caplog.text
+    with pytest.raises(StoreError):
+        scene.desk.ask(call(), ASKS)
