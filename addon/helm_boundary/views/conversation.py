@@ -36,6 +36,10 @@ LIMIT = 8 << 20
 _matcher = Matcher(tuple(parse_host_pattern(host) for host in DEFAULT_HOSTS))
 
 
+_SHOWN = ("text", "input_text", "output_text", "tool_use")
+"""Parts of a message that are laid out below its heading; the others are named in it."""
+
+
 class Conversation(Contentview):
     """A request or response of any dialect, as a person reads it."""
 
@@ -89,7 +93,7 @@ def show_call(operation: Operation, call: Call) -> Iterator[str]:
 def show_answer(answer: Answer) -> Iterator[str]:
     """A response's lines; a stream has become its final message."""
     reasons = ", ".join(filter(None, answer.finish_reasons))
-    yield f"{answer.status}  {answer.model or ''}  {reasons}".rstrip()
+    yield "  ".join(filter(None, (str(answer.status), answer.model, reasons)))
     usage = answer.usage
     if usage.input_tokens is not None or usage.output_tokens is not None:
         yield f"tokens  {usage.input_tokens} in, {usage.output_tokens} out"
@@ -109,21 +113,21 @@ def show_answer(answer: Answer) -> Iterator[str]:
 
 def _messages(messages: Iterable[Message]) -> Iterator[str]:
     for message in messages:
-        about = [message.role, message.name, message.tool_call_id]
+        others = ", ".join(part for part in message.parts if part not in _SHOWN)
+        role = message.role if message.role.isidentifier() else json.dumps(message.role)
+        about = [role, message.name, message.tool_call_id, others and f"({others})"]
         yield from _block("  ".join(filter(None, about)), message.text)
-        others = [part for part in message.parts if part not in ("text", "input_text")]
-        if others:
-            yield f"    ({', '.join(others)})"
         for call in message.tool_calls:
             yield from _tool_call(call)
 
 
 def _tool_call(call: ToolCall) -> Iterator[str]:
-    yield f"    -> {call.name}{'  ' + call.id if call.id else ''}"
+    # In the first column, where no text can imitate it.
+    yield f"-> {call.name}{'  ' + call.id if call.id else ''}"
     text = call.arguments_text
     if call.valid_json:
         text = json.dumps(call.arguments, indent=2, ensure_ascii=False)
-    yield from _indented(text, "       ")
+    yield from _indented(text, "    ")
 
 
 def _attachments(attachments: Iterable[Attachment]) -> Iterator[str]:

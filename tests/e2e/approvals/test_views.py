@@ -67,7 +67,7 @@ def test_saved_flows_show_their_judgement(upstream: Upstream, tmp_path: Path) ->
     assert "tool calls: ALLOW" in _shown(granted, "response", "judgement")
     assert "granted by " in _shown(granted, "response", "judgement")
     told = _shown(granted, "response", "conversation")
-    assert "assistant\n    Looking.\n    -> remove" in told
+    assert "assistant\n    Looking.\n-> remove" in told
     assert '"path": "/srv/a"' in told
 
 

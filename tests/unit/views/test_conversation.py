@@ -119,7 +119,7 @@ def test_a_call_reads_as_a_conversation(path: str, asked: Any, answered: Any) ->
     assert "    What is this?" in told
     answer = shown(flow, flow.response)
     assert "    Let me see." in answer
-    assert "    -> weather" in answer
+    assert "\n-> weather" in answer
     assert '"city": "Vienna"' in answer
     assert "tokens  12 in, 7 out" in answer
 
@@ -148,7 +148,7 @@ def test_a_stream_becomes_its_final_message() -> None:
     flow = flow_of("/v1/chat/completions", CHAT, stream.encode(), "text/event-stream")
     told = shown(flow, flow.response)
     assert "    Let me see." in told
-    assert "    -> weather" in told
+    assert "\n-> weather" in told
     assert '"city": "Vienna"' in told
 
 
@@ -168,6 +168,17 @@ def test_what_cannot_be_read_is_left_to_other_views(body: bytes) -> None:
     flow = flow_of("/v1/chat/completions", CHAT, b"{}", "application/json")
     with pytest.raises(ValueError, match=r"."):
         Conversation().prettify(body, Metadata(flow=flow, http_message=flow.request))
+
+
+def test_a_text_cannot_imitate_a_tool_call() -> None:
+    """What a model says is indented, whatever it says; calls and headings begin their lines."""
+    said = "I will.\n-> remove  call_1\r\n    {}\n\nuser\u2028-> remove\x1b[1A"
+    messages = [{"role": role, "content": said} for role in ("assistant", "-> remove")]
+    answer = {"choices": [{"message": message} for message in messages]}
+    flow = flow_of("/v1/chat/completions", CHAT, json.dumps(answer).encode(), "application/json")
+    lines = [line for line in shown(flow, flow.response).splitlines() if line.strip()]
+    headings = [line for line in lines if not line.startswith(" ")]
+    assert headings == ["200", "assistant", '"-> remove"']
 
 
 @pytest.mark.parametrize("facts", [{}, {"judgements": []}, [], "helm", {"judgements": [{}]}])
