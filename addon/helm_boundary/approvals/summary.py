@@ -37,10 +37,10 @@ def summarise(
     to = f"{request.method} {request.scheme}://{request.host}:{request.port}{request.path}"
     meant = pointers if answer is None else ()
     summary: dict[str, Any] = {
-        "to": _shortened(to),
-        "model": _shortened(call.model) if call.model else None,
+        "to": _name(to, detectors),
+        "model": _name(call.model, detectors) if call.model else None,
         **_texts(call.messages, call.texts, meant, detectors),
-        "tools": [_shortened(tool.name) for tool in call.tools[:MAX_NAMES]],
+        "tools": [_name(tool.name, detectors) for tool in call.tools[:MAX_NAMES]],
         "more_tools": max(0, len(call.tools) - MAX_NAMES),
         "attachments": len(call.attachments),
     }
@@ -84,8 +84,8 @@ def _texts(
     return {
         "texts": [
             {
-                "role": _shortened(text.role),
-                "pointer": _shortened(text.pointer),
+                "role": _name(text.role, detectors),
+                "pointer": _name(text.pointer, detectors),
                 **_shown(text.text, detectors),
             }
             for text in meant[:MAX_TEXTS] + latest
@@ -100,7 +100,7 @@ def _is_within(text: Text, pointers: Iterable[str]) -> bool:
 
 def _tool_call(call: ToolCall, limit: int, detectors: Detectors) -> dict[str, Any]:
     shown = _shown(call.arguments_text, detectors, limit)
-    return {"name": _shortened(call.name), "arguments": shown.pop("text"), **shown}
+    return {"name": _name(call.name, detectors), "arguments": shown.pop("text"), **shown}
 
 
 def _shown(text: str, detectors: Detectors, limit: int = MAX_CHARACTERS) -> dict[str, Any]:
@@ -109,5 +109,6 @@ def _shown(text: str, detectors: Detectors, limit: int = MAX_CHARACTERS) -> dict
     return {"text": clean[:limit], "omitted": max(0, len(clean) - limit)}
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= MAX_NAME else text[: MAX_NAME - 1] + "…"
+def _name(text: str, detectors: Detectors) -> str:
+    shown = _shown(text, detectors, MAX_NAME)
+    return f"{shown['text']}…" if shown["omitted"] else str(shown["text"])

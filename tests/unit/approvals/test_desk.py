@@ -66,9 +66,10 @@ def call() -> Live:
 def scene(tmp_path: Path) -> Iterator[Scene]:
     """A desk with a real store and real receipts."""
     store = Store.open(tmp_path)
-    drafts = Drafter(Policy("file:///p", "ab" * 32, {}, {}, b"{}", 1), "regorus", "enforced")
+    nothing = compile_detectors(b"detectors: []")
+    policy = Policy("file:///p", "ab" * 32, {}, {}, b"{}", 1)
+    drafts = Drafter(policy, "regorus", "enforced", nothing)
     with recording(tmp_path) as recorder:
-        nothing = compile_detectors(b"detectors: []")
         yield Scene(
             Desk(store, recorder, drafts, nothing, Terms(), tell_nobody),
             store,

@@ -42,10 +42,10 @@ def receiver() -> Iterator[Upstream]:
         yield server
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A receiver has half a second."""
-    monkeypatch.setattr(notify, "SECONDS", 0.5)
+    """A receiver has a second and a half: enough for a good one, also on a busy machine."""
+    monkeypatch.setattr(notify, "SECONDS", 1.5)
 
 
 def test_a_notice_has_no_content() -> None:
@@ -92,6 +92,7 @@ def test_the_systems_proxy_is_not_used(receiver: Upstream, monkeypatch: pytest.M
     until(lambda: receiver.requests or None)
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("manner", list(_BAD))
 def test_a_bad_receiver_costs_a_line_and_the_next_notice_is_told(
     receiver: Upstream, caplog: pytest.LogCaptureFixture, manner: str
@@ -106,7 +107,7 @@ def test_a_bad_receiver_costs_a_line_and_the_next_notice_is_told(
     began = time.monotonic()
     telling.tell(asked(1))
     telling.tell(asked(2))
-    assert time.monotonic() - began < 0.4
+    assert time.monotonic() - began < notify.SECONDS
     until(lambda: "helm_notify failed" in caplog.text or None)
     until(lambda: len(receiver.requests) == 2 or None)
     assert "secret-path" not in caplog.text
@@ -137,6 +138,7 @@ def test_a_command_is_told_on_its_standard_input(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["told"]
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_command_that_hangs_is_ended_with_its_children(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

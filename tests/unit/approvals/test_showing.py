@@ -41,6 +41,21 @@ def test_findings_are_cut_out() -> None:
     assert "[sec" in shown
 
 
+def test_names_are_redacted_too() -> None:
+    """A client can write a secret into a path, a model's name, a role, a tool or a pointer."""
+    secret = "sesame12345"
+    tools = [{"function": {"name": secret}}]
+    said = [{"role": secret, "content": "hello"}]
+    call = chat.read_request({"model": secret, "messages": said, "tools": tools, secret: "x"})
+    message = {"tool_calls": [{"function": {"name": secret, "arguments": "{}"}}]}
+    answer = chat.read_response(200, {"choices": [{"message": message}]})
+    sent = replace(SENT, path=f"/{secret}")
+    for told in (None, answer):
+        summary = json.dumps(summarise(sent, call, told, DETECTORS, [f"/{secret}"]))
+        assert "sesame" not in summary
+    assert summary.count("[secret.word]") == 5
+
+
 @given(
     st.text(max_size=30),
     st.lists(st.tuples(st.integers(0, 30), st.integers(1, 10)), max_size=6),
