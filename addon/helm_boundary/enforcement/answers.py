@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from helm_receipts.errors import ReceiptError
 from helm_receipts.statement import Coverage, Draft
 
-from ..approvals.desk import gone, refusal_of
+from ..approvals.refusals import gone, refusal_of
 from ..approvals.store import StoreError
 from ..approvals.waiting import AGAIN, Again, Said
 from ..calls.call import Answer, HttpResponse, Json

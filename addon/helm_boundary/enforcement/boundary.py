@@ -13,8 +13,9 @@ from helm_receipts.errors import ReceiptError
 from helm_receipts.recorder import Recorder
 from helm_receipts.statement import Draft
 
-from ..approvals.desk import Desk, Terms, refusal_of, unavailable
+from ..approvals.desk import Desk, Terms
 from ..approvals.notify import Tell, tell_nobody
+from ..approvals.refusals import refusal_of, unavailable
 from ..approvals.store import Store, StoreError
 from ..approvals.waiting import AGAIN, Again, Said
 from ..calls.call import Call, HttpRequest, Json
