@@ -151,7 +151,7 @@ class Scene:
         lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in named)]
         return "\r\n".join((*lines, "", "")).encode("utf-8", "surrogateescape") + body
 
-    def tunnel(self, target: str = "", *, sni: str | None = "localhost") -> Wire:
+    def tunnel(self, target: str = "", *, sni: str | None = "localhost", alpn: str = "") -> Wire:
         """A tunnel through a forward proxy, with TLS inside unless `sni` is None."""
         wire = self.wire()
         target = target or f"localhost:{self.upstream.port}"
@@ -163,6 +163,8 @@ class Scene:
         if sni is not None:
             context = ssl.create_default_context(cafile=str(self.boundary.ca_file))
             context.check_hostname = False
+            if alpn:
+                context.set_alpn_protocols([alpn])
             wire.socket = context.wrap_socket(wire.socket, server_hostname=sni or None)
         return wire
 

@@ -19,6 +19,8 @@ from .catalogue import UNKNOWN, known_operations
 
 _UNRESERVED = re.compile(r"%(?:2[dDeE]|3[0-9]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aAeE])")
 _ODD = re.compile(r"[%#]|//|\\|;|[\x00-\x20]|(?:^|/)\.{1,2}(?:/|$)")
+_NO_METHOD = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
+_NO_TARGET = re.compile(r"[\x00-\x20\x7f]")
 _VERSION = re.compile(r"v[0-9]+(?:beta|alpha)?[0-9]*")
 
 
@@ -34,6 +36,7 @@ class Matcher:
         Raises:
             Refusal: an ambiguous path, or names that disagree about the destination.
         """
+        _check_request_line(request)
         path = canonical_path(request.path)
         governed = self._governed(request, path)
         operation = _by_path(request.method, path, request.query, governed)
@@ -53,6 +56,15 @@ class Matcher:
             is_governed(self._patterns, host, request.port, path)
             for host in hosts
             for path in paths
+        )
+
+
+def _check_request_line(request: HttpRequest) -> None:
+    """Refuse what would make another request line of it in HTTP/1.1; HTTP/2 lets it through."""
+    target = request.path + request.query
+    if _NO_METHOD.search(request.method) or _NO_TARGET.search(target):
+        raise schema_violation(
+            "the method isn't a token (RFC 9110 section 9.1), or the path has white space in it"
         )
 
 

@@ -64,6 +64,19 @@ def strip_own_headers(headers: http.Headers) -> None:
     )
 
 
+def frame(request: http.Request) -> None:
+    """Have the body's length said, so that it ends for the server where it ended for us.
+
+    HTTP/2 needs no Content-Length. Sent on over HTTP/1.1 without one, a body would be the server's
+    next request, which nobody has judged (mitmproxy 12.2 doesn't add what is missing).
+    """
+    chunked = "chunked" in request.headers.get("transfer-encoding", "").lower()
+    if request.raw_content and not chunked:
+        length = str(len(request.raw_content))
+        if request.headers.get_all("content-length") != [length]:
+            request.headers["content-length"] = length
+
+
 def prepare_forwarding(request: http.Request, rewritten: bytes | None) -> None:
     """Make a judged request ready to leave: what was judged, and an answer we can read."""
     strip_own_headers(request.headers)

@@ -78,6 +78,7 @@ class Requests:
                 return False
             under_way.owners[flow.id] = running
             hold = Hold(flow, patience, fingerprint, running.hold_seconds, self._has_gone)
+            exchange.frame(flow.request)
             judged = exchange.fingerprint(flow)
             live = running.boundary.recognise(exchange.read_request(flow))
             if live is None:

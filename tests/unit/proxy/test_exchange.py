@@ -144,3 +144,23 @@ def test_a_responses_fingerprint_knows_every_change() -> None:
         before = exchange.response_fingerprint(response)
         change(response)
         assert exchange.response_fingerprint(response) != before
+
+
+LENGTHS = {
+    "none": ({}, b"hello", ["5"]),
+    "its own": ({"content-length": "5"}, b"hello", ["5"]),
+    "another": ({"content-length": "3"}, b"hello", ["5"]),
+    "chunks": ({"transfer-encoding": "chunked"}, b"hello", []),
+    "nothing to measure": ({}, b"", []),
+}
+
+
+@pytest.mark.parametrize("name", LENGTHS)
+def test_a_body_ends_where_its_length_says(name: str) -> None:
+    """Whether the client had to say it or not; chunks say it themselves."""
+    given, body, expected = LENGTHS[name]
+    request = flow_of().request
+    request.headers = http.Headers([(k.encode(), v.encode()) for k, v in given.items()])
+    request.raw_content = body
+    exchange.frame(request)
+    assert request.headers.get_all("content-length") == expected
