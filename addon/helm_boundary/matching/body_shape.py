@@ -1,8 +1,9 @@
 """Calls known by their body alone, on whatever host and path and with whatever method they come.
 
 A body is a call's when any reader would find one in it. So it is looked at as the most forgiving of
-readers would look: in other encodings, letter cases and codings, with more after its end. What only
-such a reader finds is refused, for the boundary and the server mustn't read two things.
+readers would look: in other encodings, letter cases and codings, as JSON5 (comments, other quotes),
+with more after its end. What only such a reader finds is refused, for the boundary and the server
+mustn't read two things.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from ..calls.call import Json, Operation
 from ..calls.refusal import Refusal
 from .catalogue import known_operations
 
-_OBJECT = re.compile(rb"(?:[ \t\r\n]|\xef\xbb\xbf)*\{")
-_KEYS = (b'"messages"', b'"input"', b'"prompt"')
+_OBJECT = re.compile(rb"(?:[\t-\r ]++|\xef\xbb\xbf|\xc2\xa0|//[^\r\n]*+|/\*(?s:.*?)\*/)*+\{")
+_MODEL = re.compile(rb"[\"']model[\"']|\bmodel\s*:")
+_KEYS = re.compile(rb"[\"'](?:messages|input|prompt)[\"']|\b(?:messages|input|prompt)\s*:")
 # A key can be spelt with escapes, or with letters that fold to s and k.
 _OTHER_SPELLINGS = (b"\\u", b"\xc5\xbf", b"\xe2\x84\xaa")
 
@@ -56,7 +58,7 @@ def may_be_call(text: bytes) -> bool:
     if any(spelling in text for spelling in _OTHER_SPELLINGS):
         return True
     lower = text.lower()
-    return b'"model"' in lower and any(key in lower for key in _KEYS)
+    return b"model" in lower and bool(_MODEL.search(lower) and _KEYS.search(lower))
 
 
 def by_shape(value: Json) -> Operation | None:
