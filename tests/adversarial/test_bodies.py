@@ -225,6 +225,19 @@ def test_a_chunked_body_without_its_end_goes_nowhere(stage: Scene, end: bytes) -
     assert_works(stage)
 
 
+@pytest.mark.parametrize("path", [CHAT, "/generate"])
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_a_transfer_coding_hides_no_call(stage: Scene, coding: str, path: str) -> None:
+    """`Transfer-Encoding: gzip, chunked`, which few servers undo: none gets to."""
+    body = CODED[coding](chat_body(model="denied"))
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: {coding}, chunked\r\n\r\n"
+    with stage.untouched(), stage.wire() as wire:
+        wire.send(head.encode() + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
+        answer = wire.answer()
+    assert answer.code == "SCHEMA_VIOLATION"
+    assert_works(stage)
+
+
 def chunked(stage: Scene, body: bytes, end: bytes) -> bytes:
     """Send a body in chunks of eight bytes, then `end`, then no more; returns what came back."""
     head = f"POST {CHAT} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"

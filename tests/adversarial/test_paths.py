@@ -38,6 +38,11 @@ LOOKALIKES = {
     "backslash, encoded": "/v1%5Cchat/completions",
     "fragment": "/v1/chat/completions#fragment",
     "fragment, encoded": "/v1/chat/completions%23fragment",
+    "question mark, encoded": "/v1/chat/completions%3Fa=b",
+    "delete": "/v1/chat/completions%7F",
+    "full-width slash": "/v1/chat%EF%BC%8Fcompletions",
+    "full-width letters": "/v1/%EF%BD%83hat/completions",
+    "no-break space": "/v1/chat/completions%C2%A0",
     "all at once": "/%2e/V1//x/..\\chat%252f./completions;a/",
 }
 
@@ -102,6 +107,14 @@ SHAPES: dict[str, tuple[bytes, tuple[tuple[str, str], ...]]] = {
     "with more after it": (chat_body(model="denied") + b"\n{}", JSON_BODY),
     "with a key twice": (b'{"model": 1, ' + chat_body(model="denied")[1:], JSON_BODY),
     "with a trailing comma": (chat_body(model="denied")[:-1] + b",}", JSON_BODY),
+    "after a comment": (b"/* */ // {\n" + chat_body(model="denied"), JSON_BODY),
+    "after a form feed": (b"\x0c\xc2\xa0" + chat_body(model="denied"), JSON_BODY),
+    "with a comment inside": (
+        chat_body(model="denied").replace(b'"model":', b'"model"/**/:'),
+        JSON_BODY,
+    ),
+    "in other quotes": (chat_body(model="denied").replace(b'"', b"'"), JSON_BODY),
+    "without quotes at its keys": (b"{model: 'denied', messages: []}", JSON_BODY),
     "with NaN": (chat_body(model="denied")[:-1] + b', "a": NaN}', JSON_BODY),
     "compressed": (
         gzip.compress(chat_body(model="denied")),
@@ -181,11 +194,32 @@ def test_a_key_that_differs_in_letter_case_only_is_refused(stage: Scene, name: s
     assert_refused(stage, answer, "SCHEMA_VIOLATION")
 
 
-def test_an_absolute_form_path_goes_where_the_proxy_goes(stage: Scene) -> None:
-    """In reverse mode the target counts; the authority in the request line changes nothing."""
+@pytest.mark.parametrize("path", [CHAT, "/generate"])
+def test_an_absolute_form_elsewhere_is_refused(stage: Scene, path: str) -> None:
+    """In reverse mode the target counts; a proxy behind it would go where the request line says."""
     with stage.untouched():
-        answer = stage.post(chat_body(model="denied"), path=f"http://example.com{CHAT}")
-    assert answer.status in (400, 403)
+        answer = stage.post(chat_body(), path=f"http://example.com{path}")
+    assert_refused(stage, answer, "SCHEMA_VIOLATION")
+
+
+def test_an_absolute_form_to_a_governed_host_is_a_call(stage: Scene) -> None:
+    """Whatever its path: it may not be handed to the target as anybody's."""
+    with stage.untouched():
+        answer = stage.post(b"", path="http://api.openai.com/anything", method="GET")
+    assert_refused(stage, answer, "SCHEMA_VIOLATION")
+
+
+OVERRIDES = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"]
+
+
+@pytest.mark.parametrize("name", OVERRIDES)
+def test_a_header_that_asks_for_another_method_is_refused(stage: Scene, name: str) -> None:
+    """A server that honours it would delete what policy was asked to have read."""
+    with stage.untouched():
+        path = f"{CHAT}/chatcmpl-1"
+        answer = stage.post(b"", path=path, method="GET", headers=((name, "DELETE"),))
+    assert_refused(stage, answer, "SCHEMA_VIOLATION")
+    assert stage.post(chat_body(), headers=(*JSON_BODY, (name, "post"))).status == 200
 
 
 def test_headers_of_ours_dont_go_up_and_credentials_dont_get_into_the_log(stage: Scene) -> None:

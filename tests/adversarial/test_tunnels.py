@@ -208,6 +208,36 @@ def test_a_protocol_upgrade_of_a_call_is_refused(stage: Scene) -> None:
     assert_passes(stage)
 
 
+@pytest.mark.parametrize("protocol", ["websocket", "raw"])
+@pytest.mark.parametrize("path", [CHAT, "/v1/embeddings", "/anything"])
+def test_nothing_but_http_follows_an_upgrade(stage: Scene, protocol: str, path: str) -> None:
+    """On a call's path it is refused; elsewhere only WebSockets go on, no raw bytes."""
+    host = f"localhost:{stage.upstream.port}"
+    upgrade = (
+        ("Upgrade", protocol),
+        ("Connection", "Upgrade"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    )
+    switched = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: raw\r\nConnection: Upgrade\r\n\r\n"
+    stage.upstream.answer(lambda _: Reply.raw(switched + b"secret raw bytes"))
+    seen = stage.upstream.bytes_received
+    with stage.tunnel() as wire:
+        request = stage.request(b"", path=path, method="GET", headers=upgrade, host=host)
+        wire.send(request)
+        wire.socket.settimeout(1)
+        if path == "/anything":
+            first = wire.socket.recv(1 << 16)
+            wire.send(b"raw bytes that nobody has judged")
+            assert b"secret raw" not in first + wire.rest()
+            assert stage.upstream.requests[-1].path == path
+        else:
+            assert wire.answer(method="GET").status == 403
+            assert stage.upstream.bytes_received == seen
+    stage.upstream.answer(lambda _: None)
+    assert_passes(stage)
+
+
 def test_a_101_that_nobody_asked_for_is_refused(stage: Scene) -> None:
     """The upstream changes protocols: the client gets an error object, not raw bytes."""
     stage.upstream.answer(

@@ -9,6 +9,7 @@ read two operations from one path. Everything else is left alone.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from urllib.parse import unquote
 
@@ -18,7 +19,7 @@ from ..calls.refusal import schema_violation
 from .catalogue import UNKNOWN, known_operations
 
 _UNRESERVED = re.compile(r"%(?:2[dDeE]|3[0-9]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aAeE])")
-_ODD = re.compile(r"[%#]|//|\\|;|[\x00-\x20]|(?:^|/)\.{1,2}(?:/|$)")
+_ODD = re.compile(r"[%#?]|//|\\|;|[\x00-\x20]|(?:^|/)\.{1,2}(?:/|$)")
 _NO_METHOD = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
 _NO_TARGET = re.compile(r"[\x00-\x20\x7f]")
 _VERSION = re.compile(r"v[0-9]+(?:beta|alpha)?[0-9]*")
@@ -40,6 +41,8 @@ class Matcher:
         path = canonical_path(request.path)
         governed = self._governed(request, path)
         operation = _by_path(request.method, path, request.query, governed)
+        if operation is None and request.header("upgrade") is not None:
+            operation = _by_path("POST", path, request.query, governed)  # read_call refuses it
         if operation is None or operation is UNKNOWN:
             operation = _refuse_lookalikes(request, path, governed) or operation
         if operation is not None:
@@ -160,8 +163,10 @@ def loosest_reading(path: str) -> str:
         if decoded == path:
             break
         path = decoded
-    path = re.sub(r";[^/]*|#.*", "", path.replace("\\", "/").lower())
-    path = re.sub(r"[\x00-\x20]", "", path)
+    if not path.isascii():
+        path = unicodedata.normalize("NFKC", path)  # full-width letters and slashes
+    path = re.sub(r";[^/]*|[#?].*", "", path.replace("\\", "/").lower())
+    path = re.sub(r"[\x00-\x20\x7f]", "", path)
     kept: list[str] = []
     for segment in path.split("/"):
         if segment == "..":

@@ -29,7 +29,7 @@ def read_request(flow: http.HTTPFlow) -> HttpRequest:
         body=request.raw_content or b"",
         flow_id=flow.id,
         names=names,
-        names_must_agree=not isinstance(flow.client_conn.proxy_mode, ReverseMode),
+        names_must_agree=bool(names) or not isinstance(flow.client_conn.proxy_mode, ReverseMode),
         client_address=flow.client_conn.peername[0] if flow.client_conn.peername else "",
         principal=_principal(flow),
         tls_inspected=bool(flow.client_conn.tls_established),
@@ -101,6 +101,7 @@ def fingerprint(flow: http.HTTPFlow) -> tuple[object, ...]:
         data.scheme,
         data.host,
         data.port,
+        data.authority,
         data.path,
         data.headers.fields,
         data.content,
@@ -123,7 +124,9 @@ def _destination(flow: http.HTTPFlow, tls: bool) -> tuple[str, tuple[str, ...]]:
     mode = flow.client_conn.proxy_mode
     host = canonical_host(request.host)
     if isinstance(mode, ReverseMode):
-        return host, ()
+        # Over HTTP/1.1 an authority is a request line in absolute form, and is sent on as one.
+        own = request.authority if request.data.http_version.startswith(b"HTTP/1") else ""
+        return host, (_plain(own),) if own else ()
     sni = flow.client_conn.sni if tls else None
     given = (request.host_header, request.authority, sni)
     names = tuple(dict.fromkeys(_plain(name) for name in given if name))

@@ -14,6 +14,9 @@ from ..matching.body_shape import operation_of_body
 from . import batches
 from .recognised import Recognised
 
+_METHOD_OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
+
+
 
 def recognise(matcher: matching.Matcher, request: HttpRequest, limit: int) -> Operation | None:
     """The operation of a request, by its address or else its body's shape; None if it is no call.
@@ -24,7 +27,8 @@ def recognise(matcher: matching.Matcher, request: HttpRequest, limit: int) -> Op
     operation = matcher.match(request)
     if operation is not None or not request.body:
         return operation
-    operation = operation_of_body(request.body, request.header("content-encoding"), limit)
+    codings = [request.header("content-encoding") or "", *_transfer_codings(request)]
+    operation = operation_of_body(request.body, ",".join(codings), limit)
     if operation is not None:
         matching.check_names(request)
     return operation
@@ -37,6 +41,7 @@ def read_call(request: HttpRequest, operation: Operation, limit: int) -> Recogni
         Refusal: the body can't be decoded, isn't JSON that all readers read alike, or isn't in
             the operation's dialect.
     """
+    _check_unambiguous(request)
     if operation.dialect == "ungated":
         raise Refusal(
             "CAPABILITY_UNKNOWN",
@@ -61,6 +66,21 @@ def read_call(request: HttpRequest, operation: Operation, limit: int) -> Recogni
     if deployment is not None and isinstance(value, dict):
         value = {**value, "model": deployment}
     return Recognised(operation, dialect(operation.dialect).read_request(value), body)
+
+
+def _check_unambiguous(request: HttpRequest) -> None:
+    """Refuse headers that make another request of this one for those servers that honour them."""
+    if _transfer_codings(request):
+        raise schema_violation("the body has a transfer coding other than chunked")
+    for name in _METHOD_OVERRIDES:
+        if (request.header(name) or request.method).upper() != request.method.upper():
+            raise schema_violation(f"{name} asks for another method than the request line")
+
+
+def _transfer_codings(request: HttpRequest) -> list[str]:
+    """What was done to the body beside chunking it (RFC 9112 section 7)."""
+    names = (request.header("transfer-encoding") or "").lower().split(",")
+    return [name for each in names if (name := each.strip()) not in ("", "chunked", "identity")]
 
 
 def _read_form(operation: Operation, body: bytes, content_type: str) -> Recognised:
