@@ -17,8 +17,7 @@ from ..calls.refusal import Refusal
 from .catalogue import known_operations
 
 _OBJECT = re.compile(rb"(?:[\t-\r ]++|\xef\xbb\xbf|\xc2\xa0|//[^\r\n]*+|/\*(?s:.*?)\*/)*+\{")
-_MODEL = re.compile(rb"[\"']model[\"']|\bmodel\s*:")
-_KEYS = re.compile(rb"[\"'](?:messages|input|prompt)[\"']|\b(?:messages|input|prompt)\s*:")
+_KEYS = ("messages", "input", "prompt")
 # A key can be spelt with escapes, or with letters that fold to s and k.
 _OTHER_SPELLINGS = (b"\\u", b"\xc5\xbf", b"\xe2\x84\xaa")
 
@@ -58,7 +57,14 @@ def may_be_call(text: bytes) -> bool:
     if any(spelling in text for spelling in _OTHER_SPELLINGS):
         return True
     lower = text.lower()
-    return b"model" in lower and bool(_MODEL.search(lower) and _KEYS.search(lower))
+    return _has_key(lower, "model") and any(_has_key(lower, key) for key in _KEYS)
+
+
+def _has_key(lower: bytes, key: str) -> bool:
+    quoted = (f'"{key}"', f"'{key}'")
+    if any(each.encode() in lower for each in quoted):
+        return True
+    return re.search(rf"{key}\s*:".encode(), lower) is not None
 
 
 def by_shape(value: Json) -> Operation | None:
