@@ -412,6 +412,13 @@ def test_an_unsafe_option_on_the_command_line_is_a_refusal_to_start(
     assert_refuses_to_start(boundary, name)
 
 
+def test_a_policy_beside_an_opa_server_is_a_refusal_to_start(tmp_path: Path) -> None:
+    """Nobody learns only by what passes that their folder was never read."""
+    options = {"helm_opa_url": "http://127.0.0.1:9"}
+    boundary = Boundary(state=tmp_path, policy=tmp_path, options=options)
+    assert_refuses_to_start(boundary, "helm_policy")
+
+
 def test_a_mode_that_carries_raw_bytes_is_a_refusal_to_start(tmp_path: Path) -> None:
     """Only HTTP can be judged."""
     assert_refuses_to_start(Boundary(state=tmp_path, mode="reverse:tcp://127.0.0.1:9"), "mode=")

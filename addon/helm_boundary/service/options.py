@@ -57,7 +57,7 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
     ("helm_candidate", Sequence[str], [], "A second policy, as in helm_policy: judged beside the "
      "enforced one, noted in the receipts, never in effect.", None),
     ("helm_opa_url", str, "", "An OPA server that decides in place of the embedded engine, such as "
-     "http://127.0.0.1:8181.", None),
+     "http://127.0.0.1:8181. Not together with helm_policy or helm_policy_key.", None),
     ("helm_state", str, "", "Folder for keys and receipts, private to the user who runs the "
      "boundary. Default: helm-boundary in the platform's user state folder.", None),
     ("helm_mode", str, "enforce", "enforce: verdicts take effect. observe: they are only written "
@@ -96,6 +96,7 @@ def read_config(options: OptionValues) -> Config:
         ConfigError: with the option's name and what was expected.
     """
     _check_names(options)
+    _check_opa(options)
     return Config(
         policy=_sources(options.helm_policy),
         policy_key=_absolute(options.helm_policy_key) if options.helm_policy_key else None,
@@ -155,6 +156,16 @@ def _check_names(options: OptionValues) -> None:
     for name in options.deferred:
         if name.startswith("helm"):
             raise ConfigError(f"{name}: there is no such option; see `mitmdump --options`")
+
+
+def _check_opa(options: OptionValues) -> None:
+    """An OPA server has a policy of its own: what would be ignored beside it is refused."""
+    for name in ("helm_policy", "helm_policy_key"):
+        if options.helm_opa_url and getattr(options, name):
+            raise ConfigError(
+                f"{name}: the server at helm_opa_url decides, by the policy that it has, so this "
+                "would have no effect; unset one of the two"
+            )
 
 
 def _chosen(options: OptionValues, name: str) -> str:

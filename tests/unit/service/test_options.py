@@ -54,6 +54,18 @@ def test_a_bad_value_is_refused_by_name(options: Any, name: str, value: Any) -> 
         read_config(options)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("helm_policy", ["/policy"]), ("helm_policy_key", "/key.pem")]
+)
+def test_what_an_opa_server_would_make_void_is_refused(options: Any, name: str, value: Any) -> None:
+    """A policy that seems to be in force and isn't is no policy."""
+    options.update(helm_opa_url="http://127.0.0.1:8181")
+    assert read_config(options).opa_url
+    options.update(**{name: value})
+    with pytest.raises(ConfigError, match=f"^{name}: .*helm_opa_url"):
+        read_config(options)
+
+
 def test_an_option_that_isnt_there_is_refused(options: Any) -> None:
     """mitmproxy would keep it for later and say nothing."""
     options.set("helm_polcy=/x", defer=True)
