@@ -120,6 +120,14 @@ SHAPES: dict[str, tuple[bytes, tuple[tuple[str, str], ...]]] = {
         gzip.compress(chat_body(model="denied")),
         (*JSON_BODY, ("Content-Encoding", "gzip")),
     ),
+    "as if compressed": (
+        chat_body(model="denied"),
+        (*JSON_BODY, ("Content-Encoding", "gzip")),
+    ),
+    "in a coding that nobody knows": (
+        chat_body(model="denied"),
+        (*JSON_BODY, ("Content-Encoding", "rot13")),
+    ),
     "compressed twice": (
         gzip.compress(gzip.compress(chat_body(model="denied"))),
         (*JSON_BODY, ("Content-Encoding", "gzip, gzip")),

@@ -37,6 +37,8 @@ def operation_of_body(body: bytes, content_encoding: str | None, limit: int) -> 
         cut_short = len(glimpse) >= limit and glimpse != body
         if _OBJECT.match(glimpse) and (cut_short or may_be_call(glimpse)):
             raise
+        if may_be_call(_in_utf8(body)):  # many a server never looks for a coding
+            raise
         return None  # nothing says that it is a call, and it isn't ours to break
     text = _in_utf8(decoded)
     if not may_be_call(text):

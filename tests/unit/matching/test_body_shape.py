@@ -84,6 +84,8 @@ PLAIN = json.dumps({"model": "m", "messages": []}).encode()
         (gzip.compress(PLAIN[:-1] + b', "n": "' + b"x" * LIMIT + b'"}', mtime=0), "gzip"),
         (gzip.compress(gzip.compress(PLAIN, mtime=0), mtime=0), "gzip, gzip"),
         (gzip.compress(PLAIN, mtime=0) + b"x", "gzip"),
+        (PLAIN, "gzip"),
+        (PLAIN, "rot13"),
     ],
 )
 def test_what_only_some_readers_take_for_a_call_is_refused(body: bytes, coding: str | None) -> None:
