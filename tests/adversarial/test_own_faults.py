@@ -1,0 +1,130 @@
+"""The boundary's own faults: wherever it raises or hangs, no verdict is a DENY."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from support.scene import JSON_BODY, Answer, Scene, assert_works, chat_body, scene
+from support.upstream import ToolCall, Turn, reply_to_chat
+
+FAULTS = '''\
+"""Faults in the boundary's own steps, each when a request's header asks for it."""
+import asyncio
+import helm_boundary.proxy.addon
+from helm_boundary.enforcement.answers import Answers
+from helm_boundary.enforcement.boundary import Boundary
+from helm_boundary.gate.gate import Gate
+
+helm_boundary.proxy.addon.PATIENCE = 1.0
+asked = None
+
+def requestheaders(flow):
+    global asked
+    asked = flow.request.headers.get("x-fault")
+
+def break_step(owner, name):
+    step = getattr(owner, name)
+    where = f"{owner.__name__}.{name}"
+    if asyncio.iscoroutinefunction(step):
+        async def broken(*args, **more):
+            if asked == "hang in " + where:
+                await asyncio.sleep(60)
+            if asked == "raise in " + where:
+                raise ZeroDivisionError
+            return await step(*args, **more)
+    else:
+        def broken(*args, **more):
+            if asked == "raise in " + where:
+                raise ZeroDivisionError
+            if asked == "give up in " + where:
+                raise MemoryError
+            return step(*args, **more)
+    setattr(owner, name, broken)
+
+for owner, names in (
+    (Boundary, ("recognise", "judge_request")),
+    (Answers, ("begin", "judge_response", "end_stream")),
+    (Gate, ("feed", "finish")),
+):
+    for name in names:
+        break_step(owner, name)
+'''
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """A boundary whose own steps fail when they are told to."""
+    folder = tmp_path_factory.mktemp("faults")
+    script = folder / "faults.py"
+    script.write_text(FAULTS)
+    with scene(folder, args=["-s", str(script)]) as stage:
+        yield stage
+
+
+def post(stage: Scene, fault: str, **changes: object) -> Answer:
+    """A chat completion under that fault."""
+    return stage.post(chat_body(**changes), headers=(*JSON_BODY, ("X-Fault", fault)))
+
+
+BEFORE = [
+    "raise in Boundary.recognise",
+    "give up in Boundary.recognise",
+    "raise in Boundary.judge_request",
+    "hang in Boundary.judge_request",
+]
+
+
+@pytest.mark.parametrize("fault", BEFORE)
+def test_a_request_without_a_verdict_goes_nowhere(stage: Scene, fault: str) -> None:
+    """Not even an ordinary one; the next is none the worse."""
+    with stage.untouched():
+        answer = post(stage, fault)
+    assert answer.status == 403
+    assert answer.json()["helm"]["verdict"] == "DENY"
+    assert_works(stage)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    "fault",
+    ["raise in Answers.begin", "raise in Answers.judge_response", "hang in Answers.judge_response"],
+)
+def test_an_answer_without_a_verdict_goes_nowhere(
+    stage: Scene, fault: str, *, stream: bool
+) -> None:
+    """Nothing of it reaches the client, and the call has one outcome."""
+    if stream and "judge_response" in fault:
+        pytest.skip("a stream isn't judged whole")
+    stage.upstream.answer(lambda request: reply_to_chat(request, Turn("unjudged words")))
+    answer = post(stage, fault, stream=stream)
+    assert answer.status == 403
+    assert b"unjudged" not in answer.body
+    assert len(stage.records(answer.correlation)) == 2
+    stage.upstream.answer(lambda _: None)
+    assert_works(stage)
+
+
+@pytest.mark.parametrize(
+    "fault", ["raise in Gate.feed", "give up in Gate.feed", "raise in Gate.finish"]
+)
+def test_a_stream_whose_gate_fails_is_shut(stage: Scene, fault: str) -> None:
+    """An error event for its end; no later chunk of it, and no tool call, gets through."""
+    turn = Turn("", (ToolCall("forbidden", '{"path": "/etc/shadow"}'),))
+    stage.upstream.answer(lambda request: reply_to_chat(request, turn))
+    answer = post(stage, fault, stream=True)
+    assert b"shadow" not in answer.body
+    assert b'"error"' in answer.body
+    assert len(stage.records(answer.correlation)) == 2
+    stage.upstream.answer(lambda _: None)
+    assert_works(stage)
+
+
+def test_a_stream_whose_end_fails_has_its_outcome(stage: Scene) -> None:
+    """What has left has left; the receipt is written all the same."""
+    stage.upstream.answer(lambda request: reply_to_chat(request, Turn("ordinary words")))
+    answer = post(stage, "raise in Answers.end_stream", stream=True)
+    assert len(stage.records(answer.correlation)) == 2
+    stage.upstream.answer(lambda _: None)
+    assert_works(stage)
