@@ -27,6 +27,7 @@ from ..judgement.rewriting import settle
 from ..policy.decision import ALLOW, ESCALATE, Decision
 from ..reading.response import is_event_stream, read_answer, refuse_at_headers
 from .boundary import Boundary, no_receipt, not_asked
+from .closed import NO_VERDICT
 from .drafts import tool_calls
 from .live import Judged, Live
 from .verdict import Reply
@@ -157,10 +158,13 @@ class Answers:
         What had come of a stream is judged like one that came whole: a client that leaves at the
         last event must not make a better outcome of it than one that stays.
         """
-        if live.gate is not None:
+        decision = live.decision
+        try:
             await self.end_stream(live, end)
-        else:
-            await self._write_outcome(live, live.decision, end, None)
+        except Exception:
+            logger.exception("what had left of a stream could not be judged")
+            decision = deny(NO_VERDICT)
+        await self._write_outcome(live, decision, end, None)  # unless the stream's end has done so
 
     async def _ask(self, live: Live, answer: Answer) -> Decision:
         began = time.perf_counter()

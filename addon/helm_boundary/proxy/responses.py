@@ -47,6 +47,7 @@ class Responses:
         except Exception:
             logger.exception("helm-boundary: a response could not be begun, so it is denied")
             flow.response = OursOnly(deny_without_verdict(NO_VERDICT)).response()
+            await self._under_way.abandon(flow, "killed")
         finally:
             self._under_way.streams[flow.id] = flow.response.stream if flow.response else False
 
