@@ -62,6 +62,7 @@ def play(upstream: Upstream, boundary: Boundary, console: Console) -> list[str]:
     problems = []
     leads_here = {
         "HTTPS_PROXY": boundary.proxy_url,
+        "https_proxy": boundary.proxy_url,  # where both are set, it is this one that counts
         "SSL_CERT_FILE": str(boundary.ca_file),
         "NO_PROXY": "",
         "no_proxy": "",

@@ -424,7 +424,7 @@ def test_a_mode_that_carries_raw_bytes_is_a_refusal_to_start(tmp_path: Path) -> 
     assert_refuses_to_start(Boundary(state=tmp_path, mode="reverse:tcp://127.0.0.1:9"), "mode=")
 
 
-@pytest.mark.parametrize("name", ["stream_large_bodies", "ignore_hosts", "ssl_insecure", "rawtcp"])
+@pytest.mark.parametrize("name", IN_CONFIG)
 def test_an_unsafe_option_in_config_yaml_is_a_refusal_to_start(tmp_path: Path, name: str) -> None:
     """The file beats --set, so it is the effective value that counts."""
     boundary = Boundary(state=tmp_path)
