@@ -87,6 +87,24 @@ def test_a_call_under_any_prefix_is_judged(stage: Scene, path: str) -> None:
 
 
 DENIED = json.loads(chat_body(model="denied"))
+NAMED_IN_THE_PATH = {
+    "/openai/deployments/denied/chat/completions": "POLICY_VIOLATION",
+    "/openai/%64eployments/denied/chat/completions": "POLICY_VIOLATION",
+    "/openai/deployments/%64enied/chat/completions": "POLICY_VIOLATION",
+    "/v1/engines/denied/chat/completions": "POLICY_VIOLATION",
+    "/openai/deployments/an/other/chat/completions": "SCHEMA_VIOLATION",
+    "/openai/deployments/a/openai/deployments/b/chat/completions": "SCHEMA_VIOLATION",
+}
+
+
+@pytest.mark.parametrize("path", NAMED_IN_THE_PATH)
+def test_the_model_that_the_path_names_is_the_one_that_is_judged(stage: Scene, path: str) -> None:
+    """The body names an ordinary one, which no such server looks at."""
+    with stage.untouched():
+        answer = stage.post(chat_body(), path=path)
+    assert_refused(stage, answer, NAMED_IN_THE_PATH[path])
+
+
 SHAPES: dict[str, tuple[bytes, tuple[tuple[str, str], ...]]] = {
     "plain": (chat_body(model="denied"), JSON_BODY),
     "without a content type": (chat_body(model="denied"), ()),

@@ -22,7 +22,8 @@ _UNRESERVED = re.compile(r"%(?:2[dDeE]|3[0-9]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-
 _ODD = re.compile(r"[%#?]|//|\\|;|[\x00-\x20]|(?:^|/)\.{1,2}(?:/|$)")
 _NO_METHOD = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
 _NO_TARGET = re.compile(r"[\x00-\x20\x7f]")
-_VERSION = re.compile(r"v[0-9]+(?:beta|alpha)?[0-9]*")
+VERSION = re.compile(r"v[0-9]+(?:beta|alpha)?[0-9]*")
+"""A segment that names an API's version."""
 
 
 class Matcher:
@@ -118,7 +119,7 @@ def _below_roots(segments: list[str], governed: bool) -> Iterator[list[str]]:
     """What follows each thing that may be a root: `/v1`, `/openai/deployments/{d}`, ..."""
     for at, segment in enumerate(segments):
         rest = segments[at + 1 :]
-        if _VERSION.fullmatch(segment):
+        if VERSION.fullmatch(segment):
             yield rest
             if rest[:1] == ["openai"]:  # Gemini's /v1beta/openai/chat/completions
                 yield rest[1:]
@@ -132,12 +133,6 @@ def _below_roots(segments: list[str], governed: bool) -> Iterator[list[str]]:
         yield segments[-2:]
     if governed:  # api.deepseek.com and api.perplexity.ai serve it from the top
         yield segments
-
-
-def deployment_of(path: str) -> str | None:
-    """The deployment that an Azure path names, which is the model whatever the body says."""
-    found = re.search(r"/openai/deployments/([^/]+)/", path)
-    return unquote(found[1]) if found else None
 
 
 def _refuse_lookalikes(request: HttpRequest, path: str, governed: bool) -> Operation | None:

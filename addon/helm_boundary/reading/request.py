@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import parse_qsl
 
 from ..calls import coding, forms, strict_json
@@ -11,11 +12,12 @@ from ..dialects import SOCKETS, dialect
 from ..dialects.shape import check_names
 from ..matching import matcher as matching
 from ..matching.body_shape import operation_of_body
+from ..matching.path_model import model_in_path
 from . import batches
 from .recognised import Recognised
 
+_MODEL_PARAMETERS = ("model", "deployment")  # the second is Azure's
 _METHOD_OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
-
 
 
 def recognise(matcher: matching.Matcher, request: HttpRequest, limit: int) -> Operation | None:
@@ -54,17 +56,17 @@ def read_call(request: HttpRequest, operation: Operation, limit: int) -> Recogni
         raise Refusal("CAPABILITY_UNKNOWN", "the operation is none that changes protocols")
     if not request.body and operation.method in ("GET", "DELETE", ""):
         return Recognised(operation, Call(), b"")
+    model = model_in_path(request.path, operation)
     body = read_body(request.body, request.header("content-encoding"), limit)
     content_type = request.header("content-type")
     if forms.is_form(content_type):
-        return _read_form(operation, body, content_type or "")
+        return _read_form(operation, body, content_type or "", model)
     coding.check_charset(content_type)
     value = strict_json.parse(body)
     if isinstance(value, dict):
         check_names(value, "the body")
-    deployment = matching.deployment_of(request.path)
-    if deployment is not None and isinstance(value, dict):
-        value = {**value, "model": deployment}
+    if model is not None and isinstance(value, dict):
+        value = {**value, "model": model}
     return Recognised(operation, dialect(operation.dialect).read_request(value), body)
 
 
@@ -83,11 +85,15 @@ def _transfer_codings(request: HttpRequest) -> list[str]:
     return [name for each in names if (name := each.strip()) not in ("", "chunked", "identity")]
 
 
-def _read_form(operation: Operation, body: bytes, content_type: str) -> Recognised:
+def _read_form(
+    operation: Operation, body: bytes, content_type: str, model: str | None
+) -> Recognised:
     if operation.dialect != "generic":
         raise schema_violation("the operation takes JSON, not a form")
     parts = forms.read_form(body, content_type)
     call, described = forms.read_call(parts)
+    if model is not None:
+        call = replace(call, model=model)
     lines = batches.lines_of(parts) if operation.id == "createFile" else None
     inner = () if lines is None else batches.read_lines(lines)
     return Recognised(operation, call, described, can_rewrite=False, inner=inner)
@@ -101,7 +107,8 @@ def read_body(body: bytes, content_encoding: str | None, limit: int) -> bytes:
 def _read_handshake(request: HttpRequest, operation: Operation) -> Recognised:
     if (request.header("upgrade") or "").lower() != "websocket":
         raise schema_violation("the operation is a WebSocket's; expected Upgrade: websocket")
-    models = [value for name, value in parse_qsl(request.query) if name == "model"]
+    asked = parse_qsl(request.query, keep_blank_values=True)
+    models = [value for name, value in asked if name.lower() in _MODEL_PARAMETERS]
     if len(models) > 1:
         raise schema_violation("the query names the model twice")
     call = Call(model=models[0] if models else None, stream=True)

@@ -7,7 +7,7 @@ import pytest
 from helm_boundary.calls.call import HttpRequest
 from helm_boundary.calls.hosts import DEFAULT_HOSTS, parse_host_pattern, provider_of
 from helm_boundary.calls.refusal import Refusal
-from helm_boundary.matching.matcher import Matcher, deployment_of
+from helm_boundary.matching.matcher import Matcher
 
 MATCHER = Matcher([parse_host_pattern(pattern) for pattern in DEFAULT_HOSTS])
 CHAT, EMBED, RESPOND = "createChatCompletion", "createEmbedding", "createResponse"
@@ -144,12 +144,6 @@ def test_a_governed_name_on_another_host_is_a_call() -> None:
                           names=("api.openai.com",))  # fmt: skip
     with pytest.raises(Refusal):
         MATCHER.match(request)
-
-
-def test_an_azure_deployment_is_the_model() -> None:
-    """The path names it, whatever the body says."""
-    assert deployment_of("/openai/deployments/my%20gpt/chat/completions") == "my gpt"
-    assert deployment_of("/v1/chat/completions") is None
 
 
 @pytest.mark.parametrize(
