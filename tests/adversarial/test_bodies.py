@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-import time
+import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -177,10 +177,10 @@ def test_a_bomb_costs_neither_memory_nor_time(stage: Scene, coding: str) -> None
     """Half a gigabyte out of nothing: refused at once, with memory where it was."""
     bomb = BOMBS[coding]()
     before = resident(stage.boundary.pid)
-    start = time.monotonic()
+    spent = processor_seconds(stage.boundary.pid)
     with stage.untouched():
         answer = stage.post(bomb, headers=(*JSON_BODY, ("Content-Encoding", coding)))
-    assert time.monotonic() - start < 1
+    assert processor_seconds(stage.boundary.pid) - spent < 1
     assert resident(stage.boundary.pid) - before < 128 * MEBIBYTE
     assert_refused(stage, answer, "SCHEMA_VIOLATION")
 
@@ -189,6 +189,12 @@ def resident(pid: int) -> int:
     """A process's resident memory, in bytes."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.partition("VmRSS:")[2].split()[0]) * 1024
+
+
+def processor_seconds(pid: int) -> float:
+    """The time that a process has had on a processor, however busy the machine is."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @pytest.mark.parametrize("charset", ["utf-16", "latin1", '"UTF-16"', "utf-7", "utf-8, utf-16"])
