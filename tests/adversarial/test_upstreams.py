@@ -150,6 +150,29 @@ def test_a_denied_tool_call_doesnt_get_out_in_any_guise(
     assert_works(stage)
 
 
+UNPARSEABLE = {
+    "no status line": b'{"tool_calls": "forbidden"}',
+    "quotes of both kinds": b'it\'s "forbidden"\r\n\r\nforbidden',
+    "a status that is a word": b"HTTP/1.1 forbidden\r\n\r\n",
+    "a header without a colon": b"HTTP/1.1 200 OK\r\nforbidden\r\n\r\n",
+    "a length that is a word": b"HTTP/1.1 200 OK\r\nContent-Length: forbidden\r\n\r\n",
+    "a coding that is a word": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: forbidden\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("name", UNPARSEABLE)
+def test_an_error_page_quotes_nothing_of_an_answer(stage: Scene, name: str) -> None:
+    """mitmproxy's message would cite what it couldn't parse, past every judgement."""
+    stage.upstream.answer(lambda _: Reply.raw(UNPARSEABLE[name]))
+    answer = stage.chat()
+    assert (answer.status, answer.code) == (502, "UPSTREAM_UNAVAILABLE")
+    assert b"forbidden" not in answer.body
+    request, outcome = stage.records(answer.correlation)
+    assert (request["verdict"], outcome["outcome"]["end"]) == ("ALLOW", "upstream_error")
+    stage.upstream.answer(lambda _: None)
+    assert_works(stage)
+
+
 @pytest.mark.parametrize("body", [evil_event(), text_event("fine")])
 def test_trailers_of_an_answer_dont_reach_the_client(stage: Scene, body: bytes) -> None:
     """mitmproxy reads none from HTTP/1, so the stream breaks off; nothing held is released."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable
 
 from mitmproxy import http
@@ -19,10 +20,18 @@ from mitmproxy.proxy.layers.http import _http1, _http2, _http3
 logger = logging.getLogger(__name__)
 
 
+_QUOTED = re.compile(r"""b?(["']).*\1""", re.DOTALL)
+
+
 def error_page(status: int, message: str) -> bytes:
-    """The error object for a failure of the proxy or its upstream, as JSON."""
+    """The error object for a failure of the proxy or its upstream, as JSON.
+
+    Of an upstream's failure nothing is quoted: mitmproxy cites what it couldn't parse, and that is
+    an answer which nobody has judged.
+    """
+    shown = _QUOTED.sub("(left out)", message) if status >= 500 else message
     told = {
-        "message": f"helm-boundary could not complete this call: {message}",
+        "message": f"helm-boundary could not complete this call: {shown}",
         "type": "helm_proxy_error",
         "param": None,
         "code": "UPSTREAM_UNAVAILABLE" if status >= 500 else "BAD_REQUEST",
