@@ -26,7 +26,7 @@ def requestheaders(flow):
 
 def break_step(owner, name):
     step = getattr(owner, name)
-    where = f"{owner.__name__}.{name}"
+    where = f"{owner.__name__.rpartition('.')[2]}.{name}"
     if asyncio.iscoroutinefunction(step):
         async def broken(*args, **more):
             if asked == "hang in " + where:
@@ -47,6 +47,7 @@ for owner, names in (
     (Boundary, ("recognise", "judge_request")),
     (Answers, ("begin", "judge_response", "end_stream")),
     (Gate, ("feed", "finish")),
+    (requests, ("mark",)),
 ):
     for name in names:
         break_step(owner, name)
@@ -120,6 +121,16 @@ def test_a_stream_whose_gate_fails_is_shut(stage: Scene, fault: str) -> None:
     assert b'"error"' in answer.body
     assert len(stage.records(answer.correlation)) == 2
     stage.upstream.answer(lambda _: None)
+    assert_works(stage)
+
+
+def test_a_fault_between_the_receipt_and_the_upstream_has_its_outcome(stage: Scene) -> None:
+    """The request's receipt says ALLOW; that it never left is said by a second one."""
+    with stage.untouched():
+        answer = post(stage, "raise in requests.mark")
+    assert answer.status == 403
+    request, outcome = stage.records(answer.correlation)
+    assert (request["verdict"], outcome["outcome"]["end"]) == ("ALLOW", "killed")
     assert_works(stage)
 
 

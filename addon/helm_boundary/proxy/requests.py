@@ -90,7 +90,6 @@ class Requests:
             if isinstance(reply, Reply):
                 refuse(flow, reply, running)
                 return False
-            under_way.forwarded[flow.id] = Forwarded(live, running)
             if exchange.fingerprint(flow) == judged and not flow.intercepted:
                 exchange.prepare_forwarding(flow.request, live.rewritten)
                 return True
@@ -104,6 +103,8 @@ class Requests:
         live.park = hold.park(show) if running.holds else None
         live.patience = self._under_way.patience
         reply = await running.boundary.judge_request(live)
+        if reply is None:  # it has its receipt, so whatever comes now, it gets its outcome
+            self._under_way.forwarded[flow.id] = Forwarded(live, running)
         show()
         return reply
 
