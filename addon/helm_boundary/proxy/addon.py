@@ -135,6 +135,10 @@ class HelmBoundary:
         """A client has gone."""
         await self._under_way.sweep(client)
 
+    def is_certified(self, flow: http.HTTPFlow) -> bool:
+        """Whether a request is still what was certified."""
+        return self._requests.is_cleared(flow)
+
     async def certify_request(self, flow: http.HTTPFlow) -> None:
         """The last look at a request."""
         await self._requests.certify(flow)

@@ -57,12 +57,16 @@ class Requests:
                 if flow.response is None and flow.error is None:
                     flow.response = exchange.write_reply(deny_without_verdict(NO_VERDICT))
 
+    def is_cleared(self, flow: http.HTTPFlow) -> bool:
+        """Whether a request may leave just as it is now."""
+        cleared = self._under_way.clearance.of(flow.client_conn, flow.id)
+        return cleared is not None and cleared == exchange.fingerprint(flow)
+
     async def certify(self, flow: http.HTTPFlow) -> None:
         """Nothing leaves that hasn't been cleared, just as it is now."""
         if flow.response is not None or flow.error is not None:
             return
-        cleared = self._under_way.clearance.of(flow.client_conn, flow.id)
-        if cleared is None or cleared != exchange.fingerprint(flow):
+        if not self.is_cleared(flow):
             logger.error("helm-boundary: another addon kept a request from its judgement")
             flow.response = exchange.write_reply(deny_without_verdict(CLOSED))
             await self._under_way.abandon(flow, "killed")
