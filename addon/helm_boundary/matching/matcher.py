@@ -21,7 +21,7 @@ from .catalogue import UNKNOWN, known_operations
 _UNRESERVED = re.compile(r"%(?:2[dDeE]|3[0-9]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aAeE])")
 _ODD = re.compile(r"[%#?]|//|\\|;|[\x00-\x20]|(?:^|/)\.{1,2}(?:/|$)")
 _NO_METHOD = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
-_NO_TARGET = re.compile(r"[\x00-\x20\x7f]")
+_BLANK = re.compile(r"[\x00-\x20\x7f]")
 VERSION = re.compile(r"v[0-9]+(?:beta|alpha)?[0-9]*")
 """A segment that names an API's version."""
 
@@ -66,7 +66,7 @@ class Matcher:
 def _check_request_line(request: HttpRequest) -> None:
     """Refuse what would make another request line of it in HTTP/1.1; HTTP/2 lets it through."""
     target = request.path + request.query
-    if _NO_METHOD.search(request.method) or _NO_TARGET.search(target):
+    if _NO_METHOD.search(request.method) or _BLANK.search(target):
         raise schema_violation(
             "the method isn't a token (RFC 9110 section 9.1), or the path has white space in it"
         )
@@ -158,10 +158,11 @@ def loosest_reading(path: str) -> str:
         if decoded == path:
             break
         path = decoded
-    if not path.isascii():
-        path = unicodedata.normalize("NFKC", path)  # full-width letters and slashes
+    if not path.isascii():  # full-width letters and slashes; twice, for blanks kept marks apart
+        path = _BLANK.sub("", unicodedata.normalize("NFKD", path))
+        path = unicodedata.normalize("NFKD", path)
     path = re.sub(r";[^/]*|[#?].*", "", path.replace("\\", "/").lower())
-    path = re.sub(r"[\x00-\x20\x7f]", "", path)
+    path = _BLANK.sub("", path)
     kept: list[str] = []
     for segment in path.split("/"):
         if segment == "..":

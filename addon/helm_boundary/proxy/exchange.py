@@ -70,11 +70,14 @@ def frame(request: http.Request) -> None:
     HTTP/2 needs no Content-Length. Sent on over HTTP/1.1 without one, a body would be the server's
     next request, which nobody has judged (mitmproxy 12.2 doesn't add what is missing).
     """
-    chunked = "chunked" in request.headers.get("transfer-encoding", "").lower()
-    if request.raw_content and not chunked:
-        length = str(len(request.raw_content))
-        if request.headers.get_all("content-length") != [length]:
-            request.headers["content-length"] = length
+    if not request.raw_content:
+        return
+    length = b"%d" % len(request.raw_content)
+    fields = [(name.lower(), value) for name, value in request.headers.fields]
+    if any(name == b"transfer-encoding" and b"chunked" in value.lower() for name, value in fields):
+        return
+    if [value for name, value in fields if name == b"content-length"] != [length]:
+        request.headers["content-length"] = length.decode("ascii")
 
 
 def prepare_forwarding(request: http.Request, rewritten: bytes | None) -> None:
