@@ -87,6 +87,14 @@ def test_a_form_that_cannot_be_read_in_one_way_is_refused(stage: Scene, case: st
     assert_refused(stage, answer, "SCHEMA_VIOLATION")
 
 
+def test_a_batch_in_parts_is_refused(stage: Scene) -> None:
+    """Its lines could be cut anywhere, so none could be judged."""
+    upload = b'{"purpose":"batch","filename":"b.jsonl","bytes":9,"mime_type":"application/jsonl"}'
+    with stage.untouched():
+        answer = stage.post(upload, path="/v1/uploads")
+    assert_refused(stage, answer, "CAPABILITY_UNKNOWN")
+
+
 def test_a_denied_line_keeps_the_whole_batch(stage: Scene) -> None:
     """The first lines may pass: the file goes as a whole or not at all."""
     lines = LINE % CHAT + LINE % CHAT.replace(b"ordinary", b"denied")

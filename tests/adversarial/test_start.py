@@ -27,3 +27,20 @@ def test_a_package_that_cant_be_imported_opens_no_port(tmp_path: Path, fault: st
     assert failed.value.exit_code == 1
     assert "helm-boundary can't be loaded" in failed.value.log
     assert "listening" not in failed.value.log
+
+
+def test_an_option_made_unsafe_behind_our_back_ends_the_start(tmp_path: Path) -> None:
+    """Set where no `configure` hook is asked: seen when all addons run, and nothing passes."""
+    script = tmp_path / "sly.py"
+    script.write_text(
+        "from mitmproxy import ctx\n"
+        "def running():\n"
+        "    ctx.options._options['stream_large_bodies'].set('1k')\n"
+    )
+    with Upstream() as upstream:
+        boundary = Boundary(upstream, state=tmp_path / "state", args=("-s", str(script)))
+        with pytest.raises(StartFailed) as failed, boundary:
+            pass
+        assert upstream.connections == 0
+    assert failed.value.exit_code == 1
+    assert "stream_large_bodies=1k" in failed.value.log

@@ -16,6 +16,7 @@ from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from helm_boundary.policy.address import has_credentials, shown
 from helm_boundary.policy.bundle import MAX_PACKED, read_bundle
 from helm_boundary.policy.errors import PolicyError
 
@@ -35,8 +36,10 @@ class Download:
     ) -> None:
         parts = urlsplit(url)
         local = parts.scheme == "http" and parts.hostname in LOCAL
-        if not (parts.scheme == "https" or local) or parts.username or not parts.hostname:
-            raise PolicyError(f"{url}: expected https:// (http:// for this machine only)")
+        if has_credentials(url):
+            raise PolicyError(f"{shown(url)}: expected no user and no password in the address")
+        if not (parts.scheme == "https" or local) or not parts.hostname:
+            raise PolicyError(f"{shown(url)}: expected https:// (http:// for this machine only)")
         self._url = url
         self._key = key
         self._token = token
@@ -50,7 +53,7 @@ class Download:
         try:
             answer = self._get()
         except (OSError, HTTPException, ValueError) as error:
-            raise PolicyError(f"{self._url}: {_why(error)}") from None
+            raise PolicyError(f"{shown(self._url)}: {_why(error)}") from None
         if answer is None:
             return False
         content, tag = answer
@@ -81,7 +84,7 @@ class Download:
 
     def _place(self, content: bytes) -> None:
         if len(content) > MAX_PACKED:
-            raise PolicyError(f"{self._url}: has over {MAX_PACKED} bytes")
+            raise PolicyError(f"{shown(self._url)}: has over {MAX_PACKED} bytes")
         handle, name = tempfile.mkstemp(suffix=".tar.gz", dir=self._folder)
         temporary = Path(name)
         try:
@@ -90,7 +93,7 @@ class Download:
             read_bundle(temporary, self._key)
             temporary.replace(self.path)
         except PolicyError as error:
-            raise PolicyError(str(error).replace(name, self._url)) from None
+            raise PolicyError(str(error).replace(name, shown(self._url))) from None
         finally:
             temporary.unlink(missing_ok=True)
 

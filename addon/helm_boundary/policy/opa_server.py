@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
+from helm_boundary.policy.address import has_credentials, shown
 from helm_boundary.policy.decision import Decision, parse_decision
 from helm_boundary.policy.errors import EngineError, PolicyError
 from helm_boundary.policy.self_test import self_test
@@ -42,7 +43,7 @@ def start_opa_server(url: str, *, deadline_ms: int) -> OpaServer:
         self_test(server)
     except EngineError as error:
         server.close()
-        raise PolicyError(f"{url}: {error}") from None
+        raise PolicyError(f"{shown(url)}: {error}") from None
     except BaseException:
         server.close()
         raise
@@ -66,9 +67,12 @@ def parse_address(url: str) -> Address:
     try:
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError:
-        raise PolicyError(f"{url}: expected a port up to 65535") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.username:
-        raise PolicyError(f"{url}: expected http://HOST:PORT or https://HOST:PORT of an OPA server")
+        raise PolicyError(f"{shown(url)}: expected a port up to 65535") from None
+    if has_credentials(url):
+        raise PolicyError(f"{shown(url)}: expected no user and no password in the address")
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+        expected = "expected http://HOST:PORT or https://HOST:PORT of an OPA server"
+        raise PolicyError(f"{shown(url)}: {expected}")
     return Address(url, parts.hostname, port, parts.scheme == "https", parts.path.rstrip("/"))
 
 

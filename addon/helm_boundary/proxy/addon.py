@@ -84,6 +84,11 @@ class HelmBoundary:
     def running(self) -> None:
         """Say where we are, and that nothing stands behind us."""
         self._be_last()
+        problems = unsafe_options(ctx.options)
+        if problems:  # set behind `configure`, by an addon's own hook; nothing passes from here on
+            logger.error("helm-boundary: unsafe, so it ends: %s", "; ".join(problems))
+            self.done()
+            ctx.master.shutdown()
         self.addons += observers(ctx.master.addons)
         if self._running is not None and self._config is not None:
             self._reloader.start(self._config.deadline_ms)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from urllib.parse import parse_qsl
 
 from ..calls import coding, forms, strict_json
-from ..calls.call import Call, HttpRequest, Operation
+from ..calls.call import Call, HttpRequest, Json, Operation
 from ..calls.refusal import Refusal, schema_violation
 from ..dialects import SOCKETS, dialect
 from ..dialects.shape import check_names
@@ -65,9 +65,20 @@ def read_call(request: HttpRequest, operation: Operation, limit: int) -> Recogni
     value = strict_json.parse(body)
     if isinstance(value, dict):
         check_names(value, "the body")
+        _refuse_batch_in_parts(operation, value)
     if model is not None and isinstance(value, dict):
         value = {**value, "model": model}
     return Recognised(operation, dialect(operation.dialect).read_request(value), body)
+
+
+def _refuse_batch_in_parts(operation: Operation, value: dict[str, Json]) -> None:
+    """Refuse a batch's file in parts: its lines can only be judged where it comes whole."""
+    if operation.id == "createUpload" and value.get("purpose") == batches.PURPOSE.decode():
+        raise Refusal(
+            "CAPABILITY_UNKNOWN",
+            "a batch's file in parts can't be judged; upload it whole (POST /v1/files)",
+            "instance_parameter",
+        )
 
 
 def _check_unambiguous(request: HttpRequest) -> None:
