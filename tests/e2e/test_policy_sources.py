@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -12,13 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from helm_receipts.layout import Layout
 from helm_receipts.reader import read_records
 from support.boundary import Boundary
 from support.scene import Scene, scene, verify_all
 from support.upstream import Pause, Reply, Upstream
+from support.verifiers import opa
 
 DENY_MODELS = """# METADATA
 # title: No models of that name
@@ -110,10 +108,6 @@ def test_a_candidate_is_noted_and_never_in_effect(tmp_path: Path) -> None:
         assert request["event"]["candidateVerdict"] == "DENY"
 
 
-OPA = shutil.which("opa") or shutil.which("opa", path=str(Path.home() / "go/bin"))
-
-
-@pytest.mark.skipif(OPA is None, reason="no opa (go install github.com/open-policy-agent/opa)")
 def test_an_opa_server_decides(tmp_path: Path) -> None:
     """The same document, the same decision; without the server every call is a DENY."""
     policy = tmp_path / "policy"
@@ -128,7 +122,7 @@ def test_an_opa_server_decides(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    command = [str(OPA), "run", "--server", "--addr", address, "--log-level", "error", str(policy)]
+    command = [opa(), "run", "--server", "--addr", address, "--log-level", "error", str(policy)]
     with subprocess.Popen(command) as server:
         try:
             until(lambda: _answers(address))

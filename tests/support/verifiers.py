@@ -1,4 +1,4 @@
-"""Other people's verifiers, installed into a cache folder of their own.
+"""Other people's verifiers, and OPA, installed into a cache folder of their own.
 
 They come from the package registries: where `HELM_VERIFIERS=install` is set, or in CI, a missing
 one is installed on first use; elsewhere its tests are skipped and say how to get it.
@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 PROGRAMS = Path(__file__).resolve().parents[1] / "conformance" / "receipts" / "programs"
-_INSTALL_SECONDS = 180
+_INSTALL_SECONDS = 300
 
 
 def _folder() -> Path:
@@ -126,6 +126,20 @@ def tlogcheck() -> Path:
 def tesseracheck() -> Path:
     """Tessera's fsck."""
     return _build("tesseracheck")
+
+
+@cache
+def opa() -> str:
+    """OPA itself: the one on PATH, else one that is built here."""
+    if found := shutil.which("opa"):
+        return found
+    go = _need("go")
+
+    def install(folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        _run(go, "install", "github.com/open-policy-agent/opa@latest", GOBIN=str(folder))
+
+    return str(_installed("opa", install) / "opa")
 
 
 @cache

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -24,11 +23,10 @@ from helm_boundary.policy.evaluator import Evaluator
 from helm_boundary.policy.idle import awake
 from helm_boundary.policy.self_test import SAMPLES
 from helm_boundary.policy.source import Policy, read_policy
+from support.verifiers import opa
 
-OPA = shutil.which("opa")
 SCHEMA = json.loads((default_policy_folder() / "input.schema.json").read_bytes())
 
-pytestmark = pytest.mark.skipif(OPA is None, reason="opa is not installed")
 
 SETTINGS = """
 rules:
@@ -183,7 +181,7 @@ def theirs(policy: Policy, inputs: list[dict[str, Any]], folder: Path) -> list[A
     (folder / "data.json").write_text(json.dumps(policy.data))
     done = subprocess.run(
         [
-            str(OPA),
+            opa(),
             "eval",
             "--strict",
             "--format",

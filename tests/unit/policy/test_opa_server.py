@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import shutil
 import socket
 import subprocess
 import threading
@@ -23,8 +22,8 @@ from helm_boundary.policy.evaluator import Evaluator
 from helm_boundary.policy.opa_server import DECISION, start_opa_server
 from helm_boundary.policy.self_test import SAMPLES
 from helm_boundary.policy.source import read_policy
+from support.verifiers import opa
 
-OPA = shutil.which("opa")
 DOCUMENT = sample("a chat request", 100)
 ALLOW = {"verdict": "ALLOW", "reasons": []}
 
@@ -169,7 +168,6 @@ def test_nobody_there_is_refused_at_start() -> None:
             start_opa_server(url, deadline_ms=500)
 
 
-@pytest.mark.skipif(OPA is None, reason="opa is not installed")
 def test_a_real_opa_decides_as_we_do() -> None:
     """`opa run --server` with the shipped policy, asked about every sample."""
     with socket.socket() as free:
@@ -177,7 +175,7 @@ def test_a_real_opa_decides_as_we_do() -> None:
         address = f"127.0.0.1:{free.getsockname()[1]}"
     folder = default_policy_folder()
     arguments = ["run", "--server", "--addr", address, "--log-level", "error", str(folder)]
-    server = subprocess.Popen([str(OPA), *arguments], stderr=subprocess.DEVNULL)
+    server = subprocess.Popen([opa(), *arguments], stderr=subprocess.DEVNULL)
     try:
         engine = _start_when_ready(f"http://{address}")
         policy = read_policy([])

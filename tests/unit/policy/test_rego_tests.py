@@ -16,6 +16,7 @@ from helm_boundary.policy.evaluator import Evaluator
 from helm_boundary.policy.metadata import read_metadata
 from helm_boundary.policy.part import read_part
 from helm_boundary.policy.source import read_policy
+from support.verifiers import opa
 
 FOLDER = default_policy_folder()
 TESTS = read_part(FOLDER, tests=True)
@@ -24,7 +25,6 @@ NAMES = sorted(
     for file, text in TESTS.modules.items()
     for name in re.findall(r"^(test_\w+)", text, re.MULTILINE)
 )
-OPA = shutil.which("opa")
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,6 @@ def test_every_rule_lies_beside_its_test() -> None:
     assert modules <= tests
 
 
-@pytest.mark.skipif(OPA is None, reason="opa is not installed")
 @pytest.mark.parametrize(
     "arguments",
     [["check", "--strict"], ["test"], ["fmt", "--list", "--fail"]],
@@ -64,7 +63,7 @@ def test_every_rule_lies_beside_its_test() -> None:
 def test_is_plain_opa(arguments: list[str]) -> None:
     """OPA's own tools take the folder as it is."""
     done = subprocess.run(
-        [str(OPA), *arguments, str(FOLDER)], capture_output=True, text=True, check=False
+        [opa(), *arguments, str(FOLDER)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
