@@ -131,7 +131,7 @@ def test_nothing_outlives_a_boundary_that_is_killed(tmp_path: Path) -> None:
     """SIGKILL for mitmdump: its worker and what integrates its log end by themselves."""
     boundary = Boundary(state=tmp_path)
     boundary.start()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while len(started := children(boundary.pid)) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
     assert len(started) == 2

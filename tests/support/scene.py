@@ -177,7 +177,7 @@ class Scene:
 
         Receipts about its approval are left out.
         """
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 20
         while True:
             found = [
                 record

@@ -47,7 +47,7 @@ def log_files(state: Path) -> dict[str, bytes]:
 
 def wait_for(condition: Callable[[], bool]) -> None:
     """Wait until something that another process does has happened."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
