@@ -55,7 +55,8 @@ def main(rounds: int, seconds: float, only: str, policy: Path | None, as_json: b
     if as_json:
         print(json.dumps(as_values(compared)))
     else:
-        Console().print(as_table(compared))
+        # Cut columns say nothing: what is no terminal gets the width that it takes.
+        Console(width=None if sys.stdout.isatty() else 140).print(as_table(compared))
 
 
 def compare(

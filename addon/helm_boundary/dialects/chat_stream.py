@@ -265,14 +265,17 @@ def _message(index: int, choice: _Choice) -> Message:
     return Message(choice.role, "".join(choice.content), f"/choices/{index}/message")
 
 
-def count_tool_keys(value: Json) -> int:
+def count_tool_keys(value: dict[str, Json] | list[Json]) -> int:
     """How many members anywhere below are named as a tool call's are, in whatever letter case.
 
     Some readers (Go's encoding/json) don't tell cases apart.
     """
+    found = 0
     if isinstance(value, dict):
-        own = sum(key.casefold() in _TOOL_KEYS for key in value)
-        return own + sum(count_tool_keys(item) for item in value.values())
-    if isinstance(value, list):
-        return sum(count_tool_keys(item) for item in value)
-    return 0
+        for key in value:
+            found += key.casefold() in _TOOL_KEYS
+    below = value.values() if isinstance(value, dict) else value
+    for item in below:
+        if isinstance(item, dict | list):  # most are neither
+            found += count_tool_keys(item)
+    return found
