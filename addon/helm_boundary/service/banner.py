@@ -19,6 +19,8 @@ def banner(
     """Where it listens, the policy, where receipts go, the CA file, how to point a client at it."""
     policy = running.engine.policy
     where = ", ".join(addresses) or "nowhere (no server is running)"
+    if any(_is_every(address) for address in addresses):
+        where += " (every address; --listen-host 127.0.0.1 is for this machine alone)"
     ca_file = Path(options.confdir).expanduser() / CA_FILE
     observing = " (observing: verdicts are written down, not enforced)"
     return [
@@ -30,8 +32,14 @@ def banner(
     ]
 
 
+def _is_every(address: str) -> bool:
+    """Whether `host:port` stands for all of the machine's addresses."""
+    return address.rpartition(":")[0] in ("0.0.0.0", "::", "[::]")  # noqa: S104
+
+
 def _pointing(modes: Sequence[str], addresses: Sequence[str], ca_file: Path) -> str:
-    address = addresses[0].replace("0.0.0.0", "127.0.0.1") if addresses else "127.0.0.1:8080"  # noqa: S104
+    first = addresses[0] if addresses else "127.0.0.1:8080"
+    address = f"127.0.0.1:{first.rpartition(':')[2]}" if _is_every(first) else first
     mode = mode_specs.ProxyMode.parse(modes[0]) if modes else None
     if isinstance(mode, mode_specs.ReverseMode):
         return f"OPENAI_BASE_URL=http://{address}/v1"
