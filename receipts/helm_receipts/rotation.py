@@ -156,16 +156,7 @@ def _rotate_writer(
 
 
 def _event(kind: str, role: str, **facts: str) -> Draft:
-    return Draft(
-        phase="key",
-        verdict="ALLOW",
-        enforcement="enforced",
-        policy=None,
-        reasons=(),
-        flow=None,
-        coverage=None,
-        event={"kind": kind, "role": role, **facts},
-    )
+    return Draft.of_recorder("key", {"kind": kind, "role": role, **facts})
 
 
 def _sign_by_both(checkpoint: Checkpoint, old: SigningKey, new: SigningKey) -> bytes:

@@ -129,3 +129,19 @@ class Draft:
     client: ClientFacts | None = None
     tool_calls: tuple[ToolCall, ...] = ()
     event: Mapping[str, str | int] | None = None
+
+    @classmethod
+    def of_recorder(
+        cls, phase: str, event: Mapping[str, str | int], policy: PolicyRef | None = None
+    ) -> "Draft":
+        """A receipt about the recorder itself (a session, a key, a policy), of no call."""
+        return cls(
+            phase=phase,
+            verdict="ALLOW",
+            enforcement="enforced",
+            policy=policy,
+            reasons=(),
+            flow=None,
+            coverage=None,
+            event=event,
+        )

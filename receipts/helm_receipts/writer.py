@@ -235,16 +235,7 @@ def _refusal(draft: Draft, error: Exception) -> StatementError:
 
 def session(kind: str, facts: Mapping[str, int | str]) -> Draft:
     """A receipt about the recorder itself."""
-    return Draft(
-        phase="session",
-        verdict="ALLOW",
-        enforcement="enforced",
-        policy=None,
-        reasons=(),
-        flow=None,
-        coverage=None,
-        event={"kind": kind, **facts},
-    )
+    return Draft.of_recorder("session", {"kind": kind, **facts})
 
 
 def _killed(call: OpenCall, why: str) -> Draft:

@@ -150,13 +150,4 @@ def _json(value: dict[str, Any]) -> bytes:
 
 
 def _erased(key: str) -> Draft:
-    return Draft(
-        phase="key",
-        verdict="ALLOW",
-        enforcement="enforced",
-        policy=None,
-        reasons=(),
-        flow=None,
-        coverage=None,
-        event={"keyId": key, "kind": "erased", "role": "opening"},
-    )
+    return Draft.of_recorder("key", {"keyId": key, "kind": "erased", "role": "opening"})

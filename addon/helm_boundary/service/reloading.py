@@ -130,17 +130,6 @@ def _enforced(engine: Engine) -> Engine:
 
 def _receipt(old: Running, new: Running) -> Draft:
     policy = new.engine.policy
-    return Draft(
-        phase="policy",
-        verdict="ALLOW",
-        enforcement="enforced",
-        policy=PolicyRef(policy.uri, policy.digest, new.engine.name),
-        reasons=(),
-        flow=None,
-        coverage=None,
-        event={
-            "kind": "changed",
-            "oldDigest": old.engine.policy.digest,
-            "newDigest": policy.digest,
-        },
-    )
+    digests = {"oldDigest": old.engine.policy.digest, "newDigest": policy.digest}
+    reference = PolicyRef(policy.uri, policy.digest, new.engine.name)
+    return Draft.of_recorder("policy", {"kind": "changed", **digests}, reference)
