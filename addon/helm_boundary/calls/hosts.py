@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -94,8 +96,23 @@ def split_port(authority: str) -> tuple[str, int | None]:
 
 
 def canonical_host(host: str) -> str:
-    """A host as it is compared: lower case, no final dot, no brackets."""
-    return host.strip().strip("[]").rstrip(".").lower()
+    """A host as it is compared: lower case, no final dot, no brackets, one form of an address.
+
+    `127.1`, `0x7f000001` and `::ffff:127.0.0.1` are read by the system's resolver as 127.0.0.1.
+    """
+    name = host.strip().strip("[]").rstrip(".").lower()
+    return _address(name) if name[:1].isdigit() or ":" in name else name
+
+
+def _address(name: str) -> str:
+    try:
+        if ":" in name:
+            address = ipaddress.IPv6Address(name)
+            return str(address.ipv4_mapped or address)
+        # inet_aton takes anything behind white space.
+        return socket.inet_ntoa(socket.inet_aton(name)) if len(name.split()) == 1 else name
+    except (OSError, ValueError):
+        return name
 
 
 def is_governed(patterns: Iterable[HostPattern], host: str, port: int, path: str) -> bool:

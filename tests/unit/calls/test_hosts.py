@@ -35,6 +35,12 @@ from helm_boundary.calls.hosts import (
         ("host/api/", "host", 80, "/apix", False),
         ("host/api/", "host", 80, "/", False),
         ("[::1]:8080", "::1", 8080, "/x", True),
+        ("127.0.0.1", canonical_host("127.1"), 80, "/x", True),
+        ("127.0.0.1", canonical_host("2130706433"), 80, "/x", True),
+        ("127.0.0.1", canonical_host("0x7F.0.0.1"), 80, "/x", True),
+        ("127.1", canonical_host("[::FFFF:127.0.0.1]"), 80, "/x", True),
+        ("[::1]", canonical_host("[0:0:0:0:0:0:0:1]"), 80, "/x", True),
+        ("3com.example", canonical_host("3com.example"), 80, "/x", True),
     ],
 )
 def test_patterns_match(pattern: str, host: str, port: int, path: str, *, governed: bool) -> None:
