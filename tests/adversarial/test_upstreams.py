@@ -414,3 +414,28 @@ def send_and_wait(stage: Scene, wire: Wire, correlation: str) -> None:
     wire.send(stage.request(chat_body(), correlation=correlation))
     while len(stage.upstream.requests) == seen and time.monotonic() < deadline:
         time.sleep(0.01)
+
+
+def test_what_is_held_of_a_stream_is_bounded_by_an_option(tmp_path: Path) -> None:
+    """A tool call that never ends costs memory up to `helm_max_body`, then the stream ends."""
+    argument = event(
+        {
+            "choices": [
+                {
+                    "index": 0,
+                    "delta": {"tool_calls": [{"index": 0, "function": {"arguments": "x" * 500}}]},
+                }
+            ]
+        }
+    )
+    with scene(tmp_path, options={"helm_max_body": "4k"}) as stage:
+        endless = Reply.events(text_event("fine"), evil_event(), *[argument] * 20, DONE)
+        stage.upstream.answer(functools.partial(given, endless))
+        answer = stage.chat(stream=True)
+        assert answer.events[-1]["error"]["code"] == "SCHEMA_VIOLATION"
+        assert b"fine" in answer.body
+        assert b"forbidden" not in answer.body
+        assert b"xxx" not in answer.body
+        assert_outcome(stage, answer, "DENY", "denied")
+        stage.upstream.answer(lambda _: None)
+        assert_works(stage)

@@ -20,7 +20,7 @@ from ..approvals.waiting import AGAIN, Again, Said
 from ..calls.call import Answer, HttpResponse, Json
 from ..calls.refusal import Refusal
 from ..dialects import dialect
-from ..gate.gate import Gate
+from ..gate.gate import MAX_EVENT, Gate
 from ..gate.tap import Tap
 from ..judgement.judge import deny
 from ..judgement.rewriting import settle
@@ -72,7 +72,9 @@ class Answers:
         if self._settings.observes or live.decision.stream == "pass":
             gate = Tap(stream)
         else:
-            gate = Gate(stream, self._gatekeeper(live), self._end_event(live))
+            most = self._settings.max_body
+            keeper, end = self._gatekeeper(live), self._end_event(live)
+            gate = Gate(stream, keeper, end, max_event=min(MAX_EVENT, most), max_held=most)
         live.gate = gate
         return gate
 

@@ -155,7 +155,7 @@ class Session:
         async def judge(answer: Answer) -> Decision:
             return await self._answers.judge_calls(self._answering(), answer)
 
-        return SocketGate(stream, judge)
+        return SocketGate(stream, judge, max_held=self._boundary.settings.max_body)
 
     def _answering(self) -> Live:
         """The call whose answer is coming: the first that is open, else the handshake."""

@@ -26,11 +26,12 @@ class SocketGate:
 
     covers = "toolCalls"
 
-    def __init__(self, stream: Stream, judge: Judge) -> None:
+    def __init__(self, stream: Stream, judge: Judge, *, max_held: int = MAX_HELD) -> None:
         self.stream = stream
         self.seen = 0
         self.stopped: Decision | Refusal | None = None
         self._judge = judge
+        self._max_held = max_held
         self._held: list[bytes] = []
         self._held_bytes = 0
 
@@ -58,8 +59,8 @@ class SocketGate:
     def _hold(self, message: bytes) -> None:
         self._held.append(message)
         self._held_bytes += len(message)
-        if self._held_bytes > MAX_HELD:
-            raise schema_violation(f"a tool call of the session exceeds {MAX_HELD} bytes")
+        if self._held_bytes > self._max_held:
+            raise schema_violation(f"a tool call of the session exceeds {self._max_held} bytes")
 
     async def _settle(self) -> list[bytes]:
         decision = await self._judge(self.stream.answer(waiting_only=True))

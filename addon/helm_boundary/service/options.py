@@ -78,8 +78,8 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
      "JSON is posted, or a command that gets it on its input. Never told any content.", None),
     ("helm_keep_flows", int, 5000, "How many flows mitmweb and mitmproxy keep; of more, the oldest "
      "that are over are forgotten, never one that waits. 0 keeps all.", None),
-    ("helm_max_body", str, "32m", "Largest body that is judged, decoded; a larger one is denied. "
-     "Understands k, m and g.", None),
+    ("helm_max_body", str, "32m", "Largest body that is judged, decoded, and the most that is held "
+     "of a stream's tool calls; what is larger is denied. Understands k, m and g.", None),
     ("helm_deadline_ms", int, 250, "How long policy may take over one judgement, in milliseconds; "
      "after that the verdict is DENY.", None),
 )  # fmt: skip
