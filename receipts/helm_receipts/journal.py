@@ -1,10 +1,10 @@
 """The journal of one writer: lines that are durable when `append` returns.
 
-A journal is a folder of segments, `<number of its first line>.jsonl`, appended to by the one
-process that holds the folder's lock. A write or sync that failed is never tried again on the same
-file: the kernel may have dropped the pages and would then report success for lines that are gone.
-The journal is closed instead, until `reopen` has cut the segment back to what is known to be
-durable and started a new one.
+A journal is a folder of segments (see `segments`), written by the one process that holds the
+folder's lock. A write or sync that failed is never tried again on the same file: the kernel may
+have dropped the pages and would then report success for lines that are gone. The journal is closed
+instead, until `reopen` has cut the segment back to what is known to be durable and started a new
+one.
 """
 
 import fcntl
@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from helm_receipts import durable
-from helm_receipts.errors import JournalError, RecorderError
+from helm_receipts.errors import Broken, JournalError, RecorderError
 from helm_receipts.room import reserve_room
+from helm_receipts.segments import list_segments, segment_name, whole_size, written_size
 
 SEGMENT_BYTES = 64 * 2**20
 RESERVE_BYTES = 2**20
+READY_BYTES = 2**16
 MAX_LINE = 16 * 2**20
 MARK = "durable"
 
@@ -42,6 +44,8 @@ class Journal:
         self._segment = folder / segment_name(1)
         self._file = -1
         self._size = 0
+        self._ready = 0
+        """Up to where the segment has zeros to write over: its size as a file."""
         self._reserved = 0
 
     @property
@@ -70,11 +74,10 @@ class Journal:
             self._start_segment(1)
             return 0
         self._segment = segments[-1]
-        size = self._segment.stat().st_size
-        whole = _whole_lines(self._segment, size)
-        self._cut(whole)
+        whole = self._whole()
+        torn = self._cut(whole)
         self._continue(whole)
-        return size - whole
+        return torn
 
     def append(self, lines: bytes, first_number: int) -> None:
         """Write whole lines and sync them; `RecorderError` closes the journal.
@@ -90,9 +93,9 @@ class Journal:
             if self._size and self._size + len(lines) > self._segment_bytes:
                 self._roll(first_number)
             self._reserve(self._size + len(lines))
-            durable.write_all(self._file, lines)
-            os.fdatasync(self._file)
-            self._check_still_there(self._size + len(lines))
+            self._write(lines)
+            durable.sync(self._file)
+            self._check_still_there()
             self._size += len(lines)
             self._publish()
         except OSError as error:
@@ -116,15 +119,12 @@ class Journal:
                 "shortened the file, so its receipts can't be continued: keep it for the auditor "
                 "and start with an empty state folder"
             )
-        uncertain = size - self._size
-        if self._size:
-            self._cut(self._size)
-        elif size:
+        torn = self._cut(self._size) if size else 0
+        if size and not self._size:
             # Nothing in it was ever acknowledged, so the whole file goes, name and all.
-            self._cut(0)
             self._segment.unlink()
         self._start_segment(next_number)
-        return uncertain
+        return torn
 
     def close(self) -> None:
         """Give back reserved room and the lock. Idempotent."""
@@ -136,10 +136,28 @@ class Journal:
             os.close(self._lock)
             self._lock = -1
 
-    def _check_still_there(self, size: int) -> None:
+    def _whole(self) -> int:
+        """Where the last segment's whole lines end; `Broken` for a hole in durable ones."""
+        whole, mark = whole_size(self._segment), read_mark(self.folder)
+        durable_size = mark.size if mark and mark.segment == self._segment.name else 0
+        if whole < durable_size <= written_size(self._segment):
+            place = f"{self._segment} at byte {whole}"
+            raise Broken("malformed", place, "zeros in a line that was durable")
+        return whole
+
+    def _write(self, lines: bytes) -> None:
+        """Write lines over room that is ready, or make more of it ready in the same write."""
+        end = self._size + len(lines)
+        more = min(end + READY_BYTES, self._reserved) - end if end > self._ready else 0
+        written = os.pwrite(self._file, lines + bytes(more), self._size)
+        if written < len(lines):
+            raise OSError(f"expected to write {len(lines)} bytes, found room for {written}")
+        self._ready = max(self._ready, self._size + written)
+
+    def _check_still_there(self) -> None:
         """A file that somebody deleted or shortened takes writes, but keeps no receipts."""
-        status = os.fstat(self._file)
-        if status.st_nlink == 0 or status.st_size != size:
+        size = os.lseek(self._file, 0, os.SEEK_END)
+        if size != self._ready or durable.is_deleted(self._file):
             raise OSError(f"somebody deleted or shortened {self._segment} while it was written")
 
     def _roll(self, first_number: int) -> None:
@@ -157,31 +175,31 @@ class Journal:
         durable.sync_folder(self.folder)
 
     def _continue(self, size: int) -> None:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         self._file = os.open(self._segment, flags, 0o600)
         try:
             # What a crashed writer left whole in the page cache is part of the chain from here
             # on, so it must be on the disk before anything is built on it.
-            os.fdatasync(self._file)
-            self._size = self._reserved = size
+            durable.sync(self._file)
+            self._size = self._ready = self._reserved = size
             self._reserve(size + 1)
             self._publish()
         except OSError:
             self._close_file()
             raise
 
-    def _cut(self, size: int) -> None:
-        """Shorten the segment to `size` bytes, keeping what is cut off in quarantine."""
+    def _cut(self, size: int) -> int:
+        """Shorten the segment to `size` bytes; how many lines' bytes went into quarantine."""
         with self._segment.open("rb+") as file:
             file.seek(size)
-            torn = file.read()
-            if not torn:
-                return
-            durable.make_folder(self._quarantine)
-            name = f"{self.writer}-{self._segment.stem}-{size}.bin"
-            durable.replace_file(self._quarantine / name, torn, 0o600)
+            torn = file.read(max(0, written_size(self._segment) - size))
+            if torn:
+                durable.make_folder(self._quarantine)
+                name = f"{self.writer}-{self._segment.stem}-{size}.bin"
+                durable.replace_file(self._quarantine / name, torn, 0o600)
             file.truncate(size)
             os.fsync(file.fileno())
+        return len(torn)
 
     def _reserve(self, needed: int) -> None:
         """Have room for `needed` bytes before writing any, so a full disk never tears a line."""
@@ -197,7 +215,7 @@ class Journal:
     def _release_room(self) -> None:
         if self._reserved > self._size:
             os.ftruncate(self._file, self._size)
-            self._reserved = self._size
+            self._ready = self._reserved = self._size
 
     def _publish(self) -> None:
         """Say how far the journal is durable: nothing beyond that may go into the log."""
@@ -207,23 +225,6 @@ class Journal:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
-
-
-def segment_name(first_number: int) -> str:
-    """The file name of the segment whose first line has this number; names sort by number."""
-    return f"{first_number:012d}.jsonl"
-
-
-def list_segments(folder: Path) -> list[Path]:
-    """The segments of a writer's folder in order."""
-    return sorted(path for path in folder.glob("*.jsonl") if path.stem.isdecimal())
-
-
-def list_writers(journal: Path) -> list[Path]:
-    """The writers' folders in a journal folder, by name."""
-    if not journal.is_dir():
-        return []
-    return sorted(path for path in journal.iterdir() if path.is_dir())
 
 
 def take_lock(folder: Path) -> int:
@@ -247,17 +248,3 @@ def read_mark(folder: Path) -> Mark | None:
         return Mark(segment_name(int(segment)), int(size))
     except (FileNotFoundError, ValueError):
         return None
-
-
-def _whole_lines(segment: Path, size: int) -> int:
-    """How many bytes of a segment belong to lines that end with a newline."""
-    with segment.open("rb") as file:
-        end = size
-        while end:
-            start = max(0, end - 65536)
-            file.seek(start)
-            newline = file.read(end - start).rfind(b"\n")
-            if newline >= 0:
-                return start + newline + 1
-            end = start
-    return 0

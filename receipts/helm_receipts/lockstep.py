@@ -13,13 +13,13 @@ from helm_receipts.checked_line import CheckedLine, check_ahead, check_each
 from helm_receipts.dsse import parse_line
 from helm_receipts.entry import log_entry
 from helm_receipts.errors import Broken, EnvelopeError
-from helm_receipts.journal import list_segments, list_writers
 from helm_receipts.keyring import KeyRing
 from helm_receipts.keys import PublicKey
 from helm_receipts.layout import Layout
 from helm_receipts.log_claims import check_claim
 from helm_receipts.publish import PublishedKeys
 from helm_receipts.reader import Line, read_lines
+from helm_receipts.segments import list_segments, list_writers
 from helm_receipts.tiles import WIDTH, TileReader
 from helm_receipts.verify import JournalWalk, Verified, name_precisely
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from helm_receipts.errors import LogError
-from helm_receipts.journal import list_segments, list_writers, read_mark
+from helm_receipts.journal import read_mark
 from helm_receipts.reader import Line, last_line, read_lines
+from helm_receipts.segments import list_segments, list_writers, written_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def _pending(writer: Path, cursor: Cursor | None) -> Iterator[Line]:
             continue
         start = cursor.offset if cursor and segment.name == cursor.segment else 0
         # Earlier segments are durable to their ends: the mark moves on only after that.
-        end = mark.size if segment.name == mark.segment else segment.stat().st_size
+        end = mark.size if segment.name == mark.segment else written_size(segment)
         if end > start:
             yield from read_lines(segment, start, end)
 
@@ -56,7 +57,7 @@ def check_cursors(journal: Path, cursors: Mapping[str, Cursor]) -> None:
     for name, cursor in cursors.items():
         writer = journal / name
         segment = writer / cursor.segment
-        size = segment.stat().st_size if segment.exists() else 0
+        size = written_size(segment) if segment.exists() else 0
         line = last_line(writer, (segment, cursor.offset)) if size >= cursor.offset else b""
         if hashlib.sha256(line).hexdigest() != cursor.digest:
             raise LogError(

@@ -8,8 +8,9 @@ from typing import Any
 
 from helm_receipts import canonical, dsse
 from helm_receipts.errors import Broken, CanonicalError, EnvelopeError, ReceiptError
-from helm_receipts.journal import MAX_LINE, list_segments, list_writers
+from helm_receipts.journal import MAX_LINE
 from helm_receipts.predicate import PREDICATE_TYPE, STATEMENT_TYPE, receipt_id
+from helm_receipts.segments import list_segments, list_writers, written_size
 
 _CHUNK = 2**20
 
@@ -52,9 +53,10 @@ def read_lines(segment: Path, start: int = 0, end: int | None = None) -> Iterato
     Without `end`, bytes after the last newline are `Broken` ("torn"); with it they are left.
     """
     offset, rest = start, b""
+    until = written_size(segment) if end is None else end
     with segment.open("rb") as file:
         file.seek(start)
-        while chunk := file.read(_CHUNK if end is None else min(_CHUNK, end - file.tell())):
+        while chunk := file.read(min(_CHUNK, until - file.tell())):
             lines = (rest + chunk).split(b"\n")
             rest = lines.pop()
             for raw in lines:
@@ -99,7 +101,7 @@ def read_records(journal: Path) -> Iterator[Record]:
     """Every writer's receipts, one writer after the other; a torn last line is left out."""
     for writer in list_writers(journal):
         for segment in list_segments(writer):
-            for line in read_lines(segment, end=segment.stat().st_size):
+            for line in read_lines(segment, end=written_size(segment)):
                 yield read_record(line)
 
 
@@ -111,7 +113,7 @@ def find_record(journal: Path, identity: str) -> Record:
     before = [s for s in list_segments(journal / writer) if int(s.stem) <= int(number)]
     for segment in before[-1:]:
         wanted = int(number) - int(segment.stem)
-        lines = read_lines(segment, end=segment.stat().st_size)
+        lines = read_lines(segment, end=written_size(segment))
         for index, line in enumerate(lines):
             if index == wanted:
                 return read_record(line)
@@ -126,7 +128,7 @@ def last_line(writer: Path, end: tuple[Path, int]) -> bytes:
     for segment in reversed(list_segments(writer)):
         if segment > end[0]:
             continue
-        size = end[1] if segment == end[0] else segment.stat().st_size
+        size = end[1] if segment == end[0] else written_size(segment)
         if size:
             return _line_before(segment, size)
     return b""

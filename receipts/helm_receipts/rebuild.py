@@ -14,13 +14,14 @@ from helm_receipts.dsse import parse_line
 from helm_receipts.entry import log_entry
 from helm_receipts.errors import LogError, ProofRefused
 from helm_receipts.frontier import Frontier
-from helm_receipts.journal import list_writers, take_lock
+from helm_receipts.journal import take_lock
 from helm_receipts.layout import Layout
 from helm_receipts.log import read_tree, save_tree
 from helm_receipts.order import Order
 from helm_receipts.pending import Cursor, advance
 from helm_receipts.publish import PublishedKeys
 from helm_receipts.reader import Line, read_journal
+from helm_receipts.segments import list_writers
 from helm_receipts.tiles import WIDTH
 
 

@@ -8,10 +8,10 @@ from typing import Any
 from helm_receipts import dsse
 from helm_receipts.chain import WriterChain
 from helm_receipts.errors import Broken, EnvelopeError
-from helm_receipts.journal import list_segments
 from helm_receipts.keys import PublicKey
 from helm_receipts.publish import PublishedKeys
 from helm_receipts.reader import Line, Record, read_lines, read_record
+from helm_receipts.segments import list_segments, written_size
 from helm_receipts.statement import FlowFacts
 
 CHECKED_SIGNATURES = 256
@@ -39,7 +39,7 @@ def resume(writer: Path, published: PublishedKeys, *current: PublicKey) -> Resum
     last receipt must be by one of the `current` keys, those before it by a published one.
     """
     state = Resumption()
-    segments = [s for s in list_segments(writer) if s.stat().st_size]
+    segments = [s for s in list_segments(writer) if written_size(s)]
     first = _last_start(segments)
     tail: list[Line] = []
     for segment in segments[first:]:

@@ -14,7 +14,7 @@ from helm_receipts import checkpoint as notes
 from helm_receipts import durable, keys
 from helm_receipts.checkpoint import Checkpoint, LogKey
 from helm_receipts.errors import KeyRefused, ProofRefused
-from helm_receipts.journal import SEGMENT_BYTES, Journal, list_writers
+from helm_receipts.journal import SEGMENT_BYTES, Journal
 from helm_receipts.keys import SigningKey
 from helm_receipts.keyset import NEXT, Keyset, read_keyset
 from helm_receipts.layout import Layout
@@ -24,6 +24,7 @@ from helm_receipts.predicate import Boundary
 from helm_receipts.publish import PublishedKeys, write_published
 from helm_receipts.resume import resume
 from helm_receipts.secret_file import create_secret
+from helm_receipts.segments import list_writers
 from helm_receipts.session import start_here, start_session, stop_session
 from helm_receipts.statement import Draft
 from helm_receipts.writer import Writer

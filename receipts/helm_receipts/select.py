@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from helm_receipts.journal import list_segments, list_writers
 from helm_receipts.reader import Record, read_lines, read_record
+from helm_receipts.segments import list_segments, list_writers, written_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Follower:
 
     def _poll_writer(self, writer: Path) -> Iterator[Record]:
         for segment in list_segments(writer):
-            size, start = segment.stat().st_size, self._read.get(segment, 0)
+            size, start = written_size(segment), self._read.get(segment, 0)
             if size > start:
                 for line in read_lines(segment, start, size):
                     self._read[segment] = line.offset + len(line.raw) + 1

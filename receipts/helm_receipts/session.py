@@ -7,7 +7,7 @@ put into quarantine, which calls were left open, and how far the log had come.
 import os
 
 from helm_receipts import durable
-from helm_receipts.journal import Journal, list_writers
+from helm_receipts.journal import Journal
 from helm_receipts.keyset import Keyset
 from helm_receipts.layout import Layout
 from helm_receipts.log import Tree, read_tree
@@ -15,6 +15,7 @@ from helm_receipts.openings import Openings
 from helm_receipts.pending import check_cursors
 from helm_receipts.predicate import Boundary
 from helm_receipts.resume import Resumption, resume
+from helm_receipts.segments import list_writers
 from helm_receipts.writer import MAX_BATCH, Writer, first_error, session
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"

@@ -15,11 +15,11 @@ from helm_receipts import dsse
 from helm_receipts.chain import WriterChain
 from helm_receipts.checked_line import CheckedLine, check_line
 from helm_receipts.errors import Broken, EnvelopeError, ReceiptError
-from helm_receipts.journal import list_segments, list_writers, segment_name
 from helm_receipts.keyring import KeyRing
 from helm_receipts.keys import PublicKey
 from helm_receipts.predicate import receipt_id
 from helm_receipts.reader import Line, Record, parse_statement, read_lines, read_record
+from helm_receipts.segments import list_segments, list_writers, segment_name, written_size
 
 NOT_PROVEN = (
     "that the key's holder recorded everything it decided",
@@ -157,7 +157,7 @@ def name_precisely(error: Broken, writer: Path, expected: int) -> Broken:
     if error.kind != "dropped":
         return error
     for segment in list_segments(writer):
-        for line in read_lines(segment, end=segment.stat().st_size):
+        for line in read_lines(segment, end=written_size(segment)):
             with suppress(Broken):
                 sequence = read_record(line).predicate["sequence"]
                 if sequence == sequence | {"writer": writer.name, "number": expected}:
@@ -167,7 +167,7 @@ def name_precisely(error: Broken, writer: Path, expected: int) -> Broken:
 
 def _starts_with(writer: Path, ring: KeyRing) -> bool:
     for segment in list_segments(writer):
-        for line in read_lines(segment, end=segment.stat().st_size):
+        for line in read_lines(segment, end=written_size(segment)):
             try:
                 return dsse.parse_line(line.raw).keyid in ring.trusted
             except EnvelopeError:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from helm_receipts.explain import printable
-from helm_receipts.journal import list_segments, list_writers
 from helm_receipts.layout import Layout
 from helm_receipts.reader import Record, read_lines, read_record
+from helm_receipts.segments import list_segments, list_writers, written_size
 
 _RANK = ("ALLOW", "ESCALATE", "DENY")
 
@@ -33,7 +33,7 @@ class Tally:
 
     def __init__(self, state: Path) -> None:
         self._journal = Layout(state).journal
-        self._before = {segment: segment.stat().st_size for segment in self._segments()}
+        self._before = {segment: written_size(segment) for segment in self._segments()}
 
     def calls(self, pid: int | None = None) -> list[Call]:
         """The calls since, in order; with `pid` only those that this boundary judged.
@@ -56,7 +56,7 @@ class Tally:
 
     def _records(self) -> Iterator[Record]:
         for segment in self._segments():
-            size, start = segment.stat().st_size, self._before.get(segment, 0)
+            size, start = written_size(segment), self._before.get(segment, 0)
             for line in read_lines(segment, start, size) if size > start else ():
                 yield read_record(line)
 

@@ -12,10 +12,10 @@ from cryptography import x509
 
 from helm_boundary.service.health import Health
 from helm_receipts.errors import ReceiptError
-from helm_receipts.journal import list_segments, list_writers
 from helm_receipts.layout import Layout
 from helm_receipts.predicate import nanoseconds
 from helm_receipts.reader import Line, last_line, read_record
+from helm_receipts.segments import list_segments, list_writers, written_size
 
 from .finding import NO, UNKNOWN, Finding, judged
 
@@ -83,7 +83,7 @@ def _newest(journal: Path) -> float | None:
     times = []
     for writer in list_writers(journal) if journal.is_dir() else ():
         for segment in list_segments(writer)[-1:]:
-            raw = last_line(writer, (segment, segment.stat().st_size))
+            raw = last_line(writer, (segment, written_size(segment)))
             try:
                 record = read_record(Line(segment, 0, raw))
             except (ReceiptError, ValueError):

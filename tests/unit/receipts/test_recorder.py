@@ -11,8 +11,9 @@ import pytest
 from helm_receipts import dsse, keys, reader
 from helm_receipts.chain import WriterChain
 from helm_receipts.errors import RecorderError, StatementError
-from helm_receipts.journal import Journal, list_segments
+from helm_receipts.journal import Journal
 from helm_receipts.recorder import Recorder
+from helm_receipts.segments import list_segments
 from helm_receipts.statement import Coverage, Draft, Outcome, ToolCall
 from support.receipts import CONFIGURATION, journal_of, outcome, record_calls, recording, request
 
@@ -196,8 +197,10 @@ def test_stopping_closes_what_is_open(tmp_path: Path) -> None:
 
 
 def crash(recorder: Recorder) -> None:
-    """Leave the journal as a killed process leaves it."""
+    """Leave the journal as a killed process leaves it: with the room that it had ready."""
+    segment, size = recorder._writer._journal.durable_end
     recorder._writer.close()
+    os.truncate(segment, size + 5_000)
     recorder._closed = True
     recorder._thread.shutdown()
     recorder._integrator.close()
@@ -214,17 +217,28 @@ def test_a_crash_shows(tmp_path: Path) -> None:
     assert (start["previousStop"], start["closedCalls"]) == ("crash", 1)
 
 
-def test_a_torn_line_goes_to_quarantine(tmp_path: Path) -> None:
+# What a kill leaves, and what a power failure can: it may keep later sectors and lose earlier ones.
+TORN = {
+    "a beginning": b'{"payload":"half a li',
+    "an end": b"\0" * 512 + b'a line"}]}\n',
+    "a beginning and an end": b'{"payload":"hal' + b"\0" * 512 + b'a line"}]}\n',
+    "an end and a whole line": b"\0" * 70_000 + b'a line"}]}\n{"payload":"..."}\n',
+}
+
+
+@pytest.mark.parametrize("ready", [0, 1, 70_000])
+@pytest.mark.parametrize("torn", TORN.values(), ids=TORN.keys())
+def test_a_torn_line_goes_to_quarantine(tmp_path: Path, torn: bytes, ready: int) -> None:
     """Bytes that were never acknowledged leave the journal, aren't lost, and are mentioned."""
     record_calls(tmp_path, 1)
     (segment,) = list_segments(journal_of(tmp_path))
     with segment.open("ab") as file:
-        file.write(b'{"payload":"half a li')
+        file.write(torn + b"\0" * ready)
     record_calls(tmp_path, 1)
     assert phases(tmp_path)[3:5] == ["stop", "start"]
-    assert records(tmp_path)[4].predicate["event"]["quarantinedBytes"] == 21
+    assert records(tmp_path)[4].predicate["event"]["quarantinedBytes"] == len(torn)
     (kept,) = (tmp_path / "quarantine").iterdir()
-    assert kept.read_bytes() == b'{"payload":"half a li'
+    assert kept.read_bytes() == torn
 
 
 DAMAGE = {
@@ -233,7 +247,7 @@ DAMAGE = {
     "a line gone": lambda text: b"".join(text.splitlines(keepends=True)[::2]),
     "a bit": lambda text: text[:-300] + bytes([text[-300] ^ 1]) + text[-299:],
     "an empty line": lambda text: text + b"\n",
-    "zeros": lambda text: text + b"\0" * 100 + b"\n",
+    "zeros": lambda text: text[:-300] + bytes(100) + text[-200:],
 }
 
 
@@ -380,7 +394,8 @@ def test_uncertain_bytes_are_cut_off(tmp_path: Path) -> None:
     journal = Journal(folder, tmp_path / "quarantine")
     journal.open_last()
     journal.append(b"one\n", 1)
-    with (folder / "000000000001.jsonl").open("ab") as file:
+    with (folder / "000000000001.jsonl").open("r+b") as file:
+        file.seek(4)
         file.write(b"two\n")
     journal._close_file()
     assert journal.reopen(2) == 4

@@ -17,13 +17,13 @@ from helm_receipts import canonical, dsse, keys, keyset, merkle
 from helm_receipts.checkpoint import Checkpoint, LogKey, parse_checkpoint, sign_checkpoint
 from helm_receipts.errors import Broken, KeyRefused
 from helm_receipts.fsck import fsck
-from helm_receipts.journal import list_segments, list_writers
 from helm_receipts.keys import PublicKey, SigningKey
 from helm_receipts.layout import Layout
 from helm_receipts.openings import opens
 from helm_receipts.predicate import Boundary
 from helm_receipts.reader import parse_statement, read_records
 from helm_receipts.rotation import integrate_all, rotate_receipt_key
+from helm_receipts.segments import list_segments, list_writers
 from helm_receipts.tiles import TileReader
 from support.receipts import outcome, record_calls, recording, request
 
@@ -202,6 +202,12 @@ def move_line(case: Case) -> None:
     edit(one, lambda lines: [*lines[:3], line, *lines[4:]])
 
 
+def zeroed(content: bytes) -> bytes:
+    """A segment with its last line made to look like room that is ready."""
+    kept = content[:-1].rfind(b"\n") + 1
+    return content[:kept] + bytes(len(content) - kept)
+
+
 def swap_segments(case: Case) -> None:
     """Exchange the contents of two segments."""
     one, two = case.segments[0], case.segments[1]
@@ -329,6 +335,10 @@ FILES_ONLY: dict[str, tuple[Attack, str]] = {
     "the last line gone": (lambda c: edit(c.segments[-1], lambda x: x[:-1]), "truncated"),
     "a file cut off mid-line": (
         lambda c: c.segments[-1].write_bytes(c.segments[-1].read_bytes()[:-100]), "truncated"),
+    "the last line written over with zeros": (lambda c: edit(
+        c.segments[-1], lambda x: [*x[:-1], bytes(len(x[-1]))]), "malformed"),
+    "the last line and its end made zeros": (lambda c: c.segments[-1].write_bytes(zeroed(
+        c.segments[-1].read_bytes())), "truncated"),
     "a line cut off in the middle of the journal": (
         lambda c: c.segments[1].write_bytes(c.segments[1].read_bytes()[:-100]), "torn"),
     "a line twice": (lambda c: edit(c.segments[1], lambda x: [*x[:3], x[2], *x[3:]]), "repeated"),

@@ -7,8 +7,8 @@ import pytest
 
 from helm_receipts import dsse, keys, verify
 from helm_receipts.errors import Broken, ReceiptError, SignatureRefused
-from helm_receipts.journal import list_segments
 from helm_receipts.keys import SigningKey
+from helm_receipts.segments import list_segments
 from support.receipts import journal_of, outcome, record_calls, recording, request
 
 

@@ -1,0 +1,68 @@
+"""The files of a journal: their names, their order, and where their lines end.
+
+A journal is a folder of segments, `<number of its first line>.jsonl`. The one that is written to
+ends with zero bytes: room that is ready, because writing over bytes that are there already costs
+the disk half of what making a file longer does. No line has a zero byte in it.
+"""
+
+from pathlib import Path
+from typing import BinaryIO
+
+_CHUNK = 2**16
+
+
+def segment_name(first_number: int) -> str:
+    """The file name of the segment whose first line has this number; names sort by number."""
+    return f"{first_number:012d}.jsonl"
+
+
+def list_segments(folder: Path) -> list[Path]:
+    """The segments of a writer's folder in order."""
+    return sorted(path for path in folder.glob("*.jsonl") if path.stem.isdecimal())
+
+
+def list_writers(journal: Path) -> list[Path]:
+    """The writers' folders in a journal folder, by name."""
+    if not journal.is_dir():
+        return []
+    return sorted(path for path in journal.iterdir() if path.is_dir())
+
+
+def written_size(segment: Path) -> int:
+    """How many bytes of a segment are more than room that is ready; a torn line counts."""
+    with segment.open("rb") as file:
+        end = file.seek(0, 2)
+        while end:
+            start = max(0, end - _CHUNK)
+            file.seek(start)
+            written = file.read(end - start).rstrip(b"\0")
+            if written:
+                return start + len(written)
+            end = start
+    return 0
+
+
+def whole_size(segment: Path) -> int:
+    """How many bytes of a segment belong to lines that came whole, before any that didn't.
+
+    A power failure can keep the end of a line and lose its beginning, which is then zeros.
+    """
+    size = hole = written_size(segment)
+    with segment.open("rb") as file:
+        for start in range(0, size, _CHUNK):
+            found = file.read(min(_CHUNK, size - start)).find(b"\0")
+            if found >= 0:
+                hole = start + found
+                break
+        return _after_last_newline(file, hole)
+
+
+def _after_last_newline(file: BinaryIO, end: int) -> int:
+    while end:
+        start = max(0, end - _CHUNK)
+        file.seek(start)
+        newline = file.read(end - start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
+        end = start
+    return 0
