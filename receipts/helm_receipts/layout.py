@@ -1,6 +1,6 @@
 """Where everything lies in a state folder.
 
-journal/<writer>/<first number>.jsonl     the truth: one envelope a line; zeros after the last are room
+journal/<writer>/<first number>.jsonl     the truth: one envelope a line, then perhaps zeros
 journal/<writer>/lock                     held by the writer, says how far it is durable
 quarantine/                               bytes that were never acknowledged
 keys/                                     private keys, 0600

@@ -112,6 +112,12 @@ class Drafter:
         )
 
     def _flow(self, live: Live) -> statement.FlowFacts:
+        """What the call is, worked out once for all of its receipts."""
+        if live.facts is None or live.facts[0] is not live.call:
+            live.facts = live.call, self._facts(live)
+        return live.facts[1]
+
+    def _facts(self, live: Live) -> statement.FlowFacts:
         request = live.request
         return statement.FlowFacts(
             id=request.flow_id,

@@ -13,6 +13,7 @@ import time
 import uuid
 from dataclasses import dataclass, field
 
+from helm_receipts.statement import FlowFacts
 from helm_receipts.statement import ToolCall as ToolCallReceipt
 
 from ..approvals.binding import Binding
@@ -57,6 +58,8 @@ class Live:
     refusal: Refusal | None = None
     state: State = State.RECOGNISED
     call: Call = field(default_factory=Call)
+    facts: tuple[Call, FlowFacts] | None = None
+    """What receipts say of the call, and the reading of it that they say it by."""
     shared: bytes = b""
     decision: Decision = field(default_factory=lambda: Decision(ALLOW, ()))
     rewritten: bytes | None = None
