@@ -8,6 +8,8 @@ same order and under the same net, pays for much of the boundary's own part of t
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 from mitmproxy import addonmanager, exceptions, hooks
@@ -15,36 +17,66 @@ from mitmproxy import addonmanager, exceptions, hooks
 
 def ask_only_listeners(addons: addonmanager.AddonManager) -> None:
     """Have every event triggered on the addons that listen to it; nothing else changes."""
-    known: dict[str, tuple[list[Any], list[Any]]] = {}
+    listeners = _Listeners(addons)
 
     async def trigger_event(event: hooks.Hook) -> None:
-        chain, listeners = known.get(event.name, ([], []))
-        if chain != addons.chain:
-            listeners = [addon for addon in addons.chain if _may_listen(addon, event.name)]
-            known[event.name] = list(addons.chain), listeners
-        for addon in listeners:
+        arguments = event.args()
+        for members in listeners.of(event.name):
             try:
-                await _invoke(addons, addon, event)
+                await _invoke(members, event.name, arguments)
             except exceptions.AddonHalt:
                 return
 
     addons.trigger_event = trigger_event  # type: ignore[method-assign]
 
 
-def _may_listen(addon: Any, name: str) -> bool:
-    # One with addons of its own (scripts) may get new ones at any time, so it is always asked.
-    return hasattr(addon, name) or hasattr(addon, "addons")
+class _Listeners:
+    """Who listens to an event, looked up again only once addons have come or gone."""
+
+    def __init__(self, addons: addonmanager.AddonManager) -> None:
+        self._addons = addons
+        self._chain: list[Any] = []
+        self._groups: list[tuple[Any, list[Any]]] = []
+        """Every addon that has addons of its own (scripts), at any depth, and which."""
+        self._known: dict[str, list[list[Any]]] = {}
+
+    def of(self, name: str) -> list[list[Any]]:
+        """The listeners of each entry of the chain that has any: itself and its own addons."""
+        if self._has_changed():
+            self._chain = list(self._addons.chain)
+            self._groups = [(each, list(each.addons)) for each in _groups(self._chain)]
+            self._known.clear()
+        found = self._known.get(name)
+        if found is None:
+            found = self._known[name] = [
+                members for entry in self._chain if (members := _members(entry, name))
+            ]
+        return found
+
+    def _has_changed(self) -> bool:
+        if self._chain != self._addons.chain:
+            return True
+        return any(list(group.addons) != members for group, members in self._groups)
 
 
-async def _invoke(addons: addonmanager.AddonManager, addon: Any, event: hooks.Hook) -> None:
+def _groups(chain: list[Any]) -> Iterator[Any]:
+    return (each for each in addonmanager.traverse(chain) if hasattr(each, "addons"))
+
+
+def _members(entry: Any, name: str) -> list[Any]:
+    return [each for each in addonmanager.traverse([entry]) if hasattr(each, name)]
+
+
+async def _invoke(members: list[Any], name: str, arguments: list[Any]) -> None:
     try:
-        hook = getattr(addon, event.name, None)
-        if hasattr(addon, "addons") or not callable(hook):
-            await addons.invoke_addon(addon, event)
-            return
-        result = hook(*event.args())
-        if result is not None and inspect.isawaitable(result):
-            await result
+        for member in members:
+            hook = getattr(member, name, None)
+            if callable(hook):
+                result = hook(*arguments)
+                if result is not None and inspect.isawaitable(result):
+                    await result
+            elif hook and not isinstance(hook, ModuleType):  # as mitmproxy itself sees it
+                raise exceptions.AddonManagerError(f"Addon handler {name} ({member}) not callable")
     except Exception:
         with addonmanager.safecall():  # mitmproxy's own net: what it lets through, and how it logs
             raise

@@ -1,6 +1,9 @@
 """Canonical JSON in the receipts' profile."""
 
+import importlib.util
 import json
+import sys
+from types import ModuleType
 
 import pytest
 import rfc8785
@@ -26,6 +29,36 @@ VALUES = st.recursive(
 def test_agrees_with_another_implementation_of_rfc_8785(value: object) -> None:
     """Within the profile our text is the one that trailofbits' rfc8785 writes."""
     assert canonical.encode(value) == rfc8785.dumps(value)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def slowly() -> ModuleType:
+    """`canonical` as it is where orjson isn't installed."""
+    spec = importlib.util.find_spec("helm_receipts.canonical")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "orjson", None)
+        spec.loader.exec_module(module)
+    assert not hasattr(module, "orjson")
+    return module
+
+
+@given(VALUES)
+def test_the_text_is_the_same_without_orjson(slowly: ModuleType, value: object) -> None:
+    """What the boundary writes, an auditor with nothing but the standard library reads."""
+    text = canonical.encode(value)
+    assert slowly.encode(value) == text
+    assert slowly.decode(text) == value
+
+
+@pytest.mark.parametrize("depth", [10, 200, 300, 500])
+def test_depth_makes_no_difference(slowly: ModuleType, depth: int) -> None:
+    """orjson goes less deep than the standard library does."""
+    text = b"[" * depth + b"]" * depth
+    assert canonical.decode(text) == slowly.decode(text)
+    assert canonical.encode(canonical.decode(text)) == text
 
 
 @given(VALUES)
