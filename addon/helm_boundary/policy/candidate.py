@@ -49,6 +49,10 @@ class WithCandidate:
         """The same candidate beside another enforced policy."""
         return WithCandidate(enforced, self._candidate)
 
+    def expect(self) -> None:
+        """A document comes in a moment."""
+        self._enforced.expect()
+
     async def decide(self, document: bytes, patience: float = 0.0) -> Decision:
         """The enforced decision, both policies judging at the same time."""
         opinion = asyncio.ensure_future(self._opinion(document))

@@ -110,6 +110,12 @@ class EmbeddedEngine:
         self._restart_at = 0.0
         self._start(trial)
 
+    def expect(self) -> None:
+        """A document comes in a moment: have the worker awake, where it has a core to be so on."""
+        worker = self._worker
+        if worker is not None and worker.has_core and self._ready and not self._calls:
+            worker.send(pipe.encode(0, pipe.EXPECT, b""))
+
     async def decide(self, document: bytes, patience: float = 0.0) -> Decision:
         """Judge the document (UTF-8 JSON text); raise EngineError when that can't be done.
 
@@ -119,7 +125,7 @@ class EmbeddedEngine:
         if loop is not self._loop:
             self._attach(loop)
         call = self._submit(document, loop.create_future())
-        if patience and self._worker is not None and self._worker.wait(patience):
+        if patience and self._worker is not None and self._worker.wait_awake(patience):
             self._worker.flush()
             self._on_readable()
         if call.future is not None and not call.done:

@@ -21,6 +21,10 @@ class Engine(Protocol):
         """The policy that this engine judges by."""
         ...
 
+    def expect(self) -> None:
+        """A document comes in a fraction of a millisecond: who evaluates it may wake up for it."""
+        ...
+
     async def decide(self, document: bytes, patience: float = 0.0) -> Decision:
         """Judge the document (UTF-8 JSON text); raise EngineError when that can't be done.
 

@@ -89,6 +89,9 @@ class OpaServer:
         self._open: set[http.client.HTTPConnection] = set()
         self._closed = False
 
+    def expect(self) -> None:
+        """A document comes in a moment; a server is awake anyway."""
+
     async def decide(self, document: bytes, patience: float = 0.0) -> Decision:
         """Judge the document (UTF-8 JSON text); raise EngineError when that can't be done."""
         loop = asyncio.get_running_loop()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
+from helm_boundary.policy.cores import cores
 from helm_boundary.policy.decision import Decision
 from helm_boundary.policy.embedded import EmbeddedEngine, start_embedded
 from helm_boundary.policy.engine import Engine
@@ -18,7 +17,7 @@ def start_engine(policy: Policy, *, deadline_ms: int, workers: int | None = None
     One core is the proxy's own; ``workers`` overrides. Raises PolicyError as start_embedded does:
     the first worker tries the policy, the others start on what it has shown to work.
     """
-    count = workers or max(1, min(MOST, _cores() - 1))
+    count = workers or max(1, min(MOST, cores() - 1))
     first = start_embedded(policy, deadline_ms=deadline_ms)
     if count == 1:
         return first
@@ -32,6 +31,10 @@ class Pool:
         self._engines = engines
         self.name = engines[0].name
         self.policy = engines[0].policy
+
+    def expect(self) -> None:
+        """A document comes in a moment."""
+        self._idlest().expect()
 
     async def decide(self, document: bytes, patience: float = 0.0) -> Decision:
         """Judge the document (UTF-8 JSON text); raise EngineError when that can't be done."""
@@ -53,9 +56,3 @@ class Pool:
 
     def _idlest(self) -> EmbeddedEngine:
         return min(self._engines, key=lambda engine: engine.in_flight)
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
