@@ -83,6 +83,11 @@ class Recorder:
         integrator.start()
         return cls(writer, keys.pseudonym, integrator)
 
+    def foresee(self, draft: Draft) -> None:
+        """Say what will probably be recorded next, when there is time to get it ready."""
+        if not (self._waiting or self._flight or self._writer.is_closed):
+            self._writer.foresee(draft)
+
     async def record(self, draft: Draft, patience: float = 0.0) -> Receipt:
         """Record a decision: durable when this returns. `RecorderError` when it isn't.
 

@@ -23,6 +23,8 @@ from helm_receipts.statement import Draft, FlowFacts, Outcome, PolicyRef
 
 # A clock that was set back by less than this is waited out by repeating the last time.
 _CLOCK_SLACK = 2_000_000_000
+# How much earlier a receipt may be drafted than it is recorded, in nanoseconds.
+_FORESIGHT = 2_000_000
 # How many outcomes are kept in memory for a disk that may come back.
 _MAX_OWED = 10_000
 MAX_BATCH = 256
@@ -84,6 +86,7 @@ class Writer:
         self._opening = openings.current()
         self._boundary = boundary
         self._owed: dict[str, Draft] = {}
+        self._foreseen: tuple[Draft, Batch] | None = None
 
     @property
     def is_closed(self) -> bool:
@@ -101,9 +104,26 @@ class Writer:
     def use(self, key: SigningKey) -> None:
         """Sign with another key from here on; a receipt by the old one must have said so."""
         self._key = key
+        self._foreseen = None
+
+    def foresee(self, draft: Draft) -> None:
+        """Number and sign what will probably be recorded next, while there is time for that.
+
+        It goes no further than this process's memory unless it is what comes next, and soon.
+        """
+        self._foreseen = draft, self._prepare([draft])
 
     def prepare(self, drafts: Sequence[Draft]) -> Batch:
         """Number and sign drafts. A draft that can't be recorded is an error among the results."""
+        foreseen, self._foreseen = self._foreseen, None
+        if foreseen is not None and len(drafts) == 1 and drafts[0] == foreseen[0]:
+            batch = foreseen[1]
+            age = time.time_ns() - batch.head.decided_at
+            if batch.first_number == self.head.number + 1 and 0 <= age < _FORESIGHT:
+                return batch
+        return self._prepare(drafts)
+
+    def _prepare(self, drafts: Sequence[Draft]) -> Batch:
         batch = Batch(self.head.number + 1, self.head)
         try:
             self._opening = self._openings.current()

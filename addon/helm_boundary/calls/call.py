@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 type Json = Any
@@ -23,6 +24,16 @@ class Operation:
     dialect: str
     method: str
     path: str
+
+
+@lru_cache(maxsize=32)
+def _joined(headers: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    # Asked for a dozen times for each call, by values that don't change.
+    found: dict[str, str] = {}
+    for key, value in headers:
+        name = key.lower()
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +61,7 @@ class HttpRequest:
 
     def header(self, name: str) -> str | None:
         """The header's values joined by a comma, or None; `name` in lower case."""
-        found = [value for key, value in self.headers if key.lower() == name]
-        return ", ".join(found) if found else None
+        return _joined(self.headers).get(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +74,7 @@ class HttpResponse:
 
     def header(self, name: str) -> str | None:
         """The header's values joined by a comma, or None; `name` in lower case."""
-        found = [value for key, value in self.headers if key.lower() == name]
-        return ", ".join(found) if found else None
+        return _joined(self.headers).get(name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from helm_receipts.errors import ReceiptError
 from helm_receipts.statement import Coverage, Draft
@@ -25,8 +26,9 @@ from ..gate.tap import Tap
 from ..judgement.judge import deny
 from ..judgement.rewriting import settle
 from ..policy.decision import ALLOW, ESCALATE, Decision
+from ..policy.engine import Meanwhile, nothing
 from ..reading.response import is_event_stream, read_answer, refuse_at_headers
-from .boundary import Boundary, no_receipt, not_asked
+from .boundary import FORESEEN, Boundary, no_receipt, not_asked
 from .closed import NO_VERDICT
 from .drafts import tool_calls
 from .live import Judged, Live
@@ -104,7 +106,7 @@ class Answers:
         try:
             read = read_answer(live.operation, response, self._settings.max_body)
             live.answer = read.answer
-            decision = await self._ask(live, read.answer)
+            decision = await self._ask(live, read.answer, partial(self._foresee, live, response))
             if decision.verdict == ALLOW and decision.rewrite and not self._settings.observes:
                 return await self._rewrite(live, read.body, decision)
         except Refusal as refusal:
@@ -168,10 +170,14 @@ class Answers:
             decision = deny(NO_VERDICT)
         await self._write_outcome(live, decision, end, None)  # unless the stream's end has done so
 
-    async def _ask(self, live: Live, answer: Answer) -> Decision:
+    def _foresee(self, live: Live, response: HttpResponse) -> None:
+        """Get the receipt ready that most answers get."""
+        self._recorder.foresee(self._outcome(live, response, FORESEEN, Release()))
+
+    async def _ask(self, live: Live, answer: Answer, meanwhile: Meanwhile = nothing) -> Decision:
         began = time.perf_counter()
-        context = live.context(time.time_ns())
-        decision = await self._judge.response(live.shared, answer, context, live.patience)
+        context, patience = live.context(time.time_ns()), live.patience
+        decision = await self._judge.response(live.shared, answer, context, patience, meanwhile)
         live.took("response policy", began)
         return self._desk.cover(live, decision, answer)
 
@@ -192,18 +198,27 @@ class Answers:
     async def _settle(
         self, live: Live, response: HttpResponse, decision: Decision, release: Release
     ) -> Reply | Release:
-        passes = decision.verdict == ALLOW or self._settings.observes
-        end = "denied" if not passes else "upstream_error" if response.status >= 500 else "complete"
-        if live.answer is not None:
-            live.tool_calls += tool_calls(live.answer, decision.verdict)
-        sent = response.body if release.body is None else release.body
-        whole = Coverage("whole", "whole", len(response.body), len(response.body))
-        draft = self._drafts.outcome(live, decision, end, response=sent, coverage=whole)
+        draft = self._outcome(live, response, decision, release)
         told, receipt_id = await self._record_end(live, draft, decision)
-        if passes and told is decision:
+        if self._passes(decision) and told is decision:
             live.replaced = None if release.body is None else response.body
             return release
         return self._teller.refuse(live, self._asked(live, told), receipt_id)
+
+    def _passes(self, decision: Decision) -> bool:
+        return decision.verdict == ALLOW or self._settings.observes
+
+    def _outcome(
+        self, live: Live, response: HttpResponse, decision: Decision, release: Release
+    ) -> Draft:
+        """The outcome of a whole response, if that is what is decided of it."""
+        passes = self._passes(decision)
+        end = "denied" if not passes else "upstream_error" if response.status >= 500 else "complete"
+        if live.answer is not None:
+            live.tool_calls = list(tool_calls(live.answer, decision.verdict))
+        sent = response.body if release.body is None else release.body
+        whole = Coverage("whole", "whole", len(response.body), len(response.body))
+        return self._drafts.outcome(live, decision, end, response=sent, coverage=whole)
 
     def _asked(self, live: Live, decision: Decision) -> Decision:
         """Ask a person if that is the decision; if they can't be asked, it is another one."""

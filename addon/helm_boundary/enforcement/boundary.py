@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from helm_receipts.errors import ReceiptError
 from helm_receipts.recorder import Recorder
@@ -27,12 +28,16 @@ from ..judgement.rewriting import settle
 from ..matching.catalogue import UNKNOWN
 from ..matching.matcher import Matcher
 from ..policy.decision import ALLOW, ESCALATE, Decision
+from ..policy.engine import Meanwhile, nothing
 from ..reading import request as recognition
 from ..reading.recognised import Recognised
 from .drafts import Drafter
 from .live import Judged, Live, State, api_key, correlation_id
 from .telling import Teller
 from .verdict import Reply
+
+FORESEEN = Decision(ALLOW, ())
+"""What policy says of most calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +199,7 @@ class Boundary:
             return deny(refusal)
 
     async def _judge(self, live: Live, read: Recognised) -> Decision:
-        decision = await self._ask(live, live.shared, live.call)
+        decision = await self._ask(live, live.shared, live.call, partial(self._foresee, live))
         for inner in read.inner:
             if decision.verdict != ALLOW or decision.rewrite:
                 break
@@ -217,10 +222,16 @@ class Boundary:
             live.rewritten = body
         return decision
 
-    async def _ask(self, live: Live, shared: bytes, call: Call) -> Decision:
+    def _foresee(self, live: Live) -> None:
+        """Get the receipt ready that most calls get."""
+        self.recorder.foresee(self.drafts.request(live, FORESEEN))
+
+    async def _ask(
+        self, live: Live, shared: bytes, call: Call, meanwhile: Meanwhile = nothing
+    ) -> Decision:
         began = time.perf_counter()
         context = live.context(time.time_ns())
-        decision = await self.judge.request(shared, call.texts, context, live.patience)
+        decision = await self.judge.request(shared, call.texts, context, live.patience, meanwhile)
         live.took("request policy", began)
         return self.desk.cover(live, decision)
 

@@ -8,7 +8,7 @@ from ..calls.call import Answer, Text
 from ..calls.refusal import Refusal
 from ..policy.decision import DENY, Decision, Reason
 from ..policy.detectors import Detectors, Finding
-from ..policy.engine import Engine
+from ..policy.engine import Engine, Meanwhile, nothing
 from ..policy.errors import EngineError
 from .document import Context, state_request, state_response
 
@@ -24,22 +24,32 @@ class Judge:
         self.detectors = detectors
 
     async def request(
-        self, shared: bytes, texts: Sequence[Text], context: Context, patience: float = 0.0
+        self,
+        shared: bytes,
+        texts: Sequence[Text],
+        context: Context,
+        patience: float = 0.0,
+        meanwhile: Meanwhile = nothing,
     ) -> Decision:
-        """Judge a request by its document's shared part; `patience` as an engine's."""
+        """Judge a request by its document's shared part; the last two as an engine's."""
         document = state_request(shared, self._findings(texts), context)
         try:
-            return await self.engine.decide(document, patience)
+            return await self.engine.decide(document, patience, meanwhile)
         except EngineError as error:
             return no_decision(error)
 
     async def response(
-        self, shared: bytes, answer: Answer, context: Context, patience: float = 0.0
+        self,
+        shared: bytes,
+        answer: Answer,
+        context: Context,
+        patience: float = 0.0,
+        meanwhile: Meanwhile = nothing,
     ) -> Decision:
-        """Judge a response beside the request it answers; `patience` as an engine's."""
+        """Judge a response beside the request it answers; the last two as an engine's."""
         document = state_response(shared, answer, self._findings(answer.texts), context)
         try:
-            return await self.engine.decide(document, patience)
+            return await self.engine.decide(document, patience, meanwhile)
         except EngineError as error:
             return no_decision(error)
 

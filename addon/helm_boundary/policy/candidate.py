@@ -11,7 +11,7 @@ import asyncio
 from dataclasses import replace
 
 from helm_boundary.policy.decision import Decision
-from helm_boundary.policy.engine import Engine
+from helm_boundary.policy.engine import Engine, Meanwhile, nothing
 from helm_boundary.policy.errors import EngineError
 from helm_boundary.policy.source import Policy
 
@@ -53,7 +53,9 @@ class WithCandidate:
         """A document comes in a moment."""
         self._enforced.expect()
 
-    async def decide(self, document: bytes, patience: float = 0.0) -> Decision:
+    async def decide(
+        self, document: bytes, patience: float = 0.0, meanwhile: Meanwhile = nothing
+    ) -> Decision:
         """The enforced decision, both policies judging at the same time."""
         opinion = asyncio.ensure_future(self._opinion(document))
         try:

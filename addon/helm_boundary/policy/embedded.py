@@ -19,6 +19,7 @@ from typing import IO
 
 from helm_boundary.policy import pipe
 from helm_boundary.policy.decision import Decision, parse_decision
+from helm_boundary.policy.engine import Meanwhile, nothing
 from helm_boundary.policy.errors import EngineError, PolicyError
 from helm_boundary.policy.plan import write_plan
 from helm_boundary.policy.self_test import self_test
@@ -116,23 +117,31 @@ class EmbeddedEngine:
         if worker is not None and worker.has_core and self._ready and not self._calls:
             worker.send(pipe.encode(0, pipe.EXPECT, b""))
 
-    async def decide(self, document: bytes, patience: float = 0.0) -> Decision:
+    async def decide(
+        self, document: bytes, patience: float = 0.0, meanwhile: Meanwhile = nothing
+    ) -> Decision:
         """Judge the document (UTF-8 JSON text); raise EngineError when that can't be done.
 
-        For ``patience`` seconds the answer is waited for on this thread, which nobody else needs.
+        For ``patience`` seconds the answer is waited for on this thread, which nobody else needs;
+        ``meanwhile`` is called first.
         """
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._attach(loop)
         call = self._submit(document, loop.create_future())
-        if patience and self._worker is not None and self._worker.wait_awake(patience):
-            self._worker.flush()
-            self._on_readable()
+        if patience and not call.done:
+            meanwhile()
+            self._await_here(patience)
         if call.future is not None and not call.done:
             if self._timer is None:
                 self._watch()
             await call.future
         return call.decision()
+
+    def _await_here(self, patience: float) -> None:
+        if self._worker is not None and self._worker.wait_awake(patience):
+            self._worker.flush()
+            self._on_readable()
 
     def decide_now(self, document: bytes) -> Decision:
         """Judge like ``decide``, blocking this thread; calls in flight are served meanwhile."""

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from helm_boundary.policy.decision import Decision
 from helm_boundary.policy.source import Policy
+
+type Meanwhile = Callable[[], None]
+"""What can be done on this thread while a document is evaluated."""
+
+
+def nothing() -> None:
+    """There is nothing to do meanwhile."""
 
 
 class Engine(Protocol):
@@ -25,11 +33,14 @@ class Engine(Protocol):
         """A document comes in a fraction of a millisecond: who evaluates it may wake up for it."""
         ...
 
-    async def decide(self, document: bytes, patience: float = 0.0) -> Decision:
+    async def decide(
+        self, document: bytes, patience: float = 0.0, meanwhile: Meanwhile = nothing
+    ) -> Decision:
         """Judge the document (UTF-8 JSON text); raise EngineError when that can't be done.
 
         ``patience`` is for how many seconds nobody else needs this thread: for so long the engine
-        may wait on it, which is cheaper than a turn of the loop.
+        may wait on it, which is cheaper than a turn of the loop. If it does, it calls
+        ``meanwhile`` before, while others evaluate.
         """
         ...
 

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from helm_boundary.policy.address import has_credentials, shown
 from helm_boundary.policy.decision import Decision, parse_decision
+from helm_boundary.policy.engine import Meanwhile, nothing
 from helm_boundary.policy.errors import EngineError, PolicyError
 from helm_boundary.policy.self_test import self_test
 from helm_boundary.policy.source import Policy, read_policy
@@ -92,7 +93,9 @@ class OpaServer:
     def expect(self) -> None:
         """A document comes in a moment; a server is awake anyway."""
 
-    async def decide(self, document: bytes, patience: float = 0.0) -> Decision:
+    async def decide(
+        self, document: bytes, patience: float = 0.0, meanwhile: Meanwhile = nothing
+    ) -> Decision:
         """Judge the document (UTF-8 JSON text); raise EngineError when that can't be done."""
         loop = asyncio.get_running_loop()
         try:

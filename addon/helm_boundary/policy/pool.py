@@ -5,7 +5,7 @@ from __future__ import annotations
 from helm_boundary.policy.cores import cores
 from helm_boundary.policy.decision import Decision
 from helm_boundary.policy.embedded import EmbeddedEngine, start_embedded
-from helm_boundary.policy.engine import Engine
+from helm_boundary.policy.engine import Engine, Meanwhile, nothing
 from helm_boundary.policy.source import Policy
 
 MOST = 8
@@ -36,9 +36,11 @@ class Pool:
         """A document comes in a moment."""
         self._idlest().expect()
 
-    async def decide(self, document: bytes, patience: float = 0.0) -> Decision:
+    async def decide(
+        self, document: bytes, patience: float = 0.0, meanwhile: Meanwhile = nothing
+    ) -> Decision:
         """Judge the document (UTF-8 JSON text); raise EngineError when that can't be done."""
-        return await self._idlest().decide(document, patience)
+        return await self._idlest().decide(document, patience, meanwhile)
 
     def decide_now(self, document: bytes) -> Decision:
         """Judge like ``decide``, blocking this thread."""

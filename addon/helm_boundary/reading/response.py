@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from ..calls import coding, strict_json
@@ -34,7 +35,12 @@ class Answered:
 
 def media_type(response: HttpResponse) -> str:
     """The response's media type in lower case, without parameters."""
-    return (response.header("content-type") or "").partition(";")[0].strip().lower()
+    return _media_type(response.header("content-type") or "")
+
+
+@lru_cache(maxsize=32)
+def _media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
 
 
 def is_event_stream(response: HttpResponse) -> bool:

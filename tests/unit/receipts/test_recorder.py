@@ -3,6 +3,8 @@
 import asyncio
 import os
 import shutil
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +14,13 @@ from helm_receipts import dsse, keys, reader
 from helm_receipts.chain import WriterChain
 from helm_receipts.errors import RecorderError, StatementError
 from helm_receipts.journal import Journal
+from helm_receipts.predicate import nanoseconds
 from helm_receipts.recorder import Recorder
 from helm_receipts.segments import list_segments
 from helm_receipts.statement import Coverage, Draft, Outcome, ToolCall
 from support.receipts import CONFIGURATION, journal_of, outcome, record_calls, recording, request
+
+type Others = Callable[[Recorder], list[Draft]]
 
 
 def records(state: Path) -> list[reader.Record]:
@@ -74,6 +79,53 @@ def test_no_content_is_in_a_receipt(tmp_path: Path) -> None:
     import hashlib
 
     assert hashlib.sha256(secret).hexdigest().encode() not in payload
+
+
+FORESEEN = [
+    lambda recorder: [],
+    lambda recorder: [request("b")],
+    lambda recorder: [request("a", verdict="DENY")],
+    lambda recorder: [replace(request("a"), enforcement="observed")],
+    lambda recorder: [request("a", body=b"{}")],
+    lambda recorder: [outcome("nobody")],
+]
+
+
+@pytest.mark.parametrize("others", FORESEEN)
+def test_only_what_is_recorded_is_in_the_journal(tmp_path: Path, others: Others) -> None:
+    """A receipt that was foreseen and didn't come leaves no trace; one that comes is as any."""
+    with recording(tmp_path) as recorder:
+        for draft in others(recorder):
+            recorder.foresee(draft)
+        receipt = recorder.record_now(request("a"))
+        recorder.foresee(outcome("a"))
+        other = recorder.record_now(request("c"))
+        last = recorder.record_now(outcome("a"))
+    found = [record.envelope for record in records(tmp_path)[1:4]]
+    assert found == [receipt.envelope, other.envelope, last.envelope]
+    assert phases(tmp_path) == ["start", "request", "request", "outcome", "outcome", "stop"]
+
+
+def test_what_was_foreseen_is_recorded_as_it_was_made_ready(tmp_path: Path) -> None:
+    """It is signed once, and made again when it is no longer fresh."""
+    made, seal = [], dsse.seal
+
+    def counted(payload: bytes, key: keys.SigningKey) -> bytes:
+        made.append(payload)
+        return seal(payload, key)
+
+    with recording(tmp_path) as recorder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dsse, "seal", counted)
+        recorder.foresee(request("a"))
+        recorder.record_now(request("a"))
+        assert len(made) == 1
+        recorder.foresee(request("b"))
+        time.sleep(0.01)
+        late = recorder.record_now(request("b"))
+        assert len(made) == 3
+    first, second = (record.predicate["decidedAt"] for record in records(tmp_path)[1:3])
+    assert second == reader.find_record(tmp_path / "journal", late.id).predicate["decidedAt"]
+    assert nanoseconds(second) - nanoseconds(first) > 9_000_000
 
 
 def test_many_calls_at_once_keep_one_chain(tmp_path: Path) -> None:
