@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 type Json = Any
@@ -26,9 +25,7 @@ class Operation:
     path: str
 
 
-@lru_cache(maxsize=32)
 def _joined(headers: tuple[tuple[str, str], ...]) -> dict[str, str]:
-    # Asked for a dozen times for each call, by values that don't change.
     found: dict[str, str] = {}
     for key, value in headers:
         name = key.lower()
@@ -58,10 +55,15 @@ class HttpRequest:
     client_address: str = ""
     principal: str | None = None
     tls_inspected: bool = False
+    _joined: dict[str, str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Headers are asked for a dozen times for each call.
+        object.__setattr__(self, "_joined", _joined(self.headers))
 
     def header(self, name: str) -> str | None:
         """The header's values joined by a comma, or None; `name` in lower case."""
-        return _joined(self.headers).get(name)
+        return self._joined.get(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +73,15 @@ class HttpResponse:
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes = b""
+    _joined: dict[str, str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Headers are asked for a dozen times for each call.
+        object.__setattr__(self, "_joined", _joined(self.headers))
 
     def header(self, name: str) -> str | None:
         """The header's values joined by a comma, or None; `name` in lower case."""
-        return _joined(self.headers).get(name)
+        return self._joined.get(name)
 
 
 @dataclass(frozen=True, slots=True)
