@@ -56,6 +56,12 @@ UNREADABLE = {
     "200 levels": chat_with('"metadata": ' + "[" * 200 + "]" * 200),
     "100,000 levels": chat_with('"metadata": ' + "[" * 100_000 + "]" * 100_000),
     "100,000 objects deep": chat_with('"metadata": ' + '{"a":' * 100_000 + "1" + "}" * 100_000),
+    "2,000 levels inside a string": chat_with(
+        '"user": ' + json.dumps("[" * 2_000 + '"\\u0061"' + "]" * 2_000)
+    ),
+    "100,000 levels inside a string": chat_with(
+        '"user": ' + json.dumps("[" * 100_000 + '"\\u0061"' + "]" * 100_000)
+    ),
     "open brackets only": b"[" * 100_000,
     "no model": json.dumps({"messages": []}).encode(),
     "an empty model": chat_body(model=""),

@@ -46,6 +46,11 @@ PLACES: dict[str, dict[str, Any]] = {
     "a tool call's id": said("fine", "tool", tool_call_id=SECRET),
     "a tool call's arguments": calling(json.dumps({"key": SECRET})),
     "a tool call's name": calling("{}", name=SECRET),
+    "escapes in arguments beside a number of many digits": calling(
+        json.dumps({"key": SECRET, "n": 0})
+        .replace("gh", "\\u0067h", 1)
+        .replace("0}", "9" * 5000 + "}")
+    ),
     "escapes in arguments": calling(json.dumps({"key": SECRET}).replace("gh", "\\u0067h", 1)),
     "a tool's description": tool(description=SECRET),
     "a property's name": tool(parameters={"properties": {SECRET: {"type": "string"}}}),

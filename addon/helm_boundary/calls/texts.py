@@ -16,6 +16,7 @@ from typing import Final
 
 from .call import Attachment, Json, Text
 from .hosts import canonical_host
+from .refusal import schema_violation
 
 MACHINE_KEYS: Final = frozenset({"type", "role", "object"})
 """Keys whose strings are tags for machines."""
@@ -31,6 +32,12 @@ _PLAIN_NAME = re.compile(
 _BINARY_KEYS: Final = frozenset({"data", "file_data", "b64_json"})
 
 
+_READER = json.JSONDecoder(
+    object_pairs_hook=lambda pairs: [list(pair) for pair in pairs],
+    parse_int=float,  # an integer may have more digits than Python reads, and other readers read it
+)
+
+
 def pointer_token(key: str | int) -> str:
     """A reference token of RFC 6901 section 3, with its slash."""
     text = str(key)
@@ -39,44 +46,54 @@ def pointer_token(key: str | int) -> str:
     return "/" + text
 
 
-def strings(value: Json, pointer: str, role: str) -> Iterator[Text]:
+def strings(value: Json, pointer: str, role: str) -> list[Text]:
     """Every string below a value that isn't a machine's tag or an attachment, in document order.
 
     A message below the value (an object with a `role`) gives its strings its own role. A member's
     name is a text too unless it is a plain one; its pointer is the member's.
     """
+    found: list[Text] = []
+    _gather(value, pointer, role, found)
+    return found
+
+
+def _gather(value: Json, pointer: str, role: str, found: list[Text]) -> None:
     if isinstance(value, str):
-        yield from spoken(value, pointer, role)
+        found += spoken(value, pointer, role)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from strings(item, f"{pointer}/{index}", role)
+            _gather(item, f"{pointer}/{index}", role, found)
     elif isinstance(value, dict):
         own = value.get("role")
         role = own if isinstance(own, str) else role
         for key, item in value.items():
             if not is_plain_name(key):
-                yield Text(pointer + pointer_token(key), role, key)
+                found.append(Text(pointer + pointer_token(key), role, key))
             if isinstance(item, str):
                 if not _is_machine(key, item):
-                    yield from spoken(item, pointer + pointer_token(key), role)
+                    found += spoken(item, pointer + pointer_token(key), role)
             elif isinstance(item, dict | list):
-                yield from strings(item, pointer + pointer_token(key), role)
+                _gather(item, pointer + pointer_token(key), role, found)
 
 
-def spoken(text: str, pointer: str, role: str) -> Iterator[Text]:
+def spoken(text: str, pointer: str, role: str) -> list[Text]:
     """A string as a text; where it is JSON itself (a tool call's arguments), what it escapes too.
 
     Whoever reads that JSON reads what the escapes spell; its texts point to the whole string.
+
+    Raises:
+        Refusal: it is nested deeper than can be read.
     """
-    yield Text(pointer, role, text)
+    found = [Text(pointer, role, text)]
     if "\\u" in text and text.lstrip()[:1] in ("{", "["):
         try:
-            value = json.loads(text, object_pairs_hook=lambda pairs: [list(p) for p in pairs])
-        except (ValueError, RecursionError):
-            return
-        for inner in strings(value, "", role):
-            if inner.text not in text:
-                yield Text(pointer, role, inner.text)
+            inner = strings(_READER.decode(text), "", role)
+        except ValueError:
+            return found
+        except RecursionError:
+            raise schema_violation("a string holds JSON nested too deep to be read") from None
+        found += [Text(pointer, role, each.text) for each in inner if each.text not in text]
+    return found
 
 
 def known_part(pointer: str) -> str:

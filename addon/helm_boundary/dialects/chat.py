@@ -122,11 +122,6 @@ def error_event(told: dict[str, Any]) -> bytes:
     return b"data: " + json.dumps(told, separators=(",", ":")).encode("ascii") + b"\n\n"
 
 
-def _choice(choice: dict[str, Json], at: int) -> Message:
-    message = as_object(choice.get("message"), "a choice's message")
-    return _message(message, f"/choices/{at}/message", at)
-
-
 def _messages(found: list[dict[str, Json]]) -> Iterator[Message]:
     for at, message in enumerate(found):
         yield _message(message, f"/messages/{at}", 0)

@@ -6,7 +6,6 @@ Source: Anthropic's API reference, Messages.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from ..calls.call import Answer, Call, Json, Message, Text
@@ -77,5 +76,5 @@ def _system(system: Json) -> list[Message]:
     return [] if system is None else list(read_content(system, "system", "/system"))
 
 
-def _texts(key: str, value: Json) -> Iterator[Text]:
+def _texts(key: str, value: Json) -> list[Text]:
     return strings({key: value}, "", {"messages": "user", "system": "system"}.get(key, "request"))

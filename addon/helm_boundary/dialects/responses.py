@@ -6,7 +6,6 @@ Source: `CreateResponse` and `Response` in OpenAI's description.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from ..calls.call import Answer, Call, Json, Message, Text
@@ -106,7 +105,7 @@ def _message(item: dict[str, Json], pointer: str) -> Message:
     return Message(text_of(item.get("role")) or "assistant", text, pointer, parts)
 
 
-def _texts(key: str, value: Json) -> Iterator[Text]:
+def _texts(key: str, value: Json) -> list[Text]:
     return strings({key: value}, "", "user" if key == "input" else "request")
 
 
