@@ -23,7 +23,7 @@ from helm_receipts.layout import Layout
 from helm_receipts.predicate import Boundary
 from helm_receipts.session import start_session, stop_session
 from helm_receipts.statement import Draft
-from helm_receipts.writer import MAX_BATCH, Batch, Receipt, Writer
+from helm_receipts.writer import MAX_BATCH, Batch, Receipt, Writer, first_error
 
 _RETRY_SECONDS = 1.0
 _SLOW_WRITE_SECONDS = 0.003
@@ -99,13 +99,12 @@ class Recorder:
 
     async def record_all(self, drafts: Sequence[Draft], patience: float = 0.0) -> list[Receipt]:
         """Record decisions in order, in one batch where there is room; else as `record`."""
+        if self._usual_write < patience and not self._waiting and self._flight is None:
+            return self._record_here(drafts)
         loop = asyncio.get_running_loop()
         futures: list[asyncio.Future[Receipt]] = [loop.create_future() for _ in drafts]
         self._waiting.extend(zip(drafts, futures, strict=True))
-        if self._usual_write < patience:
-            self._drain()
-        else:
-            self._schedule(loop)
+        self._schedule(loop)
         if len(futures) == 1:  # nearly always, and cheaper
             return [await futures[0]]
         results = await asyncio.gather(*futures, return_exceptions=True)
@@ -117,12 +116,23 @@ class Recorder:
     def record_now(self, draft: Draft) -> Receipt:
         """`record` without giving the loop a turn; what is pending goes first, in order."""
         self._drain()
-        self._ensure_open()
-        result = self._writer.commit([draft]).results[-1]
-        self._integrator.note(1)
-        if isinstance(result, RecorderError):
-            raise result
-        return result
+        (receipt,) = self._record_here([draft])
+        return receipt
+
+    def _record_here(self, drafts: Sequence[Draft]) -> list[Receipt]:
+        """Record decisions when nothing else is pending."""
+        try:
+            self._ensure_open()
+            batch = self._writer.prepare(drafts)
+            self._write(batch)
+        except RecorderError:
+            self._writer.abandon(drafts)
+            raise
+        self._writer.settle(batch)
+        self._integrator.note(len(drafts))
+        if (error := first_error(batch.results)) is not None:
+            raise error
+        return [result for result in batch.results if isinstance(result, Receipt)]
 
     def pseudonym(self, api_key: str) -> str:
         """A stable name for an API key, HMAC-SHA256 in hex, that can't be turned back into it."""

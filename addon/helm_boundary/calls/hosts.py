@@ -6,6 +6,7 @@ import ipaddress
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 DEFAULT_HOSTS = (
     "api.openai.com",
@@ -95,6 +96,7 @@ def split_port(authority: str) -> tuple[str, int | None]:
     return host.strip("[]"), int(port)
 
 
+@lru_cache(maxsize=1024)
 def canonical_host(host: str) -> str:
     """A host as it is compared: lower case, no final dot, no brackets, one form of an address.
 
@@ -120,6 +122,7 @@ def is_governed(patterns: Iterable[HostPattern], host: str, port: int, path: str
     return any(pattern.matches(host, port, path) for pattern in patterns)
 
 
+@lru_cache(maxsize=1024)
 def provider_of(host: str) -> str:
     """The provider's short name, or `other` for a host that isn't a known provider's."""
     for suffix, name in _PROVIDERS.items():
