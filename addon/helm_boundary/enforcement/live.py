@@ -101,12 +101,12 @@ class Live:
 
 
 def correlation_id(request: HttpRequest) -> str:
-    """The client's own `X-Helm-Correlation-Id` where it is a UUID, else a new one."""
+    """The client's own `X-Helm-Correlation-Id` where it is a UUID, else its flow's id, which is."""
     given = request.header("x-helm-correlation-id")
     try:
-        return str(uuid.UUID(given)) if given else str(uuid.uuid4())
+        return str(uuid.UUID(given)) if given else request.flow_id
     except ValueError:
-        return str(uuid.uuid4())
+        return request.flow_id
 
 
 def api_key(request: HttpRequest) -> str | None:

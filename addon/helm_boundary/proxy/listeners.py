@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from copy import copy
 from types import ModuleType
 from typing import Any
 
@@ -36,7 +37,7 @@ class _Listeners:
     def __init__(self, addons: addonmanager.AddonManager) -> None:
         self._addons = addons
         self._chain: list[Any] = []
-        self._groups: list[tuple[Any, list[Any]]] = []
+        self._groups: list[tuple[Any, Any]] = []
         """Every addon that has addons of its own (scripts), at any depth, and which."""
         self._known: dict[str, list[list[Any]]] = {}
 
@@ -44,7 +45,7 @@ class _Listeners:
         """The listeners of each entry of the chain that has any: itself and its own addons."""
         if self._has_changed():
             self._chain = list(self._addons.chain)
-            self._groups = [(each, list(each.addons)) for each in _groups(self._chain)]
+            self._groups = [(each, copy(each.addons)) for each in _groups(self._chain)]
             self._known.clear()
         found = self._known.get(name)
         if found is None:
@@ -56,7 +57,10 @@ class _Listeners:
     def _has_changed(self) -> bool:
         if self._chain != self._addons.chain:
             return True
-        return any(list(group.addons) != members for group, members in self._groups)
+        for group, members in self._groups:  # noqa: SIM110 - for every event
+            if group.addons != members:
+                return True
+        return False
 
 
 def _groups(chain: list[Any]) -> Iterator[Any]:
