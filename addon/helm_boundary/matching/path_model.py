@@ -1,7 +1,8 @@
 """The model that a path names, which is the one that answers, whatever the body says.
 
-Azure's deployments (`/openai/deployments/{deployment}/chat/completions`), and the old engines
-(`/v1/engines/{engine}/completions`), which proxies still serve.
+Azure's deployments (`/openai/deployments/{deployment}/chat/completions`), the old engines
+(`/v1/engines/{engine}/completions`), which proxies still serve, and the hubs that have a server for
+each model (`/models/{owner}/{name}/v1/chat/completions`, as Hugging Face's text generation).
 """
 
 from __future__ import annotations
@@ -16,13 +17,22 @@ from .matcher import VERSION, canonical_path
 _ROOT = re.compile(r"/(openai/deployments|engines)(?=/)")
 
 
+_HUB = re.compile(r"/models/([^/]+(?:/[^/]+)?)/v[0-9]+/")
+
+
 def model_in_path(path: str, operation: Operation) -> str | None:
     """The model in an operation's path, or None where the body says it.
 
     Raises:
         Refusal: the path may be read as naming this model or that.
     """
-    _, *found = _ROOT.split(canonical_path(path))
+    path = canonical_path(path)
+    _, *found = _ROOT.split(path)
+    hub = _HUB.search(path) if operation.category == "inference" else None
+    if hub is not None and found:
+        raise schema_violation("the path can be read as naming more than one model")
+    if hub is not None:
+        return unquote(hub[1])
     if not found:
         return None
     root, rest = found[0], found[1].strip("/").removesuffix(operation.path.strip("/")).strip("/")

@@ -24,6 +24,10 @@ CHAT = known_operations().find("POST", ["chat", "completions"])
         ("/engines/v1/chat/completions", None),
         ("/engines/llama.cpp/v1/chat/completions", None),
         ("/search/engines/chat/completions", None),
+        ("/models/owner/name/v1/chat/completions", "owner/name"),
+        ("/models/gpt2/v1/chat/completions", "gpt2"),
+        ("/hub/%6dodels/owner/name/v1/chat/completions", "owner/name"),
+        ("/v1/models/chat/completions", None),
     ],
 )
 def test_a_model_in_the_path(path: str, model: str | None) -> None:
@@ -40,6 +44,7 @@ def test_a_model_in_the_path(path: str, model: str | None) -> None:
         "/openai/deployments/a/openai/deployments/b/chat/completions",
         "/openai/deployments/a/engines/b/chat/completions",
         "/v1/engines/a/b/chat/completions",
+        "/engines/a/models/b/v1/chat/completions",
     ],
 )
 def test_more_models_than_one_are_refused(path: str) -> None:
