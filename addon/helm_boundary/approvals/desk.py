@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from helm_receipts.errors import ReceiptError
 from helm_receipts.predicate import rfc3339
 from helm_receipts.recorder import Recorder
-from helm_receipts.statement import Draft
+from helm_receipts.statement import ClientFacts, Draft
 
 from ..calls.call import Answer
 from ..calls.refusal import Refusal
@@ -37,6 +37,12 @@ logger = logging.getLogger(__name__)
 
 MAX_PENDING = 1000
 """Requests that may wait for a person at a time, over all processes on a state folder."""
+
+MAX_PENDING_EACH = 100
+"""Requests of one caller (its key and its proxy user) that may, so that others can ask too.
+
+Flows that are held are counted by themselves, as the operator said (`helm_hold_max`).
+"""
 
 _HOLDERS_TURN_NS = 2 * 10**9
 # A flow that is held takes its own grant at once; only when its process is gone may another call.
@@ -134,8 +140,13 @@ class Desk:
                         return decision
             if live.park is not None and self._is_full():
                 return deny(crowded())
-            if self.store.count_pending(now) >= MAX_PENDING:
+            pending = self.store.pending(now)
+            if len(pending) >= MAX_PENDING:
                 return deny(unavailable("too many calls wait for a person"))
+            caller = ClientFacts(live.request.principal, live.key_id)
+            own = sum(entry.request.client == caller for entry in pending)
+            if live.park is None and own >= MAX_PENDING_EACH:
+                return deny(unavailable("too many calls of this client wait for a person"))
         except (StoreError, OSError) as error:
             logger.error("helm-boundary: nobody can be asked: %s", error)
             return deny(unavailable("requests for approval can't be kept; see the boundary's log"))

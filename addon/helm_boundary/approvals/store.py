@@ -102,9 +102,9 @@ class Store:
         """The requests for exactly that call, newest first."""
         return (entry for entry in reversed(self.entries()) if entry.request.binding == binding)
 
-    def count_pending(self, now_ns: int) -> int:
-        """How many requests wait for a person."""
-        return sum(entry.status(now_ns) == PENDING for entry in self.entries())
+    def pending(self, now_ns: int) -> list[Entry]:
+        """The requests that wait for a person, oldest first."""
+        return [entry for entry in self.entries() if entry.status(now_ns) == PENDING]
 
     def add(self, request: Request) -> None:
         """Keep a new request, durably; raises StoreError."""

@@ -54,12 +54,13 @@ class Scene:
         return said, live, entry.decided.decision
 
 
-def call() -> Live:
+def call(question: str = "please", key_id: str = "k1") -> Live:
     """A chat completion that needs a person."""
+    body = BODY.replace("please", question)
     headers = (("content-type", "application/json"),)
     path = "/v1/chat/completions"
-    sent = HttpRequest("POST", "https", "api.openai.com", 443, path, "", headers, BODY.encode())
-    return Live(sent, CHAT, "11111111-1111-4111-8111-111111111111", "k1")
+    sent = HttpRequest("POST", "https", "api.openai.com", 443, path, "", headers, body.encode())
+    return Live(sent, CHAT, "11111111-1111-4111-8111-111111111111", key_id)
 
 
 @pytest.fixture
@@ -133,3 +134,20 @@ def test_a_question_that_cannot_be_kept_is_not_asked(
     assert "nobody can be asked: approvals can't be read in" in caplog.text
     with pytest.raises(StoreError):
         scene.desk.ask(call(), ASKS)
+
+
+def test_one_caller_leaves_room_for_the_others(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent that asks and asks is told so; who asks for the first time is still heard."""
+    monkeypatch.setattr("helm_boundary.approvals.desk.MAX_PENDING_EACH", 3)
+    for number in range(3):
+        assert scene.desk.admit(call(f"{number}"), ASKS) == ASKS
+        scene.desk.ask(call(f"{number}"), ASKS)
+    refused = scene.desk.admit(call("one more"), ASKS)
+    assert refused.reasons[0].code == "APPROVAL_UNAVAILABLE"
+    assert "of this client" in refused.reasons[0].message
+    assert scene.desk.admit(call("0"), ASKS) == ASKS  # asked already, so it is no further question
+    assert scene.desk.admit(call("one more", key_id="k2"), ASKS) == ASKS
+    scene.desk.decide(scene.store.entries()[0].request.id, GRANTED, "ada")
+    assert scene.desk.admit(call("one more"), ASKS) == ASKS
