@@ -49,10 +49,6 @@ class WithCandidate:
         """The same candidate beside another enforced policy."""
         return WithCandidate(enforced, self._candidate)
 
-    def expect(self) -> None:
-        """A document comes in a moment."""
-        self._enforced.expect()
-
     async def decide(
         self, document: bytes, patience: float = 0.0, meanwhile: Meanwhile = nothing
     ) -> Decision:

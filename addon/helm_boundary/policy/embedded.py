@@ -111,12 +111,6 @@ class EmbeddedEngine:
         self._restart_at = 0.0
         self._start(trial)
 
-    def expect(self) -> None:
-        """A document comes in a moment: have the worker awake, where it has a core to be so on."""
-        worker = self._worker
-        if worker is not None and worker.has_core and self._ready and not self._calls:
-            worker.send(pipe.encode(0, pipe.EXPECT, b""))
-
     async def decide(
         self, document: bytes, patience: float = 0.0, meanwhile: Meanwhile = nothing
     ) -> Decision:

@@ -29,10 +29,6 @@ class Engine(Protocol):
         """The policy that this engine judges by."""
         ...
 
-    def expect(self) -> None:
-        """A document comes in a fraction of a millisecond: who evaluates it may wake up for it."""
-        ...
-
     async def decide(
         self, document: bytes, patience: float = 0.0, meanwhile: Meanwhile = nothing
     ) -> Decision:

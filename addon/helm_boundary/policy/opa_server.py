@@ -90,9 +90,6 @@ class OpaServer:
         self._open: set[http.client.HTTPConnection] = set()
         self._closed = False
 
-    def expect(self) -> None:
-        """A document comes in a moment; a server is awake anyway."""
-
     async def decide(
         self, document: bytes, patience: float = 0.0, meanwhile: Meanwhile = nothing
     ) -> Decision:

@@ -17,7 +17,6 @@ ANSWER = 1  # body: the decision, JSON text
 FAILED = 2  # body: why it could not be judged, text
 READY = 3  # body: empty; the worker has compiled the policy
 REFUSED = 4  # body: why the policy can't be used, JSON array of texts
-EXPECT = 5  # to the worker, body: empty; a JUDGE comes in a moment, so sleep isn't worth it
 
 type Frame = tuple[int, int, bytes]
 

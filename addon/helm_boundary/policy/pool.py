@@ -32,10 +32,6 @@ class Pool:
         self.name = engines[0].name
         self.policy = engines[0].policy
 
-    def expect(self) -> None:
-        """A document comes in a moment."""
-        self._idlest().expect()
-
     async def decide(
         self, document: bytes, patience: float = 0.0, meanwhile: Meanwhile = nothing
     ) -> Decision:

@@ -17,7 +17,6 @@ import resource
 import signal
 import socket
 import sys
-import time
 from typing import Any
 
 # Panics would carry native backtraces into messages.
@@ -28,7 +27,6 @@ from helm_boundary.policy.errors import EngineError, PolicyError
 from helm_boundary.policy.evaluator import Evaluator
 
 PORTION = 1 << 18
-AWAKE_SECONDS = 0.0005  # how long an expected document is waited for without going to sleep
 START_ALARM = 60.0  # seconds to compile; the boundary gives up long before
 
 
@@ -60,32 +58,16 @@ def main(arguments: list[str]) -> int:
 def serve(connection: socket.socket, evaluator: Evaluator, alarm: float) -> None:
     """Answer each document in turn until the other side closes."""
     frames = pipe.FrameReader()
-    expected = False
-    while portion := _receive_soon(connection) if expected else connection.recv(PORTION):
-        expected = False
-        for number, kind, document in frames.feed(portion):
-            if kind == pipe.EXPECT:
-                expected = True
-                continue
+    while portion := connection.recv(PORTION):
+        for number, _, document in frames.feed(portion):
             # The default action of SIGALRM ends the process, whatever it is doing.
             signal.setitimer(signal.ITIMER_REAL, alarm)
             try:
-                answer, body = pipe.ANSWER, evaluator.judge(document)
+                kind, body = pipe.ANSWER, evaluator.judge(document)
             except EngineError as error:
-                answer, body = pipe.FAILED, str(error).encode("utf-8", "replace")
+                kind, body = pipe.FAILED, str(error).encode("utf-8", "replace")
             signal.setitimer(signal.ITIMER_REAL, 0)
-            connection.sendall(pipe.encode(number, answer, body))
-
-
-def _receive_soon(connection: socket.socket) -> bytes:
-    """Receive what comes in a moment; waking up would take longer than waiting awake."""
-    until = time.perf_counter() + AWAKE_SECONDS
-    while time.perf_counter() < until:
-        try:
-            return connection.recv(PORTION, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            continue
-    return connection.recv(PORTION)
+            connection.sendall(pipe.encode(number, kind, body))
 
 
 def _read_plan(plan_fd: int) -> Any:

@@ -81,8 +81,6 @@ class Requests:
                 flow.response = exchange.write_reply(deny_without_verdict(CLOSED))
                 return False
             under_way.owners[flow.id] = running
-            if under_way.patience:
-                running.engine.expect()
             hold = Hold(flow, patience, fingerprint, running.hold_seconds, self._has_gone)
             exchange.frame(flow.request)
             judged = exchange.fingerprint(flow)

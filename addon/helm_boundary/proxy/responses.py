@@ -44,8 +44,6 @@ class Responses:
         response.stream = False
         try:
             await _begin(flow, response, call)
-            if call.live.gate is None and self._under_way.patience:
-                call.running.engine.expect()
         except Exception:
             logger.exception("helm-boundary: a response could not be begun, so it is denied")
             flow.response = OursOnly(deny_without_verdict(NO_VERDICT)).response()

@@ -52,45 +52,9 @@ def document(model: str | None = "good", **changes: Any) -> bytes:
     return json.dumps({**CHAT, "model": model, **changes}).encode()
 
 
-def seconds_of(engine: EmbeddedEngine) -> float:
-    """The processor time that the engine's worker has used."""
-    assert engine._worker is not None
-    fields = Path(f"/proc/{engine._worker.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processor time is read in /proc")
-def test_a_worker_that_expects_in_vain_goes_to_sleep_again(start: Start) -> None:
-    """A client that sends its headers and nothing else costs no core."""
-    engine = start(ALLOW)
-    before = seconds_of(engine)
-    for _ in range(3):
-        engine.expect()
-        time.sleep(0.2)
-    assert seconds_of(engine) - before < 0.1
-    assert engine.decide_now(document()).verdict == "ALLOW"
-
-
-@pytest.mark.parametrize("gap", [0.0, 0.0001, 0.002])
-def test_what_is_expected_is_judged_like_anything_else(start: Start, gap: float) -> None:
-    """Before, while and after the worker stays awake for it; told once, twice or not."""
-
-    async def ask(engine: EmbeddedEngine) -> list[str]:
-        found = []
-        for number in range(30):
-            for _ in range(number % 3):
-                engine.expect()
-            await asyncio.sleep(gap)
-            found.append((await engine.decide(document(), patience=0.001)).verdict)
-        return found
-
-    assert set(asyncio.run(ask(start(ALLOW)))) == {"ALLOW"}
-
-
 def test_patience_ends_where_the_deadline_does(start: Start) -> None:
     """A rule that loops is late for a call that waits on the thread, as for any other."""
     engine = start(f"decision := {{}} if {{ {BAD}; {LOOP} }}\n{ALLOW} if not {BAD}", deadline_ms=50)
-    engine.expect()
     began = time.monotonic()
     with pytest.raises(EngineError, match="within 50 ms"):
         asyncio.run(engine.decide(document("bad"), patience=0.001))
