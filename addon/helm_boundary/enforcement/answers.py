@@ -214,11 +214,12 @@ class Answers:
         """The outcome of a whole response, if that is what is decided of it."""
         passes = self._passes(decision)
         end = "denied" if not passes else "upstream_error" if response.status >= 500 else "complete"
-        if live.answer is not None:
-            live.tool_calls = list(tool_calls(live.answer, decision.verdict))
+        calls = () if live.answer is None else tool_calls(live.answer, decision.verdict)
         sent = response.body if release.body is None else release.body
         whole = Coverage("whole", "whole", len(response.body), len(response.body))
-        return self._drafts.outcome(live, decision, end, response=sent, coverage=whole)
+        return self._drafts.outcome(
+            live, decision, end, response=sent, coverage=whole, tool_calls=calls
+        )
 
     def _asked(self, live: Live, decision: Decision) -> Decision:
         """Ask a person if that is the decision; if they can't be asked, it is another one."""

@@ -61,9 +61,13 @@ class Drafter:
         *,
         response: bytes | None = None,
         coverage: statement.Coverage | None = None,
+        tool_calls: tuple[statement.ToolCall, ...] | None = None,
         enforcement: str | None = None,
     ) -> statement.Draft:
-        """The one receipt that says how a call ended; `enforcement` where it isn't the mode's."""
+        """The one receipt that says how a call ended; `enforcement` where it isn't the mode's.
+
+        `tool_calls` are those of a whole response, in place of those a stream has had so far.
+        """
         subjects = {"request": live.forwarded_body}
         if response is not None:
             subjects["response"] = response
@@ -73,7 +77,7 @@ class Drafter:
             decision,
             coverage=coverage or NOTHING_SEEN,
             subjects=subjects,
-            tool_calls=tuple(live.tool_calls),
+            tool_calls=tuple(live.tool_calls) if tool_calls is None else tool_calls,
             outcome=_outcome(live, end),
             enforcement=enforcement,
         )

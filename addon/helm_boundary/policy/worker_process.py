@@ -16,7 +16,7 @@ from typing import IO
 from helm_boundary.policy import pipe
 from helm_boundary.policy.cores import cores
 
-PORTION = 1 << 18
+PORTION = 1 << 16
 ADDON = Path(__file__).resolve().parents[2]
 AWAKE_SECONDS = 0.0005  # most judgements take less
 MEMORY = 2 * 1024**3  # bytes of address space; a plan's data is held several times over

@@ -123,13 +123,15 @@ class Responses:
         for _ in range(MAX_CHANGES):
             if flow.error is not None or flow.response is None:
                 break
-            response, judged = flow.response, _response(flow)
-            result = await call.running.answers.judge_response(call.live, judged)
+            response, judged = flow.response, exchange.response_fingerprint(flow.response)
+            result = await call.running.answers.judge_response(call.live, _response(flow))
             if isinstance(result, Reply):
                 refuse(flow, result, call.running)
                 return False
             if isinstance(result, Release):
-                if flow.response is not response or judged != _response(flow) or flow.intercepted:
+                if flow.response is not response or flow.intercepted:
+                    return False
+                if exchange.response_fingerprint(response) != judged:
                     return False  # changed while it was judged
                 _let_go(response, result, call)
                 return True

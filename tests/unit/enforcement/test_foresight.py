@@ -1,0 +1,185 @@
+"""A receipt that was made ready while policy decided says nothing, unless that was decided."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helm_boundary.calls.call import HttpRequest, HttpResponse
+from helm_boundary.calls.hosts import parse_host_pattern
+from helm_boundary.enforcement.answers import Release
+from helm_boundary.enforcement.live import Live
+from helm_boundary.enforcement.verdict import Reply
+from helm_boundary.policy.decision import Decision
+from helm_boundary.policy.engine import Meanwhile, nothing
+from helm_boundary.service.options import Config
+from helm_boundary.service.running import Running, start
+from helm_receipts.keys import load
+from helm_receipts.reader import read_records
+from helm_receipts.statement import Draft
+from helm_receipts.verify import verify_journal
+
+JSON = (("content-type", "application/json"),)
+PATIENCE = 0.001
+CALLED = {
+    "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "gpt-4.1-mini",
+    "choices": [{"index": 0, "finish_reason": "tool_calls", "message": {
+        "role": "assistant", "content": None, "tool_calls": [
+            {"id": "c1", "type": "function", "function": {"name": "get_time", "arguments": "{}"}}],
+    }}],
+}  # fmt: skip
+RULES = """package helm
+
+decision := {"verdict": "DENY", "reasons": [reason]} if input.phase == denied
+decision := {"verdict": "ALLOW", "reasons": []} if input.phase != denied
+
+denied := "nothing" if not input.model in {"no request", "no response"}
+denied := "request" if input.model == "no request"
+denied := "response" if input.model == "no response"
+
+reason := {"code": "NO", "rule": "helm", "message": "no", "finality": "class_forbidden"}
+"""
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    """A boundary without a proxy, under a policy that denies some models in either phase."""
+    (tmp_path / "policy").mkdir()
+    (tmp_path / "policy" / "main.rego").write_text(RULES)
+    boundary = start(
+        Config(
+            policy=(str(tmp_path / "policy"),),
+            policy_key=None,
+            candidate=(),
+            opa_url="",
+            state=tmp_path / "state",
+            mode="enforce",
+            hosts=(parse_host_pattern("api.openai.com"),),
+            on_deny="respond",
+            on_escalate="respond",
+            hold_seconds=300,
+            hold_max=100,
+            notify="",
+            keep_flows=100,
+            max_body=1 << 20,
+            deadline_ms=2_000,
+        )
+    )
+    yield boundary
+    boundary.close()
+
+
+def recognised(running: Running, model: str) -> Live:
+    """A chat completion that is alone."""
+    body = json.dumps({"model": model, "messages": [{"role": "user", "content": "hello"}]})
+    path = "/v1/chat/completions"
+    sent = HttpRequest(
+        "POST", "https", "api.openai.com", 443, path, "", JSON, body.encode(), flow_id=f"f-{model}"
+    )
+    live = running.boundary.recognise(sent)
+    assert live is not None
+    live.patience = PATIENCE
+    return live
+
+
+async def exchange(running: Running, model: str) -> Reply | Release | None:
+    """The whole life of a call: what came in place of its request, or of its response."""
+    live = recognised(running, model)
+    refused = await running.boundary.judge_request(live)
+    if refused is not None:
+        assert isinstance(refused, Reply)
+        return refused
+    answer = HttpResponse(200, JSON, json.dumps(CALLED).encode())
+    answered = await running.answers.judge_response(live, answer)
+    assert isinstance(answered, Reply | Release)
+    return answered
+
+
+def said(running: Running) -> list[tuple[str, str, list[str]]]:
+    """Phase, verdict and tool calls' verdicts of each receipt of a call."""
+    found = [record.predicate for record in read_records(running.state / "journal")]
+    return [
+        (each["phase"], each["verdict"], [call["verdict"] for call in each.get("toolCalls", [])])
+        for each in found
+        if "flow" in each
+    ]
+
+
+@pytest.mark.parametrize(
+    ("model", "receipts"),
+    [
+        ("any", [("request", "ALLOW", []), ("outcome", "ALLOW", ["ALLOW"])]),
+        ("no request", [("request", "DENY", []), ("outcome", "DENY", [])]),
+        ("no response", [("request", "ALLOW", []), ("outcome", "DENY", ["DENY"])]),
+    ],
+)
+def test_the_receipts_say_what_was_decided(
+    running: Running, model: str, receipts: list[tuple[str, str, list[str]]]
+) -> None:
+    """Whatever was foreseen."""
+    foreseen: list[Draft] = []
+    foresee = running.recorder.foresee
+
+    def noted(draft: Draft) -> None:
+        foreseen.append(draft)
+        foresee(draft)
+
+    running.recorder.foresee = noted  # type: ignore[method-assign]
+    answered = asyncio.run(exchange(running, model))
+    assert isinstance(answered, Release) == (model == "any")
+    assert said(running) == receipts
+    assert {draft.verdict for draft in foreseen} == {"ALLOW"}
+
+
+def interrupted(running: Running, by: Callable[[], Any]) -> None:
+    """Let that happen each time policy is asked, after the receipt has been made ready."""
+    decide = running.engine.decide
+
+    async def decide_late(
+        document: bytes, patience: float = 0.0, meanwhile: Meanwhile = nothing
+    ) -> Decision:
+        meanwhile()
+        await by()
+        return await decide(document)
+
+    running.engine.decide = decide_late  # type: ignore[method-assign]
+
+
+def test_a_client_that_leaves_meanwhile_has_nothing_allowed(running: Running) -> None:
+    """Its outcome names no tool call as allowed that policy hasn't spoken of."""
+
+    async def leave() -> Reply | Release | object:
+        live = recognised(running, "any")
+        assert await running.boundary.judge_request(live) is None
+        interrupted(running, lambda: running.answers.abandon(live, "client_gone"))
+        answer = HttpResponse(200, JSON, json.dumps(CALLED).encode())
+        return await running.answers.judge_response(live, answer)
+
+    assert isinstance(asyncio.run(leave()), Reply)
+    assert said(running) == [("request", "ALLOW", []), ("outcome", "ALLOW", [])]
+
+
+def test_others_that_are_recorded_meanwhile_come_first(running: Running) -> None:
+    """Their receipts have the numbers that were foreseen; the chain holds."""
+
+    async def both() -> None:
+        others = iter(["no request", "any other"])
+
+        async def another() -> None:
+            name = next(others, None)
+            if name is not None:
+                await exchange(running, name)
+
+        interrupted(running, another)
+        await exchange(running, "any")
+
+    asyncio.run(both())
+    assert len(said(running)) == 6
+    running.recorder.close()
+    key = load(running.state / "keys" / "receipt.pem", "receipt").public
+    assert verify_journal(running.state / "journal", [key]).calls == 3
