@@ -99,17 +99,17 @@ else:
     _sync = os.fdatasync
 
 
-def is_deleted(descriptor: int) -> bool:
-    """Whether an open file has no name any more.
+def has_name(descriptor: int, name: str) -> bool:
+    """Whether an open file still has this name, in whatever folder it is now.
 
     Asked without `fstat` where that can be: whoever asks Linux (6.13 and later) for a file's times
     has its next write note a new one, which makes the next sync half as slow again.
     """
     try:
-        name = os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115 - for every receipt
-        return name.endswith(" (deleted)")
-    except OSError:
-        return os.fstat(descriptor).st_nlink == 0
+        path = os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115 - for every receipt
+    except OSError:  # no Linux, or no /proc
+        return os.fstat(descriptor).st_nlink > 0
+    return path.endswith(f"/{name}")  # that of a deleted file ends otherwise
 
 
 def make_folder(path: Path, mode: int = 0o700) -> None:

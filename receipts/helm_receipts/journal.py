@@ -155,10 +155,12 @@ class Journal:
         self._ready = max(self._ready, self._size + written)
 
     def _check_still_there(self) -> None:
-        """A file that somebody deleted or shortened takes writes, but keeps no receipts."""
+        """A file that somebody took away or shortened takes writes, but keeps no receipts."""
         size = os.lseek(self._file, 0, os.SEEK_END)
-        if size != self._ready or durable.is_deleted(self._file):
-            raise OSError(f"somebody deleted or shortened {self._segment} while it was written")
+        if size != self._ready or not durable.has_name(self._file, self._name):
+            raise OSError(
+                f"somebody deleted, renamed or shortened {self._segment} while it was written"
+            )
 
     def _roll(self, first_number: int) -> None:
         self._release_room()
@@ -177,6 +179,7 @@ class Journal:
     def _continue(self, size: int) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         self._file = os.open(self._segment, flags, 0o600)
+        self._name, self._number = self._segment.name, int(self._segment.stem)
         try:
             # What a crashed writer left whole in the page cache is part of the chain from here
             # on, so it must be on the disk before anything is built on it.
@@ -219,7 +222,7 @@ class Journal:
 
     def _publish(self) -> None:
         """Say how far the journal is durable: nothing beyond that may go into the log."""
-        os.pwrite(self._mark, b"%020d %020d\n" % (int(self._segment.stem), self._size), 0)
+        os.pwrite(self._mark, b"%020d %020d\n" % (self._number, self._size), 0)
 
     def _close_file(self) -> None:
         if self._file >= 0:

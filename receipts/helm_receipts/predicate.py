@@ -258,18 +258,20 @@ def _count(number: int | None) -> int | None:
 
 
 def _refuse_unknown(draft: Draft) -> None:
-    for name, found, known in (
-        ("phase", draft.phase, PHASES),
-        ("verdict", draft.verdict, VERDICTS),
-        ("enforcement", draft.enforcement, ENFORCEMENTS),
-        ("end", draft.outcome.end if draft.outcome else ENDS[0], ENDS),
-    ):
-        if found not in known:
-            raise StatementError(f"expected {name} to be one of {known}, found {found!r}")
+    _one_of("phase", draft.phase, PHASES)
+    _one_of("verdict", draft.verdict, VERDICTS)
+    _one_of("enforcement", draft.enforcement, ENFORCEMENTS)
+    if draft.outcome is not None:
+        _one_of("end", draft.outcome.end, ENDS)
     if draft.phase in ("request", "tool_call", "outcome") and draft.flow is None:
         raise StatementError(f"a {draft.phase} receipt says which call it is about: set `flow`")
     if draft.phase == "outcome" and draft.outcome is None:
         raise StatementError("an outcome receipt says how the call ended: set `outcome`")
+
+
+def _one_of(name: str, found: str, known: tuple[str, ...]) -> None:
+    if found not in known:
+        raise StatementError(f"expected {name} to be one of {known}, found {found!r}")
 
 
 def _without_surrogates(value: Any) -> Any:

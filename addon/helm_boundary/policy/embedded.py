@@ -65,7 +65,7 @@ def start_embedded(
 class _Call:
     number: int
     document: bytes
-    future: asyncio.Future[None] | None
+    future: asyncio.Future[None] | None = None
     answer: bytes | None = None
     failure: str | None = None
     retried: bool = False
@@ -122,11 +122,12 @@ class EmbeddedEngine:
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._attach(loop)
-        call = self._submit(document, loop.create_future())
+        call = self._submit(document)
         if patience and not call.done:
             meanwhile()
             self._await_here(patience)
-        if call.future is not None and not call.done:
+        if not call.done:
+            call.future = loop.create_future()
             if self._timer is None:
                 self._watch()
             await call.future
@@ -139,7 +140,7 @@ class EmbeddedEngine:
 
     def decide_now(self, document: bytes) -> Decision:
         """Judge like ``decide``, blocking this thread; calls in flight are served meanwhile."""
-        call = self._submit(document, None)
+        call = self._submit(document)
         while not call.done:
             self._step()
         return call.decision()
@@ -188,9 +189,9 @@ class EmbeddedEngine:
 
     # -- calls ---------------------------------------------------------------------------
 
-    def _submit(self, document: bytes, future: asyncio.Future[None] | None) -> _Call:
+    def _submit(self, document: bytes) -> _Call:
         self._number = self._number % 0xFFFF_FFFF + 1
-        call = _Call(self._number, document, future)
+        call = _Call(self._number, document)
         if self._closed:
             call.failure = "the policy engine was closed"
             return call

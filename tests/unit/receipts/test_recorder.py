@@ -439,6 +439,22 @@ def test_a_deleted_journal_takes_no_more_receipts(tmp_path: Path) -> None:
             recorder.close()
 
 
+def test_a_renamed_segment_takes_no_more_receipts(tmp_path: Path) -> None:
+    """Somebody's log rotation moves it away and puts an empty file in its place."""
+    with recording(tmp_path) as recorder:
+        recorder.record_now(request("a"))
+        (segment,) = list_segments(journal_of(tmp_path))
+        moved = segment.rename(segment.with_suffix(".jsonl.1"))
+        segment.touch()
+        with pytest.raises(RecorderError, match="renamed"):
+            recorder.record_now(request("b"))
+        segment.unlink()
+        moved.rename(segment)
+        time.sleep(1.1)
+        recorder.record_now(request("b"))
+    assert phases(tmp_path)[:4] == ["start", "request", "recovered", "request"]
+
+
 def test_uncertain_bytes_are_cut_off(tmp_path: Path) -> None:
     """Whole lines whose sync failed were refused to their callers, so they don't stay."""
     folder = tmp_path / "w"
