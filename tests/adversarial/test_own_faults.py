@@ -14,6 +14,7 @@ FAULTS = '''\
 import asyncio
 from helm_boundary.proxy import requests, responses
 from helm_boundary.enforcement.answers import Answers
+from helm_boundary.enforcement.streamed import Streamed
 from helm_boundary.enforcement.boundary import Boundary
 from helm_boundary.gate.gate import Gate
 
@@ -45,7 +46,8 @@ def break_step(owner, name):
 
 for owner, names in (
     (Boundary, ("recognise", "judge_request")),
-    (Answers, ("begin", "judge_response", "end_stream")),
+    (Answers, ("begin", "judge_response")),
+    (Streamed, ("end",)),
     (Gate, ("feed", "finish")),
     (requests, ("mark",)),
 ):
@@ -137,7 +139,7 @@ def test_a_fault_between_the_receipt_and_the_upstream_has_its_outcome(stage: Sce
 def test_a_stream_whose_end_fails_has_its_outcome(stage: Scene) -> None:
     """What has left has left; the receipt is written all the same."""
     stage.upstream.answer(lambda request: reply_to_chat(request, Turn("ordinary words")))
-    answer = post(stage, "raise in Answers.end_stream", stream=True)
+    answer = post(stage, "raise in Streamed.end", stream=True)
     assert len(stage.records(answer.correlation)) == 2
     stage.upstream.answer(lambda _: None)
     assert_works(stage)

@@ -1,14 +1,12 @@
 """The boundary's other half: what happens to a forwarded call's response.
 
-A whole response is judged before any of it is released. A stream goes through the gate, and what
-can only be judged at its end is judged there, and said so in the outcome.
+A whole response is judged before any of it is released; one that streams is judged in `streamed`.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,20 +16,21 @@ from helm_receipts.statement import Coverage, Draft
 from ..approvals.refusals import gone, refusal_of
 from ..approvals.store import StoreError
 from ..approvals.waiting import AGAIN, Again, Said
-from ..calls.call import Answer, HttpResponse, Json
+from ..calls.call import HttpResponse, Json
 from ..calls.refusal import Refusal
 from ..dialects import dialect
-from ..gate.gate import MAX_EVENT, Gate
+from ..gate.gate import Gate
 from ..gate.tap import Tap
 from ..judgement.judge import deny
 from ..judgement.rewriting import settle
 from ..policy.decision import ALLOW, ESCALATE, Decision
-from ..policy.engine import Meanwhile, nothing
 from ..reading.response import is_event_stream, read_answer, refuse_at_headers
-from .boundary import FORESEEN, Boundary, no_receipt, not_asked
+from .boundary import FORESEEN, Boundary, not_asked
 from .closed import NO_VERDICT
 from .drafts import tool_calls
 from .live import Judged, Live
+from .outcomes import Outcomes, coverage
+from .streamed import Streamed
 from .verdict import Reply
 
 logger = logging.getLogger(__name__)
@@ -48,17 +47,19 @@ class Answers:
     """Judges responses under the boundary that judged their requests."""
 
     def __init__(self, boundary: Boundary) -> None:
-        self._judge = boundary.judge
         self._recorder = boundary.recorder
         self._drafts = boundary.drafts
         self._teller = boundary.teller
         self._settings = boundary.settings
         self._desk = boundary.desk
+        self._outcomes = Outcomes(boundary)
+        self.streamed = Streamed(boundary, self._outcomes)
+        """Judges those that are judged while they run."""
 
     def begin(self, live: Live, response: HttpResponse) -> Gate | Tap | Refusal | None:
         """How a response will be judged, by its headers.
 
-        A gate for its stream, None to judge it whole, or the reason why it can't be judged.
+        What its stream goes through, None to judge it whole, or the reason why it can't be judged.
         """
         live.status = response.status
         refusal = refuse_at_headers(live.operation, response)
@@ -70,15 +71,7 @@ class Answers:
             return None
         if live.decision.stream == "buffer" and not self._settings.observes:
             return None
-        gate: Gate | Tap
-        if self._settings.observes or live.decision.stream == "pass":
-            gate = Tap(stream)
-        else:
-            most = self._settings.max_body
-            keeper, end = self._gatekeeper(live), self._end_event(live)
-            gate = Gate(stream, keeper, end, max_event=min(MAX_EVENT, most), max_held=most)
-        live.gate = gate
-        return gate
+        return self.streamed.open(live, stream)
 
     async def judge_response(self, live: Live, response: HttpResponse) -> Reply | Release | Again:
         """Judge a whole response; its outcome receipt is durable when this returns.
@@ -106,7 +99,8 @@ class Answers:
         try:
             read = read_answer(live.operation, response, self._settings.max_body)
             live.answer = read.answer
-            decision = await self._ask(live, read.answer, partial(self._foresee, live, response))
+            foresee = partial(self._foresee, live, response)
+            decision = await self._outcomes.ask(live, read.answer, foresee)
             if decision.verdict == ALLOW and decision.rewrite and not self._settings.observes:
                 return await self._rewrite(live, read.body, decision)
         except Refusal as refusal:
@@ -129,32 +123,8 @@ class Answers:
     async def refuse_response(self, live: Live, refusal: Refusal) -> Reply:
         """Refuse a response whose headers already say that it can't be judged."""
         decision = deny(refusal)
-        draft = self._drafts.outcome(live, decision, "denied", coverage=_coverage(live))
-        return self._teller.refuse(live, *await self._record_end(live, draft, decision))
-
-    async def end_stream(self, live: Live, end: str = "upstream_error") -> None:
-        """A stream is over: judge all of it that came, and write its outcome.
-
-        `end` says why it is over where the stream itself didn't say that it is complete.
-        """
-        gate = live.gate
-        if gate is None:
-            return
-        if gate.stopped is not None:  # its outcome came with the error event, unless that failed
-            why = gate.stopped
-            decision = deny(why) if isinstance(why, Refusal) else why
-            await self._write_outcome(live, decision, "denied", None)
-            return
-        try:
-            live.answer = gate.left()
-            if isinstance(gate, Tap):
-                live.tool_calls += tool_calls(live.answer, ALLOW)
-            decision = await self._ask(live, live.answer)
-        except Refusal as refusal:
-            decision = deny(refusal)
-        end = "complete" if gate.stream.done else end
-        late = None if decision.verdict == ALLOW else "observed"  # its text has left already
-        await self._write_outcome(live, decision, end, late)
+        draft = self._drafts.outcome(live, decision, "denied", coverage=coverage(live))
+        return self._teller.refuse(live, *await self._outcomes.record(live, draft, decision))
 
     async def abandon(self, live: Live, end: str) -> None:
         """The call ended too soon: `upstream_error`, `client_gone` or `killed`.
@@ -164,22 +134,15 @@ class Answers:
         """
         decision = live.decision
         try:
-            await self.end_stream(live, end)
+            await self.streamed.end(live, end)
         except Exception:
             logger.exception("what had left of a stream could not be judged")
             decision = deny(NO_VERDICT)
-        await self._write_outcome(live, decision, end, None)  # unless the stream's end has done so
+        await self._outcomes.write(live, decision, end)  # unless the stream's end has done so
 
     def _foresee(self, live: Live, response: HttpResponse) -> None:
         """Get the receipt ready that most answers get."""
         self._recorder.foresee(self._outcome(live, response, FORESEEN, Release()))
-
-    async def _ask(self, live: Live, answer: Answer, meanwhile: Meanwhile = nothing) -> Decision:
-        began = time.perf_counter()
-        context, patience = live.context(time.time_ns()), live.patience
-        decision = await self._judge.response(live.shared, answer, context, patience, meanwhile)
-        live.took("response policy", began)
-        return self._desk.cover(live, decision, answer)
 
     async def _rewrite(
         self, live: Live, body: Json, decision: Decision
@@ -190,7 +153,7 @@ class Answers:
 
         async def again(value: Json, _: bytes) -> Decision:
             live.answer = reader.read_response(live.status or 0, value)
-            return await self._ask(live, live.answer)
+            return await self._outcomes.ask(live, live.answer)
 
         decision, rewritten = await settle(body, decision, again)
         return decision, Release(rewritten)
@@ -199,11 +162,11 @@ class Answers:
         self, live: Live, response: HttpResponse, decision: Decision, release: Release
     ) -> Reply | Release:
         draft = self._outcome(live, response, decision, release)
-        told, receipt_id = await self._record_end(live, draft, decision)
+        told, receipt_id = await self._outcomes.record(live, draft, decision)
         if self._passes(decision) and told is decision:
             live.replaced = None if release.body is None else response.body
             return release
-        return self._teller.refuse(live, self._asked(live, told), receipt_id)
+        return self._teller.refuse(live, self._outcomes.asked(live, told), receipt_id)
 
     def _passes(self, decision: Decision) -> bool:
         return decision.verdict == ALLOW or self._settings.observes
@@ -220,118 +183,3 @@ class Answers:
         return self._drafts.outcome(
             live, decision, end, response=sent, coverage=whole, tool_calls=calls
         )
-
-    def _asked(self, live: Live, decision: Decision) -> Decision:
-        """Ask a person if that is the decision; if they can't be asked, it is another one."""
-        if decision.verdict != ESCALATE:
-            return decision
-        try:
-            self._desk.ask(live, decision, live.answer)
-        except (ReceiptError, StoreError) as error:
-            return deny(not_asked(error))
-        return decision
-
-    async def _record_end(
-        self, live: Live, draft: Draft, decision: Decision
-    ) -> tuple[Decision, str | None]:
-        """Write an outcome; the same decision comes back only if it is durable."""
-        if not live.end():  # the client has gone meanwhile, and its outcome is written
-            return deny(gone()), None
-        began = time.perf_counter()
-        try:
-            receipt = await self._recorder.record(draft, live.patience)
-        except ReceiptError as error:
-            return deny(no_receipt(error)), None
-        live.took("response receipt", began)
-        live.judgements.append(Judged("response", decision, receipt.id))
-        return decision, receipt.id
-
-    async def _write_outcome(
-        self, live: Live, decision: Decision, end: str, enforcement: str | None
-    ) -> None:
-        if not live.end():
-            return
-        draft = self._drafts.outcome(
-            live, decision, end, coverage=_coverage(live), enforcement=enforcement
-        )
-        try:
-            receipt = await self._recorder.record(draft, live.patience)
-            live.judgements.append(Judged(f"response, {end}", decision, receipt.id))
-        except ReceiptError as error:
-            # Nothing is left to refuse; fsck will name the outcome that is missing.
-            logger.error("no outcome receipt for %s: %s", live.receipt_id, error)
-
-    async def judge_calls(self, live: Live, answer: Answer) -> Decision:
-        """Judge complete tool calls of a session; their receipt is durable when this allows."""
-        live.answer = answer
-        decision = await self._ask(live, answer)
-        live.tool_calls += tool_calls(answer, decision.verdict)
-        if self._settings.observes:
-            decision = Decision(ALLOW, decision.reasons)
-        if decision.verdict != ALLOW:
-            return decision
-        try:
-            await self._recorder.record(self._drafts.tool_calls(live, answer, decision))
-        except ReceiptError as error:
-            return deny(no_receipt(error))
-        return decision
-
-    def end_event(self, live: Live, why: Decision | Refusal) -> bytes:
-        """End a call inside its stream: its outcome, and the event that says so."""
-        return self._end_event(live)(why)
-
-    def _gatekeeper(self, live: Live) -> Callable[[Answer], Decision]:
-        def judge(answer: Answer) -> Decision:
-            live.answer = answer
-            context = live.context(time.time_ns())
-            decision = self._judge.response_now(live.shared, answer, context)
-            if decision.rewrite:
-                decision = deny(too_late())
-            decision = self._desk.cover(live, decision, answer)
-            live.tool_calls += tool_calls(answer, decision.verdict)
-            if decision.verdict != ALLOW:
-                return decision  # its receipt is the outcome, written with the error event
-            draft = self._drafts.tool_calls(live, answer, decision)
-            try:
-                receipt = self._recorder.record_now(draft)
-            except ReceiptError as error:
-                return deny(no_receipt(error))
-            live.judgements.append(Judged("tool calls", decision, receipt.id))
-            return Decision(ALLOW, ())
-
-        return judge
-
-    def _end_event(self, live: Live) -> Callable[[Decision | Refusal], bytes]:
-        def deny_event(why: Decision | Refusal) -> bytes:
-            decision = deny(why) if isinstance(why, Refusal) else why
-            if decision.verdict == ESCALATE:
-                live.park = None  # a stream can't wait
-                decision = self._desk.admit(live, decision, live.answer)
-            live.end()
-            draft = self._drafts.outcome(live, decision, "denied", coverage=_coverage(live))
-            try:
-                receipt_id = self._recorder.record_now(draft).id
-            except ReceiptError as error:
-                return self._teller.event(live, deny(no_receipt(error)), None)
-            live.judgements.append(Judged("response", decision, receipt_id))
-            return self._teller.event(live, self._asked(live, decision), receipt_id)
-
-        return deny_event
-
-
-def too_late() -> Refusal:
-    """The refusal of an answer that policy would rewrite, when part of it has left."""
-    return Refusal(
-        "PDP_ERROR",
-        "the policy rewrites an answer that is already being sent; it can only rewrite a stream "
-        "for which it asked `buffer`",
-        "instance_context",
-    )
-
-
-def _coverage(live: Live) -> Coverage:
-    if live.gate is None:
-        return Coverage("whole", "none", 0, 0)
-    seen = live.gate.seen
-    covered = live.gate.covers
-    return Coverage("whole", covered, seen, seen if covered == "toolCalls" else 0)

@@ -134,7 +134,7 @@ class Session:
     async def _end_cycle(self) -> None:
         live = self._answering()
         self._cycles.popleft()
-        await self._answers.end_stream(live)
+        await self._answers.streamed.end(live)
 
     async def _deny(self, why: Decision | Refusal) -> bytes:
         if not self._cycles:  # nobody asked for it: refuse it as a call of its own
@@ -142,7 +142,7 @@ class Session:
             return self._error(reply) if isinstance(reply, Reply) else b""
         live = self._answering()
         self._cycles.popleft()
-        return self._answers.end_event(live, why)
+        return self._answers.streamed.end_event(live, why)
 
     def _reopen(self) -> None:
         self._gate = self._new_gate()
@@ -153,7 +153,7 @@ class Session:
             raise TypeError(self._operation.dialect)
 
         async def judge(answer: Answer) -> Decision:
-            return await self._answers.judge_calls(self._answering(), answer)
+            return await self._answers.streamed.judge_calls(self._answering(), answer)
 
         return SocketGate(stream, judge, max_held=self._boundary.settings.max_body)
 

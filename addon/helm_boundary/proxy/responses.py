@@ -105,7 +105,7 @@ class Responses:
     ) -> bool:
         live, running = call.live, call.running
         if live.gate is not None:
-            await running.answers.end_stream(live)
+            await running.answers.streamed.end(live)
             return True
         if isinstance(upstream.stream, OursOnly):
             upstream.stream.finish(upstream)
