@@ -15,7 +15,7 @@ from ..calls.call import Answer, Json, Message, Text, ToolCall, Usage
 from ..calls.refusal import schema_violation
 from ..calls.texts import spoken, strings
 from ..gate.sse import Event
-from .shape import index_of
+from .shape import as_object, index_of
 
 DONE = b"[DONE]"
 _TOOL_KEYS = frozenset({"tool_calls", "function_call", "tool_call", "tool_use", "custom_tool_call"})
@@ -40,6 +40,8 @@ class _Choice:
     content: list[str] = field(default_factory=list)
     other: list[Text] = field(default_factory=list)
     calls: dict[int, _Piece] = field(default_factory=dict)
+    whole: dict[str, Json] = field(default_factory=dict)
+    """What Perplexity repeats beside each delta: all that was said. No call may be in it."""
     old_call: _Piece | None = None
     finish_reason: str = ""
     judged: bool = False
@@ -157,6 +159,7 @@ class ChatStream:
         for text in choice.other:
             joined.setdefault(text.pointer, []).append(text.text)
         found += [Text(base + pointer, "assistant", "".join(p)) for pointer, p in joined.items()]
+        found += [text for text in strings(choice.whole, base, "assistant") if text not in found]
         for call in self._calls(index, choice):
             pointer = call.pointer + "/function/arguments"
             found += spoken(call.arguments_text, pointer, "assistant")
@@ -186,7 +189,7 @@ def _read_choice(choice: _Choice, found: dict[str, Json]) -> int:
     if delta is not None and not isinstance(delta, dict):
         raise schema_violation("a choice's `delta` isn't an object")
     if "message" in found:
-        raise schema_violation("a choice of the stream has a whole `message`")
+        choice.whole = as_object(found["message"], "a choice's `message`")
     known = _read_delta(choice, delta or {})
     reason = found.get("finish_reason")
     if isinstance(reason, str) and reason:

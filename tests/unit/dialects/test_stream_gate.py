@@ -16,6 +16,7 @@ from helm_boundary.calls.call import Answer
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.dialects import dialect
 from helm_boundary.gate.gate import Gate
+from helm_boundary.gate.sse import EventCutter
 from helm_boundary.policy.decision import Decision, Reason
 from support import chat, messages, responses
 
@@ -214,7 +215,11 @@ UNREADABLE: dict[str, tuple[str, bytes]] = {
         "chat",
         event(chunk({"extra": {"tool_calls": [CALL]}})),
     ),
-    "a whole message in a chunk": ("chat", event({"choices": [{"message": {"content": "x"}}]})),
+    "a call in a chunk's whole message": (
+        "chat",
+        event({"choices": [{"delta": {"content": "x"}, "message": {"tool_calls": [CALL]}}]}),
+    ),
+    "a whole message that is none": ("chat", event({"choices": [{"message": ["x"]}]})),
     "a call after its choice has finished": (
         "chat",
         event(chunk({"content": "x"}, "stop")) + event(chunk({"tool_calls": [CALL]})),
@@ -296,6 +301,11 @@ ODD_BUT_RIGHT: dict[str, tuple[bytes, tuple[tuple[str, str], ...]]] = {
         + event(chunk({"tool_calls": [{"index": 1, "function": {"arguments": "[1]"}}]}, "stop")),
         (("f", "{}"), ("g", "[1]")),
     ),
+    "a whole message beside each delta": (
+        event({"choices": [{"delta": {"content": "a"}, "message": {"content": "a"}}]})
+        + event({"choices": [{"delta": {"content": "b"}, "message": {"content": "ab"}}]}),
+        (),
+    ),
     "a finish without tool calls": (event(chunk({}, "tool_calls")), ()),
     "a call that only [DONE] completes": (event(chunk({"tool_calls": [CALL]})), (("f", "{}"),)),
 }
@@ -335,3 +345,17 @@ def test_an_event_is_bounded_however_it_comes() -> None:
         assert stream is not None
         gate = Gate(stream, lambda _: Decision("ALLOW", ()), lambda _: END, max_event=1000)
         assert b"".join(itertools.chain.from_iterable(map(gate.feed, chunks))) == END
+
+
+def test_a_whole_message_is_judged_by_what_it_says() -> None:
+    """What stands in it and in no delta is a text too, and none is there twice."""
+    stream = dialect("chat").open_stream(200)
+    assert stream is not None
+    said = [("a", {"content": "a", "note": "x"}), ("b", {"content": "ab", "note": "xy"})]
+    for content, message in said:
+        sent = event({"choices": [{"delta": {"content": content}, "message": message}]})
+        for each in EventCutter(10_000).feed(sent):
+            stream.read(each)
+    found = {text.pointer: text.text for text in stream.answer().texts}
+    assert found == {"/choices/0/message/content": "ab", "/choices/0/message/note": "xy"}
+    assert len(stream.answer().texts) == 2
