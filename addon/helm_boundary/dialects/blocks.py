@@ -13,8 +13,10 @@ from .shape import as_objects, text_of, tool_call
 
 
 def is_tool_call(block: dict[str, Json]) -> bool:
-    """Whether a block has something done."""
-    return text_of(block.get("type")).endswith("tool_use")
+    """Whether a block has something done: by its type, or by what only tool calls have."""
+    if text_of(block.get("type")).endswith("tool_use"):
+        return True
+    return not is_tool_result(block) and "input" in block
 
 
 def is_tool_result(block: dict[str, Json]) -> bool:

@@ -13,11 +13,10 @@ from ..calls.call import Answer, Call, Json, Message, Text, Tool, ToolCall, Usag
 from ..calls.refusal import schema_violation
 from ..calls.texts import attachments, strings
 from ..gate.stream import Stream
-from .chat_stream import ChatStream, count_tool_keys
+from .chat_stream import CALLS, ChatStream, count_calls, count_tool_keys
 from .shape import as_flag, as_model, as_object, as_objects, count_of, text_of
 from .shape import tool_call as read_tool_call
 
-_CALLS = ("tool_calls", "function_call")
 _PARAMETERS = (
     "frequency_penalty", "logprobs", "max_completion_tokens", "max_tokens", "n",
     "parallel_tool_calls", "presence_penalty", "reasoning_effort", "seed", "service_tier",
@@ -61,8 +60,9 @@ def read_response(status: int, body: Json) -> Answer:
         )
         for at, choice in enumerate(choices)
     )
-    known = sum(key in choice["message"] for choice in choices for key in _CALLS)
-    if count_tool_keys(body) != known:
+    told = [choice["message"] for choice in choices]
+    found = [message[key] for message in told for key in CALLS if key in message]
+    if count_tool_keys(body) != len(found) or count_calls(body) != count_calls(found):
         raise schema_violation("the answer carries a tool call where none belongs")
     return Answer(
         status,

@@ -18,7 +18,11 @@ from ..gate.sse import Event
 from .shape import as_object, index_of
 
 DONE = b"[DONE]"
+CALLS = ("tool_calls", "function_call")
+"""Where a message's tool calls are."""
+
 _TOOL_KEYS = frozenset({"tool_calls", "function_call", "tool_call", "tool_use", "custom_tool_call"})
+_SUSPICIOUS = (b"tool", b"function", b"arguments", b"\\u")
 _OWN_TEXT = frozenset({"role", "content", "refusal", "tool_calls", "function_call"})
 
 
@@ -137,8 +141,9 @@ class ChatStream:
         known = _read_choices(self, chunk.get("choices"))
         # Most chunks have no tool call anywhere; only a suspicion is worth a walk.
         lower = data.lower()
-        suspicious = b"tool" in lower or b"function" in lower or b"\\u" in lower
-        if suspicious and count_tool_keys(chunk) != known:
+        if not any(word in lower for word in _SUSPICIOUS):
+            return
+        if count_tool_keys(chunk) != known or count_calls(chunk) != _known_calls(chunk):
             raise schema_violation("the stream carries a tool call where none belongs")
 
     def _calls(self, index: int, choice: _Choice) -> list[ToolCall]:
@@ -260,6 +265,12 @@ def _once(known: str, value: Json, what: str) -> str:
     return value
 
 
+def _known_calls(chunk: dict[str, Json]) -> int:
+    """How many of a chunk's calls are where calls belong; its shape has been read."""
+    deltas = [choice.get("delta") or {} for choice in chunk.get("choices") or ()]
+    return sum(count_calls(delta.get(key)) for delta in deltas for key in CALLS)
+
+
 def _function(piece: _Piece) -> dict[str, Any]:
     return {"name": piece.name, "arguments": "".join(piece.arguments)}
 
@@ -282,3 +293,13 @@ def count_tool_keys(value: dict[str, Json] | list[Json]) -> int:
         if isinstance(item, dict | list):  # most are neither
             found += count_tool_keys(item)
     return found
+
+
+def count_calls(value: Json) -> int:
+    """How many objects at or below a value have both a name and arguments, as a call does."""
+    if isinstance(value, list):
+        return sum(map(count_calls, value))
+    if not isinstance(value, dict):
+        return 0
+    names = {key.casefold() for key in value}
+    return ("name" in names and "arguments" in names) + sum(map(count_calls, value.values()))

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..calls.call import Json, Message, Tool, ToolCall
+from ..calls.refusal import schema_violation
 from .shape import as_objects, text_of, tool_call
 
 _NOT_ARGUMENTS = frozenset(
     {"id", "type", "status", "call_id", "name", "output", "outputs", "result", "results"}
 )
+_ECHOED = frozenset({"output", "input", "instructions", "metadata", "prompt", "text", "tools"})
 _CALLS = ("_call", "_approval_request")
 _RESULTS = ("_call_output", "_approval_response", "program_output", "tool_search_output")
 
@@ -30,6 +32,31 @@ def is_tool_call(item: dict[str, Json]) -> bool:
 def is_tool_result(item: dict[str, Json]) -> bool:
     """Whether an item is what a tool gave back."""
     return text_of(item.get("type")).endswith(_RESULTS)
+
+
+def carries_tool_call(value: Json) -> bool:
+    """Whether any object at or below a value is a tool call's item."""
+    if isinstance(value, dict):
+        return is_tool_call(value) or any(map(carries_tool_call, value.values()))
+    return isinstance(value, list) and any(map(carries_tool_call, value))
+
+
+def check_item(item: dict[str, Json]) -> None:
+    """Refuse an item that is no tool call, but has one in it."""
+    if not (is_tool_call(item) or is_tool_result(item)) and carries_tool_call([*item.values()]):
+        raise schema_violation("an item has a tool call in it")
+
+
+def check_response(response: dict[str, Json]) -> None:
+    """Refuse a response that has a tool call anywhere but in its output, or within an item there.
+
+    What it repeats of its request (an example's call in the instructions, say) is the client's own.
+    """
+    own = [value for key, value in response.items() if key not in _ECHOED]
+    if carries_tool_call(own):
+        raise schema_violation("the response has a tool call where none belongs")
+    for item in as_objects(response.get("output") or [], "output"):
+        check_item(item)
 
 
 def read_tool_call(item: dict[str, Json], pointer: str) -> ToolCall:

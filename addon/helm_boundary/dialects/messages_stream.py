@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ..calls.call import Answer, Json, Message, Usage
 from ..calls.refusal import schema_violation
 from ..calls.texts import spoken, strings
-from .blocks import is_tool_call, read_tool_call
+from .blocks import is_tool_call, is_tool_result, read_tool_call
 from .shape import as_object, index_of, text_of
 from .typed_stream import TypedStream
 
@@ -58,10 +58,12 @@ class MessagesStream(TypedStream):
         )
 
     def _read_typed(self, kind: str, value: dict[str, Json]) -> None:
+        if kind == "content_block_start":
+            self._start_block(value)
+            return
+        self._refuse_tool_call(value)  # a call is a block, and nothing else
         if kind == "message_start":
             self._start_message(as_object(value.get("message"), "an event's message"))
-        elif kind == "content_block_start":
-            self._start_block(value)
         elif kind == "content_block_delta":
             self._grow_block(value)
         elif kind == "content_block_stop":
@@ -70,11 +72,8 @@ class MessagesStream(TypedStream):
             delta = as_object(value.get("delta") or {}, "an event's delta")
             self._stop_reason = text_of(delta.get("stop_reason")) or self._stop_reason
             self._count(value.get("usage"))
-            self._refuse_tool_call(value)
         elif kind == "message_stop":
             self.done = True
-        else:
-            self._refuse_tool_call(value)
 
     def _start_message(self, message: dict[str, Json]) -> None:
         self._model = text_of(message.get("model")) or None
@@ -87,9 +86,14 @@ class MessagesStream(TypedStream):
         if place in self._blocks:
             raise schema_violation("the stream starts a block twice")
         start = as_object(value.get("content_block"), "an event's block")
+        if not isinstance(start.get("type"), str):
+            raise schema_violation("the stream starts a block without a type")
         self._blocks[place] = _Block(start)
+        self._refuse_tool_call({key: part for key, part in value.items() if part is not start})
         if is_tool_call(start):
             self._ledger.begin(place)
+        elif not is_tool_result(start):
+            self._refuse_tool_call(start)
 
     def _grow_block(self, value: dict[str, Json]) -> None:
         place = index_of(value.get("index"), "an event")

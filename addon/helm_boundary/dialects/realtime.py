@@ -14,8 +14,16 @@ from ..calls.refusal import schema_violation
 from ..calls.texts import attachments, strings
 from ..gate.sse import Event
 from . import responses
-from .items import is_tool_call, read_items, read_tool_call, read_tools
-from .responses_stream import ResponsesStream, carries_tool_call
+from .items import (
+    carries_tool_call,
+    check_item,
+    check_response,
+    is_tool_call,
+    read_items,
+    read_tool_call,
+    read_tools,
+)
+from .responses_stream import ResponsesStream
 from .shape import as_object, as_objects, text_of
 
 _AUDIO_ONLY = frozenset({"type", "event_id", "audio"})
@@ -104,10 +112,12 @@ class RealtimeStream(ResponsesStream):
             self._finish(response)
         elif kind == "response.created":
             response = as_object(value.get("response"), "an event's response")
+            check_response(response)
             if carries_tool_call(response.get("output")):
                 raise schema_violation("a response begins with a tool call already in it")
         elif kind.startswith("response.output_item."):
             item = as_object(value.get("item"), "an event's item")
+            check_item(item)
             if is_tool_call(item):
                 self._read_call(item, done=kind.endswith(".done"))
         elif "_call" in kind:
@@ -124,6 +134,7 @@ class RealtimeStream(ResponsesStream):
 
     def _read_shown(self, item: dict[str, Json]) -> None:
         # The model's own items are shown here too, unfinished at first.
+        check_item(item)
         if is_tool_call(item):
             self._read_call(item, done=item.get("status") != "in_progress")
 

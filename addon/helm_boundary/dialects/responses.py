@@ -11,7 +11,14 @@ from typing import Any
 from ..calls.call import Answer, Call, Json, Message, Text
 from ..calls.texts import attachments, strings
 from ..gate.stream import Stream
-from .items import is_tool_call, read_content, read_items, read_tool_call, read_tools
+from .items import (
+    check_response,
+    is_tool_call,
+    read_content,
+    read_items,
+    read_tool_call,
+    read_tools,
+)
 from .responses_stream import ResponsesStream
 from .shape import as_flag, as_object, as_objects, text_of, token_counts
 
@@ -50,6 +57,7 @@ def read_response(status: int, body: Json) -> Answer:
         Refusal: no object, or an output that isn't a list of items.
     """
     body = as_object(body, "the answer")
+    check_response(body)
     output = as_objects(body.get("output") or [], "output")
     told = [(item, f"/output/{at}") for at, item in enumerate(output)]
     return Answer(

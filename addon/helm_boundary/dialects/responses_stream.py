@@ -11,7 +11,7 @@ from dataclasses import replace
 from ..calls.call import Answer, Json
 from ..calls.refusal import schema_violation
 from ..calls.texts import spoken, strings
-from .items import is_tool_call, read_tool_call
+from .items import carries_tool_call, check_item, check_response, is_tool_call, read_tool_call
 from .shape import as_object, as_objects, index_of, text_of
 from .typed_stream import TypedStream
 
@@ -50,21 +50,24 @@ class ResponsesStream(TypedStream):
 
     def _read_typed(self, kind: str, value: dict[str, Json]) -> None:
         if kind in _WHOLE:
+            _check_beside("response", value)
             self._read_whole(kind, as_object(value.get("response"), "an event's response"))
         elif kind in ("response.output_item.added", "response.output_item.done"):
+            _check_beside("item", value)
             self._read_item(kind, value)
-        elif kind in _TEXT_DELTAS:
-            self._read_text(value)
         elif self._belongs_to_call(kind):
             place = index_of(value.get("output_index"), "an event")
             if not self._ledger.is_open(place):
                 raise schema_violation("the stream carries part of a tool call that never began")
         elif carries_tool_call(value):
             raise schema_violation("the stream carries a tool call where none belongs")
+        elif kind in _TEXT_DELTAS:
+            self._read_text(value)
         else:
             self._read_other(kind, value)
 
     def _read_whole(self, kind: str, response: dict[str, Json]) -> None:
+        check_response(response)
         for at, item in enumerate(as_objects(response.get("output") or [], "output")):
             if is_tool_call(item):
                 self._ledger.complete(at, read_tool_call(item, f"/output/{at}"))
@@ -78,6 +81,7 @@ class ResponsesStream(TypedStream):
     def _read_item(self, kind: str, value: dict[str, Json]) -> None:
         item = as_object(value.get("item"), "an event's item")
         place = index_of(value.get("output_index"), "an event")
+        check_item(item)
         if not is_tool_call(item):
             if self._ledger.is_open(place):
                 raise schema_violation("an item of the stream ends as something else")
@@ -105,8 +109,6 @@ class ResponsesStream(TypedStream):
         return "_call" in part
 
 
-def carries_tool_call(value: Json) -> bool:
-    """Whether any object below a value is a tool call's item."""
-    if isinstance(value, dict):
-        return is_tool_call(value) or any(map(carries_tool_call, value.values()))
-    return isinstance(value, list) and any(map(carries_tool_call, value))
+def _check_beside(name: str, value: dict[str, Json]) -> None:
+    if carries_tool_call([part for key, part in value.items() if key != name]):
+        raise schema_violation("the stream carries a tool call where none belongs")

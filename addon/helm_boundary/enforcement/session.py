@@ -16,8 +16,8 @@ from ..calls import strict_json
 from ..calls.call import Answer, HttpRequest, Json
 from ..calls.refusal import Refusal, schema_violation
 from ..dialects import dialect
+from ..dialects.items import carries_tool_call
 from ..dialects.realtime import begins_response, is_sound
-from ..dialects.responses_stream import carries_tool_call
 from ..gate.socket import ENDS, SocketGate
 from ..judgement.judge import deny
 from ..policy.decision import Decision

@@ -220,6 +220,14 @@ UNREADABLE: dict[str, tuple[str, bytes]] = {
         event({"choices": [{"delta": {"content": "x"}, "message": {"tool_calls": [CALL]}}]}),
     ),
     "a whole message that is none": ("chat", event({"choices": [{"message": ["x"]}]})),
+    "a call where no field of that name belongs": (
+        "chat",
+        event({"choices": [{"delta": {"content": "x"}}], "service_tier": CALL}),
+    ),
+    "a call in place of a choice": (
+        "chat",
+        event({"choices": [{"name": "f", "Arguments": "{}"}]}),
+    ),
     "a call after its choice has finished": (
         "chat",
         event(chunk({"content": "x"}, "stop")) + event(chunk({"tool_calls": [CALL]})),
@@ -236,6 +244,44 @@ UNREADABLE: dict[str, tuple[str, bytes]] = {
     "a field after a false line end": (
         "chat",
         'data: {"choices":[],"x":"\u2028data: {}"}\n\n'.encode(),
+    ),
+    "a call within a message's item": (
+        "responses",
+        responses.typed_event(
+            {
+                "type": "response.output_item.done",
+                "output_index": 0,
+                "item": {"type": "message", "content": [ITEM]},
+            }
+        ),
+    ),
+    "a call beside an item": (
+        "responses",
+        responses.typed_event(
+            {
+                "type": "response.output_item.added",
+                "output_index": 0,
+                "item": {"type": "message", "content": []},
+                "more": [ITEM],
+            }
+        ),
+    ),
+    "a call beside a response's output": (
+        "responses",
+        responses.typed_event(
+            {"type": "response.created", "response": {"output": [], "tool_choice": ITEM}}
+        ),
+    ),
+    "a call beside a text": (
+        "responses",
+        responses.typed_event(
+            {
+                "type": "response.output_text.delta",
+                "output_index": 0,
+                "delta": "x",
+                "logprobs": ITEM,
+            }
+        ),
     ),
     "a call in an unknown event": (
         "responses",
@@ -263,6 +309,44 @@ UNREADABLE: dict[str, tuple[str, bytes]] = {
                 "delta": {"type": "input_json_delta", "partial_json": "{}"},
             }
         ),
+    ),
+    "a block without a type": (
+        "messages",
+        responses.typed_event(
+            {"type": "content_block_start", "index": 0, "content_block": {"name": "f"}}
+        ),
+    ),
+    "a call where a message starts": (
+        "messages",
+        responses.typed_event(
+            {"type": "message_start", "message": {"usage": messages.tool_use("f")}}
+        ),
+    ),
+    "a call where a message stops": (
+        "messages",
+        responses.typed_event({"type": "message_stop", "content_block": messages.tool_use("f")}),
+    ),
+    "a call beside a block": (
+        "messages",
+        responses.typed_event(
+            {
+                "type": "content_block_start",
+                "index": 0,
+                "content_block": {"type": "text", "text": ""},
+                "more": messages.tool_use("f"),
+            }
+        ),
+    ),
+    "a block that is a call by all but its type": (
+        "messages",
+        responses.typed_event(
+            {
+                "type": "content_block_start",
+                "index": 0,
+                "content_block": {"type": 0, "name": "", "input": {}},
+            }
+        )
+        + responses.typed_event({"type": "content_block_stop", "index": 0}),
     ),
     "a message that starts with content": (
         "messages",

@@ -1,0 +1,68 @@
+"""Whole answers: a tool call is where the dialect has them, or the answer can't be judged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from helm_boundary.calls.refusal import Refusal
+from helm_boundary.dialects import dialect
+
+FUNCTION = {"name": "f", "arguments": "{}"}
+CALL = {"id": "c", "type": "function", "function": FUNCTION}
+ITEM = {"type": "function_call", "id": "i", "call_id": "c", **FUNCTION}
+TEXT = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "x"}]}
+
+
+def chat(message: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A chat completion of one choice."""
+    return {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}], **more}
+
+
+STRAY: dict[str, tuple[str, dict[str, Any]]] = {
+    "beside the choices": ("chat", chat({"content": "x"}, service_tier=CALL)),
+    "under another name in the message": ("chat", chat({"content": "x", "calls": [FUNCTION]})),
+    "in other letters": ("chat", chat({"content": "x", "calls": [{"Name": "f", "ARGUMENTS": ""}]})),
+    "within a text's part": ("chat", chat({"content": [{"type": "text", "text": CALL}]})),
+    "within a message's item": ("responses", {"output": [{"type": "message", "content": [ITEM]}]}),
+    "beside the output": ("responses", {"output": [TEXT], "reasoning": {"item": ITEM}}),
+    "as the choice of a tool": ("responses", {"output": [TEXT], "tool_choice": ITEM}),
+}
+
+KNOWN: dict[str, tuple[str, dict[str, Any], list[str]]] = {
+    "in a message": ("chat", chat({"content": None, "tool_calls": [CALL]}), ["f"]),
+    "as of old": ("chat", chat({"content": None, "function_call": FUNCTION}), ["f"]),
+    "what a provider has run, without a name": (
+        "chat",
+        chat({"content": "x", "executed_tools": [{"type": "search", "arguments": "{}"}]}),
+        [],
+    ),
+    "an item": ("responses", {"output": [TEXT, ITEM]}, ["f"]),
+    "what repeats the request": (
+        "responses",
+        {
+            "output": [TEXT],
+            "instructions": [ITEM],
+            "tools": [{"type": "function", "name": "f", "parameters": {"arguments": {}}}],
+            "text": {"format": {"schema": {"properties": {"arguments": {}}}}},
+        },
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", STRAY)
+def test_a_call_out_of_place_is_refused(case: str) -> None:
+    """Some reader may find it there."""
+    name, body = STRAY[case]
+    with pytest.raises(Refusal, match="tool call"):
+        dialect(name).read_response(200, body)
+
+
+@pytest.mark.parametrize("case", KNOWN)
+def test_a_call_in_its_place_is_read(case: str) -> None:
+    """And what only looks like one is none."""
+    name, body, names = KNOWN[case]
+    answer = dialect(name).read_response(200, body)
+    assert [call.name for call in answer.tool_calls] == names
