@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..calls.call import Json, Message, Tool, ToolCall
+from ..calls.refusal import schema_violation
 from .shape import as_objects, text_of, tool_call
 
 
@@ -22,6 +23,26 @@ def is_tool_call(block: dict[str, Json]) -> bool:
 def is_tool_result(block: dict[str, Json]) -> bool:
     """Whether a block is what a tool gave back."""
     return text_of(block.get("type")).endswith("tool_result")
+
+
+def carries_tool_call(value: Json) -> bool:
+    """Whether any object at or below a value is a tool call's block."""
+    if isinstance(value, dict):
+        return is_tool_call(value) or any(map(carries_tool_call, value.values()))
+    return isinstance(value, list) and any(map(carries_tool_call, value))
+
+
+def check_message(message: dict[str, Json]) -> None:
+    """Refuse a message with a tool call anywhere but among its blocks, or within one of them."""
+    content = message.get("content")
+    within = [
+        [*block.values()]
+        for block in (content if isinstance(content, list) else ())
+        if isinstance(block, dict) and not (is_tool_call(block) or is_tool_result(block))
+    ]
+    beside = [value for key, value in message.items() if key != "content"]
+    if carries_tool_call([*within, *beside]):
+        raise schema_violation("the message has a tool call where none belongs")
 
 
 def read_tool_call(block: dict[str, Json], pointer: str, arguments: Json = None) -> ToolCall:

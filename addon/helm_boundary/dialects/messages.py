@@ -11,7 +11,7 @@ from typing import Any
 from ..calls.call import Answer, Call, Json, Message, Text
 from ..calls.texts import attachments, strings
 from ..gate.stream import Stream
-from .blocks import read_content, read_messages, read_servers, read_tools
+from .blocks import check_message, read_content, read_messages, read_servers, read_tools
 from .messages_stream import MessagesStream
 from .shape import as_flag, as_model, as_object, text_of, token_counts
 
@@ -48,13 +48,17 @@ def read_response(status: int, body: Json) -> Answer:
         Refusal: no object, or a content that isn't a list of blocks.
     """
     body = as_object(body, "the answer")
+    check_message(body)
     messages = tuple(read_content(body.get("content", []), "assistant", ""))
     return Answer(
         status,
         model=text_of(body.get("model")) or None,
         finish_reasons=(text_of(body.get("stop_reason")),),
         messages=messages,
-        texts=tuple(strings(body.get("content"), "/content", "assistant")),
+        texts=(
+            *strings(body.get("content"), "/content", "assistant"),
+            *strings(body.get("error"), "/error", "assistant"),
+        ),
         tool_calls=tuple(call for message in messages for call in message.tool_calls),
         usage=token_counts(body.get("usage")),
     )

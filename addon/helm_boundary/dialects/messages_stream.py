@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ..calls.call import Answer, Json, Message, Usage
 from ..calls.refusal import schema_violation
 from ..calls.texts import spoken, strings
-from .blocks import is_tool_call, is_tool_result, read_tool_call
+from .blocks import carries_tool_call, is_tool_call, is_tool_result, read_tool_call
 from .shape import as_object, index_of, text_of
 from .typed_stream import TypedStream
 
@@ -123,11 +123,5 @@ class MessagesStream(TypedStream):
         )
 
     def _refuse_tool_call(self, value: Json) -> None:
-        if _carries_tool_call(value):
+        if carries_tool_call(value):
             raise schema_violation("the stream carries a tool call where none belongs")
-
-
-def _carries_tool_call(value: Json) -> bool:
-    if isinstance(value, dict):
-        return is_tool_call(value) or any(map(_carries_tool_call, value.values()))
-    return isinstance(value, list) and any(map(_carries_tool_call, value))

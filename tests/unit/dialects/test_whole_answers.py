@@ -12,6 +12,7 @@ from helm_boundary.dialects import dialect
 FUNCTION = {"name": "f", "arguments": "{}"}
 CALL = {"id": "c", "type": "function", "function": FUNCTION}
 ITEM = {"type": "function_call", "id": "i", "call_id": "c", **FUNCTION}
+BLOCK = {"type": "tool_use", "id": "t", "name": "f", "input": {"input": 1}}
 TEXT = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "x"}]}
 
 
@@ -28,6 +29,8 @@ STRAY: dict[str, tuple[str, dict[str, Any]]] = {
     "within a message's item": ("responses", {"output": [{"type": "message", "content": [ITEM]}]}),
     "beside the output": ("responses", {"output": [TEXT], "reasoning": {"item": ITEM}}),
     "as the choice of a tool": ("responses", {"output": [TEXT], "tool_choice": ITEM}),
+    "beside a message's blocks": ("messages", {"content": [], "container": BLOCK}),
+    "within a block of text": ("messages", {"content": [{"type": "text", "text": BLOCK}]}),
 }
 
 KNOWN: dict[str, tuple[str, dict[str, Any], list[str]]] = {
@@ -39,6 +42,7 @@ KNOWN: dict[str, tuple[str, dict[str, Any], list[str]]] = {
         [],
     ),
     "an item": ("responses", {"output": [TEXT, ITEM]}, ["f"]),
+    "a block": ("messages", {"content": [{"type": "text", "text": "x"}, BLOCK]}, ["f"]),
     "what repeats the request": (
         "responses",
         {
