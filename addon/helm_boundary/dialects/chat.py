@@ -13,7 +13,8 @@ from ..calls.call import Answer, Call, Json, Message, Text, Tool, ToolCall, Usag
 from ..calls.refusal import schema_violation
 from ..calls.texts import attachments, strings
 from ..gate.stream import Stream
-from .chat_stream import CALLS, ChatStream, count_calls, count_tool_keys
+from .call_signs import signs_of_calls
+from .chat_stream import CALLS, ChatStream
 from .shape import as_flag, as_model, as_object, as_objects, count_of, text_of
 from .shape import tool_call as read_tool_call
 
@@ -62,7 +63,7 @@ def read_response(status: int, body: Json) -> Answer:
     )
     told = [choice["message"] for choice in choices]
     found = [message[key] for message in told for key in CALLS if key in message]
-    if count_tool_keys(body) != len(found) or count_calls(body) != count_calls(found):
+    if signs_of_calls(body) != (len(found), signs_of_calls(found).calls):
         raise schema_violation("the answer carries a tool call where none belongs")
     return Answer(
         status,

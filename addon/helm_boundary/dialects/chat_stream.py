@@ -15,13 +15,13 @@ from ..calls.call import Answer, Json, Message, Text, ToolCall, Usage
 from ..calls.refusal import schema_violation
 from ..calls.texts import spoken, strings
 from ..gate.sse import Event
+from .call_signs import signs_of_calls
 from .shape import as_object, index_of
 
 DONE = b"[DONE]"
 CALLS = ("tool_calls", "function_call")
 """Where a message's tool calls are."""
 
-_TOOL_KEYS = frozenset({"tool_calls", "function_call", "tool_call", "tool_use", "custom_tool_call"})
 _SUSPICIOUS = (b"tool", b"function", b"arguments", b"\\u")
 _OWN_TEXT = frozenset({"role", "content", "refusal", "tool_calls", "function_call"})
 
@@ -143,7 +143,7 @@ class ChatStream:
         lower = data.lower()
         if not any(word in lower for word in _SUSPICIOUS):
             return
-        if count_tool_keys(chunk) != known or count_calls(chunk) != _known_calls(chunk):
+        if signs_of_calls(chunk) != (known, _known_calls(chunk)):
             raise schema_violation("the stream carries a tool call where none belongs")
 
     def _calls(self, index: int, choice: _Choice) -> list[ToolCall]:
@@ -268,7 +268,7 @@ def _once(known: str, value: Json, what: str) -> str:
 def _known_calls(chunk: dict[str, Json]) -> int:
     """How many of a chunk's calls are where calls belong; its shape has been read."""
     deltas = [choice.get("delta") or {} for choice in chunk.get("choices") or ()]
-    return sum(count_calls(delta.get(key)) for delta in deltas for key in CALLS)
+    return sum(signs_of_calls(delta.get(key)).calls for delta in deltas for key in CALLS)
 
 
 def _function(piece: _Piece) -> dict[str, Any]:
@@ -277,29 +277,3 @@ def _function(piece: _Piece) -> dict[str, Any]:
 
 def _message(index: int, choice: _Choice) -> Message:
     return Message(choice.role, "".join(choice.content), f"/choices/{index}/message")
-
-
-def count_tool_keys(value: dict[str, Json] | list[Json]) -> int:
-    """How many members anywhere below are named as a tool call's are, in whatever letter case.
-
-    Some readers (Go's encoding/json) don't tell cases apart.
-    """
-    found = 0
-    if isinstance(value, dict):
-        for key in value:
-            found += key.casefold() in _TOOL_KEYS
-    below = value.values() if isinstance(value, dict) else value
-    for item in below:
-        if isinstance(item, dict | list):  # most are neither
-            found += count_tool_keys(item)
-    return found
-
-
-def count_calls(value: Json) -> int:
-    """How many objects at or below a value have both a name and arguments, as a call does."""
-    if isinstance(value, list):
-        return sum(map(count_calls, value))
-    if not isinstance(value, dict):
-        return 0
-    names = {key.casefold() for key in value}
-    return ("name" in names and "arguments" in names) + sum(map(count_calls, value.values()))

@@ -8,6 +8,7 @@ import pytest
 
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.dialects import dialect
+from helm_boundary.dialects.call_signs import signs_of_calls
 
 FUNCTION = {"name": "f", "arguments": "{}"}
 CALL = {"id": "c", "type": "function", "function": FUNCTION}
@@ -70,3 +71,10 @@ def test_a_call_in_its_place_is_read(case: str) -> None:
     name, body, names = KNOWN[case]
     answer = dialect(name).read_response(200, body)
     assert [call.name for call in answer.tool_calls] == names
+
+
+def test_signs_of_calls_are_counted_in_any_letters() -> None:
+    """Each member counts, also one that differs from another in letter case only."""
+    found = {"tool_calls": [CALL], "Tool_Calls": [], "x": [[{"NAME": 1, "Arguments": 2}]]}
+    assert signs_of_calls(found) == (2, 2)
+    assert signs_of_calls([]) == signs_of_calls(None) == signs_of_calls("name") == (0, 0)
