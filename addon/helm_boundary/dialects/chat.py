@@ -14,7 +14,7 @@ from ..calls.refusal import schema_violation
 from ..calls.texts import attachments, strings
 from ..gate.stream import Stream
 from .call_signs import signs_of_calls
-from .chat_stream import CALLS, ChatStream
+from .chat_stream import CALLS, OWN_MEMBERS, ChatStream
 from .shape import as_flag, as_model, as_object, as_objects, count_of, text_of
 from .shape import tool_call as read_tool_call
 
@@ -61,6 +61,7 @@ def read_response(status: int, body: Json) -> Answer:
         )
         for at, choice in enumerate(choices)
     )
+    beside = {key: value for key, value in body.items() if key not in OWN_MEMBERS}
     told = [choice["message"] for choice in choices]
     found = [message[key] for message in told for key in CALLS if key in message]
     if signs_of_calls(body) != (len(found), signs_of_calls(found).calls):
@@ -70,7 +71,7 @@ def read_response(status: int, body: Json) -> Answer:
         model=text_of(body.get("model")) or None,
         finish_reasons=tuple(text_of(choice.get("finish_reason")) for choice in choices),
         messages=messages,
-        texts=tuple(strings(choices, "/choices", "assistant")),
+        texts=(*strings(choices, "/choices", "assistant"), *strings(beside, "", "assistant")),
         tool_calls=tuple(call for message in messages for call in message.tool_calls),
         usage=read_usage(body.get("usage")),
     )

@@ -19,6 +19,13 @@ from .call_signs import signs_of_calls
 from .shape import as_object, index_of
 
 DONE = b"[DONE]"
+OWN_MEMBERS = frozenset(
+    {
+        "choices", "created", "id", "model", "object", "obfuscation", "service_tier",
+        "system_fingerprint", "usage",
+    }
+)  # fmt: skip
+"""The members of a completion that say nothing beside its choices; some providers add what does."""
 CALLS = ("tool_calls", "function_call")
 """Where a message's tool calls are."""
 
@@ -69,6 +76,7 @@ class ChatStream:
         self._choices: dict[int, _Choice] = {}
         self._model: str | None = None
         self._usage = Usage()
+        self._beside: dict[str, Json] = {}
         self.done = False
         self.failed = False
 
@@ -120,7 +128,10 @@ class ChatStream:
             model=self._model,
             finish_reasons=tuple(c.finish_reason for c in self._choices.values()),
             messages=tuple(_message(i, c) for i, c in sorted(self._choices.items())),
-            texts=tuple(t for i, c in sorted(self._choices.items()) for t in self._texts(i, c)),
+            texts=(
+                *(t for i, c in sorted(self._choices.items()) for t in self._texts(i, c)),
+                *strings(self._beside, "", "assistant"),
+            ),
             tool_calls=tuple(calls),
             usage=self._usage,
             complete=self.done,
@@ -136,6 +147,7 @@ class ChatStream:
             self._model = chunk["model"]
         if chunk.get("usage") is not None:
             self._usage = self._read_usage(chunk["usage"])
+        self._beside.update({key: chunk[key] for key in chunk if key not in OWN_MEMBERS})
         if "error" in chunk:
             self.failed = True
         known = _read_choices(self, chunk.get("choices"))

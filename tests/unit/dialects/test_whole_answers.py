@@ -9,6 +9,8 @@ import pytest
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.dialects import dialect
 from helm_boundary.dialects.call_signs import signs_of_calls
+from helm_boundary.gate.sse import EventCutter
+from support.chat import event
 
 FUNCTION = {"name": "f", "arguments": "{}"}
 CALL = {"id": "c", "type": "function", "function": FUNCTION}
@@ -78,3 +80,20 @@ def test_signs_of_calls_are_counted_in_any_letters() -> None:
     found = {"tool_calls": [CALL], "Tool_Calls": [], "x": [[{"NAME": 1, "Arguments": 2}]]}
     assert signs_of_calls(found) == (2, 2)
     assert signs_of_calls([]) == signs_of_calls(None) == signs_of_calls("name") == (0, 0)
+
+
+def test_what_a_provider_adds_is_a_text_too() -> None:
+    """Perplexity's citations and search results are read by people, whole or streamed."""
+    added = {"citations": ["https://e.example/a"], "search_results": [{"title": "A title"}]}
+    told = {"/citations/0": "https://e.example/a", "/search_results/0/title": "A title"}
+    whole = dialect("chat").read_response(200, chat({"content": "x"}, id="i", **added))
+    stream = dialect("chat").open_stream(200)
+    assert stream is not None
+    for content in ("x", ""):
+        sent = {"id": "i", "choices": [{"delta": {"content": content}}], **added}
+        for each in EventCutter(10_000).feed(event(sent)):
+            stream.read(each)
+    for answer in (whole, stream.answer()):
+        texts = [(text.pointer, text.text) for text in answer.texts]
+        assert {"/choices/0/message/content": "x", **told}.items() <= dict(texts).items()
+        assert len(dict(texts)) == len(texts)
