@@ -9,9 +9,16 @@ import json
 from typing import Any
 
 from ..calls.call import Answer, Call, Json, Message, Text
-from ..calls.texts import attachments, strings
+from ..calls.texts import attachments
 from ..gate.stream import Stream
-from .blocks import check_message, read_content, read_messages, read_servers, read_tools
+from .blocks import (
+    check_message,
+    read_content,
+    read_messages,
+    read_servers,
+    read_tools,
+    texts_of,
+)
 from .messages_stream import MessagesStream
 from .shape import as_flag, as_model, as_object, text_of, token_counts
 
@@ -56,8 +63,8 @@ def read_response(status: int, body: Json) -> Answer:
         finish_reasons=(text_of(body.get("stop_reason")),),
         messages=messages,
         texts=(
-            *strings(body.get("content"), "/content", "assistant"),
-            *strings(body.get("error"), "/error", "assistant"),
+            *texts_of(body.get("content"), "/content", "assistant"),
+            *texts_of(body.get("error"), "/error", "assistant"),
         ),
         tool_calls=tuple(call for message in messages for call in message.tool_calls),
         usage=token_counts(body.get("usage")),
@@ -81,4 +88,4 @@ def _system(system: Json) -> list[Message]:
 
 
 def _texts(key: str, value: Json) -> list[Text]:
-    return strings({key: value}, "", {"messages": "user", "system": "system"}.get(key, "request"))
+    return texts_of({key: value}, "", {"messages": "user", "system": "system"}.get(key, "request"))

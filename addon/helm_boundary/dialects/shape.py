@@ -20,18 +20,29 @@ NAMES = frozenset(
 """Names of members that say what a call or an answer does, in any dialect."""
 
 
+_RIGHT: set[tuple[str, ...]] = set()
+"""Lists of names that have been found right."""
+_REMEMBERED = 512
+_SHORT = 512
+
+
 def check_names(value: dict[str, Json], what: str) -> None:
     """Refuse a member that is named as one of the API's, but for its letters' case.
 
     Readers in Go (encoding/json), which serve many a local model and many a client, take both for
     the same.
     """
-    for name in value:
+    names = tuple(value)
+    if names in _RIGHT:  # nearly always: events of one stream are alike
+        return
+    for name in names:
         plain = name.isascii() and name.islower()
         if not plain and name not in NAMES and name.casefold() in NAMES:
             raise schema_violation(
                 f"{what} has a member whose name differs from the API's in letter case only"
             )
+    if len(_RIGHT) < _REMEMBERED and len("".join(names)) <= _SHORT:
+        _RIGHT.add(names)
 
 
 def as_object(value: Json, what: str) -> dict[str, Json]:
