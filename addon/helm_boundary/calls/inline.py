@@ -16,8 +16,13 @@ from .call import Json
 BINARY_KEYS: Final = frozenset({"audio", "b64_json", "data", "file_data", "partial_image_b64"})
 """Members that hold inline content."""
 
+URL_KEYS: Final = BINARY_KEYS | {
+    "audio_url", "file_url", "image", "image_url", "input_image", "uri", "url", "video_url",
+}  # fmt: skip
+"""Members that hold a `data:` URL; anywhere else, it is what somebody wrote."""
+
 SHORT: Final = 256
-"""Shorter strings under those names are judged as they stand."""
+"""What is shorter is judged as it stands, too: a credential is base64 itself."""
 
 _SCHEME = "data:"
 _LAX = str.maketrans("-_", "+/", "\r\n")
@@ -28,7 +33,7 @@ _DESCRIBED = frozenset({"format", "media_type", "mimeType", "mime_type"})
 
 def payload(key: str, item: str) -> str | None:
     """The base64 of a member that is inline content by its name or its scheme, else None."""
-    if item[: len(_SCHEME)].lower() == _SCHEME:
+    if key in URL_KEYS and item[: len(_SCHEME)].lower() == _SCHEME:
         head, comma, data = item.partition(",")
         return data if comma and head.lower().endswith(";base64") else None
     return item if key in BINARY_KEYS and len(item) > SHORT else None

@@ -16,7 +16,7 @@ from typing import Final
 
 from .call import Attachment, Json, Text
 from .hosts import canonical_host
-from .inline import inline_bytes, payload, text_in
+from .inline import SHORT, inline_bytes, payload, text_in
 from .refusal import schema_violation
 
 MACHINE_KEYS: Final = frozenset({"type", "role", "object"})
@@ -103,7 +103,9 @@ def _member(
     if content is None:
         return spoken(item, pointer, role)
     inner = text_in(content)
-    return () if inner is None else (*spoken(item, pointer, role), Text(pointer, role, inner))
+    if inner is None:
+        return spoken(item, pointer, role) if len(item) <= SHORT else ()
+    return (*spoken(item, pointer, role), Text(pointer, role, inner))
 
 
 def spoken(text: str, pointer: str, role: str) -> list[Text]:

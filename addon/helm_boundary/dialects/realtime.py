@@ -135,12 +135,13 @@ class RealtimeStream(SessionStream):
         if not is_tool_call(item):
             self._told.tell(texts_of(item, f"/output/{place}"))
         elif item.get("status") == "in_progress":
-            self._begin(place, item)
+            self._ledger.show(place, str(place), telling(item))
         else:
             self._ledger.complete(place, finished(item, f"/output/{place}"))
 
     def _begin(self, place: Place, item: dict[str, Json]) -> None:
-        self._ledger.show(place, text_of(item.get("id")), telling(item))
+        # Ids are the server's to choose, and some use theirs again in the next response.
+        self._ledger.begin_anew(place, str(place), telling(item))
 
     def _place(self, value: dict[str, Json], item: dict[str, Json]) -> Place:
         place = text_of(item.get("id")) or text_of(value.get("item_id"))

@@ -108,8 +108,9 @@ class Session:
                 return [refused]
         released = await self._gate.feed(kind, message)
         if self._gate.stopped is not None:
+            of_response = bool(self._cycles)  # else there is no end of it to wait for
             error = await self._deny(self._gate.stopped)
-            if kind in ENDS or kind.startswith("conversation."):
+            if kind in ENDS or (kind.startswith("conversation.") and not of_response):
                 self._reopen()
             return [error]
         if kind in ENDS and self._cycles:

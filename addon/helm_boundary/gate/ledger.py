@@ -61,6 +61,14 @@ class Ledger:
         self._begun[place] = ToldCall(start)
         self._note(item_id, place)
 
+    def begin_anew(self, place: Place, item_id: str, start: Telling) -> None:
+        """A tool call's first byte where one of before may have the same place, or been shown."""
+        if place in self._begun:
+            self._begun[place].tell_start(start)
+            return
+        self._complete.pop(place, None)
+        self.begin(place, item_id, start)
+
     def show(self, place: Place, item_id: str, start: Telling) -> None:
         """A call that has begun, shown once more or for the first time.
 
