@@ -25,7 +25,7 @@ from helm_receipts.frontier import Frontier
 from helm_receipts.journal import take_lock
 from helm_receipts.keys import PublicKey, SigningKey
 from helm_receipts.layout import Layout
-from helm_receipts.order import Order
+from helm_receipts.order import Order, order_file
 from helm_receipts.pending import Cursor, advance, check_cursors, pending_lines
 from helm_receipts.reader import Line
 from helm_receipts.tiles import ENTRIES, WIDTH, TileReader, tile_path, tile_width
@@ -96,7 +96,7 @@ class Log:
             )
         check_cursors(self._layout.journal, self._cursors)
         self._prune_beyond(size)
-        self._order = Order(self._layout.log_state / "order.jsonl", size)
+        self._order = Order.resume(order_file(self._layout), size)
         try:
             self._edge = Frontier.read(TileReader(self._layout.log, size))
         except ProofRefused as error:

@@ -23,7 +23,7 @@ from helm_receipts.dsse import parse_line
 from helm_receipts.entry import log_entry
 from helm_receipts.errors import LogError, ProofRefused
 from helm_receipts.layout import Layout
-from helm_receipts.order import Order
+from helm_receipts.order import order_file, read_runs
 from helm_receipts.publish import PublishedKeys
 from helm_receipts.reader import Record
 from helm_receipts.tiles import TileReader
@@ -79,8 +79,7 @@ def prove(layout: Layout, known: PublishedKeys, record: Record) -> InclusionProo
     note = _read_note(layout.log)
     size = notes.parse_checkpoint(note).size
     writer, _, number = record.id.rpartition("-")
-    order = Order(layout.log_state / "order.jsonl", size)
-    index = order.index_of(writer, int(number), size)
+    index = read_runs(order_file(layout), size).index_of(writer, int(number))
     hashes = merkle.inclusion_proof(index, size, TileReader(layout.log, size).nodes)
     proof = InclusionProof(index, tuple(hashes), note)
     envelope = parse_line(record.envelope)

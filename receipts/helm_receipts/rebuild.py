@@ -17,7 +17,7 @@ from helm_receipts.frontier import Frontier
 from helm_receipts.journal import take_lock
 from helm_receipts.layout import Layout
 from helm_receipts.log import read_tree, save_tree
-from helm_receipts.order import Order
+from helm_receipts.order import Order, order_file, read_runs
 from helm_receipts.pending import Cursor, advance
 from helm_receipts.publish import PublishedKeys
 from helm_receipts.reader import Line, read_journal
@@ -86,19 +86,20 @@ def _build(
 
 
 def _in_order(layout: Layout, size: int) -> Iterator[tuple[str, Line]]:
-    order = Order(layout.log_state / "order.jsonl", size)
-    writers = list_writers(layout.journal)
-    if not order.runs and len(writers) == 1:
+    path, writers = order_file(layout), list_writers(layout.journal)
+    order = Order.resume(path, size)
+    if not read_runs(path, size).runs and len(writers) == 1:
         order.note(0, writers[0].name, 1)
         order.save()
-    if size and not order.runs:
+    runs = read_runs(path, size)
+    if size and not runs.runs:
         raise LogError(
             "expected order.jsonl to say in which order several writers' receipts went into the "
             "log, found it missing; restore it from a backup"
         )
     journals = {writer.name: read_journal(writer) for writer in writers}
     for index in range(size):
-        writer = order.at(index)[0]
+        writer = runs.at(index)[0]
         line = next(journals.get(writer, iter(())), None)
         if line is None:
             raise LogError(f"expected a receipt of {writer} for index {index}, found no more")
