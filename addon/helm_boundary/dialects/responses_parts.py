@@ -38,6 +38,12 @@ def index_path(value: dict[str, Json]) -> str:
     return f"{own}/content/{part}"
 
 
+def is_part(kind: str) -> bool:
+    """Whether events of that type tell part of a tool call, rather than of what it gave back."""
+    stem = kind.partition(".")[2]
+    return "_call" in stem and "_call_output" not in stem
+
+
 def read_part(ledger: Ledger, place: Place, kind: str, value: dict[str, Json]) -> list[Text]:
     """Take an event of a tool call into the ledger; returns what else it says.
 
@@ -49,9 +55,12 @@ def read_part(ledger: Ledger, place: Place, kind: str, value: dict[str, Json]) -
     part = member if index is None else f"{member}/{index}"
     item_id = text_of(value.get("item_id"))
     rest = {key: said for key, said in value.items() if key not in _PROTOCOL}
-    if kind.endswith(".delta") and isinstance(value.get("delta"), str):
-        ledger.grow(place, item_id, part, rest.pop("delta"))
     names = {key: said for key in _NAMES if isinstance(said := rest.pop(key, None), str)}
     words = rest.pop(member, None) if isinstance(rest.get(member), str) else ""
+    if kind.endswith(".delta") and isinstance(rest.get("delta"), str):
+        ledger.grow(place, item_id, part, rest.pop("delta"))
+    elif kind.endswith(".added"):
+        ledger.open_part(place, item_id, words or "")
+        words = ""
     ledger.finish_part(place, item_id, part, words or "", names)
     return texts_of(rest, f"/output/{place}")

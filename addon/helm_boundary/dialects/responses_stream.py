@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ..calls.call import Answer, Json
 from ..calls.refusal import schema_violation
-from ..calls.texts import spoken
+from ..calls.texts import TOOL, spoken
 from ..gate.ledger import Place
 from .items import (
     carries_tool_call,
@@ -21,7 +21,7 @@ from .items import (
     telling,
     texts_of,
 )
-from .responses_parts import index_path, place_of, read_part
+from .responses_parts import index_path, is_part, place_of, read_part
 from .shape import as_object, as_objects, text_of
 from .told_texts import ToldTexts, each_once
 from .typed_stream import TypedStream
@@ -79,7 +79,7 @@ class ResponsesStream(TypedStream):
         elif kind in _ITEMS:
             self._check_beside("item", value)
             self._read_item(kind, value)
-        elif "_call" in kind.partition(".")[2]:
+        elif is_part(kind):
             # response.function_call_arguments.delta, response.web_search_call.searching, ...
             self._told.tell(read_part(self._ledger, self._place(value, {}), kind, value))
         else:
@@ -129,10 +129,11 @@ class ResponsesStream(TypedStream):
     def _read_other(self, kind: str, value: dict[str, Json]) -> None:
         self._refuse_tool_call(value)
         where = f"/output/{index_path(value)}"
+        role = TOOL if "_call_output" in kind else "assistant"
         said = {key: part for key, part in value.items() if key not in _PROTOCOL}
         if kind.endswith(".delta"):
-            self._told.grow_all(texts_of(said.pop("delta", None), f"{where}/{kind}"))
-        self._told.tell(texts_of(said, where))
+            self._told.grow_all(texts_of(said.pop("delta", None), f"{where}/{kind}", role))
+        self._told.tell(texts_of(said, where, role))
 
     def _place(self, value: dict[str, Json], item: dict[str, Json]) -> Place:
         return place_of(value, item)

@@ -82,6 +82,10 @@ class Ledger:
         elif not any(_may_become(start, known.telling) for known in self._complete[place]):
             raise told_in_two_ways()
 
+    def open_part(self, place: Place, item_id: str, words: str) -> None:
+        """What a part of a call begins with; its deltas follow."""
+        self._open_at(place, item_id).open_part(words)
+
     def grow(self, place: Place, item_id: str, part: str, words: str) -> None:
         """A delta of a call that has begun, which the event names by its place and its id."""
         self._open_at(place, item_id).grow(part, words)

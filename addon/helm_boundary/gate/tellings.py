@@ -9,7 +9,7 @@ whatever follows.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ..calls import strict_json
@@ -42,6 +42,7 @@ class ToldCall:
         self._names = dict(start.names)
         self._deltas: dict[str, list[str]] = {}
         self._done: dict[str, str] = {}
+        self._openings: list[str] = []
 
     def tell_names(self, names: Mapping[str, str]) -> None:
         """Take in a name that an event repeats; Refusal where it is another one."""
@@ -56,6 +57,10 @@ class ToldCall:
             self._start = again
         elif not extends(self._start.said, again.said):
             raise told_in_two_ways()
+
+    def open_part(self, words: str) -> None:
+        """Take in what a part begins with, before its deltas."""
+        self._openings.append(words)
 
     def grow(self, part: str, words: str) -> None:
         """Take a delta of a part in, such as `arguments`."""
@@ -79,7 +84,8 @@ class ToldCall:
             Refusal: the tellings differ.
         """
         self.tell_names(end.names)
-        if not extends(end.said, self._start.said):
+        begun = all(any(map(_starts(words), _leaves(end.said))) for words in self._openings)
+        if not begun or not extends(end.said, self._start.said):
             raise told_in_two_ways()
         unsaid: str | None = None
         for part, words in self._parts():
@@ -172,6 +178,10 @@ def _is_told(part: str, words: str, said: Mapping[str, Json]) -> bool:
         if isinstance(value, str):
             return words == value
     return any(words == leaf for leaf in _leaves(said))
+
+
+def _starts(words: str) -> Callable[[str], bool]:
+    return lambda leaf: leaf.startswith(words)
 
 
 def _leaves(value: Json) -> Iterator[str]:

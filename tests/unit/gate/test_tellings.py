@@ -145,14 +145,18 @@ def test_a_call_told_in_two_ways_ends_the_stream(case: str) -> None:
         assert word not in out
 
 
-def shell(start: dict[str, Any], end: dict[str, Any], deltas: str = "ls") -> list[bytes]:
+def shell(
+    start: dict[str, Any], end: dict[str, Any], deltas: str = "ls", opening: str = ""
+) -> list[bytes]:
     """The stream of a shell's call, which has no arguments as text."""
     whole = {"id": "sh", "type": "shell_call", "call_id": "c", "status": "completed"}
     place = {"output_index": 0, "item_id": "sh", "command_index": 0}
     return [
         typed_event({"type": "response.output_item.added", "output_index": 0,
                      "item": {**whole, **start}}),
+        typed_event({"type": "response.shell_call_command.added", **place, "command": opening}),
         typed_event({"type": "response.shell_call_command.delta", **place, "delta": deltas}),
+        typed_event({"type": "response.shell_call_command.done", **place, "command": deltas}),
         typed_event({"type": "response.output_item.done", "output_index": 0,
                      "item": {**whole, **end}}),
     ]  # fmt: skip
@@ -166,10 +170,26 @@ def test_calls_of_other_kinds_are_compared_too() -> None:
         out, judged, _ = run("responses", shell(start, ended))
         assert out == b"".join(shell(start, ended))
         assert [name for name, _ in judged] == ["shell"]
-    for stream in (shell({}, ended, "rm"), shell({"action": {"commands": ["rm"]}}, ended)):
+    for stream in (
+        shell({}, ended, "rm"),
+        shell({"action": {"commands": ["rm"]}}, ended),
+        shell({}, ended, opening="rm"),
+    ):
         out, judged, why = run("responses", stream)
         assert (out, judged) == (END, [])
         assert "two ways" in why
+
+
+def test_what_a_call_gave_back_is_no_part_of_it() -> None:
+    """It stands at a place of its own, where no call has begun, and passes."""
+    place = {"output_index": 7, "item_id": "sho_1", "command_index": 0}
+    told = [
+        typed_event({"type": "response.shell_call_output_content.delta", **place,
+                     "delta": {"stdout": "a file", "stderr": ""}}),
+        typed_event({"type": "response.shell_call_output_content.done", **place,
+                     "output": [{"stdout": "a file", "outcome": {"type": "exit"}}]}),
+    ]  # fmt: skip
+    assert run("responses", told)[0] == b"".join(told)
 
 
 TOLD_IN_ONE_WAY: dict[str, tuple[list[bytes], int]] = {
