@@ -10,6 +10,7 @@ packages were imported from, which may be a checkout that nobody installed.
 import os
 import sys
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 
 _START = Path(__file__).with_name("isolated_start.py")
@@ -39,5 +40,5 @@ def bare_environment() -> dict[str, str]:
 def _roots(module: str) -> str:
     """The folders that this process has our packages from, the module's own first."""
     packages = dict.fromkeys((module.partition(".")[0], __name__.partition(".")[0]))
-    folders = [Path(sys.modules[name].__path__[0]).absolute().parent for name in packages]
+    folders = [Path(import_module(name).__path__[0]).absolute().parent for name in packages]
     return os.pathsep.join(dict.fromkeys(map(str, folders)))
