@@ -14,8 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from helm_boundary.service.health import FOLDER, Health, ask, running_boundaries
+from helm_boundary.service.health import Health, ask, running_boundaries, socket_of
 from helm_receipts import isolated
+from helm_receipts.custody import refuse_foreign_state
 
 from .mitmproxy_arguments import Order, run_arguments
 
@@ -68,7 +69,7 @@ class Launched:
         Raises:
             LaunchFailed: it ended, or took too long.
         """
-        place = self._state / FOLDER / f"{self.pid}.sock"
+        place = socket_of(self._state, self.pid)
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
             if place.exists() and (health := ask(place)) is not None and health.ready:
@@ -105,7 +106,12 @@ class Launched:
 
 
 def joinable(state: Path) -> Health | None:
-    """A boundary that runs on this state folder and takes proxy clients, or None."""
+    """A boundary that runs on this state folder and takes proxy clients, or None.
+
+    Raises:
+        StateRefused: others can write in the folder, or it is somebody else's that runs there.
+    """
+    refuse_foreign_state(state)
     found = (health for health in running_boundaries(state) if health.ready and health.proxy)
     return next(found, None)
 
