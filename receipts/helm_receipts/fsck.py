@@ -15,15 +15,14 @@ The first thing that is wrong is raised as `Broken`, by its kind and place. What
 unfinished is in the report.
 """
 
-import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from helm_receipts import checkpoint as notes
 from helm_receipts import merkle
+from helm_receipts.ahead import Checkers
 from helm_receipts.checkpoint import Checkpoint, LogKey
 from helm_receipts.errors import Broken, ProofRefused, ReceiptError
 from helm_receipts.frontier import Frontier
@@ -78,12 +77,11 @@ def fsck(
 
     `log_keys` are the trusted log key and those it handed over to: the last one signs now.
     `kept` are checkpoints from earlier, or from others; `progress` is told how many of how many
-    entries have been checked. With more than one of `processes`, others check lines ahead; the
-    caller's main module must be importable then, as `multiprocessing` needs it.
+    entries have been checked. With more than one of `processes`, others check lines ahead.
     """
     layout = Layout(state)
-    with _pool(processes) as pool:
-        return _fsck(layout, trusted, log_keys, kept, pool, progress)
+    with Checkers(processes) if processes > 1 else nullcontext() as checkers:
+        return _fsck(layout, trusted, log_keys, kept, checkers, progress)
 
 
 def _fsck(
@@ -91,7 +89,7 @@ def _fsck(
     trusted: Sequence[PublicKey],
     log_keys: Sequence[LogKey],
     kept: Sequence[bytes],
-    pool: Executor | None,
+    checkers: Checkers | None,
     progress: Callable[[int, int], None],
 ) -> FsckReport:
     # 1. The checkpoint.
@@ -101,7 +99,7 @@ def _fsck(
         _continues(layout, log_keys, note, checkpoint)
     # 2. to 5. Every entry.
     published = _published(layout)
-    journals = Journals(layout, trusted, published, pool)
+    journals = Journals(layout, trusted, published, checkers)
     edge = Frontier()
     for index, entry in enumerate(read_entries(reader)):
         _check_leaf(index, entry, reader)
@@ -186,20 +184,6 @@ def _check_leaf(index: int, entry: bytes, reader: TileReader) -> None:
         number = index // WIDTH
         names = f"tile/{ENTRIES} and tile/0, number {number}"
         raise Broken("edited-tile", f"log/{names}", f"disagree about entry {index}")
-
-
-@contextmanager
-def _pool(processes: int) -> Iterator[Executor | None]:
-    """Other processes to check lines ahead, or none."""
-    if processes < 2:
-        yield None
-        return
-    # Not a fork: the caller may have threads.
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        try:
-            yield pool
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def _check_key(

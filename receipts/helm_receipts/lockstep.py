@@ -6,10 +6,10 @@ believed, to find out which.
 """
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
 from pathlib import Path
 
-from helm_receipts.checked_line import CheckedLine, check_ahead, check_each
+from helm_receipts.ahead import Checkers, check_ahead
+from helm_receipts.checked_line import CheckedLine, check_each
 from helm_receipts.dsse import parse_line
 from helm_receipts.entry import log_entry
 from helm_receipts.errors import Broken, EnvelopeError
@@ -32,7 +32,7 @@ class Journals:
         layout: Layout,
         trusted: Sequence[PublicKey],
         published: PublishedKeys | None,
-        pool: Executor | None,
+        checkers: Checkers | None,
     ) -> None:
         self.ring = KeyRing(list(trusted))
         self._folders = {writer.name: writer for writer in list_writers(layout.journal)}
@@ -42,8 +42,8 @@ class Journals:
         keys = {known.key.keyid: known.key for known in (published.receipt if published else ())}
         keys |= self.ring.trusted
         self._lines = {
-            name: check_ahead(self._read(folder), keys, pool)
-            if pool
+            name: check_ahead(self._read(folder), keys, checkers)
+            if checkers
             else check_each(self._read(folder), keys)
             for name, folder in self._folders.items()
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -34,5 +35,6 @@ def run(
     """
     from mitmproxy.tools.main import mitmdump, mitmweb
 
+    os.umask(os.umask(0o077) | 0o022)  # mitmproxy's folder is made by it, with its authority
     order = Order(host, port, modes, state, policies, settings, extra)
     (mitmweb if web else mitmdump)(mitmproxy_arguments(order))

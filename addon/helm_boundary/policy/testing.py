@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.part import read_part
 from helm_boundary.policy.source import read_policy
 from helm_boundary.policy.worker_process import worker_environment
+from helm_receipts import isolated
 
 TEST = re.compile(r"^(test_\w+)", re.MULTILINE)
 SECONDS = 30.0  # for all tests of a run that make no progress
@@ -108,7 +108,7 @@ def _run_some(run: Run, plan: Mapping[str, Any], seconds: float) -> int:
 def _process(plan: Mapping[str, Any], seconds: float) -> tuple[str, Iterator[Any]]:
     try:
         ended = subprocess.run(
-            [sys.executable, "-m", "helm_boundary.policy.test_process"],
+            isolated.run_module("helm_boundary.policy.test_process"),
             input=json.dumps(plan).encode(),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

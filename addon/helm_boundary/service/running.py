@@ -6,7 +6,8 @@ import hashlib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from helm_receipts.errors import ReceiptError
+from helm_receipts.custody import refuse_foreign_state
+from helm_receipts.errors import ReceiptError, StateRefused
 from helm_receipts.recorder import Recorder
 
 from .. import __version__
@@ -62,7 +63,10 @@ def start(config: Config) -> Running:
         StartError: whatever of these failed, in one line.
     """
     try:
+        refuse_foreign_state(config.state)
         judging = start_judging(config)
+    except (StateRefused, OSError) as error:
+        raise StartError(str(error)) from None
     except PolicyError as error:
         raise StartError(f"the policy can't be used: {error}") from None
     engine = judging.engine
