@@ -99,7 +99,7 @@ def parse_host_pattern(text: str) -> HostPattern:
 
 
 def _is_host(host: str, *, any_label: bool) -> bool:
-    """Whether a request can have this host: a name, or an address, which has no labels before it."""
+    """Whether a request can have this host: a name, or an address, which has no labels."""
     name, in_brackets = canonical_host(host), host.startswith("[")
     if in_brackets or name.rpartition(".")[2].isdigit():
         return not any_label and _is_address(name) and (":" in host) is in_brackets
