@@ -144,9 +144,13 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a request asks for, in every dialect alike. `body` is the parsed request."""
+    """What a request asks for, in every dialect alike. `body` is the parsed request.
+
+    `models` are all that may run for it, `model` among them; empty where only that is known.
+    """
 
     model: str | None = None
+    models: tuple[str, ...] = ()
     stream: bool = False
     messages: tuple[Message, ...] = ()
     tools: tuple[Tool, ...] = ()

@@ -26,6 +26,8 @@ VERSION = re.compile(r"v[0-9]+(?:beta|alpha)?[0-9]*")
 """A segment that names an API's version."""
 SOCKETS = frozenset({"connectRealtime", "connectResponses"})
 """Operations that are WebSockets."""
+_CARRIER = "anthropic.createMessageBatch"
+"""An operation that is data by its category, and brings calls along."""
 
 
 class Matcher:
@@ -125,6 +127,8 @@ def _socket_at(segments: Sequence[str]) -> Operation | None:
 
 def _is_distinct(operation: Operation) -> bool:
     """Whether an operation's path alone tells a call on any host: `/v1/files` is anybody's."""
+    if operation.id == _CARRIER:
+        return True
     return operation.category in ("inference", "realtime") or operation.dialect != "generic"
 
 
