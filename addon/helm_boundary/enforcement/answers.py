@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from helm_receipts.errors import ReceiptError
@@ -24,6 +25,7 @@ from ..gate.tap import Tap
 from ..judgement.judge import deny
 from ..judgement.rewriting import settle
 from ..policy.decision import ALLOW, ESCALATE, Decision
+from ..reading.redirects import lead_back
 from ..reading.response import is_event_stream, read_answer, refuse_at_headers
 from .boundary import FORESEEN, Boundary, not_asked
 from .closed import NO_VERDICT
@@ -38,9 +40,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The upstream's response may go to the client; `body` in place of its own, if not None."""
+    """The upstream's response may go to the client; `body` in place of its own, if not None.
+
+    `addresses` are those in its headers that are told otherwise, and how.
+    """
 
     body: bytes | None = None
+    addresses: Mapping[str, str] = field(default_factory=dict)
 
 
 class Answers:
@@ -67,7 +73,7 @@ class Answers:
             return refusal
         spoken = dialect(live.operation.dialect)
         stream = spoken.open_stream(response.status) if is_event_stream(response) else None
-        if stream is None:
+        if stream is None or 300 <= response.status < 400:
             return None
         if live.decision.stream == "buffer" and not self._settings.observes:
             return None
@@ -96,16 +102,21 @@ class Answers:
 
     async def _decide(self, live: Live, response: HttpResponse) -> tuple[Decision, Release]:
         live.status = response.status
+        release = Release()
         try:
+            addresses = lead_back(live.request, response)
+            if not self._settings.observes:
+                release = Release(None, addresses)
             read = read_answer(live.operation, response, self._settings.max_body)
             live.answer = read.answer
             foresee = partial(self._foresee, live, response)
             decision = await self._outcomes.ask(live, read.answer, foresee)
             if decision.verdict == ALLOW and decision.rewrite and not self._settings.observes:
-                return await self._rewrite(live, read.body, decision)
+                decision, rewritten = await self._rewrite(live, read.body, decision)
+                release = replace(release, body=rewritten)
         except Refusal as refusal:
             decision = deny(refusal)
-        return decision, Release()
+        return decision, release
 
     async def _hold(self, live: Live, decision: Decision) -> Said | Refusal:
         try:
@@ -146,7 +157,7 @@ class Answers:
 
     async def _rewrite(
         self, live: Live, body: Json, decision: Decision
-    ) -> tuple[Decision, Release]:
+    ) -> tuple[Decision, bytes | None]:
         if body is None:
             raise Refusal("PDP_ERROR", "the policy rewrites a response that isn't one JSON value")
         reader = dialect(live.operation.dialect)
@@ -155,8 +166,7 @@ class Answers:
             live.answer = reader.read_response(live.status or 0, value)
             return await self._outcomes.ask(live, live.answer)
 
-        decision, rewritten = await settle(body, decision, again)
-        return decision, Release(rewritten)
+        return await settle(body, decision, again)
 
     async def _settle(
         self, live: Live, response: HttpResponse, decision: Decision, release: Release

@@ -161,6 +161,8 @@ def _let_go(response: http.Response, release: Release, call: Forwarded) -> None:
     if release.body is not None:
         response.headers.pop("content-encoding", None)
         response.content = release.body
+    if release.addresses:
+        exchange.change_addresses(response, release.addresses)
     exchange.add_headers(response, call.running.boundary.teller.headers(call.live))
 
 
