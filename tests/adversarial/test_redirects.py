@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -20,17 +21,26 @@ from support.scene import (
     forward_scene,
     scene,
 )
-from support.upstream import Recorded, Reply, Upstream
+from support.upstream import Recorded, Reply, Script, Upstream
+
+BODY = b'{"choices": []}'
 
 
-def redirect(status: int, *addresses: str, header: str = "Location") -> Reply:
+def redirect(
+    status: int, *addresses: str, content_type: str = "application/json", body: bytes = BODY
+) -> Reply:
     """A redirect with a body that nobody reads."""
-    fields = (("content-type", "application/json"), *((header, each) for each in addresses))
-    return Reply(status, fields, (b'{"choices": []}',))
+    fields = (("content-type", content_type), *(("Location", each) for each in addresses))
+    return Reply(status, fields, (body,))
+
+
+def always(reply: Reply) -> Script:
+    """Answer everything so."""
+    return lambda _: reply
 
 
 @pytest.fixture
-def elsewhere() -> object:
+def elsewhere() -> Iterator[Upstream]:
     """Another server."""
     with Upstream() as other:
         yield other
@@ -43,7 +53,7 @@ def test_a_call_isnt_led_away(stage: Scene, elsewhere: Upstream, status: int, fo
     address = form.format(url=elsewhere.url, port=elsewhere.port)
     stage.upstream.answer(lambda _: redirect(status, address))
     answer = stage.chat()
-    told = assert_refusal(answer, "DATA_EGRESS_BLOCKED")
+    told = assert_refusal(answer, "SCHEMA_VIOLATION")
     assert "location" not in answer.headers
     request, outcome = stage.records(answer.correlation)
     assert (request["verdict"], outcome["verdict"]) == ("ALLOW", "DENY")
@@ -62,15 +72,15 @@ def test_a_stream_isnt_led_away(stage: Scene, elsewhere: Upstream) -> None:
     fields = (("content-type", "text/event-stream"), ("Location", elsewhere.url))
     stage.upstream.answer(lambda _: Reply(307, fields, (b"data: {}\n\n",)))
     answer = stage.chat(stream=True)
-    assert_refusal(answer, "DATA_EGRESS_BLOCKED")
+    assert_refusal(answer, "SCHEMA_VIOLATION")
     assert "location" not in answer.headers
 
 
 def test_one_of_several_addresses_is_enough(stage: Scene, elsewhere: Upstream) -> None:
     """Some clients take the first, some the last."""
     for pair in (("/x", elsewhere.url), (elsewhere.url, "/x")):
-        stage.upstream.answer(lambda _, pair=pair: redirect(307, *pair))
-        assert_refusal(stage.chat(), "DATA_EGRESS_BLOCKED")
+        stage.upstream.answer(always(redirect(307, *pair)))
+        assert_refusal(stage.chat(), "SCHEMA_VIOLATION")
 
 
 @pytest.mark.parametrize("status", [307, 308])
@@ -97,6 +107,17 @@ def test_a_call_that_the_upstream_moves_within_itself_comes_back_by_us(
     assert stage.upstream.requests[-1].body == chat_body()
 
 
+@pytest.mark.parametrize(
+    ("content_type", "body"), [("text/html", b"<a href='/x'>moved</a>"), ("application/json", b"")]
+)
+def test_a_redirect_needs_no_answer_in_it(stage: Scene, content_type: str, body: bytes) -> None:
+    """Web frameworks send a page, or nothing."""
+    reply = redirect(307, "/v2" + CHAT, content_type=content_type, body=body)
+    stage.upstream.answer(always(reply))
+    answer = stage.chat()
+    assert (answer.status, answer.body, answer.headers["location"]) == (307, body, "/v2" + CHAT)
+
+
 def test_a_redirect_to_a_call_that_is_denied_is_denied(stage: Scene) -> None:
     """It is a call like any other."""
     target = "/openai/deployments/denied/chat/completions"
@@ -113,7 +134,7 @@ def test_a_download_from_elsewhere_passes(tmp_path: Path, elsewhere: Upstream) -
     with scene(tmp_path, options={"helm_hosts": "127.0.0.1"}) as stage:
         address = f"{elsewhere.url}/store/file?signature=1"
         for status in (302, 303, 307):
-            stage.upstream.answer(lambda _, status=status: redirect(status, address))
+            stage.upstream.answer(always(redirect(status, address)))
             answer = stage.post(b"", path="/v1/files/f/content", method="GET", headers=())
             assert (answer.status, answer.headers["location"]) == (status, address)
         stage.upstream.answer(lambda _: redirect(303, address))
@@ -164,4 +185,4 @@ def test_where_verdicts_are_only_observed_it_passes_and_is_written_down(tmp_path
         assert answer.body == json.dumps({"choices": []}).encode()
         _, outcome = stage.records(answer.correlation)
         assert (outcome["verdict"], outcome["enforcement"]) == ("DENY", "observed")
-        assert outcome["reasons"][0]["code"] == "DATA_EGRESS_BLOCKED"
+        assert outcome["reasons"][0]["code"] == "SCHEMA_VIOLATION"

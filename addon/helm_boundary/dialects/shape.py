@@ -84,6 +84,7 @@ def token_counts(usage: Json) -> Usage:
     """The counts of a `usage` object that names them input and output."""
     if not isinstance(usage, dict):
         return Usage()
+    check_names(usage, "the answer's usage")
     return Usage(count_of(usage.get("input_tokens")), count_of(usage.get("output_tokens")))
 
 

@@ -45,7 +45,7 @@ def lead_back(request: HttpRequest, response: HttpResponse) -> dict[str, str]:
         relative = _from_here(request, address)
         if again and (relative is None or _is_circle(request, address, relative)):
             raise Refusal(
-                "DATA_EGRESS_BLOCKED",
+                "SCHEMA_VIOLATION",
                 "the upstream redirects the call to another address than its own, to which it "
                 "would be sent again without the boundary; call that address through the boundary",
                 "instance_membership",

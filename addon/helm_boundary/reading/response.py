@@ -59,12 +59,13 @@ def read_answer(operation: Operation, response: HttpResponse, limit: int) -> Ans
     body = coding.decode(response.body, response.header("content-encoding"), limit)
     if is_event_stream(response):
         return Answered(_read_events(operation, response.status, body), None)
-    if not body and (response.status in (204, 205, 304) or response.status >= 400):
+    is_other = response.status >= 300  # a redirect or an error, which has a form of its own
+    if not body and (is_other or response.status in (204, 205)):
         return Answered(Answer(response.status), None)
-    if not _is_json(response) and (response.status >= 400 or operation.dialect == "generic"):
+    if not _is_json(response) and (is_other or operation.dialect == "generic"):
         return Answered(_read_other(response, body), None)
     value = strict_json.parse(body, "the upstream's answer")
-    reader = dialect(operation.dialect if response.status < 400 else "generic")
+    reader = dialect("generic" if is_other else operation.dialect)
     return Answered(reader.read_response(response.status, value), value)
 
 

@@ -100,7 +100,7 @@ def test_a_call_isnt_sent_again_elsewhere(address: str, status: int) -> None:
     """Whoever follows it, and however they read the address."""
     with pytest.raises(Refusal) as refused:
         redirected(address, status)
-    assert refused.value.code == "DATA_EGRESS_BLOCKED"
+    assert refused.value.code == "SCHEMA_VIOLATION"
 
 
 @pytest.mark.parametrize(
