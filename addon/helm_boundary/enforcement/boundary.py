@@ -34,6 +34,7 @@ from ..reading.recognised import Recognised, read_value
 from .drafts import Drafter
 from .live import Judged, Live, State, api_key, correlation_id
 from .telling import Teller
+from .unrecorded import Unrecorded
 from .verdict import Reply
 
 FORESEEN = Decision(ALLOW, ())
@@ -76,6 +77,7 @@ class Boundary:
         self.drafts = Drafter(policy, judge.engine.name, enforcement, judge.detectors)
         terms = Terms(settings.hold_seconds, settings.hold_max, settings.max_body)
         self.desk = Desk(store, recorder, self.drafts, judge.detectors, terms, tell)
+        self.unrecorded = Unrecorded()
         self._matcher = matcher
         self._store = store
         self._tell = tell
@@ -87,6 +89,7 @@ class Boundary:
             self._matcher, judge, self.recorder, self.settings, self._store, self._tell
         )
         other.desk.waiting = self.desk.waiting
+        other.unrecorded = self.unrecorded
         return other
 
     def recognise(self, request: HttpRequest) -> Live | None:
@@ -160,18 +163,24 @@ class Boundary:
             return refusal
         if not passes:
             return self._refuse(live)
-        live.state = State.FORWARDED
+        if live.state is not State.ENDED:  # without a receipt it has no outcome either
+            live.state = State.FORWARDED
         return None
 
     async def _record(self, live: Live, drafts: list[Draft]) -> Reply | None:
         """Make receipts durable, the first one being what the client is told of."""
         began = time.perf_counter()
+        drafts, missed = self.unrecorded.told_in(drafts)
         try:
             receipts = await self.recorder.record_all(drafts, live.patience)
             live.took("request receipt", began)
         except ReceiptError as error:
             live.end()
-            return self.teller.refuse(live, deny(no_receipt(error)), None)
+            if not self.settings.observes:
+                return self.teller.refuse(live, deny(no_receipt(error)), None)
+            self.unrecorded.calls += missed
+            self.unrecorded.count(error)
+            return None
         if receipts:
             live.receipt_id = receipts[0].id
         live.judgements.append(Judged("request", live.decision, live.receipt_id))
