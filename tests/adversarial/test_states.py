@@ -150,11 +150,35 @@ def test_a_full_disk_lets_no_call_through(tmp_path: Path, small_disk: Path) -> N
         make_room(stage, ballast)
 
 
+def test_a_full_disk_stops_nothing_that_is_only_observed(tmp_path: Path, small_disk: Path) -> None:
+    """What has no receipt is counted, and the first one after it says so."""
+    state, ballast = small_disk / "state", small_disk / "ballast"
+    with Upstream() as upstream, on_small_disk(tmp_path, state, upstream, mode="observe") as stage:
+        assert stage.chat(model="denied").status == 200
+        fill(ballast)
+        stage.upstream.answer(lambda request: reply_to_chat(request, MANY))
+        passed = 0
+        while "a call passes without a receipt" not in stage.boundary.log and passed < 80:
+            assert stage.chat(stream=passed % 2 == 0).status == 200
+            passed += 1
+        stage.upstream.answer(lambda _: None)
+        for stream in (True, False):
+            assert stage.chat(model="denied", stream=stream).status == 200
+        ballast.unlink()
+        time.sleep(1.5)
+        answer = stage.chat()
+        request, _ = stage.records(answer.correlation)
+        assert request["event"]["unrecordedCalls"] >= 3
+
+
 @contextlib.contextmanager
-def on_small_disk(folder: Path, state: Path, upstream: Upstream) -> Iterator[Scene]:
+def on_small_disk(
+    folder: Path, state: Path, upstream: Upstream, mode: str = "enforce"
+) -> Iterator[Scene]:
     """A scene whose receipts go to that folder; an outcome may be missing in the end."""
     policy = write_scripted_policy(folder / "policy")
-    boundary = Boundary(upstream, state=folder, policy=policy, options={"helm_state": state})
+    options = {"helm_state": state, "helm_mode": mode}
+    boundary = Boundary(upstream, state=folder, policy=policy, options=options)
     boundary.state = state
     with boundary:
         yield Scene(boundary, upstream)

@@ -47,24 +47,37 @@ def read_request(body: Json) -> Call:
 
 
 def read_response(status: int, body: Json) -> Answer:
-    """What a whole completion says.
+    """What a whole completion says; some providers put a chat's message in a choice (Mistral's).
 
     Raises:
-        Refusal: no list of choices.
+        Refusal: no list of choices, or a shape in which a tool call could hide.
     """
     body = as_object(body, "the answer")
+    if "error" in body and not body.get("choices"):
+        return chat.read_error(status, body)
     choices = as_objects(body.get("choices"), "choices")
+    told = [choice["message"] for choice in choices if isinstance(choice.get("message"), dict)]
+    chat.refuse_stray_calls(body, told)
+    messages = tuple(_choice(choice, at) for at, choice in enumerate(choices))
+    beside = {key: value for key, value in body.items() if key not in OWN_MEMBERS}
     return Answer(
         status,
         model=text_of(body.get("model")) or None,
         finish_reasons=tuple(text_of(choice.get("finish_reason")) for choice in choices),
-        messages=tuple(
-            Message("assistant", text_of(choice.get("text")), f"/choices/{at}")
-            for at, choice in enumerate(choices)
-        ),
-        texts=tuple(strings(choices, "/choices", "assistant")),
+        messages=messages,
+        texts=(*strings(choices, "/choices", "assistant"), *strings(beside, "", "assistant")),
+        tool_calls=tuple(call for message in messages for call in message.tool_calls),
         usage=chat.read_usage(body.get("usage")),
     )
+
+
+def _choice(choice: dict[str, Json], at: int) -> Message:
+    message = choice.get("message")
+    if isinstance(message, dict):
+        return chat.read_message(
+            as_object(message, "a choice's message"), f"/choices/{at}/message", at
+        )
+    return Message("assistant", text_of(choice.get("text")), f"/choices/{at}")
 
 
 def open_stream(status: int) -> Stream:

@@ -10,11 +10,14 @@ from ..calls.refusal import Refusal, schema_violation
 
 NAMES = frozenset(
     {
-        "action", "arguments", "call_id", "choices", "content", "content_block", "conversation",
-        "custom", "delta", "function", "function_call", "functions", "id", "index", "input",
-        "instructions", "item", "max_tokens", "message", "messages", "model", "n", "name", "output",
-        "output_index", "partial_json", "previous_response_id", "prompt", "response", "role",
-        "session", "store", "stream", "system", "tool_calls", "tool_choice", "tools", "type",
+        "action", "arguments", "call_id", "choices", "commands", "completion_tokens", "content",
+        "content_block", "conversation", "custom", "delta", "error", "fallbacks", "finish_reason",
+        "function", "function_call", "functions", "id", "index", "input", "input_tokens",
+        "instructions", "item", "max_tokens", "message", "messages", "model", "models", "n", "name",
+        "output", "output_index", "output_tokens", "params", "partial_json",
+        "previous_response_id", "prompt", "prompt_tokens", "refusal", "requests", "response",
+        "role", "server_label", "server_name", "session", "status", "stop_reason", "store",
+        "stream", "system", "text", "tool_calls", "tool_choice", "tools", "type", "usage",
     }
 )  # fmt: skip
 """Names of members that say what a call or an answer does, in any dialect."""
@@ -92,6 +95,7 @@ def token_counts(usage: Json) -> Usage:
     """The counts of a `usage` object that names them input and output."""
     if not isinstance(usage, dict):
         return Usage()
+    check_names(usage, "the answer's usage")
     return Usage(count_of(usage.get("input_tokens")), count_of(usage.get("output_tokens")))
 
 

@@ -15,7 +15,7 @@ from ..calls.call import Answer
 from ..calls.refusal import Refusal
 from ..gate.gate import MAX_EVENT, Gate
 from ..gate.stream import Stream
-from ..gate.tap import Tap
+from ..gate.tap import Tap, WholeTap
 from ..judgement.judge import deny
 from ..policy.decision import ALLOW, ESCALATE, Decision
 from .boundary import Boundary, no_receipt
@@ -51,6 +51,11 @@ class Streamed:
         )
         live.gate = gate
         return gate
+
+    def let_pass(self, live: Live, stream: Stream) -> Tap:
+        """What a stream goes through of which nothing is held."""
+        live.gate = WholeTap(stream)
+        return live.gate
 
     async def end(self, live: Live, end: str = "upstream_error") -> None:
         """A stream is over: judge all of it that came, and write its outcome.
@@ -99,7 +104,8 @@ class Streamed:
             live.park = None  # a stream can't wait
             decision = self._desk.admit(live, decision, live.answer)
         live.end()
-        draft = self._drafts.outcome(live, decision, "denied", coverage=coverage(live))
+        end = "complete" if self._settings.observes else "denied"
+        draft = self._drafts.outcome(live, decision, end, coverage=coverage(live))
         try:
             receipt_id = self._recorder.record_now(draft).id
         except ReceiptError as error:

@@ -78,6 +78,7 @@ def state_call(
         },
         "provider": provider_of(request.host),
         "model": call.model,
+        "models": call.models or (() if call.model is None else (call.model,)),
         "messages": call.messages,
         "tools": call.tools,
         "tool_choice": call.tool_choice,

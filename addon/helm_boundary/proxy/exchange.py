@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 
 from mitmproxy import http
 from mitmproxy.proxy.mode_specs import RegularMode, ReverseMode, UpstreamMode
@@ -10,6 +11,7 @@ from mitmproxy.proxy.mode_specs import RegularMode, ReverseMode, UpstreamMode
 from ..calls.call import HttpRequest, HttpResponse
 from ..calls.hosts import canonical_host
 from ..enforcement.verdict import Reply
+from ..reading.redirects import is_address_header
 
 
 def read_request(flow: http.HTTPFlow) -> HttpRequest:
@@ -33,6 +35,7 @@ def read_request(flow: http.HTTPFlow) -> HttpRequest:
         client_address=flow.client_conn.peername[0] if flow.client_conn.peername else "",
         principal=_principal(flow),
         tls_inspected=bool(flow.client_conn.tls_established),
+        reached_at=_reached_at(flow),
     )
 
 
@@ -55,6 +58,16 @@ def add_headers(response: http.Response, headers: tuple[tuple[str, str], ...]) -
     strip_own_headers(response.headers)
     ours = ((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers)
     response.headers.fields = (*response.headers.fields, *ours)
+
+
+def change_addresses(response: http.Response, changed: Mapping[str, str]) -> None:
+    """Tell addresses that the response leads to otherwise, by what they are now."""
+    response.headers.fields = tuple(
+        (name, changed.get(value.decode("latin-1"), "").encode("latin-1") or value)
+        if is_address_header(name.decode("latin-1"))
+        else (name, value)
+        for name, value in response.headers.fields
+    )
 
 
 def strip_own_headers(headers: http.Headers) -> None:
@@ -139,6 +152,15 @@ def _destination(flow: http.HTTPFlow, tls: bool) -> tuple[str, tuple[str, ...]]:
         if not isinstance(mode, RegularMode | UpstreamMode):
             return host, tuple(name for name in names if _is_address(name))
     return host, names
+
+
+def _reached_at(flow: http.HTTPFlow) -> str:
+    """Our own host and port where the client takes us for the server; elsewhere nothing."""
+    client = flow.client_conn
+    if not isinstance(client.proxy_mode, ReverseMode):
+        return ""
+    host, port = client.sockname[:2] if client.sockname else ("", 0)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _is_address(host: str) -> bool:

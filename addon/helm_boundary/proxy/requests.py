@@ -45,9 +45,11 @@ class Requests:
         try:
             async with asyncio.timeout(PATIENCE) as patience:
                 passes = await self._passes(flow, patience)
-        except Exception:
-            logger.exception("helm-boundary: a request could not be judged, so it is denied")
-            await self._under_way.abandon(flow, "killed")
+        except Exception as error:
+            logger.exception("helm-boundary: a request could not be judged")
+            passes = self._passes_unjudged(flow, error)
+            if not passes:
+                await self._under_way.abandon(flow, "killed")
         finally:
             if passes:
                 cleared = exchange.fingerprint(flow)
@@ -71,6 +73,16 @@ class Requests:
             flow.response = exchange.write_reply(deny_without_verdict(CLOSED))
             await self._under_way.abandon(flow, "killed")
             self._under_way.forget(flow)
+
+    def _passes_unjudged(self, flow: http.HTTPFlow, error: Exception) -> bool:
+        """Whether a request passes though judging it failed: where that is only observed."""
+        running = self._under_way.owners.get(flow.id)
+        if running is None or not running.observes:
+            return False
+        exchange.prepare_forwarding(flow.request, None)
+        if flow.id not in self._under_way.forwarded:
+            running.boundary.unrecorded.count(error)
+        return True
 
     async def _passes(self, flow: http.HTTPFlow, patience: asyncio.Timeout) -> bool:
         under_way = self._under_way

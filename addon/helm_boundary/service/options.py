@@ -182,10 +182,16 @@ def _state(value: str) -> Path:
 
 
 def _hosts(values: Sequence[str]) -> tuple[HostPattern, ...]:
+    """The governed hosts; a pattern that no request matches would leave its host ungoverned."""
     try:
+        if not values:
+            raise HostPatternError("expected at least one host pattern, found none")
         return tuple(parse_host_pattern(value) for value in values)
     except HostPatternError as error:
-        raise ConfigError(f"helm_hosts: {error}") from None
+        raise ConfigError(
+            f"helm_hosts: {error}; for several hosts repeat `--set helm_hosts=…`, once for each, "
+            "or write a list in config.yaml (helm_hosts: [api.openai.com, api.anthropic.com])"
+        ) from None
 
 
 def _size(value: str) -> int:

@@ -44,6 +44,11 @@ class Running:
     hold_seconds: int = 300
     keep_flows: int = 5000
 
+    @property
+    def observes(self) -> bool:
+        """Whether verdicts are only written down, and everything passes."""
+        return self.boundary.settings.observes
+
     def under(self, engine: Engine, detectors: Detectors) -> Running:
         """The same boundary under another policy; this one goes on for the calls it has."""
         boundary = self.boundary.under(Judge(engine, detectors))
