@@ -35,7 +35,7 @@ from .drafts import Drafter
 from .live import Judged, Live, State, api_key, correlation_id
 from .telling import Teller
 from .unrecorded import Unrecorded
-from .verdict import Reply
+from .verdict import Forward, Reply
 
 FORESEEN = Decision(ALLOW, ())
 """What policy says of most calls."""
@@ -110,10 +110,11 @@ class Boundary:
             refusal,
         )
 
-    async def judge_request(self, live: Live) -> Reply | Again | None:
-        """Judge a request; None lets it go on (`live.forwarded_body`), after its receipt.
+    async def judge_request(self, live: Live) -> Forward | Reply | Again:
+        """Judge a request, and make its receipt durable.
 
-        AGAIN where it, or the policy, was changed while it waited for a person.
+        Returns `Forward` to let it go on, a `Reply` in its place, and AGAIN where it, or the
+        policy, was changed while it waited for a person.
         """
         live.decision = await self._decide(live)
         end = "denied"
@@ -148,7 +149,7 @@ class Boundary:
         drafts = [self.drafts.outcome(live, live.decision, "killed")] if live.end() else []
         return await self._record(live, drafts) or AGAIN
 
-    async def _conclude(self, live: Live, end: str) -> Reply | None:
+    async def _conclude(self, live: Live, end: str) -> Forward | Reply:
         passes = live.decision.verdict == ALLOW or self.settings.observes
         was_recorded = live.receipt_id is not None  # it waited, and what comes now is the answer
         drafts = []
@@ -165,7 +166,7 @@ class Boundary:
             return self._refuse(live)
         if live.state is not State.ENDED:  # without a receipt it has no outcome either
             live.state = State.FORWARDED
-        return None
+        return Forward(live.rewritten)
 
     async def _record(self, live: Live, drafts: list[Draft]) -> Reply | None:
         """Make receipts durable, the first one being what the client is told of."""

@@ -6,13 +6,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 from functools import partial
+from typing import assert_never
 
 from mitmproxy import http
 
-from ..approvals.waiting import AGAIN
+from ..approvals.waiting import Again
 from ..enforcement.closed import CLOSED, NO_VERDICT, deny_without_verdict
 from ..enforcement.live import Live
-from ..enforcement.verdict import Reply
+from ..enforcement.verdict import Forward, Reply
 from ..service.running import Running
 from . import exchange
 from .hold import PATIENCE, Gone, Hold, resumed
@@ -100,29 +101,33 @@ class Requests:
             if live is None:
                 del under_way.owners[flow.id]
                 return True
-            reply = await self._ask(flow, live, running, hold)
-            if reply is AGAIN:
-                continue
-            if isinstance(reply, Reply):
-                refuse(flow, reply, running)
-                return False
-            if exchange.fingerprint(flow) == judged and not flow.intercepted:
-                exchange.prepare_forwarding(flow.request, live.rewritten)
-                return True
-            await running.answers.abandon(live, "killed")  # changed meanwhile: judge what it is now
+            match await self._ask(flow, live, running, hold):
+                case Reply() as reply:
+                    refuse(flow, reply, running)
+                    return False
+                case Forward(body):
+                    if exchange.fingerprint(flow) == judged and not flow.intercepted:
+                        exchange.prepare_forwarding(flow.request, body)
+                        return True
+                    await running.answers.abandon(live, "killed")
+                case Again.AGAIN:
+                    pass
+                case never:
+                    assert_never(never)
+            # It was changed meanwhile: judge what it is now.
         return False
 
     async def _ask(
         self, flow: http.HTTPFlow, live: Live, running: Running, hold: Hold
-    ) -> object | None:
+    ) -> Forward | Reply | Again:
         show = partial(mark, flow, live, running.boundary)
         live.park = hold.park(show) if running.holds else None
         live.patience = self._under_way.patience
-        reply = await running.boundary.judge_request(live)
-        if reply is None:  # it has its receipt, so whatever comes now, it gets its outcome
+        result = await running.boundary.judge_request(live)
+        if isinstance(result, Forward):  # it has its receipt, so that it gets its outcome too
             self._under_way.forwarded[flow.id] = Forwarded(live, running)
         show()
-        return reply
+        return result
 
 
 def refuse(flow: http.HTTPFlow, reply: Reply, running: Running) -> None:
