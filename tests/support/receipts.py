@@ -9,10 +9,12 @@ from helm_receipts.statement import (
     ClientFacts,
     Coverage,
     Draft,
+    End,
     FlowFacts,
     Outcome,
     PolicyRef,
     Reason,
+    Verdict,
 )
 
 CONFIGURATION = "ef" * 32
@@ -35,7 +37,7 @@ def flow(call: str, model: str | None = "gpt-4o") -> FlowFacts:
     )
 
 
-def request(call: str, verdict: str = "ALLOW", body: bytes = b'{"model":"gpt-4o"}') -> Draft:
+def request(call: str, verdict: Verdict = "ALLOW", body: bytes = b'{"model":"gpt-4o"}') -> Draft:
     """A request receipt's draft."""
     return Draft(
         phase="request",
@@ -50,7 +52,7 @@ def request(call: str, verdict: str = "ALLOW", body: bytes = b'{"model":"gpt-4o"
     )
 
 
-def outcome(call: str, verdict: str = "ALLOW", end: str = "complete") -> Draft:
+def outcome(call: str, verdict: Verdict = "ALLOW", end: End = "complete") -> Draft:
     """An outcome receipt's draft."""
     return Draft(
         phase="outcome",

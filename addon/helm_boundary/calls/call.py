@@ -8,10 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 type Json = Any
 """A value that came from JSON: None, bool, int, float, str, list or dict of the same."""
+
+
+type Mode = Literal["enforce", "observe"]
+"""Whether verdicts take effect, or are only written down."""
+
+type JudgedPhase = Literal["request", "response"]
+"""Which half of a call is judged."""
 
 
 @dataclass(frozen=True, slots=True)

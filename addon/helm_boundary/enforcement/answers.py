@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from helm_receipts.errors import ReceiptError
-from helm_receipts.statement import Coverage, Draft
+from helm_receipts.statement import Coverage, Draft, End
 
 from ..approvals.refusals import gone, refusal_of
 from ..approvals.store import StoreError
@@ -151,7 +151,7 @@ class Answers:
         draft = self._drafts.outcome(live, decision, "denied", coverage=coverage(live))
         return self._teller.refuse(live, *await self._outcomes.record(live, draft, decision))
 
-    async def abandon(self, live: Live, end: str) -> None:
+    async def abandon(self, live: Live, end: End) -> None:
         """The call ended too soon: `upstream_error`, `client_gone` or `killed`.
 
         What had come of a stream is judged like one that came whole: a client that leaves at the
@@ -200,7 +200,9 @@ class Answers:
     ) -> Draft:
         """The outcome of a whole response, if that is what is decided of it."""
         passes = self._passes(decision)
-        end = "denied" if not passes else "upstream_error" if response.status >= 500 else "complete"
+        end: End = (
+            "denied" if not passes else "upstream_error" if response.status >= 500 else "complete"
+        )
         calls = () if live.answer is None else tool_calls(live.answer, decision.verdict)
         sent = response.body if release.body is None else release.body
         whole = Coverage("whole", "whole", len(response.body), len(response.body))

@@ -12,14 +12,14 @@ from functools import partial
 
 from helm_receipts.errors import ReceiptError
 from helm_receipts.recorder import Recorder
-from helm_receipts.statement import Draft
+from helm_receipts.statement import Draft, End, Enforcement
 
 from ..approvals.desk import Desk, Terms
 from ..approvals.notify import Tell, tell_nobody
 from ..approvals.refusals import refusal_of, unavailable
 from ..approvals.store import Store, StoreError
 from ..approvals.waiting import AGAIN, Again, Said
-from ..calls.call import Call, HttpRequest, Json
+from ..calls.call import Call, HttpRequest, Json, Mode
 from ..calls.refusal import Refusal
 from ..judgement.document import state_call
 from ..judgement.judge import Judge, deny
@@ -45,7 +45,7 @@ FORESEEN = Decision(ALLOW, ())
 class Settings:
     """What the operator chose; `max_body` in bytes, decoded; `mode` is enforce or observe."""
 
-    mode: str = "enforce"
+    mode: Mode = "enforce"
     max_body: int = 32 << 20
     hold_seconds: int = 300
     hold_max: int = 100
@@ -73,7 +73,7 @@ class Boundary:
         self.judge = judge
         self.recorder = recorder
         self.teller = Teller(policy.digest, settings.observes)
-        enforcement = "observed" if settings.observes else "enforced"
+        enforcement: Enforcement = "observed" if settings.observes else "enforced"
         self.drafts = Drafter(policy, judge.engine.name, enforcement, judge.detectors)
         terms = Terms(settings.hold_seconds, settings.hold_max, settings.max_body)
         self.desk = Desk(store, recorder, self.drafts, judge.detectors, terms, tell)
@@ -117,7 +117,7 @@ class Boundary:
         policy, was changed while it waited for a person.
         """
         live.decision = await self._decide(live)
-        end = "denied"
+        end: End = "denied"
         if live.decision.verdict == ESCALATE and not self.settings.observes:
             live.decision = self.desk.admit(live, live.decision)
             if live.decision.verdict == ESCALATE and live.park is not None:
@@ -149,7 +149,7 @@ class Boundary:
         drafts = [self.drafts.outcome(live, live.decision, "killed")] if live.end() else []
         return await self._record(live, drafts) or AGAIN
 
-    async def _conclude(self, live: Live, end: str) -> Forward | Reply:
+    async def _conclude(self, live: Live, end: End) -> Forward | Reply:
         passes = live.decision.verdict == ALLOW or self.settings.observes
         was_recorded = live.receipt_id is not None  # it waited, and what comes now is the answer
         drafts = []

@@ -6,7 +6,7 @@ import logging
 import time
 
 from helm_receipts.errors import ReceiptError
-from helm_receipts.statement import Coverage, Draft
+from helm_receipts.statement import Coverage, Covered, Draft, End, Enforcement
 
 from ..approvals.refusals import gone
 from ..approvals.store import StoreError
@@ -68,7 +68,7 @@ class Outcomes:
         return decision, receipt.id
 
     async def write(
-        self, live: Live, decision: Decision, end: str, enforcement: str | None = None
+        self, live: Live, decision: Decision, end: End, enforcement: Enforcement | None = None
     ) -> None:
         """Write the outcome of a call that nothing can be refused of any more, unless it has one.
 
@@ -89,7 +89,7 @@ class Outcomes:
 
 def coverage(live: Live) -> Coverage:
     """How much of a call's answer was judged, so far."""
-    request = "whole" if live.shared else "none"
+    request: Covered = "whole" if live.shared else "none"
     if live.gate is None:
         return Coverage(request, "none", 0, 0)
     seen = live.gate.seen

@@ -13,6 +13,8 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from helm_receipts.statement import End
+
 from ..approvals.waiting import Again
 from ..calls import strict_json
 from ..calls.call import Answer, HttpRequest, Json
@@ -83,7 +85,7 @@ class Session:
         async with self._lock:
             return await self._judge_answer(str(kind), event, message)
 
-    async def end(self, end: str) -> None:
+    async def end(self, end: End) -> None:
         """The session is over; what was still open ends so (`complete`, `client_gone`, ...)."""
         if self._cycles and not self._gate.stream.done:  # of a response that is under way
             self._answering()

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 
 from helm_receipts.errors import ReceiptError
+from helm_receipts.statement import End, Enforcement
 
 from ..calls.call import Answer
 from ..calls.refusal import Refusal
@@ -57,7 +58,7 @@ class Streamed:
         live.gate = WholeTap(stream)
         return live.gate
 
-    async def end(self, live: Live, end: str = "upstream_error") -> None:
+    async def end(self, live: Live, end: End = "upstream_error") -> None:
         """A stream is over: judge all of it that came, and write its outcome.
 
         `end` says why it is over where the stream itself didn't say that it is complete.
@@ -79,7 +80,9 @@ class Streamed:
         except Refusal as refusal:
             decision = deny(refusal)
         end = "complete" if gate.stream.done else end
-        late = None if decision.verdict == ALLOW else "observed"  # its text has left already
+        late: Enforcement | None = (
+            None if decision.verdict == ALLOW else "observed"
+        )  # its text has left already
         await self._outcomes.write(live, decision, end, late)
 
     async def judge_calls(self, live: Live, answer: Answer) -> Decision:
@@ -104,7 +107,7 @@ class Streamed:
             live.park = None  # a stream can't wait
             decision = self._desk.admit(live, decision, live.answer)
         live.end()
-        end = "complete" if self._settings.observes else "denied"
+        end: End = "complete" if self._settings.observes else "denied"
         draft = self._drafts.outcome(live, decision, end, coverage=coverage(live))
         try:
             receipt_id = self._recorder.record_now(draft).id

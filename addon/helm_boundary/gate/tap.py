@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from helm_receipts.statement import Covered
+
 from ..calls.call import Answer
 from ..calls.refusal import Refusal
 from ..policy.decision import Decision
@@ -17,7 +19,7 @@ logger = logging.getLogger(__name__)
 class Tap:
     """Lets every byte pass; what can't be read isn't in the answer."""
 
-    covers = "none"
+    covers: Covered = "none"
 
     def __init__(self, stream: Stream, *, max_event: int = MAX_EVENT) -> None:
         self.stream = stream

@@ -8,6 +8,8 @@ from functools import partial
 
 from mitmproxy import connection, http
 
+from helm_receipts.statement import End
+
 from ..calls.call import HttpResponse
 from ..calls.refusal import Refusal
 from ..dialects import SOCKETS
@@ -183,7 +185,7 @@ def _response(flow: http.HTTPFlow) -> HttpResponse:
     return exchange.read_response(flow.response, with_body=True)
 
 
-def _end_of(flow: http.HTTPFlow) -> str:
+def _end_of(flow: http.HTTPFlow) -> End:
     message = flow.error.msg if flow.error else ""
     if message == "Connection killed.":
         return "killed"
