@@ -68,13 +68,20 @@ def open_folder(layout: Layout) -> None:
     layout.keys.chmod(0o777)
 
 
-@pytest.mark.parametrize("damage", [make_readable, cut_key, open_folder])
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (make_readable, "the state folder can't be used"),
+        (cut_key, "receipts can't be written"),
+        (open_folder, "the state folder can't be used"),
+    ],
+)
 def test_keys_that_others_may_have_are_a_refusal_to_start(
-    used: Path, damage: Callable[[Layout], None]
+    used: Path, damage: Callable[[Layout], None], said: str
 ) -> None:
     """A key that others can read, or put another in place of, proves nothing."""
     damage(Layout(used / "helm"))
-    assert_refuses(again(used), "receipts can't be written")
+    assert_refuses(again(used), said)
 
 
 def test_a_torn_line_is_put_aside_and_said(used: Path) -> None:

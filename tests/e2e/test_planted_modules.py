@@ -209,7 +209,9 @@ def test_nothing_planted_gets_into_a_boundary_that_runs(
             assert _until_ready(process, state) != digest
         finally:
             process.terminate()
+    # The typed command becomes an isolated one before it is a boundary.
     assert [each for each in planted.sprung() if each.command[1:] != process.args] == []
+    assert "mitmproxy" not in {each.name for each in planted.sprung()}
     assert bool(planted.sprung()) == (by == "environment")
 
 

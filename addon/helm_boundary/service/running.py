@@ -69,9 +69,10 @@ def start(config: Config) -> Running:
     """
     try:
         refuse_foreign_state(config.state)
-        judging = start_judging(config)
     except (StateRefused, OSError) as error:
-        raise StartError(str(error)) from None
+        raise StartError(f"the state folder can't be used: {error}") from None
+    try:
+        judging = start_judging(config)
     except PolicyError as error:
         raise StartError(f"the policy can't be used: {error}") from None
     engine = judging.engine
