@@ -1,7 +1,7 @@
 """Everything in a state folder, checked against everything else.
 
 What goes in is a folder from somebody else, and keys that the auditor trusts. One pass over the
-log, in its order, in constant memory:
+log, in its order, in memory that grows with nothing but the calls' ids:
 
 1. The checkpoint is signed by the log's key, and continues the checkpoints the auditor has kept.
 2. Each entry of the log is, byte for byte, the entry of the next receipt of one of the journals.
@@ -59,11 +59,14 @@ class FsckReport:
     """Opening keys that were deleted: digests under them can't be opened any more."""
     kept: int
     """How many checkpoints that the auditor has kept are continued by this log."""
+    set_back: tuple[str, ...] = ()
+    """Where the clock went back: nobody can say when what follows really was."""
 
     @property
     def is_complete(self) -> bool:
-        """Whether everything is in the log and every call has its end."""
-        return not (self.not_in_log or self.open_calls or self.running or self.torn)
+        """Whether there is something, all is in the log, every call has its end, in its time."""
+        unfinished = self.not_in_log or self.open_calls or self.running or self.torn
+        return bool(self.receipts) and not (unfinished or self.set_back)
 
 
 def fsck(
@@ -141,6 +144,7 @@ def _report(checkpoint: Checkpoint, journals: Journals, not_in_log: int, kept: i
         torn=tuple(journals.torn),
         erased=tuple(sorted(set().union(*(walk.erased for walk in walks)))),
         kept=kept,
+        set_back=tuple(place for walk in walks for place in walk.chain.set_back),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 from helm_receipts.recorder import Receipt, Recorder
@@ -16,6 +17,7 @@ from helm_receipts.statement import (
 )
 
 CONFIGURATION = "ef" * 32
+_sessions = count()
 POLICY = PolicyRef("file:///policies", "ab" * 32, "regorus")
 
 
@@ -80,10 +82,11 @@ def record_calls(state: Path, calls: int, **settings: int) -> None:
 
     In batches as large as a segment takes, since every batch waits for the disk.
     """
+    session = next(_sessions)  # an id is used once
     batch = max(1, settings.get("segment_bytes", 250_000) // 10_000)
     with recording(state, **settings) as recorder:
         for first in range(0, calls, batch):
-            names = [f"call-{number}" for number in range(first, min(calls, first + batch))]
+            names = [f"call-{session}-{n}" for n in range(first, min(calls, first + batch))]
             drafts = [draft for name in names for draft in (request(name), outcome(name))]
             results = recorder._writer.commit(drafts).results
             assert all(isinstance(result, Receipt) for result in results)
