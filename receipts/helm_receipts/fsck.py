@@ -10,6 +10,7 @@ log, in its order, in memory that grows with nothing but the calls' ids:
 5. What the receipt says about the log (a start names its size and root) is so.
 6. All tiles are what these entries give, and their root is the checkpoint's.
 7. What journals hold beyond the log verifies too; it just isn't in the log yet.
+8. The files that are published beside the log name these keys, and no others.
 
 The first thing that is wrong is raised as `Broken`, by its kind and place. What isn't wrong but
 unfinished is in the report.
@@ -25,17 +26,15 @@ from pathlib import Path
 from helm_receipts import checkpoint as notes
 from helm_receipts import merkle
 from helm_receipts.checkpoint import Checkpoint, LogKey
-from helm_receipts.errors import Broken, ProofRefused, ReceiptError
+from helm_receipts.errors import Broken, ProofRefused
 from helm_receipts.frontier import Frontier
-from helm_receipts.keyring import KeyRing
+from helm_receipts.key_claims import check_key, check_published, read_claims
 from helm_receipts.keys import PublicKey
 from helm_receipts.layout import Layout
 from helm_receipts.lockstep import Journals
 from helm_receipts.log_claims import check_claim, read_entries, tile_error
 from helm_receipts.proof import prove_consistency
-from helm_receipts.publish import PublishedKeys, read_published
 from helm_receipts.tiles import ENTRIES, WIDTH, TileReader
-from helm_receipts.verify import Verified
 
 _REPORT_EVERY = 1000
 
@@ -103,13 +102,13 @@ def _fsck(
     for note in kept:
         _continues(layout, log_keys, note, checkpoint)
     # 2. to 5. Every entry.
-    published = _published(layout)
+    published = read_claims(layout)
     journals = Journals(layout, trusted, published, pool)
     edge = Frontier()
     for index, entry in enumerate(read_entries(reader)):
         _check_leaf(index, entry, reader)
         verified = journals.match(index, entry, reader)
-        _check_key(index, verified, journals.ring, published)
+        check_key(index, verified, journals.ring, published)
         check_claim(verified.predicate, reader)
         # 6. The tiles, as soon as the entries fill them.
         edge.add(entry)
@@ -126,6 +125,8 @@ def _fsck(
     progress(edge.size, checkpoint.size)
     # 7. What isn't in the log yet.
     not_in_log = journals.finish(reader)
+    # 8. What others are told to trust.
+    check_published(layout, published, journals.ring, log_keys)
     return _report(checkpoint, journals, not_in_log, len(kept))
 
 
@@ -206,20 +207,6 @@ def _pool(processes: int) -> Iterator[Executor | None]:
             pool.shutdown(cancel_futures=True)
 
 
-def _check_key(
-    index: int, verified: Verified, ring: KeyRing, published: PublishedKeys | None
-) -> None:
-    place = f"index {index} of the log"
-    ring.refuse_retired(place, verified.key, verified.predicate)
-    if published is None:
-        return
-    for known in published.receipt:
-        last = index if known.last is None else known.last
-        if known.key == verified.key and known.first <= index <= last:
-            return
-    raise Broken("key-range", place, f"{verified.key.keyid[:16]} isn't published as valid here")
-
-
 def _compare_tiles(layout: Layout, tiles: dict[str, bytes]) -> None:
     for name, expected in tiles.items():
         found = _read_tile(layout, name, len(expected))
@@ -237,13 +224,3 @@ def _read_tile(layout: Layout, name: str, size: int) -> bytes:
     if full.is_file():
         return full.read_bytes()[:size]
     raise Broken("missing-tile", f"log/{name}", "the entries give a tile that isn't there")
-
-
-def _published(layout: Layout) -> PublishedKeys | None:
-    """The ranges that keys.json claims. A copy of a folder may come without it."""
-    if not (layout.log / "keys.json").exists():
-        return None
-    try:
-        return read_published(layout)
-    except ReceiptError as error:
-        raise Broken("published-keys", "log/keys.json", str(error)) from error
