@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
+from helm_boundary.service.pinning import pins, settle
+from helm_receipts.layout import Layout
 from helm_receipts.recorder import Receipt, Recorder
 from helm_receipts.statement import (
     ClientFacts,
@@ -69,8 +71,10 @@ def outcome(call: str, verdict: str = "ALLOW", end: str = "complete") -> Draft:
 
 @contextmanager
 def recording(state: Path, **settings: int) -> Iterator[Recorder]:
-    """A recorder on a state folder, closed in the end."""
+    """A recorder on a state folder whose keys are pinned, as a boundary's; closed in the end."""
     recorder = Recorder.open(state, version="0.1.0", configuration=CONFIGURATION, **settings)
+    if pins().find(Layout(state)) is None:
+        settle(Layout(state))
     try:
         yield recorder
     finally:
@@ -90,6 +94,14 @@ def record_calls(state: Path, calls: int, **settings: int) -> None:
             drafts = [draft for name in names for draft in (request(name), outcome(name))]
             results = recorder._writer.commit(drafts).results
             assert all(isinstance(result, Receipt) for result in results)
+
+
+def unpin(state: Path) -> None:
+    """Make this another machine's folder: nothing is known here of its keys."""
+    origin = (state / "origin").read_text().strip()
+    for path in pins().folder.glob("*.json"):
+        if origin in path.read_text():
+            path.unlink()
 
 
 def journal_of(state: Path) -> Path:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from helm_receipts.errors import ReceiptError
+from helm_receipts.layout import Layout
 from helm_receipts.recorder import Recorder
 
 from .. import __version__
@@ -21,6 +22,7 @@ from ..policy.engine import Engine
 from ..policy.errors import PolicyError
 from .engines import Judging, start_judging
 from .options import Config
+from .pinning import settle
 
 
 class StartError(Exception):
@@ -68,6 +70,7 @@ def start(config: Config) -> Running:
     engine = judging.engine
     try:
         store = Store.open(config.state)
+        settle(Layout(config.state))
         recorder = Recorder.open(
             config.state, version=__version__, configuration=_digest(config, engine.policy.digest)
         )
