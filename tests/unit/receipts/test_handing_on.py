@@ -234,3 +234,51 @@ def test_a_receipt_that_stands_in_anothers_place_is_not_shown_for_it(state: Path
         result = run(command, "--state", state, identity)
         assert result.exit_code == 1
         assert "reordered" in result.output
+
+
+PENDING = {
+    "the last": lambda x: [*x[:-1], reworded(x[-2])],
+    "one before it": lambda x: [*x[:-3], reworded(x[-3]), *x[-2:]],
+    "one gone": lambda x: [*x[:-3], *x[-2:]],
+    "two exchanged": lambda x: [*x[:-3], x[-2], x[-3], x[-1]],
+    "one by another key": lambda x: [
+        *x[:-1], dsse.seal(dsse.parse_line(x[-1]).payload, keys.generate("receipt"))],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", PENDING.values(), ids=PENDING.keys())
+def test_the_log_commits_to_no_line_that_was_changed(
+    tmp_path: Path, change: Callable[[list[bytes]], list[bytes]]
+) -> None:
+    """What isn't in the log yet is verified before a checkpoint is signed for it."""
+    state = tmp_path / "state"
+    record_calls(state, 3)
+    with recording(state) as recorder:
+        recorder._integrator.close()
+        for name in "abc":
+            recorder.record_now(request(name))
+            recorder.record_now(outcome(name))
+        shutil.copytree(state, tmp_path / "behind")
+    behind = tmp_path / "behind"
+    (segment,) = list_segments(journal_of(behind))
+    lines = change(segment.read_bytes().rstrip(b"\0").splitlines())
+    text = b"".join(line + b"\n" for line in lines)
+    segment.write_bytes(text)
+    (journal_of(behind) / "durable").write_bytes(b"%020d %020d\n" % (1, len(text)))
+    before = (behind / "log/checkpoint").read_bytes()
+    refused = run("integrate", "--state", behind)
+    assert refused.exit_code == 1, refused.output
+    assert "nothing was signed" in refused.output
+    assert (behind / "log/checkpoint").read_bytes() == before
+
+
+def test_a_log_without_its_checkpoint_is_made_anew_only_from_what_verifies(state: Path) -> None:
+    """Nobody has signed for the tree then: the journals must vouch for it."""
+    (state / "log/checkpoint").unlink()
+    shutil.copytree(state, state.parent / "whole")
+    assert run("integrate", "--state", state.parent / "whole", "--rebuild").exit_code == 0
+    assert run("fsck", state.parent / "whole").exit_code == 0
+    edit(state, lambda x: [*x[:3], reworded(x[3]), *x[4:]])
+    refused = run("integrate", "--state", state, "--rebuild")
+    assert refused.exit_code == 1
+    assert not (state / "log/checkpoint").exists()
