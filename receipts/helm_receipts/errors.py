@@ -28,6 +28,10 @@ class StateRefused(KeyRefused):
     """A state folder that isn't its user's alone, or that somebody else could put another for."""
 
 
+class PinRefused(KeyRefused):
+    """Keys can't be pinned, or what was pinned can't be relied upon."""
+
+
 class JournalError(ReceiptError):
     """A journal folder is damaged: the message names the first bad thing."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from helm_receipts import checkpoint as notes
 from helm_receipts import durable
 from helm_receipts.checkpoint import Checkpoint
+from helm_receipts.continuity import Continuity
 from helm_receipts.dsse import parse_line
 from helm_receipts.entry import log_entry
 from helm_receipts.errors import LogError, ProofRefused
@@ -48,6 +49,8 @@ def rebuild(
                 f"checkpoint of size {checkpoint.size} was signed for, found {edge.root().hex()}: "
                 "a journal was changed, or `order.jsonl` was; `receipts fsck` says where"
             )
+        if not (layout.log / "checkpoint").exists():
+            _refuse_changed(layout, published, checkpoint.size)
         _swap(layout, fresh)
         save_tree(layout, edge, cursors)
         return checkpoint.size
@@ -83,6 +86,14 @@ def _build(
             progress(edge.size, size)
     durable.replace_files(fresh, edge.take_tiles())
     return edge, cursors
+
+
+def _refuse_changed(layout: Layout, published: PublishedKeys, size: int) -> None:
+    """No checkpoint vouches for the tree, so the journals must before one is signed for it."""
+    continuity = Continuity(published.receipt_key, {})
+    for writer, line in _in_order(layout, size):
+        continuity.accept(writer, line)
+    continuity.finish()
 
 
 def _in_order(layout: Layout, size: int) -> Iterator[tuple[str, Line]]:

@@ -11,6 +11,7 @@ from helm_receipts.ownership import keepers_of
 
 from .finding import NO, UNKNOWN, Finding
 from .keeping import look_at_clock, look_at_hands, look_at_journal
+from .keys import look_at_keys
 from .proxy import look_at_boundary, look_at_policy
 from .route import look_at_routes, targets
 from .surroundings import look_at_exceptions, look_at_trust, proxy_for
@@ -30,6 +31,7 @@ def diagnose(
         yield look_at_policy(health, policies)
     yield from look_at_hands(state, health)
     yield look_at_journal(state)
+    yield from look_at_keys(state)
     yield from look_at_clock(state, health)
     if health is not None:
         yield from look_at_trust(health, environment)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import uuid
 from collections.abc import Mapping
 
 from mitmproxy import http
@@ -14,7 +15,17 @@ from ..enforcement.verdict import Reply
 from ..reading.redirects import is_address_header
 
 
-def read_request(flow: http.HTTPFlow) -> HttpRequest:
+def call_id(flow: http.HTTPFlow, *, again: bool) -> str:
+    """What receipts call this call: the flow's id, or another one where that was used before.
+
+    A flow that is played again, read from a file, or judged again after somebody has edited it
+    keeps its id and is another call, and of each call there is one outcome.
+    """
+    is_first = flow.live and not flow.is_replay and not again
+    return flow.id if is_first else str(uuid.uuid4())
+
+
+def read_request(flow: http.HTTPFlow, identity: str | None = None) -> HttpRequest:
     """The flow's request as the boundary judges it, with the host that its bytes go to."""
     request = flow.request
     path, _, query = request.path.partition("?")
@@ -29,7 +40,7 @@ def read_request(flow: http.HTTPFlow) -> HttpRequest:
         query=_plain(query),
         headers=tuple((_plain(k), _plain(v)) for k, v in request.headers.items(multi=True)),
         body=request.raw_content or b"",
-        flow_id=flow.id,
+        flow_id=identity or flow.id,
         names=names,
         names_must_agree=bool(names) or not isinstance(flow.client_conn.proxy_mode, ReverseMode),
         client_address=flow.client_conn.peername[0] if flow.client_conn.peername else "",

@@ -88,7 +88,7 @@ class Requests:
     async def _passes(self, flow: http.HTTPFlow, patience: asyncio.Timeout) -> bool:
         under_way = self._under_way
         fingerprint = partial(exchange.fingerprint, flow)
-        for _ in range(MAX_CHANGES):
+        for turn in range(MAX_CHANGES):
             running = self._running()  # again: the policy may have changed while the flow waited
             if running is None:
                 flow.response = exchange.write_reply(deny_without_verdict(CLOSED))
@@ -97,7 +97,8 @@ class Requests:
             hold = Hold(flow, patience, fingerprint, running.hold_seconds, self._has_gone)
             exchange.frame(flow.request)
             judged = exchange.fingerprint(flow)
-            live = running.boundary.recognise(exchange.read_request(flow))
+            identity = exchange.call_id(flow, again=turn > 0)
+            live = running.boundary.recognise(exchange.read_request(flow, identity))
             if live is None:
                 del under_way.owners[flow.id]
                 return True

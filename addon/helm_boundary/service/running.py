@@ -8,6 +8,7 @@ from pathlib import Path
 
 from helm_receipts.custody import refuse_foreign_state
 from helm_receipts.errors import ReceiptError, StateRefused
+from helm_receipts.layout import Layout
 from helm_receipts.recorder import Recorder
 
 from .. import __version__
@@ -22,6 +23,7 @@ from ..policy.engine import Engine
 from ..policy.errors import PolicyError
 from .engines import Judging, start_judging
 from .options import Config
+from .pinning import settle
 
 
 class StartError(Exception):
@@ -78,6 +80,7 @@ def start(config: Config) -> Running:
     engine = judging.engine
     try:
         store = Store.open(config.state)
+        settle(Layout(config.state))
         recorder = Recorder.open(
             config.state, version=__version__, configuration=_digest(config, engine.policy.digest)
         )
