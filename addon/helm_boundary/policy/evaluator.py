@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 import regorus
 
+from helm_boundary.policy import formatting
 from helm_boundary.policy.builtins import ADDED, BUILTINS
 from helm_boundary.policy.errors import EngineError, PolicyError
 from helm_boundary.policy.imports import write_out_imports
@@ -58,7 +59,8 @@ def compile_engine(modules: Mapping[str, str], data: str) -> regorus.Engine:
     engine = regorus.Engine()
     _extend(engine, modules)
     try:
-        for file, text in write_out_imports(modules).items():
+        for file, written in write_out_imports(modules).items():
+            text = formatting.call_instead(written)
             if text != modules[file]:
                 engine.set_policy_length_config(**GROWN)
             engine.add_policy(file, text)
@@ -72,6 +74,9 @@ def compile_engine(modules: Mapping[str, str], data: str) -> regorus.Engine:
 def _extend(engine: regorus.Engine, modules: Mapping[str, str]) -> None:
     """Add the extensions when a module may call one: most don't, and start faster."""
     names = {name for name in BUILTINS if name.startswith("regex.")} | {*ADDED, "strings.count"}
+    if any("sprintf" in text for text in modules.values()):
+        engine.add_extension(formatting.EXTENSION, formatting.ARGUMENTS, formatting.format_values)
+        engine.add_policy(formatting.FILE, formatting.MODULE)
     if any(name in text for name in names for text in modules.values()):
         from helm_boundary.policy.extensions import EXTENSIONS
 

@@ -14,7 +14,15 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import regorus
 
-from helm_boundary.policy.syntax import Module, Node, Span, flatten, only, read_module
+from helm_boundary.policy.syntax import (
+    Module,
+    Node,
+    Path,
+    Span,
+    flatten,
+    only,
+    read_module,
+)
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 IMPORT = re.compile(r"^[ \t]*import[ \t]+(?:data|input)\b", re.MULTILINE)
@@ -39,8 +47,9 @@ def write_out_imports(modules: Mapping[str, str]) -> dict[str, str]:
 def _write_out(module: Module, syntax: Node) -> str:
     changes = [(node["span"], "") for node in syntax["imports"] if _is_ours(node)]
     changes += [
-        (span, _path(module, name))
+        (span, _written(module.imports[name]))
         for rule in syntax["rules"]
+        if _may_use(module, rule)
         for span, name in _uses(module, rule)
     ]
     text = module.contents
@@ -49,12 +58,18 @@ def _write_out(module: Module, syntax: Node) -> str:
     return text.decode()
 
 
+def _may_use(module: Module, rule: Node) -> bool:
+    """A look at the rule's text, which spares most rules the walk."""
+    text = module.text(only(rule)[1]["span"])
+    return any(name in text for name in module.imports)
+
+
 def _is_ours(node: Node) -> bool:
     return flatten(node["refr"])[0][0] in {"data", "input"}
 
 
-def _path(module: Module, name: str) -> str:
-    first, *others = map(str, module.imports[name])
+def _written(path: Path) -> str:
+    first, *others = map(str, path)
     return first + "".join(
         f".{part}" if NAME.fullmatch(part) else f"[{json.dumps(part)}]" for part in others
     )
@@ -87,9 +102,7 @@ def _uses(module: Module, rule: Node) -> Iterator[tuple[Span, str]]:
 
 def _parts(module: Module, rule: Node) -> Iterator[tuple[Node, frozenset[str]]]:
     """The head's value and the bodies of a rule, each with the variables that it sees."""
-    kind, body = only(rule)
-    head = body if kind == "Default" else only(body["head"])[1]
-    bodies = body.get("bodies", [])
+    head, bodies = _head(rule), only(rule)[1].get("bodies", [])
     own = frozenset(name for node in head.get("args", []) for name in names_in(node))
     first = declared(module, bodies[0]["query"]["stmts"]) if bodies else frozenset()
     for name, value in head.items():
@@ -99,6 +112,11 @@ def _parts(module: Module, rule: Node) -> Iterator[tuple[Node, frozenset[str]]]:
             yield value, own | first
     for each in bodies:
         yield each, own
+
+
+def _head(rule: Node) -> Node:
+    kind, body = only(rule)
+    return body if kind == "Default" else only(body["head"])[1]
 
 
 def declared(module: Module, statements: Sequence[Node]) -> frozenset[str]:
