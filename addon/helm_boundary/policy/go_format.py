@@ -155,7 +155,7 @@ class _Printer:
 def format_value(verb: Verb, value: Value) -> str:
     """A value as its verb prints it."""
     if verb.name == "T":
-        return verb.pad(_type(value))
+        return _string(replace(verb, name="s"), _type(value)) or ""
     if verb.name == "v" and not _is_big(value):  # takes + for other things than signs
         verb = replace(verb, flags=verb.flags - {"+"})
     printed = PRINTERS[type(value)](verb, value)
@@ -175,20 +175,23 @@ def _integer(verb: Verb, value: int) -> str | None:
         return _character(verb, value)
     if verb.name == "p" and _is_big(value):
         raise ValueError("%p prints an address: use %d")
-    text = format_integer(verb.name, value, verb.flags, verb.precision, big=_is_big(value))
-    if text is None:
-        return None
-    zeros = "0" in verb.flags and (verb.precision is None or _is_big(value))
-    return verb.pad(text, zeros=zeros)
+    precision = verb.precision
+    if "0" in verb.flags and "-" not in verb.flags and precision is None and not _is_big(value):
+        # Zeros fill the width between the sign and the digits; a prefix comes on top.
+        signed = value < 0 or bool(verb.flags & {"+", " "})
+        precision = max((verb.width or 0) - signed, 1) if verb.width is not None else None
+    text = format_integer(verb.name, value, verb.flags, precision, big=_is_big(value))
+    return None if text is None else verb.pad(text, zeros="0" in verb.flags and _is_big(value))
 
 
 def _character(verb: Verb, value: int) -> str:
     known = 0 <= value < 0x110000 and not 0xD800 <= value < 0xE000
     shown = chr(value) if known else "\ufffd"
     if verb.name == "c":
-        return verb.pad(shown)
+        return verb.pad(shown, zeros="0" in verb.flags)
     if verb.name == "q":
-        return verb.pad(quote_character(shown, ascii_only="+" in verb.flags))
+        quoted = quote_character(shown, ascii_only="+" in verb.flags)
+        return verb.pad(quoted, zeros="0" in verb.flags)
     digits = f"U+{value & 0xFFFFFFFFFFFFFFFF:04X}"
     named = "#" in verb.flags and known and is_printable(shown)
     return verb.pad(f"{digits} '{shown}'" if named else digits)

@@ -8,7 +8,7 @@ from helm_boundary.policy.lint.culprits import culprit
 from helm_boundary.policy.lint.program import Problem, Program
 from helm_boundary.policy.lint.terms import operands
 from helm_boundary.policy.lint.visits import Role, Visit
-from helm_boundary.policy.syntax import Node, only
+from helm_boundary.policy.syntax import Node, flatten, only
 
 
 def check_memberships(program: Program) -> Iterator[Problem]:
@@ -29,7 +29,14 @@ def check_memberships(program: Program) -> Iterator[Problem]:
 
 
 def _as_values(found: Visit) -> Iterator[Node]:
+    if _prints(found.expression):
+        return
     alone = found.expression if found.role is not Role.VALUE else None
     for node in found.nodes():
         if node is not alone and only(node)[0] == "Membership":
             yield node
+
+
+def _prints(node: Node) -> bool:
+    kind, body = only(node)
+    return kind == "Call" and flatten(body["fcn"])[0] == ("print",)
