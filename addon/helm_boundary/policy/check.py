@@ -18,6 +18,7 @@ from helm_boundary.policy.metadata import Metadata, read_metadata
 from helm_boundary.policy.part import Part, read_part
 from helm_boundary.policy.reason_codes import REASON_CODES
 from helm_boundary.policy.source import Policy, read_policy
+from helm_boundary.policy.testing import check_tests
 from helm_receipts.statement import FINALITIES
 
 SEVERITIES = frozenset({"low", "medium", "high", "critical"})
@@ -67,6 +68,8 @@ def check_policy(
     found = [*_trial(policy, deadline_ms), *_slow_detectors(detectors)]
     for folder in folders:
         found += _check_part(read_part(folder, key=key), read_part(folder, tests=True, key=key))
+    if not any(one.level == "error" for one in found):
+        found += [Found("error", problem) for problem in check_tests(folders, key=key)]
     incomplete: list[str] = []
     if shutil.which("opa") is None:
         incomplete.append("opa is not installed, so 'opa check --strict' was left out")
