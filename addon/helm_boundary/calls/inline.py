@@ -10,6 +10,7 @@ import base64
 import binascii
 import re
 from typing import Final
+from urllib.parse import unquote
 
 from .call import Json
 
@@ -17,7 +18,8 @@ BINARY_KEYS: Final = frozenset({"audio", "b64_json", "data", "file_data", "parti
 """Members that hold inline content."""
 
 URL_KEYS: Final = BINARY_KEYS | {
-    "audio_url", "file_url", "image", "image_url", "input_image", "uri", "url", "video_url",
+    "audio_url", "file_url", "image", "image_base64", "image_url", "input_image",
+    "input_reference", "uri", "url", "video_url",
 }  # fmt: skip
 """Members that hold a `data:` URL; anywhere else, it is what somebody wrote."""
 
@@ -27,16 +29,25 @@ SHORT: Final = 256
 _SCHEME = "data:"
 _LAX = str.maketrans("-_", "+/", "\r\n")
 _CODED = re.compile(r"[A-Za-z0-9+/]*={0,2}")
-_DESCRIBED = frozenset({"format", "media_type", "mimeType", "mime_type"})
+_DESCRIBED = frozenset(
+    {
+        "expires_at", "format", "mediaType", "media_type", "mimeType", "mime_type", "transcript",
+    }
+)  # fmt: skip
 """What stands beside `data` that is a file's; without it, `data` is anybody's word."""
+_PRINTED = bytes([*range(32, 127), 9, 10, 13])
+_MOSTLY = 0.85
+_GAPS = 0.35
 
 
 def payload(key: str, item: str) -> str | None:
     """The base64 of a member that is inline content by its name or its scheme, else None."""
-    if key in URL_KEYS and item[: len(_SCHEME)].lower() == _SCHEME:
-        head, comma, data = item.partition(",")
-        return data if comma and head.lower().endswith(";base64") else None
-    return item if key in BINARY_KEYS and len(item) > SHORT else None
+    text = item.lstrip()
+    if key in URL_KEYS and text[: len(_SCHEME)].lower() == _SCHEME:
+        head, comma, data = text.partition(",")
+        coded = "base64" in (part.strip() for part in head.lower().split(";")[1:])
+        return unquote(data) if comma and coded else None
+    return item if key in BINARY_KEYS else None
 
 
 def decoded(text: Json) -> bytes | None:
@@ -56,15 +67,22 @@ def decoded(text: Json) -> bytes | None:
 
 
 def text_in(content: bytes) -> str | None:
-    """The text that bytes are, in UTF-8 or UTF-16; None where they are something else."""
-    for start, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"", "utf-8")):
-        if content.startswith(start):
-            try:
-                # Letters of UTF-16 without a mark are letters of UTF-8 with zeros between them.
-                return content.decode(encoding).replace("\0", "")
-            except UnicodeDecodeError:
-                continue
-    return None
+    """The text that bytes are, in UTF-8, UTF-16 or nearly; None where they are something else.
+
+    One byte that is no letter makes no picture of a text: readers are forgiving.
+    """
+    if not content:
+        return None
+    for encoding, gaps in (("utf-16-le", content[1::2]), ("utf-16-be", content[::2])):
+        if gaps.count(0) > _GAPS * len(gaps) and content.count(0) < 0.6 * len(content):
+            return content.decode(encoding, "replace").lstrip("\ufeff")
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return content.decode("utf-16", "replace")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        odd = len(content.translate(None, _PRINTED))
+        return content.decode("utf-8", "replace") if odd < (1 - _MOSTLY) * len(content) else None
 
 
 def inline_bytes(holder: dict[str, Json], key: str, item: str) -> bytes | None:
@@ -75,9 +93,19 @@ def inline_bytes(holder: dict[str, Json], key: str, item: str) -> bytes | None:
     return decoded(coded)
 
 
+def inline_text(key: str, item: str) -> str | None:
+    """The text that a member's base64 decodes to, whoever holds it; None where it is none."""
+    coded = payload(key, item)
+    content = None if coded is None else decoded(coded.replace(" ", ""))
+    return None if content is None else text_in(content)
+
+
 def _holds_file(holder: dict[str, Json], key: str) -> bool:
-    if key != "data" or holder.get("type") == "base64":
+    kind = holder.get("type")
+    if key == "audio":
+        return kind == "input_audio_buffer.append"
+    if key != "data" or kind in ("base64", "redacted_thinking"):
         return True
     media_type = holder.get("media_type")
     plain = isinstance(media_type, str) and media_type.lower().startswith("text/")
-    return holder.get("type") != "text" and not plain and not _DESCRIBED.isdisjoint(holder)
+    return kind != "text" and not plain and not _DESCRIBED.isdisjoint(holder)

@@ -16,7 +16,7 @@ from typing import Final
 
 from .call import Attachment, Json, Text
 from .hosts import canonical_host
-from .inline import SHORT, inline_bytes, payload, text_in
+from .inline import SHORT, inline_bytes, inline_text, payload
 from .refusal import schema_violation
 
 MACHINE_KEYS: Final = frozenset({"type", "role", "object"})
@@ -29,6 +29,9 @@ _PLAIN_NAME = re.compile(
     r"\$?(?:[a-z]{1,24}|[A-Z][a-z]{0,23}|[A-Z]{2,6})(?:[_.-]?[A-Z]?[a-z]{1,24}){0,7}_?\d{0,3}"
 )
 """How members are named, and credentials and sentences aren't: words, joined, and a number."""
+
+_LOOKED_THROUGH = 4_000_000
+"""Characters that are looked through for what needn't be judged twice; more would take too long."""
 
 _READER = json.JSONDecoder(
     object_pairs_hook=lambda pairs: [list(pair) for pair in pairs],
@@ -99,13 +102,12 @@ def _member(
     # looks like a tag. Ids are anybody's to choose, so they are no tags.
     if key in MACHINE_KEYS and is_tag(item):
         return ()
-    content = inline_bytes(holder, key, item)
-    if content is None:
-        return spoken(item, pointer, role)
-    inner = text_in(content)
-    if inner is None:
-        return spoken(item, pointer, role) if len(item) <= SHORT else ()
-    return (*spoken(item, pointer, role), Text(pointer, role, inner))
+    inner = inline_text(key, item)
+    if inner is not None:
+        return (*spoken(item, pointer, role), Text(pointer, role, inner))
+    if len(item) > SHORT and inline_bytes(holder, key, item) is not None:
+        return ()
+    return spoken(item, pointer, role)
 
 
 def spoken(text: str, pointer: str, role: str) -> list[Text]:
@@ -124,7 +126,8 @@ def spoken(text: str, pointer: str, role: str) -> list[Text]:
             return found
         except RecursionError:
             raise schema_violation("a string holds JSON nested too deep to be read") from None
-        found += [Text(pointer, role, each.text) for each in inner if each.text not in text]
+        few = len(inner) * len(text) < _LOOKED_THROUGH
+        found += [Text(pointer, role, t.text) for t in inner if not (few and t.text in text)]
     return found
 
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from ..calls.call import Json, Message, Text, Tool, ToolCall
 from ..calls.refusal import schema_violation
 from ..calls.texts import strings
-from ..gate.ledger import Finished
+from ..gate.ledger import Finished, Names
 from ..gate.tellings import ARGUMENTS, Telling
 from .shape import as_objects, text_of, tool_call
 
@@ -84,10 +84,10 @@ def finished(block: dict[str, Json], pointer: str, streamed: str) -> Finished:
     start = telling(block)
     said = {ARGUMENTS: streamed} if streamed else start.said
 
-    def read(arguments: str | None) -> ToolCall:
+    def read(_: Names, arguments: str | None) -> ToolCall:
         return read_tool_call(block, pointer, arguments or streamed or None)
 
-    return Finished(text_of(block.get("id")), Telling(start.names, said), read)
+    return Finished((text_of(block.get("id")),), Telling(start.names, said), read)
 
 
 def read_messages(messages: Json) -> Iterator[Message]:

@@ -13,7 +13,7 @@ from typing import Any
 from ..calls import strict_json
 from ..calls.call import Answer, Json, Message, Text, ToolCall, Usage
 from ..calls.refusal import schema_violation
-from ..calls.texts import spoken, strings
+from ..calls.texts import is_tag, spoken, strings
 from ..gate.sse import Event
 from .call_signs import signs_of_calls
 from .shape import as_object, index_of
@@ -198,9 +198,9 @@ def _read_choices(stream: ChatStream, choices: Json) -> int:
     if not isinstance(choices, list):
         raise schema_violation("an event's `choices` isn't a list")
     known = 0
-    for found in choices:
+    for at, found in enumerate(choices):
         found = as_object(found, "a choice of the stream")
-        index = index_of(found.get("index", 0), "a choice of the stream", 128)
+        index = index_of(found.get("index", at), "a choice of the stream", 128)
         known += _read_choice(stream.choice(index), found)
     return known
 
@@ -218,10 +218,13 @@ def _read_choice(choice: _Choice, found: dict[str, Json]) -> int:
     reason = found.get("finish_reason")
     if isinstance(reason, str) and reason:
         choice.finish_reason = reason
+        _tell_unless_tag(choice, "/finish_reason", reason)
     return known
 
 
 def _read_delta(choice: _Choice, delta: dict[str, Json]) -> int:
+    if delta.get("role") is not None:
+        _tell_unless_tag(choice, "/role", delta["role"])
     for key in _SPOKEN:
         if isinstance(delta.get(key), str):
             choice.content.append(delta[key])
@@ -241,6 +244,12 @@ def _read_delta(choice: _Choice, delta: dict[str, Json]) -> int:
     return ("tool_calls" in delta) + ("function_call" in delta)
 
 
+def _tell_unless_tag(choice: _Choice, pointer: str, value: Json) -> None:
+    """A machine's word is none of the model's; a sentence in its place is."""
+    if not isinstance(value, str) or not is_tag(value):
+        choice.told.tell(strings(value, pointer, ROLE))
+
+
 def _begin(choice: _Choice) -> None:
     if choice.judged or choice.finish_reason:
         raise schema_violation("a tool call goes on after its choice has finished")
@@ -251,6 +260,8 @@ def _read_tool_calls(choice: _Choice, deltas: Json) -> None:
         raise schema_violation("`tool_calls` of the stream isn't a list")
     for at, delta in enumerate(deltas):
         delta = as_object(delta, "a tool call of the stream")
+        if "index" not in delta and len(choice.calls) > 1 and not delta.get("id"):
+            raise schema_violation("the stream goes on with a tool call and doesn't say which")
         index = index_of(delta.get("index", at), "a tool call of the stream", 1024)
         piece = choice.calls.setdefault(index, _Piece())
         piece.id = _once(piece.id, delta.get("id"), "id")

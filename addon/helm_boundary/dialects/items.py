@@ -12,13 +12,20 @@ from collections.abc import Collection, Iterator
 from ..calls.call import Json, Message, Text, Tool, ToolCall
 from ..calls.refusal import schema_violation
 from ..calls.texts import strings
-from ..gate.ledger import Finished
+from ..gate.ledger import Finished, Ids, Names
 from ..gate.tellings import Telling
 from .shape import as_objects, text_of, tool_call
 
 _NOT_ARGUMENTS = frozenset(
     {"id", "type", "status", "call_id", "name", "output", "outputs", "result", "results"}
 )
+_RUN_BY_PROVIDER = frozenset(
+    {
+        "code_interpreter_call", "file_search_call", "image_generation_call", "program",
+        "web_search_call",
+    }
+)  # fmt: skip
+"""What has been done when a client hears of it; its members settle while it runs."""
 _GIVEN = frozenset({"error", "output", "outputs", "result", "results"})
 ECHOED = frozenset({"output", "input", "instructions", "metadata", "prompt", "text", "tools"})
 """The members of a response that repeat its request's, and its output."""
@@ -128,16 +135,23 @@ def _text_member(item: dict[str, Json]) -> str | None:
 def telling(item: dict[str, Json]) -> Telling:
     """What a tool call's item says, to be compared with what else is said of the call."""
     names = {key: value for key in _NAMES if isinstance(value := item.get(key), str)}
-    return Telling(names, what_it_says(item))
+    return Telling(names, what_it_says(item), text_of(item.get("type")) not in _RUN_BY_PROVIDER)
+
+
+def ids_of(item: dict[str, Json]) -> Ids:
+    """What clients find an item's call again by."""
+    call_id = text_of(item.get("call_id"))
+    return (text_of(item.get("id")), f"call {call_id}" if call_id else "")
 
 
 def finished(item: dict[str, Json], pointer: str) -> Finished:
     """A tool call's item, complete."""
 
-    def read(arguments: str | None) -> ToolCall:
-        return read_tool_call(item, pointer, arguments)
+    def read(names: Names, arguments: str | None) -> ToolCall:
+        told = item | {key: name for key, name in names.items() if not item.get(key)}
+        return read_tool_call(told, pointer, arguments)
 
-    return Finished(text_of(item.get("id")), telling(item), read)
+    return Finished(ids_of(item), telling(item), read)
 
 
 def _name_of(item: dict[str, Json]) -> Json:
@@ -147,7 +161,10 @@ def _name_of(item: dict[str, Json]) -> Json:
     if kind.startswith("mcp_"):
         return f"mcp.{text_of(item.get('server_label'))}.{text_of(item.get('name'))}"
     if kind == "tool_call":  # as LM Studio tells what it ran
-        return item.get("tool") or item.get("name")
+        names = {name for key in ("tool", "name") if (name := text_of(item.get(key)))}
+        if len(names) > 1:
+            raise schema_violation("a tool call has two names")
+        return next(iter(names), None)
     return kind.removesuffix("_call")
 
 

@@ -29,6 +29,7 @@ class _Block:
     """A block of the message that is still coming."""
 
     start: dict[str, Json]
+    position: int
     texts: list[str]
     input: list[str] = field(default_factory=list)
 
@@ -67,7 +68,8 @@ class MessagesStream(TypedStream):
         if kind == "content_block_start":
             self._start_block(value)
             return
-        self._refuse_tool_call(value)  # a call is a block, and nothing else
+        # A call is a block, and nothing else; what it cost may be told by its input and output.
+        self._refuse_tool_call([part for key, part in value.items() if key != "usage"])
         if kind == "content_block_delta":
             self._tell_beside(value, "delta")
             self._grow_block(value)
@@ -75,6 +77,7 @@ class MessagesStream(TypedStream):
             self._tell_beside(value, "message")
             self._start_message(as_object(value.get("message"), "an event's message"))
         elif kind == "content_block_stop":
+            _refuse_input(value.get("delta"))
             self._tell_beside(value)
             self._stop_block(index_of(value.get("index"), "an event"))
         elif kind == "message_delta":
@@ -107,15 +110,30 @@ class MessagesStream(TypedStream):
         if not isinstance(start.get("type"), str):
             raise schema_violation("the stream starts a block without a type")
         words = self._told.growing(f"/content/{place}/text", "assistant")
-        self._blocks[place] = _Block(start, words)
+        self._blocks[place] = _Block(start, len(self._blocks), words)
+        self._check_order()
         self._refuse_tool_call({key: part for key, part in value.items() if part is not start})
         self._tell_beside(value, "content_block")
         if is_tool_call(start):
-            self._ledger.begin(place, text_of(start.get("id")), telling(start))
-            return
-        if not is_tool_result(start):
+            self._ledger.begin(place, (text_of(start.get("id")),), telling(start))
+        elif not is_tool_result(start):
             self._refuse_tool_call(start)
-        self._told.tell(texts_of(start, f"/content/{place}", "assistant"))
+        self._begin_texts(place, start)
+
+    def _begin_texts(self, place: int, start: dict[str, Json]) -> None:
+        """What a block begins with; clients join its text with that of its deltas."""
+        said = {key: part for key, part in start.items() if key != "input"}
+        grows = {key: said.pop(key) for key in ("text", "thinking") if text_of(said.get(key))}
+        self._told.grow_all(texts_of(grows, f"/content/{place}", "assistant"))
+        self._told.tell(texts_of(said, f"/content/{place}", "assistant"))
+
+    def _check_order(self) -> None:
+        # The SDK appends a block when it starts, and finds it by its index when it grows.
+        blocks = self._blocks.items()
+        ordered = all(at == block.position for at, block in blocks)
+        has_call = any(is_tool_call(block.start) for _, block in blocks)
+        if len(blocks) > 1 and has_call and not ordered:
+            raise schema_violation("the stream's blocks don't start in the order of their indexes")
 
     def _grow_block(self, value: dict[str, Json]) -> None:
         place = index_of(value.get("index"), "an event")
@@ -124,16 +142,21 @@ class MessagesStream(TypedStream):
         if block is None:
             raise schema_violation("the stream continues a block that never started")
         kind = delta.get("type")
-        if kind == "text_delta" and delta.keys() == _TEXT_DELTA and type(delta["text"]) is str:
+        if kind == "text_delta" and isinstance(delta.get("text"), str):
             block.texts.append(delta["text"])
-            return
+            if delta.keys() == _TEXT_DELTA:
+                return
+            delta = {key: part for key, part in delta.items() if key != "text"}
         if kind == "input_json_delta":
             if not self._ledger.is_open(place):
                 raise schema_violation("the stream carries a tool's input where none belongs")
-            words = text_of(delta.get("partial_json"))
+            words = delta.get("partial_json", "")
+            if not isinstance(words, str):
+                raise schema_violation("a tool's input isn't text in the stream")
             block.input.append(words)
-            self._ledger.grow(place, "", ARGUMENTS, words)
+            self._ledger.grow(place, (), ARGUMENTS, words)
             delta = {key: part for key, part in delta.items() if key != "partial_json"}
+        _refuse_input(delta)
         self._told.grow_all(texts_of(delta, f"/content/{place}", "assistant"))
 
     def _stop_block(self, place: int) -> None:
@@ -152,3 +175,9 @@ class MessagesStream(TypedStream):
     def _refuse_tool_call(self, value: Json) -> None:
         if carries_tool_call(value):
             raise schema_violation("the stream carries a tool call where none belongs")
+
+
+def _refuse_input(delta: Json) -> None:
+    """Refuse a tool's input under another name than a delta of it has."""
+    if isinstance(delta, dict) and delta.get("partial_json") is not None:
+        raise schema_violation("the stream carries a tool's input where none belongs")

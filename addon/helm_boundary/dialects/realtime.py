@@ -19,18 +19,23 @@ from . import responses
 from .items import (
     check_item,
     finished,
+    ids_of,
     is_tool_call,
     read_items,
     read_tools,
     telling,
     texts_of,
 )
+from .responses_stream import ReadResponse
 from .session_stream import SessionStream
 from .shape import as_object, text_of
 
 _AUDIO_ONLY = frozenset({"type", "event_id", "audio"})
 _CONTAINERS = ("session", "response", "item")
 _WITHIN = frozenset({"input", "instructions", "model", "prompt", "tool_choice", "tools"})
+_BEGINNINGS = frozenset({"conversation.item.created", "conversation.item.added"})
+_OVER = frozenset({"completed", "incomplete"})
+"""How an item says that it is finished; an MCP call's says nothing."""
 _ITEM_EVENTS = (
     "conversation.item.created",
     "conversation.item.added",
@@ -118,36 +123,62 @@ def error_event(told: dict[str, Any]) -> bytes:
 class RealtimeStream(SessionStream):
     """The server's events of a whole session; a tool call's place is its item's id."""
 
+    def __init__(self, status: int, read_response: ReadResponse) -> None:
+        super().__init__(status, read_response)
+        self._items: dict[str, str] = {}
+
+    def restart(self) -> None:
+        """Begin the next response, whose indexes begin anew."""
+        super().restart()
+        self._items = {}
+
     def _read_typed(self, kind: str, value: dict[str, Json]) -> None:
         if kind in _ITEM_EVENTS:
             self._check_beside("item", value)
-            self._read_shown(as_object(value.get("item"), "an event's item"))
+            item = as_object(value.get("item"), "an event's item")
+            begins = kind in _BEGINNINGS and item.get("status") not in _OVER
+            self._read_shown(item, is_over=not begins)
         elif kind == "response.done":
             self._check_beside("response", value)
             self._read_whole("response.completed", as_object(value.get("response"), "a response"))
         else:
             super()._read_typed(kind, value)
 
-    def _read_shown(self, item: dict[str, Json]) -> None:
+    def _read_shown(self, item: dict[str, Json], *, is_over: bool) -> None:
         # The model's own items are shown here too, unfinished at first.
         check_item(item)
         place = self._place({}, item)
+        self._tell_item(place, item)
         if not is_tool_call(item):
-            self._told.tell(texts_of(item, f"/output/{place}"))
-        elif item.get("status") == "in_progress":
-            self._ledger.show(place, str(place), telling(item))
-        else:
+            return
+        if is_over:
             self._ledger.complete(place, finished(item, f"/output/{place}"))
+        else:
+            self._ledger.show(place, ids_of(item), telling(item))
 
     def _begin(self, place: Place, item: dict[str, Json]) -> None:
         # Ids are the server's to choose, and some use theirs again in the next response.
-        self._ledger.begin_anew(place, str(place), telling(item))
+        self._ledger.begin_anew(place, ids_of(item), telling(item))
+
+    def _finish(self, response: dict[str, Json]) -> None:
+        if self._ledger.has_open:
+            raise schema_violation("the response ended inside a tool call")
+        super()._finish(response)
 
     def _place(self, value: dict[str, Json], item: dict[str, Json]) -> Place:
         place = text_of(item.get("id")) or text_of(value.get("item_id"))
+        self._check_index(place, value)
         if not place and (is_tool_call(item) or not item):
             raise schema_violation("a tool call's item has no id")
         return place
+
+    def _check_index(self, place: str, value: dict[str, Json]) -> None:
+        """Refuse an event that names one item by its id and another by its index."""
+        if value.get("output_index") is None or not place:
+            return
+        at = f"{value.get('response_id')} {value['output_index']}"
+        if self._items.setdefault(at, place) != place:
+            raise schema_violation("an event names one item by its id and another by its index")
 
     def _final_place(self, at: int, item: dict[str, Json]) -> Place:
         return self._place({}, item)

@@ -32,10 +32,10 @@ _PARAMETERS = (
 _PROTOCOL = frozenset(
     {
         "background", "completed_at", "conversation", "conversation_id", "created_at",
-        "frequency_penalty", "id", "incomplete_details", "max_output_tokens", "max_tool_calls",
+        "frequency_penalty", "id", "max_output_tokens", "max_tool_calls",
         "model", "object", "parallel_tool_calls", "presence_penalty", "previous_response_id",
         "prompt_cache_key", "prompt_cache_retention", "reasoning", "safety_identifier",
-        "service_tier", "status", "status_details", "store", "temperature", "tool_choice",
+        "service_tier", "status", "store", "temperature", "tool_choice",
         "top_logprobs", "top_p", "truncation", "usage", "user",
     }
 )  # fmt: skip

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from ..calls.call import Json, Text
 from ..calls.refusal import schema_violation
-from ..gate.ledger import Ledger, Place
+from ..gate.ledger import Ids, Ledger, Place
 from .items import texts_of
 from .shape import index_of, text_of
 
 _PLACES = frozenset({"item_id", "output_index", "response_id", "stream_id"})
 _PROTOCOL = _PLACES | {"call_id", "event_id", "obfuscation", "sequence_number", "type"}
 _NAMES = ("name", "namespace", "server_label")
+_SPEAKING = frozenset({"arguments", "delta", "input"})
 
 
 def place_of(value: dict[str, Json], item: dict[str, Json]) -> Place:
@@ -51,16 +52,34 @@ def read_part(ledger: Ledger, place: Place, kind: str, value: dict[str, Json]) -
         Refusal: the call never began, or the event tells it otherwise.
     """
     member = kind.split(".")[1].rpartition("_call_")[2]
-    index = value.get("command_index", value.get("content_index"))
+    index = value.get("command_index")
     part = member if index is None else f"{member}/{index}"
-    item_id = text_of(value.get("item_id"))
+    ids = part_ids(value)
     rest = {key: said for key, said in value.items() if key not in _PROTOCOL}
     names = {key: said for key in _NAMES if isinstance(said := rest.pop(key, None), str)}
-    words = rest.pop(member, None) if isinstance(rest.get(member), str) else ""
-    if kind.endswith(".delta") and isinstance(rest.get("delta"), str):
-        ledger.grow(place, item_id, part, rest.pop("delta"))
+    words, delta = _words(rest, member), _words(rest, "delta")
+    if kind.endswith(".delta"):
+        ledger.grow(place, ids, part, delta)
     elif kind.endswith(".added"):
-        ledger.open_part(place, item_id, words or "")
+        ledger.open_part(place, ids, words)
         words = ""
-    ledger.finish_part(place, item_id, part, words or "", names)
+    ledger.finish_part(place, ids, part, words, names)
+    if not rest.keys().isdisjoint(_SPEAKING):
+        raise schema_violation("the stream tells part of a tool call where none belongs")
     return texts_of(rest, f"/output/{place}")
+
+
+def part_ids(value: dict[str, Json]) -> Ids:
+    """What an event names its call by, beside its place."""
+    call_id = text_of(value.get("call_id"))
+    return (text_of(value.get("item_id")), f"call {call_id}" if call_id else "")
+
+
+def _words(rest: dict[str, Json], member: str) -> str:
+    """Take a member's text out of an event of a call; Refusal where it is something else."""
+    words = rest.pop(member, None)
+    if words is None:
+        return ""
+    if not isinstance(words, str):
+        raise schema_violation("the stream tells part of a tool call as something else than text")
+    return words

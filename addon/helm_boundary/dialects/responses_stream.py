@@ -17,6 +17,7 @@ from .items import (
     check_item,
     check_response,
     finished,
+    ids_of,
     is_tool_call,
     telling,
     texts_of,
@@ -37,6 +38,12 @@ _TEXT_DELTAS = {
     "response.audio.transcript.delta": "transcript",
     "response.output_audio_transcript.delta": "transcript",
 }
+_PARTS = {
+    "response.content_part.added": {
+        "text": "text", "refusal": "refusal", "transcript": "transcript",
+    },
+    "response.reasoning_summary_part.added": {"text": "summary"},
+}  # fmt: skip
 _PROTOCOL = frozenset(
     {
         "content_index", "event_id", "item_id", "logprobs", "obfuscation", "output_index",
@@ -79,6 +86,8 @@ class ResponsesStream(TypedStream):
         elif kind in _ITEMS:
             self._check_beside("item", value)
             self._read_item(kind, value)
+        elif kind in _PARTS:
+            self._begin_text(_PARTS[kind], value)
         elif is_part(kind):
             # response.function_call_arguments.delta, response.web_search_call.searching, ...
             self._told.tell(read_part(self._ledger, self._place(value, {}), kind, value))
@@ -103,31 +112,54 @@ class ResponsesStream(TypedStream):
         item = as_object(value.get("item"), "an event's item")
         place = self._place(value, item)
         check_item(item)
-        if not is_tool_call(item):
-            if self._ledger.is_open(place):
-                raise schema_violation("an item of the stream ends as something else")
-            self._told.tell(texts_of(item, f"/output/{place}"))
-        elif kind.endswith(".added"):
+        if not is_tool_call(item) and self._ledger.is_open(place):
+            raise schema_violation("an item of the stream ends as something else")
+        self._tell_item(place, item)
+        if is_tool_call(item) and kind.endswith(".added"):
             self._begin(place, item)
-        else:
+        elif is_tool_call(item):
             self._ledger.complete(place, finished(item, f"/output/{place}"))
 
+    def _tell_item(self, place: Place, item: dict[str, Json]) -> None:
+        """What an item says beside what its call does, which is judged as the call's."""
+        call = {"arguments", "input"} if is_tool_call(item) else set()
+        said = {key: part for key, part in item.items() if key not in call}
+        self._told.tell(texts_of(said, f"/output/{place}"))
+
     def _begin(self, place: Place, item: dict[str, Json]) -> None:
-        self._ledger.begin(place, text_of(item.get("id")), telling(item))
+        self._ledger.begin(place, ids_of(item), telling(item))
 
     def _read_text(self, name: str, value: dict[str, Json]) -> None:
-        delta, where = value.get("delta"), (name, *map(value.get, _INDEXES))
+        delta = value.get("delta")
+        if isinstance(delta, str):
+            self._growing_at(name, value).append(delta)
         if not (isinstance(delta, str) and value.keys() <= _TEXT_MEMBERS and _is_flat(value)):
-            self._read_other(f"{name}.delta", value)
-            return
-        growing = self._growing.get(where)
-        if growing is None:  # the first delta of that text
+            said = {key: part for key, part in value.items() if part is not delta}
+            self._read_other(f"{name}.delta", said)
+
+    def _growing_at(self, name: str, value: dict[str, Json]) -> list[str]:
+        """The words so far of the text that an event goes on with."""
+        try:
+            where = (name, *map(value.get, _INDEXES))
+            growing = self._growing.get(where)
+        except TypeError:
+            raise schema_violation("an event has no usable index") from None
+        if growing is None:  # its first delta
             pointer = f"/output/{index_path(value)}/{name}"
             growing = self._growing[where] = self._told.growing(pointer, "assistant")
-        growing.append(delta)
+        return growing
+
+    def _begin_text(self, names: dict[str, str], value: dict[str, Json]) -> None:
+        """A part of an item begins: clients join what it begins with and its deltas."""
+        part = as_object(value.get("part"), "an event's part")
+        for member, name in names.items():
+            if text_of(part.get(member)):
+                self._growing_at(name, value).append(part[member])
+        self._read_other("", value)
 
     def _read_other(self, kind: str, value: dict[str, Json]) -> None:
-        self._refuse_tool_call(value)
+        if not kind.startswith("session."):  # it repeats the tools that were offered
+            self._refuse_tool_call(value)
         where = f"/output/{index_path(value)}"
         role = TOOL if "_call_output" in kind else "assistant"
         said = {key: part for key, part in value.items() if key not in _PROTOCOL}

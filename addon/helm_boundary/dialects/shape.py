@@ -10,14 +10,16 @@ from ..calls.refusal import Refusal, schema_violation
 
 NAMES = frozenset(
     {
-        "action", "arguments", "call_id", "choices", "commands", "completion_tokens", "content",
-        "content_block", "conversation", "custom", "delta", "error", "fallbacks", "finish_reason",
-        "function", "function_call", "functions", "id", "index", "input", "input_tokens",
-        "instructions", "item", "max_tokens", "message", "messages", "model", "models", "n", "name",
+        "action", "arguments", "call_id", "choices", "command_index", "commands",
+        "completion_tokens", "content", "content_block", "content_index", "conversation",
+        "custom", "delta", "error", "fallbacks", "finish_reason", "function", "function_call",
+        "functions", "id", "index", "input", "input_tokens", "instructions", "item", "item_id",
+        "max_tokens", "message", "messages", "model", "models", "n", "name", "namespace",
         "output", "output_index", "output_tokens", "params", "partial_json",
-        "previous_response_id", "prompt", "prompt_tokens", "refusal", "requests", "response",
-        "role", "server_label", "server_name", "session", "status", "stop_reason", "store",
-        "stream", "system", "text", "tool_calls", "tool_choice", "tools", "type", "usage",
+        "previous_response_id", "prompt", "prompt_tokens", "reasoning", "refusal", "requests",
+        "response", "role", "server_label", "server_name", "session", "status", "stop_reason",
+        "store", "stream", "system", "text", "tool", "tool_calls", "tool_choice", "tools", "type",
+        "usage",
     }
 )  # fmt: skip
 """Names of members that say what a call or an answer does, in any dialect."""

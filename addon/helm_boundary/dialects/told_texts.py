@@ -17,7 +17,7 @@ class ToldTexts:
 
     def __init__(self) -> None:
         self._grown: dict[tuple[str, str], list[str]] = {}
-        self._whole: dict[tuple[str, str], list[str]] = {}
+        self._whole: dict[tuple[str, str], dict[str, None]] = {}
 
     def grow(self, pointer: str, role: str, words: str) -> None:
         """Take in the next words of the text at that pointer."""
@@ -35,11 +35,11 @@ class ToldTexts:
     def tell(self, texts: Iterable[Text]) -> None:
         """Take in texts that stand whole; one that goes on from the last there replaces it."""
         for text in texts:
-            told = self._whole.setdefault((text.pointer, text.role), [])
-            if told and text.text.startswith(told[-1]):
-                told[-1] = text.text
-            elif text.text not in told:
-                told.append(text.text)
+            told = self._whole.setdefault((text.pointer, text.role), {})
+            last = next(reversed(told), None)
+            if last is not None and text.text.startswith(last):
+                del told[last]
+            told[text.text] = None
 
     def texts(self) -> Iterator[Text]:
         """Every text, some of them twice."""
@@ -47,6 +47,8 @@ class ToldTexts:
             yield from spoken("".join(parts), pointer, role)
         for (pointer, role), told in self._whole.items():
             yield from (Text(pointer, role, words) for words in told)
+            if len(told) > 1:  # some providers repeat a message piece by piece
+                yield Text(pointer, role, "".join(told))
 
 
 def each_once(texts: Iterable[Text]) -> tuple[Text, ...]:

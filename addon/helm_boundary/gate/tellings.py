@@ -16,6 +16,9 @@ from ..calls import strict_json
 from ..calls.call import Json
 from ..calls.refusal import Refusal, schema_violation
 
+MAX_OPENINGS = 256
+"""How many parts a call may have, as a shell's has commands."""
+
 ARGUMENTS = "arguments"
 """The member whose text is JSON, and compared as the value that it spells."""
 
@@ -26,12 +29,12 @@ class Telling:
 
     names: Mapping[str, str]
     said: Mapping[str, Json]
+    binds: bool = True
+    """Whether clients act on it, so that its tellings must agree; the provider runs the others."""
 
-    def is_same(self, other: Telling) -> bool:
-        """Whether another telling says the same, but for names that one of them leaves out."""
-        return agree_in_names(self.names, other.names) and spelling(self.said) == spelling(
-            other.said
-        )
+    def covers(self, other: Telling) -> bool:
+        """Whether another telling says the same, and names nothing that this one doesn't."""
+        return names_cover(self.names, other.names) and spelling(self.said) == spelling(other.said)
 
 
 class ToldCall:
@@ -42,13 +45,19 @@ class ToldCall:
         self._names = dict(start.names)
         self._deltas: dict[str, list[str]] = {}
         self._done: dict[str, str] = {}
-        self._openings: list[str] = []
+        self._openings: set[str] = set()
+        self._by_known: set[bool] = set()
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Every name that was told, of which a client may hold any."""
+        return self._names
 
     def tell_names(self, names: Mapping[str, str]) -> None:
         """Take in a name that an event repeats; Refusal where it is another one."""
         if not agree_in_names(self._names, names):
             raise told_in_two_ways()
-        self._names.update(names)
+        self._names.update({key: name for key, name in names.items() if name})
 
     def tell_start(self, again: Telling) -> None:
         """Take in another event's telling of how it starts; Refusal where it is another start."""
@@ -60,10 +69,25 @@ class ToldCall:
 
     def open_part(self, words: str) -> None:
         """Take in what a part begins with, before its deltas."""
-        self._openings.append(words)
+        self._openings.add(words)
+        if len(self._openings) > MAX_OPENINGS:
+            raise schema_violation(f"a tool call has more than {MAX_OPENINGS} parts")
 
-    def grow(self, part: str, words: str) -> None:
-        """Take a delta of a part in, such as `arguments`."""
+    def grow(self, part: str, words: str, *, by_known: bool | None = None) -> None:
+        """Take a delta of a part in, such as `arguments`.
+
+        `by_known` is whether the event names the call by an id that was told before, None where it
+        has no id. One client adds up the deltas of an id, another those of a place.
+
+        Raises:
+            Refusal: clients would add up something else.
+        """
+        if words and not is_empty(self._done.get(part)):
+            raise told_in_two_ways()
+        if by_known is not None and words:
+            self._by_known.add(by_known)
+            if len(self._by_known) > 1:
+                raise told_in_two_ways()
         self._deltas.setdefault(part, []).append(words)
 
     def finish_part(self, part: str, words: str) -> None:
@@ -74,27 +98,38 @@ class ToldCall:
         if not is_empty(words):
             self._done[part] = words
 
-    def finish(self, end: Telling) -> str | None:
+    def finish(self, end: Telling) -> list[str]:
         """Compare everything told with the finished item.
 
-        Returns the arguments that were told before where the item itself has none: a client may
-        take either, so both want a verdict. None where there is one reading.
+        Returns what a client may read beside it, so that it wants a verdict too: the arguments that
+        were told before where the item has none, and an input that was told whole at the start
+        with its deltas behind it.
 
         Raises:
             Refusal: the tellings differ.
         """
         self.tell_names(end.names)
-        begun = all(any(map(_starts(words), _leaves(end.said))) for words in self._openings)
+        if not end.binds:
+            return []
+        leaves = list(_leaves(end.said)) if self._openings else []
+        begun = all(any(map(_starts(words), leaves)) for words in self._openings if words)
         if not begun or not extends(end.said, self._start.said):
             raise told_in_two_ways()
-        unsaid: str | None = None
+        beside = [start + self._grown("input")] if (start := self._start_input()) else []
         for part, words in self._parts():
             if _is_told(part, words, end.said):
                 continue
             if part not in end.said or not is_empty(end.said[part]):
                 raise told_in_two_ways()
-            unsaid = words
-        return unsaid
+            beside.append(words)
+        return beside
+
+    def _start_input(self) -> str:
+        start = self._start.said.get("input")
+        return start if isinstance(start, str) and self._grown("input") else ""
+
+    def _grown(self, part: str) -> str:
+        return "".join(self._deltas.get(part, ()))
 
     def _parts(self) -> Iterator[tuple[str, str]]:
         for part in self._deltas.keys() | self._done.keys():
@@ -111,6 +146,11 @@ def told_in_two_ways() -> Refusal:
 def agree_in_names(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
     """Whether no name has two values; a name that one side leaves out agrees."""
     return all(not other.get(key) or not name or other[key] == name for key, name in one.items())
+
+
+def names_cover(judged: Mapping[str, str], later: Mapping[str, str]) -> bool:
+    """Whether every name that a later telling gives has been judged."""
+    return all(not name or judged.get(key) == name for key, name in later.items())
 
 
 def is_empty(value: Json) -> bool:
@@ -157,11 +197,24 @@ def _member_extends(key: str, later: Json, earlier: Json) -> bool:
 def _spelt_arguments(value: Json) -> str:
     """Arguments as the value that they spell, in one spelling; text that is no JSON as it is."""
     if not isinstance(value, str):
-        return json.dumps(value, sort_keys=True)
+        return _canonical(value)
     try:
-        return json.dumps(strict_json.parse(value.encode("utf-8")), sort_keys=True)
+        return _canonical(strict_json.parse(value.encode("utf-8")))
     except (Refusal, UnicodeEncodeError):
         return value
+
+
+def _canonical(value: Json) -> str:
+    """One spelling of a value; 1.0 is 1, as JavaScript and Go write it, and True is neither."""
+    return json.dumps(_whole_numbers(value), sort_keys=True)
+
+
+def _whole_numbers(value: Json) -> Json:
+    if isinstance(value, Mapping):
+        return {key: _whole_numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_whole_numbers(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _same_words(part: str, one: str, other: str) -> bool:

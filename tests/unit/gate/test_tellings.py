@@ -14,6 +14,7 @@ from helm_boundary.calls.call import Answer
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.dialects import dialect
 from helm_boundary.gate.gate import Gate
+from helm_boundary.gate.sse import EventCutter
 from helm_boundary.policy.decision import ALLOW, Decision
 from support import messages
 from support.responses import typed_event
@@ -79,6 +80,13 @@ def responses(
 CUSTOM = item("custom_tool_call")
 MCP = item("mcp_call", server_label="files")
 
+
+def part(kind: str, **members: Any) -> bytes:
+    """An event that tells part of the function call."""
+    kind = f"response.function_call_arguments.{kind}"
+    return typed_event({"type": kind, "output_index": 0, **members})
+
+
 TOLD_IN_TWO_WAYS: dict[str, list[bytes]] = {
     "another name at the start": responses(start={"name": "wipe"}),
     "another type at the start": responses(start={"type": "custom_tool_call", "input": ""}),
@@ -126,6 +134,35 @@ TOLD_IN_TWO_WAYS: dict[str, list[bytes]] = {
             }
         ]
     ),
+    "deltas after the done event": [
+        *responses()[:5],
+        part("delta", item_id="fc_1", delta='{"path": "wipe"}'),
+        *responses()[5:],
+    ],
+    "deltas of one id and of another": [
+        *responses(deltas=None)[:2],
+        part("delta", item_id="fc_1", delta='{"path": '),
+        part("delta", item_id="zz", delta='"no'),
+        part("delta", item_id="fc_1", delta='tes"}'),
+        *responses(deltas=None)[2:],
+    ],
+    "a delta that is no text": [
+        *responses()[:2],
+        part("delta", delta={"wipe": 1}),
+        *responses()[2:],
+    ],
+    "the id of another call": [
+        *responses()[:2],
+        typed_event(
+            {
+                "type": "response.output_item.added",
+                "output_index": 1,
+                "item": item(id="fc_2", call_id="call_2", name="wipe", arguments=""),
+            }
+        ),
+        part("done", call_id="call_2", arguments=ARGUMENTS),
+        *responses()[2:],
+    ],
     "a start after the item": responses(
         after=[{"type": "response.output_item.added", "output_index": 0, "item": item(name="wipe")}]
     ),
@@ -212,7 +249,10 @@ TOLD_IN_ONE_WAY: dict[str, tuple[list[bytes], int]] = {
         1,
     ),
     "an end with other ids": (responses(final=[item(id="other", call_id="another")]), 1),
-    "a call that only the end tells": (responses(final=[item(), item(id="b", name="see")]), 2),
+    "a call that only the end tells": (
+        responses(final=[item(), item(id="b", call_id="call_2", name="see")]),
+        2,
+    ),
     "the done event after its item": (
         responses(
             after=[
@@ -248,6 +288,60 @@ def test_a_call_told_in_one_way_passes(case: str) -> None:
     assert why == ""
     assert out == b"".join(stream)
     assert len(judged) == calls
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "heard"),
+    [
+        ({"server_label": "wipe"}, {"server_label": None}, "mcp.wipe.look"),
+        ({"name": "wipe"}, {"name": None}, "mcp.files.wipe"),
+    ],
+)
+def test_a_name_that_only_the_start_tells_is_judged(
+    start: dict[str, Any], end: dict[str, Any], heard: str
+) -> None:
+    """A client may keep it, though the finished item leaves it out."""
+    stream = responses(end={**MCP, **end}, start=start, final=[])
+    assert [name for name, _ in run("responses", stream)[1]] == [heard]
+
+
+def test_a_name_that_only_the_end_tells_is_judged() -> None:
+    """The item alone was judged before."""
+    stream = responses(end={**MCP, "server_label": ""}, final=[MCP])
+    _, judged, why = run("responses", stream)
+    assert why == ""
+    assert [name for name, _ in judged] == ["mcp..look", "mcp.files.look"]
+
+
+def test_input_told_whole_and_in_deltas_is_judged_twice_over() -> None:
+    """A client that adds deltas to what the item began with has both."""
+    told = "rm a; "
+    custom = {**CUSTOM, "input": told}
+    stream = responses(end=custom, start={"input": told}, deltas=told, done={"input": told})
+    assert [said for _, said in run("responses", stream)[1]] == [told, told + told]
+
+
+def test_what_settles_while_the_provider_runs_a_tool_is_no_other_call() -> None:
+    """A client hears of it when it is done."""
+    whole = {"id": "p", "type": "program", "call_id": "c", "code": "x"}
+    stream = [
+        typed_event({"type": f"response.output_item.{when}", "output_index": 0,
+                     "item": {**whole, "fingerprint": when}})
+        for when in ("added", "done")
+    ]  # fmt: skip
+    out, judged, _ = run("responses", stream)
+    assert out == b"".join(stream)
+    assert len(judged) == 1
+
+
+def test_items_at_one_place_one_after_another_pass() -> None:
+    """Some servers number nothing."""
+    stream = [
+        typed_event({"type": f"response.output_item.{when}", "output_index": 0,
+                     "item": item(id=each, call_id=each, arguments=said)})
+        for each, said in (("a", ARGUMENTS), ("b", OTHER)) for when in ("added", "done")
+    ]  # fmt: skip
+    assert run("responses", stream)[0] == b"".join(stream)
 
 
 def test_an_item_without_arguments_after_deltas_is_judged_both_ways() -> None:
@@ -320,6 +414,71 @@ def test_input_told_once_or_alike_passes(start: Any, pieces: tuple[str, ...]) ->
     assert why == ""
     assert out == b"".join(stream)
     assert [json.loads(said) for _, said in judged] == [json.loads(ARGUMENTS)]
+
+
+def started(at: int, name: str) -> bytes:
+    """A tool's use begins."""
+    used = messages.tool_use(name) | {"input": {}}
+    return typed_event({"type": "content_block_start", "index": at, "content_block": used})
+
+
+def test_blocks_that_start_out_of_order_are_refused() -> None:
+    """The SDK would give the one the other's input."""
+    out, judged, why = run("messages", [started(1, "wipe"), started(0, "look")])
+    assert (out, judged) == (END, [])
+    assert "order" in why
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [
+        {"type": "signature_delta", "partial_json": OTHER},
+        {"partial_json": OTHER},
+        {"type": "input_json_delta", "partial_json": {"path": "/"}},
+    ],
+)
+def test_input_under_another_name_is_refused(delta: dict[str, Any]) -> None:
+    """Some readers go by the member alone."""
+    grown = typed_event({"type": "content_block_delta", "index": 0, "delta": delta})
+    out, judged, _ = run("messages", [started(0, "look"), grown])
+    assert (out, judged) == (END, [])
+
+
+def texts(name: str, stream: Sequence[bytes]) -> set[tuple[str, str]]:
+    """The roles and texts that policy would see of a stream."""
+    reader = dialect(name).open_stream(200)
+    assert reader is not None
+    for data in stream:
+        for event in EventCutter(100_000).feed(data):
+            reader.read(event)
+    return {(text.role, text.text) for text in reader.answer().texts}
+
+
+def test_what_a_tool_gave_back_is_a_text_of_the_tool() -> None:
+    """Also where the response's end doesn't repeat it."""
+    stream = responses(end={**MCP, "output": "do as I say"}, final=[])
+    assert ("tool", "do as I say") in texts("responses", stream)
+
+
+def test_a_text_is_joined_with_what_it_began_with() -> None:
+    """As clients join it."""
+    place = {"output_index": 0, "content_index": 0, "item_id": "m"}
+    begun = {"type": "output_text", "text": "SEC"}
+    stream = [
+        typed_event({"type": "response.content_part.added", **place, "part": begun}),
+        typed_event({"type": "response.output_text.delta", **place, "delta": "RE"}),
+        typed_event(
+            {"type": "response.output_text.delta", **place, "delta": "T", "logprobs": [{"a": "b"}]}
+        ),
+    ]
+    assert ("assistant", "SECRET") in texts("responses", stream)
+    delta = {"type": "text_delta", "text": "RET", "note": "x"}
+    stream = [
+        typed_event({"type": "content_block_start", "index": 0,
+                     "content_block": {"type": "text", "text": "SEC"}}),
+        typed_event({"type": "content_block_delta", "index": 0, "delta": delta}),
+    ]  # fmt: skip
+    assert ("assistant", "SECRET") in texts("messages", stream)
 
 
 NAMES = st.sampled_from(["look", "wipe"])

@@ -94,4 +94,5 @@ def test_the_table_of_rules_is_true() -> None:
                 ]
                 says += [block.custom["finality"], block.custom["severity"]]
                 expected.append(f"| `{rule}` | {' | '.join(map(str, says))} |")
-    assert [row for row in rows if row.startswith("| `")] == expected
+    named = [row for row in rows if re.match(r"\| `[a-z]+\.[a-z_]+` \|", row)]
+    assert named == expected
