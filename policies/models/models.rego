@@ -1,6 +1,8 @@
 # METADATA
 # title: Models
-# description: Which models may be called, by exact name or by the start of the name.
+# description: |
+#   Which models may be called, by exact name or by the start of the name. All that may
+#   run are looked at: fallbacks, routes and the models of tools, beside the one named first.
 package helm.rules.models
 
 # METADATA
@@ -18,11 +20,15 @@ deny contains {
 	"counterfactual": "Call an allowed model, or ask for this one to be added to models.allow.",
 } if {
 	input.phase == "request"
-	input.model != null
-	not strings.any_prefix_match(input.model, data.models.allow_prefixes)
-	not input.model in data.models.allow
-	not input.model in object.get(data.helm.principal.settings, "models", [])
+	some model in asked
+	not strings.any_prefix_match(model, data.models.allow_prefixes)
+	not model in data.models.allow
+	not model in object.get(data.helm.principal.settings, "models", [])
 }
+
+asked contains input.model if input.model != null
+
+asked contains model if some model in input.models
 
 # METADATA
 # title: Inference without a model

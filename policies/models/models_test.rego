@@ -28,6 +28,12 @@ test_empty_name_is_denied if {
 	codes("") == {["models.unlisted", "POLICY_VIOLATION", "instance_parameter"]}
 }
 
+test_every_model_that_may_run_is_looked_at if {
+	among(["gpt-4.1", "a"]) == set()
+	among(["gpt-4.1", "other-model"]) == {"models.unlisted"}
+	among(["other-model", "a"]) == {"models.unlisted"}
+}
+
 test_inference_without_a_model_is_denied if {
 	codes(null) == {["models.unnamed", "MISSING_REQUIREMENT", "instance_parameter"]}
 }
@@ -61,5 +67,11 @@ request(model) := {
 
 codes(model) := result if {
 	result := {[reason.rule, reason.code, reason.finality] | some reason in models.deny} with input as request(model)
+		with data.models as {"allow": ["a"], "allow_prefixes": ["gpt-4.1"]}
+}
+
+among(models_named) := result if {
+	asked := object.union(request(models_named[0]), {"models": models_named})
+	result := {reason.rule | some reason in models.deny} with input as asked
 		with data.models as {"allow": ["a"], "allow_prefixes": ["gpt-4.1"]}
 }

@@ -24,6 +24,14 @@ class KeyRefused(ReceiptError):
     """A key file is missing, unsafe, malformed or of another role."""
 
 
+class StateRefused(KeyRefused):
+    """A state folder that isn't its user's alone, or that somebody else could put another for."""
+
+
+class PinRefused(KeyRefused):
+    """Keys can't be pinned, or what was pinned can't be relied upon."""
+
+
 class JournalError(ReceiptError):
     """A journal folder is damaged: the message names the first bad thing."""
 

@@ -1,7 +1,7 @@
 """Everything in a state folder, checked against everything else.
 
 What goes in is a folder from somebody else, and keys that the auditor trusts. One pass over the
-log, in its order, in constant memory:
+log, in its order, in memory that grows with nothing but the calls' ids:
 
 1. The checkpoint is signed by the log's key, and continues the checkpoints the auditor has kept.
 2. Each entry of the log is, byte for byte, the entry of the next receipt of one of the journals.
@@ -10,32 +10,30 @@ log, in its order, in constant memory:
 5. What the receipt says about the log (a start names its size and root) is so.
 6. All tiles are what these entries give, and their root is the checkpoint's.
 7. What journals hold beyond the log verifies too; it just isn't in the log yet.
+8. The files that are published beside the log name these keys, and no others.
 
 The first thing that is wrong is raised as `Broken`, by its kind and place. What isn't wrong but
 unfinished is in the report.
 """
 
-import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from helm_receipts import checkpoint as notes
 from helm_receipts import merkle
+from helm_receipts.ahead import Checkers
 from helm_receipts.checkpoint import Checkpoint, LogKey
-from helm_receipts.errors import Broken, ProofRefused, ReceiptError
+from helm_receipts.errors import Broken, ProofRefused
 from helm_receipts.frontier import Frontier
-from helm_receipts.keyring import KeyRing
+from helm_receipts.key_claims import check_key, check_published, read_claims
 from helm_receipts.keys import PublicKey
 from helm_receipts.layout import Layout
 from helm_receipts.lockstep import Journals
 from helm_receipts.log_claims import check_claim, read_entries, tile_error
 from helm_receipts.proof import prove_consistency
-from helm_receipts.publish import PublishedKeys, read_published
 from helm_receipts.tiles import ENTRIES, WIDTH, TileReader
-from helm_receipts.verify import Verified
 
 _REPORT_EVERY = 1000
 
@@ -59,11 +57,14 @@ class FsckReport:
     """Opening keys that were deleted: digests under them can't be opened any more."""
     kept: int
     """How many checkpoints that the auditor has kept are continued by this log."""
+    set_back: tuple[str, ...] = ()
+    """Where the clock went back: nobody can say when what follows really was."""
 
     @property
     def is_complete(self) -> bool:
-        """Whether everything is in the log and every call has its end."""
-        return not (self.not_in_log or self.open_calls or self.running or self.torn)
+        """Whether there is something, all is in the log, every call has its end, in its time."""
+        unfinished = self.not_in_log or self.open_calls or self.running or self.torn
+        return bool(self.receipts) and not (unfinished or self.set_back)
 
 
 def fsck(
@@ -78,12 +79,11 @@ def fsck(
 
     `log_keys` are the trusted log key and those it handed over to: the last one signs now.
     `kept` are checkpoints from earlier, or from others; `progress` is told how many of how many
-    entries have been checked. With more than one of `processes`, others check lines ahead; the
-    caller's main module must be importable then, as `multiprocessing` needs it.
+    entries have been checked. With more than one of `processes`, others check lines ahead.
     """
     layout = Layout(state)
-    with _pool(processes) as pool:
-        return _fsck(layout, trusted, log_keys, kept, pool, progress)
+    with Checkers(processes) if processes > 1 else nullcontext() as checkers:
+        return _fsck(layout, trusted, log_keys, kept, checkers, progress)
 
 
 def _fsck(
@@ -91,7 +91,7 @@ def _fsck(
     trusted: Sequence[PublicKey],
     log_keys: Sequence[LogKey],
     kept: Sequence[bytes],
-    pool: Executor | None,
+    checkers: Checkers | None,
     progress: Callable[[int, int], None],
 ) -> FsckReport:
     # 1. The checkpoint.
@@ -100,13 +100,13 @@ def _fsck(
     for note in kept:
         _continues(layout, log_keys, note, checkpoint)
     # 2. to 5. Every entry.
-    published = _published(layout)
-    journals = Journals(layout, trusted, published, pool)
+    published = read_claims(layout)
+    journals = Journals(layout, trusted, published, checkers)
     edge = Frontier()
     for index, entry in enumerate(read_entries(reader)):
         _check_leaf(index, entry, reader)
         verified = journals.match(index, entry, reader)
-        _check_key(index, verified, journals.ring, published)
+        check_key(index, verified, journals.ring, published)
         check_claim(verified.predicate, reader)
         # 6. The tiles, as soon as the entries fill them.
         edge.add(entry)
@@ -123,6 +123,8 @@ def _fsck(
     progress(edge.size, checkpoint.size)
     # 7. What isn't in the log yet.
     not_in_log = journals.finish(reader)
+    # 8. What others are told to trust.
+    check_published(layout, published, journals.ring, log_keys)
     return _report(checkpoint, journals, not_in_log, len(kept))
 
 
@@ -141,6 +143,7 @@ def _report(checkpoint: Checkpoint, journals: Journals, not_in_log: int, kept: i
         torn=tuple(journals.torn),
         erased=tuple(sorted(set().union(*(walk.erased for walk in walks)))),
         kept=kept,
+        set_back=tuple(place for walk in walks for place in walk.chain.set_back),
     )
 
 
@@ -188,34 +191,6 @@ def _check_leaf(index: int, entry: bytes, reader: TileReader) -> None:
         raise Broken("edited-tile", f"log/{names}", f"disagree about entry {index}")
 
 
-@contextmanager
-def _pool(processes: int) -> Iterator[Executor | None]:
-    """Other processes to check lines ahead, or none."""
-    if processes < 2:
-        yield None
-        return
-    # Not a fork: the caller may have threads.
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        try:
-            yield pool
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _check_key(
-    index: int, verified: Verified, ring: KeyRing, published: PublishedKeys | None
-) -> None:
-    place = f"index {index} of the log"
-    ring.refuse_retired(place, verified.key, verified.predicate)
-    if published is None:
-        return
-    for known in published.receipt:
-        last = index if known.last is None else known.last
-        if known.key == verified.key and known.first <= index <= last:
-            return
-    raise Broken("key-range", place, f"{verified.key.keyid[:16]} isn't published as valid here")
-
-
 def _compare_tiles(layout: Layout, tiles: dict[str, bytes]) -> None:
     for name, expected in tiles.items():
         found = _read_tile(layout, name, len(expected))
@@ -233,13 +208,3 @@ def _read_tile(layout: Layout, name: str, size: int) -> bytes:
     if full.is_file():
         return full.read_bytes()[:size]
     raise Broken("missing-tile", f"log/{name}", "the entries give a tile that isn't there")
-
-
-def _published(layout: Layout) -> PublishedKeys | None:
-    """The ranges that keys.json claims. A copy of a folder may come without it."""
-    if not (layout.log / "keys.json").exists():
-        return None
-    try:
-        return read_published(layout)
-    except ReceiptError as error:
-        raise Broken("published-keys", "log/keys.json", str(error)) from error

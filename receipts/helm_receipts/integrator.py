@@ -9,21 +9,17 @@ all the same, and the log catches up later.
 
 import contextlib
 import logging
-import os
 import subprocess
-import sys
 import threading
-from pathlib import Path
 from typing import IO, cast
 
+from helm_receipts import isolated
 from helm_receipts.integration import INTERVAL_SECONDS, Integration
 from helm_receipts.keyset import Keyset
 from helm_receipts.layout import Layout
 from helm_receipts.log import BATCH
 
-_ROOT = Path(__file__).resolve().parents[1]
 _END_SECONDS = 30.0
-_KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 _logger = logging.getLogger(__name__)
 
@@ -79,11 +75,11 @@ class Integrator:
     def _attend(self) -> None:
         """Start the process, and listen to it until it ends."""
         with subprocess.Popen(
-            [sys.executable, "-m", "helm_receipts.integration", str(self._layout.state)],
+            isolated.run_module("helm_receipts.integration", str(self._layout.state)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=_environment(),
+            env=isolated.bare_environment(),
             bufsize=0,
             start_new_session=True,  # a Ctrl-C for the recorder is not one for its log
         ) as process:
@@ -112,9 +108,3 @@ class Integrator:
         if failure is not None and failure != self.failure:
             _logger.warning("the receipt log isn't being extended: %s", failure)
         self.failure = failure
-
-
-def _environment() -> dict[str, str]:
-    """Nothing else of the recorder's environment, where providers' keys often lie."""
-    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    return kept | {"PYTHONPATH": str(_ROOT), "PYTHONSAFEPATH": "1"}

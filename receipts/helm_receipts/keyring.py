@@ -21,6 +21,12 @@ class KeyRing:
         self._current: dict[str, PublicKey] = {}
         self._successor: dict[str, PublicKey] = {}
 
+    @property
+    def in_use(self) -> list[PublicKey]:
+        """The keys that writers sign with now."""
+        keys = {key.keyid: key for key in self._current.values() if key.keyid not in self.retired}
+        return list(keys.values())
+
     def key_for(self, place: object, writer: str, keyid: str) -> PublicKey:
         """The key that the writer's next receipt must be signed by; `Broken` when it names another.
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from helm_receipts import durable, identity, keys, opening
+from helm_receipts.custody import refuse_foreign_state
 from helm_receipts.errors import KeyRefused
 from helm_receipts.layout import Layout
 from helm_receipts.publish import PublishedKeys, publish, read_published
-from helm_receipts.secret_file import refuse_open_folder
 
 NEXT = "next.pem"
 """The new receipt key while a rotation is under way."""
@@ -26,12 +26,12 @@ class Keyset:
 def open_keyset(layout: Layout) -> Keyset:
     """The keys of a state folder, made on first use.
 
-    `KeyRefused` for unsafe files, for keys that aren't the published ones, and while a rotation
-    is half done. Once keys were published, a missing one is never made anew.
+    `KeyRefused` for what isn't ours alone, for keys that aren't the published ones, and while a
+    rotation is half done. Once keys were published, a missing one is never made anew.
     """
+    refuse_foreign_state(layout.state)
     for folder in (layout.state, layout.keys, layout.journal):
         durable.make_folder(folder)
-    refuse_open_folder(layout.keys)
     if (layout.keys / NEXT).exists():
         raise KeyRefused(
             f"expected finished rotations, found {layout.keys / NEXT}; "
@@ -42,6 +42,7 @@ def open_keyset(layout: Layout) -> Keyset:
 
 def read_keyset(layout: Layout) -> Keyset:
     """`open_keyset`, also while a rotation is half done."""
+    refuse_foreign_state(layout.state)
     known = (layout.log / "keys.json").exists()
     receipt, log = (_key(layout, role, known) for role in ("receipt", "log"))
     origin = identity.load_or_create_origin(layout.origin)

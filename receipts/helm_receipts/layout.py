@@ -6,6 +6,7 @@ quarantine/                               bytes that were never acknowledged
 keys/                                     private keys, 0600
 log/                                      derived, may be published: tiles, checkpoint, keys
 log-state/                                how the log was made: tree.json, order.jsonl
+run/                                      the sockets of the boundaries that run on it
 """
 
 from dataclasses import dataclass
@@ -37,6 +38,10 @@ class Layout:
     @property
     def log_state(self) -> Path:
         return self.state / "log-state"
+
+    @property
+    def run(self) -> Path:
+        return self.state / "run"
 
     @property
     def origin(self) -> Path:

@@ -6,10 +6,12 @@ believed, to find out which.
 """
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
 from pathlib import Path
 
-from helm_receipts.checked_line import CheckedLine, check_ahead, check_each
+from helm_receipts.ahead import Checkers, check_ahead
+from helm_receipts.calls import Calls
+from helm_receipts.chain import WriterChain
+from helm_receipts.checked_line import CheckedLine, check_each
 from helm_receipts.dsse import parse_line
 from helm_receipts.entry import log_entry
 from helm_receipts.errors import Broken, EnvelopeError
@@ -32,18 +34,21 @@ class Journals:
         layout: Layout,
         trusted: Sequence[PublicKey],
         published: PublishedKeys | None,
-        pool: Executor | None,
+        checkers: Checkers | None,
     ) -> None:
         self.ring = KeyRing(list(trusted))
         self._folders = {writer.name: writer for writer in list_writers(layout.journal)}
-        self._walks = {name: JournalWalk(name, self.ring) for name in self._folders}
+        calls = Calls()
+        self._walks = {
+            name: JournalWalk(WriterChain(name, calls), self.ring) for name in self._folders
+        }
         self.torn: list[str] = []
         """Where a last line was cut off."""
         keys = {known.key.keyid: known.key for known in (published.receipt if published else ())}
         keys |= self.ring.trusted
         self._lines = {
-            name: check_ahead(self._read(folder), keys, pool)
-            if pool
+            name: check_ahead(self._read(folder), keys, checkers)
+            if checkers
             else check_each(self._read(folder), keys)
             for name, folder in self._folders.items()
         }
@@ -83,6 +88,9 @@ class Journals:
 
     def _accept(self, name: str, line: Line, checked: CheckedLine | None) -> Verified:
         walk = self._walks[name]
+        if checked is not None and checked.keyid in self.ring.retired:
+            # Whatever else is wrong with what a retired key signed, that is why.
+            self.ring.refuse_retired(line, self.ring.trusted[checked.keyid], checked.predicate)
         try:
             verified = walk.accept(line, checked)
             self._heads[name] = next(self._lines[name], None)

@@ -2,7 +2,8 @@
 
 The order of writing is what makes it safe to stop anywhere. Tiles first, each durable before the
 next step; then `tree.json`, which says how far they go; then the proof, from the tiles as they are
-on disk, that the new tree continues the one that was signed last; only then a new signature.
+on disk, that the new tree continues the one that was signed last; only then a new signature. And
+before all of it, that the lines are what a receipt key signed (see `continuity`).
 Whatever stops the process in between, the next one finds either the old tree, whose tiles are all
 there, or the new one, and nothing was signed that isn't durable.
 """
@@ -18,14 +19,14 @@ from pathlib import Path
 from helm_receipts import checkpoint as notes
 from helm_receipts import durable, merkle
 from helm_receipts.checkpoint import Checkpoint, LogKey
-from helm_receipts.dsse import parse_line
+from helm_receipts.continuity import Continuity
 from helm_receipts.entry import log_entry
 from helm_receipts.errors import LogError, ProofRefused
 from helm_receipts.frontier import Frontier
 from helm_receipts.journal import take_lock
 from helm_receipts.keys import PublicKey, SigningKey
 from helm_receipts.layout import Layout
-from helm_receipts.order import Order
+from helm_receipts.order import Order, order_file
 from helm_receipts.pending import Cursor, advance, check_cursors, pending_lines
 from helm_receipts.reader import Line
 from helm_receipts.tiles import ENTRIES, WIDTH, TileReader, tile_path, tile_width
@@ -66,6 +67,7 @@ class Log:
         `keys` gives the key of a keyid. Raises OSError or `LogError`, after which the log must be
         opened anew.
         """
+        # What journals say is what was signed.
         lines = islice(pending_lines(self._layout.journal, self._cursors), limit)
         added = self._add(lines, keys)
         if added:
@@ -96,7 +98,7 @@ class Log:
             )
         check_cursors(self._layout.journal, self._cursors)
         self._prune_beyond(size)
-        self._order = Order(self._layout.log_state / "order.jsonl", size)
+        self._order = Order.resume(order_file(self._layout), size)
         try:
             self._edge = Frontier.read(TileReader(self._layout.log, size))
         except ProofRefused as error:
@@ -117,13 +119,16 @@ class Log:
         keys: Callable[[str], PublicKey],
     ) -> int:
         added = 0
+        before = {writer: cursor.digest for writer, cursor in self._cursors.items()}
+        continuity = Continuity(keys, before)
         for writer, line in lines:
-            envelope = parse_line(line.raw)
+            envelope, key = continuity.accept(writer, line)
             cursor = advance(self._cursors.get(writer), line)
             self._order.note(self._edge.size, writer, cursor.number)
-            self._edge.add(log_entry(envelope, keys(envelope.keyid)))
+            self._edge.add(log_entry(envelope, key))
             self._cursors[writer] = cursor
             added += 1
+        continuity.finish()
         return added
 
     def _publish(self) -> None:

@@ -8,12 +8,19 @@ entries themselves say the same, only slower.
 import bisect
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from helm_receipts import durable
 from helm_receipts.errors import LogError
+from helm_receipts.layout import Layout
+
+
+def order_file(layout: Layout) -> Path:
+    """Where a log's order is kept."""
+    return layout.log_state / "order.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,23 +32,65 @@ class Run:
     number: int
 
 
-class Order:
-    """The runs of a log, in memory and in a file."""
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """The runs of a log's first `size` entries, to look receipts up in."""
 
-    def __init__(self, path: Path, size: int) -> None:
-        """Read the runs of a log of `size` entries; what a crash left beyond that is cut off."""
+    runs: tuple[Run, ...]
+    size: int
+
+    def index_of(self, writer: str, number: int) -> int:
+        """Where a receipt is in the log; `LogError` when it isn't in there."""
+        ends = [run.index for run in self.runs[1:]] + [self.size]
+        for run, end in zip(self.runs, ends, strict=False):
+            if run.writer == writer and run.number <= number < run.number + end - run.index:
+                return run.index + number - run.number
+        raise LogError(
+            f"expected receipt {writer}-{number:06d} in the log of {self.size} entries, found it "
+            "isn't there yet; `helm-boundary receipts integrate` adds what is missing"
+        )
+
+    def at(self, index: int) -> tuple[str, int]:
+        """Whose receipt is at `index`, and which number it has."""
+        run = self.runs[bisect.bisect_right(self.runs, index, key=lambda run: run.index) - 1]
+        return run.writer, run.number + index - run.index
+
+
+def read_runs(path: Path, size: int) -> Runs:
+    """Read the runs of a log of `size` entries, and change nothing: readers have no lock.
+
+    Raises:
+        LogError: the file isn't an order.
+    """
+    text = path.read_bytes() if path.exists() else b""
+    return Runs(tuple(run for run in _parse(text, path) if run.index < size), size)
+
+
+class Order:
+    """The order that a log is being written in, for the process that holds the log's lock."""
+
+    def __init__(self, path: Path, runs: Iterable[Run]) -> None:
         self._path = path
+        self._runs = list(runs)
         self._new: list[Run] = []
+
+    @classmethod
+    def resume(cls, path: Path, size: int) -> Self:
+        """Go on with the order of a log of `size` entries, cutting off what a crash left beyond.
+
+        Only under the log's lock: a reader that did this would delete the integrator's newest run.
+        """
         text = path.read_bytes() if path.exists() else b""
-        self.runs = [run for run in _parse(text, path) if run.index < size]
-        if text != _text(self.runs):
-            durable.replace_file(path, _text(self.runs), 0o600)
+        runs = read_runs(path, size).runs
+        if text != _text(runs):
+            durable.replace_file(path, _text(runs), 0o600)
+        return cls(path, runs)
 
     def note(self, index: int, writer: str, number: int) -> None:
         """Say whose receipt is at `index`; only a change of writer makes a new run."""
-        if not self.runs or self.runs[-1].writer != writer:
+        if not self._runs or self._runs[-1].writer != writer:
             run = Run(index, writer, number)
-            self.runs.append(run)
+            self._runs.append(run)
             self._new.append(run)
 
     def save(self) -> None:
@@ -58,22 +107,6 @@ class Order:
         durable.sync_folder(self._path.parent)
         self._new = []
 
-    def index_of(self, writer: str, number: int, size: int) -> int:
-        """Where a receipt is in the log; `LogError` when it isn't in the first `size` entries."""
-        ends = [run.index for run in self.runs[1:]] + [size]
-        for run, end in zip(self.runs, ends, strict=False):
-            if run.writer == writer and run.number <= number < run.number + end - run.index:
-                return run.index + number - run.number
-        raise LogError(
-            f"expected receipt {writer}-{number:06d} in the log of {size} entries, found it isn't "
-            "there yet; `helm-boundary receipts integrate` adds what is missing"
-        )
-
-    def at(self, index: int) -> tuple[str, int]:
-        """Whose receipt is at `index`, and which number it has."""
-        run = self.runs[bisect.bisect_right(self.runs, index, key=lambda run: run.index) - 1]
-        return run.writer, run.number + index - run.index
-
 
 def _parse(text: bytes, path: Path) -> Iterable[Run]:
     for line in text.splitlines(keepends=True):
@@ -89,7 +122,7 @@ def _parse(text: bytes, path: Path) -> Iterable[Run]:
             ) from error
 
 
-def _text(runs: list[Run]) -> bytes:
+def _text(runs: Sequence[Run]) -> bytes:
     return b"".join(
         f'{{"index":{run.index},"number":{run.number},"writer":"{run.writer}"}}\n'.encode()
         for run in runs

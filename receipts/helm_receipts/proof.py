@@ -22,8 +22,9 @@ from helm_receipts.checkpoint import Checkpoint, LogKey
 from helm_receipts.dsse import parse_line
 from helm_receipts.entry import log_entry
 from helm_receipts.errors import LogError, ProofRefused
+from helm_receipts.keys import PublicKey
 from helm_receipts.layout import Layout
-from helm_receipts.order import Order
+from helm_receipts.order import order_file, read_runs
 from helm_receipts.publish import PublishedKeys
 from helm_receipts.reader import Record
 from helm_receipts.tiles import TileReader
@@ -71,20 +72,24 @@ def parse_proof(text: bytes) -> InclusionProof:
 
 
 def prove(layout: Layout, known: PublishedKeys, record: Record) -> InclusionProof:
-    """Prove from the tiles that a receipt is in the log under its last checkpoint.
+    """`prove_under` the published keys."""
+    key = known.receipt_key(parse_line(record.envelope).keyid)
+    return prove_under(layout, key, known.log[-1].key, record)
+
+
+def prove_under(layout: Layout, key: PublicKey, log: LogKey, record: Record) -> InclusionProof:
+    """Prove from the tiles that a receipt by `key` is in the log under its last checkpoint.
 
     The proof is verified before it is given away. `LogError` when the receipt isn't in the log
-    yet, `ProofRefused` when tiles or checkpoint are damaged.
+    yet, `ProofRefused` when tiles or checkpoint are damaged, or aren't the log's.
     """
     note = _read_note(layout.log)
     size = notes.parse_checkpoint(note).size
     writer, _, number = record.id.rpartition("-")
-    order = Order(layout.log_state / "order.jsonl", size)
-    index = order.index_of(writer, int(number), size)
+    index = read_runs(order_file(layout), size).index_of(writer, int(number))
     hashes = merkle.inclusion_proof(index, size, TileReader(layout.log, size).nodes)
     proof = InclusionProof(index, tuple(hashes), note)
-    envelope = parse_line(record.envelope)
-    proof.verify(log_entry(envelope, known.receipt_key(envelope.keyid)), known.log[-1].key)
+    proof.verify(log_entry(parse_line(record.envelope), key), log)
     return proof
 
 

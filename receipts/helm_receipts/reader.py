@@ -116,11 +116,18 @@ def find_record(journal: Path, identity: str) -> Record:
         lines = read_lines(segment, end=written_size(segment))
         for index, line in enumerate(lines):
             if index == wanted:
-                return read_record(line)
+                return _named(read_record(line), identity, line)
     raise ReceiptError(
         f"expected receipt {identity} in {journal}, found none of this id; "
         "`receipts list` shows those that are there"
     )
+
+
+def _named(record: Record, identity: str, place: Line) -> Record:
+    """The receipt, if it is the one that belongs here."""
+    if record.id != identity:
+        raise Broken("reordered", place, f"expected receipt {identity}, found {record.id}")
+    return record
 
 
 def last_line(writer: Path, end: tuple[Path, int]) -> bytes:

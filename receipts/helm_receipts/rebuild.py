@@ -10,6 +10,7 @@ from pathlib import Path
 from helm_receipts import checkpoint as notes
 from helm_receipts import durable
 from helm_receipts.checkpoint import Checkpoint
+from helm_receipts.continuity import Continuity
 from helm_receipts.dsse import parse_line
 from helm_receipts.entry import log_entry
 from helm_receipts.errors import LogError, ProofRefused
@@ -17,7 +18,7 @@ from helm_receipts.frontier import Frontier
 from helm_receipts.journal import take_lock
 from helm_receipts.layout import Layout
 from helm_receipts.log import read_tree, save_tree
-from helm_receipts.order import Order
+from helm_receipts.order import Order, order_file, read_runs
 from helm_receipts.pending import Cursor, advance
 from helm_receipts.publish import PublishedKeys
 from helm_receipts.reader import Line, read_journal
@@ -48,6 +49,8 @@ def rebuild(
                 f"checkpoint of size {checkpoint.size} was signed for, found {edge.root().hex()}: "
                 "a journal was changed, or `order.jsonl` was; `receipts fsck` says where"
             )
+        if not (layout.log / "checkpoint").exists():
+            _refuse_changed(layout, published, checkpoint.size)
         _swap(layout, fresh)
         save_tree(layout, edge, cursors)
         return checkpoint.size
@@ -85,20 +88,29 @@ def _build(
     return edge, cursors
 
 
+def _refuse_changed(layout: Layout, published: PublishedKeys, size: int) -> None:
+    """No checkpoint vouches for the tree, so the journals must before one is signed for it."""
+    continuity = Continuity(published.receipt_key, {})
+    for writer, line in _in_order(layout, size):
+        continuity.accept(writer, line)
+    continuity.finish()
+
+
 def _in_order(layout: Layout, size: int) -> Iterator[tuple[str, Line]]:
-    order = Order(layout.log_state / "order.jsonl", size)
-    writers = list_writers(layout.journal)
-    if not order.runs and len(writers) == 1:
+    path, writers = order_file(layout), list_writers(layout.journal)
+    order = Order.resume(path, size)
+    if not read_runs(path, size).runs and len(writers) == 1:
         order.note(0, writers[0].name, 1)
         order.save()
-    if size and not order.runs:
+    runs = read_runs(path, size)
+    if size and not runs.runs:
         raise LogError(
             "expected order.jsonl to say in which order several writers' receipts went into the "
             "log, found it missing; restore it from a backup"
         )
     journals = {writer.name: read_journal(writer) for writer in writers}
     for index in range(size):
-        writer = order.at(index)[0]
+        writer = runs.at(index)[0]
         line = next(journals.get(writer, iter(())), None)
         if line is None:
             raise LogError(f"expected a receipt of {writer} for index {index}, found no more")

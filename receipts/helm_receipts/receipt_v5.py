@@ -52,15 +52,19 @@ def export(records: Iterable[Record], key: SigningKey) -> Iterator[dict[str, Any
     """The decisions on calls among one writer's records after another, a bundle a session.
 
     A bundle is what `verify receipt` takes: a chain of receipts and the key they say they are by.
+    What is left of a session whose start isn't there would be a chain of something else, so it is
+    left out. The records must have been verified: this signs what they say.
     """
-    session, receipts = "", list[dict[str, Any]]()
+    session, writer, receipts = "", "", list[dict[str, Any]]()
     for record in records:
         said = record.predicate
-        if said["phase"] == "session" and said["event"]["kind"] == "start":
+        starts = said["phase"] == "session" and said["event"]["kind"] == "start"
+        if starts or said["sequence"]["writer"] != writer:
             if receipts:
                 yield _bundle(receipts, key)
-            session, receipts = record.id, []
-        elif said["phase"] in _CALL_PHASES:
+            session, writer = record.id if starts else "", said["sequence"]["writer"]
+            receipts = []
+        elif session and said["phase"] in _CALL_PHASES:
             previous = chain_hash(receipts[-1]) if receipts else ""
             receipt = _receipt(record, session, len(receipts) + 1, previous)
             receipts.append(seal(receipt, key))

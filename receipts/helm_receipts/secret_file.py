@@ -6,6 +6,7 @@ from pathlib import Path
 
 from helm_receipts import durable
 from helm_receipts.errors import KeyRefused
+from helm_receipts.ownership import READ, WRITE, access_list, fault_of, keepers
 
 _MAX_BYTES = 4096
 
@@ -16,42 +17,26 @@ def create_secret(path: Path, content: bytes) -> None:
 
 
 def read_secret(path: Path) -> bytes:
-    """The content of a secret file; `KeyRefused` unless it is a plain file of ours, mode 0600."""
+    """The content of a secret file; `KeyRefused` unless it is a plain file and ours alone."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        # O_NONBLOCK: nobody may ever write into a pipe that lies in its place.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise KeyRefused(
             f"expected a readable key file at {path}, found {error.strerror}; "
             "restore it from your backup, or start with an empty state folder"
         ) from error
     try:
-        _refuse_unsafe(path, os.fstat(descriptor))
+        _refuse_unsafe(path, descriptor)
         return os.read(descriptor, _MAX_BYTES)
     finally:
         os.close(descriptor)
 
 
-def refuse_open_folder(folder: Path) -> None:
-    """`KeyRefused` when others can put files of their own in place of those in a folder."""
-    mode = stat.S_IMODE(folder.stat().st_mode)
-    if mode & 0o022:
-        raise KeyRefused(
-            f"expected {folder} to be writable by its owner only (mode 0700), found mode "
-            f"{mode:04o}; look whether its files are yours, then run `chmod 700 {folder}`"
-        )
-
-
-def _refuse_unsafe(path: Path, status: os.stat_result) -> None:
+def _refuse_unsafe(path: Path, descriptor: int) -> None:
+    status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         raise KeyRefused(f"expected a plain file at {path}, found something else; remove it")
-    if status.st_mode & 0o077:
-        raise KeyRefused(
-            f"expected {path} to be readable by its owner only (mode 0600), found mode "
-            f"{stat.S_IMODE(status.st_mode):04o}; treat the key as known to others: rotate it, "
-            f"or run `chmod 600 {path}` if you are sure that nobody has read it"
-        )
-    if status.st_uid != os.geteuid():
-        raise KeyRefused(
-            f"expected {path} to belong to user {os.geteuid()}, found user {status.st_uid}; "
-            "run the boundary as that user or give it a state folder of its own"
-        )
+    fault = fault_of(path, status, access_list(descriptor), keepers(), READ | WRITE)
+    if fault is not None:
+        raise KeyRefused(str(fault))

@@ -42,6 +42,12 @@ def written_size(segment: Path) -> int:
     return 0
 
 
+def is_empty(journal: Path) -> bool:
+    """Whether no writer in a journal folder has a receipt."""
+    segments = (each for writer in list_writers(journal) for each in list_segments(writer))
+    return not any(written_size(segment) for segment in segments)
+
+
 def whole_size(segment: Path) -> int:
     """How many bytes of a segment belong to lines that came whole, before any that didn't.
 

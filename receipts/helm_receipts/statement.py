@@ -8,11 +8,29 @@ in a receipt.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final, Literal
 
-PHASES = ("request", "tool_call", "outcome", "approval", "policy", "key", "session")
-VERDICTS = ("ALLOW", "DENY", "ESCALATE")
-ENFORCEMENTS = ("enforced", "observed")
-ENDS = ("complete", "denied", "upstream_error", "client_gone", "killed")
+type Phase = Literal["request", "tool_call", "outcome", "approval", "policy", "key", "session"]
+type Verdict = Literal["ALLOW", "DENY", "ESCALATE"]
+type Enforcement = Literal["enforced", "observed"]
+type End = Literal["complete", "denied", "upstream_error", "client_gone", "killed"]
+type Finality = Literal[
+    "class_forbidden", "ungranted", "instance_parameter", "instance_context", "instance_membership"
+]
+type Covered = Literal["whole", "toolCalls", "none"]
+
+PHASES: Final[tuple[Phase, ...]] = (
+    "request", "tool_call", "outcome", "approval", "policy", "key", "session",
+)  # fmt: skip
+VERDICTS: Final[tuple[Verdict, ...]] = ("ALLOW", "DENY", "ESCALATE")
+ENFORCEMENTS: Final[tuple[Enforcement, ...]] = ("enforced", "observed")
+ENDS: Final[tuple[End, ...]] = (
+    "complete", "denied", "upstream_error", "client_gone", "killed",
+)  # fmt: skip
+FINALITIES: Final[tuple[Finality, ...]] = (
+    "class_forbidden", "ungranted", "instance_parameter", "instance_context",
+    "instance_membership",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +39,7 @@ class Reason:
 
     code: str
     rule: str
-    finality: str
+    finality: Finality
     pointer: str | None = None
 
 
@@ -54,8 +72,8 @@ class FlowFacts:
 class Coverage:
     """How much of the call was judged: "whole", "toolCalls" or "none", and in bytes."""
 
-    request: str
-    response: str
+    request: Covered
+    response: Covered
     bytes_seen: int
     bytes_judged: int
 
@@ -75,7 +93,7 @@ class ToolCall:
 
     name: str
     arguments: bytes
-    verdict: str
+    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +114,7 @@ class Outcome:
     input_tokens: int | None
     output_tokens: int | None
     model_served: str | None
-    end: str
+    end: End
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +133,9 @@ class Draft:
     of session, policy, key and approval receipts under ASCII lowerCamelCase names.
     """
 
-    phase: str
-    verdict: str
-    enforcement: str
+    phase: Phase
+    verdict: Verdict
+    enforcement: Enforcement
     policy: PolicyRef | None
     reasons: tuple[Reason, ...]
     flow: FlowFacts | None
@@ -132,7 +150,7 @@ class Draft:
 
     @classmethod
     def of_recorder(
-        cls, phase: str, event: Mapping[str, str | int], policy: PolicyRef | None = None
+        cls, phase: Phase, event: Mapping[str, str | int], policy: PolicyRef | None = None
     ) -> "Draft":
         """A receipt about the recorder itself (a session, a key, a policy), of no call."""
         return cls(

@@ -5,16 +5,18 @@ what a writer's receipts prove together; `fsck` goes on from there to the log. W
 can prove is in `NOT_PROVEN`, and is printed with every result.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from helm_receipts import dsse
+from helm_receipts.calls import Calls
 from helm_receipts.chain import WriterChain
 from helm_receipts.checked_line import CheckedLine, check_line
 from helm_receipts.errors import Broken, EnvelopeError, ReceiptError
+from helm_receipts.journal import read_mark
 from helm_receipts.keyring import KeyRing
 from helm_receipts.keys import PublicKey
 from helm_receipts.predicate import receipt_id
@@ -42,11 +44,16 @@ class JournalReport:
     """Writers whose last session has no stop: they run, or were killed."""
     torn: tuple[str, ...] = ()
     """Where a last line was cut off: never acknowledged, quarantined at the next start."""
+    set_back: tuple[str, ...] = ()
+    """Where the clock went back: nobody can say when what follows really was."""
+    emptied: tuple[str, ...] = ()
+    """Journals that say they had receipts, and have none any more."""
 
     @property
     def is_complete(self) -> bool:
-        """Whether every call that was recorded has its outcome, and nothing is torn."""
-        return not (self.open_calls or self.running or self.torn)
+        """Whether there is something, every call has its outcome, and nothing is in doubt."""
+        unfinished = self.open_calls or self.running or self.torn
+        return bool(self.receipts) and not (unfinished or self.set_back or self.emptied)
 
 
 def verify_receipt(envelope: bytes, key: PublicKey) -> Record:
@@ -82,8 +89,8 @@ class Verified:
 class JournalWalk:
     """Verifies one writer's lines in order, one call of `accept` for each."""
 
-    def __init__(self, writer: str, ring: KeyRing) -> None:
-        self.chain = WriterChain(writer)
+    def __init__(self, chain: WriterChain, ring: KeyRing) -> None:
+        self.chain = chain
         self.calls = 0
         self.erased: set[str] = set()
         self._ring = ring
@@ -115,18 +122,15 @@ class JournalWalk:
 
 
 def verify_journal(journal: Path, trusted: Iterable[PublicKey]) -> JournalReport:
-    """Verify every writer's journal in a folder; `Broken` names the first thing that is wrong."""
-    ring = KeyRing(list(trusted))
-    writers = list_writers(journal)
-    if not writers:
-        raise ReceiptError(f"expected journals in {journal}, found none; is this a state folder?")
-    walks, torn = [], []
-    while writers:
-        # A writer that came after a rotation starts with a key that another's journal brings in.
-        writer = next((w for w in writers if _starts_with(w, ring)), writers[0])
-        writers.remove(writer)
-        walk = JournalWalk(writer.name, ring)
-        torn += _walk(walk, writer)
+    """Verify every writer's journal in a folder; `Broken` names the first thing that is wrong.
+
+    A folder without a receipt gives a report of none: that is for the caller to say.
+    """
+    ring, calls = KeyRing(list(trusted)), Calls()
+    walks, torn = [], list[str]()
+    for writer in in_turn(journal, ring):
+        walk = JournalWalk(WriterChain(writer.name, calls), ring)
+        torn += walk_through(walk, writer)
         walks.append(walk)
     return JournalReport(
         writers=len(walks),
@@ -135,21 +139,43 @@ def verify_journal(journal: Path, trusted: Iterable[PublicKey]) -> JournalReport
         open_calls=sum(len(walk.chain.open_calls) for walk in walks),
         running=sum(not walk.chain.stopped for walk in walks),
         torn=tuple(torn),
+        set_back=tuple(place for walk in walks for place in walk.chain.set_back),
+        emptied=tuple(w.chain.writer for w in walks if _was_emptied(journal, w.chain)),
     )
 
 
-def _walk(walk: JournalWalk, writer: Path) -> list[str]:
-    """Verify one journal; where its very last line is torn, if it is."""
+def in_turn(journal: Path, ring: KeyRing) -> Iterator[Path]:
+    """The writers' folders, each when its first key is known; all of them in the end.
+
+    A writer that came after a rotation starts with a key that another's journal brings in.
+    """
+    writers = list_writers(journal)
+    while writers:
+        writer = next((w for w in writers if _starts_with(w, ring)), writers[0])
+        writers.remove(writer)
+        yield writer
+
+
+def walk_through(
+    walk: JournalWalk, writer: Path, take: Callable[[Line], None] = lambda _line: None
+) -> list[str]:
+    """Verify one journal, telling of each line; where its very last line is torn, if it is."""
     segments = list_segments(writer)
     for segment in segments:
         try:
             for line in read_lines(segment):
                 walk.accept(line)
+                take(line)
         except Broken as error:
             if error.kind == "torn" and segment == segments[-1]:
                 return [error.place]
             raise name_precisely(error, writer, walk.chain.number + 1) from error
     return []
+
+
+def _was_emptied(journal: Path, chain: WriterChain) -> bool:
+    mark = read_mark(journal / chain.writer)
+    return not chain.number and mark is not None and mark.size > 0
 
 
 def name_precisely(error: Broken, writer: Path, expected: int) -> Broken:

@@ -19,7 +19,7 @@ from helm_receipts.openings import Openings
 from helm_receipts.predicate import Boundary, Stamp, nanoseconds, render
 from helm_receipts.reader import last_line
 from helm_receipts.resume import Resumption, flow_of
-from helm_receipts.statement import Draft, FlowFacts, Outcome, PolicyRef
+from helm_receipts.statement import Draft, Enforcement, FlowFacts, Outcome, PolicyRef, Verdict
 
 # A clock that was set back by less than this is waited out by repeating the last time.
 _CLOCK_SLACK = 2_000_000_000
@@ -55,8 +55,8 @@ class OpenCall:
     """What is needed to close a call that nobody else will close."""
 
     flow: FlowFacts
-    verdict: str
-    enforcement: str
+    verdict: Verdict
+    enforcement: Enforcement
     policy: PolicyRef | None = None
 
 

@@ -101,3 +101,4 @@ def test_a_denied_line_keeps_the_whole_batch(stage: Scene) -> None:
     with stage.untouched():
         answer = stage.post(batch(lines), path=FILES, headers=[("Content-Type", FORM)])
     assert_refused(stage, answer, "POLICY_VIOLATION")
+    assert "line 2 of the batch" in answer.json()["error"]["message"]

@@ -66,6 +66,16 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         yield stage
 
 
+@pytest.fixture(scope="module")
+def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """The same where verdicts are only observed."""
+    folder = tmp_path_factory.mktemp("observed")
+    script = folder / "faults.py"
+    script.write_text(FAULTS)
+    with scene(folder, args=["-s", str(script)], options={"helm_mode": "observe"}) as stage:
+        yield stage
+
+
 def post(stage: Scene, fault: str, **changes: object) -> Answer:
     """A chat completion under that fault."""
     return stage.post(chat_body(**changes), headers=(*JSON_BODY, ("X-Fault", fault)))
@@ -143,3 +153,30 @@ def test_a_stream_whose_end_fails_has_its_outcome(stage: Scene) -> None:
     assert len(stage.records(answer.correlation)) == 2
     stage.upstream.answer(lambda _: None)
     assert_works(stage)
+
+
+@pytest.mark.parametrize("fault", BEFORE)
+def test_a_request_that_is_only_observed_passes_and_is_told_of_later(
+    observed: Scene, fault: str
+) -> None:
+    """It has no receipt; the next one says that one is missing."""
+    assert post(observed, fault).status == 200
+    answer = observed.chat()
+    request, _ = observed.records(answer.correlation)
+    assert request["event"] == {"unrecordedCalls": 1}
+    request, _ = observed.records(observed.chat().correlation)
+    assert "event" not in request
+
+
+@pytest.mark.parametrize(("fault", "stream"), AFTER)
+def test_an_answer_that_is_only_observed_passes(
+    observed: Scene, fault: str, *, stream: bool
+) -> None:
+    """Whole, and its outcome says that it was observed."""
+    observed.upstream.answer(lambda request: reply_to_chat(request, Turn("unjudged words")))
+    answer = post(observed, fault, stream=stream)
+    observed.upstream.answer(lambda _: None)
+    assert answer.status == 200
+    assert b"unj" in answer.body
+    _, outcome = observed.records(answer.correlation)
+    assert (outcome["enforcement"], outcome["outcome"]["end"]) == ("observed", "complete")

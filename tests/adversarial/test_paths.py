@@ -92,6 +92,10 @@ NAMED_IN_THE_PATH = {
     "/openai/%64eployments/denied/chat/completions": "POLICY_VIOLATION",
     "/openai/deployments/%64enied/chat/completions": "POLICY_VIOLATION",
     "/v1/engines/denied/chat/completions": "POLICY_VIOLATION",
+    "/openai/Deployments/denied/chat/completions?api-version=2024-10-21": "POLICY_VIOLATION",
+    "/v1/Engines/denied/chat/completions": "POLICY_VIOLATION",
+    "/Models/denied/v1/chat/completions": "POLICY_VIOLATION",
+    "/openai/Deployments/denied/Chat/completions": "SCHEMA_VIOLATION",
     "/openai/deployments/an/other/chat/completions": "SCHEMA_VIOLATION",
     "/openai/deployments/a/openai/deployments/b/chat/completions": "SCHEMA_VIOLATION",
 }

@@ -5,9 +5,15 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import httpx
 import pytest
+from click.testing import CliRunner
 
+from helm_boundary.cli.receipts import receipts
+from helm_boundary.service.pinning import VARIABLE
+from support.approvals import mitmweb
 from support.boundary import ADDON, Boundary, StartFailed
+from support.scene import Scene
 from support.upstream import Upstream
 
 
@@ -44,3 +50,118 @@ def test_an_option_made_unsafe_behind_our_back_ends_the_start(tmp_path: Path) ->
         assert upstream.connections == 0
     assert failed.value.exit_code == 1
     assert "stream_large_bodies=1k" in failed.value.log
+
+
+NO_HOSTS = [
+    "api.openai.com,api.anthropic.com",
+    "api.openai.com api.anthropic.com",
+    "api.openai.com;x",
+    "user@api.openai.com",
+    ".openai.com",
+    "'api.openai.com'",
+    "api.openai.com?x",
+    "api.openai.com:443:1",
+    "",
+]
+
+
+@pytest.mark.parametrize("value", NO_HOSTS)
+def test_what_is_no_list_of_hosts_is_a_refusal_to_start(tmp_path: Path, value: str) -> None:
+    """It would match no request, and the hosts that were meant would be ungoverned."""
+    boundary = Boundary(state=tmp_path, args=["--set", f"helm_hosts={value}"])
+    with pytest.raises(StartFailed) as failed:
+        boundary.start()
+    assert failed.value.exit_code == 1
+    (line,) = [line for line in failed.value.log.splitlines() if "helm_hosts" in line]
+    assert "repeat `--set helm_hosts=" in line
+    assert "Traceback" not in failed.value.log
+
+
+@pytest.mark.parametrize(
+    "text", ["helm_hosts: api.openai.com", "helm_hosts: []", "helm_hosts: [a.com b.com]"]
+)
+def test_what_is_no_list_of_hosts_in_config_yaml_is_one_too(tmp_path: Path, text: str) -> None:
+    """The file is read by mitmproxy, and what it makes of the value counts."""
+    boundary = Boundary(state=tmp_path)
+    boundary.confdir.mkdir()
+    (boundary.confdir / "config.yaml").write_text(text)
+    with pytest.raises(StartFailed) as failed:
+        boundary.start()
+    assert failed.value.exit_code == 1
+    lines = failed.value.log.splitlines()
+    assert any("helm-boundary: " in line and "helm_hosts" in line for line in lines), lines
+
+
+def test_hosts_set_while_it_runs_are_refused_and_the_old_ones_stay(tmp_path: Path) -> None:
+    """mitmweb's command and its page of options: neither takes a host out of the boundary."""
+    with (
+        Upstream() as upstream,
+        mitmweb(tmp_path, upstream, helm_hosts="127.0.0.1") as (boundary, web),
+    ):
+        for value in ("elsewhere.example", "a.com,b.com"):
+            assert "helm_" in str(web.command("set", "helm_hosts", value))
+            with pytest.raises(OSError, match="helm_"):
+                web.call("PUT", "/options", {"helm_hosts": [value]})
+        assert web.call("GET", "/options")["helm_hosts"]["value"] == ["127.0.0.1"]
+        stage = Scene(boundary, upstream)
+        with stage.untouched():
+            assert stage.post(b"", path="/v1/surprise", method="GET").code == "CAPABILITY_UNKNOWN"
+
+
+def _checked(boundary: Boundary) -> int:
+    """The exit code of fsck by the command, as the boundary's own user."""
+    return CliRunner().invoke(receipts, ["fsck", str(boundary.state)]).exit_code
+
+
+def _call(boundary: Boundary) -> int:
+    """The status of a call through the boundary."""
+    return httpx.post(
+        f"{boundary.url}/v1/chat/completions",
+        json={"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]},
+        timeout=30,
+    ).status_code
+
+
+def test_another_folder_in_the_place_of_the_pinned_one_opens_no_port(tmp_path: Path) -> None:
+    """Somebody's folder, keys and receipts and all, under the path that was started before."""
+    with Upstream() as upstream:
+        boundary = Boundary(upstream, state=tmp_path / "own")
+        with boundary:
+            assert _call(boundary) == 200
+        assert _checked(boundary) == 0
+        with Boundary(upstream, state=tmp_path / "strange") as strange:
+            assert _call(strange) == 200
+        shutil.rmtree(boundary.state)
+        shutil.move(strange.state, boundary.state)
+        upstream.requests.clear()
+        with pytest.raises(StartFailed) as failed, boundary:
+            pass
+        assert upstream.requests == []
+    assert failed.value.exit_code == 1
+    assert "pinned key differs" in failed.value.log
+    assert "keys pin --replace" in failed.value.log
+    assert _checked(boundary) == 1
+
+
+def test_a_folder_that_was_removed_is_made_anew(tmp_path: Path) -> None:
+    """An honest reset: one warning, and the boundary is up."""
+    with Upstream() as upstream:
+        boundary = Boundary(upstream, state=tmp_path)
+        with boundary:
+            assert _call(boundary) == 200
+        shutil.rmtree(boundary.state)
+        with boundary:
+            assert _call(boundary) == 200
+            assert boundary.log.count("is empty and has other keys") == 1
+    assert _checked(boundary) == 0
+
+
+@pytest.mark.parametrize("where", ["file/pins", "helm/pins"])
+def test_a_boundary_that_can_pin_nothing_is_up_all_the_same(tmp_path: Path, where: str) -> None:
+    """In a container, say, where nothing but the state can be written: a warning."""
+    (tmp_path / "file").write_text("")
+    env = {VARIABLE: str(tmp_path / where)}
+    with Upstream() as upstream, Boundary(upstream, state=tmp_path, env=env) as boundary:
+        assert _call(boundary) == 200
+        assert boundary.log.count("aren't pinned") == 1
+    assert _checked(boundary) == 3

@@ -68,13 +68,20 @@ def open_folder(layout: Layout) -> None:
     layout.keys.chmod(0o777)
 
 
-@pytest.mark.parametrize("damage", [make_readable, cut_key, open_folder])
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (make_readable, "the state folder can't be used"),
+        (cut_key, "receipts can't be written"),
+        (open_folder, "the state folder can't be used"),
+    ],
+)
 def test_keys_that_others_may_have_are_a_refusal_to_start(
-    used: Path, damage: Callable[[Layout], None]
+    used: Path, damage: Callable[[Layout], None], said: str
 ) -> None:
     """A key that others can read, or put another in place of, proves nothing."""
     damage(Layout(used / "helm"))
-    assert_refuses(again(used), "receipts can't be written")
+    assert_refuses(again(used), said)
 
 
 def test_a_torn_line_is_put_aside_and_said(used: Path) -> None:
@@ -150,11 +157,35 @@ def test_a_full_disk_lets_no_call_through(tmp_path: Path, small_disk: Path) -> N
         make_room(stage, ballast)
 
 
+def test_a_full_disk_stops_nothing_that_is_only_observed(tmp_path: Path, small_disk: Path) -> None:
+    """What has no receipt is counted, and the first one after it says so."""
+    state, ballast = small_disk / "state", small_disk / "ballast"
+    with Upstream() as upstream, on_small_disk(tmp_path, state, upstream, mode="observe") as stage:
+        assert stage.chat(model="denied").status == 200
+        fill(ballast)
+        stage.upstream.answer(lambda request: reply_to_chat(request, MANY))
+        passed = 0
+        while "a call passes without a receipt" not in stage.boundary.log and passed < 80:
+            assert stage.chat(stream=passed % 2 == 0).status == 200
+            passed += 1
+        stage.upstream.answer(lambda _: None)
+        for stream in (True, False):
+            assert stage.chat(model="denied", stream=stream).status == 200
+        ballast.unlink()
+        time.sleep(1.5)
+        answer = stage.chat()
+        request, _ = stage.records(answer.correlation)
+        assert request["event"]["unrecordedCalls"] >= 3
+
+
 @contextlib.contextmanager
-def on_small_disk(folder: Path, state: Path, upstream: Upstream) -> Iterator[Scene]:
+def on_small_disk(
+    folder: Path, state: Path, upstream: Upstream, mode: str = "enforce"
+) -> Iterator[Scene]:
     """A scene whose receipts go to that folder; an outcome may be missing in the end."""
     policy = write_scripted_policy(folder / "policy")
-    boundary = Boundary(upstream, state=folder, policy=policy, options={"helm_state": state})
+    options = {"helm_state": state, "helm_mode": mode}
+    boundary = Boundary(upstream, state=folder, policy=policy, options=options)
     boundary.state = state
     with boundary:
         yield Scene(boundary, upstream)

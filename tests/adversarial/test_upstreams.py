@@ -18,8 +18,12 @@ from support.upstream import DONE, Break, Framing, Pause, Recorded, Reply, ToolC
 from support.upstream import reply_to_chat as answer_chat
 
 EVIL_TURN = Turn("", (ToolCall("forbidden", '{"path": "/etc/shadow"}'),))
-EVIL_CALL = {"id": "c", "type": "function", "function": {"name": "forbidden", "arguments": "{}"}}
-EVIL = {
+EVIL_CALL: dict[str, Any] = {
+    "id": "c",
+    "type": "function",
+    "function": {"name": "forbidden", "arguments": "{}"},
+}
+EVIL: dict[str, Any] = {
     "object": "chat.completion",
     "choices": [{"index": 0, "message": {"role": "assistant", "tool_calls": [EVIL_CALL]}}],
 }
@@ -73,6 +77,14 @@ UNREADABLE: dict[str, Reply] = {
         JSON_TYPE,
     ),
     "a tool call elsewhere": headed(b'{"choices":[],"tool_calls":[]}', JSON_TYPE),
+    "a tool call beside an error that is none": headed(
+        json.dumps({"error": None, "done": True, **EVIL["choices"][0]}).encode(),
+        JSON_TYPE,
+    ),
+    "a tool call in an error": headed(
+        json.dumps({"error": {"message": "x", **EVIL_CALL["function"]}}).encode(), JSON_TYPE
+    ),
+    "usage in other letters": headed(GOOD_JSON[:-1] + b', "Usage": {}}', JSON_TYPE),
     "no choices": headed(b"{}", JSON_TYPE),
     "a list": headed(b"[" + EVIL_JSON + b"]", JSON_TYPE),
     "200 levels": headed(b"[" * 200 + b"]" * 200, JSON_TYPE),
@@ -148,6 +160,31 @@ def test_a_denied_tool_call_doesnt_get_out_in_any_guise(
     assert_outcome(stage, answer, "DENY", "denied")
     stage.upstream.answer(lambda _: None)
     assert_works(stage)
+
+
+COMPLETIONS: dict[str, tuple[dict[str, Any], str | None]] = {
+    "text": ({"text": "fine"}, None),
+    "a message, as Mistral's": ({"message": {"content": "fine", "tool_calls": None}}, None),
+    "a call in a message": ({"text": "", **EVIL["choices"][0]}, "POLICY_VIOLATION"),
+    "a call beside the text": ({"text": "", "tool_calls": [EVIL_CALL]}, "SCHEMA_VIOLATION"),
+    "a call in a delta": ({"text": "", "delta": {"tool_calls": [EVIL_CALL]}}, "SCHEMA_VIOLATION"),
+    "an old call": ({"text": "", "function_call": EVIL_CALL["function"]}, "SCHEMA_VIOLATION"),
+}
+
+
+@pytest.mark.parametrize("case", COMPLETIONS)
+def test_a_tool_call_in_a_completion_of_old_is_judged_or_refused(stage: Scene, case: str) -> None:
+    """There is none in that API, but clients of its choices may know a chat's."""
+    choice, code = COMPLETIONS[case]
+    reply = Reply.json({"object": "text_completion", "choices": [choice]})
+    stage.upstream.answer(functools.partial(given, reply))
+    answer = stage.post(b'{"model": "ordinary", "prompt": "x"}', path="/v1/completions")
+    if code is None:
+        assert (answer.status, answer.body) == (200, reply.steps[0])
+    else:
+        assert_refusal(answer, code)
+        assert b"forbidden" not in answer.body
+        assert_outcome(stage, answer, "DENY", "denied")
 
 
 UNPARSEABLE = {

@@ -81,7 +81,9 @@ class Boundary:
         self._ready = _READY if with_ours else ""
         self._log_file = state / f"{program}.log"
         self._start_seconds = start_seconds
-        self._env = {**os.environ, "HOME": str(state), "PYTHONUNBUFFERED": "1", **(env or {})}
+        pinned = {"HELM_PINS": str(state / "pins")}  # where no test run has said so
+        own = {"HOME": str(state), "PYTHONUNBUFFERED": "1"}
+        self._env = {**pinned, **os.environ, **own, **(env or {})}
         self._process: subprocess.Popen[bytes] | None = None
         if mode is None:
             mode = f"reverse:{upstream.url}" if upstream else "regular"

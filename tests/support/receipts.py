@@ -2,20 +2,26 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
+from helm_boundary.service.pinning import pins, settle
+from helm_receipts.layout import Layout
 from helm_receipts.recorder import Receipt, Recorder
 from helm_receipts.statement import (
     ClientFacts,
     Coverage,
     Draft,
+    End,
     FlowFacts,
     Outcome,
     PolicyRef,
     Reason,
+    Verdict,
 )
 
 CONFIGURATION = "ef" * 32
+_sessions = count()
 POLICY = PolicyRef("file:///policies", "ab" * 32, "regorus")
 
 
@@ -35,7 +41,7 @@ def flow(call: str, model: str | None = "gpt-4o") -> FlowFacts:
     )
 
 
-def request(call: str, verdict: str = "ALLOW", body: bytes = b'{"model":"gpt-4o"}') -> Draft:
+def request(call: str, verdict: Verdict = "ALLOW", body: bytes = b'{"model":"gpt-4o"}') -> Draft:
     """A request receipt's draft."""
     return Draft(
         phase="request",
@@ -50,7 +56,7 @@ def request(call: str, verdict: str = "ALLOW", body: bytes = b'{"model":"gpt-4o"
     )
 
 
-def outcome(call: str, verdict: str = "ALLOW", end: str = "complete") -> Draft:
+def outcome(call: str, verdict: Verdict = "ALLOW", end: End = "complete") -> Draft:
     """An outcome receipt's draft."""
     return Draft(
         phase="outcome",
@@ -67,8 +73,10 @@ def outcome(call: str, verdict: str = "ALLOW", end: str = "complete") -> Draft:
 
 @contextmanager
 def recording(state: Path, **settings: int) -> Iterator[Recorder]:
-    """A recorder on a state folder, closed in the end."""
+    """A recorder on a state folder whose keys are pinned, as a boundary's; closed in the end."""
     recorder = Recorder.open(state, version="0.1.0", configuration=CONFIGURATION, **settings)
+    if pins().find(Layout(state)) is None:
+        settle(Layout(state))
     try:
         yield recorder
     finally:
@@ -80,13 +88,22 @@ def record_calls(state: Path, calls: int, **settings: int) -> None:
 
     In batches as large as a segment takes, since every batch waits for the disk.
     """
+    session = next(_sessions)  # an id is used once
     batch = max(1, settings.get("segment_bytes", 250_000) // 10_000)
     with recording(state, **settings) as recorder:
         for first in range(0, calls, batch):
-            names = [f"call-{number}" for number in range(first, min(calls, first + batch))]
+            names = [f"call-{session}-{n}" for n in range(first, min(calls, first + batch))]
             drafts = [draft for name in names for draft in (request(name), outcome(name))]
             results = recorder._writer.commit(drafts).results
             assert all(isinstance(result, Receipt) for result in results)
+
+
+def unpin(state: Path) -> None:
+    """Make this another machine's folder: nothing is known here of its keys."""
+    origin = (state / "origin").read_text().strip()
+    for path in pins().folder.glob("*.json"):
+        if origin in path.read_text():
+            path.unlink()
 
 
 def journal_of(state: Path) -> Path:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from helm_receipts.predicate import rfc3339
-from helm_receipts.statement import Approval, Draft
+from helm_receipts.statement import Approval, Draft, Verdict
 
 from .entry import EXPIRED, GRANTED, REFUSED, USED, WITHDRAWN, Request
 
 REQUESTED = "requested"
-_VERDICTS = {
+_VERDICTS: Mapping[str, Verdict] = {
     REQUESTED: "ESCALATE",
     GRANTED: "ALLOW",
     USED: "ALLOW",

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from helm_receipts import durable
+from helm_receipts.ownership import READ, WRITE, access_list, fault_of, keepers
 
 from . import entry as entries
 from .binding import Binding
@@ -227,11 +228,12 @@ class Store:
 
     def _read(self, identity: str, kind: str) -> Any:
         path = self._folder / f"{identity}.{kind}"
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(file.fileno())
-            if status.st_uid != os.geteuid() or status.st_mode & 0o077:
-                raise EntryError(f"{path} isn't ours alone (mode 0600)")
+            status, acl = os.fstat(file.fileno()), access_list(file.fileno())
+            fault = fault_of(path, status, acl, keepers(), READ | WRITE)
+            if fault is not None:
+                raise EntryError(str(fault))
             try:
                 return json.loads(file.read(_MAX_FILE))
             except ValueError as error:
@@ -259,11 +261,10 @@ def _refuse_unsafe(folder: Path) -> None:
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode):
         raise StoreError(f"expected a folder at {folder}, found something else; remove it")
-    if status.st_uid != os.geteuid() or status.st_mode & 0o077:
+    fault = fault_of(folder, status, access_list(folder), keepers(), READ | WRITE)
+    if fault is not None:
         raise StoreError(
-            f"expected {folder} to be the operator's alone (user {os.geteuid()}, mode 0700), found "
-            f"user {status.st_uid} and mode {stat.S_IMODE(status.st_mode):04o}: whoever can write "
-            "there can approve; look at what is in it, then `chmod 700` it"
+            f"approvals are the operator's alone, for whoever can write there can approve: {fault}"
         )
 
 

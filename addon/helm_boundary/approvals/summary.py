@@ -38,7 +38,7 @@ def summarise(
     meant = pointers if answer is None else ()
     summary: dict[str, Any] = {
         "to": _name(to, detectors),
-        "model": _name(call.model, detectors) if call.model else None,
+        "model": _name(", ".join(call.models) or call.model or "", detectors) or None,
         **_texts(call.messages, call.texts, meant, detectors),
         "tools": [_name(tool.name, detectors) for tool in call.tools[:MAX_NAMES]],
         "more_tools": max(0, len(call.tools) - MAX_NAMES),

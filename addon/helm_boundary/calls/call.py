@@ -8,10 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 type Json = Any
 """A value that came from JSON: None, bool, int, float, str, list or dict of the same."""
+
+
+type Mode = Literal["enforce", "observe"]
+"""Whether verdicts take effect, or are only written down."""
+
+type JudgedPhase = Literal["request", "response"]
+"""Which half of a call is judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,7 @@ class HttpRequest:
 
     `host` and `port` are the destination, not a header; `names` are the other names that the
     request gives its destination (authority, Host, SNI). `path` has no query. `body` is as sent.
+    `reached_at` is our own address where the client takes us for the server, else empty.
     """
 
     method: str
@@ -55,6 +63,7 @@ class HttpRequest:
     client_address: str = ""
     principal: str | None = None
     tls_inspected: bool = False
+    reached_at: str = ""
     _joined: dict[str, str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -144,9 +153,13 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a request asks for, in every dialect alike. `body` is the parsed request."""
+    """What a request asks for, in every dialect alike. `body` is the parsed request.
+
+    `models` are all that may run for it, `model` among them; empty where only that is known.
+    """
 
     model: str | None = None
+    models: tuple[str, ...] = ()
     stream: bool = False
     messages: tuple[Message, ...] = ()
     tools: tuple[Tool, ...] = ()

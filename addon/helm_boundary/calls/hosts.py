@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ DEFAULT_HOSTS = (
     "api.perplexity.ai",
     "api.cerebras.ai",
     "generativelanguage.googleapis.com",
+    "chatgpt.com/backend-api/codex/",  # Codex, signed in with a ChatGPT account
 )
 """The known providers of OpenAI-compatible APIs; `helm_hosts` replaces the list."""
 
@@ -44,7 +46,17 @@ _PROVIDERS = {
     "api.perplexity.ai": "perplexity",
     "api.cerebras.ai": "cerebras",
     "generativelanguage.googleapis.com": "google",
+    "chatgpt.com": "openai",
 }
+
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+"""A label of a host's name (RFC 1123 section 2.1); the underscore is in names of containers."""
+
+_AUTHORITY = re.compile(r"(\*\.)?(\[[^\[\]]+\]|[^\[\]:]+)(?::([1-9][0-9]{0,4}))?")
+"""A host, perhaps with any label before it, and a port."""
+
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&()+=:@-]+)*/?")
+"""A path's beginning, as it is compared: no escapes, and no segment is empty."""
 
 
 class HostPatternError(ValueError):
@@ -63,24 +75,47 @@ class HostPattern:
     def matches(self, host: str, port: int, path: str) -> bool:
         """Whether a request to this host, port and path is governed."""
         named = host.endswith("." + self.name) if self.any_label else host == self.name
-        return named and self.port in (None, port) and (path + "/").startswith(self.prefix or "/")
+        if not named or self.port not in (None, port):
+            return False
+        # In any letter case: some servers don't tell them apart.
+        return (path + "/").lower().startswith((self.prefix or "/").lower())
 
 
 def parse_host_pattern(text: str) -> HostPattern:
     """Read one pattern; names are compared in lower case, without a final dot.
 
     Raises:
-        HostPatternError: with what is wrong.
+        HostPatternError: no request could match it, or it is more than one.
     """
-    authority, slash, prefix = text.strip().partition("/")
-    name, port = split_port(authority)
-    any_label = name.startswith("*.")
-    name = canonical_host(name.removeprefix("*."))
-    if not name or "*" in name or "//" in text or (port is not None and not 0 < port < 65536):
-        raise HostPatternError(
-            f"{text!r} is no host pattern; expected [*.]name[:port][/prefix], as in *.example.com"
-        )
-    return HostPattern(name, any_label, port, slash + prefix)
+    authority, slash, prefix = text.strip(" ").partition("/")
+    found = _AUTHORITY.fullmatch(authority) if text.isprintable() else None
+    if found is not None:
+        any_label, host, port = bool(found[1]), found[2], int(found[3] or 0)
+        if _is_host(host, any_label=any_label) and port < 65536 and _is_prefix(slash + prefix):
+            return HostPattern(canonical_host(host), any_label, port or None, slash + prefix)
+    raise HostPatternError(
+        f"{text!r} is no host pattern; expected [*.]name[:port][/prefix], as in *.example.com"
+    )
+
+
+def _is_host(host: str, *, any_label: bool) -> bool:
+    """Whether a request can have this host: a name, or an address, which has no labels."""
+    name, in_brackets = canonical_host(host), host.startswith("[")
+    if in_brackets or name.rpartition(".")[2].isdigit():
+        return not any_label and _is_address(name) and (":" in host) is in_brackets
+    labels = name.split(".")
+    return ".." not in host and all(map(_LABEL.fullmatch, labels)) and len(name) < 254
+
+
+def _is_address(name: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(name))
+    except ValueError:
+        return False
+
+
+def _is_prefix(prefix: str) -> bool:
+    return _PREFIX.fullmatch(prefix) is not None and not {".", ".."} & {*prefix.split("/")}
 
 
 def split_port(authority: str) -> tuple[str, int | None]:
@@ -103,7 +138,17 @@ def canonical_host(host: str) -> str:
     `127.1`, `0x7f000001` and `::ffff:127.0.0.1` are read by the system's resolver as 127.0.0.1.
     """
     name = host.strip().strip("[]").rstrip(".").lower()
+    if not name.isascii():
+        name = _in_ascii(name)
     return _address(name) if name[:1].isdigit() or ":" in name else name
+
+
+def _in_ascii(name: str) -> str:
+    """An internationalised name as it is on the wire (RFC 3490), which mitmproxy decodes."""
+    try:
+        return name.encode("idna").decode("ascii")
+    except UnicodeError:
+        return name
 
 
 def _address(name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from helm_receipts.statement import Finality
+
 
 class Refusal(Exception):
     """A call that can't be judged, or mustn't be, with the reason code that its DENY carries.
@@ -11,7 +13,7 @@ class Refusal(Exception):
     was expected and found, and never quotes content.
     """
 
-    def __init__(self, code: str, message: str, finality: str = "instance_parameter") -> None:
+    def __init__(self, code: str, message: str, finality: Finality = "instance_parameter") -> None:
         super().__init__(message)
         self.code = code
         self.message = message

@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import lru_cache
 from itertools import takewhile
 from typing import Final
 
 from .call import Attachment, Json, Text
 from .hosts import canonical_host
+from .inline import SHORT, inline_bytes, payload, text_in
 from .refusal import schema_violation
 
 MACHINE_KEYS: Final = frozenset({"type", "role", "object"})
@@ -28,9 +29,6 @@ _PLAIN_NAME = re.compile(
     r"\$?(?:[a-z]{1,24}|[A-Z][a-z]{0,23}|[A-Z]{2,6})(?:[_.-]?[A-Z]?[a-z]{1,24}){0,7}_?\d{0,3}"
 )
 """How members are named, and credentials and sentences aren't: words, joined, and a number."""
-
-_BINARY_KEYS: Final = frozenset({"data", "file_data", "b64_json"})
-
 
 _READER = json.JSONDecoder(
     object_pairs_hook=lambda pairs: [list(pair) for pair in pairs],
@@ -46,34 +44,68 @@ def pointer_token(key: str | int) -> str:
     return "/" + text
 
 
-def strings(value: Json, pointer: str, role: str) -> list[Text]:
+TOOL: Final = "tool"
+"""The role of what a tool gave back, whoever passes it on and whatever role that claims."""
+
+type ToolMembers = Callable[[dict[str, Json]], Collection[str]]
+"""The names of an object's members that a tool gave back, whatever `role` stands near them."""
+
+
+def no_members(value: dict[str, Json]) -> Collection[str]:
+    """None: only a message's own `role` says that it is a tool's."""
+    return ()
+
+
+def strings(
+    value: Json, pointer: str, role: str, from_tool: ToolMembers = no_members
+) -> list[Text]:
     """Every string below a value that isn't a machine's tag or an attachment, in document order.
 
-    A message below the value (an object with a `role`) gives its strings its own role. A member's
-    name is a text too unless it is a plain one; its pointer is the member's.
+    A message below the value (an object with a `role`) gives its strings its own role, but what a
+    tool gave back is the tool's. A member's name is a text too unless it is a plain one; its
+    pointer is the member's. Base64 that is text is there as it is and decoded.
     """
     found: list[Text] = []
-    _gather(value, pointer, role, found)
+    _gather(value, pointer, role, found, from_tool)
     return found
 
 
-def _gather(value: Json, pointer: str, role: str, found: list[Text]) -> None:
+def _gather(
+    value: Json, pointer: str, role: str, found: list[Text], from_tool: ToolMembers
+) -> None:
     if isinstance(value, str):
         found += spoken(value, pointer, role)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            _gather(item, f"{pointer}/{index}", role, found)
+            _gather(item, f"{pointer}/{index}", role, found, from_tool)
     elif isinstance(value, dict):
-        own = value.get("role")
-        role = own if isinstance(own, str) else role
+        own, given = value.get("role"), from_tool(value)
+        role = own if isinstance(own, str) and role != TOOL else role
         for key, item in value.items():
+            speaker = TOOL if key in given else role
             if not is_plain_name(key):
-                found.append(Text(pointer + pointer_token(key), role, key))
+                found.append(Text(pointer + pointer_token(key), speaker, key))
             if isinstance(item, str):
-                if not _is_machine(key, item):
-                    found += spoken(item, pointer + pointer_token(key), role)
+                found += _member(value, key, item, pointer + pointer_token(key), speaker)
             elif isinstance(item, dict | list):
-                _gather(item, pointer + pointer_token(key), role, found)
+                _gather(item, pointer + pointer_token(key), speaker, found, from_tool)
+
+
+def _member(
+    holder: dict[str, Json], key: str, item: str, pointer: str, role: str
+) -> Iterable[Text]:
+    """A member's string as texts: none where it is a tag or a file, two where it is coded text."""
+    # Hiding something under a machine's key must not pay: neither a sentence nor a credential
+    # looks like a tag. Ids are anybody's to choose, so they are no tags.
+    if key in MACHINE_KEYS and is_tag(item):
+        return ()
+    content = inline_bytes(holder, key, item)
+    if content is None:
+        return spoken(item, pointer, role)
+    inner = text_in(content)
+    if inner is None:
+        return spoken(item, pointer, role) if len(item) <= SHORT else ()
+    return (*spoken(item, pointer, role), Text(pointer, role, inner))
 
 
 def spoken(text: str, pointer: str, role: str) -> list[Text]:
@@ -109,19 +141,9 @@ def is_plain_name(key: str) -> bool:
     return len(key) <= 64 and _PLAIN_NAME.fullmatch(key) is not None
 
 
-def _is_machine(key: str, item: str) -> bool:
-    # Hiding something under a machine's key must not pay: neither a sentence nor a credential
-    # looks like a tag. Ids are anybody's to choose, so they are no tags.
-    if key in MACHINE_KEYS:
-        return _TAG.fullmatch(item) is not None
-    return is_inline_binary(key, item)
-
-
-def is_inline_binary(key: str, item: str) -> bool:
-    """Whether a string is an attachment's content: base64 data, or a `data:` URL."""
-    if item.startswith("data:"):
-        return ";base64," in item[:128]
-    return key in _BINARY_KEYS and len(item) > 256 and " " not in item
+def is_tag(text: str) -> bool:
+    """Whether a string is written as machines' tags are: a few short words in small letters."""
+    return _TAG.fullmatch(text) is not None
 
 
 def attachments(value: Json, pointer: str) -> Iterator[Attachment]:
@@ -135,15 +157,19 @@ def attachments(value: Json, pointer: str) -> Iterator[Attachment]:
         for key, item in value.items():
             where = pointer + pointer_token(key)
             if isinstance(item, str):
-                yield from _attachment(kind, key, item, where)
+                yield from _attachment(value, kind, key, item, where)
             else:
                 yield from attachments(item, where)
 
 
-def _attachment(kind: str, key: str, item: str, pointer: str) -> Iterator[Attachment]:
-    if is_inline_binary(key, item):
-        head, _, data = item.partition(",") if item.startswith("data:") else ("", "", item)
-        media_type = head.removeprefix("data:").partition(";")[0] or None
+def _attachment(
+    holder: dict[str, Json], kind: str, key: str, item: str, pointer: str
+) -> Iterator[Attachment]:
+    content = inline_bytes(holder, key, item)
+    if content is not None:
+        head = item.partition(",")[0] if item[:5].lower() == "data:" else ""
+        media_type = head[5:].partition(";")[0] or None
+        data = payload(key, item) or ""
         digest = hashlib.sha256(data.encode()).hexdigest()
         yield Attachment(pointer, kind, media_type, None, len(data) * 3 // 4, digest)
     elif key in ("url", "image_url", "file_url") and item[:8].lower().startswith("http"):

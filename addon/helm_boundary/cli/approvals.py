@@ -20,6 +20,7 @@ from helm_boundary.approvals.entry import GRANTED, ID, PENDING, REFUSED, Entry, 
 from helm_boundary.approvals.showing import seconds_left, sentences
 from helm_boundary.approvals.store import Store, StoreError
 from helm_boundary.cli.state_options import NO, StateError, json_option, state_option
+from helm_boundary.service.pinning import settle
 from helm_receipts.errors import ReceiptError
 from helm_receipts.explain import printable
 from helm_receipts.layout import Layout
@@ -89,6 +90,7 @@ def _decide(state: Layout, identity: str, decision: str, *, confirmed: bool, as_
         entry = _entry(store, identity)
         if not confirmed and entry.status(time.time_ns()) == PENDING:
             _confirm(entry, decision)
+        settle(state)
         recorder = Recorder.open(state.state, version=__version__, configuration=_configuration())
         try:
             by = f"{deciding.person()} (command line)"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from helm_boundary.cli.state_options import NO, YES, json_option, state_option
+from helm_boundary.cli.state_options import NO, YES, io_errors, json_option, state_option
 from helm_boundary.doctor.diagnosis import best, diagnose, exit_code
 from helm_boundary.doctor.finding import Finding
 from helm_receipts.explain import printable
@@ -33,7 +33,8 @@ def doctor(state: Layout, as_json: bool, policies: tuple[Path, ...], up: bool) -
     Exit codes: 0 all is well, 1 something isn't, 3 something couldn't be seen.
     """
     if up:
-        health = best(state.state)
+        with io_errors():
+            health = best(state.state)
         raise SystemExit(YES if health is not None and health.ready else NO)
     findings = []
     for finding in diagnose(state.state, policies, os.environ):

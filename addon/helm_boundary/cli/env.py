@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from helm_boundary.cli.state_options import StateError, state_option
+from helm_boundary.cli.state_options import StateError, io_errors, state_option
 from helm_boundary.clients.bundle import BundleError, make_trust, system_roots
 from helm_boundary.clients.environment import Route, variables
 from helm_boundary.clients.launch import joinable
@@ -32,7 +32,8 @@ def env(state: Layout, shell: str) -> None:
     fish:        helm-boundary env --shell fish | source
     PowerShell:  helm-boundary env --shell powershell | Out-String | Invoke-Expression
     """
-    running = joinable(state.state)
+    with io_errors():
+        running = joinable(state.state)
     if running is None or running.proxy is None:
         raise StateError(
             f"no boundary runs on {state.state} as a forward proxy; start one: helm-boundary run"

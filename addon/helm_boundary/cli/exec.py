@@ -18,6 +18,8 @@ from helm_boundary.clients.placing import Placed, Wanted, place
 from helm_boundary.clients.supervise import NotStarted
 from helm_boundary.clients.tally import Tally, as_json, summary
 from helm_boundary.service.state import default_state_folder
+from helm_receipts.custody import refuse_foreign_state
+from helm_receipts.errors import ReceiptError
 
 
 @click.command("exec", context_settings={"ignore_unknown_options": True})
@@ -63,7 +65,7 @@ def exec_(
     )
     try:
         code, placed, tally = _run(wanted, command, os.environ)
-    except (LaunchFailed, BundleError, ConfinementRefused) as error:
+    except (LaunchFailed, BundleError, ConfinementRefused, ReceiptError) as error:
         raise StateError(str(error)) from None
     except NotStarted as error:
         click.echo(f"helm-boundary: {error}", err=True)
@@ -76,6 +78,7 @@ def exec_(
 def _run(
     wanted: Wanted, command: tuple[str, ...], environment: Mapping[str, str]
 ) -> tuple[int, Placed, Tally]:
+    refuse_foreign_state(wanted.state)
     tally = Tally(wanted.state)
     with place(wanted, environment) as placed:
         code = placed.run(command)

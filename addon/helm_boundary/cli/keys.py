@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
+from typing import NoReturn
 
 import click
 
 from helm_boundary import __version__
+from helm_boundary.cli.key_pins import pin
 from helm_boundary.cli.receipt_log import CONFIGURATION
-from helm_boundary.cli.state_options import StateError, io_errors, json_option, state_option
+from helm_boundary.cli.state_options import NO, StateError, io_errors, json_option, state_option
+from helm_boundary.service.pinning import settle
 from helm_receipts.errors import KeyRefused
-from helm_receipts.keyset import open_keyset, read_keyset
+from helm_receipts.keyset import NEXT, open_keyset, read_keyset
 from helm_receipts.layout import Layout
 from helm_receipts.opening import secret_ids
 from helm_receipts.predicate import Boundary
 from helm_receipts.publish import read_published, trusted_root
+from helm_receipts.published_files import Difference, differences
+from helm_receipts.republish import republish
 from helm_receipts.rotation import rotate_log_key, rotate_receipt_key
 
 
@@ -29,6 +35,7 @@ def init(state: Layout) -> None:
     """Make the keys of a state folder, unless it has some."""
     with io_errors():
         made = open_keyset(state)
+        settle(state)
     click.echo(f"{made.origin}: keys in {state.keys}, what to publish in {state.log}")
 
 
@@ -40,6 +47,9 @@ def show(state: Layout, as_json: bool) -> None:
     with io_errors():
         if not (state.log / "keys.json").exists():
             raise StateError(f"no keys in {state.state} yet: `helm-boundary keys init` makes some")
+        swapped = list(differences(state))
+        if swapped:
+            _refuse(swapped, as_json)
         known = read_published(state)
         published = json.loads((state.log / "keys.json").read_text())
     openings = secret_ids(state.keys, "opening")
@@ -62,6 +72,24 @@ def show(state: Layout, as_json: bool) -> None:
         click.echo(f"  opening {identity}")
 
 
+def _refuse(swapped: list[Difference], as_json: bool) -> NoReturn:
+    """What isn't what signs here isn't shown as such."""
+    if as_json:
+        click.echo(json.dumps({"differs": [asdict(each) for each in swapped]}))
+    for each in swapped:
+        click.echo(f"Error: {each}", err=True)
+    raise SystemExit(NO)
+
+
+@keys.command()
+@state_option
+def publish(state: Layout) -> None:
+    """Write what is published anew, from the keys in use: where a file was lost or swapped."""
+    with io_errors():
+        republish(state)
+    click.echo(f"published in {state.log}; `helm-boundary keys show` shows it")
+
+
 @keys.command()
 @state_option
 @click.argument("role", type=click.Choice(["receipt", "log"]))
@@ -71,6 +99,8 @@ def rotate(state: Layout, role: str) -> None:
         if not (state.log / "keys.json").exists():
             raise StateError(f"no keys in {state.state} yet: `helm-boundary keys init` makes some")
         boundary = Boundary(read_keyset(state).origin, __version__, CONFIGURATION)
+        if not (state.keys / NEXT).exists():
+            settle(state)
         try:
             if role == "receipt":
                 name = rotate_receipt_key(state, boundary).keyid
@@ -78,4 +108,8 @@ def rotate(state: Layout, role: str) -> None:
                 name = rotate_log_key(state, boundary).vkey
         except BlockingIOError as error:
             raise KeyRefused("a running boundary uses these keys: stop it first") from error
+        settle(state)
     click.echo(f"the {role} key is now {name}; publish it: `helm-boundary keys show`")
+
+
+keys.add_command(pin)

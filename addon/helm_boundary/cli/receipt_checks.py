@@ -1,25 +1,24 @@
-"""`helm-boundary receipts verify | fsck | prove | consistency`: is it so?"""
+"""`helm-boundary receipts verify | fsck | consistency`: is it so?"""
 
 from __future__ import annotations
 
 import base64
 import os
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from helm_boundary.cli.receipt_results import finish, progress_bar, refusal
+from helm_boundary.cli.receipt_results import finish, nothing, progress_bar, refusal
 from helm_boundary.cli.state_options import (
     INCOMPLETE,
-    NO,
     YES,
-    Command,
+    existing,
     io_errors,
     journal_of,
     json_option,
+    key_options,
     state_option,
 )
 from helm_boundary.cli.trust import Trust, trust_for
@@ -28,24 +27,13 @@ from helm_receipts import verify as verification
 from helm_receipts.checkpoint import verify_by_any
 from helm_receipts.dsse import parse_envelope
 from helm_receipts.entry import log_entry
-from helm_receipts.errors import LogError, ReceiptError
+from helm_receipts.errors import ReceiptError
 from helm_receipts.layout import Layout
-from helm_receipts.proof import parse_proof, prove, prove_consistency
-from helm_receipts.publish import read_published
-from helm_receipts.reader import find_record
+from helm_receipts.proof import parse_proof, prove_consistency
+from helm_receipts.segments import is_empty
 
 _WORTH_PROCESSES = 20 * 2**20
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
-
-
-def key_options[C: Command](command: C) -> C:
-    """`--key` and `--vkey`: what the auditor trusts."""
-    command = click.option(
-        "--vkey", metavar="TEXT|FILE", help="The log's verifier key that you trust."
-    )(command)
-    return click.option(
-        "--key", "keys", multiple=True, type=_FILE, help="A receipt key that you trust, in PEM."
-    )(command)
 
 
 @click.command()
@@ -64,17 +52,20 @@ def verify(
 ) -> None:
     """Verify receipts in FILES, or every journal of the state folder."""
     with io_errors():
+        if not files and proof is None and is_empty(existing(state).journal):
+            finish(nothing(state.state), "", as_json)
         trust = trust_for(state, keys, vkey)
+        whose = trust.whose
         try:
             if proof is not None:
-                result = _verify_proof(proof, files, trust)
+                result, whose = _verify_proof(proof, files, trust), trust.whose_proof()
             elif files:
                 result = _verify_files(files, trust)
             else:
                 result = _verify_journal(journal_of(state), trust)
         except ReceiptError as error:
-            result = refusal(error)
-    finish(result, trust.whose, as_json)
+            result = refusal(trust.name_rightly(state, error))
+    finish(result, whose, as_json)
 
 
 @click.command("fsck")
@@ -95,38 +86,25 @@ def fsck_folder(
 ) -> None:
     """Check a state folder whole: tiles, entries, chains, keys, outcomes."""
     with io_errors():
-        layout = Layout(folder) if folder else state
-        journal_of(layout)
+        layout = existing(Layout(folder) if folder else state)
+        if is_empty(layout.journal) and not _has_log(layout):
+            finish(nothing(layout.state), "", as_json)
         trust = trust_for(layout, keys, vkey)
         try:
             with progress_bar("fsck") as progress:
                 notes = [path.read_bytes() for path in kept]
                 report = checking.fsck(
-                    layout.state, trust.receipt, trust.log_keys, notes, _processes(layout), progress
+                    layout.state,
+                    trust.receipt_keys,
+                    trust.log_keys,
+                    notes,
+                    _processes(layout),
+                    progress,
                 )
             result = _fsck_result(report)
         except ReceiptError as error:
-            result = refusal(error)
-    finish(result, trust.whose, as_json)
-
-
-@click.command("prove")
-@state_option
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="A file.")
-@click.argument("identity", metavar="ID")
-def prove_one(state: Layout, output: Path | None, identity: str) -> None:
-    """Write the proof that a receipt is in the log (c2sp.org/tlog-proof)."""
-    with io_errors():
-        record = find_record(journal_of(state), identity)
-        try:
-            text = prove(state, read_published(state), record).text()
-        except LogError as error:
-            click.echo(str(error), err=True)
-            raise SystemExit(NO) from error
-        if output is None:
-            sys.stdout.buffer.write(text)
-        else:
-            output.write_bytes(text)
+            result = refusal(trust.name_rightly(layout, error))
+    finish(result, trust.whose_folder(kept=bool(kept)), as_json)
 
 
 @click.command()
@@ -157,8 +135,8 @@ def consistency(
                 "proof": [base64.b64encode(step).decode() for step in hashes],
             }
         except ReceiptError as error:
-            result = refusal(error)
-    finish(result, trust.whose, as_json)
+            result = refusal(trust.name_rightly(state, error))
+    finish(result, trust.whose_log, as_json)
 
 
 def _verify_files(files: tuple[Path, ...], trust: Trust) -> dict[str, Any]:
@@ -172,7 +150,9 @@ def _verify_files(files: tuple[Path, ...], trust: Trust) -> dict[str, Any]:
                 return refusal(error) | {"bad": bad, "receipts": count}
             count += 1
     checked = "the signature and the form of each receipt by itself"
-    return {"exit": YES if count else NO, "receipts": count, "checked": checked}
+    if not count:
+        return nothing(", ".join(map(str, files)))
+    return {"exit": YES, "receipts": count, "checked": checked}
 
 
 def _verify_proof(proof: Path, files: tuple[Path, ...], trust: Trust) -> dict[str, Any]:
@@ -195,7 +175,7 @@ def _verify_proof(proof: Path, files: tuple[Path, ...], trust: Trust) -> dict[st
 
 
 def _verify_journal(journal: Path, trust: Trust) -> dict[str, Any]:
-    report = verification.verify_journal(journal, trust.receipt)
+    report = verification.verify_journal(journal, trust.receipt_keys)
     return {
         "exit": YES if report.is_complete else INCOMPLETE,
         "checked": "each writer's chain, signatures, times, and one outcome for each request",
@@ -205,7 +185,15 @@ def _verify_journal(journal: Path, trust: Trust) -> dict[str, Any]:
         "openCalls": report.open_calls,
         "running": report.running,
         "torn": list(report.torn),
+        "setBack": list(report.set_back),
+        "emptied": list(report.emptied),
     }
+
+
+def _has_log(layout: Layout) -> bool:
+    """Whether the folder has, or says that it had, a log with something in it."""
+    made = (layout.log / "checkpoint", layout.log / "tile", layout.log_state / "tree.json")
+    return any(path.exists() for path in made)
 
 
 def _processes(layout: Layout) -> int:
@@ -222,5 +210,6 @@ def _fsck_result(report: checking.FsckReport) -> dict[str, Any]:
         "against the others",
         "notInLog": facts.pop("not_in_log"),
         "openCalls": facts.pop("open_calls"),
+        "setBack": list(facts.pop("set_back")),
         **{name: list(v) if isinstance(v, tuple) else v for name, v in facts.items()},
     }

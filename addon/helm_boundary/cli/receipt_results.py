@@ -24,6 +24,7 @@ from helm_receipts.explain import printable
 from helm_receipts.verify import NOT_PROVEN
 
 _WORDS = {YES: "VERIFIED", NO: "NOT VERIFIED", INCOMPLETE: "TRUE BUT INCOMPLETE"}
+_NOTHING = "NOTHING TO VERIFY"
 _LABELS = {
     "bad": "first bad",
     "checked": "checked",
@@ -39,9 +40,16 @@ _LABELS = {
     "openCalls": "calls open",
     "running": "not stopped",
     "torn": "torn",
+    "setBack": "clock back",
+    "emptied": "emptied",
     "erased": "erased",
     "key": "key",
 }
+
+
+def nothing(where: object) -> dict[str, Any]:
+    """The result where there is no receipt: what isn't there isn't verified."""
+    return {"exit": INCOMPLETE, "receipts": 0, "checked": f"nothing: no receipt is in {where}"}
 
 
 def refusal(error: ReceiptError) -> dict[str, Any]:
@@ -59,13 +67,16 @@ def finish(result: dict[str, Any], whose: str, as_json: bool) -> NoReturn:
     """
     if result["exit"] == YES and FOUND in whose:
         result["exit"] = INCOMPLETE
+    if result.get("receipts") == 0 and result["exit"] == YES:
+        result["exit"] = INCOMPLETE
     result |= {"key": whose, "notProven": list(NOT_PROVEN)}
     click.echo(json.dumps(result) if as_json else "\n".join(_text(result)))
     raise SystemExit(result["exit"])
 
 
 def _text(result: dict[str, Any]) -> Iterator[str]:
-    yield _WORDS[result["exit"]]
+    is_nothing = result.get("receipts") == 0 and result["exit"] == INCOMPLETE
+    yield _NOTHING if is_nothing else _WORDS[result["exit"]]
     for name, label in _LABELS.items():
         value = result.get(name)
         if value in (None, "", [], 0) and name not in ("receipts", "index"):
@@ -87,7 +98,9 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
         TextColumn("{task.fields[rate]}/s"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    shown = console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=not shown) as bar:
         task = bar.add_task(label, total=None, rate="0")
 
         def update(done: int, total: int) -> None:

@@ -9,12 +9,14 @@ import json
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
-from helm_boundary.cli.receipt_checks import consistency, fsck_folder, prove_one, verify
-from helm_boundary.cli.receipt_log import erase_opening, export, integrate
+from helm_boundary.cli.receipt_checks import consistency, fsck_folder, verify
+from helm_boundary.cli.receipt_export import Unverified, export, prove_one
+from helm_boundary.cli.receipt_log import erase_opening, integrate
 from helm_boundary.cli.state_options import (
     INCOMPLETE,
     NO,
@@ -28,14 +30,15 @@ from helm_boundary.cli.state_options import (
 from helm_boundary.cli.trust import Trust, trust_for
 from helm_receipts.checkpoint import parse_checkpoint
 from helm_receipts.dsse import parse_line
-from helm_receipts.errors import ReceiptError
+from helm_receipts.errors import Broken, ReceiptError
 from helm_receipts.explain import explain, printable
+from helm_receipts.keys import PublicKey
 from helm_receipts.layout import Layout
 from helm_receipts.openings import Erased, digest_of, opens, salt_of
-from helm_receipts.proof import prove
-from helm_receipts.publish import read_published
+from helm_receipts.proof import prove_under
 from helm_receipts.reader import Record, find_record
 from helm_receipts.select import Follower, Selection, select
+from helm_receipts.verified import verify_present
 from helm_receipts.verify import NOT_PROVEN, verify_receipt
 
 _POLL_SECONDS = 0.5
@@ -52,7 +55,7 @@ def receipts() -> None:
 @selection_options
 @click.option("--limit", type=click.IntRange(0), default=100, help="The latest N; 0 for all.")
 def list_receipts(state: Layout, as_json: bool, limit: int, **filters: str | None) -> None:
-    """List receipts, the latest last."""
+    """List receipts, the latest last, as they say themselves: nothing is verified here."""
     with io_errors():
         chosen = select(journal_of(state), Selection(**filters))
         for record in deque(chosen, maxlen=limit) if limit else chosen:
@@ -82,20 +85,21 @@ def tail(state: Layout, as_json: bool, lines: int, follow: bool, **filters: str 
 @json_option
 @click.argument("identity", metavar="ID")
 def show(state: Layout, as_json: bool, identity: str) -> None:
-    """Explain one receipt."""
+    """Explain one receipt, and say whether its signature verifies."""
     with io_errors():
-        record = find_record(journal_of(state), identity)
+        record, trust = _find(state, identity), trust_for(state)
+        why = _unverified(state, record, trust)
         if as_json:
-            click.echo(json.dumps({"id": record.id, "sha256": record.digest} | record.statement))
-            return
-        click.echo("\n".join(explain(record)))
-        trust = trust_for(state)
-        try:
-            _verify(record, trust)
-        except ReceiptError as error:
-            click.echo(f"  signature   NOT VERIFIED: {error}")
-            raise SystemExit(NO) from error
-        click.echo(f"  signature   verified, with a key {trust.whose}")
+            told = {"verified": why is None, "key": trust.whose, "notVerified": str(why or "")}
+            told |= {"id": record.id, "sha256": record.digest} | record.statement
+            click.echo(json.dumps(told))
+        else:
+            if why is not None:
+                click.echo("NOT VERIFIED: nobody vouches for what follows")
+            click.echo("\n".join(explain(record)))
+            said = f"verified, with a key {trust.whose}" if why is None else f"NOT VERIFIED: {why}"
+            click.echo(f"  signature   {said}")
+    raise SystemExit(YES if why is None else NO)
 
 
 @receipts.command("explain")
@@ -114,25 +118,32 @@ def explain_one(state: Layout, role: str | None, body: Path | None, identity: st
     Bodies have roles: request, response, event.
     """
     with io_errors():
-        record = find_record(journal_of(state), identity)
+        record, trust = _find(state, identity), trust_for(state)
+        why = _unverified(state, record, trust)
+        if why is not None:
+            click.echo("NOT VERIFIED: nobody vouches for what follows")
         click.echo("\n".join(explain(record)))
+        if why is not None:
+            click.echo(f"Proven:\n  - nothing: {why}")
+            raise SystemExit(NO)
         if role is not None:
             raise SystemExit(_open(state, record, role, body))
-        for line in (*_proven(state, record), "Not proven:", *_bullets(NOT_PROVEN)):
+        for line in (*_proven(state, record, trust), "Not proven:", *_bullets(NOT_PROVEN)):
             click.echo(line)
 
 
-def _proven(state: Layout, record: Record) -> Iterator[str]:
-    trust = trust_for(state)
+def _find(state: Layout, identity: str) -> Record:
+    try:
+        return find_record(journal_of(state), identity)
+    except Broken as error:
+        raise Unverified(error) from error
+
+
+def _proven(state: Layout, record: Record, trust: Trust) -> Iterator[str]:
     yield "Proven:"
+    yield f"  - a key {trust.whose} signed exactly this"
     try:
-        _verify(record, trust)
-        yield f"  - a key {trust.whose} signed exactly this"
-    except ReceiptError as error:
-        yield f"  - nothing: {error}"
-        return
-    try:
-        proof = prove(state, read_published(state), record)
+        proof = prove_under(state, _key(state, record, trust), trust.log_keys[-1], record)
         size = parse_checkpoint(proof.note).size
         yield f"  - it is number {proof.index} in the log of {size} entries, under its checkpoint"
     except ReceiptError as error:
@@ -159,8 +170,23 @@ def _open(state: Layout, record: Record, role: str, body: Path | None) -> int:
     return YES if same else NO
 
 
-def _verify(record: Record, trust: Trust) -> None:
-    verify_receipt(record.envelope, trust.key_of(parse_line(record.envelope).keyid))
+def _unverified(state: Layout, record: Record, trust: Trust) -> ReceiptError | None:
+    """Why a receipt doesn't verify by itself, or None."""
+    try:
+        verify_receipt(record.envelope, _key(state, record, trust))
+    except ReceiptError as error:
+        return trust.name_rightly(state, error)
+    return None
+
+
+def _key(state: Layout, record: Record, trust: Trust) -> PublicKey:
+    """The key that a receipt names, if it is trusted, or a trusted one handed over to it."""
+    keyid = parse_line(record.envelope).keyid
+    if keyid not in {key.keyid for key in trust.receipt_keys}:
+        with suppress(ReceiptError):
+            followed = verify_present(state.journal, trust.receipt_keys).keys
+            return followed.get(keyid, trust.receipt_keys[0])
+    return trust.key_of(keyid)
 
 
 def _bullets(claims: Iterable[str]) -> Iterator[str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import click
 
 from helm_boundary.cli.boundary_options import boundary_options
-from helm_boundary.clients.mitmproxy_arguments import Order, mitmproxy_arguments
+from helm_boundary.clients.mitmproxy_arguments import Order, mitmproxy_arguments, run_arguments
+from helm_receipts import isolated
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -32,7 +35,13 @@ def run(
     What isn't known here goes to mitmproxy as it is. SIGTERM lets open calls end; under systemd
     it says when it is ready.
     """
+    order = Order(host, port, modes, state, policies, settings, extra)
+    if not sys.flags.isolated:  # what PYTHONPATH names has no place in a boundary
+        again = isolated.run_module(
+            "helm_boundary", "run", *(["--web"] if web else []), *run_arguments(order)
+        )
+        os.execv(again[0], again)  # noqa: S606 - ourselves
     from mitmproxy.tools.main import mitmdump, mitmweb
 
-    order = Order(host, port, modes, state, policies, settings, extra)
+    os.umask(os.umask(0o077) | 0o022)  # mitmproxy's folder is made by it, with its authority
     (mitmweb if web else mitmdump)(mitmproxy_arguments(order))

@@ -15,6 +15,7 @@ from helm_receipts.layout import Layout
 YES, NO, USAGE, INCOMPLETE = 0, 1, 2, 3
 
 Command = Callable[..., Any]
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 class StateError(click.ClickException):
@@ -42,6 +43,16 @@ def json_option[C: Command](command: C) -> C:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")(command)
 
 
+def key_options[C: Command](command: C) -> C:
+    """`--key` and `--vkey`: what the auditor trusts."""
+    command = click.option(
+        "--vkey", metavar="TEXT|FILE", help="The log's verifier key that you trust."
+    )(command)
+    return click.option(
+        "--key", "keys", multiple=True, type=FILE, help="A receipt key that you trust, in PEM."
+    )(command)
+
+
 def selection_options[C: Command](command: C) -> C:
     """The filters of `list` and `tail`, all of which must match."""
     for name, metavar, text in reversed(
@@ -58,6 +69,13 @@ def selection_options[C: Command](command: C) -> C:
     ):
         command = click.option(f"--{name}", metavar=metavar, help=text)(command)
     return command
+
+
+def existing(state: Layout) -> Layout:
+    """The state folder; a clear refusal where there is no such folder."""
+    if not state.state.is_dir():
+        raise StateError(f"expected a state folder in {state.state}, found none: name one")
+    return state
 
 
 def journal_of(state: Layout) -> Path:

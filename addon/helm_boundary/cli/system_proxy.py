@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from helm_boundary.cli.state_options import NO, YES, StateError, state_option
+from helm_boundary.cli.state_options import NO, YES, StateError, io_errors, state_option
 from helm_boundary.clients.launch import joinable
 from helm_boundary.machine.commands import CommandFailed, Ran, run, shown
 from helm_boundary.machine.proxy_settings import (
@@ -90,7 +90,8 @@ def status(name: str, proxy: str | None, state: Layout) -> None:
 
 
 def _desktop(name: str, proxy: str | None, state: Layout, dry_run: bool) -> Desktop:
-    running = None if proxy else joinable(state.state)
+    with io_errors():
+        running = None if proxy else joinable(state.state)
     address = proxy or (running.proxy if running else None) or "127.0.0.1:8080"
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal():

@@ -65,7 +65,8 @@ def make_trust(ca_file: Path, roots: Path, state: Path) -> Trust:
         raise BundleError(f"expected certificates in {ca_file} and {roots}: {error}") from None
     folder = state / FOLDER
     trust = Trust(folder / "ca-bundle.pem", folder / "certs", folder / "java-truststore.p12")
-    trust.folder.mkdir(parents=True, exist_ok=True)
+    for made in (folder, trust.folder):  # whatever the umask: they are nobody else's to change
+        made.mkdir(mode=0o755, parents=True, exist_ok=True)
     # Inside another `exec` the system's roots are a bundle of ours already.
     system = system.replace(own.rstrip() + b"\n", b"", 1)
     _replace(trust.bundle, own.rstrip() + b"\n" + system)

@@ -21,6 +21,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from helm_receipts import isolated
+
 from .environment import LOOPBACK
 from .supervise import NOT_EXECUTABLE, run_program
 
@@ -49,7 +51,7 @@ class Confinement:
             raise ConfinementRefused("--confine needs Linux's network namespaces")
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         numbers = ",".join(map(str, self.ports))
-        inside = [sys.executable, "-I", "-S", str(INSIDE), str(theirs.fileno()), numbers, *command]
+        inside = isolated.run_file(INSIDE, str(theirs.fileno()), numbers, *command)
         relay = _Relay(ours, self.ports)
         with ours:
             relay.start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import signal
 import socket
 import subprocess
@@ -15,9 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-import helm_boundary
-import helm_receipts
-from helm_boundary.service.health import FOLDER, Health, ask, running_boundaries
+from helm_boundary.service.health import Health, ask, running_boundaries, socket_of
+from helm_receipts import isolated
+from helm_receipts.custody import refuse_foreign_state
 
 from .mitmproxy_arguments import Order, run_arguments
 
@@ -50,11 +49,11 @@ class Launched:
         self._state = state
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in stop()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "helm_boundary", "run", *run_arguments(order)],
+            isolated.run_module("helm_boundary", "run", *run_arguments(order)),
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
-            env={**environment, "PYTHONPATH": _import_path(environment)},
+            env=isolated.without_python(environment),
             start_new_session=True,
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
@@ -70,7 +69,7 @@ class Launched:
         Raises:
             LaunchFailed: it ended, or took too long.
         """
-        place = self._state / FOLDER / f"{self.pid}.sock"
+        place = socket_of(self._state, self.pid)
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
             if place.exists() and (health := ask(place)) is not None and health.ready:
@@ -107,15 +106,14 @@ class Launched:
 
 
 def joinable(state: Path) -> Health | None:
-    """A boundary that runs on this state folder and takes proxy clients, or None."""
+    """A boundary that runs on this state folder and takes proxy clients, or None.
+
+    Raises:
+        StateRefused: others can write in the folder, or it is somebody else's that runs there.
+    """
+    refuse_foreign_state(state)
     found = (health for health in running_boundaries(state) if health.ready and health.proxy)
     return next(found, None)
-
-
-def _import_path(environment: Mapping[str, str]) -> str:
-    """The packages' source roots: they may be a checkout that nobody installed."""
-    roots = [str(Path(package.__path__[0]).parent) for package in (helm_boundary, helm_receipts)]
-    return os.pathsep.join([*roots, *filter(None, [environment.get("PYTHONPATH")])])
 
 
 def _die_with_parent() -> None:

@@ -34,7 +34,7 @@ def run_arguments(order: Order) -> list[str]:
         *_each("--mode", order.modes),
         *_each("--policy", [str(folder) for folder in order.policies]),
         *_each("--set", order.settings),
-        *order.extra,
+        *(("--", *order.extra) if order.extra else ()),
     ]
 
 

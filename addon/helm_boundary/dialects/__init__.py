@@ -37,6 +37,7 @@ DIALECTS: dict[str, Dialect] = {
     "realtime": realtime,
     "responses": responses,
     "responses_socket": responses_socket,
+    "ungated": generic,  # refused before it is asked, but where verdicts are only observed
 }
 
 

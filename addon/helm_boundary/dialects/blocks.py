@@ -6,11 +6,16 @@ Source: Anthropic's API reference, Messages. A tool that the provider runs (`ser
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from ..calls.call import Json, Message, Tool, ToolCall
+from ..calls.call import Json, Message, Text, Tool, ToolCall
 from ..calls.refusal import schema_violation
+from ..calls.texts import strings
+from ..gate.ledger import Finished
+from ..gate.tellings import ARGUMENTS, Telling
 from .shape import as_objects, text_of, tool_call
+
+_NAMES = ("type", "name", "server_name")
 
 
 def is_tool_call(block: dict[str, Json]) -> bool:
@@ -23,6 +28,16 @@ def is_tool_call(block: dict[str, Json]) -> bool:
 def is_tool_result(block: dict[str, Json]) -> bool:
     """Whether a block is what a tool gave back."""
     return text_of(block.get("type")).endswith("tool_result")
+
+
+def tool_members(value: dict[str, Json]) -> Collection[str]:
+    """The members of a block that a tool gave back: all of a result."""
+    return value.keys() if is_tool_result(value) else ()
+
+
+def texts_of(value: Json, pointer: str, role: str) -> list[Text]:
+    """Every text at or below a value with blocks in it; a tool's results are the tool's."""
+    return strings(value, pointer, role, tool_members)
 
 
 def carries_tool_call(value: Json) -> bool:
@@ -56,6 +71,23 @@ def read_tool_call(block: dict[str, Json], pointer: str, arguments: Json = None)
         name = f"mcp.{text_of(block.get('server_name'))}.{text_of(name)}"
     said = block.get("input", {}) if arguments is None else arguments
     return tool_call(name, said, call_id=block.get("id"), pointer=pointer)
+
+
+def telling(block: dict[str, Json]) -> Telling:
+    """What a tool call's block says as it starts, to be compared with what its deltas say."""
+    names = {key: value for key in _NAMES if isinstance(value := block.get(key), str)}
+    return Telling(names, {ARGUMENTS: block.get("input")})
+
+
+def finished(block: dict[str, Json], pointer: str, streamed: str) -> Finished:
+    """A tool call's block that has stopped, with what streamed of its input."""
+    start = telling(block)
+    said = {ARGUMENTS: streamed} if streamed else start.said
+
+    def read(arguments: str | None) -> ToolCall:
+        return read_tool_call(block, pointer, arguments or streamed or None)
+
+    return Finished(text_of(block.get("id")), Telling(start.names, said), read)
 
 
 def read_messages(messages: Json) -> Iterator[Message]:

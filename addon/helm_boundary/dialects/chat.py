@@ -15,7 +15,7 @@ from ..calls.texts import attachments, strings
 from ..gate.stream import Stream
 from .call_signs import signs_of_calls
 from .chat_stream import CALLS, OWN_MEMBERS, ChatStream
-from .shape import as_flag, as_model, as_object, as_objects, count_of, text_of
+from .shape import as_flag, as_model, as_object, as_objects, check_names, count_of, text_of
 from .shape import tool_call as read_tool_call
 
 _PARAMETERS = (
@@ -53,19 +53,16 @@ def read_response(status: int, body: Json) -> Answer:
     """
     body = as_object(body, "the answer")
     if "error" in body and not body.get("choices"):
-        return Answer(status, texts=tuple(strings(body, "", "assistant")))
+        return read_error(status, body)
     choices = as_objects(body.get("choices"), "choices")
     messages = tuple(
-        _message(
+        read_message(
             as_object(choice.get("message"), "a choice's message"), f"/choices/{at}/message", at
         )
         for at, choice in enumerate(choices)
     )
     beside = {key: value for key, value in body.items() if key not in OWN_MEMBERS}
-    told = [choice["message"] for choice in choices]
-    found = [message[key] for message in told for key in CALLS if key in message]
-    if signs_of_calls(body) != (len(found), signs_of_calls(found).calls):
-        raise schema_violation("the answer carries a tool call where none belongs")
+    refuse_stray_calls(body, [choice["message"] for choice in choices])
     return Answer(
         status,
         model=text_of(body.get("model")) or None,
@@ -77,10 +74,32 @@ def read_response(status: int, body: Json) -> Answer:
     )
 
 
+def read_error(status: int, body: dict[str, Json]) -> Answer:
+    """What an answer without choices says that has an error, or a member of that name.
+
+    Raises:
+        Refusal: it has a tool call as well.
+    """
+    refuse_stray_calls(body, [])
+    return Answer(status, texts=tuple(strings(body, "", "assistant")))
+
+
+def refuse_stray_calls(body: dict[str, Json], messages: list[dict[str, Json]]) -> None:
+    """Refuse an answer with a tool call anywhere but where these messages of it have theirs.
+
+    Raises:
+        Refusal: policy wouldn't see that call, and some reader might make it.
+    """
+    found = [message[key] for message in messages for key in CALLS if key in message]
+    if signs_of_calls(body) != (len(found), signs_of_calls(found).calls):
+        raise schema_violation("the answer carries a tool call where none belongs")
+
+
 def read_usage(usage: Json) -> Usage:
     """The token counts of a `usage` object."""
     if not isinstance(usage, dict):
         return Usage()
+    check_names(usage, "the answer's usage")
     return Usage(count_of(usage.get("prompt_tokens")), count_of(usage.get("completion_tokens")))
 
 
@@ -126,10 +145,15 @@ def error_event(told: dict[str, Any]) -> bytes:
 
 def _messages(found: list[dict[str, Json]]) -> Iterator[Message]:
     for at, message in enumerate(found):
-        yield _message(message, f"/messages/{at}", 0)
+        yield read_message(message, f"/messages/{at}", 0)
 
 
-def _message(message: dict[str, Json], pointer: str, choice: int) -> Message:
+def read_message(message: dict[str, Json], pointer: str, choice: int) -> Message:
+    """One message, in or out, with its tool calls.
+
+    Raises:
+        Refusal: a content, or a tool call, of a shape this dialect doesn't have.
+    """
     text, parts = _content(message.get("content"))
     return Message(
         role=text_of(message.get("role")) or "assistant",

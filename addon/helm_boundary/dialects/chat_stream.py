@@ -7,7 +7,7 @@ forms that providers really send.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..calls import strict_json
@@ -17,6 +17,7 @@ from ..calls.texts import spoken, strings
 from ..gate.sse import Event
 from .call_signs import signs_of_calls
 from .shape import as_object, index_of
+from .told_texts import ToldTexts, each_once
 
 DONE = b"[DONE]"
 OWN_MEMBERS = frozenset(
@@ -26,11 +27,16 @@ OWN_MEMBERS = frozenset(
     }
 )  # fmt: skip
 """The members of a completion that say nothing beside its choices; some providers add what does."""
+ROLE = "assistant"
 CALLS = ("tool_calls", "function_call")
 """Where a message's tool calls are."""
 
 _SUSPICIOUS = (b"tool", b"function", b"arguments", b"\\u")
-_OWN_TEXT = frozenset({"role", "content", "refusal", "tool_calls", "function_call"})
+_SPOKEN = ("content", "refusal")
+_NO_TEXT = frozenset({"role", "content", "refusal", "tool_calls", "function_call"})
+_BESIDE_DELTA = frozenset({"index", "delta", "message", "finish_reason", "logprobs", "text"})
+_OF_CALL = frozenset({"id", "index", "type", "function", "custom"})
+_OF_FUNCTION = frozenset({"name", "arguments", "input"})
 
 
 @dataclass(slots=True)
@@ -49,13 +55,16 @@ class _Choice:
 
     role: str = "assistant"
     content: list[str] = field(default_factory=list)
-    other: list[Text] = field(default_factory=list)
+    told: ToldTexts = field(default_factory=ToldTexts)
+    """Its texts, by pointers below its message; also what Perplexity repeats beside each delta."""
+    spoken: dict[str, list[str]] = field(init=False)
     calls: dict[int, _Piece] = field(default_factory=dict)
-    whole: dict[str, Json] = field(default_factory=dict)
-    """What Perplexity repeats beside each delta: all that was said. No call may be in it."""
     old_call: _Piece | None = None
     finish_reason: str = ""
     judged: bool = False
+
+    def __post_init__(self) -> None:
+        self.spoken = {key: self.told.growing("/" + key, ROLE) for key in _SPOKEN}
 
     @property
     def has_calls(self) -> bool:
@@ -76,9 +85,8 @@ class ChatStream:
         self._choices: dict[int, _Choice] = {}
         self._model: str | None = None
         self._usage = Usage()
-        self._beside: dict[str, Json] = {}
+        self._beside = ToldTexts()
         self.done = False
-        self.failed = False
 
     def read(self, event: Event) -> None:
         """Take one event in.
@@ -94,9 +102,7 @@ class ChatStream:
         if self.done:
             raise schema_violation("the stream goes on after its end")
         chunk = strict_json.parse(event.data, "an event of the stream")
-        if not isinstance(chunk, dict):
-            raise schema_violation("an event of the stream isn't a JSON object")
-        self._read_chunk(chunk, event.data)
+        self._read_chunk(as_object(chunk, "an event of the stream"), event.data)
 
     @property
     def holds(self) -> bool:
@@ -130,7 +136,7 @@ class ChatStream:
             messages=tuple(_message(i, c) for i, c in sorted(self._choices.items())),
             texts=(
                 *(t for i, c in sorted(self._choices.items()) for t in self._texts(i, c)),
-                *strings(self._beside, "", "assistant"),
+                *self._beside.texts(),
             ),
             tool_calls=tuple(calls),
             usage=self._usage,
@@ -147,9 +153,9 @@ class ChatStream:
             self._model = chunk["model"]
         if chunk.get("usage") is not None:
             self._usage = self._read_usage(chunk["usage"])
-        self._beside.update({key: chunk[key] for key in chunk if key not in OWN_MEMBERS})
-        if "error" in chunk:
-            self.failed = True
+        if not chunk.keys() <= OWN_MEMBERS:
+            beside = {key: chunk[key] for key in chunk if key not in OWN_MEMBERS}
+            self._beside.tell(strings(beside, "", "assistant"))
         known = _read_choices(self, chunk.get("choices"))
         # Most chunks have no tool call anywhere; only a suspicion is worth a walk.
         lower = data.lower()
@@ -169,22 +175,20 @@ class ChatStream:
             found.append(self._read_call(old, index, f"{base}/function_call", None))
         return found
 
-    def _texts(self, index: int, choice: _Choice) -> list[Text]:
+    def _texts(self, index: int, choice: _Choice) -> tuple[Text, ...]:
         base = f"/choices/{index}/message"
-        found = [*spoken("".join(choice.content), base + "/content", "assistant")]
-        joined: dict[str, list[str]] = {}
-        for text in choice.other:
-            joined.setdefault(text.pointer, []).append(text.text)
-        found += [Text(base + pointer, "assistant", "".join(p)) for pointer, p in joined.items()]
-        found += [text for text in strings(choice.whole, base, "assistant") if text not in found]
+        found = [replace(text, pointer=base + text.pointer) for text in choice.told.texts()]
         for call in self._calls(index, choice):
             pointer = call.pointer + "/function/arguments"
             found += spoken(call.arguments_text, pointer, "assistant")
-        return [text for text in found if text.text]
+        return each_once(found)
 
     def choice(self, index: int) -> _Choice:
         """The choice of that index, new if it hasn't spoken yet."""
-        return self._choices.setdefault(index, _Choice())
+        found = self._choices.get(index)
+        if found is None:
+            found = self._choices[index] = _Choice()
+        return found
 
 
 def _read_choices(stream: ChatStream, choices: Json) -> int:
@@ -195,19 +199,22 @@ def _read_choices(stream: ChatStream, choices: Json) -> int:
         raise schema_violation("an event's `choices` isn't a list")
     known = 0
     for found in choices:
-        index = found.get("index", 0) if isinstance(found, dict) else None
-        index = index_of(index, "a choice of the stream", 128)
+        found = as_object(found, "a choice of the stream")
+        index = index_of(found.get("index", 0), "a choice of the stream", 128)
         known += _read_choice(stream.choice(index), found)
     return known
 
 
 def _read_choice(choice: _Choice, found: dict[str, Json]) -> int:
-    delta = found.get("delta")
-    if delta is not None and not isinstance(delta, dict):
-        raise schema_violation("a choice's `delta` isn't an object")
+    delta = as_object(found.get("delta") or {}, "a choice's `delta`")
     if "message" in found:
-        choice.whole = as_object(found["message"], "a choice's `message`")
-    known = _read_delta(choice, delta or {})
+        choice.told.tell(strings(as_object(found["message"], "a choice's `message`"), "", ROLE))
+    if isinstance(found.get("text"), str):  # Together's, and those of old
+        choice.told.grow("/text", ROLE, found["text"])
+    if not found.keys() <= _BESIDE_DELTA:
+        beside = {key: found[key] for key in found if key not in _BESIDE_DELTA}
+        choice.told.tell(strings(beside, "", ROLE))
+    known = _read_delta(choice, delta)
     reason = found.get("finish_reason")
     if isinstance(reason, str) and reason:
         choice.finish_reason = reason
@@ -215,23 +222,23 @@ def _read_choice(choice: _Choice, found: dict[str, Json]) -> int:
 
 
 def _read_delta(choice: _Choice, delta: dict[str, Json]) -> int:
-    for key in ("content", "refusal"):
+    for key in _SPOKEN:
         if isinstance(delta.get(key), str):
             choice.content.append(delta[key])
+            choice.spoken[key].append(delta[key])
         elif delta.get(key) is not None:
-            choice.other.extend(strings(delta[key], "/" + key, "assistant"))
-    rest = {key: value for key, value in delta.items() if key not in _OWN_TEXT}
-    choice.other.extend(strings(rest, "", "assistant"))
-    known = 0
+            choice.told.grow_all(strings(delta[key], "/" + key, ROLE))
+    if not delta.keys() <= _NO_TEXT:
+        rest = {key: value for key, value in delta.items() if key not in _NO_TEXT}
+        choice.told.grow_all(strings(rest, "", ROLE))
     if delta.get("tool_calls") is not None:
         _begin(choice)
         _read_tool_calls(choice, delta["tool_calls"])
     if delta.get("function_call") is not None:
         _begin(choice)
         choice.old_call = choice.old_call or _Piece()
-        _extend(choice.old_call, delta["function_call"])
-    known += ("tool_calls" in delta) + ("function_call" in delta)
-    return known
+        _extend(choice, choice.old_call, delta["function_call"])
+    return ("tool_calls" in delta) + ("function_call" in delta)
 
 
 def _begin(choice: _Choice) -> None:
@@ -243,18 +250,18 @@ def _read_tool_calls(choice: _Choice, deltas: Json) -> None:
     if not isinstance(deltas, list):
         raise schema_violation("`tool_calls` of the stream isn't a list")
     for at, delta in enumerate(deltas):
-        index = delta.get("index", at) if isinstance(delta, dict) else None
-        index = index_of(index, "a tool call of the stream", 1024)
+        delta = as_object(delta, "a tool call of the stream")
+        index = index_of(delta.get("index", at), "a tool call of the stream", 1024)
         piece = choice.calls.setdefault(index, _Piece())
         piece.id = _once(piece.id, delta.get("id"), "id")
         for key in ("function", "custom"):
             if delta.get(key) is not None:
-                _extend(piece, delta[key])
+                _extend(choice, piece, delta[key])
+        _tell_rest(choice, delta, _OF_CALL, f"/tool_calls/{index}")
 
 
-def _extend(piece: _Piece, inner: Json) -> None:
-    if not isinstance(inner, dict):
-        raise schema_violation("a tool call of the stream isn't an object")
+def _extend(choice: _Choice, piece: _Piece, inner: Json) -> None:
+    inner = as_object(inner, "a tool call of the stream")
     for key, value in inner.items():
         if value is not None and not isinstance(value, str):
             raise schema_violation("a tool call's name or arguments aren't strings")
@@ -265,6 +272,14 @@ def _extend(piece: _Piece, inner: Json) -> None:
                 raise schema_violation("a tool call of the stream has both arguments and input")
             piece.takes = key
             piece.arguments.append(value)
+    _tell_rest(choice, inner, _OF_FUNCTION, "/tool_calls")
+
+
+def _tell_rest(choice: _Choice, value: dict[str, Json], own: frozenset[str], pointer: str) -> None:
+    """What a provider adds to a call is text, which somebody may read."""
+    if not value.keys() <= own:
+        rest = {key: value[key] for key in value if key not in own}
+        choice.told.grow_all(strings(rest, pointer, ROLE))
 
 
 def _once(known: str, value: Json, what: str) -> str:

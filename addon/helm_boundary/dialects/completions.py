@@ -8,13 +8,19 @@ from __future__ import annotations
 from typing import Any
 
 from ..calls import strict_json
-from ..calls.call import Answer, Call, Json, Message, Text, Usage
+from ..calls.call import Answer, Call, Json, Message, Usage
 from ..calls.refusal import schema_violation
 from ..calls.texts import attachments, strings
 from ..gate.sse import Event
 from ..gate.stream import Stream
 from . import chat
+from .call_signs import NO_SIGNS, signs_of_calls
+from .chat_stream import OWN_MEMBERS
 from .shape import as_flag, as_model, as_object, as_objects, index_of, text_of
+from .told_texts import ToldTexts, each_once
+
+_SILENT = frozenset({"index", "finish_reason", "logprobs"})
+"""The members of a choice in which nobody says anything."""
 
 
 def read_request(body: Json) -> Call:
@@ -41,24 +47,37 @@ def read_request(body: Json) -> Call:
 
 
 def read_response(status: int, body: Json) -> Answer:
-    """What a whole completion says.
+    """What a whole completion says; some providers put a chat's message in a choice (Mistral's).
 
     Raises:
-        Refusal: no list of choices.
+        Refusal: no list of choices, or a shape in which a tool call could hide.
     """
     body = as_object(body, "the answer")
+    if "error" in body and not body.get("choices"):
+        return chat.read_error(status, body)
     choices = as_objects(body.get("choices"), "choices")
+    told = [choice["message"] for choice in choices if isinstance(choice.get("message"), dict)]
+    chat.refuse_stray_calls(body, told)
+    messages = tuple(_choice(choice, at) for at, choice in enumerate(choices))
+    beside = {key: value for key, value in body.items() if key not in OWN_MEMBERS}
     return Answer(
         status,
         model=text_of(body.get("model")) or None,
         finish_reasons=tuple(text_of(choice.get("finish_reason")) for choice in choices),
-        messages=tuple(
-            Message("assistant", text_of(choice.get("text")), f"/choices/{at}")
-            for at, choice in enumerate(choices)
-        ),
-        texts=tuple(strings(choices, "/choices", "assistant")),
+        messages=messages,
+        texts=(*strings(choices, "/choices", "assistant"), *strings(beside, "", "assistant")),
+        tool_calls=tuple(call for message in messages for call in message.tool_calls),
         usage=chat.read_usage(body.get("usage")),
     )
+
+
+def _choice(choice: dict[str, Json], at: int) -> Message:
+    message = choice.get("message")
+    if isinstance(message, dict):
+        return chat.read_message(
+            as_object(message, "a choice's message"), f"/choices/{at}/message", at
+        )
+    return Message("assistant", text_of(choice.get("text")), f"/choices/{at}")
 
 
 def open_stream(status: int) -> Stream:
@@ -78,6 +97,7 @@ class CompletionStream:
         self.done = False
         self._status = status
         self._texts: dict[int, list[str]] = {}
+        self._told = ToldTexts()
         self._model: str | None = None
         self._usage = Usage()
         self._finish: dict[int, str] = {}
@@ -102,9 +122,14 @@ class CompletionStream:
         if event.data.strip() == b"[DONE]":
             self.done = True
             return
+        if self.done:
+            raise schema_violation("the stream goes on after its end")
         chunk = as_object(strict_json.parse(event.data, "an event of the stream"), "an event")
+        if signs_of_calls(chunk) != NO_SIGNS:
+            raise schema_violation("a completion's stream carries what isn't a completion")
         self._model = text_of(chunk.get("model")) or self._model
         self._usage = chat.read_usage(chunk["usage"]) if chunk.get("usage") else self._usage
+        self._told.tell(strings(_without(chunk, OWN_MEMBERS), "", "assistant"))
         for choice in as_objects(chunk.get("choices") or [], "choices"):
             self._read_choice(choice)
 
@@ -116,18 +141,24 @@ class CompletionStream:
             model=self._model,
             finish_reasons=tuple(self._finish.values()),
             messages=tuple(Message("assistant", t, f"/choices/{i}") for i, t in said.items()),
-            texts=tuple(Text(f"/choices/{i}/text", "assistant", t) for i, t in said.items()),
+            texts=each_once(self._told.texts()),
             usage=self._usage,
             complete=self.done,
         )
 
     def _read_choice(self, choice: dict[str, Json]) -> None:
-        if {"delta", "message", "tool_calls", "function_call"} & choice.keys():
+        if {"delta", "message"} & choice.keys():
             raise schema_violation("a completion's stream carries what isn't a completion")
         index = index_of(choice.get("index", 0), "a choice")
         self._texts.setdefault(index, []).append(text_of(choice.get("text")))
+        rest = strings(_without(choice, _SILENT), f"/choices/{index}", "assistant")
+        self._told.grow_all(rest)  # a model that reasons tells that beside its text
         if text_of(choice.get("finish_reason")):
             self._finish[index] = choice["finish_reason"]
+
+
+def _without(value: dict[str, Json], names: frozenset[str]) -> dict[str, Json]:
+    return {key: item for key, item in value.items() if key not in names}
 
 
 def _messages(prompt: Json) -> list[Message]:

@@ -7,17 +7,30 @@ its type, so that policy can say something about it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from ..calls.call import Json, Message, Tool, ToolCall
+from ..calls.call import Json, Message, Text, Tool, ToolCall
 from ..calls.refusal import schema_violation
+from ..calls.texts import strings
+from ..gate.ledger import Finished
+from ..gate.tellings import Telling
 from .shape import as_objects, text_of, tool_call
 
 _NOT_ARGUMENTS = frozenset(
     {"id", "type", "status", "call_id", "name", "output", "outputs", "result", "results"}
 )
-_ECHOED = frozenset({"output", "input", "instructions", "metadata", "prompt", "text", "tools"})
+_GIVEN = frozenset({"error", "output", "outputs", "result", "results"})
+ECHOED = frozenset({"output", "input", "instructions", "metadata", "prompt", "text", "tools"})
+"""The members of a response that repeat its request's, and its output."""
 _CALLS = ("_call", "_approval_request")
+_NAMES = ("type", "name", "namespace", "server_label", "tool")
+_TEXTS = {
+    "": "arguments",
+    "custom_tool_call": "input",
+    "function_call": "arguments",
+    "tool_call": "arguments",
+}
+"""Where the model's own text stands, by the item's type."""
 _RESULTS = ("_call_output", "_approval_response", "program_output", "tool_search_output")
 
 
@@ -32,6 +45,18 @@ def is_tool_call(item: dict[str, Json]) -> bool:
 def is_tool_result(item: dict[str, Json]) -> bool:
     """Whether an item is what a tool gave back."""
     return text_of(item.get("type")).endswith(_RESULTS)
+
+
+def tool_members(value: dict[str, Json]) -> Collection[str]:
+    """The members of an item that a tool gave back: all of a result, the output of a call."""
+    if is_tool_result(value):
+        return value.keys()
+    return _GIVEN if is_tool_call(value) else ()
+
+
+def texts_of(value: Json, pointer: str, role: str = "assistant") -> list[Text]:
+    """Every text at or below a value with items in it; a tool's results are the tool's."""
+    return strings(value, pointer, role, tool_members)
 
 
 def carries_tool_call(value: Json) -> bool:
@@ -52,33 +77,78 @@ def check_response(response: dict[str, Json]) -> None:
 
     What it repeats of its request (an example's call in the instructions, say) is the client's own.
     """
-    own = [value for key, value in response.items() if key not in _ECHOED]
+    own = [value for key, value in response.items() if key not in ECHOED]
     if carries_tool_call(own):
         raise schema_violation("the response has a tool call where none belongs")
     for item in as_objects(response.get("output") or [], "output"):
         check_item(item)
 
 
-def read_tool_call(item: dict[str, Json], pointer: str) -> ToolCall:
-    """The tool call that an item is.
+def read_tool_call(item: dict[str, Json], pointer: str, arguments: str | None = None) -> ToolCall:
+    """The tool call that an item is; `arguments` in place of its own where they streamed.
 
     A function's or custom tool's name is its own, an MCP tool's is `mcp.<server>.<name>`, any
     other's is its type without `_call` (`web_search`, `code_interpreter`, `shell`, ...); the
     arguments are the text the model wrote, else the item's members that say what to do.
 
     Raises:
-        Refusal: a function without a name.
+        Refusal: a function without a name, or arguments beside input.
     """
-    kind = text_of(item.get("type"))
     call_id = item.get("call_id") or item.get("id")
+    said: Json = arguments
+    if arguments is None:
+        told, member = what_it_says(item), _text_member(item)
+        said = told if member is None else told[member]
+    return tool_call(_name_of(item), said, call_id=call_id, pointer=pointer)
+
+
+def what_it_says(item: dict[str, Json]) -> dict[str, Json]:
+    """The members of a tool call's item that say what to do.
+
+    Raises:
+        Refusal: it has both arguments and input, of which clients read either.
+    """
+    member = _text_member(item)
+    if member is not None:
+        return {member: item.get(member, "")}
+    return {key: value for key, value in item.items() if key not in _NOT_ARGUMENTS}
+
+
+def _text_member(item: dict[str, Json]) -> str | None:
+    """The member in which the model's own text stands; None where the item has none."""
+    kind = text_of(item.get("type"))
+    if not kind.startswith("mcp_") and kind not in _TEXTS:
+        return None
+    told = [name for name in ("arguments", "input") if item.get(name) is not None]
+    if len(told) > 1:
+        raise schema_violation("a tool call has both arguments and input")
+    return told[0] if told else _TEXTS.get(kind, "arguments")
+
+
+def telling(item: dict[str, Json]) -> Telling:
+    """What a tool call's item says, to be compared with what else is said of the call."""
+    names = {key: value for key in _NAMES if isinstance(value := item.get(key), str)}
+    return Telling(names, what_it_says(item))
+
+
+def finished(item: dict[str, Json], pointer: str) -> Finished:
+    """A tool call's item, complete."""
+
+    def read(arguments: str | None) -> ToolCall:
+        return read_tool_call(item, pointer, arguments)
+
+    return Finished(text_of(item.get("id")), telling(item), read)
+
+
+def _name_of(item: dict[str, Json]) -> Json:
+    kind = text_of(item.get("type"))
     if kind in ("function_call", "custom_tool_call", ""):
-        arguments = item.get("arguments", item.get("input", ""))
-        return tool_call(item.get("name"), arguments, call_id=call_id, pointer=pointer)
+        return item.get("name")
     if kind.startswith("mcp_"):
-        name = f"mcp.{text_of(item.get('server_label'))}.{text_of(item.get('name'))}"
-        return tool_call(name, item.get("arguments", ""), call_id=call_id, pointer=pointer)
-    said = {key: value for key, value in item.items() if key not in _NOT_ARGUMENTS}
-    return tool_call(kind.removesuffix("_call"), said, call_id=call_id, pointer=pointer)
+        return f"mcp.{text_of(item.get('server_label'))}.{text_of(item.get('name'))}"
+    if kind == "tool_call":  # as LM Studio tells what it ran
+        return item.get("tool") or item.get("name")
+    return kind.removesuffix("_call")
 
 
 def read_items(items: Json, pointer: str) -> Iterator[Message]:

@@ -9,13 +9,30 @@ import json
 from typing import Any
 
 from ..calls.call import Answer, Call, Json, Message, Text
-from ..calls.texts import attachments, strings
+from ..calls.refusal import schema_violation
+from ..calls.texts import attachments
 from ..gate.stream import Stream
-from .blocks import check_message, read_content, read_messages, read_servers, read_tools
+from .blocks import (
+    check_message,
+    read_content,
+    read_messages,
+    read_servers,
+    read_tools,
+    texts_of,
+)
+from .call_signs import signs_of_calls
 from .messages_stream import MessagesStream
 from .shape import as_flag, as_model, as_object, text_of, token_counts
 
 _PARAMETERS = ("max_tokens", "temperature", "top_k", "top_p", "service_tier")
+
+_OWN_MEMBERS = frozenset(
+    {
+        "container", "content", "context_management", "id", "model", "role", "stop_reason",
+        "stop_sequence", "type", "usage",
+    }
+)  # fmt: skip
+"""The members of a message that say nothing beside its content."""
 
 
 def read_request(body: Json) -> Call:
@@ -49,6 +66,9 @@ def read_response(status: int, body: Json) -> Answer:
     """
     body = as_object(body, "the answer")
     check_message(body)
+    beside = {key: value for key, value in body.items() if key not in _OWN_MEMBERS}
+    if any(signs_of_calls(beside)):
+        raise schema_violation("the message has a tool call of another API beside its content")
     messages = tuple(read_content(body.get("content", []), "assistant", ""))
     return Answer(
         status,
@@ -56,8 +76,8 @@ def read_response(status: int, body: Json) -> Answer:
         finish_reasons=(text_of(body.get("stop_reason")),),
         messages=messages,
         texts=(
-            *strings(body.get("content"), "/content", "assistant"),
-            *strings(body.get("error"), "/error", "assistant"),
+            *texts_of(body.get("content"), "/content", "assistant"),
+            *texts_of(beside, "", "assistant"),
         ),
         tool_calls=tuple(call for message in messages for call in message.tool_calls),
         usage=token_counts(body.get("usage")),
@@ -81,4 +101,4 @@ def _system(system: Json) -> list[Message]:
 
 
 def _texts(key: str, value: Json) -> list[Text]:
-    return strings({key: value}, "", {"messages": "user", "system": "system"}.get(key, "request"))
+    return texts_of({key: value}, "", {"messages": "user", "system": "system"}.get(key, "request"))

@@ -10,10 +10,18 @@ from dataclasses import dataclass, field
 
 from ..calls.call import Answer, Json, Message, Usage
 from ..calls.refusal import schema_violation
-from ..calls.texts import spoken, strings
-from .blocks import carries_tool_call, is_tool_call, is_tool_result, read_tool_call
+from ..calls.texts import spoken
+from ..gate.tellings import ARGUMENTS
+from .blocks import carries_tool_call, finished, is_tool_call, is_tool_result, telling, texts_of
 from .shape import as_object, index_of, text_of
+from .told_texts import ToldTexts, each_once
 from .typed_stream import TypedStream
+
+_PROTOCOL = frozenset({"type", "index", "usage"})
+"""The members of an event in which nobody says anything."""
+_TEXT_DELTA = {"type", "text"}
+_SILENT = frozenset({"id", "type", "role", "model", "usage", "stop_reason", "stop_sequence"})
+"""Those of a message."""
 
 
 @dataclass(slots=True)
@@ -21,7 +29,7 @@ class _Block:
     """A block of the message that is still coming."""
 
     start: dict[str, Json]
-    texts: list[str] = field(default_factory=list)
+    texts: list[str]
     input: list[str] = field(default_factory=list)
 
 
@@ -32,26 +40,24 @@ class MessagesStream(TypedStream):
         super().__init__(status)
         self._read_usage = read_usage
         self._blocks: dict[int, _Block] = {}
+        self._told = ToldTexts()
         self._model: str | None = None
         self._stop_reason = ""
         self._usage = Usage()
 
     def answer(self, *, waiting_only: bool = False) -> Answer:
         """What the stream has said so far."""
-        said = [(at, "".join(block.texts)) for at, block in sorted(self._blocks.items())]
         calls = self._ledger.calls(waiting_only=waiting_only)
-        words = [(text, f"/content/{at}/text") for at, text in said if text]
-        words += [(call.arguments_text, call.pointer + "/input") for call in calls]
-        texts = [text for word, at in words for text in spoken(word, at, "assistant")]
-        for at, block in sorted(self._blocks.items()):
-            if not is_tool_call(block.start):
-                texts += strings(block.start, f"/content/{at}", "assistant")
+        texts = list(self._told.texts())
+        said = "\n".join(t.text for t in texts if t.pointer.endswith("/text"))
+        for call in calls:
+            texts += spoken(call.arguments_text, call.pointer + "/input", "assistant")
         return Answer(
             self._status,
             model=self._model,
             finish_reasons=(self._stop_reason,) if self._stop_reason else (),
-            messages=(Message("assistant", "\n".join(text for _, text in said if text), ""),),
-            texts=tuple(text for text in texts if text.text),
+            messages=(Message("assistant", said, ""),),
+            texts=each_once(texts),
             tool_calls=calls,
             usage=self._usage,
             complete=self.done,
@@ -62,24 +68,36 @@ class MessagesStream(TypedStream):
             self._start_block(value)
             return
         self._refuse_tool_call(value)  # a call is a block, and nothing else
-        if kind == "message_start":
-            self._start_message(as_object(value.get("message"), "an event's message"))
-        elif kind == "content_block_delta":
+        if kind == "content_block_delta":
+            self._tell_beside(value, "delta")
             self._grow_block(value)
+        elif kind == "message_start":
+            self._tell_beside(value, "message")
+            self._start_message(as_object(value.get("message"), "an event's message"))
         elif kind == "content_block_stop":
+            self._tell_beside(value)
             self._stop_block(index_of(value.get("index"), "an event"))
         elif kind == "message_delta":
             delta = as_object(value.get("delta") or {}, "an event's delta")
+            self._tell_beside(value)
             self._stop_reason = text_of(delta.get("stop_reason")) or self._stop_reason
             self._count(value.get("usage"))
-        elif kind == "message_stop":
-            self.done = True
+        else:
+            self._tell_beside(value)
+            self.done = self.done or kind == "message_stop"
+
+    def _tell_beside(self, value: dict[str, Json], name: str = "type") -> None:
+        told = [key for key in value if key != name and key not in _PROTOCOL]
+        if told:
+            self._told.tell(texts_of({key: value[key] for key in told}, "", "assistant"))
 
     def _start_message(self, message: dict[str, Json]) -> None:
         self._model = text_of(message.get("model")) or None
         self._count(message.get("usage"))
         if message.get("content"):
             raise schema_violation("the stream's message starts with content already in it")
+        beside = {key: part for key, part in message.items() if key not in _SILENT}
+        self._told.tell(texts_of(beside, "", "assistant"))
 
     def _start_block(self, value: dict[str, Json]) -> None:
         place = index_of(value.get("index"), "an event")
@@ -88,12 +106,16 @@ class MessagesStream(TypedStream):
         start = as_object(value.get("content_block"), "an event's block")
         if not isinstance(start.get("type"), str):
             raise schema_violation("the stream starts a block without a type")
-        self._blocks[place] = _Block(start)
+        words = self._told.growing(f"/content/{place}/text", "assistant")
+        self._blocks[place] = _Block(start, words)
         self._refuse_tool_call({key: part for key, part in value.items() if part is not start})
+        self._tell_beside(value, "content_block")
         if is_tool_call(start):
-            self._ledger.begin(place)
-        elif not is_tool_result(start):
+            self._ledger.begin(place, text_of(start.get("id")), telling(start))
+            return
+        if not is_tool_result(start):
             self._refuse_tool_call(start)
+        self._told.tell(texts_of(start, f"/content/{place}", "assistant"))
 
     def _grow_block(self, value: dict[str, Json]) -> None:
         place = index_of(value.get("index"), "an event")
@@ -101,19 +123,24 @@ class MessagesStream(TypedStream):
         block = self._blocks.get(place)
         if block is None:
             raise schema_violation("the stream continues a block that never started")
-        if text_of(delta.get("type")) == "input_json_delta":
+        kind = delta.get("type")
+        if kind == "text_delta" and delta.keys() == _TEXT_DELTA and type(delta["text"]) is str:
+            block.texts.append(delta["text"])
+            return
+        if kind == "input_json_delta":
             if not self._ledger.is_open(place):
                 raise schema_violation("the stream carries a tool's input where none belongs")
-            block.input.append(text_of(delta.get("partial_json")))
-        else:
-            block.texts += [text.text for text in strings(delta, "", "assistant")]
+            words = text_of(delta.get("partial_json"))
+            block.input.append(words)
+            self._ledger.grow(place, "", ARGUMENTS, words)
+            delta = {key: part for key, part in delta.items() if key != "partial_json"}
+        self._told.grow_all(texts_of(delta, f"/content/{place}", "assistant"))
 
     def _stop_block(self, place: int) -> None:
         block = self._blocks.get(place)
         if block is not None and self._ledger.is_open(place):
             streamed = "".join(block.input)
-            call = read_tool_call(block.start, f"/content/{place}", streamed or None)
-            self._ledger.complete(place, call)
+            self._ledger.complete(place, finished(block.start, f"/content/{place}", streamed))
 
     def _count(self, usage: Json) -> None:
         new = self._read_usage(usage)

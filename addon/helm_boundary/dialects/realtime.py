@@ -10,23 +10,27 @@ import json
 from typing import Any
 
 from ..calls.call import Answer, Call, Json, Message
+from ..calls.inline import decoded
 from ..calls.refusal import schema_violation
-from ..calls.texts import attachments, strings
-from ..gate.sse import Event
+from ..calls.texts import attachments, is_tag
+from ..gate.ledger import Place
+from ..gate.stream import Stream
 from . import responses
 from .items import (
-    carries_tool_call,
     check_item,
-    check_response,
+    finished,
     is_tool_call,
     read_items,
-    read_tool_call,
     read_tools,
+    telling,
+    texts_of,
 )
-from .responses_stream import ResponsesStream
-from .shape import as_object, as_objects, text_of
+from .session_stream import SessionStream
+from .shape import as_object, text_of
 
 _AUDIO_ONLY = frozenset({"type", "event_id", "audio"})
+_CONTAINERS = ("session", "response", "item")
+_WITHIN = frozenset({"input", "instructions", "model", "prompt", "tool_choice", "tools"})
 _ITEM_EVENTS = (
     "conversation.item.created",
     "conversation.item.added",
@@ -36,12 +40,16 @@ _ITEM_EVENTS = (
 
 
 def is_sound(event: Json) -> bool:
-    """Whether a client's event carries sound and nothing else, in which there is no text."""
-    return (
-        isinstance(event, dict)
-        and event.get("type") == "input_audio_buffer.append"
-        and event.keys() <= _AUDIO_ONLY
-    )
+    """Whether a client's event carries sound and nothing else, in which there is no text.
+
+    Raises:
+        Refusal: it says that it does, and the sound is none.
+    """
+    if not isinstance(event, dict) or event.get("type") != "input_audio_buffer.append":
+        return False
+    if decoded(event.get("audio")) is None:
+        raise schema_violation("the event's `audio` isn't sound in base64")
+    return event.keys() <= _AUDIO_ONLY and is_tag(event.get("event_id", ""))
 
 
 def begins_response(event: Json) -> bool:
@@ -53,13 +61,12 @@ def read_request(body: Json) -> Call:
     """The call that a client's event makes.
 
     Raises:
-        Refusal: no object with a `type`.
+        Refusal: no object with a `type`, or members of which a server may read others.
     """
     body = as_object(body, "the event")
     if not text_of(body.get("type")):
         raise schema_violation("the event has no `type`")
-    said = body.get("session") or body.get("response") or {}
-    said = as_object(said, "the event's session or response")
+    said = _container(body)
     items = [body["item"]] if isinstance(body.get("item"), dict) else []
     return Call(
         model=text_of(said.get("model")) or None,
@@ -71,10 +78,26 @@ def read_request(body: Json) -> Call:
         ),
         tools=tuple(read_tools(said.get("tools"))),
         tool_choice=said.get("tool_choice"),
-        texts=tuple(strings(body, "", "user")),
+        texts=tuple(texts_of(body, "", "user")),
         attachments=tuple(attachments(body, "")),
         body=body,
     )
+
+
+def _container(event: dict[str, Json]) -> dict[str, Json]:
+    """The one member that says what is asked for.
+
+    Raises:
+        Refusal: there are two, or what belongs in it stands beside it.
+    """
+    found = [key for key in _CONTAINERS if event.get(key) is not None]
+    if len(found) > 1 or _WITHIN & event.keys():
+        raise schema_violation(
+            "the event says what it asks for in two places; expected one `session`, `response` or "
+            "`item`, and nothing of it beside it"
+        )
+    said = as_object(event[found[0]], "the event's session, response or item") if found else {}
+    return {} if found == ["item"] else said
 
 
 def read_response(status: int, body: Json) -> Answer:
@@ -82,7 +105,7 @@ def read_response(status: int, body: Json) -> Answer:
     return responses.read_response(status, body)
 
 
-def open_stream(status: int) -> ResponsesStream:
+def open_stream(status: int) -> Stream:
     """A reader of the server's events."""
     return RealtimeStream(status, read_response)
 
@@ -92,65 +115,42 @@ def error_event(told: dict[str, Any]) -> bytes:
     return json.dumps({"type": "error", **told}, separators=(",", ":")).encode("ascii")
 
 
-class RealtimeStream(ResponsesStream):
+class RealtimeStream(SessionStream):
     """The server's events of a whole session; a tool call's place is its item's id."""
-
-    def read(self, event: Event) -> None:
-        """Take one event in; Refusal where a tool call is out of its place."""
-        if self.done:
-            self.restart()
-        super().read(event)
 
     def _read_typed(self, kind: str, value: dict[str, Json]) -> None:
         if kind in _ITEM_EVENTS:
+            self._check_beside("item", value)
             self._read_shown(as_object(value.get("item"), "an event's item"))
         elif kind == "response.done":
-            response = as_object(value.get("response"), "an event's response")
-            for item in as_objects(response.get("output") or [], "output"):
-                if is_tool_call(item):
-                    self._ledger.complete(_place(item), read_tool_call(item, "/output"))
-            self._finish(response)
-        elif kind == "response.created":
-            response = as_object(value.get("response"), "an event's response")
-            check_response(response)
-            if carries_tool_call(response.get("output")):
-                raise schema_violation("a response begins with a tool call already in it")
-        elif kind.startswith("response.output_item."):
-            item = as_object(value.get("item"), "an event's item")
-            check_item(item)
-            if is_tool_call(item):
-                self._read_call(item, done=kind.endswith(".done"))
-        elif "_call" in kind:
-            if not self._ledger.is_open(str(value.get("item_id"))):
-                raise schema_violation("the stream carries part of a tool call that never began")
+            self._check_beside("response", value)
+            self._read_whole("response.completed", as_object(value.get("response"), "a response"))
         else:
             super()._read_typed(kind, value)
-
-    def restart(self) -> None:
-        """The next response: what was said is over, tool calls under way are not."""
-        self.done = False
-        self._final = None
-        self._texts = {}
 
     def _read_shown(self, item: dict[str, Json]) -> None:
         # The model's own items are shown here too, unfinished at first.
         check_item(item)
-        if is_tool_call(item):
-            self._read_call(item, done=item.get("status") != "in_progress")
+        place = self._place({}, item)
+        if not is_tool_call(item):
+            self._told.tell(texts_of(item, f"/output/{place}"))
+        elif item.get("status") == "in_progress":
+            self._ledger.show(place, str(place), telling(item))
+        else:
+            self._ledger.complete(place, finished(item, f"/output/{place}"))
 
-    def _read_call(self, item: dict[str, Json], *, done: bool) -> None:
-        place = _place(item)
-        if done:
-            self._ledger.complete(place, read_tool_call(item, "/output"))
-        elif not self._ledger.is_open(place):
-            self._ledger.begin(place)
+    def _begin(self, place: Place, item: dict[str, Json]) -> None:
+        # Ids are the server's to choose, and some use theirs again in the next response.
+        self._ledger.begin_anew(place, str(place), telling(item))
 
+    def _place(self, value: dict[str, Json], item: dict[str, Json]) -> Place:
+        place = text_of(item.get("id")) or text_of(value.get("item_id"))
+        if not place and (is_tool_call(item) or not item):
+            raise schema_violation("a tool call's item has no id")
+        return place
 
-def _place(item: dict[str, Json]) -> str:
-    place = text_of(item.get("id"))
-    if not place:
-        raise schema_violation("a tool call's item has no id")
-    return place
+    def _final_place(self, at: int, item: dict[str, Json]) -> Place:
+        return self._place({}, item)
 
 
 def _instructions(said: dict[str, Json]) -> list[Message]:

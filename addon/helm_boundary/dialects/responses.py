@@ -9,15 +9,17 @@ import json
 from typing import Any
 
 from ..calls.call import Answer, Call, Json, Message, Text
-from ..calls.texts import attachments, strings
+from ..calls.texts import attachments
 from ..gate.stream import Stream
 from .items import (
+    ECHOED,
     check_response,
     is_tool_call,
     read_content,
     read_items,
     read_tool_call,
     read_tools,
+    texts_of,
 )
 from .responses_stream import ResponsesStream
 from .shape import as_flag, as_object, as_objects, text_of, token_counts
@@ -26,6 +28,19 @@ _PARAMETERS = (
     "background", "max_output_tokens", "max_tool_calls", "parallel_tool_calls", "service_tier",
     "store", "temperature", "top_logprobs", "top_p", "truncation",
 )  # fmt: skip
+
+_PROTOCOL = frozenset(
+    {
+        "background", "completed_at", "conversation", "conversation_id", "created_at",
+        "frequency_penalty", "id", "incomplete_details", "max_output_tokens", "max_tool_calls",
+        "model", "object", "parallel_tool_calls", "presence_penalty", "previous_response_id",
+        "prompt_cache_key", "prompt_cache_retention", "reasoning", "safety_identifier",
+        "service_tier", "status", "status_details", "store", "temperature", "tool_choice",
+        "top_logprobs", "top_p", "truncation", "usage", "user",
+    }
+)  # fmt: skip
+_SILENT = _PROTOCOL | ECHOED
+"""The members of a response in which nobody says anything, or the request's are repeated."""
 
 
 def read_request(body: Json) -> Call:
@@ -66,8 +81,8 @@ def read_response(status: int, body: Json) -> Answer:
         finish_reasons=(text_of(body.get("status")),),
         messages=tuple(_message(item, at) for item, at in told if not is_tool_call(item)),
         texts=(
-            *strings(output, "/output", "assistant"),
-            *strings(body.get("error"), "/error", "assistant"),
+            *texts_of({key: body[key] for key in body if key not in _SILENT}, ""),
+            *texts_of(output, "/output"),
         ),
         tool_calls=tuple(read_tool_call(item, at) for item, at in told if is_tool_call(item)),
         usage=token_counts(body.get("usage")),
@@ -114,7 +129,7 @@ def _message(item: dict[str, Json], pointer: str) -> Message:
 
 
 def _texts(key: str, value: Json) -> list[Text]:
-    return strings({key: value}, "", "user" if key == "input" else "request")
+    return texts_of({key: value}, "", "user" if key == "input" else "request")
 
 
 def _parameters(body: dict[str, Json]) -> dict[str, Json]:

@@ -11,10 +11,15 @@ from typing import Any
 
 from ..calls.call import Answer, Call, Json
 from ..calls.refusal import schema_violation
-from ..gate.stream import Ledger
+from ..gate.ledger import Ledger
+from ..gate.stream import Stream
 from . import realtime, responses
-from .responses_stream import ResponsesStream
+from .responses_stream import ReadResponse
+from .session_stream import SessionStream
 from .shape import as_object
+
+_ENVELOPE = frozenset({"type", "event_id", "response", "stream_id"})
+"""What may stand beside a `response` that holds the request's members."""
 
 
 def read_request(body: Json) -> Call:
@@ -26,7 +31,11 @@ def read_request(body: Json) -> Call:
     body = as_object(body, "the event")
     if body.get("type") != "response.create":
         raise schema_violation("the event isn't a response.create")
-    inner = body["response"] if isinstance(body.get("response"), dict) else body
+    if body.get("response") is None:
+        return replace(responses.read_request(body), stream=True)
+    if body.keys() - _ENVELOPE:
+        raise schema_violation("the event has a `response` and members of another beside it")
+    inner = as_object(body["response"], "the event's response")
     return replace(responses.read_request(inner), stream=True, body=body)
 
 
@@ -35,7 +44,7 @@ def read_response(status: int, body: Json) -> Answer:
     return responses.read_response(status, body)
 
 
-def open_stream(status: int) -> ResponsesStream:
+def open_stream(status: int) -> Stream:
     """A reader of the server's events; after a response's end, the next one begins."""
     return SocketResponsesStream(status, read_response)
 
@@ -45,13 +54,29 @@ def error_event(told: dict[str, Any]) -> bytes:
     return realtime.error_event(told)
 
 
-class SocketResponsesStream(realtime.RealtimeStream):
-    """As in a Realtime session, with the names of a response's own stream."""
+class SocketResponsesStream(SessionStream):
+    """One response after another; several at once would be read into one, and are refused."""
+
+    def __init__(self, status: int, read_response: ReadResponse) -> None:
+        super().__init__(status, read_response)
+        self._lane: Json = None
+        self._begun = False
 
     def restart(self) -> None:
-        """The next response: nothing of the last one is left."""
+        """Begin the next response: nothing of the last one is left."""
         super().restart()
         self._ledger = Ledger()
+        self._lane, self._begun = None, False
 
     def _read_typed(self, kind: str, value: dict[str, Json]) -> None:
-        ResponsesStream._read_typed(self, kind, value)
+        lane = value.get("stream_id")
+        if self._begun and (lane != self._lane or kind == "response.created"):
+            raise schema_violation("the session tells several responses at once")
+        if kind == "response.created":
+            self._lane, self._begun = lane, True
+        super()._read_typed(kind, value)
+
+    def _finish(self, response: dict[str, Json]) -> None:
+        if self._ledger.has_open:
+            raise schema_violation("the response ended inside a tool call")
+        super()._finish(response)

@@ -10,21 +10,43 @@ from dataclasses import replace
 
 from ..calls.call import Answer, Json
 from ..calls.refusal import schema_violation
-from ..calls.texts import spoken, strings
-from .items import carries_tool_call, check_item, check_response, is_tool_call, read_tool_call
-from .shape import as_object, as_objects, index_of, text_of
+from ..calls.texts import TOOL, spoken
+from ..gate.ledger import Place
+from .items import (
+    carries_tool_call,
+    check_item,
+    check_response,
+    finished,
+    is_tool_call,
+    telling,
+    texts_of,
+)
+from .responses_parts import index_path, is_part, place_of, read_part
+from .shape import as_object, as_objects, text_of
+from .told_texts import ToldTexts, each_once
 from .typed_stream import TypedStream
 
 _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 _WHOLE = _ENDS | {"response.created", "response.in_progress", "response.queued"}
-_TEXT_DELTAS = (
-    "response.output_text.delta",
-    "response.refusal.delta",
-    "response.reasoning_text.delta",
-    "response.reasoning_summary_text.delta",
-    "response.audio.transcript.delta",
-    "response.output_audio_transcript.delta",
-)
+_ITEMS = frozenset({"response.output_item.added", "response.output_item.done"})
+_TEXT_DELTAS = {
+    "response.output_text.delta": "text",
+    "response.refusal.delta": "refusal",
+    "response.reasoning_text.delta": "reasoning",
+    "response.reasoning_summary_text.delta": "summary",
+    "response.audio.transcript.delta": "transcript",
+    "response.output_audio_transcript.delta": "transcript",
+}
+_PROTOCOL = frozenset(
+    {
+        "content_index", "event_id", "item_id", "logprobs", "obfuscation", "output_index",
+        "response_id", "sequence_number", "stream_id", "summary_index", "type",
+    }
+)  # fmt: skip
+"""The members of an event in which nobody says anything."""
+
+_TEXT_MEMBERS = _PROTOCOL | {"delta"}
+_INDEXES = ("response_id", "output_index", "item_id", "content_index", "summary_index")
 
 type ReadResponse = Callable[[int, Json], Answer]
 
@@ -35,34 +57,31 @@ class ResponsesStream(TypedStream):
     def __init__(self, status: int, read_response: ReadResponse) -> None:
         super().__init__(status)
         self._read_response = read_response
-        self._texts: dict[str, list[str]] = {}
+        self._told = ToldTexts()
+        self._growing: dict[tuple[Json, ...], list[str]] = {}
         self._final: Answer | None = None
 
     def answer(self, *, waiting_only: bool = False) -> Answer:
-        """What the stream has said so far."""
+        """What the stream has said so far; what deltas told stays told, whatever the end says."""
         calls = self._ledger.calls(waiting_only=waiting_only)
-        if self._final is not None:
-            return replace(self._final, tool_calls=calls, complete=self.done)
-        said = [("".join(parts), at) for at, parts in self._texts.items()]
-        said += [(call.arguments_text, call.pointer + "/arguments") for call in calls]
-        texts = [text for words, at in said for text in spoken(words, at, "assistant")]
-        return Answer(self._status, texts=tuple(texts), tool_calls=calls, complete=False)
+        final = self._final or Answer(self._status, complete=False)
+        said = [(call.arguments_text, call.pointer + "/arguments") for call in calls]
+        texts = [*final.texts, *self._told.texts()]
+        texts += [text for words, at in said for text in spoken(words, at, "assistant")]
+        return replace(final, texts=each_once(texts), tool_calls=calls, complete=self.done)
 
     def _read_typed(self, kind: str, value: dict[str, Json]) -> None:
-        if kind in _WHOLE:
-            _check_beside("response", value)
+        if kind in _TEXT_DELTAS:
+            self._read_text(_TEXT_DELTAS[kind], value)
+        elif kind in _WHOLE:
+            self._check_beside("response", value)
             self._read_whole(kind, as_object(value.get("response"), "an event's response"))
-        elif kind in ("response.output_item.added", "response.output_item.done"):
-            _check_beside("item", value)
+        elif kind in _ITEMS:
+            self._check_beside("item", value)
             self._read_item(kind, value)
-        elif self._belongs_to_call(kind):
-            place = index_of(value.get("output_index"), "an event")
-            if not self._ledger.is_open(place):
-                raise schema_violation("the stream carries part of a tool call that never began")
-        elif carries_tool_call(value):
-            raise schema_violation("the stream carries a tool call where none belongs")
-        elif kind in _TEXT_DELTAS:
-            self._read_text(value)
+        elif is_part(kind):
+            # response.function_call_arguments.delta, response.web_search_call.searching, ...
+            self._told.tell(read_part(self._ledger, self._place(value, {}), kind, value))
         else:
             self._read_other(kind, value)
 
@@ -70,9 +89,11 @@ class ResponsesStream(TypedStream):
         check_response(response)
         for at, item in enumerate(as_objects(response.get("output") or [], "output")):
             if is_tool_call(item):
-                self._ledger.complete(at, read_tool_call(item, f"/output/{at}"))
+                self._ledger.complete(self._final_place(at, item), finished(item, f"/output/{at}"))
         if kind in _ENDS:
             self._finish(response)
+        else:
+            self._told.tell(texts_of(response.get("output"), "/output"))
 
     def _finish(self, response: dict[str, Json]) -> None:
         self.done = True
@@ -80,35 +101,55 @@ class ResponsesStream(TypedStream):
 
     def _read_item(self, kind: str, value: dict[str, Json]) -> None:
         item = as_object(value.get("item"), "an event's item")
-        place = index_of(value.get("output_index"), "an event")
+        place = self._place(value, item)
         check_item(item)
         if not is_tool_call(item):
             if self._ledger.is_open(place):
                 raise schema_violation("an item of the stream ends as something else")
-            return
-        if kind.endswith(".added"):
-            self._ledger.begin(place)
+            self._told.tell(texts_of(item, f"/output/{place}"))
+        elif kind.endswith(".added"):
+            self._begin(place, item)
         else:
-            self._ledger.complete(place, read_tool_call(item, f"/output/{place}"))
+            self._ledger.complete(place, finished(item, f"/output/{place}"))
 
-    def _read_text(self, value: dict[str, Json]) -> None:
-        item = value.get("output_index", 0)
-        part = value.get("content_index", value.get("summary_index", 0))
-        where = f"/output/{item}/content/{part}/text"
-        self._texts.setdefault(where, []).append(text_of(value.get("delta")))
+    def _begin(self, place: Place, item: dict[str, Json]) -> None:
+        self._ledger.begin(place, text_of(item.get("id")), telling(item))
+
+    def _read_text(self, name: str, value: dict[str, Json]) -> None:
+        delta, where = value.get("delta"), (name, *map(value.get, _INDEXES))
+        if not (isinstance(delta, str) and value.keys() <= _TEXT_MEMBERS and _is_flat(value)):
+            self._read_other(f"{name}.delta", value)
+            return
+        growing = self._growing.get(where)
+        if growing is None:  # the first delta of that text
+            pointer = f"/output/{index_path(value)}/{name}"
+            growing = self._growing[where] = self._told.growing(pointer, "assistant")
+        growing.append(delta)
 
     def _read_other(self, kind: str, value: dict[str, Json]) -> None:
+        self._refuse_tool_call(value)
+        where = f"/output/{index_path(value)}"
+        role = TOOL if "_call_output" in kind else "assistant"
+        said = {key: part for key, part in value.items() if key not in _PROTOCOL}
         if kind.endswith(".delta"):
-            for text in strings(value.get("delta"), "", "assistant"):
-                where = f"/output/{value.get('output_index', 0)}/{kind}{text.pointer}"
-                self._texts.setdefault(where, []).append(text.text)
+            self._told.grow_all(texts_of(said.pop("delta", None), f"{where}/{kind}", role))
+        self._told.tell(texts_of(said, where, role))
 
-    def _belongs_to_call(self, kind: str) -> bool:
-        # response.function_call_arguments.delta, response.web_search_call.searching, ...
-        part = kind.split(".")[1] if kind.count(".") >= 2 else ""
-        return "_call" in part
+    def _place(self, value: dict[str, Json], item: dict[str, Json]) -> Place:
+        return place_of(value, item)
+
+    def _final_place(self, at: int, item: dict[str, Json]) -> Place:
+        return at
+
+    def _check_beside(self, name: str, value: dict[str, Json]) -> None:
+        beside = {key: part for key, part in value.items() if key != name and key not in _PROTOCOL}
+        if beside:
+            self._read_other("", beside)
+
+    def _refuse_tool_call(self, value: Json) -> None:
+        if carries_tool_call(value):
+            raise schema_violation("the stream carries a tool call where none belongs")
 
 
-def _check_beside(name: str, value: dict[str, Json]) -> None:
-    if carries_tool_call([part for key, part in value.items() if key != name]):
-        raise schema_violation("the stream carries a tool call where none belongs")
+def _is_flat(value: dict[str, Json]) -> bool:
+    return not any(part and isinstance(part, dict | list) for part in value.values())

@@ -10,14 +10,23 @@ from ..calls.refusal import Refusal, schema_violation
 
 NAMES = frozenset(
     {
-        "action", "arguments", "call_id", "choices", "content", "content_block", "conversation",
-        "custom", "delta", "function", "function_call", "functions", "id", "index", "input",
-        "instructions", "item", "max_tokens", "message", "messages", "model", "n", "name", "output",
-        "output_index", "partial_json", "previous_response_id", "prompt", "response", "role",
-        "session", "store", "stream", "system", "tool_calls", "tool_choice", "tools", "type",
+        "action", "arguments", "call_id", "choices", "commands", "completion_tokens", "content",
+        "content_block", "conversation", "custom", "delta", "error", "fallbacks", "finish_reason",
+        "function", "function_call", "functions", "id", "index", "input", "input_tokens",
+        "instructions", "item", "max_tokens", "message", "messages", "model", "models", "n", "name",
+        "output", "output_index", "output_tokens", "params", "partial_json",
+        "previous_response_id", "prompt", "prompt_tokens", "refusal", "requests", "response",
+        "role", "server_label", "server_name", "session", "status", "stop_reason", "store",
+        "stream", "system", "text", "tool_calls", "tool_choice", "tools", "type", "usage",
     }
 )  # fmt: skip
 """Names of members that say what a call or an answer does, in any dialect."""
+
+
+_RIGHT: set[tuple[str, ...]] = set()
+"""Lists of names that have been found right."""
+_REMEMBERED = 512
+_SHORT = 512
 
 
 def check_names(value: dict[str, Json], what: str) -> None:
@@ -26,12 +35,17 @@ def check_names(value: dict[str, Json], what: str) -> None:
     Readers in Go (encoding/json), which serve many a local model and many a client, take both for
     the same.
     """
-    for name in value:
+    names = tuple(value)
+    if names in _RIGHT:  # nearly always: events of one stream are alike
+        return
+    for name in names:
         plain = name.isascii() and name.islower()
         if not plain and name not in NAMES and name.casefold() in NAMES:
             raise schema_violation(
                 f"{what} has a member whose name differs from the API's in letter case only"
             )
+    if len(_RIGHT) < _REMEMBERED and len("".join(names)) <= _SHORT:
+        _RIGHT.add(names)
 
 
 def as_object(value: Json, what: str) -> dict[str, Json]:
@@ -81,6 +95,7 @@ def token_counts(usage: Json) -> Usage:
     """The counts of a `usage` object that names them input and output."""
     if not isinstance(usage, dict):
         return Usage()
+    check_names(usage, "the answer's usage")
     return Usage(count_of(usage.get("input_tokens")), count_of(usage.get("output_tokens")))
 
 

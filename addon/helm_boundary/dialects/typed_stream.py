@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..calls import strict_json
 from ..calls.call import Json
 from ..calls.refusal import schema_violation
+from ..gate.ledger import Ledger
 from ..gate.sse import Event
-from ..gate.stream import Ledger
 from .shape import as_object, text_of
 
 

@@ -6,9 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from helm_boundary.service.health import Health, running_boundaries
+from helm_receipts.errors import StateRefused
+from helm_receipts.ownership import keepers_of
 
 from .finding import NO, UNKNOWN, Finding
-from .keeping import look_at_clock, look_at_journal
+from .keeping import look_at_clock, look_at_hands, look_at_journal
+from .keys import look_at_keys
 from .proxy import look_at_boundary, look_at_policy
 from .route import look_at_routes, targets
 from .surroundings import look_at_exceptions, look_at_trust, proxy_for
@@ -18,11 +21,17 @@ def diagnose(
     state: Path, policies: Sequence[Path], environment: Mapping[str, str]
 ) -> Iterator[Finding]:
     """Look at everything; what needs a boundary is left out where none runs."""
-    health = best(state)
-    yield from look_at_boundary(state, health)
+    health = None
+    try:
+        health = best(state)
+        yield from look_at_boundary(state, health)
+    except StateRefused as error:
+        yield Finding("a boundary is up", NO, str(error), "remove it, and start one")
     if health is not None:
         yield look_at_policy(health, policies)
+    yield from look_at_hands(state, health)
     yield look_at_journal(state)
+    yield from look_at_keys(state)
     yield from look_at_clock(state, health)
     if health is not None:
         yield from look_at_trust(health, environment)
@@ -33,8 +42,12 @@ def diagnose(
 
 
 def best(state: Path) -> Health | None:
-    """The boundary that runs on a state folder: one that is ready, if any is."""
-    found = sorted(running_boundaries(state), key=lambda health: not health.ready)
+    """The boundary that runs on a state folder: one that is ready, if any is.
+
+    Raises:
+        StateRefused: a process of somebody else's answers there.
+    """
+    found = sorted(running_boundaries(state, keepers_of(state)), key=lambda one: not one.ready)
     return found[0] if found else None
 
 

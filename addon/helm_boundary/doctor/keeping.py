@@ -5,23 +5,46 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from cryptography import x509
 
+from helm_boundary.service.authority import authority_faults
 from helm_boundary.service.health import Health
+from helm_receipts.custody import state_faults
 from helm_receipts.errors import ReceiptError
 from helm_receipts.layout import Layout
+from helm_receipts.ownership import Fault, keepers_of
 from helm_receipts.predicate import nanoseconds
 from helm_receipts.reader import Line, last_line, read_record
 from helm_receipts.segments import list_segments, list_writers, written_size
 
-from .finding import NO, UNKNOWN, Finding, judged
+from .finding import NO, UNKNOWN, YES, Finding, judged
 
 _SLOW_SYNC = 0.25
 _BACKWARDS = 5.0
 """Seconds by which a clock may be behind the newest receipt."""
+
+
+def look_at_hands(state: Path, health: Health | None) -> Iterator[Finding]:
+    """Are the state folder, and the authority's, nobody else's to change, and the keys to read?"""
+    by = keepers_of(state)
+    yield _in_our_hands("the state folder is its user's alone", state, partial(state_faults, by=by))
+    if health is not None:
+        folder, look = Path(health.ca_file).parent, partial(authority_faults, by=by)
+        yield _in_our_hands("the authority is its user's alone", folder, look)
+
+
+def _in_our_hands(looked_at: str, folder: Path, look: Callable[[Path], Iterator[Fault]]) -> Finding:
+    try:
+        fault = next(look(folder), None)
+    except OSError as error:
+        return Finding(looked_at, UNKNOWN, str(error), "run doctor as its user")
+    if fault is None:
+        return Finding(looked_at, YES, str(folder))
+    return Finding(looked_at, NO, f"{fault.path}: {fault.found}", fault.remedy)
 
 
 def look_at_journal(state: Path) -> Finding:

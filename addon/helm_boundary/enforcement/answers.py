@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from helm_receipts.errors import ReceiptError
-from helm_receipts.statement import Coverage, Draft
+from helm_receipts.statement import Coverage, Draft, End
 
 from ..approvals.refusals import gone, refusal_of
 from ..approvals.store import StoreError
@@ -20,10 +21,13 @@ from ..calls.call import HttpResponse, Json
 from ..calls.refusal import Refusal
 from ..dialects import dialect
 from ..gate.gate import Gate
+from ..gate.stream import Stream
 from ..gate.tap import Tap
 from ..judgement.judge import deny
 from ..judgement.rewriting import settle
 from ..policy.decision import ALLOW, ESCALATE, Decision
+from ..reading.generic_stream import GenericStream, UnreadStream
+from ..reading.redirects import lead_back
 from ..reading.response import is_event_stream, read_answer, refuse_at_headers
 from .boundary import FORESEEN, Boundary, not_asked
 from .closed import NO_VERDICT
@@ -38,9 +42,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The upstream's response may go to the client; `body` in place of its own, if not None."""
+    """The upstream's response may go to the client; `body` in place of its own, if not None.
+
+    `addresses` are those in its headers that are told otherwise, and how.
+    """
 
     body: bytes | None = None
+    addresses: Mapping[str, str] = field(default_factory=dict)
 
 
 class Answers:
@@ -63,15 +71,27 @@ class Answers:
         """
         live.status = response.status
         refusal = refuse_at_headers(live.operation, response)
-        if refusal is not None and not self._settings.observes:
+        if self._settings.observes:
+            live.unread = refusal
+            return self._listen(live, response)
+        if refusal is not None:
             return refusal
-        spoken = dialect(live.operation.dialect)
-        stream = spoken.open_stream(response.status) if is_event_stream(response) else None
-        if stream is None:
-            return None
-        if live.decision.stream == "buffer" and not self._settings.observes:
+        stream = _stream_of(live, response)
+        if stream is None or live.decision.stream == "buffer":
             return None
         return self.streamed.open(live, stream)
+
+    def _listen(self, live: Live, response: HttpResponse) -> Gate | Tap | None:
+        """How a response is looked at that passes whatever is found; what nobody reads, at once."""
+        if response.status == 101:
+            return None
+        if live.unread is not None or not live.shared:
+            return self.streamed.let_pass(live, UnreadStream(response.status))
+        stream = _stream_of(live, response)
+        if stream is None and is_event_stream(response):
+            stream = GenericStream(response.status, self._settings.max_body)
+            return self.streamed.let_pass(live, stream)
+        return None if stream is None else self.streamed.open(live, stream)
 
     async def judge_response(self, live: Live, response: HttpResponse) -> Reply | Release | Again:
         """Judge a whole response; its outcome receipt is durable when this returns.
@@ -96,16 +116,21 @@ class Answers:
 
     async def _decide(self, live: Live, response: HttpResponse) -> tuple[Decision, Release]:
         live.status = response.status
+        release = Release()
         try:
+            addresses = lead_back(live.request, response)
+            if not self._settings.observes:
+                release = Release(None, addresses)
             read = read_answer(live.operation, response, self._settings.max_body)
             live.answer = read.answer
             foresee = partial(self._foresee, live, response)
             decision = await self._outcomes.ask(live, read.answer, foresee)
             if decision.verdict == ALLOW and decision.rewrite and not self._settings.observes:
-                return await self._rewrite(live, read.body, decision)
+                decision, rewritten = await self._rewrite(live, read.body, decision)
+                release = replace(release, body=rewritten)
         except Refusal as refusal:
             decision = deny(refusal)
-        return decision, Release()
+        return decision, release
 
     async def _hold(self, live: Live, decision: Decision) -> Said | Refusal:
         try:
@@ -126,13 +151,13 @@ class Answers:
         draft = self._drafts.outcome(live, decision, "denied", coverage=coverage(live))
         return self._teller.refuse(live, *await self._outcomes.record(live, draft, decision))
 
-    async def abandon(self, live: Live, end: str) -> None:
+    async def abandon(self, live: Live, end: End) -> None:
         """The call ended too soon: `upstream_error`, `client_gone` or `killed`.
 
         What had come of a stream is judged like one that came whole: a client that leaves at the
         last event must not make a better outcome of it than one that stays.
         """
-        decision = live.decision
+        decision = live.decision if live.unread is None else deny(live.unread)
         try:
             await self.streamed.end(live, end)
         except Exception:
@@ -146,7 +171,7 @@ class Answers:
 
     async def _rewrite(
         self, live: Live, body: Json, decision: Decision
-    ) -> tuple[Decision, Release]:
+    ) -> tuple[Decision, bytes | None]:
         if body is None:
             raise Refusal("PDP_ERROR", "the policy rewrites a response that isn't one JSON value")
         reader = dialect(live.operation.dialect)
@@ -155,15 +180,14 @@ class Answers:
             live.answer = reader.read_response(live.status or 0, value)
             return await self._outcomes.ask(live, live.answer)
 
-        decision, rewritten = await settle(body, decision, again)
-        return decision, Release(rewritten)
+        return await settle(body, decision, again)
 
     async def _settle(
         self, live: Live, response: HttpResponse, decision: Decision, release: Release
     ) -> Reply | Release:
         draft = self._outcome(live, response, decision, release)
         told, receipt_id = await self._outcomes.record(live, draft, decision)
-        if self._passes(decision) and told is decision:
+        if self._passes(decision) and (told is decision or self._settings.observes):
             live.replaced = None if release.body is None else response.body
             return release
         return self._teller.refuse(live, self._outcomes.asked(live, told), receipt_id)
@@ -176,10 +200,21 @@ class Answers:
     ) -> Draft:
         """The outcome of a whole response, if that is what is decided of it."""
         passes = self._passes(decision)
-        end = "denied" if not passes else "upstream_error" if response.status >= 500 else "complete"
+        end: End = (
+            "denied" if not passes else "upstream_error" if response.status >= 500 else "complete"
+        )
         calls = () if live.answer is None else tool_calls(live.answer, decision.verdict)
         sent = response.body if release.body is None else release.body
         whole = Coverage("whole", "whole", len(response.body), len(response.body))
+        if live.unread is not None or not live.shared:
+            whole = Coverage("whole" if live.shared else "none", "none", len(response.body), 0)
         return self._drafts.outcome(
             live, decision, end, response=sent, coverage=whole, tool_calls=calls
         )
+
+
+def _stream_of(live: Live, response: HttpResponse) -> Stream | None:
+    """A reader of a response that is a stream in its operation's dialect, and no redirect."""
+    if not is_event_stream(response) or 300 <= response.status < 400:
+        return None
+    return dialect(live.operation.dialect).open_stream(response.status)

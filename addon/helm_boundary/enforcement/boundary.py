@@ -7,21 +7,20 @@ that the client gets in their place.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from helm_receipts.errors import ReceiptError
 from helm_receipts.recorder import Recorder
-from helm_receipts.statement import Draft
+from helm_receipts.statement import Draft, End, Enforcement
 
 from ..approvals.desk import Desk, Terms
 from ..approvals.notify import Tell, tell_nobody
 from ..approvals.refusals import refusal_of, unavailable
 from ..approvals.store import Store, StoreError
 from ..approvals.waiting import AGAIN, Again, Said
-from ..calls.call import Call, HttpRequest, Json
+from ..calls.call import Call, HttpRequest, Json, Mode
 from ..calls.refusal import Refusal
-from ..dialects import dialect
 from ..judgement.document import state_call
 from ..judgement.judge import Judge, deny
 from ..judgement.rewriting import settle
@@ -29,12 +28,14 @@ from ..matching.catalogue import UNKNOWN
 from ..matching.matcher import Matcher
 from ..policy.decision import ALLOW, ESCALATE, Decision
 from ..policy.engine import Meanwhile, nothing
+from ..policy.source import mentions_models
 from ..reading import request as recognition
-from ..reading.recognised import Recognised
+from ..reading.recognised import Recognised, read_value
 from .drafts import Drafter
 from .live import Judged, Live, State, api_key, correlation_id
 from .telling import Teller
-from .verdict import Reply
+from .unrecorded import Unrecorded
+from .verdict import Forward, Reply
 
 FORESEEN = Decision(ALLOW, ())
 """What policy says of most calls."""
@@ -44,7 +45,7 @@ FORESEEN = Decision(ALLOW, ())
 class Settings:
     """What the operator chose; `max_body` in bytes, decoded; `mode` is enforce or observe."""
 
-    mode: str = "enforce"
+    mode: Mode = "enforce"
     max_body: int = 32 << 20
     hold_seconds: int = 300
     hold_max: int = 100
@@ -72,13 +73,15 @@ class Boundary:
         self.judge = judge
         self.recorder = recorder
         self.teller = Teller(policy.digest, settings.observes)
-        enforcement = "observed" if settings.observes else "enforced"
+        enforcement: Enforcement = "observed" if settings.observes else "enforced"
         self.drafts = Drafter(policy, judge.engine.name, enforcement, judge.detectors)
         terms = Terms(settings.hold_seconds, settings.hold_max, settings.max_body)
         self.desk = Desk(store, recorder, self.drafts, judge.detectors, terms, tell)
+        self.unrecorded = Unrecorded()
         self._matcher = matcher
         self._store = store
         self._tell = tell
+        self._judges_models = mentions_models(policy)
 
     def under(self, judge: Judge) -> Boundary:
         """The same boundary under another policy; what waits for a person waits for both."""
@@ -86,6 +89,7 @@ class Boundary:
             self._matcher, judge, self.recorder, self.settings, self._store, self._tell
         )
         other.desk.waiting = self.desk.waiting
+        other.unrecorded = self.unrecorded
         return other
 
     def recognise(self, request: HttpRequest) -> Live | None:
@@ -106,13 +110,14 @@ class Boundary:
             refusal,
         )
 
-    async def judge_request(self, live: Live) -> Reply | Again | None:
-        """Judge a request; None lets it go on (`live.forwarded_body`), after its receipt.
+    async def judge_request(self, live: Live) -> Forward | Reply | Again:
+        """Judge a request, and make its receipt durable.
 
-        AGAIN where it, or the policy, was changed while it waited for a person.
+        Returns `Forward` to let it go on, a `Reply` in its place, and AGAIN where it, or the
+        policy, was changed while it waited for a person.
         """
         live.decision = await self._decide(live)
-        end = "denied"
+        end: End = "denied"
         if live.decision.verdict == ESCALATE and not self.settings.observes:
             live.decision = self.desk.admit(live, live.decision)
             if live.decision.verdict == ESCALATE and live.park is not None:
@@ -144,7 +149,7 @@ class Boundary:
         drafts = [self.drafts.outcome(live, live.decision, "killed")] if live.end() else []
         return await self._record(live, drafts) or AGAIN
 
-    async def _conclude(self, live: Live, end: str) -> Reply | None:
+    async def _conclude(self, live: Live, end: End) -> Forward | Reply:
         passes = live.decision.verdict == ALLOW or self.settings.observes
         was_recorded = live.receipt_id is not None  # it waited, and what comes now is the answer
         drafts = []
@@ -159,18 +164,24 @@ class Boundary:
             return refusal
         if not passes:
             return self._refuse(live)
-        live.state = State.FORWARDED
-        return None
+        if live.state is not State.ENDED:  # without a receipt it has no outcome either
+            live.state = State.FORWARDED
+        return Forward(live.rewritten)
 
     async def _record(self, live: Live, drafts: list[Draft]) -> Reply | None:
         """Make receipts durable, the first one being what the client is told of."""
         began = time.perf_counter()
+        drafts, missed = self.unrecorded.told_in(drafts)
         try:
             receipts = await self.recorder.record_all(drafts, live.patience)
             live.took("request receipt", began)
         except ReceiptError as error:
             live.end()
-            return self.teller.refuse(live, deny(no_receipt(error)), None)
+            if not self.settings.observes:
+                return self.teller.refuse(live, deny(no_receipt(error)), None)
+            self.unrecorded.calls += missed
+            self.unrecorded.count(error)
+            return None
         if receipts:
             live.receipt_id = receipts[0].id
         live.judgements.append(Judged("request", live.decision, live.receipt_id))
@@ -204,6 +215,7 @@ class Boundary:
             if decision.verdict != ALLOW or decision.rewrite:
                 break
             decision = await self._ask(live, self._shared(live, inner), inner.call)
+            decision = _told_of(inner, decision)
         if decision.verdict == ALLOW and decision.rewrite and not self.settings.observes:
             return await self._rewrite(live, read, decision)
         return decision
@@ -213,7 +225,7 @@ class Boundary:
             return deny(cannot_rewrite())
 
         async def again(value: Json, body: bytes) -> Decision:
-            live.call = dialect(live.operation.dialect).read_request(value)
+            live.call = read_value(live.operation, value)
             live.shared = self._shared(live, Recognised(live.operation, live.call, body))
             return await self._ask(live, live.shared, live.call)
 
@@ -229,6 +241,8 @@ class Boundary:
     async def _ask(
         self, live: Live, shared: bytes, call: Call, meanwhile: Meanwhile = nothing
     ) -> Decision:
+        if not self._judges_models and any(model != call.model for model in call.models):
+            raise several_models()
         began = time.perf_counter()
         context = live.context(time.time_ns())
         decision = await self.judge.request(shared, call.texts, context, live.patience, meanwhile)
@@ -244,6 +258,29 @@ class Boundary:
             mode=self.settings.mode,
             key_id=live.key_id,
         )
+
+
+def _told_of(inner: Recognised, decision: Decision) -> Decision:
+    """The decision on one of a batch's calls, saying which of them it is."""
+    reasons = tuple(
+        replace(
+            reason,
+            message=f"{inner.name}: {reason.message}",
+            pointer=None if reason.pointer is None else inner.pointer + reason.pointer,
+        )
+        for reason in decision.reasons
+    )
+    return replace(decision, reasons=reasons) if inner.name else decision
+
+
+def several_models() -> Refusal:
+    """The refusal of a call whose other models no rule would look at."""
+    return Refusal(
+        "CAPABILITY_UNKNOWN",
+        "the request names several models, and no rule of the policy in force reads input.models; "
+        "name one model",
+        "instance_parameter",
+    )
 
 
 def cannot_rewrite() -> Refusal:

@@ -23,7 +23,9 @@ NOTHING_SEEN = statement.Coverage("whole", "none", 0, 0)
 class Drafter:
     """Drafts receipts under one policy and one mode (`enforced` or `observed`)."""
 
-    def __init__(self, policy: Policy, engine: str, enforcement: str, detectors: Detectors) -> None:
+    def __init__(
+        self, policy: Policy, engine: str, enforcement: statement.Enforcement, detectors: Detectors
+    ) -> None:
         self.policy = statement.PolicyRef(policy.uri, policy.digest, engine)
         self._enforcement = enforcement
         self._detectors = detectors
@@ -31,12 +33,12 @@ class Drafter:
     def request(self, live: Live, decision: Decision) -> statement.Draft:
         """The receipt that is durable before anything is forwarded."""
         seen = len(live.request.body)
-        covered = ("whole", seen) if live.shared else ("none", 0)
+        covered: statement.Covered = "whole" if live.shared else "none"
         return self._draft(
             "request",
             live,
             decision,
-            coverage=statement.Coverage(covered[0], "none", seen, covered[1]),
+            coverage=statement.Coverage(covered, "none", seen, seen if live.shared else 0),
             subjects={"request": live.forwarded_body},
             rewrite=_rewrite(live, decision),
         )
@@ -57,12 +59,12 @@ class Drafter:
         self,
         live: Live,
         decision: Decision,
-        end: str,
+        end: statement.End,
         *,
         response: bytes | None = None,
         coverage: statement.Coverage | None = None,
         tool_calls: tuple[statement.ToolCall, ...] | None = None,
-        enforcement: str | None = None,
+        enforcement: statement.Enforcement | None = None,
     ) -> statement.Draft:
         """The one receipt that says how a call ended; `enforcement` where it isn't the mode's.
 
@@ -84,7 +86,7 @@ class Drafter:
 
     def _draft(
         self,
-        phase: str,
+        phase: statement.Phase,
         live: Live,
         decision: Decision,
         *,
@@ -93,7 +95,7 @@ class Drafter:
         rewrite: statement.Rewrite | None = None,
         tool_calls: tuple[statement.ToolCall, ...] = (),
         outcome: statement.Outcome | None = None,
-        enforcement: str | None = None,
+        enforcement: statement.Enforcement | None = None,
     ) -> statement.Draft:
         return statement.Draft(
             phase=phase,
@@ -144,7 +146,7 @@ class Drafter:
         return f"({found[0].detector})" if found else model[:MAX_NAME]
 
 
-def tool_calls(answer: Answer, verdict: str) -> tuple[statement.ToolCall, ...]:
+def tool_calls(answer: Answer, verdict: statement.Verdict) -> tuple[statement.ToolCall, ...]:
     """Tool calls as receipts keep them: the name, a hash of the arguments, the verdict."""
     return tuple(
         statement.ToolCall(call.name[:MAX_NAME], call.arguments_text.encode("utf-8"), verdict)
@@ -174,7 +176,7 @@ def _rewrite(live: Live, decision: Decision) -> statement.Rewrite | None:
     return statement.Rewrite(len(decision.rewrite), live.request.body, live.rewritten)
 
 
-def _outcome(live: Live, end: str) -> statement.Outcome:
+def _outcome(live: Live, end: statement.End) -> statement.Outcome:
     answer = live.answer or Answer(live.status or 0)
     return statement.Outcome(
         status=live.status,

@@ -67,6 +67,8 @@ class Live:
     gate: Gate | Tap | SocketGate | None = None
     answer: Answer | None = None
     status: int | None = None
+    unread: Refusal | None = None
+    """Why its answer couldn't be read or judged; where verdicts are only observed, it passes."""
     tool_calls: list[ToolCallReceipt] = field(default_factory=list)
     binding: Binding | None = None
     grant: Grant | None = None

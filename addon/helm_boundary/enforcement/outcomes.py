@@ -6,7 +6,7 @@ import logging
 import time
 
 from helm_receipts.errors import ReceiptError
-from helm_receipts.statement import Coverage, Draft
+from helm_receipts.statement import Coverage, Covered, Draft, End, Enforcement
 
 from ..approvals.refusals import gone
 from ..approvals.store import StoreError
@@ -31,6 +31,10 @@ class Outcomes:
 
     async def ask(self, live: Live, answer: Answer, meanwhile: Meanwhile = nothing) -> Decision:
         """What policy says of an answer, with what a person has granted; as an engine's."""
+        if live.unread is not None:
+            return deny(live.unread)
+        if not live.shared:  # nothing was understood of its request, so nothing can be said of it
+            return live.decision
         began = time.perf_counter()
         context, patience = live.context(time.time_ns()), live.patience
         decision = await self._judge.response(live.shared, answer, context, patience, meanwhile)
@@ -57,13 +61,14 @@ class Outcomes:
         try:
             receipt = await self._recorder.record(draft, live.patience)
         except ReceiptError as error:
+            logger.error("no outcome receipt for %s: %s", live.receipt_id, error)
             return deny(no_receipt(error)), None
         live.took("response receipt", began)
         live.judgements.append(Judged("response", decision, receipt.id))
         return decision, receipt.id
 
     async def write(
-        self, live: Live, decision: Decision, end: str, enforcement: str | None = None
+        self, live: Live, decision: Decision, end: End, enforcement: Enforcement | None = None
     ) -> None:
         """Write the outcome of a call that nothing can be refused of any more, unless it has one.
 
@@ -84,8 +89,9 @@ class Outcomes:
 
 def coverage(live: Live) -> Coverage:
     """How much of a call's answer was judged, so far."""
+    request: Covered = "whole" if live.shared else "none"
     if live.gate is None:
-        return Coverage("whole", "none", 0, 0)
+        return Coverage(request, "none", 0, 0)
     seen = live.gate.seen
     covered = live.gate.covers
-    return Coverage("whole", covered, seen, seen if covered == "toolCalls" else 0)
+    return Coverage(request, covered, seen, seen if covered == "toolCalls" else 0)

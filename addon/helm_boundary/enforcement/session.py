@@ -11,7 +11,11 @@ import asyncio
 import json
 from collections import deque
 from dataclasses import dataclass, replace
+from typing import assert_never
 
+from helm_receipts.statement import End
+
+from ..approvals.waiting import Again
 from ..calls import strict_json
 from ..calls.call import Answer, HttpRequest, Json
 from ..calls.refusal import Refusal, schema_violation
@@ -23,8 +27,9 @@ from ..judgement.judge import deny
 from ..policy.decision import Decision
 from .answers import Answers
 from .boundary import Boundary
+from .closed import NO_VERDICT, deny_without_verdict
 from .live import Live
-from .verdict import Reply
+from .verdict import Forward, Reply
 
 _HANDSHAKE_HEADERS = ("upgrade", "connection", "content-encoding", "content-type")
 
@@ -80,7 +85,7 @@ class Session:
         async with self._lock:
             return await self._judge_answer(str(kind), event, message)
 
-    async def end(self, end: str) -> None:
+    async def end(self, end: End) -> None:
         """The session is over; what was still open ends so (`complete`, `client_gone`, ...)."""
         if self._cycles and not self._gate.stream.done:  # of a response that is under way
             self._answering()
@@ -89,14 +94,19 @@ class Session:
 
     async def _judge_event(self, message: bytes, event: Json, refusal: Refusal | None) -> Passing:
         live = self._open(message, refusal)
-        reply = await self._boundary.judge_request(live)
-        if isinstance(reply, Reply):
-            return Passing(None, (self._error(reply),))
-        if begins_response(event):
-            self._cycles.append(live)
-        else:
-            await self._answers.abandon(live, "complete")
-        return Passing(live.forwarded_body)
+        match await self._boundary.judge_request(live):
+            case Reply() as reply:
+                return Passing(None, (self._error(reply),))
+            case Again.AGAIN:  # an event waits for nobody, so that nothing of it changes meanwhile
+                return Passing(None, (self._error(deny_without_verdict(NO_VERDICT)),))
+            case Forward(body):
+                if begins_response(event):
+                    self._cycles.append(live)
+                else:
+                    await self._answers.abandon(live, "complete")
+                return Passing(message if body is None else body)
+            case never:
+                assert_never(never)
 
     async def _judge_answer(self, kind: str, event: Json, message: bytes) -> list[bytes]:
         if self._gate.stopped is not None:
@@ -108,8 +118,9 @@ class Session:
                 return [refused]
         released = await self._gate.feed(kind, message)
         if self._gate.stopped is not None:
+            of_response = bool(self._cycles)  # else there is no end of it to wait for
             error = await self._deny(self._gate.stopped)
-            if kind in ENDS or kind.startswith("conversation."):
+            if kind in ENDS or (kind.startswith("conversation.") and not of_response):
                 self._reopen()
             return [error]
         if kind in ENDS and self._cycles:

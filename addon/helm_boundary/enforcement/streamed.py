@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable
 
 from helm_receipts.errors import ReceiptError
+from helm_receipts.statement import End, Enforcement
 
 from ..calls.call import Answer
 from ..calls.refusal import Refusal
 from ..gate.gate import MAX_EVENT, Gate
 from ..gate.stream import Stream
-from ..gate.tap import Tap
+from ..gate.tap import Tap, WholeTap
 from ..judgement.judge import deny
 from ..policy.decision import ALLOW, ESCALATE, Decision
 from .boundary import Boundary, no_receipt
@@ -52,7 +53,12 @@ class Streamed:
         live.gate = gate
         return gate
 
-    async def end(self, live: Live, end: str = "upstream_error") -> None:
+    def let_pass(self, live: Live, stream: Stream) -> Tap:
+        """What a stream goes through of which nothing is held."""
+        live.gate = WholeTap(stream)
+        return live.gate
+
+    async def end(self, live: Live, end: End = "upstream_error") -> None:
         """A stream is over: judge all of it that came, and write its outcome.
 
         `end` says why it is over where the stream itself didn't say that it is complete.
@@ -74,7 +80,9 @@ class Streamed:
         except Refusal as refusal:
             decision = deny(refusal)
         end = "complete" if gate.stream.done else end
-        late = None if decision.verdict == ALLOW else "observed"  # its text has left already
+        late: Enforcement | None = (
+            None if decision.verdict == ALLOW else "observed"
+        )  # its text has left already
         await self._outcomes.write(live, decision, end, late)
 
     async def judge_calls(self, live: Live, answer: Answer) -> Decision:
@@ -99,7 +107,8 @@ class Streamed:
             live.park = None  # a stream can't wait
             decision = self._desk.admit(live, decision, live.answer)
         live.end()
-        draft = self._drafts.outcome(live, decision, "denied", coverage=coverage(live))
+        end: End = "complete" if self._settings.observes else "denied"
+        draft = self._drafts.outcome(live, decision, end, coverage=coverage(live))
         try:
             receipt_id = self._recorder.record_now(draft).id
         except ReceiptError as error:

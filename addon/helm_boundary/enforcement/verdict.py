@@ -50,6 +50,16 @@ class Reply:
     """Whether it tells the client how to get a person's approval, so that it must arrive."""
 
 
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """A request may go to its upstream; `body` is what policy made of its body, None for as it is.
+
+    Its receipt is durable, unless verdicts are only observed.
+    """
+
+    body: bytes | None = None
+
+
 def headers(verdict: Verdict) -> tuple[tuple[str, str], ...]:
     """The `X-Helm-*` headers of a governed response."""
     named = {

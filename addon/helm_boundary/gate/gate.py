@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from helm_receipts.statement import Covered
+
 from ..calls.call import Answer
 from ..calls.refusal import Refusal, schema_violation
 from ..policy.decision import Decision
@@ -24,7 +26,7 @@ type Deny = Callable[[Decision | Refusal], bytes]
 class Gate:
     """One stream's gate. `judge` and `deny` are called on the thread that feeds it."""
 
-    covers = "toolCalls"
+    covers: Covered = "toolCalls"
 
     def __init__(
         self,

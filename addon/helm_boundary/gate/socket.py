@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from helm_receipts.statement import Covered
+
 from ..calls.call import Answer
 from ..calls.refusal import Refusal, schema_violation
 from ..policy.decision import ALLOW, Decision
@@ -24,7 +26,7 @@ ENDS = frozenset({"response.done", "response.completed", "response.incomplete", 
 class SocketGate:
     """One session's gate, towards the client."""
 
-    covers = "toolCalls"
+    covers: Covered = "toolCalls"
 
     def __init__(self, stream: Stream, judge: Judge, *, max_held: int = MAX_HELD) -> None:
         self.stream = stream

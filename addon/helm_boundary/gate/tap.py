@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+
+from helm_receipts.statement import Covered
+
 from ..calls.call import Answer
 from ..calls.refusal import Refusal
 from ..policy.decision import Decision
@@ -9,11 +13,13 @@ from .gate import MAX_EVENT
 from .sse import EventCutter
 from .stream import Stream
 
+logger = logging.getLogger(__name__)
+
 
 class Tap:
     """Lets every byte pass; what can't be read isn't in the answer."""
 
-    covers = "none"
+    covers: Covered = "none"
 
     def __init__(self, stream: Stream, *, max_event: int = MAX_EVENT) -> None:
         self.stream = stream
@@ -29,6 +35,9 @@ class Tap:
                 self.stream.read(event)
         except Refusal:
             self._cutter = None  # unreadable from here on
+        except Exception:
+            self._cutter = None
+            logger.exception("helm-boundary: a stream could not be read on, and passes")
         return [chunk]
 
     def left(self) -> Answer:
@@ -37,4 +46,13 @@ class Tap:
 
     def finish(self) -> list[bytes]:
         """The stream has ended."""
+        return []
+
+
+class WholeTap(Tap):
+    """The same for a stream that doesn't say itself when it is complete."""
+
+    def finish(self) -> list[bytes]:
+        """The stream has ended in good order."""
+        self.stream.done = True
         return []

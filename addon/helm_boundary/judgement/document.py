@@ -14,7 +14,7 @@ import orjson
 
 from helm_receipts.predicate import rfc3339
 
-from ..calls.call import Answer, Call, HttpRequest, Json, Operation
+from ..calls.call import Answer, Call, HttpRequest, Json, JudgedPhase, Mode, Operation
 from ..calls.hosts import provider_of
 from ..calls.refusal import schema_violation
 from ..policy.detectors import Finding
@@ -53,7 +53,7 @@ def state_call(
     call: Call,
     body: bytes,
     *,
-    mode: str,
+    mode: Mode,
     key_id: str | None,
 ) -> bytes:
     """The part of the document that both phases share, as JSON text without its closing brace.
@@ -78,6 +78,7 @@ def state_call(
         },
         "provider": provider_of(request.host),
         "model": call.model,
+        "models": call.models or (() if call.model is None else (call.model,)),
         "messages": call.messages,
         "tools": call.tools,
         "tool_choice": call.tool_choice,
@@ -100,7 +101,7 @@ def state_response(
     return shared + _phase("response", findings, context) + b',"response":' + _json(answer) + b"}"
 
 
-def _phase(phase: str, findings: Sequence[Finding], context: Context) -> bytes:
+def _phase(phase: JudgedPhase, findings: Sequence[Finding], context: Context) -> bytes:
     rest = {
         "phase": phase,
         "findings": findings,

@@ -24,6 +24,10 @@ _NO_METHOD = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
 _BLANK = re.compile(r"[\x00-\x20\x7f]")
 VERSION = re.compile(r"v[0-9]+(?:beta|alpha)?[0-9]*")
 """A segment that names an API's version."""
+SOCKETS = frozenset({"connectRealtime", "connectResponses"})
+"""Operations that are WebSockets."""
+_CARRIER = "anthropic.createMessageBatch"
+"""An operation that is data by its category, and brings calls along."""
 
 
 class Matcher:
@@ -42,8 +46,10 @@ class Matcher:
         path = canonical_path(request.path)
         governed = self._governed(request, path)
         operation = _by_path(request.method, path, request.query, governed)
-        if operation is None and request.header("upgrade") is not None:
-            operation = _by_path("POST", path, request.query, governed)  # read_call refuses it
+        if request.header("upgrade") is not None:
+            operation = _upgraded(operation, path, request.query, governed)
+        elif operation is not None and operation.id in SOCKETS and not governed:
+            operation = None  # anybody's list of responses
         if operation is None or operation is UNKNOWN:
             operation = _refuse_lookalikes(request, path, governed) or operation
         if operation is not None:
@@ -94,15 +100,35 @@ def check_names(request: HttpRequest) -> None:
 
 
 def _by_path(method: str, path: str, query: str, governed: bool) -> Operation | None:
-    segments = path.strip("/").split("/") if not _ODD.search(path) and path[-1:] != "/" else []
-    found = _in_catalogue(method, segments, query, governed)
+    found = _in_catalogue(method, _plain_segments(path), query, governed)
     if governed:
         return found or UNKNOWN
     return found if found is not None and _is_distinct(found) else None
 
 
+def _plain_segments(path: str) -> list[str]:
+    """A path's segments; none where it isn't written plainly."""
+    return path.strip("/").split("/") if not _ODD.search(path) and path[-1:] != "/" else []
+
+
+def _upgraded(found: Operation | None, path: str, query: str, governed: bool) -> Operation | None:
+    """The operation of a request that asks for another protocol: a WebSocket's, by its end."""
+    if found is not None and found is not UNKNOWN:
+        return found
+    socket = _socket_at(_plain_segments(path))
+    return socket or _by_path("POST", path, query, governed) or found  # read_call refuses a POST's
+
+
+def _socket_at(segments: Sequence[str]) -> Operation | None:
+    """The WebSocket at the end of a path, under whatever prefix it is served."""
+    found = known_operations().find("GET", segments[-1:])
+    return found if found is not None and found.id in SOCKETS else None
+
+
 def _is_distinct(operation: Operation) -> bool:
     """Whether an operation's path alone tells a call on any host: `/v1/files` is anybody's."""
+    if operation.id == _CARRIER:
+        return True
     return operation.category in ("inference", "realtime") or operation.dialect != "generic"
 
 
@@ -125,7 +151,8 @@ def _below_roots(segments: list[str], governed: bool) -> Iterator[list[str]]:
                 yield rest[1:]
         elif segment == "openai" and rest[:1] == ["deployments"]:  # Azure, by deployment
             yield rest[2:]
-        elif segment == "openai":  # Azure's dated API: /openai/responses?api-version=...
+        # Azure's dated API, /openai/responses?api-version=..., and that of a ChatGPT account.
+        elif segment == "openai" or segments[at - 1 : at + 1] == ["backend-api", "codex"]:
             yield rest
         elif segment == "engines":  # the old way to name a model, which proxies still serve
             yield rest[1:]
@@ -142,6 +169,10 @@ def _refuse_lookalikes(request: HttpRequest, path: str, governed: bool) -> Opera
         return None
     segments = [part for part in loose.split("/") if part]
     found = _in_catalogue(request.method.upper(), segments, request.query, governed)
+    if request.header("upgrade") is not None:
+        found = _socket_at(segments) or found
+    elif found is not None and found.id in SOCKETS:
+        found = None
     ambiguous = found is not None and (governed or _is_distinct(found))
     if ambiguous or (governed and _ODD.search(path)):
         raise schema_violation(

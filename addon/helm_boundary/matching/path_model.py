@@ -12,12 +12,11 @@ from urllib.parse import unquote
 
 from ..calls.call import Operation
 from ..calls.refusal import schema_violation
-from .matcher import VERSION, canonical_path
+from .matcher import VERSION, canonical_path, loosest_reading
 
-_ROOT = re.compile(r"/(openai/deployments|engines)(?=/)")
-
-
-_HUB = re.compile(r"/models/([^/]+(?:/[^/]+)?)/v[0-9]+/")
+_ROOT = re.compile(r"/(openai/deployments|engines)(?=/)", re.IGNORECASE)
+_HUB = re.compile(r"/models/([^/]+(?:/[^/]+)?)/v[0-9]+/", re.IGNORECASE)
+"""In any letter case: many a server doesn't tell them apart."""
 
 
 def model_in_path(path: str, operation: Operation) -> str | None:
@@ -26,7 +25,9 @@ def model_in_path(path: str, operation: Operation) -> str | None:
     Raises:
         Refusal: the path may be read as naming this model or that.
     """
-    path = canonical_path(path)
+    given, path = path, canonical_path(path)
+    if (not path.isascii() or "%" in path) and _hides_root(path, loosest_reading(given)):
+        raise schema_violation("the path can be read as naming a model, but isn't written so")
     _, *found = _ROOT.split(path)
     hub = _HUB.search(path) if operation.category == "inference" else None
     if hub is not None and found:
@@ -35,13 +36,19 @@ def model_in_path(path: str, operation: Operation) -> str | None:
         return unquote(hub[1])
     if not found:
         return None
-    root, rest = found[0], found[1].strip("/").removesuffix(operation.path.strip("/")).strip("/")
+    root = found[0].lower()
+    rest = found[1].strip("/").removesuffix(operation.path.strip("/")).strip("/")
     name, *more = rest.split("/")
     if len(found) > 2 or (more and operation.path and not _is_backend(root, more)):
         raise schema_violation("the path can be read as naming more than one model")
     if root == "engines" and VERSION.fullmatch(more[0] if more else name):
         return None  # Docker's model runner: /engines/llama.cpp/v1/chat/completions
     return unquote(name) or None
+
+
+def _hides_root(path: str, loose: str) -> bool:
+    """Whether a lenient server finds more models in a path than we do."""
+    return any(len(root.findall(path)) < len(root.findall(loose)) for root in (_ROOT, _HUB))
 
 
 def _is_backend(root: str, more: list[str]) -> bool:

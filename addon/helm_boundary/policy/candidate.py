@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Final
 
-from helm_boundary.policy.decision import Decision
+from helm_boundary.policy.decision import Decision, Opinion
 from helm_boundary.policy.engine import Engine, Meanwhile, nothing
 from helm_boundary.policy.errors import EngineError
 from helm_boundary.policy.source import Policy
 
-FAILED = "ERROR"  # the candidate's note when it has no decision
+FAILED: Final = "ERROR"  # the candidate's note when it has no decision
 
 
 class WithCandidate:
@@ -65,17 +66,16 @@ class WithCandidate:
         """The enforced decision, one policy after the other."""
         decision = self._enforced.decide_now(document)
         try:
-            verdict = self._candidate.decide_now(document).verdict
+            return replace(decision, candidate=self._candidate.decide_now(document).verdict)
         except EngineError:
-            verdict = FAILED
-        return replace(decision, candidate=verdict)
+            return replace(decision, candidate=FAILED)
 
     def close(self) -> None:
         """Close both engines."""
         self._enforced.close()
         self._candidate.close()
 
-    async def _opinion(self, document: bytes) -> str:
+    async def _opinion(self, document: bytes) -> Opinion:
         try:
             return (await self._candidate.decide(document)).verdict
         except EngineError:

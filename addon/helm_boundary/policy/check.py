@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from helm_boundary.policy.decision import FINALITIES
 from helm_boundary.policy.detectors import Detectors, compile_detectors
 from helm_boundary.policy.embedded import start_embedded
 from helm_boundary.policy.errors import PolicyError
@@ -19,6 +18,8 @@ from helm_boundary.policy.metadata import Metadata, read_metadata
 from helm_boundary.policy.part import Part, read_part
 from helm_boundary.policy.reason_codes import REASON_CODES
 from helm_boundary.policy.source import Policy, read_policy
+from helm_boundary.policy.testing import check_tests
+from helm_receipts.statement import FINALITIES
 
 SEVERITIES = frozenset({"low", "medium", "high", "critical"})
 SPEAKS = re.compile(r"^(deny|escalate) contains\b", re.MULTILINE)
@@ -67,6 +68,8 @@ def check_policy(
     found = [*_trial(policy, deadline_ms), *_slow_detectors(detectors)]
     for folder in folders:
         found += _check_part(read_part(folder, key=key), read_part(folder, tests=True, key=key))
+    if not any(one.level == "error" for one in found):
+        found += [Found("error", problem) for problem in check_tests(folders, key=key)]
     incomplete: list[str] = []
     if shutil.which("opa") is None:
         incomplete.append("opa is not installed, so 'opa check --strict' was left out")

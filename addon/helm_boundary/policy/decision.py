@@ -17,25 +17,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Literal
 
 from helm_boundary.calls.texts import known_part
 from helm_boundary.policy.errors import MalformedDecision
+from helm_receipts.statement import FINALITIES, VERDICTS, Finality, Verdict
 
-ALLOW = "ALLOW"
-DENY = "DENY"
-ESCALATE = "ESCALATE"
-VERDICTS = frozenset({ALLOW, DENY, ESCALATE})
-STREAMS = frozenset({"gate", "buffer", "pass"})
-FINALITIES = frozenset(
-    {
-        "class_forbidden",
-        "ungranted",
-        "instance_parameter",
-        "instance_context",
-        "instance_membership",
-    }
-)
+type Opinion = Verdict | Literal["ERROR"]
+"""What a policy that is asked beside says; ERROR where it has no decision."""
+
+type StreamMode = Literal["gate", "buffer", "pass"]
+
+ALLOW: Final = "ALLOW"
+DENY: Final = "DENY"
+ESCALATE: Final = "ESCALATE"
+STREAM_MODES: Final[tuple[StreamMode, ...]] = ("gate", "buffer", "pass")
 CODE = re.compile(r"[A-Z0-9_]{1,80}", re.ASCII)
 
 # A decision travels in headers, receipts and error bodies; these keep one policy
@@ -65,7 +61,7 @@ class Reason:
     code: str
     rule: str
     message: str
-    finality: str
+    finality: Finality
     pointer: str | None = None
     counterfactual: str | None = None
 
@@ -77,12 +73,12 @@ class Decision:
     ``candidate`` is the verdict of a policy that was asked beside it (see policy.candidate).
     """
 
-    verdict: str
+    verdict: Verdict
     reasons: tuple[Reason, ...]
     rewrite: tuple[Mapping[str, Any], ...] = ()
-    stream: str = "gate"
+    stream: StreamMode = "gate"
     observed: tuple[Reason, ...] = ()
-    candidate: str | None = None
+    candidate: Opinion | None = None
 
 
 def parse_decision(value: object) -> Decision:
@@ -97,7 +93,7 @@ def parse_decision(value: object) -> Decision:
         verdict=verdict,
         reasons=reasons,
         rewrite=_rewrite(members.get("rewrite", [])),
-        stream=_choice(members.get("stream", "gate"), STREAMS, "stream"),
+        stream=_choice(members.get("stream", "gate"), STREAM_MODES, "stream"),
         observed=_reasons(members.get("observed", []), "observed"),
     )
 
@@ -170,10 +166,11 @@ def _array(value: object, where: str) -> list[Any]:
     return value
 
 
-def _choice(value: object, choices: frozenset[str], where: str) -> str:
-    if not isinstance(value, str) or value not in choices:
-        raise MalformedDecision(f"{where} must be one of {', '.join(sorted(choices))}")
-    return value
+def _choice[T: str](value: object, choices: tuple[T, ...], where: str) -> T:
+    for choice in choices:
+        if value == choice:
+            return choice
+    raise MalformedDecision(f"{where} must be one of {', '.join(sorted(choices))}")
 
 
 def _text(value: object, where: str) -> str:

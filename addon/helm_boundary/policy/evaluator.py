@@ -13,14 +13,16 @@ from collections.abc import Mapping
 
 import regorus
 
+from helm_boundary.policy import formatting
 from helm_boundary.policy.builtins import ADDED, BUILTINS
 from helm_boundary.policy.errors import EngineError, PolicyError
+from helm_boundary.policy.imports import write_out_imports
 
 DECISION = "data.helm.decision"
 QUOTE = re.compile(r"[`\"']")
 UNDEFINED = '"<undefined>"'
-# The engine's own default for lines is 1,024 columns; the others are its defaults.
-LIMITS = {"max_col": 1_024, "max_file_bytes": 1_048_576, "max_lines": 20_000}
+# The engine's defaults, but for lines: these may have grown by what was written out in them.
+GROWN = {"max_col": 16_384, "max_file_bytes": 4_194_304, "max_lines": 20_000}
 
 
 class Evaluator:
@@ -57,8 +59,12 @@ def compile_engine(modules: Mapping[str, str], data: str) -> regorus.Engine:
     engine = regorus.Engine()
     _extend(engine, modules)
     try:
-        for file, text in modules.items():
+        for file, written in write_out_imports(modules).items():
+            text = formatting.call_instead(written)
+            if text != modules[file]:
+                engine.set_policy_length_config(**GROWN)
             engine.add_policy(file, text)
+            engine.clear_policy_length_config()
         engine.add_data_json(data)
     except BaseException as error:  # panics are not Exceptions
         raise PolicyError(message_of(error)) from None
@@ -68,6 +74,9 @@ def compile_engine(modules: Mapping[str, str], data: str) -> regorus.Engine:
 def _extend(engine: regorus.Engine, modules: Mapping[str, str]) -> None:
     """Add the extensions when a module may call one: most don't, and start faster."""
     names = {name for name in BUILTINS if name.startswith("regex.")} | {*ADDED, "strings.count"}
+    if any("sprintf" in text for text in modules.values()):
+        engine.add_extension(formatting.EXTENSION, formatting.ARGUMENTS, formatting.format_values)
+        engine.add_policy(formatting.FILE, formatting.MODULE)
     if any(name in text for name in names for text in modules.values()):
         from helm_boundary.policy.extensions import EXTENSIONS
 

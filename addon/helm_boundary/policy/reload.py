@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.plan import empty_plan
 from helm_boundary.policy.source import Policy
 from helm_boundary.policy.worker_process import worker_environment
+from helm_receipts import isolated
 
 READ_SECONDS = 60.0
 
@@ -152,7 +152,7 @@ def _read(folders: Sequence[Path], key: Path | None, plan_fd: int) -> Any:
     arguments = [str(plan_fd), str(key or ""), *map(str, folders)]
     try:
         done = subprocess.run(
-            [sys.executable, "-m", module, *arguments],
+            isolated.run_module(module, *arguments),
             pass_fds=(plan_fd,),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

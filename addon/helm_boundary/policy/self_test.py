@@ -51,6 +51,7 @@ def _document(phase: str, **changes: Any) -> Mapping[str, Any]:
         "client": {"address": "127.0.0.1", "principal": None, "key_id": None},
         "provider": "openai",
         "model": "gpt-4.1-mini",
+        "models": ["gpt-4.1-mini"],
         "messages": [message | {"tool_call_id": None, "name": None, "pointer": "/messages/0"}],
         "tools": [],
         "tool_choice": None,

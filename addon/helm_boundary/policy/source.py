@@ -17,6 +17,10 @@ from helm_boundary.policy.merging import merge, refuse_overlap
 from helm_boundary.policy.part import Part, read_part
 from helm_boundary.policy.settings import check_settings
 
+_MODELS = re.compile(
+    r"""\binput\s*(?:\.\s*models\b|\[\s*["`]models["`]\s*\]|,\s*(?:\[\s*)?["`]models["`])"""
+)
+_COMMENT = re.compile(r"#.*")
 RULE = re.compile(r"^(?!package\b|import\b|default\b|else\b)[A-Za-z_]", re.MULTILINE)
 
 
@@ -69,6 +73,11 @@ def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
         detectors_text=detectors,
         rules=sum(len(RULE.findall(text)) for text in modules.values()),
     )
+
+
+def mentions_models(policy: Policy) -> bool:
+    """Whether any rule reads ``input.models``: every model that may run, not the first alone."""
+    return any(_MODELS.search(_COMMENT.sub("", text)) for text in policy.modules.values())
 
 
 def _refuse_main(part: Part) -> None:

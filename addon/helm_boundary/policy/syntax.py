@@ -12,8 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 type Node = Any
+type Span = Mapping[str, int]
 type Path = tuple[str | None, ...]
 """A reference's parts; None where a part is computed."""
+
+SPRINTF: Path = ("data", "helm_boundary", "text", "format")
+"""Where calls of sprintf go; to the lint they are calls of sprintf."""
+
+REFERENCES = frozenset({"RefDot", "RefBrack", "Var"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,38 +41,95 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A use of a name or a path, imports followed; a plain variable is a path of one part."""
+    """A use of a name or a path, imports followed; a plain variable is a path of one part.
+
+    ``imported`` is the import that it goes through, if it does.
+    """
 
     path: Path
     place: Place
+    imported: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class Module:
+    """A file's package, its imports by the name they have in it, and its text."""
+
+    file: str
+    package: tuple[str, ...]
+    imports: Mapping[str, Path]
+    contents: bytes
+
+    def text(self, span: Span) -> str:
+        """What stands at a span of the syntax tree."""
+        return self.contents[span["start"] : span["end"]].decode()
+
+    def resolve(self, path: Path) -> Path:
+        """A path with its first name followed through the imports."""
+        if path == SPRINTF:
+            return ("sprintf",)
+        imported = self.imports.get(path[0] or "") if path else None
+        return imported + path[1:] if imported else path
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Body:
+    """One way for a rule to hold: its statements, and the value it then has (None is true)."""
+
+    value: Node | None
+    statements: Sequence[Node]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Rule:
     """One definition: ``kind`` is set, value, function or default; ``head`` what it is called.
 
-    ``negated`` are the references that calls and memberships below a ``not`` take.
+    Of the ``bodies`` (never none) the second and later ones are written with else. A set's value
+    is what it contains.
     """
 
-    package: tuple[str, ...]
+    module: Module
     head: Path
     kind: str
-    arity: int
+    parameters: Sequence[Node]
+    bodies: Sequence[Body]
     calls: tuple[Call, ...]
     references: tuple[Reference, ...]
-    negated: tuple[Reference, ...]
     place: Place
+
+    @property
+    def package(self) -> tuple[str, ...]:
+        """The package it is in."""
+        return self.module.package
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The path of its name in data, up to the first computed part."""
+        return (*self.package, *static(self.head))
+
+    @property
+    def arity(self) -> int:
+        """How many arguments it takes."""
+        return len(self.parameters)
 
 
 def read_rules(tree: str) -> list[Rule]:
     """Every rule of the modules in a syntax tree (JSON text of ``get_ast_as_json``)."""
     rules: list[Rule] = []
-    for module in json.loads(tree):
-        file, syntax = module["source"]["file"], module["ast"]
-        package = tuple(str(part) for part in flatten(syntax["package"]["refr"])[0])
-        imports = _imports(syntax["imports"], module["source"]["contents"].encode())
-        rules += [_rule(file, package, imports, rule) for rule in syntax["rules"]]
+    for node in json.loads(tree):
+        module = read_module(node)
+        if module.package == SPRINTF[1:-1]:
+            continue
+        rules += [_rule(module, rule) for rule in node["ast"]["rules"]]
     return rules
+
+
+def read_module(node: Node) -> Module:
+    """A module of a syntax tree, without its rules."""
+    syntax, contents = node["ast"], node["source"]["contents"].encode()
+    package = tuple(str(part) for part in flatten(syntax["package"]["refr"])[0])
+    imports = _imports(syntax["imports"], contents)
+    return Module(node["source"]["file"], package, imports, contents)
 
 
 def flatten(node: Node) -> tuple[Path, list[Node]]:
@@ -77,12 +140,12 @@ def flatten(node: Node) -> tuple[Path, list[Node]]:
     parts: list[str | None] = []
     inside: list[Node] = []
     while True:
-        kind, body = _only(node)
+        kind, body = only(node)
         if kind == "RefDot":
             parts.append(body["field"][1])
             node = body["refr"]
         elif kind == "RefBrack":
-            index_kind, index = _only(body["index"])
+            index_kind, index = only(body["index"])
             parts.append(index["value"] if index_kind == "String" else None)
             inside.append(body["index"])
             node = body["refr"]
@@ -94,44 +157,43 @@ def flatten(node: Node) -> tuple[Path, list[Node]]:
             return (), inside
 
 
-def _rule(file: str, package: tuple[str, ...], imports: Mapping[str, Path], node: Node) -> Rule:
-    kind, body = _only(node)
-    place = Place(file, body["span"]["line"])
-    head_kind, head = (kind, body) if kind == "Default" else _only(body["head"])
+def _rule(module: Module, node: Node) -> Rule:
+    kind, body = only(node)
+    head_kind, head = (kind, body) if kind == "Default" else only(body["head"])
     name, _ = flatten(head["refr"])
-    reader = _Reader(file, imports)
+    reader = Reader(module)
     reader.read([value for key, value in head.items() if key != "refr"])
     reader.read(body.get("bodies", []))
     return Rule(
-        package=package,
+        module=module,
         head=name,
         kind={"Set": "set", "Func": "function", "Default": "default"}.get(head_kind, "value"),
-        arity=len(head.get("args", [])),
+        parameters=head.get("args", []),
+        bodies=_bodies(head, body.get("bodies", [])),
         calls=tuple(reader.calls),
         references=tuple(reader.references),
-        negated=tuple(reader.negated),
-        place=place,
+        place=Place(module.file, body["span"]["line"]),
     )
 
 
-# What is undefined inside one of these leaves it empty, in every engine.
-COMPREHENSIONS = frozenset({"ArrayCompr", "SetCompr", "ObjectCompr"})
+def _bodies(head: Mapping[str, Any], nodes: Sequence[Node]) -> Sequence[Body]:
+    value = head.get("key") or head.get("value") or (head.get("assign") or {}).get("value")
+    if not nodes:
+        return [Body(value, [])]
+    values = [value, *((node["assign"] or {}).get("value") for node in nodes[1:])]
+    return [Body(value, node["query"]["stmts"]) for value, node in zip(values, nodes, strict=True)]
 
 
-class _Reader:
-    """Collects calls and references below a node, but not inside nodes of the kinds ``without``."""
+class Reader:
+    """Collects the calls and references below a node of a module."""
 
-    def __init__(
-        self, file: str, imports: Mapping[str, Path], without: frozenset[str] = frozenset()
-    ) -> None:
-        self._without = without
-        self._file = file
-        self._imports = imports
+    def __init__(self, module: Module) -> None:
+        self._module = module
         self.calls: list[Call] = []
         self.references: list[Reference] = []
-        self.negated: list[Reference] = []
 
     def read(self, node: Node) -> None:
+        """Add those below another node."""
         # A list of its own instead of recursion: expressions can nest deeply.
         waiting = [node]
         while waiting:
@@ -142,35 +204,24 @@ class _Reader:
                 waiting += self._children(node)
 
     def _children(self, node: Mapping[str, Any]) -> Sequence[Node]:
-        if "NotExpr" in node:
-            self._negate(node["NotExpr"]["expr"])
-        if self._without & node.keys():
-            return ()
         if "Call" in node:
             body = node["Call"]
             name, inside = flatten(body["fcn"])
-            place = Place(self._file, body["span"]["line"])
-            self.calls.append(Call(self._resolve(name), tuple(body["params"]), place))
+            place = Place(self._module.file, body["span"]["line"])
+            self.calls.append(Call(self._module.resolve(name), tuple(body["params"]), place))
             return [*inside, *body["params"]]
-        for kind in ("RefDot", "RefBrack", "Var"):
+        for kind in REFERENCES:
             if kind in node and isinstance(node[kind], dict):
                 path, inside = flatten(node)
                 if path:
-                    place = Place(self._file, _line(node))
-                    self.references.append(Reference(self._resolve(path), place))
+                    self._refer(path, line_of(node))
                 return inside
         return list(node.values())
 
-    def _negate(self, expression: Node) -> None:
-        kind, _ = _only(expression)
-        operands = _Reader(self._file, self._imports, without=COMPREHENSIONS)
-        operands.read(expression)
-        if operands.calls or kind == "Membership":
-            self.negated += operands.references
-
-    def _resolve(self, path: Path) -> Path:
-        imported = self._imports.get(path[0] or "") if path else None
-        return imported + path[1:] if imported else path
+    def _refer(self, path: Path, line: int) -> None:
+        imported = self._module.imports.get(path[0] or "")
+        place = Place(self._module.file, line)
+        self.references.append(Reference(self._module.resolve(path), place, imported))
 
 
 def _imports(nodes: Sequence[Node], contents: bytes) -> dict[str, Path]:
@@ -184,12 +235,14 @@ def _imports(nodes: Sequence[Node], contents: bytes) -> dict[str, Path]:
     return found
 
 
-def _line(node: Node) -> int:
-    _, body = _only(node)
+def line_of(node: Node) -> int:
+    """The line a node starts in."""
+    _, body = only(node)
     return int(body["span"]["line"])
 
 
-def _only(node: Node) -> tuple[str, Any]:
+def only(node: Node) -> tuple[str, Any]:
+    """A node's kind and what it holds."""
     kind, body = next(iter(node.items()))
     return kind, body
 

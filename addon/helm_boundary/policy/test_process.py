@@ -1,7 +1,7 @@
 """The process in which ``policy test`` runs rules; see :mod:`helm_boundary.policy.testing`.
 
 Reads a plan (JSON) from standard input and writes a line of JSON for each test as it ends, then
-one with the coverage.
+one with the coverage. What the tests' files mean otherwise to OPA is refused before.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ os.environ["RUST_BACKTRACE"] = "0"
 
 from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.evaluator import UNDEFINED, compile_engine, message_of
+from helm_boundary.policy.lint import Program, lint_tests
+from helm_boundary.policy.syntax import read_rules
 
 
 def main() -> int:
@@ -24,7 +26,11 @@ def main() -> int:
     try:
         engine = compile_engine(plan["modules"], plan["data"])
     except PolicyError as error:
-        _say({"refused": str(error)})
+        _say({"refused": [str(error)]})
+        return 1
+    program = Program(read_rules(engine.get_ast_as_json()), json.loads(plan["data"]), {})
+    if problems := lint_tests(program, plan["files"]):
+        _say({"refused": [str(problem) for problem in problems]})
         return 1
     engine.set_gather_prints(True)
     engine.set_enable_coverage(plan["coverage"])

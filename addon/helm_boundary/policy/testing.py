@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from helm_boundary.policy.errors import PolicyError
-from helm_boundary.policy.part import read_part
+from helm_boundary.policy.part import Part, read_part
 from helm_boundary.policy.source import read_policy
 from helm_boundary.policy.worker_process import worker_environment
+from helm_receipts import isolated
 
 TEST = re.compile(r"^(test_\w+)", re.MULTILINE)
 SECONDS = 30.0  # for all tests of a run that make no progress
@@ -60,9 +60,7 @@ def run_tests(folders: Sequence[Path], *, only: str = "", seconds: float = SECON
     crashes the engine or doesn't end fails, and the others still run. Raises PolicyError when
     the policy and its tests can't be compiled.
     """
-    policy = read_policy(folders)
-    parts = [read_part(folder, tests=True) for folder in folders]
-    tests = {file: text for part in parts for file, text in part.modules.items()}
+    plan, parts = _read(folders, None)
     waiting = [
         f"data.{part.packages[file]}.{name}"
         for part in parts
@@ -71,13 +69,31 @@ def run_tests(folders: Sequence[Path], *, only: str = "", seconds: float = SECON
         if re.search(only, f"{part.packages[file]}.{name}")
     ]
     run = Run()
-    plan = {"modules": {**policy.modules, **tests}, "data": json.dumps(policy.data)}
     while waiting:
         done = _run_some(run, plan | {"tests": waiting, "coverage": True}, seconds)
         waiting = waiting[done:]
     mine = {file for folder in folders for file in read_part(folder).modules}
     run.coverage = [found for found in run.coverage if found.file in mine]
     return run
+
+
+def check_tests(
+    folders: Sequence[Path], *, key: Path | None = None, seconds: float = SECONDS
+) -> Sequence[str]:
+    """What is wrong with the tests in the folders (or bundles) that can be told without a run."""
+    plan, parts = _read(folders, key)
+    if not any(part.modules for part in parts):
+        return ()
+    _, lines = _process(plan | {"tests": [], "coverage": False}, seconds)
+    return [problem for line in lines for problem in line.get("refused", ())]
+
+
+def _read(folders: Sequence[Path], key: Path | None) -> tuple[dict[str, Any], Sequence[Part]]:
+    policy = read_policy(folders, key=key)
+    parts = [read_part(folder, tests=True, key=key) for folder in folders]
+    tests = {file: text for part in parts for file, text in part.modules.items()}
+    modules = {**policy.modules, **tests}
+    return {"modules": modules, "data": json.dumps(policy.data), "files": list(tests)}, parts
 
 
 def _run_some(run: Run, plan: Mapping[str, Any], seconds: float) -> int:
@@ -87,7 +103,7 @@ def _run_some(run: Run, plan: Mapping[str, Any], seconds: float) -> int:
     how, lines = _process(plan, seconds)
     for line in lines:
         if "refused" in line:
-            raise PolicyError(line["refused"])
+            raise PolicyError(*line["refused"])
         if "coverage" in line:
             run.coverage = [
                 Coverage(item["path"], tuple(item["covered"]), tuple(item["not_covered"]))
@@ -108,7 +124,7 @@ def _run_some(run: Run, plan: Mapping[str, Any], seconds: float) -> int:
 def _process(plan: Mapping[str, Any], seconds: float) -> tuple[str, Iterator[Any]]:
     try:
         ended = subprocess.run(
-            [sys.executable, "-m", "helm_boundary.policy.test_process"],
+            isolated.run_module("helm_boundary.policy.test_process"),
             input=json.dumps(plan).encode(),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

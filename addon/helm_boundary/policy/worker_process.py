@@ -7,17 +7,15 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO
 
 from helm_boundary.policy import pipe
 from helm_boundary.policy.cores import cores
+from helm_receipts import isolated
 
 PORTION = 1 << 16
-ADDON = Path(__file__).resolve().parents[2]
 AWAKE_SECONDS = 0.0005  # most judgements take less
 MEMORY = 2 * 1024**3  # bytes of address space; a plan's data is held several times over
 MEMORY_FACTOR = 40
@@ -33,7 +31,7 @@ class WorkerProcess:
         arguments = [theirs.fileno(), plan.fileno(), alarm, memory, trial]
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "helm_boundary.policy.worker", *map(str, arguments)],
+                isolated.run_module("helm_boundary.policy.worker", *map(str, arguments)),
                 pass_fds=(theirs.fileno(), plan.fileno()),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -129,11 +127,6 @@ class WorkerProcess:
         return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
-# Nothing else of the boundary's environment, where provider keys often lie, is the worker's.
-KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-
-
 def worker_environment() -> dict[str, str]:
     """The environment variables of a process that evaluates policy."""
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-    return kept | {"PYTHONPATH": str(ADDON), "PYTHONSAFEPATH": "1", "RUST_BACKTRACE": "0"}
+    return isolated.bare_environment() | {"RUST_BACKTRACE": "0"}

@@ -10,11 +10,13 @@ import asyncio
 import gc
 import logging
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from mitmproxy import connection, ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 
+from ..service.authority import AuthorityRefused, refuse_foreign_authority
 from ..service.banner import banner
 from ..service.daemon import Service
 from ..service.health import Health
@@ -73,11 +75,12 @@ class HelmBoundary:
             raise exceptions.OptionsError("unsafe with the boundary: " + "; ".join(problems))
         try:
             config = read_config(ctx.options)
+            refuse_foreign_authority(Path(ctx.options.confdir).expanduser())
             if self._running is None:
                 self._running = start(config)
             elif config != self._config:
                 raise ConfigError("helm_* options can't be changed while the boundary runs")
-        except (ConfigError, StartError) as error:
+        except (AuthorityRefused, ConfigError, StartError) as error:
             raise exceptions.OptionsError(str(error)) from None
         self._config = config
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import uuid
+from collections.abc import Mapping
 
 from mitmproxy import http
 from mitmproxy.proxy.mode_specs import RegularMode, ReverseMode, UpstreamMode
@@ -10,9 +12,20 @@ from mitmproxy.proxy.mode_specs import RegularMode, ReverseMode, UpstreamMode
 from ..calls.call import HttpRequest, HttpResponse
 from ..calls.hosts import canonical_host
 from ..enforcement.verdict import Reply
+from ..reading.redirects import is_address_header
 
 
-def read_request(flow: http.HTTPFlow) -> HttpRequest:
+def call_id(flow: http.HTTPFlow, *, again: bool) -> str:
+    """What receipts call this call: the flow's id, or another one where that was used before.
+
+    A flow that is played again, read from a file, or judged again after somebody has edited it
+    keeps its id and is another call, and of each call there is one outcome.
+    """
+    is_first = flow.live and not flow.is_replay and not again
+    return flow.id if is_first else str(uuid.uuid4())
+
+
+def read_request(flow: http.HTTPFlow, identity: str | None = None) -> HttpRequest:
     """The flow's request as the boundary judges it, with the host that its bytes go to."""
     request = flow.request
     path, _, query = request.path.partition("?")
@@ -27,12 +40,13 @@ def read_request(flow: http.HTTPFlow) -> HttpRequest:
         query=_plain(query),
         headers=tuple((_plain(k), _plain(v)) for k, v in request.headers.items(multi=True)),
         body=request.raw_content or b"",
-        flow_id=flow.id,
+        flow_id=identity or flow.id,
         names=names,
         names_must_agree=bool(names) or not isinstance(flow.client_conn.proxy_mode, ReverseMode),
         client_address=flow.client_conn.peername[0] if flow.client_conn.peername else "",
         principal=_principal(flow),
         tls_inspected=bool(flow.client_conn.tls_established),
+        reached_at=_reached_at(flow),
     )
 
 
@@ -55,6 +69,16 @@ def add_headers(response: http.Response, headers: tuple[tuple[str, str], ...]) -
     strip_own_headers(response.headers)
     ours = ((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers)
     response.headers.fields = (*response.headers.fields, *ours)
+
+
+def change_addresses(response: http.Response, changed: Mapping[str, str]) -> None:
+    """Tell addresses that the response leads to otherwise, by what they are now."""
+    response.headers.fields = tuple(
+        (name, changed.get(value.decode("latin-1"), "").encode("latin-1") or value)
+        if is_address_header(name.decode("latin-1"))
+        else (name, value)
+        for name, value in response.headers.fields
+    )
 
 
 def strip_own_headers(headers: http.Headers) -> None:
@@ -139,6 +163,15 @@ def _destination(flow: http.HTTPFlow, tls: bool) -> tuple[str, tuple[str, ...]]:
         if not isinstance(mode, RegularMode | UpstreamMode):
             return host, tuple(name for name in names if _is_address(name))
     return host, names
+
+
+def _reached_at(flow: http.HTTPFlow) -> str:
+    """Our own host and port where the client takes us for the server; elsewhere nothing."""
+    client = flow.client_conn
+    if not isinstance(client.proxy_mode, ReverseMode):
+        return ""
+    host, port = client.sockname[:2] if client.sockname else ("", 0)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _is_address(host: str) -> bool:

@@ -6,13 +6,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 from functools import partial
+from typing import assert_never
 
 from mitmproxy import http
 
-from ..approvals.waiting import AGAIN
+from ..approvals.waiting import Again
 from ..enforcement.closed import CLOSED, NO_VERDICT, deny_without_verdict
 from ..enforcement.live import Live
-from ..enforcement.verdict import Reply
+from ..enforcement.verdict import Forward, Reply
 from ..service.running import Running
 from . import exchange
 from .hold import PATIENCE, Gone, Hold, resumed
@@ -45,9 +46,11 @@ class Requests:
         try:
             async with asyncio.timeout(PATIENCE) as patience:
                 passes = await self._passes(flow, patience)
-        except Exception:
-            logger.exception("helm-boundary: a request could not be judged, so it is denied")
-            await self._under_way.abandon(flow, "killed")
+        except Exception as error:
+            logger.exception("helm-boundary: a request could not be judged")
+            passes = self._passes_unjudged(flow, error)
+            if not passes:
+                await self._under_way.abandon(flow, "killed")
         finally:
             if passes:
                 cleared = exchange.fingerprint(flow)
@@ -72,10 +75,20 @@ class Requests:
             await self._under_way.abandon(flow, "killed")
             self._under_way.forget(flow)
 
+    def _passes_unjudged(self, flow: http.HTTPFlow, error: Exception) -> bool:
+        """Whether a request passes though judging it failed: where that is only observed."""
+        running = self._under_way.owners.get(flow.id)
+        if running is None or not running.observes:
+            return False
+        exchange.prepare_forwarding(flow.request, None)
+        if flow.id not in self._under_way.forwarded:
+            running.boundary.unrecorded.count(error)
+        return True
+
     async def _passes(self, flow: http.HTTPFlow, patience: asyncio.Timeout) -> bool:
         under_way = self._under_way
         fingerprint = partial(exchange.fingerprint, flow)
-        for _ in range(MAX_CHANGES):
+        for turn in range(MAX_CHANGES):
             running = self._running()  # again: the policy may have changed while the flow waited
             if running is None:
                 flow.response = exchange.write_reply(deny_without_verdict(CLOSED))
@@ -84,33 +97,38 @@ class Requests:
             hold = Hold(flow, patience, fingerprint, running.hold_seconds, self._has_gone)
             exchange.frame(flow.request)
             judged = exchange.fingerprint(flow)
-            live = running.boundary.recognise(exchange.read_request(flow))
+            identity = exchange.call_id(flow, again=turn > 0)
+            live = running.boundary.recognise(exchange.read_request(flow, identity))
             if live is None:
                 del under_way.owners[flow.id]
                 return True
-            reply = await self._ask(flow, live, running, hold)
-            if reply is AGAIN:
-                continue
-            if isinstance(reply, Reply):
-                refuse(flow, reply, running)
-                return False
-            if exchange.fingerprint(flow) == judged and not flow.intercepted:
-                exchange.prepare_forwarding(flow.request, live.rewritten)
-                return True
-            await running.answers.abandon(live, "killed")  # changed meanwhile: judge what it is now
+            match await self._ask(flow, live, running, hold):
+                case Reply() as reply:
+                    refuse(flow, reply, running)
+                    return False
+                case Forward(body):
+                    if exchange.fingerprint(flow) == judged and not flow.intercepted:
+                        exchange.prepare_forwarding(flow.request, body)
+                        return True
+                    await running.answers.abandon(live, "killed")
+                case Again.AGAIN:
+                    pass
+                case never:
+                    assert_never(never)
+            # It was changed meanwhile: judge what it is now.
         return False
 
     async def _ask(
         self, flow: http.HTTPFlow, live: Live, running: Running, hold: Hold
-    ) -> object | None:
+    ) -> Forward | Reply | Again:
         show = partial(mark, flow, live, running.boundary)
         live.park = hold.park(show) if running.holds else None
         live.patience = self._under_way.patience
-        reply = await running.boundary.judge_request(live)
-        if reply is None:  # it has its receipt, so whatever comes now, it gets its outcome
+        result = await running.boundary.judge_request(live)
+        if isinstance(result, Forward):  # it has its receipt, so that it gets its outcome too
             self._under_way.forwarded[flow.id] = Forwarded(live, running)
         show()
-        return reply
+        return result
 
 
 def refuse(flow: http.HTTPFlow, reply: Reply, running: Running) -> None:

@@ -8,11 +8,15 @@ from functools import partial
 
 from mitmproxy import connection, http
 
+from helm_receipts.statement import End
+
 from ..calls.call import HttpResponse
 from ..calls.refusal import Refusal
+from ..dialects import SOCKETS
 from ..enforcement.answers import Release
 from ..enforcement.closed import CLOSED, NO_VERDICT, deny_without_verdict
 from ..enforcement.verdict import Reply
+from ..gate.tap import Tap
 from . import exchange
 from .hold import PATIENCE, Gone, Hold, resumed
 from .marks import mark
@@ -45,9 +49,12 @@ class Responses:
         try:
             await _begin(flow, response, call)
         except Exception:
-            logger.exception("helm-boundary: a response could not be begun, so it is denied")
-            flow.response = OursOnly(deny_without_verdict(NO_VERDICT)).response()
-            await self._under_way.abandon(flow, "killed")
+            if call.running.observes:
+                logger.exception("helm-boundary: a response could not be begun, and passes")
+            else:
+                logger.exception("helm-boundary: a response could not be begun, so it is denied")
+                flow.response = OursOnly(deny_without_verdict(NO_VERDICT)).response()
+                await self._under_way.abandon(flow, "killed")
         finally:
             self._under_way.streams[flow.id] = flow.response.stream if flow.response else False
 
@@ -70,9 +77,12 @@ class Responses:
             async with asyncio.timeout(PATIENCE) as patience:
                 passes = await self._passes(flow, upstream, call, patience)
         except Exception:
-            logger.exception("helm-boundary: a response could not be judged, so it is denied")
-            await self._under_way.abandon(flow, "killed")
+            logger.exception("helm-boundary: a response could not be judged")
+            call.live.unread = NO_VERDICT
+            exchange.strip_own_headers(upstream.headers)
+            await self._under_way.abandon(flow, "complete" if call.running.observes else "killed")
         finally:
+            passes = passes or call.running.observes
             if not passes and flow.response is upstream:
                 flow.response = exchange.write_reply(deny_without_verdict(NO_VERDICT))
             self._release(flow)
@@ -115,7 +125,8 @@ class Responses:
         show = partial(mark, flow, live, running.boundary)
         live.park = hold.park(show) if running.holds else None
         passes = await self._judge_whole(flow, call)
-        if passes and flow.response is not None and flow.response.status_code == 101:
+        opened = passes and flow.response is not None and flow.response.status_code == 101
+        if opened and (live.operation.dialect in SOCKETS or not running.observes):
             self._sockets.open(flow, live, running)
         return passes
 
@@ -152,7 +163,8 @@ async def _begin(flow: http.HTTPFlow, response: http.Response, call: Forwarded) 
         flow.response = OursOnly(await answers.refuse_response(call.live, way)).response()
     elif way is not None:
         exchange.add_headers(response, call.running.boundary.teller.headers(call.live))
-        exchange.make_endless(response)
+        if not isinstance(way, Tap):
+            exchange.make_endless(response)
         response.stream = feed_from(way)
 
 
@@ -161,6 +173,8 @@ def _let_go(response: http.Response, release: Release, call: Forwarded) -> None:
     if release.body is not None:
         response.headers.pop("content-encoding", None)
         response.content = release.body
+    if release.addresses:
+        exchange.change_addresses(response, release.addresses)
     exchange.add_headers(response, call.running.boundary.teller.headers(call.live))
 
 
@@ -171,7 +185,7 @@ def _response(flow: http.HTTPFlow) -> HttpResponse:
     return exchange.read_response(flow.response, with_body=True)
 
 
-def _end_of(flow: http.HTTPFlow) -> str:
+def _end_of(flow: http.HTTPFlow) -> End:
     message = flow.error.msg if flow.error else ""
     if message == "Connection killed.":
         return "killed"

@@ -39,11 +39,13 @@ def install(loader: Loader) -> None:
     boundary = HelmBoundary()
     ask_only_listeners(addons)
     have_last_word(addons, boundary)
-    addons.add(boundary)
     try:
+        addons.add(boundary)
         addons.invoke_addon_sync(boundary, hooks.ConfigureHook(set(ctx.options.keys())))
     except exceptions.OptionsError as error:
         logger.error("helm-boundary: %s", error)
+    except TypeError as error:  # of a value in config.yaml, which mitmproxy raises as it is
+        logger.error("helm-boundary: %s Write a list as helm_hosts: [api.openai.com]", error)
 
 
 def _set_safe_defaults() -> None:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterable
 
 from mitmproxy import ctx, http
+from mitmproxy.websocket import WebSocketMessage
 
 from ..enforcement.live import Live
 from ..enforcement.session import Session
@@ -29,11 +30,14 @@ class Sockets:
     def __init__(self) -> None:
         self._sessions: dict[str, Session] = {}
         self._injected: dict[str, int] = {}
+        self._observed: set[str] = set()
 
     def open(self, flow: http.HTTPFlow, live: Live, running: Running) -> None:
         """A call's handshake has been let through: its messages are judged from now on."""
         self._sessions[flow.id] = Session(running.boundary, running.answers, live)
         self._injected[flow.id] = 0
+        if running.observes:
+            self._observed.add(flow.id)
 
     def uses(self, running: Running) -> bool:
         """Whether any session goes on under that boundary."""
@@ -45,25 +49,40 @@ class Sockets:
         if session is None or flow.websocket is None:
             return
         message = flow.websocket.messages[-1]
+        judge = self._observe if flow.id in self._observed else self._judge
         if message.injected and not message.from_client:
             self._injected[flow.id] -= 1
             return
-        message.drop()
         try:
             async with asyncio.timeout(PATIENCE):
-                if message.from_client:
-                    await self._from_client(flow, session)
-                else:
-                    await self._from_server(flow, session)
+                await judge(flow, session, message)
         except Exception:
-            logger.exception("helm-boundary: a message could not be judged, so it is dropped")
+            dropped = "dropped" if message.dropped else "not written down"
+            logger.exception("helm-boundary: a message could not be judged, so it is %s", dropped)
 
     async def websocket_end(self, flow: http.HTTPFlow) -> None:
         """The session is over."""
         session = self._sessions.pop(flow.id, None)
         self._injected.pop(flow.id, None)
+        self._observed.discard(flow.id)
         if session is not None and flow.websocket is not None:
             await session.end("client_gone" if flow.websocket.closed_by_client else "complete")
+
+    async def _judge(
+        self, flow: http.HTTPFlow, session: Session, message: WebSocketMessage
+    ) -> None:
+        message.drop()
+        if message.from_client:
+            await self._from_client(flow, session)
+        else:
+            await self._from_server(flow, session)
+
+    async def _observe(self, _: http.HTTPFlow, session: Session, message: WebSocketMessage) -> None:
+        """Have written down what would have become of a message, which passes as it came."""
+        if message.from_client:
+            await session.from_client(message.content, is_text=message.is_text)
+        else:
+            await session.from_server(message.content, is_text=message.is_text)
 
     async def _from_client(self, flow: http.HTTPFlow, session: Session) -> None:
         if flow.websocket is None:

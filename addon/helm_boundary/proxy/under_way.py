@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from mitmproxy import connection, http
 
+from helm_receipts.statement import End
+
 from ..enforcement.live import Live
 from ..service.running import Running
 from .marks import mark
@@ -52,7 +54,7 @@ class UnderWay:
         """Whether any call goes on under that boundary."""
         return running in self.owners.values()
 
-    async def abandon(self, flow: http.HTTPFlow, end: str) -> None:
+    async def abandon(self, flow: http.HTTPFlow, end: End) -> None:
         """The flow's call, if it is one, has ended without a response that was let through."""
         call = self.forwarded.get(flow.id)
         if call is None:

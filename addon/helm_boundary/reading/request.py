@@ -14,7 +14,8 @@ from ..matching import matcher as matching
 from ..matching.body_shape import operation_of_body
 from ..matching.path_model import model_in_path
 from . import batches
-from .recognised import Recognised
+from .models import name_models
+from .recognised import Recognised, read_value
 
 _MODEL_PARAMETERS = ("model", "deployment")  # the second is Azure's
 _METHOD_OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
@@ -68,7 +69,12 @@ def read_call(request: HttpRequest, operation: Operation, limit: int) -> Recogni
         _refuse_batch_in_parts(operation, value)
     if model is not None and isinstance(value, dict):
         value = {**value, "model": model}
-    return Recognised(operation, dialect(operation.dialect).read_request(value), body)
+    if operation.id == batches.IN_ONE_BODY:
+        inner = batches.read_requests(value)
+        return Recognised(
+            operation, dialect(operation.dialect).read_request(value), body, inner=inner
+        )
+    return Recognised(operation, read_value(operation, value), body)
 
 
 def _refuse_batch_in_parts(operation: Operation, value: dict[str, Json]) -> None:
@@ -103,8 +109,9 @@ def _read_form(
         raise schema_violation("the operation takes JSON, not a form")
     parts = forms.read_form(body, content_type)
     call, described = forms.read_call(parts)
+    call = name_models(call, call.body)
     if model is not None:
-        call = replace(call, model=model)
+        call = replace(call, model=model, models=(model,))
     lines = batches.lines_of(parts) if operation.id == "createFile" else None
     inner = () if lines is None else batches.read_lines(lines)
     return Recognised(operation, call, described, can_rewrite=False, inner=inner)

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
 
 from ..calls import coding, strict_json
 from ..calls.call import Answer, HttpResponse, Json, Operation
 from ..calls.refusal import Refusal, schema_violation
 from ..dialects import SOCKETS, dialect, generic
 from ..gate.gate import MAX_EVENT
-from ..gate.sse import Event, EventCutter
+from ..gate.sse import EventCutter
+from ..gate.stream import Stream
+from .generic_stream import GenericStream
 
 EVENT_STREAM = "text/event-stream"
 _BINARY = ("audio/", "image/", "video/", "application/octet-stream", "application/zip")
-
-
-class Reading(Protocol):
-    """Reads a stream's events into an answer."""
-
-    def read(self, event: Event) -> None: ...
-
-    def answer(self) -> Answer: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +52,13 @@ def read_answer(operation: Operation, response: HttpResponse, limit: int) -> Ans
     body = coding.decode(response.body, response.header("content-encoding"), limit)
     if is_event_stream(response):
         return Answered(_read_events(operation, response.status, body), None)
-    if not body and (response.status in (204, 205, 304) or response.status >= 400):
+    is_other = response.status >= 300  # a redirect or an error, which has a form of its own
+    if not body and (is_other or response.status in (204, 205)):
         return Answered(Answer(response.status), None)
-    if not _is_json(response) and (response.status >= 400 or operation.dialect == "generic"):
+    if not _is_json(response) and (is_other or dialect(operation.dialect) is generic):
         return Answered(_read_other(response, body), None)
     value = strict_json.parse(body, "the upstream's answer")
-    reader = dialect(operation.dialect if response.status < 400 else "generic")
+    reader = dialect("generic" if is_other else operation.dialect)
     return Answered(reader.read_response(response.status, value), value)
 
 
@@ -94,7 +88,8 @@ def _json_lines(body: bytes) -> list[Json]:
 
 
 def _read_events(operation: Operation, status: int, body: bytes) -> Answer:
-    reading: Reading = dialect(operation.dialect).open_stream(status) or _Generic(status)
+    reading: Stream | None = dialect(operation.dialect).open_stream(status)
+    reading = reading or GenericStream(status, len(body))
     cutter = EventCutter(max(MAX_EVENT, len(body)))
     for event in cutter.feed(body):
         reading.read(event)
@@ -102,21 +97,6 @@ def _read_events(operation: Operation, status: int, body: bytes) -> Answer:
     if rest is not None:
         reading.read(rest)
     return reading.answer()
-
-
-class _Generic:
-    """The events of an operation without a dialect of its own, as one list of JSON values."""
-
-    def __init__(self, status: int) -> None:
-        self._status = status
-        self._values: list[Json] = []
-
-    def read(self, event: Event) -> None:
-        if event.data is not None and event.data.strip() != b"[DONE]":
-            self._values.append(strict_json.parse(event.data, "an event of the stream"))
-
-    def answer(self) -> Answer:
-        return generic.read_response(self._status, self._values)
 
 
 def refuse_at_headers(operation: Operation, response: HttpResponse) -> Refusal | None:

@@ -1,7 +1,8 @@
 """How a boundary says that it is there: one JSON object over a Unix socket, to its own user.
 
 The socket is `<state>/run/<process id>.sock` in a folder of mode 0700. Whoever connects gets the
-object and the end of the stream; nothing that is sent is read.
+object and the end of the stream; nothing that is sent is read. Who asks looks first whose process
+it is that answers: what it says is where a program's traffic goes and whom it then trusts.
 """
 
 from __future__ import annotations
@@ -17,7 +18,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-FOLDER = "run"
+from helm_receipts.errors import StateRefused
+from helm_receipts.layout import Layout
+from helm_receipts.ownership import Keepers, keepers
+
+from .peer import peer_user
+
 _PATIENCE = 2.0
 _LONGEST = 1 << 20
 _EVERY_ADDRESS = ("", "0.0.0.0", "::", "*")  # noqa: S104 - to be recognised, not listened on
@@ -82,16 +88,18 @@ class HealthSocket:
     """Serves one boundary's health for as long as it is open."""
 
     def __init__(self, state: Path, look: Callable[[], Health]) -> None:
-        self._path = state / FOLDER / f"{os.getpid()}.sock"
+        self._path = socket_of(state, os.getpid())
         self._look = look
         self._server: asyncio.Server | None = None
 
     async def open(self) -> None:
-        """Listen; OSError where that isn't possible. Sockets of processes that are gone go too."""
+        """Listen; OSError where that isn't possible. Sockets that are none of ours go."""
+        if self._path.parent.is_symlink():  # what lies where it leads isn't ours to remove
+            raise NotADirectoryError(f"{self._path.parent} is a link")
         self._path.parent.mkdir(mode=0o700, exist_ok=True)
         self._path.parent.chmod(0o700)
         for path in self._path.parent.glob("*.sock"):
-            if path == self._path or ask(path) is None:
+            if path == self._path or not _answers(path):
                 path.unlink(missing_ok=True)
         with _reachable(self._path) as name:
             self._server = await asyncio.start_unix_server(self._answer, name)
@@ -110,8 +118,17 @@ class HealthSocket:
         writer.close()
 
 
-def ask(path: Path) -> Health | None:
-    """The health of the boundary behind a socket, or None when nothing answers there in time."""
+def socket_of(state: Path, pid: int) -> Path:
+    """Where the boundary with this process id says how it is."""
+    return Layout(state).run / f"{pid}.sock"
+
+
+def ask(path: Path, by: Keepers | None = None) -> Health | None:
+    """The health of the boundary behind a socket, or None when nothing answers there in time.
+
+    Raises:
+        StateRefused: it is a process of another user (than `by`) that answers.
+    """
     with (
         contextlib.suppress(OSError, ValueError, KeyError, TypeError),
         socket.socket(socket.AF_UNIX) as connection,
@@ -119,6 +136,7 @@ def ask(path: Path) -> Health | None:
         connection.settimeout(_PATIENCE)
         with _reachable(path) as name:
             connection.connect(name)
+        _refuse_foreign_peer(path, peer_user(connection), by or keepers())
         said = b""
         while (part := connection.recv(1 << 16)) and len(said) < _LONGEST:
             said += part
@@ -126,12 +144,29 @@ def ask(path: Path) -> Health | None:
     return None
 
 
-def running_boundaries(state: Path) -> Iterator[Health]:
-    """Every boundary that answers in this state folder."""
+def running_boundaries(state: Path, by: Keepers | None = None) -> Iterator[Health]:
+    """Every boundary that answers in this state folder; raises as `ask` does."""
     if hasattr(socket, "AF_UNIX"):
-        for path in sorted((state / FOLDER).glob("*.sock")):
-            if (health := ask(path)) is not None:
+        for path in sorted(Layout(state).run.glob("*.sock")):
+            if (health := ask(path, by)) is not None:
                 yield health
+
+
+def _answers(path: Path) -> bool:
+    try:
+        return ask(path) is not None
+    except StateRefused:
+        return False
+
+
+def _refuse_foreign_peer(path: Path, user: int | None, by: Keepers) -> None:
+    owner = path.lstat().st_uid  # where the system can't say whose process it is
+    if {owner, owner if user is None else user} <= by.users:
+        return
+    raise StateRefused(
+        f"expected a boundary of user {os.geteuid()} or root at {path}, found a process of user "
+        f"{owner if user is None else user}; look what that is, then remove the file"
+    )
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.utils import human
 
 from ..approvals.notify import notifier
+from ..calls.call import Mode
 from ..calls.hosts import DEFAULT_HOSTS, HostPattern, HostPatternError, parse_host_pattern
 from .state import default_state_folder
 
@@ -30,7 +31,7 @@ class Config:
     candidate: tuple[str, ...]
     opa_url: str
     state: Path
-    mode: str
+    mode: Mode
     hosts: tuple[HostPattern, ...]
     on_deny: str
     on_escalate: str
@@ -103,7 +104,7 @@ def read_config(options: OptionValues) -> Config:
         candidate=_sources(options.helm_candidate),
         opa_url=options.helm_opa_url,
         state=_state(options.helm_state),
-        mode=_chosen(options, "helm_mode"),
+        mode="observe" if _chosen(options, "helm_mode") == "observe" else "enforce",
         hosts=_hosts(options.helm_hosts),
         on_deny=_chosen(options, "helm_on_deny"),
         on_escalate=_chosen(options, "helm_on_escalate"),
@@ -182,10 +183,16 @@ def _state(value: str) -> Path:
 
 
 def _hosts(values: Sequence[str]) -> tuple[HostPattern, ...]:
+    """The governed hosts; a pattern that no request matches would leave its host ungoverned."""
     try:
+        if not values:
+            raise HostPatternError("expected at least one host pattern, found none")
         return tuple(parse_host_pattern(value) for value in values)
     except HostPatternError as error:
-        raise ConfigError(f"helm_hosts: {error}") from None
+        raise ConfigError(
+            f"helm_hosts: {error}; for several hosts repeat `--set helm_hosts=…`, once for each, "
+            "or write a list in config.yaml (helm_hosts: [api.openai.com, api.anthropic.com])"
+        ) from None
 
 
 def _size(value: str) -> int:

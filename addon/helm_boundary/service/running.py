@@ -6,7 +6,9 @@ import hashlib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from helm_receipts.errors import ReceiptError
+from helm_receipts.custody import refuse_foreign_state
+from helm_receipts.errors import ReceiptError, StateRefused
+from helm_receipts.layout import Layout
 from helm_receipts.recorder import Recorder
 
 from .. import __version__
@@ -21,6 +23,7 @@ from ..policy.engine import Engine
 from ..policy.errors import PolicyError
 from .engines import Judging, start_judging
 from .options import Config
+from .pinning import settle
 
 
 class StartError(Exception):
@@ -43,6 +46,11 @@ class Running:
     hold_seconds: int = 300
     keep_flows: int = 5000
 
+    @property
+    def observes(self) -> bool:
+        """Whether verdicts are only written down, and everything passes."""
+        return self.boundary.settings.observes
+
     def under(self, engine: Engine, detectors: Detectors) -> Running:
         """The same boundary under another policy; this one goes on for the calls it has."""
         boundary = self.boundary.under(Judge(engine, detectors))
@@ -62,12 +70,17 @@ def start(config: Config) -> Running:
         StartError: whatever of these failed, in one line.
     """
     try:
+        refuse_foreign_state(config.state)
+    except (StateRefused, OSError) as error:
+        raise StartError(f"the state folder can't be used: {error}") from None
+    try:
         judging = start_judging(config)
     except PolicyError as error:
         raise StartError(f"the policy can't be used: {error}") from None
     engine = judging.engine
     try:
         store = Store.open(config.state)
+        settle(Layout(config.state))
         recorder = Recorder.open(
             config.state, version=__version__, configuration=_digest(config, engine.policy.digest)
         )

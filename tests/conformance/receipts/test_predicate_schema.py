@@ -100,6 +100,8 @@ def test_the_schema_knows_the_words_that_receipts_use() -> None:
     assert tuple(members["phase"]["enum"]) == statement.PHASES
     assert tuple(members["verdict"]["enum"]) == statement.VERDICTS
     assert tuple(members["enforcement"]["enum"]) == statement.ENFORCEMENTS
+    finality = members["reasons"]["items"]["properties"]["finality"]
+    assert tuple(finality["enum"]) == statement.FINALITIES
     assert tuple(members["outcome"]["properties"]["end"]["enum"]) == statement.ENDS
 
 

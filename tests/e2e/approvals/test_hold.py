@@ -18,6 +18,9 @@ from typing import Any
 import pytest
 from h2.connection import H2Connection
 
+from helm_receipts.layout import Layout
+from helm_receipts.publish import read_published
+from helm_receipts.verify import verify_journal
 from support.approvals import (
     TOOLS,
     Asking,
@@ -139,6 +142,24 @@ def test_a_replay_is_not_granted_anything(boundary: Boundary, web: Web, upstream
     until(lambda: len(records(boundary, "outcome")) > outcomes or None)
     assert last_outcome(boundary) == ("DENY", "client_gone", ["CONTEXT_MISMATCH"])
     assert len(upstream.requests) == 1
+
+
+def test_what_is_edited_or_replayed_is_a_call_of_its_own(
+    boundary: Boundary, web: Web, upstream: Upstream
+) -> None:
+    """One flow, three calls in the receipts, each with one outcome: so the journal verifies."""
+    before = len(records(boundary, "outcome"))
+    asking = Asking(boundary, body("please, thrice"))
+    flow = web.held()
+    web.edit(flow, body("something harmless"))
+    web.call("POST", f"/flows/{flow['id']}/resume")
+    assert asking.result().status == 200
+    web.call("POST", f"/flows/{flow['id']}/replay")
+    until(lambda: len(records(boundary, "outcome")) == before + 3 or None)
+    calls = [each.predicate["flow"]["id"] for each in records(boundary, "outcome")[before:]]
+    assert len(set(calls)) == 3
+    known = read_published(Layout(boundary.state))
+    assert not verify_journal(boundary.state / "journal", [known.receipt[-1].key]).torn
 
 
 def test_an_edited_answer_is_judged_again(boundary: Boundary, web: Web, upstream: Upstream) -> None:

@@ -14,11 +14,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from helm_boundary.service.health import Listener, socket_of
 from support.company import CODE, FORBIDDEN, OPENAI, Company
+from support.hands import STRANGER, as_root, serve_as_stranger
+from support.standing import WELL
 
 PYTHON = sys.executable
 CHAT = """
@@ -206,6 +210,50 @@ def test_a_running_boundary_is_joined(company: Company) -> None:
         finally:
             boundary.terminate()
     assert boundary.returncode == 0
+
+
+@as_root
+@pytest.mark.parametrize("file_of_root", [True, False])
+def test_what_a_stranger_serves_is_not_joined(company: Company, file_of_root: bool) -> None:
+    """Another user's process in `run/`: no program is sent to its proxy, nor a shell."""
+    path = socket_of(company.state, 1)
+    path.parent.mkdir(parents=True, mode=0o700)
+    listener = Listener("regular", f"127.0.0.1:{company.gateway.port}")
+    theirs = replace(WELL, listeners=(listener,), ca_file=str(company.authority.file))
+    said = json.dumps(theirs.to_json())
+    where = ("--state", str(company.state))
+    with serve_as_stranger(path, said, file_of_root=file_of_root) as stranger:
+        try:
+            for words in (("exec", *where, "--", "touch", "ran"), ("env", *where)):
+                done = subprocess.run(
+                    [PYTHON, "-m", "helm_boundary", *words],
+                    cwd=company.home,
+                    env=company.environment(),
+                    capture_output=True,
+                    text=True,
+                    timeout=60,
+                    check=False,
+                )
+                assert (done.returncode, done.stdout) == (2, ""), done
+                [line] = done.stderr.splitlines()
+                assert str(path) in line
+                assert f"user {STRANGER}" in line
+        finally:
+            stranger.kill()
+    assert not (company.home / "ran").exists()
+    assert sum(company.gateway.connections.values()) == company.upstream.connections == 0
+
+
+def test_a_state_folder_that_everybody_can_write_is_refused(company: Company) -> None:
+    """The program isn't run, and one line says what was found and what to do."""
+    company.state.mkdir()
+    company.state.chmod(0o777)
+    finished = company.exec("touch", "ran")
+    assert (finished.code, finished.out) == (2, "")
+    [line] = finished.err.splitlines()
+    assert f"expected {company.state} to be written by its owner only, found mode 0777" in line
+    assert "chmod" in line
+    assert not (company.home / "ran").exists()
 
 
 def _env(company: Company, shell: str) -> str:

@@ -17,7 +17,11 @@ default decision := {"verdict": "DENY", "reasons": [{
 \t"code": "NO_POLICY_DEFINED", "rule": "test", "message": "no", "finality": "ungranted",
 }]}
 
-decision := {"verdict": "ALLOW", "reasons": []} if count(bad) == 0
+decision := {"verdict": "ALLOW", "reasons": [], "stream": stream} if count(bad) == 0
+
+default stream := "gate"
+
+stream := "buffer" if input.model == "buffered"
 
 decision := {"verdict": "DENY", "reasons": [why | some why in bad]} if count(bad) > 0
 

@@ -134,6 +134,87 @@ def test_sound_passes(socket: ClientConnection, upstream: RealtimeUpstream) -> N
     assert upstream.events[0] == sound
 
 
+DECOYS: list[dict[str, Any]] = [
+    {"type": "response.create", "session": {"x": 1}, "response": {"model": "forbidden"}},
+    {"type": "session.update", "session": {}, "response": {"tools": []}},
+    {"type": "response.create", "response": {}, "item": {"type": "message", "content": []}},
+    {"type": "response.create", "response": {}, "model": "forbidden"},
+    {"type": "response.create", "tools": [{"type": "mcp", "server_url": "https://a.example"}]},
+    {"type": "session.update", "session": "x"},
+]
+
+
+@pytest.mark.parametrize("event", DECOYS)
+def test_an_event_with_a_decoy_never_leaves(
+    socket: ClientConnection, upstream: RealtimeUpstream, event: dict[str, Any]
+) -> None:
+    """What one server reads in one member, another may read in the other."""
+    socket.send(json.dumps(event))
+    assert receive(socket)["error"]["code"] == "SCHEMA_VIOLATION"
+    assert upstream.events == []
+
+
+@pytest.mark.parametrize(
+    "audio",
+    ["the words of somebody", "AAA=AAA=", "A", {"text": "the words"}, ["AAAA"], 5, None],
+)
+def test_sound_that_is_none_never_leaves(
+    socket: ClientConnection, upstream: RealtimeUpstream, audio: Any
+) -> None:
+    """It would pass unjudged otherwise."""
+    socket.send(json.dumps({"type": "input_audio_buffer.append", "audio": audio}))
+    assert receive(socket)["error"]["code"] == "SCHEMA_VIOLATION"
+    assert upstream.events == []
+
+
+def test_words_in_the_id_of_sound_are_judged(
+    socket: ClientConnection, upstream: RealtimeUpstream
+) -> None:
+    """An id is anybody's to choose; one that says nothing denied passes with its sound."""
+    sound = {"type": "input_audio_buffer.append", "audio": "AAAA", "event_id": "the password"}
+    socket.send(json.dumps(sound))
+    assert receive(socket)["error"]["code"] == "TAINTED_DATA_EGRESS_DENY"
+    socket.send(json.dumps(sound | {"event_id": "event_A1b2"}))
+    assert response(socket) == says("Hello.")
+    assert upstream.events[0] == sound | {"event_id": "event_A1b2"}
+
+
+def test_an_items_output_is_the_tools(socket: ClientConnection, upstream: RealtimeUpstream) -> None:
+    """It is judged like any other text."""
+    item = {"type": "function_call_output", "call_id": "c", "output": "the password"}
+    socket.send(json.dumps({"type": "conversation.item.create", "item": item}))
+    assert receive(socket)["error"]["code"] == "TAINTED_DATA_EGRESS_DENY"
+    assert upstream.events == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "members"),
+    [
+        ("response.output_item.added", {"name": "wipe"}),
+        ("response.output_item.added", {"arguments": '{"wipe": 1}'}),
+        ("conversation.item.added", {"name": "wipe"}),
+        ("response.function_call_arguments.done", {"name": "wipe"}),
+        ("response.function_call_arguments.done", {"arguments": '{"wipe": 1}'}),
+        ("conversation.item.done", {"arguments": '{"wipe": 1}'}),
+    ],
+)
+def test_a_call_told_in_two_ways_doesnt_come(
+    socket: ClientConnection, upstream: RealtimeUpstream, kind: str, members: dict[str, Any]
+) -> None:
+    """The telling that policy didn't hear never reaches the client, and the session goes on."""
+    # An item is one object in several events of a script: each gets its own.
+    events = json.loads(json.dumps(calls("look", '{"a": 1}')))
+    for event in events:
+        if event["type"] == kind:
+            (event.get("item") or event).update(members)
+    upstream.script = lambda _: events
+    told = response(socket)
+    assert told[-1]["type"] == "error"
+    assert "wipe" not in json.dumps(told)
+    upstream.script = lambda _: says("Again.")
+    assert response(socket)[-1]["type"] == "response.done"
+
+
 def test_a_denied_model_gets_no_session(proxy: Boundary, upstream: RealtimeUpstream) -> None:
     """The handshake is a call of its own."""
     before = upstream.handshakes

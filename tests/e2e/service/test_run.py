@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -81,3 +82,42 @@ def test_run_refuses(arguments: tuple[str, ...], named: str, tmp_path: Path) -> 
     )
     assert done.returncode == 1, done
     assert named in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("folder", "mode"), [("state", 0o777), ("state/keys", 0o777), ("mitmproxy", 0o707)]
+)
+def test_run_refuses_what_everybody_can_change(folder: str, mode: int, tmp_path: Path) -> None:
+    """Keys, approvals or an authority that anybody could put there: one line says what to do."""
+    state, confdir = tmp_path / "state", tmp_path / "mitmproxy"
+    (state / "keys").mkdir(parents=True)
+    confdir.mkdir()
+    (tmp_path / folder).chmod(mode)
+    done = subprocess.run(
+        [*COMMAND, "--state", str(state), "--set", f"confdir={confdir}"],
+        env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1, done
+    [line] = [line for line in done.stdout.splitlines() if "helm-boundary:" in line]
+    assert f"expected {tmp_path / folder} to be written by its owner only" in line
+    assert "found mode 0" in line
+    assert f"go-w {tmp_path / folder}`" in line
+    assert not (state / "journal").exists()
+
+
+def test_run_makes_what_others_cannot_change(tmp_path: Path) -> None:
+    """Whatever the umask: mitmproxy's folder, which it makes itself, isn't left open."""
+    before = os.umask(0)
+    try:
+        with running(tmp_path / "state"):
+            pass
+        with running(tmp_path / "state"):  # and finds it well
+            pass
+    finally:
+        os.umask(before)
+    open_to_all = [path for path in (tmp_path / "state").rglob("*") if path.stat().st_mode & 0o022]
+    assert [path for path in open_to_all if path.parent.name != "run"] == []

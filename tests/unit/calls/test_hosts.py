@@ -41,6 +41,14 @@ from helm_boundary.calls.hosts import (
         ("127.1", canonical_host("[::FFFF:127.0.0.1]"), 80, "/x", True),
         ("[::1]", canonical_host("[0:0:0:0:0:0:0:1]"), 80, "/x", True),
         ("3com.example", canonical_host("3com.example"), 80, "/x", True),
+        ("[::ffff:127.0.0.1]", "127.0.0.1", 80, "/x", True),
+        ("bücher.example", canonical_host("xn--bcher-kva.example"), 443, "/x", True),
+        ("xn--bcher-kva.example", canonical_host("BÜCHER.example"), 443, "/x", True),
+        ("model_runner:12434", "model_runner", 12434, "/x", True),
+        ("*.example.com:8443/api/", "a.example.com", 8443, "/api/x", True),
+        ("host/api/", "host", 80, "/API/v1", True),
+        ("host/Api/", "host", 80, "/api/v1", True),
+        ("localhost:65535", "localhost", 65535, "/", True),
     ],
 )
 def test_patterns_match(pattern: str, host: str, port: int, path: str, *, governed: bool) -> None:
@@ -48,9 +56,40 @@ def test_patterns_match(pattern: str, host: str, port: int, path: str, *, govern
     assert is_governed([parse_host_pattern(pattern)], host, port, path) is governed
 
 
-@pytest.mark.parametrize("text", ["", "*", "*.", "a.*.com", "https://host", "host:0", "host:99999"])
+NO_PATTERNS = [
+    *("", " ", "*", "*.", "a.*.com", "*a.com", "*.*.com", "*.127.0.0.1", "*.[::1]"),
+    *("https://host", "https://host/v1", "/v1", ":80", "host:", "host:0", "host:99999"),
+    *(
+        "host:65536",
+        "host:x",
+        "host:443:1",
+        "host:٨٠",
+        "::1",
+        "::1:80",
+        "[::1",
+        "::1]",
+        "[1.2.3.4]",
+    ),
+    *("a.com,b.com", "a.com, b.com", "a.com b.com", "a.com;b.com", "a.com|b.com", "[a.com]"),
+    *("user@a.com", "user:secret@a.com", ".a.com", "a..com", "a.com..", "'a.com'", '"a.com"'),
+    *(
+        "a.com?x",
+        "a.com#x",
+        "a.com\\x",
+        "a\n.com",
+        "a.com\n",
+        "a\x00.com",
+        "a\u200b.com",
+        "^a.com$",
+    ),
+    *("a.com/x,b.com", "a.com/x y", "a.com//x", "a.com/../x", "a.com/x?y", "a.com/%61", "a.com/*"),
+    *("1.2.3.4.5", "1.2.3.999", "-a.com", "a-.com", "a" * 64 + ".com"),
+]
+
+
+@pytest.mark.parametrize("text", NO_PATTERNS)
 def test_what_is_no_pattern_is_refused(text: str) -> None:
-    """With the text and what was expected."""
+    """With the text and what was expected: it would match nothing, and govern nothing."""
     with pytest.raises(HostPatternError, match="expected"):
         parse_host_pattern(text)
 

@@ -18,6 +18,7 @@ from helm_boundary.dialects import dialect
 from helm_boundary.gate.gate import Gate
 from helm_boundary.gate.sse import EventCutter
 from helm_boundary.policy.decision import Decision, Reason
+from helm_receipts.statement import VERDICTS, Verdict
 from support import chat, messages, responses
 
 END = b"<the error event>"
@@ -34,7 +35,7 @@ class Run:
     stopped: bool
 
 
-def run(name: str, chunks: Sequence[bytes], verdict: str) -> Run:
+def run(name: str, chunks: Sequence[bytes], verdict: Verdict) -> Run:
     """Push chunks through a gate of a dialect, with every tool call judged alike."""
     judged: list[tuple[str, str]] = []
 
@@ -112,7 +113,7 @@ def test_allowed_streams_leave_byte_for_byte(name: str, ending: str) -> None:
 def test_every_single_byte_split_gives_the_same(name: str, ending: str) -> None:
     """Two chunks, cut anywhere, do what one does; so does a byte at a time."""
     stream = spelt(STREAMS[name](True), ending)
-    for verdict in ("ALLOW", "DENY"):
+    for verdict in VERDICTS[:2]:
         whole = run(name, [stream], verdict)
         assert run(name, [stream[at : at + 1] for at in range(len(stream))], verdict) == whole
         for at in range(0, len(stream), 7):
@@ -127,13 +128,13 @@ def test_chunks_make_no_difference(name: str, data: st.DataObject) -> None:
     stream = spelt(STREAMS[name](True), data.draw(st.sampled_from(sorted(ENDINGS))))
     cuts = sorted(data.draw(st.sets(st.integers(0, len(stream)), max_size=12)))
     chunks = [stream[a:b] for a, b in itertools.pairwise([0, *cuts, len(stream)])]
-    verdict = data.draw(st.sampled_from(["ALLOW", "DENY", "ESCALATE"]))
+    verdict = data.draw(st.sampled_from(VERDICTS))
     assert run(name, [chunk for chunk in chunks if chunk], verdict) == run(name, [stream], verdict)
 
 
 @pytest.mark.parametrize("name", STREAMS)
 @pytest.mark.parametrize("verdict", ["DENY", "ESCALATE"])
-def test_nothing_of_a_denied_call_leaves(name: str, verdict: str) -> None:
+def test_nothing_of_a_denied_call_leaves(name: str, verdict: Verdict) -> None:
     """Not its name, not its arguments, not in the event that repeats everything."""
     done = run(name, [STREAMS[name](True)], verdict)
     assert done.released.endswith(END)

@@ -12,32 +12,16 @@ from typing import Any
 import pytest
 
 from helm_boundary.doctor.finding import NO, UNKNOWN, YES, Finding
-from helm_boundary.doctor.keeping import look_at_clock, look_at_journal
+from helm_boundary.doctor.keeping import look_at_clock, look_at_hands, look_at_journal
 from helm_boundary.doctor.proxy import look_at_boundary, look_at_policy
 from helm_boundary.doctor.surroundings import look_at_trust
 from helm_boundary.policy.source import read_policy
 from helm_boundary.service.health import Health, HealthSocket, Listener, ask, running_boundaries
 from helm_receipts.recorder import Recorder
 from support.certificates import Authority
+from support.hands import as_root, give_away
 from support.receipts import CONFIGURATION
-
-WELL = Health(
-    pid=1,
-    version="0",
-    mode="enforce",
-    listeners=(Listener("regular", "127.0.0.1:8080"),),
-    sealed=True,
-    draining=False,
-    policy_uri="helm-boundary:default",
-    policy_digest="00",
-    policy_rules=1,
-    engine="e",
-    hosts=("api.openai.com",),
-    state="/s",
-    ca_file="/c",
-    open_calls=0,
-    unsafe=(),
-)
+from support.standing import WELL
 
 
 def bad(findings: list[Finding]) -> dict[str, str]:
@@ -95,6 +79,34 @@ def test_a_folder_that_takes_no_receipts(tmp_path: Path) -> None:
     """A write that can't be made durable is a no."""
     assert look_at_journal(tmp_path).answer == YES
     assert look_at_journal(tmp_path / "missing").answer == NO
+
+
+def test_a_state_folder_in_other_hands(tmp_path: Path) -> None:
+    """A no with the path and the command, for keys and for the authority too."""
+    state, conf = tmp_path / "state", tmp_path / "conf"
+    Recorder.open(state, version="0", configuration=CONFIGURATION).close()
+    conf.mkdir()
+    (conf / "mitmproxy-ca.pem").touch(mode=0o600)
+    health = replace(WELL, ca_file=str(conf / "mitmproxy-ca-cert.pem"))
+    assert bad(list(look_at_hands(state, health))) == {}
+    (state / "keys" / "receipt.pem").chmod(0o644)
+    (conf / "mitmproxy-ca.pem").chmod(0o604)
+    folder, authority = look_at_hands(state, health)
+    assert (folder.answer, authority.answer) == (NO, NO)
+    assert str(state / "keys" / "receipt.pem") in folder.found
+    assert "chmod 600" in folder.remedy
+    assert "chmod 600" in authority.remedy
+
+
+@as_root
+def test_a_service_of_another_user_is_well_in_roots_eyes(tmp_path: Path) -> None:
+    """`sudo helm-boundary doctor` looks on behalf of the folder's user."""
+    Recorder.open(tmp_path, version="0", configuration=CONFIGURATION).close()
+    for path in [tmp_path, *tmp_path.rglob("*")]:
+        give_away(path)
+    assert bad(list(look_at_hands(tmp_path, None))) == {}
+    (tmp_path / "keys").chmod(0o777)
+    assert bad(list(look_at_hands(tmp_path, None))) == {"the state folder is its user's alone": NO}
 
 
 def test_a_clock_that_went_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from helm_boundary.calls.call import HttpRequest, HttpResponse
 from helm_boundary.calls.hosts import parse_host_pattern
 from helm_boundary.enforcement.answers import Release
 from helm_boundary.enforcement.live import Live
-from helm_boundary.enforcement.verdict import Reply
+from helm_boundary.enforcement.verdict import Forward, Reply
 from helm_boundary.policy.decision import Decision
 from helm_boundary.policy.engine import Meanwhile, nothing
 from helm_boundary.service.options import Config
@@ -155,7 +155,7 @@ def test_a_client_that_leaves_meanwhile_has_nothing_allowed(running: Running) ->
 
     async def leave() -> Reply | Release | object:
         live = recognised(running, "any")
-        assert await running.boundary.judge_request(live) is None
+        assert await running.boundary.judge_request(live) == Forward()
         interrupted(running, lambda: running.answers.abandon(live, "client_gone"))
         answer = HttpResponse(200, JSON, json.dumps(CALLED).encode())
         return await running.answers.judge_response(live, answer)

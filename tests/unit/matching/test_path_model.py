@@ -28,6 +28,12 @@ CHAT = known_operations().find("POST", ["chat", "completions"])
         ("/models/gpt2/v1/chat/completions", "gpt2"),
         ("/hub/%6dodels/owner/name/v1/chat/completions", "owner/name"),
         ("/v1/models/chat/completions", None),
+        ("/openai/Deployments/m/chat/completions", "m"),
+        ("/OpenAI/deployments/M/chat/completions", "M"),
+        ("/v1/Engines/m/chat/completions", "m"),
+        ("/ENGINES/v1/chat/completions", None),
+        ("/Models/owner/name/v1/chat/completions", "owner/name"),
+        ("/models/gpt2/V1/chat/completions", "gpt2"),
     ],
 )
 def test_a_model_in_the_path(path: str, model: str | None) -> None:
@@ -45,6 +51,10 @@ def test_a_model_in_the_path(path: str, model: str | None) -> None:
         "/openai/deployments/a/engines/b/chat/completions",
         "/v1/engines/a/b/chat/completions",
         "/engines/a/models/b/v1/chat/completions",
+        "/Engines/a/models/b/v1/chat/completions",
+        "/openai/ｄeployments/a/chat/completions",
+        "/ｅngines/a/chat/completions",
+        "/ｍodels/a/v1/chat/completions",
     ],
 )
 def test_more_models_than_one_are_refused(path: str) -> None:

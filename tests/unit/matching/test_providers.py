@@ -13,16 +13,19 @@ MATCHER = Matcher([parse_host_pattern(pattern) for pattern in DEFAULT_HOSTS])
 CHAT, EMBED, RESPOND = "createChatCompletion", "createEmbedding", "createResponse"
 
 
-def operation(method: str, address: str) -> str | None:
+def operation(method: str, address: str, headers: tuple[tuple[str, str], ...] = ()) -> str | None:
     """The id of the operation that a request to that address asks for."""
     scheme, _, rest = address.partition("://")
     authority, slash, target = rest.partition("/")
     host, _, port = authority.partition(":")
     path, _, query = (slash + target).partition("?")
     number = int(port) if port else {"https": 443, "http": 80}[scheme]
-    found = MATCHER.match(HttpRequest(method, scheme, host, number, path, query, (), b""))
+    found = MATCHER.match(HttpRequest(method, scheme, host, number, path, query, headers, b""))
     return found.id if found else None
 
+
+CODEX = "https://chatgpt.com/backend-api/codex"
+UPGRADE = (("Upgrade", "websocket"),)
 
 AZURE, VERSION = "https://acme.openai.azure.com", "?api-version=2024-10-21"
 
@@ -49,6 +52,9 @@ DOCUMENTED: list[tuple[str, str, str]] = [
         CHAT,
     ),
     ("Anthropic", "https://api.anthropic.com/v1/messages", "anthropic.createMessage"),
+    ("Codex, with a ChatGPT login", f"{CODEX}/responses", RESPOND),
+    ("Codex, with a ChatGPT login", f"{CODEX}/responses/compact", "Compactconversation"),
+    ("Codex behind a proxy", "https://intra.example/gpt/backend-api/codex/responses", RESPOND),
     ("vLLM", "http://gpu-7:8000/v1/chat/completions", CHAT),
     ("Ollama", "http://localhost:11434/v1/chat/completions", CHAT),
     ("LM Studio", "http://localhost:1234/v1/chat/completions", CHAT),
@@ -78,6 +84,12 @@ def test_documented_addresses_are_calls(address: str, wanted: str) -> None:
         ("GET", "https://example.com/"),
         ("POST", "https://example.com/api/chat"),
         ("GET", "https://openrouter.ai/models"),
+        ("GET", "https://chatgpt.com/backend-api/me"),
+        ("POST", "https://chatgpt.com/backend-api/conversation"),
+        ("POST", "https://chatgpt.com/backend-api/codexes"),
+        ("GET", "https://surveys.example/v1/responses"),
+        ("GET", "https://surveys.example/api/responses"),
+        ("GET", "https://tables.example/v1/realtime"),
         ("POST", "https://github.com/org/repo.git/git-upload-pack"),
     ],
 )
@@ -93,11 +105,57 @@ def test_other_traffic_is_left_alone(method: str, address: str) -> None:
         "https://api.openai.com/v1/surprise",
         "https://api.groq.com/openai/v1/surprise",
         "https://openrouter.ai/api/v1/credits",
+        f"{CODEX}/usage",
+        "https://chatgpt.com/Backend-API/codex/usage",
+        "https://chatgpt.com/backend-api/codex",
     ],
 )
 def test_everything_on_a_governed_host_is_a_call(address: str) -> None:
     """What the catalogue doesn't know is unknown, not free."""
     assert operation("GET", address) == "unknown"
+
+
+SOCKETS = {
+    f"{CODEX}/responses": "connectResponses",
+    "https://intra.example/backend-api/codex/responses": "connectResponses",
+    "http://localhost:4000/responses": "connectResponses",
+    "https://api.openai.com/v1/responses": "connectResponses",
+    "https://api.openai.com/any/responses": "connectResponses",
+    "https://intra.example/llm/team-7/responses": "connectResponses",
+    "http://localhost:4000/realtime": "connectRealtime",
+    "https://intra.example/llm/realtime?model=m": "connectRealtime",
+    f"{AZURE}/openai/realtime?deployment=m": "connectRealtime",
+}
+
+
+@pytest.mark.parametrize("address", SOCKETS)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_websocket_is_known_by_its_paths_end_on_any_host(method: str, address: str) -> None:
+    """Under any prefix, as a POST of the same name is known by its body."""
+    found = operation(method, address, UPGRADE)
+    assert found in (SOCKETS[address], RESPOND)  # a POST that upgrades is refused when it is read
+
+
+@pytest.mark.parametrize("path", ["/", "/chat", "/v1/files", "/responses/live", "/realtimes"])
+def test_other_websockets_are_left_alone(path: str) -> None:
+    """A chat between people isn't ours."""
+    assert operation("GET", f"https://example.com{path}", UPGRADE) is None
+
+
+@pytest.mark.parametrize("host", ["chatgpt.com/backend-api/codex", "localhost:4000", "a.example/x"])
+@pytest.mark.parametrize(
+    "end",
+    [
+        *("/Responses", "/responses/", "//responses", "/%72esponses/", "/x%2Fresponses"),
+        *("/responses;a=b", "/REALTIME", "/./realtime", "/x/../realtime", "/realtime%00"),
+        *("/realtime%20", "/x\\realtime"),
+    ],
+)
+def test_a_websockets_path_with_two_readings_is_refused(host: str, end: str) -> None:
+    """As a POST's is."""
+    with pytest.raises(Refusal) as refused:
+        operation("GET", f"https://{host}{end}", UPGRADE)
+    assert refused.value.code == "SCHEMA_VIOLATION"
 
 
 @pytest.mark.parametrize("host", ["api.openai.com", "example.com"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 from typing import Any
@@ -113,9 +114,6 @@ def test_one_wrong_thing_in_a_good_document(name: str, path: tuple[Any, ...], va
 )
 def test_texts_at_the_edge(text: bytes) -> None:
     """What readers of JSON disagree on, and what is too much."""
-    try:
-        verdict = parse_decision(json.loads(evaluator().judge(text))).verdict
-    except EngineError:
-        verdict = "ERROR"
-    assert verdict in {"DENY", "ERROR"}
+    with contextlib.suppress(EngineError):
+        assert parse_decision(json.loads(evaluator().judge(text))).verdict == "DENY"
     assert judge(SAMPLES["a request of an unknown operation"]) == "DENY"

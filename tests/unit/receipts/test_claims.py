@@ -16,7 +16,7 @@ from helm_receipts.opening import secret_ids
 from helm_receipts.openings import erase
 from helm_receipts.reader import read_records
 from helm_receipts.verify import NOT_PROVEN
-from support.receipts import journal_of, outcome, record_calls, recording, request
+from support.receipts import journal_of, outcome, record_calls, recording, request, unpin
 
 # Words that promise what no receipt can.
 NEVER = (
@@ -71,9 +71,10 @@ def _running(state: Path) -> None:
     shutil.move(state.parent / "copy", state)
 
 
-def _without_private_keys(state: Path) -> None:
+def _of_another_machine(state: Path) -> None:
+    """With all its private keys, which may be a forger's."""
     _calls(state)
-    shutil.rmtree(state / "keys")
+    unpin(state)
 
 
 def _erased(state: Path) -> None:
@@ -132,8 +133,8 @@ FIXTURES = {
         ("each writer's chain",), ("tiles", "checkpoint,", "in the log  ")),
     "a whole folder": Fixture(
         _calls, lambda s: ["fsck", str(s)], 0, ("VERIFIED", "tiles"), ("continues",)),
-    "a folder without its private keys": Fixture(
-        _without_private_keys, lambda s: ["fsck", str(s)], 3,
+    "a folder of another machine": Fixture(
+        _of_another_machine, lambda s: ["fsck", str(s)], 3,
         ("INCOMPLETE", "not whose it is"), ("named by you",)),
     "a key of somebody else": Fixture(
         _calls, lambda s: ["verify", "--state", str(s), "--key", _other_key(s)], 1,

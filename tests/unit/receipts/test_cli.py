@@ -106,14 +106,6 @@ def test_verify_with_a_key_of_ones_own(
     assert "foreign-key" in refused.output
 
 
-def test_a_folder_without_its_private_key_vouches_only_for_itself(state: Path) -> None:
-    """The key that came with the folder makes it consistent, not authentic: exit code 3."""
-    (state / "keys" / "receipt.pem").unlink()
-    result = run("verify", "--state", state)
-    assert result.exit_code == 3
-    assert "not whose it is" in result.output
-
-
 def test_verify_one_file(state: Path, tmp_path: Path) -> None:
     """A single receipt in a file, and one that was changed."""
     line = list_segments(journal_of(state))[0].read_bytes().splitlines()[1]

@@ -18,6 +18,7 @@ from helm_receipts.errors import LogError, RecorderError
 from helm_receipts.fsck import FsckReport, fsck
 from helm_receipts.layout import Layout
 from helm_receipts.log import Log
+from helm_receipts.order import Order, order_file, read_runs
 from helm_receipts.proof import parse_proof, prove
 from helm_receipts.reader import read_records
 from helm_receipts.rebuild import rebuild
@@ -98,6 +99,23 @@ def test_every_receipt_of_every_writer_can_be_proved(tmp_path: Path) -> None:
         assert parse_proof(proof.text()) == proof
         indexes.add(proof.index)
     assert len(indexes) > 25
+
+
+def test_a_proof_leaves_alone_what_the_integrator_is_about_to_publish(tmp_path: Path) -> None:
+    """Between the order and its checkpoint, a reader sees a run that no checkpoint covers yet."""
+    record_calls(tmp_path, 3)
+    layout = Layout(tmp_path)
+    size = size_of(tmp_path)
+    order = Order.resume(order_file(layout), size)
+    order.note(size, "another-writer", 1)
+    order.save()
+    about_to_be = order_file(layout).read_bytes()
+    first = next(iter(read_records(tmp_path / "journal")))
+    assert prove(layout, keyset.open_keyset(layout).published, first).index == 0
+    assert order_file(layout).read_bytes() == about_to_be
+    assert read_runs(order_file(layout), size + 1).index_of("another-writer", 1) == size
+    Order.resume(order_file(layout), size)  # what holds the lock cuts off what a crash left
+    assert order_file(layout).read_bytes() != about_to_be
 
 
 @settings(max_examples=15, deadline=None)

@@ -178,9 +178,12 @@ def test_a_waiter_that_went_away_harms_nobody(tmp_path: Path) -> None:
 
 
 BAD_DRAFTS = {
-    "unknown phase": replace(request("a"), phase="prayer"),
-    "unknown verdict": replace(request("a"), verdict="MAYBE"),
-    "unknown end": replace(outcome("a"), outcome=Outcome(200, (), 1, 1, None, "fine")),
+    "unknown phase": replace(request("a"), phase="prayer"),  # type: ignore[arg-type]
+    "unknown verdict": replace(request("a"), verdict="MAYBE"),  # type: ignore[arg-type]
+    "unknown end": replace(
+        outcome("a"),
+        outcome=Outcome(200, (), 1, 1, None, "fine"),  # type: ignore[arg-type]
+    ),
     "no flow": replace(request("a"), flow=None),
     "no request": outcome("never requested"),
     "a float": replace(request("a"), event={"kind": 1.5}),  # type: ignore[dict-item]

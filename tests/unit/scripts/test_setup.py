@@ -14,8 +14,8 @@ TOOLS = ("bash", "cat", "cksum", "dirname", "env", "grep", "head", "ls", "sed", 
 CHOSEN = 7
 
 # A Python that is asked to make .venv says which it is and gives up; before that it is asked
-# whether it will do, with `-c`.
-GOOD = f'#!/bin/sh\ncase "$1" in -m) echo "made by $0"; exit {CHOSEN};; esac\n'
+# whether it will do, with `-c`; both with `-I`.
+GOOD = f'#!/bin/sh\ncase "$2" in -m) echo "made by $0"; exit {CHOSEN};; esac\n'
 OLD = "#!/bin/sh\nexit 1\n"
 SHIM_OF_NOTHING = "#!/bin/sh\necho 'pyenv: python3.13: command not found' >&2\nexit 127\n"
 UV = '#!/bin/sh\ncase "$*" in "python find"*3.13) echo "$(dirname "$0")/of-uv";; *) exit 2;; esac\n'

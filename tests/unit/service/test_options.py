@@ -45,12 +45,21 @@ def test_the_defaults_are_readable(options: Any) -> None:
         ("helm_deadline_ms", 10**6),
         ("helm_hold_seconds", 0),
         ("helm_hosts", ["*"]),
+        ("helm_hosts", []),
+        ("helm_hosts", ["api.openai.com,api.anthropic.com"]),
     ],
 )
 def test_a_bad_value_is_refused_by_name(options: Any, name: str, value: Any) -> None:
     """The message starts with the option."""
     options.update(**{name: value})
     with pytest.raises(ConfigError, match=f"^{name}: "):
+        read_config(options)
+
+
+def test_hosts_in_one_value_are_refused_with_the_way_to_write_several(options: Any) -> None:
+    """The commonest mistake: it would match no host at all."""
+    options.update(helm_hosts=["api.openai.com api.anthropic.com"])
+    with pytest.raises(ConfigError, match=r"repeat `--set helm_hosts=.*config\.yaml"):
         read_config(options)
 
 

@@ -1,0 +1,66 @@
+"""`helm-boundary keys pin`: note outside of a state folder which keys it is known by."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from helm_boundary.cli.state_options import NO, StateError, io_errors, key_options, state_option
+from helm_boundary.cli.trust import named_log_key
+from helm_boundary.service.pinning import pin_of, pins
+from helm_receipts.errors import KeyRefused
+from helm_receipts.keys import read_public_key
+from helm_receipts.layout import Layout
+from helm_receipts.pins import Pin
+from helm_receipts.predicate import rfc3339
+from helm_receipts.publish import read_published
+
+
+@click.command()
+@state_option
+@key_options
+@click.option("--replace", is_flag=True, help="Also where other keys are pinned already.")
+def pin(state: Layout, keys: tuple[Path, ...], vkey: str | None, replace: bool) -> None:
+    """Note the keys that a state folder is known by, in your configuration folder.
+
+    Without --key and --vkey, those that it has published. Afterwards `receipts verify` and `fsck`
+    hold the folder to them.
+    """
+    with io_errors():
+        kept, new = pins(), _named(keys, vkey) or _published(state)
+        old = kept.of_path(state)
+        if old is not None and _keys(old) == _keys(new):
+            click.echo(f"these keys are pinned since {old.since[:10]}")
+            return
+        if old is not None and not replace:
+            click.echo(f"other keys are pinned since {old.since[:10]}: {_told(old)}", err=True)
+            click.echo("If they really were replaced, add --replace.", err=True)
+            raise SystemExit(NO)
+        kept.keep(state, new)
+    click.echo(f"pinned for {state.state}: {_told(new)}, in {kept.folder}")
+
+
+def _named(keys: tuple[Path, ...], vkey: str | None) -> Pin | None:
+    receipt = tuple(read_public_key(path.read_bytes()) for path in keys)
+    log = (named_log_key(vkey),) if vkey else ()
+    if not (receipt or log):
+        return None
+    return Pin(log[-1].name if log else "", receipt, log, rfc3339(time.time_ns()))
+
+
+def _published(state: Layout) -> Pin:
+    try:
+        return pin_of(read_published(state))
+    except KeyRefused as error:
+        raise StateError(f"{error}; name keys with --key and --vkey") from error
+
+
+def _keys(pin: Pin) -> tuple[object, object]:
+    return pin.receipt, pin.log
+
+
+def _told(pin: Pin) -> str:
+    receipt = [f"receipt key {key.keyid[:16]}…" for key in pin.receipt[-1:]]
+    return ", ".join(receipt + [f"log key {key.vkey}" for key in pin.log[-1:]])

@@ -1,0 +1,220 @@
+"""`helm-boundary receipts export | prove`: copies for others, of nothing that wasn't verified.
+
+What leaves here is taken for true by whoever gets it, and some of it is signed anew. So every
+journal is verified first, under the keys that the folder is known by, and held against the log's
+length; where anything is wrong, nothing is written at all.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from helm_boundary.cli.receipt_results import progress_bar
+from helm_boundary.cli.state_options import (
+    INCOMPLETE,
+    NO,
+    YES,
+    StateError,
+    io_errors,
+    journal_of,
+    key_options,
+    selection_options,
+    state_option,
+)
+from helm_boundary.cli.trust import FOUND, Trust, trust_for
+from helm_receipts import receipt_v5
+from helm_receipts.bundle import logged_bundle, plain_bundle
+from helm_receipts.checkpoint import verify_by_any
+from helm_receipts.dsse import parse_line
+from helm_receipts.errors import Broken, LogError, ProofRefused, ReceiptError
+from helm_receipts.keys import PublicKey, SigningKey, load
+from helm_receipts.layout import Layout
+from helm_receipts.log import read_tree
+from helm_receipts.pending import check_cursors
+from helm_receipts.proof import InclusionProof, prove_under
+from helm_receipts.reader import Record
+from helm_receipts.select import Selection
+from helm_receipts.verified import VerifiedJournals, verify_present
+
+FORMATS = ("intoto", "bundle", "bundle-with-log", "receipt.v5")
+_IN_MEMORY = 2**24
+_CONTRADICTIONS = (Broken, LogError, ProofRefused)
+
+
+class Unverified(click.ClickException):
+    """What doesn't verify isn't handed on: exit code 1."""
+
+    exit_code = NO
+
+    def __init__(self, error: ReceiptError) -> None:
+        super().__init__(f"this doesn't verify, so it isn't handed on: {error}")
+
+
+@click.command()
+@state_option
+@key_options
+@selection_options
+@click.option("--format", "form", type=click.Choice(FORMATS), required=True, help="For whom.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    default="-",
+    help="A file; else stdout.",
+)
+@click.argument("identities", metavar="[ID]...", nargs=-1)
+def export(
+    state: Layout,
+    keys: tuple[Path, ...],
+    vkey: str | None,
+    form: str,
+    output: Path,
+    identities: tuple[str, ...],
+    **filters: str | None,
+) -> None:
+    """Write receipts for other tools, one a line: those named, or all that match.
+
+    All journals are verified before, and nothing is written if any of it is wrong.
+
+    \b
+    intoto            DSSE envelopes, as *.intoto.jsonl
+    bundle            Sigstore bundles v0.3
+    bundle-with-log   the same with the log's entry and proof
+    receipt.v5        HELM's own receipts of calls, a bundle for each session
+    """
+    with io_errors(), tempfile.SpooledTemporaryFile(_IN_MEMORY) as spool:
+        trust = trust_for(state, keys, vkey)
+        found = _verified(state, trust)
+        try:
+            for text in _exported(state, found, trust, form, identities, Selection(**filters)):
+                spool.write(text + b"\n")
+        except _CONTRADICTIONS as error:
+            raise Unverified(trust.name_rightly(state, error)) from error
+        _deliver(spool, output)
+    raise SystemExit(_tell(found, trust))
+
+
+@click.command("prove")
+@state_option
+@key_options
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="A file.")
+@click.argument("identity", metavar="ID")
+def prove_one(
+    state: Layout, keys: tuple[Path, ...], vkey: str | None, output: Path | None, identity: str
+) -> None:
+    """Write the proof that a receipt is in the log (c2sp.org/tlog-proof)."""
+    with io_errors(), tempfile.SpooledTemporaryFile(_IN_MEMORY) as spool:
+        trust = trust_for(state, keys, vkey)
+        found = _verified(state, trust)
+        try:
+            spool.write(_proof(state, found, trust, found.find(identity)).text())
+        except _CONTRADICTIONS as error:
+            raise Unverified(trust.name_rightly(state, error)) from error
+        _deliver(spool, output or Path("-"))
+    raise SystemExit(_tell(found, trust))
+
+
+def _verified(state: Layout, trust: Trust) -> VerifiedJournals:
+    """The journals, all verified, and as long as the log says."""
+    journal_of(state)
+    try:
+        committed = _committed(state, trust)
+        with progress_bar("verify") as progress:
+            found = verify_present(state.journal, trust.receipt_keys, progress)
+        check_cursors(state.journal, read_tree(state).cursors)
+        here = sum(found.last.values())
+        if here < committed and not found.late:
+            what = f"the log has {committed} receipts, the journals only {here}"
+            raise Broken("truncated", "journal", what)
+    except ReceiptError as error:
+        raise Unverified(trust.name_rightly(state, error)) from error
+    return found
+
+
+def _committed(state: Layout, trust: Trust) -> int:
+    """How many receipts the checkpoint says there are; looked at first, as more may come."""
+    path = state.log / "checkpoint"
+    if not (path.exists() and trust.log):
+        return 0
+    try:
+        return verify_by_any(path.read_bytes(), trust.log).size
+    except ProofRefused as error:
+        raise Broken("checkpoint", "log/checkpoint", str(error)) from error
+
+
+def _tell(found: VerifiedJournals, trust: Trust) -> int:
+    """Say what wasn't verified; the exit code."""
+    unknown = [f"the key was {FOUND}"] if trust.whose == FOUND else []
+    for line in (*found.late, *unknown):
+        click.echo(f"not verified: {line}", err=True)
+    return INCOMPLETE if found.late or unknown else YES
+
+
+def _deliver(spool: IO[bytes], output: Path) -> None:
+    spool.seek(0)
+    if str(output) == "-":
+        shutil.copyfileobj(spool, sys.stdout.buffer)
+        return
+    with output.open("wb") as file:
+        shutil.copyfileobj(spool, file)
+
+
+def _exported(
+    state: Layout,
+    found: VerifiedJournals,
+    trust: Trust,
+    form: str,
+    identities: tuple[str, ...],
+    selection: Selection,
+) -> Iterator[bytes]:
+    chosen = map(found.find, identities) if identities else found.select(selection)
+    if form == "receipt.v5":
+        yield from _receipts_v5(state, found, {record.id for record in chosen})
+        return
+    for record in chosen:
+        if form == "intoto":
+            yield record.envelope
+        elif form == "bundle":
+            yield _json(plain_bundle(record.envelope))
+        else:
+            proof, key = _proof(state, found, trust, record), _key_of(found, record)
+            yield _json(logged_bundle(record.envelope, key, proof, trust.log_keys[-1]))
+
+
+def _receipts_v5(state: Layout, found: VerifiedJournals, wanted: set[str]) -> Iterator[bytes]:
+    """A chain is over a whole session, so that is what is exported when any of it is wanted."""
+    key = _signing_key(state, found)
+    for bundle in receipt_v5.export(found.records(), key):
+        if wanted & {receipt["receipt_id"] for receipt in bundle["receipts"]}:
+            yield _json(bundle)
+
+
+def _signing_key(state: Layout, found: VerifiedJournals) -> SigningKey:
+    """The private key, if it is the one that the verified receipts are signed with."""
+    path = state.keys / "receipt.pem"
+    if not path.exists():
+        raise StateError(f"receipt.v5 is signed anew, and {path} isn't here: export it at home")
+    key = load(path, "receipt")
+    if key.keyid not in found.keys:
+        raise Broken("foreign-key", path, f"{key.keyid[:16]}… hasn't signed these receipts")
+    return key
+
+
+def _proof(state: Layout, found: VerifiedJournals, trust: Trust, record: Record) -> InclusionProof:
+    return prove_under(state, _key_of(found, record), trust.log_keys[-1], record)
+
+
+def _key_of(found: VerifiedJournals, record: Record) -> PublicKey:
+    return found.keys[parse_line(record.envelope).keyid]
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()

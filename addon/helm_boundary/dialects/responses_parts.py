@@ -1,0 +1,66 @@
+"""Events that tell part of a tool call's item: deltas, what they became, and how it goes on.
+
+Source: `ResponseStreamEvent` in OpenAI's description.
+"""
+
+from __future__ import annotations
+
+from ..calls.call import Json, Text
+from ..calls.refusal import schema_violation
+from ..gate.ledger import Ledger, Place
+from .items import texts_of
+from .shape import index_of, text_of
+
+_PLACES = frozenset({"item_id", "output_index", "response_id", "stream_id"})
+_PROTOCOL = _PLACES | {"call_id", "event_id", "obfuscation", "sequence_number", "type"}
+_NAMES = ("name", "namespace", "server_label")
+
+
+def place_of(value: dict[str, Json], item: dict[str, Json]) -> Place:
+    """Where the item stands that an event speaks of: its index, else its id.
+
+    Raises:
+        Refusal: neither is given.
+    """
+    if value.get("output_index") is not None:
+        return index_of(value["output_index"], "an event")
+    place = text_of(item.get("id")) or text_of(value.get("item_id"))
+    if not place:
+        raise schema_violation("an event has no usable index")
+    return place
+
+
+def index_path(value: dict[str, Json]) -> str:
+    """Which item and part an event speaks of, as part of a pointer."""
+    part = value.get("content_index", value.get("summary_index", 0))
+    response, item = value.get("response_id"), value.get("output_index", value.get("item_id", 0))
+    own = f"{response}/{item}" if response else f"{item}"
+    return f"{own}/content/{part}"
+
+
+def is_part(kind: str) -> bool:
+    """Whether events of that type tell part of a tool call, rather than of what it gave back."""
+    stem = kind.partition(".")[2]
+    return "_call" in stem and "_call_output" not in stem
+
+
+def read_part(ledger: Ledger, place: Place, kind: str, value: dict[str, Json]) -> list[Text]:
+    """Take an event of a tool call into the ledger; returns what else it says.
+
+    Raises:
+        Refusal: the call never began, or the event tells it otherwise.
+    """
+    member = kind.split(".")[1].rpartition("_call_")[2]
+    index = value.get("command_index", value.get("content_index"))
+    part = member if index is None else f"{member}/{index}"
+    item_id = text_of(value.get("item_id"))
+    rest = {key: said for key, said in value.items() if key not in _PROTOCOL}
+    names = {key: said for key in _NAMES if isinstance(said := rest.pop(key, None), str)}
+    words = rest.pop(member, None) if isinstance(rest.get(member), str) else ""
+    if kind.endswith(".delta") and isinstance(rest.get("delta"), str):
+        ledger.grow(place, item_id, part, rest.pop("delta"))
+    elif kind.endswith(".added"):
+        ledger.open_part(place, item_id, words or "")
+        words = ""
+    ledger.finish_part(place, item_id, part, words or "", names)
+    return texts_of(rest, f"/output/{place}")

@@ -1,0 +1,24 @@
+"""Responses on a WebSocket: one after another, in one session."""
+
+from __future__ import annotations
+
+from ..gate.sse import Event
+from .responses_stream import ResponsesStream
+from .told_texts import ToldTexts
+
+
+class SessionStream(ResponsesStream):
+    """Reads a session's events; after a response's end, the next one begins."""
+
+    def read(self, event: Event) -> None:
+        """Take one event in; Refusal where a tool call is out of its place."""
+        if self.done:
+            self.restart()
+        super().read(event)
+
+    def restart(self) -> None:
+        """Begin the next response: what was said is over, tool calls that have begun are not."""
+        self.done = False
+        self._final = None
+        self._told = ToldTexts()
+        self._growing = {}

@@ -1,0 +1,268 @@
+"""Code of the folder that a command is typed in, or that PYTHONPATH names, never gets into it.
+
+A repository that is to be governed has what it likes in its folder, and direnv or an editor may
+have set PYTHONPATH to it. For the command that is typed, PYTHONPATH is its user's own choice; what
+the command starts takes nothing from it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from mitmproxy import http
+from mitmproxy.io import FlowWriter
+from mitmproxy.test import tflow
+
+from helm_boundary.approvals.store import Store
+from helm_boundary.cli import main
+from helm_boundary.service.health import running_boundaries
+from helm_receipts.layout import Layout
+from helm_receipts.opening import secret_ids
+from support.asked import request as asked
+from support.boundary import ROOT
+from support.certificates import Authority
+from support.planted import Planted
+from support.receipts import record_calls
+
+BIN = Path(sys.executable).parent
+APPROVAL = "apr_0000000000000001"
+NOTHING_RUNS = 2
+CHECKED = 0 if shutil.which("opa") else 3
+
+# What each command is given, and the exit code that shows that it did its work.
+COMMANDS: dict[str, tuple[tuple[str, ...], int]] = {
+    "approvals approve": (("--yes", APPROVAL), 0),
+    "approvals deny": (("--yes", APPROVAL), 0),
+    "approvals list": ((), 0),
+    "approvals show": ((APPROVAL,), 0),
+    "doctor": ((), 1),
+    "env": ((), NOTHING_RUNS),
+    "exec": (("--own", "--quiet", "--", "true"), 0),
+    "keys init": ((), 0),
+    "keys rotate": (("receipt",), 0),
+    "keys show": ((), 0),
+    "policy bench": ((), 0),
+    "policy check": (("{policy}",), CHECKED),
+    "policy diff": (("--flows", "{flows}", "-", "-"), 0),
+    "policy eval": (("--flow", "{flows}"), 0),
+    "policy learn": (("--flows", "{flows}"), 0),
+    "policy new": (("shell", "--folder", "{new}"), 0),
+    "policy test": (("{policy}",), 0),
+    "receipts consistency": (("{checkpoint}",), 0),
+    "receipts erase": (("--yes", "{opening}"), 0),
+    "receipts explain": (("{receipt}",), 0),
+    "receipts export": (("--format", "intoto"), 0),
+    "receipts fsck": ((), 0),
+    "receipts integrate": ((), 0),
+    "receipts list": ((), 0),
+    "receipts prove": (("{receipt}",), 0),
+    "receipts show": (("{receipt}",), 0),
+    "receipts tail": ((), 0),
+    "receipts verify": ((), 0),
+    "system-proxy off": (("--desktop", "gnome", "--dry-run"), 0),
+    "system-proxy on": (("--desktop", "gnome", "--dry-run"), 0),
+    "system-proxy status": (("--desktop", "gnome"), 1),
+    "trust install": (("--dry-run", "--system", "debian", "--ca", "{ca}"), 0),
+    "trust remove": (("--dry-run", "--system", "debian", "--ca", "{ca}"), 0),
+    "trust status": (("--system", "debian", "--ca", "{ca}"), 1),
+}
+STARTERS = ["exec", "policy bench", "policy check", "policy diff", "policy test", "keys rotate"]
+
+
+def commands(group: click.Group, before: str = "") -> Iterator[str]:
+    """Every command that can be typed."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        found = group.get_command(context, name)
+        if isinstance(found, click.Group):
+            yield from commands(found, f"{before}{name} ")
+        else:
+            yield f"{before}{name}"
+
+
+def test_every_command_is_tried_here() -> None:
+    """A new one must be added to the table; `run` has a test of its own."""
+    assert {*COMMANDS, "run"} == set(commands(main))
+
+
+@pytest.fixture
+def planted(tmp_path: Path) -> Planted:
+    """Modules that lie in wait."""
+    return Planted(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state folder with receipts and a question."""
+    state = tmp_path_factory.mktemp("used") / "state"
+    record_calls(state, 3)
+    Store.open(state).add(asked(1))
+    return state
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_nothing_of_the_current_folder_gets_into_a_command(
+    command: str, used: Path, planted: Planted, tmp_path: Path
+) -> None:
+    """Nor into what it starts: modules of every name that we import, and none is."""
+    done = typed(command, used, tmp_path, planted.folder, {})
+    assert planted.sprung() == []
+    assert done.returncode == COMMANDS[command][1], done
+
+
+@pytest.mark.parametrize("command", STARTERS)
+def test_nothing_of_pythonpath_gets_into_what_a_command_starts(
+    command: str, used: Path, planted: Planted, tmp_path: Path
+) -> None:
+    """Nor what the user's site folder customises; only the command itself may see those."""
+    done = typed(command, used, tmp_path, planted.folder, planted.environment)
+    assert done.returncode == COMMANDS[command][1], done
+    assert [each for each in planted.sprung() if each.command[1:] != done.args] == []
+    assert planted.sprung() != []  # they do lie in wait
+
+
+def typed(
+    command: str, used: Path, folder: Path, cwd: Path, environment: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Type a command as it is in the table, on a copy of the state folder."""
+    state = folder / "state"
+    shutil.copytree(used, state)
+    words = [word.format_map(_arguments(state, folder)) for word in COMMANDS[command][0]]
+    where = {"HELM_STATE": str(state), "HOME": str(folder), "PATH": os.environ["PATH"]}
+    return subprocess.run(
+        [str(BIN / "helm-boundary"), *command.split(), *words],
+        cwd=cwd,
+        env=where | environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def _arguments(state: Path, folder: Path) -> dict[str, str]:
+    flows = folder / "flows.mitm"
+    with flows.open("wb") as file:
+        FlowWriter(file).add(_chat())
+    layout = Layout(state)
+    [writer] = layout.journal.iterdir()
+    return {
+        "policy": str(ROOT / "policies" / "models"),
+        "flows": str(flows),
+        "new": str(folder / "new"),
+        "checkpoint": str(layout.log / "checkpoint"),
+        "opening": secret_ids(layout.keys, "opening")[0],
+        "receipt": f"{writer.name}-000001",
+        "ca": str(Authority(folder / "authority").file),
+    }
+
+
+def _chat() -> http.HTTPFlow:
+    flow = tflow.tflow()
+    body = {"model": "gpt-4.1-mini", "messages": [{"role": "user", "content": "Good morning!"}]}
+    flow.request = http.Request.make(
+        "POST",
+        "https://api.openai.com/v1/chat/completions",
+        json.dumps(body),
+        http.Headers(content_type="application/json", host="api.openai.com"),
+    )
+    flow.client_conn.sni = "api.openai.com"
+    return flow
+
+
+@pytest.mark.parametrize("by", ["folder", "environment"])
+def test_nothing_planted_gets_into_a_boundary_that_runs(
+    by: str, planted: Planted, tmp_path: Path
+) -> None:
+    """Its workers, its log's process, and the processes of a policy that is loaded anew."""
+    policy = tmp_path / "policy"
+    policy.mkdir()
+    (policy / "data.yaml").write_text("models: {}\n")
+    state = tmp_path / "state"
+    command = [str(BIN / "helm-boundary"), "run", "--port", "0", "--policy", str(policy)]
+    environment = planted.environment if by == "environment" else {}
+    with subprocess.Popen(
+        [*command, "--set", f"confdir={tmp_path / 'mitmproxy'}", "--state", str(state)],
+        cwd=planted.folder,
+        env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]} | environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            digest = _until_ready(process, state)
+            (policy / "data.yaml").write_text("models: {allow: [other]}\n")
+            process.send_signal(signal.SIGHUP)
+            deadline = time.monotonic() + 30
+            while _until_ready(process, state) == digest and time.monotonic() < deadline:
+                time.sleep(0.1)
+            assert _until_ready(process, state) != digest
+        finally:
+            process.terminate()
+    # The typed command becomes an isolated one before it is a boundary.
+    assert [each for each in planted.sprung() if each.command[1:] != process.args] == []
+    assert "mitmproxy" not in {each.name for each in planted.sprung()}
+    assert bool(planted.sprung()) == (by == "environment")
+
+
+def _until_ready(process: subprocess.Popen[bytes], state: Path) -> str:
+    deadline = time.monotonic() + 30
+    while process.poll() is None and time.monotonic() < deadline:
+        for health in running_boundaries(state):
+            return health.policy_digest
+        time.sleep(0.05)
+    raise AssertionError(f"it did not start: {process.poll()}")
+
+
+def test_nothing_planted_gets_into_the_processes_that_check_a_log(
+    planted: Planted, used: Path, tmp_path: Path
+) -> None:
+    """An auditor may stand in the very folder that is checked, which somebody else sent."""
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from helm_receipts.fsck import fsck; from helm_receipts.layout import Layout\n"
+        "from helm_receipts.publish import read_published\n"
+        "state = Path(sys.argv[1]); known = read_published(Layout(state))\n"
+        "report = fsck(state, [known.receipt[-1].key], [known.log[-1].key], processes=2)\n"
+        "print(report.calls)\n"
+    )
+    (tmp_path / "audit.py").write_text(program)
+    done = subprocess.run(
+        [sys.executable, "-P", str(tmp_path / "audit.py"), str(used)],
+        cwd=planted.folder,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, planted.sprung()) == ("3\n", []), done
+
+
+@pytest.mark.parametrize("script", ["run", "demo"])
+def test_nothing_planted_gets_into_the_scripts(
+    script: str, planted: Planted, tmp_path: Path
+) -> None:
+    """`scripts/run` is the boundary, and takes nothing from PYTHONPATH either."""
+    done = subprocess.run(
+        [str(ROOT / "scripts" / script), *(["--version"] if script == "run" else ["--help"])],
+        cwd=planted.folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)} | planted.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done
+    assert planted.sprung() == []
