@@ -205,6 +205,40 @@ UNUSABLE: dict[str, tuple[dict[str, str], str]] = {
         {"main.rego": GOOD + '\nx := http.send({"method": "get", "url": "http://example.com"})\n'},
         "main.rego:5",
     ),
+    # What the engine would read otherwise than OPA, without a word.
+    "an index of any team in place of one": (
+        {
+            "main.rego": "package helm\n\nteams := {`red`: `ALLOW`}\n\n"
+            "verdict := teams[team] if {\n\tteam := input.client.principal\n} else := `DENY`\n\n"
+            'decision := {"verdict": verdict, "reasons": []}\n'
+        },
+        "main.rego:5: the engine takes the index team",
+    ),
+    "a limit that holds for what isn't there": (
+        {
+            "main.rego": GOOD.rstrip()
+            + " if {\n\tnot input.parameters.max_output_tokens > 1000\n}\n"
+        },
+        "main.rego:4: input.parameters.max_output_tokens may be undefined",
+    ),
+    "a list that denies what isn't there": (
+        {"main.rego": GOOD + "\nlisted := input.parameters.user in [`me`]\n"},
+        "main.rego:5: input.parameters.user may be undefined",
+    ),
+    "a function's value that may be missing": (
+        {
+            "main.rego": GOOD
+            + "\nw := role(input.parameters)\n\nrole(of) := of.role if { of } else := `none`\n"
+        },
+        "main.rego:7: of.role may be undefined",
+    ),
+    "a function in two files": (
+        {
+            "main.rego": GOOD + "\nrisky(tool) if tool == `a`\n",
+            "more.rego": "package helm\n\nrisky(tool) if tool == `b`\n",
+        },
+        "more.rego:3: the function risky is defined in",
+    ),
 }
 
 
@@ -217,6 +251,36 @@ def test_an_unusable_policy_is_a_refusal_to_start(tmp_path: Path, name: str) -> 
     for file, text in files.items():
         (folder / file).write_text(text)
     assert_refuses(Boundary(state=tmp_path, policy=folder), expected)
+
+
+OWN_IMPORT = """package helm
+
+import data.helm
+
+words contains text.pointer if {
+	some text in input.texts
+	contains(text.text, "project x")
+}
+
+decision := {"verdict": "DENY", "reasons": [{
+	"rule": "words", "code": "POLICY_VIOLATION",
+	"message": sprintf("%d words.", [count(helm.words)]), "finality": "instance_parameter",
+}]} if {
+	count(helm.words) > 0
+} else := {"verdict": "ALLOW", "reasons": []}
+"""
+
+
+def test_a_package_that_imports_itself_finds_its_own_rules(tmp_path: Path) -> None:
+    """As in OPA; the engine alone finds nothing there, and would allow what it should deny."""
+    (tmp_path / "words").mkdir()
+    (tmp_path / "words" / "main.rego").write_text(OWN_IMPORT)
+    with scene(tmp_path, policy=tmp_path / "words") as stage:
+        assert_works(stage)
+        with stage.untouched():
+            answer = stage.chat(messages=[{"role": "user", "content": "of project x"}])
+        assert_refused(stage, answer, "POLICY_VIOLATION")
+        assert b"1 words." in answer.body
 
 
 def test_a_policy_folder_that_isnt_there_is_a_refusal_to_start(tmp_path: Path) -> None:

@@ -77,6 +77,20 @@ def test_a_changed_folder_takes_over_and_leaves_a_receipt(tmp_path: Path) -> Non
         assert len(policies(stage.boundary)) == 1
 
 
+def test_a_change_that_the_engine_would_read_otherwise_is_refused(tmp_path: Path) -> None:
+    """A not over what may be missing: the old policy stays, and the log says where."""
+    folder = write(tmp_path / "mine", "model-a")
+    with scene(tmp_path, policy=folder) as stage:
+        assert stage.chat(model="model-a").status == 403
+        text = DENY_MODELS % "model-b" + "\nallow if not input.parameters.n > 3\n"
+        (folder / "mine.rego").write_text(text)
+        until(lambda: "the policy in force stays" in stage.boundary.log)
+        assert "mine.rego:16: input.parameters.n may be undefined" in stage.boundary.log
+        assert stage.chat(model="model-a").status == 403
+        assert stage.chat(model="model-b").status == 200
+        assert policies(stage.boundary) == []
+
+
 def test_a_call_in_flight_ends_under_the_policy_that_judged_its_request(tmp_path: Path) -> None:
     """Its answer's receipt names the same policy, and so does its header."""
     folder = write(tmp_path / "mine", "model-a")

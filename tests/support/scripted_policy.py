@@ -24,6 +24,8 @@ rewritten(operations) := {"verdict": "ALLOW", "reasons": [], "rewrite": operatio
 
 streaming(way) := {"verdict": "ALLOW", "reasons": [], "stream": way}
 
+default content := ""
+
 content := input.body.messages[0].content
 
 decision := about_request if input.phase == "request"

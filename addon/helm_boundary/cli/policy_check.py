@@ -84,7 +84,7 @@ def test(
 ) -> None:
     """Run a policy's own tests: rules named test_... in *_test.rego.
 
-    Exit codes: 0 all passed, 1 some failed or there were none.
+    Exit codes: 0 all passed, 1 some failed or there were none, 2 they can't be run.
     """
     chosen = own_folders(folders)
     while True:

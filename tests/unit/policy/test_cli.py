@@ -68,6 +68,10 @@ def test_the_shipped_policy_is_sound() -> None:
         (SOUND.replace("# title: No cats", "# title: [no"), "METADATA is"),
         ("import data.models\n\n" + SOUND, "data.models is imported and not used"),
         (SOUND, "has no tests: write cats_test.rego beside it"),
+        (
+            SOUND + "\nfew if not input.parameters.n > 3\n",
+            "cats.rego:17: input.parameters.n may be",
+        ),
     ],
 )
 def test_check_names_file_line_and_remedy(tmp_path: Path, rule: str, says: str) -> None:
@@ -82,6 +86,58 @@ def test_check_warns_without_strict(tmp_path: Path) -> None:
     result = run("check", write(tmp_path, SOUND))
     assert "warning:" in result.output
     assert result.exit_code in (0, 3)
+
+
+BORROWED = """test_long if {
+	count(cats.deny) == 0 with input as {"model": limits.of(2)}
+}"""
+LIMITS = """package limits
+
+of(n) := n * unit
+
+unit := 10
+"""
+
+
+def borrowing(folder: Path, test: str) -> Path:
+    """A rule that needs what its test's document is computed from."""
+    rule = SOUND.replace('input.model == "cat"', "input.model > data.limits.of(1)")
+    (folder / "limits.rego").write_text(LIMITS)
+    return write(folder, rule, f"import data.limits\n\n{test}")
+
+
+@pytest.mark.parametrize(("command", "code"), [("test", 2), ("check", 1)])
+def test_a_test_whose_with_spoils_what_it_tests_is_refused(
+    tmp_path: Path, command: str, code: int
+) -> None:
+    """It would pass here and fail in OPA: named by file and line, with what to write instead."""
+    result = run(command, borrowing(tmp_path, BORROWED))
+    assert "cats_test.rego:8: this with computes its value from data.limits.unit" in result.output
+    assert "write x := … before the statement" in result.output
+    assert result.exit_code == code
+
+
+def test_a_test_that_computes_before_runs(tmp_path: Path) -> None:
+    """What the message says to do works, and the test fails as it should."""
+    before = BORROWED.replace("\tcount", "\tx := limits.of(2)\n\tcount").replace(
+        "limits.of(2)}", "x}"
+    )
+    result = run("test", borrowing(tmp_path, before))
+    assert "0 passed, 1 failed" in result.output
+    assert run("check", tmp_path).exit_code in (0, 3)
+
+
+def test_a_helper_in_with_is_no_fault(tmp_path: Path) -> None:
+    """Most tests make their document with one."""
+    test = 'test_no if count(cats.deny) == 1 with input as made("cat")\n\nmade(x) := {"model": x}'
+    assert run("test", write(tmp_path, SOUND, test)).exit_code == 0
+
+
+def test_check_reads_the_tests_too(tmp_path: Path) -> None:
+    """One that the engine can't read is an error, not a warning less."""
+    result = run("check", write(tmp_path, SOUND, "test_a if {"))
+    assert "cats_test.rego:" in result.output
+    assert result.exit_code == 1
 
 
 def test_check_wants_tests_outside_of_what_they_test(tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from helm_boundary.cli.receipts import receipts
 from helm_receipts import keys, verify
 from helm_receipts.errors import Broken
 from helm_receipts.fsck import FsckReport, fsck
@@ -129,6 +131,10 @@ def test_a_clock_that_was_set_back_between_sessions_is_told(
         (place,) = report.set_back
         assert ": from 2" in place
         assert not report.is_complete
+    for command in (["verify", "--state", str(tmp_path)], ["fsck", str(tmp_path)]):
+        said = CliRunner().invoke(receipts, command)
+        assert said.exit_code == 3
+        assert "clock back   " in said.output
 
 
 def test_a_clock_that_was_adjusted_by_a_second_is_nothing_to_tell(
