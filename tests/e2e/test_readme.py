@@ -1,25 +1,19 @@
-"""What README.md says of policy is true: its own blocks, in the real proxy, with the real SDK."""
+"""What README.md says is true: its policy in the real proxy with the real SDK, and its demo."""
 
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import openai
 import pytest
 
-from helm_boundary.service.options import OPTIONS
 from support.boundary import ROOT, Boundary
 from support.chat import ToolCall, Turn, reply_to_chat
+from support.pages import DOCS, README, blocks, section
 from support.upstream import Upstream
-
-
-def block(pattern: str) -> str:
-    """The text in README.md that a pattern's only group finds."""
-    found = re.search(pattern, (ROOT / "README.md").read_text(), re.DOTALL)
-    assert found is not None, pattern
-    return found[1]
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +27,12 @@ def upstream() -> Iterator[Upstream]:
 def client(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[openai.OpenAI]:
     """The SDK before a boundary with the README's policy."""
     folder, state = tmp_path_factory.mktemp("policy"), tmp_path_factory.mktemp("state")
-    (folder / "data.yaml").write_text(block(r"<<'YAML'\n(.*?)YAML\n"))
-    (folder / "acme.rego").write_text(block(r"```rego\n(.*?)```"))
+    [data] = re.findall(
+        r"<<'YAML'\n(.*?)^YAML$", README.read_text("utf-8"), re.DOTALL | re.MULTILINE
+    )
+    [rule] = blocks(DOCS / "policy.md", "rego")
+    (folder / "data.yaml").write_text(data)
+    (folder / "acme.rego").write_text(rule)
     with Boundary(upstream, state=state, policy=folder) as boundary:
         yield openai.OpenAI(base_url=boundary.url + "/v1", api_key="none")
 
@@ -84,8 +82,14 @@ def test_the_rule_of_its_own_speaks(client: openai.OpenAI, upstream: Upstream) -
     assert ask(client, store=False).choices
 
 
-def test_every_option_in_the_table_is_one() -> None:
-    """Names in the README are the boundary's own."""
-    told = re.findall(r"^\| `(helm_\w+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
-    assert set(told) <= {row[0] for row in OPTIONS}
-    assert len(told) == len(set(told)) >= 9
+def test_the_demo_prints_what_the_readme_shows() -> None:
+    """Each call with its verdict and its reason, in that order."""
+    shown = re.findall(r"^```text\n(.*?)^```", section(README, "Two commands"), re.DOTALL | re.M)
+    done = subprocess.run(
+        [ROOT / "scripts" / "demo"], capture_output=True, text=True, timeout=60, check=False
+    )
+    printed, at = done.stdout, 0
+    for line in shown[0].splitlines():
+        for cell in re.split(r" {2,}", line):
+            at = printed.find(cell, at)
+            assert at >= 0, (cell, printed)

@@ -1,15 +1,10 @@
-"""The README's tutorial, executed: every block of it, in order, and what it says comes out."""
+"""The tutorial, executed: every block of it, in order, and what it says comes out."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,39 +13,8 @@ import pytest
 
 from support.boundary import ROOT, Boundary
 from support.chat import ToolCall, Turn, reply_to_chat
+from support.pages import DOCS, Step, run, steps
 from support.upstream import Upstream
-
-
-@dataclass(frozen=True)
-class Step:
-    """One block of commands, and the lines that must be in what it prints."""
-
-    commands: str
-    says: tuple[str, ...]
-
-
-def steps() -> Iterator[Step]:
-    """The blocks of the tutorial."""
-    readme = (ROOT / "README.md").read_text()
-    tutorial = readme.split("## Tutorial", 1)[1].split("\n## ", 1)[0]
-    for found in re.finditer(r"```sh\n(.*?)```(?:\n\n```text\n(.*?)```)?", tutorial, re.DOTALL):
-        yield Step(found[1], tuple((found[2] or "").splitlines()))
-
-
-def run(step: Step, folder: Path) -> None:
-    """Run a block as a reader would, and compare what it prints."""
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-c", step.commands],
-        cwd=folder,
-        env={**os.environ, "PATH": path},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    for line in step.says:
-        assert line in done.stdout, (done.stdout, done.stderr)
 
 
 def agent(boundary: Boundary, upstream: Upstream, command: str) -> Any:
@@ -75,7 +39,7 @@ def test_the_tutorial_comes_out_as_it_says(tmp_path: Path) -> None:
     """From recording a day to a policy in force."""
     folder = tmp_path / "desk"
     folder.mkdir()
-    record, *middle, ship = steps()
+    record, *middle, ship = steps((DOCS / "tutorial.md").read_text("utf-8"))
     assert len(middle) == 4
     with Upstream() as upstream:
         with started(record, upstream, folder, tmp_path / "first") as observing:

@@ -61,6 +61,13 @@ def test_the_wheel_carries_every_file_of_the_default_policy(wheel: Path) -> None
     assert carried == found
 
 
+def test_the_wheel_carries_the_predicates_schema(wheel: Path) -> None:
+    """Beside the package that writes it, for whoever reads receipts."""
+    name = "helm_receipts/predicate.schema.json"
+    with zipfile.ZipFile(wheel) as archive:
+        assert archive.read(name) == (ROOT / "receipts" / name).read_bytes()
+
+
 def test_the_command_and_the_packages_work_from_the_wheel(wheel: Path, tmp_path: Path) -> None:
     """Unpacked elsewhere and first on the path, it is what `helm-boundary` runs."""
     with zipfile.ZipFile(wheel) as archive:

@@ -6,10 +6,8 @@ import re
 import subprocess
 from pathlib import Path
 
-import click
 import pytest
 
-from helm_boundary.cli import main
 from support.boundary import ROOT
 
 # Written in two parts, so that this file passes too.
@@ -49,35 +47,6 @@ def test_no_file_names_a_package_registry() -> None:
         if (found := pattern.search(file.read_text(errors="ignore")))
     }
     assert naming == {}
-
-
-def test_what_the_readme_tells_to_type_is_there() -> None:
-    """Every script of the checkout that a command in README.md names exists and can be run."""
-    scripts = re.findall(r"^\$?\s*(scripts/[\w./-]+)", _commands(), re.MULTILINE)
-    assert {"scripts/run", "scripts/test"} <= set(scripts)
-    assert [name for name in scripts if not (ROOT / name).stat().st_mode & 0o111] == []
-
-
-def test_every_subcommand_in_the_readme_exists() -> None:
-    """`helm-boundary a b` in README.md resolves to a command."""
-    missing = []
-    for line in re.findall(r"helm-boundary((?: [a-z][a-z-]*)+)", _commands()):
-        command: click.Command = main
-        for word in line.split():
-            if not isinstance(command, click.Group):
-                break
-            found = command.get_command(click.Context(command), word)
-            if found is None:
-                missing.append(line.strip())
-                break
-            command = found
-    assert missing == []
-
-
-def _commands() -> str:
-    """Return the fenced blocks of README.md that a shell would read."""
-    text = (ROOT / "README.md").read_text()
-    return "\n".join(re.findall(r"^```(?:sh|bash|console|shell)?\n(.*?)^```", text, re.M | re.S))
 
 
 def test_scripts_are_bash_that_parses() -> None:
