@@ -11,7 +11,7 @@ for _folder in (str(_root / "receipts"), str(_root / "addon")):
     sys.path.insert(0, _folder)
 
 try:
-    from helm_boundary.proxy.seal import install as load
+    from helm_boundary.proxy.installation import install as load
 except Exception as error:
     # mitmproxy would log this, open its port, and only then end: for a moment, a proxy without us.
     print(f"helm-boundary can't be loaded, so nothing is started: {error}", file=sys.stderr)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from helm_boundary.service.pinning import VARIABLE
+from helm_boundary.runtime.key_pinning import VARIABLE
 
 
 @pytest.fixture(scope="session", autouse=True)

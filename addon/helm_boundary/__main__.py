@@ -1,5 +1,5 @@
 """`python -m helm_boundary`: the command without its script."""
 
-from helm_boundary.cli import main
+from .cli import main
 
 main(prog_name="helm-boundary")

@@ -26,15 +26,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "receipts"), str(ROOT / "tests")]
 
-from helm_receipts.fsck import fsck  # noqa: E402
-from helm_receipts.journal import SEGMENT_BYTES  # noqa: E402
-from helm_receipts.keyset import open_keyset  # noqa: E402
+from helm_receipts.audit.fsck import fsck  # noqa: E402
+from helm_receipts.envelope.predicate import Boundary  # noqa: E402
+from helm_receipts.journal.journal import SEGMENT_BYTES  # noqa: E402
 from helm_receipts.layout import Layout  # noqa: E402
-from helm_receipts.log import Log  # noqa: E402
-from helm_receipts.predicate import Boundary  # noqa: E402
-from helm_receipts.recorder import Recorder  # noqa: E402
-from helm_receipts.session import start_session, stop_session  # noqa: E402
-from helm_receipts.writer import Writer  # noqa: E402
+from helm_receipts.log.log import Log  # noqa: E402
+from helm_receipts.recording.keyset import open_keyset  # noqa: E402
+from helm_receipts.recording.lifecycle import start_session, stop_session  # noqa: E402
+from helm_receipts.recording.recorder import Recorder  # noqa: E402
+from helm_receipts.recording.writer import Writer  # noqa: E402
 from support.receipts import CONFIGURATION, outcome, request  # noqa: E402
 
 MICRO, MILLI = 1e6, 1e3

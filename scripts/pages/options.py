@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from helm_boundary.proxy.safety import SAFE_DEFAULTS
-from helm_boundary.service.options import OPTIONS
+from helm_boundary.runtime.options import OPTIONS
+from helm_boundary.runtime.unsafe_options import SAFE_DEFAULTS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "options.md"
 

@@ -13,10 +13,10 @@ FAULTS = '''\
 """Faults in the boundary's own steps, each when a request's header asks for it."""
 import asyncio
 from helm_boundary.proxy import requests, responses
-from helm_boundary.enforcement.answers import Answers
-from helm_boundary.enforcement.streamed import Streamed
-from helm_boundary.enforcement.boundary import Boundary
-from helm_boundary.gate.gate import Gate
+from helm_boundary.enforcement.responses import Answers
+from helm_boundary.enforcement.streams import Streamed
+from helm_boundary.enforcement.requests import Boundary
+from helm_boundary.streaming.gate import Gate
 
 requests.PATIENCE = responses.PATIENCE = 1.0
 asked = None

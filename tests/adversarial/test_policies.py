@@ -84,7 +84,7 @@ def children(pid: int) -> list[int]:
 
 def workers_of(pid: int) -> list[int]:
     """Those of them that evaluate policy."""
-    program = b"helm_boundary.policy.worker"
+    program = b"helm_boundary.policy.engines.worker_main"
     return [one for one in children(pid) if program in Path(f"/proc/{one}/cmdline").read_bytes()]
 
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from helm_boundary.cli.receipts import receipts
-from helm_boundary.service.pinning import VARIABLE
+from helm_boundary.runtime.key_pinning import VARIABLE
 from support.approvals import mitmweb
 from support.boundary import ADDON, Boundary, StartFailed
 from support.scene import Scene

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from helm_receipts.select import Selection, select
+from helm_receipts.export.select import Selection, select
 from support.approvals import ask, body, write_policy
 from support.boundary import Boundary
 from support.pages import DOCS, README, run, section, steps

@@ -25,9 +25,9 @@ from mitmproxy.test import tflow
 
 from helm_boundary.approvals.store import Store
 from helm_boundary.cli import main
-from helm_boundary.service.health import running_boundaries
+from helm_boundary.runtime.health import running_boundaries
+from helm_receipts.envelope.opening import secret_ids
 from helm_receipts.layout import Layout
-from helm_receipts.opening import secret_ids
 from support.asked import request as asked
 from support.boundary import ROOT
 from support.certificates import Authority
@@ -230,8 +230,8 @@ def test_nothing_planted_gets_into_the_processes_that_check_a_log(
     """An auditor may stand in the very folder that is checked, which somebody else sent."""
     program = (
         "import sys; from pathlib import Path\n"
-        "from helm_receipts.fsck import fsck; from helm_receipts.layout import Layout\n"
-        "from helm_receipts.publish import read_published\n"
+        "from helm_receipts.audit.fsck import fsck; from helm_receipts.layout import Layout\n"
+        "from helm_receipts.log.publish import read_published\n"
         "state = Path(sys.argv[1]); known = read_published(Layout(state))\n"
         "report = fsck(state, [known.receipt[-1].key], [known.log[-1].key], processes=2)\n"
         "print(report.calls)\n"

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from helm_receipts.journal.reader import read_records
 from helm_receipts.layout import Layout
-from helm_receipts.reader import read_records
 from support.boundary import Boundary
 from support.scene import Scene, scene, verify_all
 from support.upstream import Pause, Reply, Upstream

@@ -13,8 +13,8 @@ import pytest
 from openai import APIError, PermissionDeniedError
 
 from e2e.conftest import Desk
+from helm_receipts.journal.reader import read_records
 from helm_receipts.layout import Layout
-from helm_receipts.reader import read_records
 from support.scene import Scene
 from support.upstream import (
     DONE,

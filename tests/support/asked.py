@@ -8,7 +8,7 @@ from typing import Any
 
 from helm_boundary.approvals.binding import Binding, Cover
 from helm_boundary.approvals.entry import Request
-from helm_receipts.statement import ClientFacts, Reason
+from helm_receipts.envelope.statement import ClientFacts, Reason
 from support import receipts
 
 BINDING = Binding("00" * 32, "user ada", "createChatCompletion", "ab" * 32)

@@ -95,7 +95,7 @@ def refused_to_stranger(state: Path, *, in_namespace: bool = False) -> str:
     """Why the stranger's process refuses a state folder; empty where it doesn't."""
     program = (
         "import ctypes, os; from pathlib import Path\n"
-        "from helm_receipts.custody import refuse_foreign_state\n"
+        "from helm_receipts.storage.custody import refuse_foreign_state\n"
         f"os.setgroups([]); os.setgid({STRANGER}); os.setuid({STRANGER})\n"
         f"{_ENTER if in_namespace else ''}\n"
         f"try: refuse_foreign_state(Path({str(state)!r}))\n"

@@ -5,10 +5,8 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-from helm_boundary.service.pinning import pins, settle
-from helm_receipts.layout import Layout
-from helm_receipts.recorder import Receipt, Recorder
-from helm_receipts.statement import (
+from helm_boundary.runtime.key_pinning import pins, settle
+from helm_receipts.envelope.statement import (
     ClientFacts,
     Coverage,
     Draft,
@@ -19,6 +17,8 @@ from helm_receipts.statement import (
     Reason,
     Verdict,
 )
+from helm_receipts.layout import Layout
+from helm_receipts.recording.recorder import Receipt, Recorder
 
 CONFIGURATION = "ef" * 32
 _sessions = count()

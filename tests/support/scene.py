@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from helm_receipts.keys import load
+from helm_receipts.audit.verify import verify_journal, verify_receipt
+from helm_receipts.envelope.keys import load
+from helm_receipts.journal.reader import read_records
 from helm_receipts.layout import Layout
-from helm_receipts.reader import read_records
-from helm_receipts.verify import verify_journal, verify_receipt
 from support.boundary import Boundary
 from support.certificates import Authority
 from support.scripted_policy import write_scripted_policy

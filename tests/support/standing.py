@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from helm_boundary.service.health import Health, Listener
+from helm_boundary.runtime.health import Health, Listener
 
 WELL = Health(
     pid=1,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import rfc8785
 
-from ..calls.call import Answer, Call, HttpRequest, Operation, ToolCall
-from ..policy.decision import Decision
+from helm_boundary.calls.call import Answer, Call, HttpRequest, Operation, ToolCall
+from helm_boundary.policy.decision import Decision
 
 HEADERS = (
     "anthropic-beta",

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from helm_receipts.predicate import rfc3339
-from helm_receipts.statement import ClientFacts, FlowFacts, PolicyRef, Reason
+from helm_boundary.calls.call import Json
+from helm_receipts.envelope.predicate import rfc3339
+from helm_receipts.envelope.statement import ClientFacts, FlowFacts, PolicyRef, Reason
 
-from ..calls.call import Json
 from .binding import Binding, Cover
 
 PENDING, GRANTED, REFUSED = "pending", "granted", "refused"

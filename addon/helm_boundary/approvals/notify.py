@@ -23,7 +23,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
-from helm_receipts.predicate import rfc3339
+from helm_receipts.envelope.predicate import rfc3339
 
 from .entry import Request
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from helm_receipts.predicate import rfc3339
-from helm_receipts.statement import Approval, Draft, Verdict
+from helm_receipts.envelope.predicate import rfc3339
+from helm_receipts.envelope.statement import Approval, Draft, Verdict
 
 from .entry import EXPIRED, GRANTED, REFUSED, USED, WITHDRAWN, Request
 

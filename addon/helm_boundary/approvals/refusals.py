@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..calls.refusal import Refusal
-from .waiting import Said
+from helm_boundary.calls.refusal import Refusal
+
+from .wait import Said
 
 
 def refused() -> Refusal:

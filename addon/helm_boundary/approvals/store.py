@@ -21,8 +21,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from helm_receipts import durable
-from helm_receipts.ownership import READ, WRITE, access_list, fault_of, keepers
+from helm_receipts.storage import durable
+from helm_receipts.storage.ownership import READ, WRITE, access_list, fault_of, keepers
 
 from . import entry as entries
 from .binding import Binding

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..calls.call import Answer, Call, HttpRequest, Message, Text, ToolCall
-from ..policy.detectors import Detectors, Finding
+from helm_boundary.calls.call import Answer, Call, HttpRequest, Message, Text, ToolCall
+from helm_boundary.policy.detectors.detectors import Detectors, Finding
 
 MAX_TEXTS = 12
 MAX_CHARACTERS = 600

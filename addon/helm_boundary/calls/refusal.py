@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from helm_receipts.statement import Finality
+from helm_receipts.envelope.statement import Finality
 
 
 class Refusal(Exception):

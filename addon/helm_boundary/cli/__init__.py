@@ -6,7 +6,7 @@ from importlib import import_module
 
 import click
 
-from .. import __version__
+from helm_boundary import __version__
 
 _COMMANDS = {
     "approvals": "approvals:approvals",

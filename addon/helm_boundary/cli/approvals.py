@@ -15,17 +15,18 @@ from typing import Any
 import click
 
 from helm_boundary import __version__
-from helm_boundary.approvals import deciding
+from helm_boundary.approvals import decisions
 from helm_boundary.approvals.entry import GRANTED, ID, PENDING, REFUSED, Entry, write_request
-from helm_boundary.approvals.showing import seconds_left, sentences
+from helm_boundary.approvals.report import seconds_left, sentences
 from helm_boundary.approvals.store import Store, StoreError
-from helm_boundary.cli.state_options import NO, StateError, json_option, state_option
-from helm_boundary.service.pinning import settle
+from helm_boundary.runtime.key_pinning import settle
+from helm_receipts.envelope.predicate import rfc3339
 from helm_receipts.errors import ReceiptError
-from helm_receipts.explain import printable
+from helm_receipts.export.explain import printable
 from helm_receipts.layout import Layout
-from helm_receipts.predicate import rfc3339
-from helm_receipts.recorder import Recorder
+from helm_receipts.recording.recorder import Recorder
+
+from .state_options import NO, StateError, json_option, state_option
 
 _POLL_SECONDS = 0.5
 
@@ -93,9 +94,9 @@ def _decide(state: Layout, identity: str, decision: str, *, confirmed: bool, as_
         settle(state)
         recorder = Recorder.open(state.state, version=__version__, configuration=_configuration())
         try:
-            by = f"{deciding.person()} (command line)"
-            decided = deciding.decide(store, recorder.record_now, identity, decision, by)
-        except deciding.NotPending as error:
+            by = f"{decisions.person()} (command line)"
+            decided = decisions.decide(store, recorder.record_now, identity, decision, by)
+        except decisions.NotPending as error:
             click.echo(f"Error: {error}", err=True)
             raise SystemExit(NO) from None
         finally:

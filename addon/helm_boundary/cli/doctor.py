@@ -9,11 +9,12 @@ from pathlib import Path
 
 import click
 
-from helm_boundary.cli.state_options import NO, YES, io_errors, json_option, state_option
 from helm_boundary.doctor.diagnosis import best, diagnose, exit_code
 from helm_boundary.doctor.finding import Finding
-from helm_receipts.explain import printable
+from helm_receipts.export.explain import printable
 from helm_receipts.layout import Layout
+
+from .state_options import NO, YES, io_errors, json_option, state_option
 
 
 @click.command()

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import click
 
-from helm_boundary.cli.state_options import StateError, io_errors, state_option
-from helm_boundary.clients.bundle import BundleError, make_trust, system_roots
+from helm_boundary.clients.ca_bundle import BundleError, make_trust, system_roots
 from helm_boundary.clients.environment import Route, variables
 from helm_boundary.clients.launch import joinable
 from helm_boundary.clients.shells import SHELLS, script, shell_of
 from helm_receipts.layout import Layout
+
+from .state_options import StateError, io_errors, state_option
 
 
 @click.command()

@@ -9,17 +9,18 @@ from pathlib import Path
 
 import click
 
-from helm_boundary.cli.boundary_options import boundary_options
-from helm_boundary.cli.state_options import StateError
-from helm_boundary.clients.bundle import BundleError
+from helm_boundary.clients.ca_bundle import BundleError
+from helm_boundary.clients.call_summary import Tally, as_json, summary
 from helm_boundary.clients.confine import ConfinementRefused
 from helm_boundary.clients.launch import LaunchFailed
-from helm_boundary.clients.placing import Placed, Wanted, place
+from helm_boundary.clients.placement import Placed, Wanted, place
 from helm_boundary.clients.supervise import NotStarted
-from helm_boundary.clients.tally import Tally, as_json, summary
-from helm_boundary.service.state import default_state_folder
-from helm_receipts.custody import refuse_foreign_state
+from helm_boundary.runtime.state_folder import default_state_folder
 from helm_receipts.errors import ReceiptError
+from helm_receipts.storage.custody import refuse_foreign_state
+
+from .boundary_options import boundary_options
+from .state_options import StateError
 
 
 @click.command("exec", context_settings={"ignore_unknown_options": True})

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import click
 
-from helm_boundary.cli.state_options import NO, StateError, io_errors, key_options, state_option
-from helm_boundary.cli.trust import named_log_key
-from helm_boundary.service.pinning import pin_of, pins
+from helm_boundary.runtime.key_pinning import pin_of, pins
+from helm_receipts.audit.pins import Pin
+from helm_receipts.envelope.keys import read_public_key
+from helm_receipts.envelope.predicate import rfc3339
 from helm_receipts.errors import KeyRefused
-from helm_receipts.keys import read_public_key
 from helm_receipts.layout import Layout
-from helm_receipts.pins import Pin
-from helm_receipts.predicate import rfc3339
-from helm_receipts.publish import read_published
+from helm_receipts.log.publish import read_published
+
+from .state_options import NO, StateError, io_errors, key_options, state_option
+from .verification_keys import named_log_key
 
 
 @click.command()

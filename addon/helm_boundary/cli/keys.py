@@ -9,19 +9,20 @@ from typing import NoReturn
 import click
 
 from helm_boundary import __version__
-from helm_boundary.cli.key_pins import pin
-from helm_boundary.cli.receipt_log import CONFIGURATION
-from helm_boundary.cli.state_options import NO, StateError, io_errors, json_option, state_option
-from helm_boundary.service.pinning import settle
+from helm_boundary.runtime.key_pinning import settle
+from helm_receipts.audit.published_files import Difference, differences
+from helm_receipts.envelope.opening import secret_ids
+from helm_receipts.envelope.predicate import Boundary
 from helm_receipts.errors import KeyRefused
-from helm_receipts.keyset import NEXT, open_keyset, read_keyset
 from helm_receipts.layout import Layout
-from helm_receipts.opening import secret_ids
-from helm_receipts.predicate import Boundary
-from helm_receipts.publish import read_published, trusted_root
-from helm_receipts.published_files import Difference, differences
-from helm_receipts.republish import republish
-from helm_receipts.rotation import rotate_log_key, rotate_receipt_key
+from helm_receipts.log.publish import read_published, trusted_root
+from helm_receipts.recording.keyset import NEXT, open_keyset, read_keyset
+from helm_receipts.recording.republish import republish
+from helm_receipts.recording.rotation import rotate_log_key, rotate_receipt_key
+
+from .key_pins import pin
+from .receipt_log import CONFIGURATION
+from .state_options import NO, StateError, io_errors, json_option, state_option
 
 
 @click.group()

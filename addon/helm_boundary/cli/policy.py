@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import click
 
-from helm_boundary.cli.policy_check import check, test
-from helm_boundary.cli.policy_eval import bench, eval_
-from helm_boundary.cli.policy_new import new
-from helm_boundary.cli.policy_traffic import diff, learn
+from .policy_check import check, test
+from .policy_eval import bench, eval_
+from .policy_new import new
+from .policy_traffic import diff, learn
 
 
 @click.group()

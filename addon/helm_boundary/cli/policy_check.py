@@ -9,16 +9,11 @@ from pathlib import Path
 
 import click
 
-from helm_boundary.cli.policy_options import (
-    folders_argument,
-    key_option,
-    own_folders,
-    policy_errors,
-    say_json,
-)
-from helm_boundary.cli.state_options import INCOMPLETE, NO, YES, json_option
-from helm_boundary.policy.check import Report, check_policy
-from helm_boundary.policy.testing import Coverage, Result, Run, run_tests
+from helm_boundary.policy.authoring.check import Report, check_policy
+from helm_boundary.policy.authoring.test_runner import Coverage, Result, Run, run_tests
+
+from .policy_options import folders_argument, key_option, own_folders, policy_errors, say_json
+from .state_options import INCOMPLETE, NO, YES, json_option
 
 WATCH_SECONDS = 0.5
 

@@ -10,21 +10,16 @@ from typing import BinaryIO
 
 import click
 
-from helm_boundary.cli.policy_options import (
-    PolicyProblem,
-    folders_argument,
-    policy_errors,
-    policy_option,
-    say_json,
-)
-from helm_boundary.cli.policy_traffic import asked, recording_of
-from helm_boundary.cli.state_options import NO, YES, json_option
-from helm_boundary.policy.bench import Cost, measure
+from helm_boundary.policy.authoring.bench import Cost, measure
 from helm_boundary.policy.decision import ALLOW, Decision
-from helm_boundary.policy.embedded import start_embedded
+from helm_boundary.policy.engines.embedded import start_embedded
 from helm_boundary.policy.errors import EngineError
-from helm_boundary.policy.source import read_policy
+from helm_boundary.policy.sources.policy import read_policy
 from helm_boundary.replay.recorded import Recording
+
+from .policy_options import PolicyProblem, folders_argument, policy_errors, policy_option, say_json
+from .policy_traffic import asked, recording_of
+from .state_options import NO, YES, json_option
 
 
 @click.command("eval")

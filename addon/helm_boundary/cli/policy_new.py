@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from helm_boundary.cli.policy_options import policy_errors, say_json
-from helm_boundary.cli.state_options import json_option
-from helm_boundary.policy.scaffold import new_topic
+from helm_boundary.policy.authoring.scaffold import new_topic
+
+from .policy_options import policy_errors, say_json
+from .state_options import json_option
 
 
 @click.command("new")

@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
-from helm_boundary.cli.state_options import USAGE
-from helm_boundary.policy.default_folder import default_policy_folder
 from helm_boundary.policy.errors import EngineError, PolicyError
+from helm_boundary.policy.sources.default_folder import default_policy_folder
+
+from .state_options import USAGE
 
 Command = Callable[..., Any]
 

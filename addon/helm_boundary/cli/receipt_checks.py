@@ -10,8 +10,18 @@ from typing import Any
 
 import click
 
-from helm_boundary.cli.receipt_results import finish, nothing, progress_bar, refusal
-from helm_boundary.cli.state_options import (
+from helm_receipts.audit import fsck as checking
+from helm_receipts.audit import verify as verification
+from helm_receipts.envelope.checkpoint import verify_by_any
+from helm_receipts.envelope.dsse import parse_envelope
+from helm_receipts.envelope.entry import log_entry
+from helm_receipts.errors import ReceiptError
+from helm_receipts.journal.segments import is_empty
+from helm_receipts.layout import Layout
+from helm_receipts.log.proof import parse_proof, prove_consistency
+
+from .receipt_results import finish, nothing, progress_bar, refusal
+from .state_options import (
     INCOMPLETE,
     YES,
     existing,
@@ -21,16 +31,7 @@ from helm_boundary.cli.state_options import (
     key_options,
     state_option,
 )
-from helm_boundary.cli.trust import Trust, trust_for
-from helm_receipts import fsck as checking
-from helm_receipts import verify as verification
-from helm_receipts.checkpoint import verify_by_any
-from helm_receipts.dsse import parse_envelope
-from helm_receipts.entry import log_entry
-from helm_receipts.errors import ReceiptError
-from helm_receipts.layout import Layout
-from helm_receipts.proof import parse_proof, prove_consistency
-from helm_receipts.segments import is_empty
+from .verification_keys import Trust, trust_for
 
 _WORTH_PROCESSES = 20 * 2**20
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)

@@ -17,8 +17,22 @@ from typing import IO, Any
 
 import click
 
-from helm_boundary.cli.receipt_results import progress_bar
-from helm_boundary.cli.state_options import (
+from helm_receipts.envelope.checkpoint import verify_by_any
+from helm_receipts.envelope.dsse import parse_line
+from helm_receipts.envelope.keys import PublicKey, SigningKey, load
+from helm_receipts.errors import Broken, LogError, ProofRefused, ReceiptError
+from helm_receipts.export import receipt_v5
+from helm_receipts.export.bundle import logged_bundle, plain_bundle
+from helm_receipts.export.select import Selection
+from helm_receipts.export.verified import VerifiedJournals, verify_present
+from helm_receipts.journal.reader import Record
+from helm_receipts.layout import Layout
+from helm_receipts.log.log import read_tree
+from helm_receipts.log.pending import check_cursors
+from helm_receipts.log.proof import InclusionProof, prove_under
+
+from .receipt_results import progress_bar
+from .state_options import (
     INCOMPLETE,
     NO,
     YES,
@@ -29,20 +43,7 @@ from helm_boundary.cli.state_options import (
     selection_options,
     state_option,
 )
-from helm_boundary.cli.trust import FOUND, Trust, trust_for
-from helm_receipts import receipt_v5
-from helm_receipts.bundle import logged_bundle, plain_bundle
-from helm_receipts.checkpoint import verify_by_any
-from helm_receipts.dsse import parse_line
-from helm_receipts.errors import Broken, LogError, ProofRefused, ReceiptError
-from helm_receipts.keys import PublicKey, SigningKey, load
-from helm_receipts.layout import Layout
-from helm_receipts.log import read_tree
-from helm_receipts.pending import check_cursors
-from helm_receipts.proof import InclusionProof, prove_under
-from helm_receipts.reader import Record
-from helm_receipts.select import Selection
-from helm_receipts.verified import VerifiedJournals, verify_present
+from .verification_keys import FOUND, Trust, trust_for
 
 FORMATS = ("intoto", "bundle", "bundle-with-log", "receipt.v5")
 _IN_MEMORY = 2**24

@@ -7,23 +7,18 @@ import hashlib
 import click
 
 from helm_boundary import __version__
-from helm_boundary.cli.receipt_results import progress_bar
-from helm_boundary.cli.state_options import (
-    NO,
-    StateError,
-    io_errors,
-    journal_of,
-    state_option,
-)
-from helm_boundary.service.pinning import settle
+from helm_boundary.runtime.key_pinning import settle
+from helm_receipts.envelope.statement import Draft
 from helm_receipts.errors import LogError
-from helm_receipts.keyset import open_keyset
 from helm_receipts.layout import Layout
-from helm_receipts.log import Log
-from helm_receipts.openings import erase
-from helm_receipts.rebuild import rebuild
-from helm_receipts.recorder import Recorder
-from helm_receipts.statement import Draft
+from helm_receipts.log.log import Log
+from helm_receipts.log.rebuild import rebuild
+from helm_receipts.recording.keyset import open_keyset
+from helm_receipts.recording.openings import erase
+from helm_receipts.recording.recorder import Recorder
+
+from .receipt_results import progress_bar
+from .state_options import NO, StateError, io_errors, journal_of, state_option
 
 CONFIGURATION = hashlib.sha256(b"helm-boundary command line").hexdigest()
 """What sessions of this command say for a configuration: it judges nothing."""

@@ -17,11 +17,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from helm_boundary.cli.state_options import INCOMPLETE, NO, YES
-from helm_boundary.cli.trust import FOUND
+from helm_receipts.audit.verify import NOT_PROVEN
 from helm_receipts.errors import Broken, ReceiptError
-from helm_receipts.explain import printable
-from helm_receipts.verify import NOT_PROVEN
+from helm_receipts.export.explain import printable
+
+from .state_options import INCOMPLETE, NO, YES
+from .verification_keys import FOUND
 
 _WORDS = {YES: "VERIFIED", NO: "NOT VERIFIED", INCOMPLETE: "TRUE BUT INCOMPLETE"}
 _NOTHING = "NOTHING TO VERIFY"

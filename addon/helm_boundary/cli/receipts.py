@@ -14,10 +14,23 @@ from pathlib import Path
 
 import click
 
-from helm_boundary.cli.receipt_checks import consistency, fsck_folder, verify
-from helm_boundary.cli.receipt_export import Unverified, export, prove_one
-from helm_boundary.cli.receipt_log import erase_opening, integrate
-from helm_boundary.cli.state_options import (
+from helm_receipts.audit.verify import NOT_PROVEN, verify_receipt
+from helm_receipts.envelope.checkpoint import parse_checkpoint
+from helm_receipts.envelope.dsse import parse_line
+from helm_receipts.envelope.keys import PublicKey
+from helm_receipts.errors import Broken, ReceiptError
+from helm_receipts.export.explain import explain, printable
+from helm_receipts.export.select import Follower, Selection, select
+from helm_receipts.export.verified import verify_present
+from helm_receipts.journal.reader import Record, find_record
+from helm_receipts.layout import Layout
+from helm_receipts.log.proof import prove_under
+from helm_receipts.recording.openings import Erased, digest_of, opens, salt_of
+
+from .receipt_checks import consistency, fsck_folder, verify
+from .receipt_export import Unverified, export, prove_one
+from .receipt_log import erase_opening, integrate
+from .state_options import (
     INCOMPLETE,
     NO,
     YES,
@@ -27,19 +40,7 @@ from helm_boundary.cli.state_options import (
     selection_options,
     state_option,
 )
-from helm_boundary.cli.trust import Trust, trust_for
-from helm_receipts.checkpoint import parse_checkpoint
-from helm_receipts.dsse import parse_line
-from helm_receipts.errors import Broken, ReceiptError
-from helm_receipts.explain import explain, printable
-from helm_receipts.keys import PublicKey
-from helm_receipts.layout import Layout
-from helm_receipts.openings import Erased, digest_of, opens, salt_of
-from helm_receipts.proof import prove_under
-from helm_receipts.reader import Record, find_record
-from helm_receipts.select import Follower, Selection, select
-from helm_receipts.verified import verify_present
-from helm_receipts.verify import NOT_PROVEN, verify_receipt
+from .verification_keys import Trust, trust_for
 
 _POLL_SECONDS = 0.5
 

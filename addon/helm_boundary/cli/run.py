@@ -8,9 +8,10 @@ from pathlib import Path
 
 import click
 
-from helm_boundary.cli.boundary_options import boundary_options
 from helm_boundary.clients.mitmproxy_arguments import Order, mitmproxy_arguments, run_arguments
-from helm_receipts import isolated
+from helm_receipts.storage import isolated
+
+from .boundary_options import boundary_options
 
 
 @click.command(context_settings={"ignore_unknown_options": True})

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from helm_boundary.service.state import default_state_folder
+from helm_boundary.runtime.state_folder import default_state_folder
 from helm_receipts.errors import ReceiptError
 from helm_receipts.layout import Layout
 

@@ -8,10 +8,9 @@ from typing import Any
 
 import click
 
-from helm_boundary.cli.state_options import NO, YES, StateError, io_errors, state_option
 from helm_boundary.clients.launch import joinable
-from helm_boundary.machine.commands import CommandFailed, Ran, run, shown
-from helm_boundary.machine.proxy_settings import (
+from helm_boundary.system.commands import CommandFailed, Ran, run, shown
+from helm_boundary.system.proxy_settings import (
     DESKTOPS,
     Desktop,
     NothingSaved,
@@ -26,6 +25,8 @@ from helm_boundary.machine.proxy_settings import (
     turn_on,
 )
 from helm_receipts.layout import Layout
+
+from .state_options import NO, YES, StateError, io_errors, state_option
 
 
 def _options[F: Callable[..., Any]](command: F) -> F:

@@ -1,155 +1,134 @@
-"""Whose keys a command verifies with, which is what its answer is worth.
-
-A key that was named counts most, then one that is pinned outside of the folder. What lies in the
-folder itself, private keys included, shows only that it is consistent.
-"""
+"""`helm-boundary trust`: the boundary's authority in the stores that clients read."""
 
 from __future__ import annotations
 
-from contextlib import suppress
-from dataclasses import dataclass
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-from helm_boundary.cli.state_options import StateError
-from helm_boundary.service.pinning import differs, pins
-from helm_receipts.checkpoint import LogKey, parse_vkey
-from helm_receipts.errors import Broken, KeyRefused, ReceiptError
-from helm_receipts.keys import PublicKey, read_public_key
-from helm_receipts.layout import Layout
-from helm_receipts.pins import Pin
-from helm_receipts.publish import PublishedKeys, read_published
-from helm_receipts.published_files import REMEDY, differences
-from helm_receipts.rotation import follow_handovers
+import click
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
-NAMED = "named by you"
-PINNED = "pinned outside of the folder"
-KEPT = "of the checkpoint that you kept"
-_ABOUT_KEYS = ("checkpoint", "foreign-key")
-FOUND = "found in the folder itself, which shows that it is consistent, not whose it is"
+from helm_boundary.runtime.banner import CA_FILE
+from helm_boundary.system.commands import Command, CommandFailed, carry_out, run, shown
+from helm_boundary.system.trust_stores import (
+    SYSTEMS,
+    Authority,
+    Store,
+    java_store,
+    keytool_of_this_machine,
+    nss_stores,
+    system_of_this_machine,
+    system_store,
+)
 
+from .state_options import NO, YES, StateError, json_option
 
-@dataclass(frozen=True, slots=True)
-class Trust:
-    """Receipt keys, the log's keys from the trusted one on, and where each came from."""
-
-    receipt: list[PublicKey]
-    log: list[LogKey]
-    whose: str
-    """Where the receipt keys came from."""
-    whose_log: str
-    pin: Pin | None = None
-
-    def key_of(self, keyid: str) -> PublicKey:
-        """The trusted key that a receipt names; any other one will refuse it."""
-        return next((key for key in self.receipt_keys if key.keyid == keyid), self.receipt[0])
-
-    @property
-    def receipt_keys(self) -> list[PublicKey]:
-        """The receipt keys; a refusal where none was named."""
-        if not self.receipt:
-            raise StateError("no receipt key to verify with: name one with --key")
-        return self.receipt
-
-    @property
-    def log_keys(self) -> list[LogKey]:
-        """The log's keys; a refusal where none was named."""
-        if not self.log:
-            raise StateError("no log key to verify with: name one with --vkey")
-        return self.log
-
-    def whose_folder(self, *, kept: bool = False) -> str:
-        """Whose a folder is that was checked whole.
-
-        The log's entries name the key of each receipt, so its key vouches for theirs; a
-        checkpoint that the auditor kept vouches for the log's key.
-        """
-        if self.whose_log == FOUND:
-            log = KEPT if kept else FOUND
-            return log if self.whose == FOUND else f"{self.whose}; the log's {log}"
-        if self.whose in (FOUND, self.whose_log):
-            return self.whose_log
-        return f"{self.whose}; the log's {self.whose_log}"
-
-    def whose_proof(self) -> str:
-        """Whose a receipt with a proof is: both keys were used."""
-        same = self.whose == self.whose_log
-        return self.whose if same else f"{self.whose}; the log's {self.whose_log}"
-
-    def name_rightly(self, state: Layout, error: ReceiptError) -> ReceiptError:
-        """What is wrong, by its right name where it is the keys that are not the folder's."""
-        if isinstance(error, Broken) and error.kind not in _ABOUT_KEYS:
-            return error
-        if self.pin is not None:
-            with suppress(KeyRefused):
-                published = read_published(state)
-                if self.pin.contradicts(published):
-                    what = differs(state, published, self.pin)
-                    return Broken("pinned-key", state.state, what)
-        if FOUND in (self.whose, self.whose_log):
-            swapped = next(differences(state), None)
-            if swapped is not None and swapped.file == "keys.json":
-                return Broken("published-keys", "log/keys.json", f"it {swapped.found}; {REMEDY}")
-        return error
+_KINDS = ("system", "nss", "java")
 
 
-def trust_for(state: Layout, keys: tuple[Path, ...] = (), vkey: str | None = None) -> Trust:
-    """The keys that were named; for what wasn't, those that are pinned, else the folder's own."""
-    receipt = [read_public_key(path.read_bytes()) for path in keys]
-    log = follow(state, named_log_key(vkey)) if vkey else []
-    whose, whose_log, pin = NAMED, NAMED, None
-    if not (receipt and log):
-        with suppress(OSError):  # somebody else's folder: then nothing is pinned for this user
-            pin = pins().find(state)
-    if pin is not None and pin.receipt and not receipt:
-        receipt, whose = list(pin.receipt), _since(pin)
-    if pin is not None and pin.log and not log:
-        log, whose_log = _pinned_chain(state, pin), _since(pin)
-    own = None if receipt and log else _published(state)
-    if own is not None and not receipt:
-        receipt, whose = [known.key for known in own.receipt], FOUND
-    if own is not None and not log:
-        log, whose_log = _chain(state, own), FOUND
-    if not (receipt or log):
-        raise StateError(f"no key to verify with: name one with --key, or look into {state.state}")
-    return Trust(receipt, log, whose, whose_log, pin)
+def _options[F: Callable[..., Any]](command: F) -> F:
+    for option in (
+        click.option("--store", "kinds", type=click.Choice(_KINDS), multiple=True, default=_KINDS,
+                     help="Only these; all of them otherwise."),
+        click.option("--system", type=click.Choice(SYSTEMS), default=system_of_this_machine,
+                     show_default="this machine's", help="Whose commands to use."),
+        click.option("--ca", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+                     help="The authority, in PEM; mitmproxy's own otherwise."),
+        json_option,
+    ):  # fmt: skip
+        command = option(command)
+    return command
 
 
-def named_log_key(text: str) -> LogKey:
-    """The log key in a vkey, or in a file that holds one."""
-    path = Path(text)
-    return parse_vkey(path.read_text() if path.is_file() else text)
+_dry_run = click.option("--dry-run", is_flag=True, help="Print the commands, run none.")
 
 
-def follow(state: Layout, log: LogKey) -> list[LogKey]:
-    """The log key and those it has handed over to."""
-    try:
-        return follow_handovers(state.log, log, read_published(state))
-    except KeyRefused:
-        return [log]
+@click.group()
+def trust() -> None:
+    """Put the boundary's authority where clients look for those they trust, or take it out.
 
-
-def _since(pin: Pin) -> str:
-    return f"{PINNED} since {pin.since[:10]}"
-
-
-def _pinned_chain(state: Layout, pin: Pin) -> list[LogKey]:
-    """The pinned log keys and those they handed over to.
-
-    A copy under another path may be older than the last handover: it ends with the key it had.
+    Whoever has the authority's key (in mitmproxy's folder) can then read what is sent from here.
     """
-    chain = [*pin.log[:-1], *follow(state, pin.log[-1])]
-    if pins().of_path(state) is None:
-        with suppress(KeyRefused):
-            last = read_published(state).log[-1].key
-            return chain[: chain.index(last) + 1] if last in chain else chain
-    return chain
 
 
-def _published(state: Layout) -> PublishedKeys | None:
-    return read_published(state) if (state.log / "keys.json").exists() else None
+@trust.command()
+@_dry_run
+@_options
+def install(dry_run: bool, **where: Any) -> None:
+    """Make clients on this machine trust the boundary."""
+    _change(where, dry_run, lambda store: store.install)
 
 
-def _chain(state: Layout, own: PublishedKeys) -> list[LogKey]:
-    """The folder's log keys from the first on, where they were handed over; else the last."""
-    chain = follow_handovers(state.log, own.log[0].key, own)
-    return chain if chain[-1] == own.log[-1].key else [own.log[-1].key]
+@trust.command()
+@_dry_run
+@_options
+def remove(dry_run: bool, **where: Any) -> None:
+    """Take the authority out again."""
+    _change(where, dry_run, lambda store: store.remove)
+
+
+@trust.command()
+@_options
+def status(**where: Any) -> None:
+    """Tell for each store whether the authority is in it; exit code 1 if one lacks it."""
+    missing = False
+    for store in _stores(where):
+        trusted = run(store.status).code == 0
+        missing |= not trusted
+        _say(where, store, "trusts it" if trusted else "doesn't trust it", ok=trusted)
+    raise SystemExit(NO if missing else YES)
+
+
+def _change(
+    where: dict[str, Any], dry_run: bool, commands: Callable[[Store], tuple[Command, ...]]
+) -> None:
+    failed = False
+    for store in _stores(where):
+        if dry_run:
+            click.echo("\n".join([f"# {store.name}", *map(shown, commands(store))]))
+            continue
+        try:
+            carry_out(commands(store))
+        except CommandFailed as error:
+            failed = True
+            _say(where, store, str(error), ok=False)
+        else:
+            _say(where, store, "done", ok=True)
+    raise SystemExit(NO if failed else YES)
+
+
+def _say(where: dict[str, Any], store: Store, found: str, *, ok: bool) -> None:
+    if where["as_json"]:
+        click.echo(json.dumps({"store": store.name, "ok": ok, "found": found}))
+    else:
+        click.echo(f"{'yes' if ok else 'no':4}{store.name}: {found}")
+
+
+def _stores(where: dict[str, Any]) -> Iterator[Store]:
+    authority = _authority(where["ca"] or Path.home() / ".mitmproxy" / CA_FILE)
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    if "system" in where["kinds"]:
+        yield system_store(where["system"], authority, user)
+    if "nss" in where["kinds"] and (shutil.which("certutil") or where["kinds"] != _KINDS):
+        yield from nss_stores(authority, Path.home())
+    keytool = keytool_of_this_machine(os.environ.get("JAVA_HOME"), os.get_exec_path())
+    if "java" in where["kinds"] and keytool:
+        yield java_store(authority, keytool, user)
+
+
+def _authority(file: Path) -> Authority:
+    try:
+        certificate = x509.load_pem_x509_certificate(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise StateError(
+            f"expected the boundary's authority in {file}: {error}; `helm-boundary run` makes it "
+            "when it first starts, --ca names another"
+        ) from None
+    der = certificate.public_bytes(Encoding.DER)
+    return Authority(file.absolute(), hashlib.sha1(der, usedforsecurity=False).hexdigest().upper())

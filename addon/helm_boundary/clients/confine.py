@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from helm_receipts import isolated
+from helm_receipts.storage import isolated
 
 from .environment import LOOPBACK
 from .supervise import NOT_EXECUTABLE, run_program

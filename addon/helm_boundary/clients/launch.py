@@ -14,9 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from helm_boundary.service.health import Health, ask, running_boundaries, socket_of
-from helm_receipts import isolated
-from helm_receipts.custody import refuse_foreign_state
+from helm_boundary.runtime.health import Health, ask, running_boundaries, socket_of
+from helm_receipts.storage import isolated
+from helm_receipts.storage.custody import refuse_foreign_state
 
 from .mitmproxy_arguments import Order, run_arguments
 

@@ -40,7 +40,7 @@ def run_arguments(order: Order) -> list[str]:
 
 def mitmproxy_arguments(order: Order) -> list[str]:
     """Return the arguments for mitmdump or mitmweb."""
-    from helm_boundary.proxy.safety import SAFE_DEFAULTS
+    from helm_boundary.runtime.unsafe_options import SAFE_DEFAULTS
 
     helm: dict[str, object] = {"helm_state": order.state} if order.state else {}
     settings = [*_settings({name: safe for name, (safe, _) in SAFE_DEFAULTS.items()} | helm)]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from ..calls.call import Answer, Call, Json
-from ..gate.stream import Stream
+from helm_boundary.calls.call import Answer, Call, Json
+from helm_boundary.streaming.stream import Stream
+
 from . import chat, completions, generic, messages, realtime, responses, responses_socket
 
 

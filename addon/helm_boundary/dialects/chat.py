@@ -9,14 +9,15 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ..calls.call import Answer, Call, Json, Message, Text, Tool, ToolCall, Usage
-from ..calls.refusal import schema_violation
-from ..calls.texts import attachments, strings
-from ..gate.stream import Stream
-from .call_signs import signs_of_calls
+from helm_boundary.calls.call import Answer, Call, Json, Message, Text, Tool, ToolCall, Usage
+from helm_boundary.calls.refusal import schema_violation
+from helm_boundary.calls.texts import attachments, strings
+from helm_boundary.streaming.stream import Stream
+
+from .chat_call_signs import signs_of_calls
 from .chat_stream import CALLS, OWN_MEMBERS, ChatStream
-from .shape import as_flag, as_model, as_object, as_objects, check_names, count_of, text_of
-from .shape import tool_call as read_tool_call
+from .json_shape import as_flag, as_model, as_object, as_objects, check_names, count_of, text_of
+from .json_shape import tool_call as read_tool_call
 
 _PARAMETERS = (
     "frequency_penalty", "logprobs", "max_completion_tokens", "max_tokens", "n",

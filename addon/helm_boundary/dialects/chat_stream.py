@@ -10,13 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..calls import strict_json
-from ..calls.call import Answer, Json, Message, Text, ToolCall, Usage
-from ..calls.refusal import schema_violation
-from ..calls.texts import is_tag, spoken, strings
-from ..gate.sse import Event
-from .call_signs import signs_of_calls
-from .shape import as_object, index_of
+from helm_boundary.calls.call import Answer, Json, Message, Text, ToolCall, Usage
+from helm_boundary.calls.refusal import schema_violation
+from helm_boundary.calls.texts import is_tag, spoken, strings
+from helm_boundary.streaming.sse import Event
+from helm_boundary.wire import strict_json
+
+from .chat_call_signs import signs_of_calls
+from .json_shape import as_object, index_of
 from .told_texts import ToldTexts, each_once
 
 DONE = b"[DONE]"

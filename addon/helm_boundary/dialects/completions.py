@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..calls import strict_json
-from ..calls.call import Answer, Call, Json, Message, Usage
-from ..calls.refusal import schema_violation
-from ..calls.texts import attachments, strings
-from ..gate.sse import Event
-from ..gate.stream import Stream
+from helm_boundary.calls.call import Answer, Call, Json, Message, Usage
+from helm_boundary.calls.refusal import schema_violation
+from helm_boundary.calls.texts import attachments, strings
+from helm_boundary.streaming.sse import Event
+from helm_boundary.streaming.stream import Stream
+from helm_boundary.wire import strict_json
+
 from . import chat
-from .call_signs import NO_SIGNS, signs_of_calls
+from .chat_call_signs import NO_SIGNS, signs_of_calls
 from .chat_stream import OWN_MEMBERS
-from .shape import as_flag, as_model, as_object, as_objects, index_of, text_of
+from .json_shape import as_flag, as_model, as_object, as_objects, index_of, text_of
 from .told_texts import ToldTexts, each_once
 
 _SILENT = frozenset({"index", "finish_reason", "logprobs"})

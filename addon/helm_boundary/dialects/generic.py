@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..calls.call import Answer, Call, Json, Text, ToolCall
-from ..calls.texts import attachments, pointer_token, strings
-from ..gate.stream import Stream
+from helm_boundary.calls.call import Answer, Call, Json, Text, ToolCall
+from helm_boundary.calls.texts import attachments, pointer_token, strings
+from helm_boundary.streaming.stream import Stream
+
 from . import chat
-from .shape import tool_call
+from .json_shape import tool_call
 
 
 def read_request(body: Json) -> Call:

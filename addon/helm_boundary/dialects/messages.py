@@ -8,11 +8,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..calls.call import Answer, Call, Json, Message, Text
-from ..calls.refusal import schema_violation
-from ..calls.texts import attachments
-from ..gate.stream import Stream
-from .blocks import (
+from helm_boundary.calls.call import Answer, Call, Json, Message, Text
+from helm_boundary.calls.refusal import schema_violation
+from helm_boundary.calls.texts import attachments
+from helm_boundary.streaming.stream import Stream
+
+from .chat_call_signs import signs_of_calls
+from .json_shape import as_flag, as_model, as_object, text_of, token_counts
+from .messages_blocks import (
     check_message,
     read_content,
     read_messages,
@@ -20,9 +23,7 @@ from .blocks import (
     read_tools,
     texts_of,
 )
-from .call_signs import signs_of_calls
 from .messages_stream import MessagesStream
-from .shape import as_flag, as_model, as_object, text_of, token_counts
 
 _PARAMETERS = ("max_tokens", "temperature", "top_k", "top_p", "service_tier")
 

@@ -8,12 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ..calls.call import Answer, Json, Message, Usage
-from ..calls.refusal import schema_violation
-from ..calls.texts import spoken
-from ..gate.tellings import ARGUMENTS
-from .blocks import carries_tool_call, finished, is_tool_call, is_tool_result, telling, texts_of
-from .shape import as_object, index_of, text_of
+from helm_boundary.calls.call import Answer, Json, Message, Usage
+from helm_boundary.calls.refusal import schema_violation
+from helm_boundary.calls.texts import spoken
+from helm_boundary.streaming.tellings import ARGUMENTS
+
+from .json_shape import as_object, index_of, text_of
+from .messages_blocks import (
+    carries_tool_call,
+    finished,
+    is_tool_call,
+    is_tool_result,
+    telling,
+    texts_of,
+)
 from .told_texts import ToldTexts, each_once
 from .typed_stream import TypedStream
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..calls.call import Answer, Call, Json, Message
-from ..calls.inline import decoded
-from ..calls.refusal import schema_violation
-from ..calls.texts import attachments, is_tag
-from ..gate.ledger import Place
-from ..gate.stream import Stream
+from helm_boundary.calls.call import Answer, Call, Json, Message
+from helm_boundary.calls.inline import decoded
+from helm_boundary.calls.refusal import schema_violation
+from helm_boundary.calls.texts import attachments, is_tag
+from helm_boundary.streaming.ledger import Place
+from helm_boundary.streaming.stream import Stream
+
 from . import responses
-from .items import (
+from .json_shape import as_object, text_of
+from .responses_items import (
     check_item,
     finished,
     ids_of,
@@ -28,7 +30,6 @@ from .items import (
 )
 from .responses_stream import ReadResponse
 from .session_stream import SessionStream
-from .shape import as_object, text_of
 
 _AUDIO_ONLY = frozenset({"type", "event_id", "audio"})
 _CONTAINERS = ("session", "response", "item")

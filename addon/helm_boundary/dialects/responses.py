@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..calls.call import Answer, Call, Json, Message, Text
-from ..calls.texts import attachments
-from ..gate.stream import Stream
-from .items import (
+from helm_boundary.calls.call import Answer, Call, Json, Message, Text
+from helm_boundary.calls.texts import attachments
+from helm_boundary.streaming.stream import Stream
+
+from .json_shape import as_flag, as_object, as_objects, text_of, token_counts
+from .responses_items import (
     ECHOED,
     check_response,
     is_tool_call,
@@ -22,7 +24,6 @@ from .items import (
     texts_of,
 )
 from .responses_stream import ResponsesStream
-from .shape import as_flag, as_object, as_objects, text_of, token_counts
 
 _PARAMETERS = (
     "background", "max_output_tokens", "max_tool_calls", "parallel_tool_calls", "service_tier",

@@ -5,11 +5,12 @@ Source: `ResponseStreamEvent` in OpenAI's description.
 
 from __future__ import annotations
 
-from ..calls.call import Json, Text
-from ..calls.refusal import schema_violation
-from ..gate.ledger import Ids, Ledger, Place
-from .items import texts_of
-from .shape import index_of, text_of
+from helm_boundary.calls.call import Json, Text
+from helm_boundary.calls.refusal import schema_violation
+from helm_boundary.streaming.ledger import Ids, Ledger, Place
+
+from .json_shape import index_of, text_of
+from .responses_items import texts_of
 
 _PLACES = frozenset({"item_id", "output_index", "response_id", "stream_id"})
 _PROTOCOL = _PLACES | {"call_id", "event_id", "obfuscation", "sequence_number", "type"}

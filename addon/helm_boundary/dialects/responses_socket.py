@@ -9,14 +9,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ..calls.call import Answer, Call, Json
-from ..calls.refusal import schema_violation
-from ..gate.ledger import Ledger
-from ..gate.stream import Stream
+from helm_boundary.calls.call import Answer, Call, Json
+from helm_boundary.calls.refusal import schema_violation
+from helm_boundary.streaming.ledger import Ledger
+from helm_boundary.streaming.stream import Stream
+
 from . import realtime, responses
+from .json_shape import as_object
 from .responses_stream import ReadResponse
 from .session_stream import SessionStream
-from .shape import as_object
 
 _ENVELOPE = frozenset({"type", "event_id", "response", "stream_id"})
 """What may stand beside a `response` that holds the request's members."""

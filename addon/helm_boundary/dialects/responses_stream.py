@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..calls.call import Answer, Json
-from ..calls.refusal import schema_violation
-from ..calls.texts import TOOL, spoken
-from ..gate.ledger import Place
-from .items import (
+from helm_boundary.calls.call import Answer, Json
+from helm_boundary.calls.refusal import schema_violation
+from helm_boundary.calls.texts import TOOL, spoken
+from helm_boundary.streaming.ledger import Place
+
+from .json_shape import as_object, as_objects, text_of
+from .responses_items import (
     carries_tool_call,
     check_item,
     check_response,
@@ -23,7 +25,6 @@ from .items import (
     texts_of,
 )
 from .responses_parts import index_path, is_part, place_of, read_part
-from .shape import as_object, as_objects, text_of
 from .told_texts import ToldTexts, each_once
 from .typed_stream import TypedStream
 

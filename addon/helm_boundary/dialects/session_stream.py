@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..gate.sse import Event
+from helm_boundary.streaming.sse import Event
+
 from .responses_stream import ResponsesStream
 from .told_texts import ToldTexts
 

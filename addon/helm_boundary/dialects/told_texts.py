@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ..calls.call import Text
-from ..calls.texts import spoken
+from helm_boundary.calls.call import Text
+from helm_boundary.calls.texts import spoken
 
 
 class ToldTexts:

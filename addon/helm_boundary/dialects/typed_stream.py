@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from ..calls import strict_json
-from ..calls.call import Json
-from ..calls.refusal import schema_violation
-from ..gate.ledger import Ledger
-from ..gate.sse import Event
-from .shape import as_object, text_of
+from helm_boundary.calls.call import Json
+from helm_boundary.calls.refusal import schema_violation
+from helm_boundary.streaming.ledger import Ledger
+from helm_boundary.streaming.sse import Event
+from helm_boundary.wire import strict_json
+
+from .json_shape import as_object, text_of
 
 
 class TypedStream:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from helm_boundary.service.health import Health, running_boundaries
+from helm_boundary.runtime.health import Health, running_boundaries
 from helm_receipts.errors import StateRefused
-from helm_receipts.ownership import keepers_of
+from helm_receipts.storage.ownership import keepers_of
 
+from .boundary_checks import look_at_boundary, look_at_policy
+from .environment_checks import look_at_exceptions, look_at_trust, proxy_for
 from .finding import NO, UNKNOWN, Finding
-from .keeping import look_at_clock, look_at_hands, look_at_journal
-from .keys import look_at_keys
-from .proxy import look_at_boundary, look_at_policy
-from .route import look_at_routes, targets
-from .surroundings import look_at_exceptions, look_at_trust, proxy_for
+from .key_checks import look_at_keys
+from .route_checks import look_at_routes, targets
+from .state_checks import look_at_clock, look_at_hands, look_at_journal
 
 
 def diagnose(

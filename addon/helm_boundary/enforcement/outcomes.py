@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 import time
 
+from helm_boundary.approvals.refusals import gone
+from helm_boundary.approvals.store import StoreError
+from helm_boundary.calls.call import Answer
+from helm_boundary.evaluation.judge import deny
+from helm_boundary.policy.decision import ESCALATE, Decision
+from helm_boundary.policy.engines.engine import Meanwhile, nothing
+from helm_receipts.envelope.statement import Coverage, Covered, Draft, End, Enforcement
 from helm_receipts.errors import ReceiptError
-from helm_receipts.statement import Coverage, Covered, Draft, End, Enforcement
 
-from ..approvals.refusals import gone
-from ..approvals.store import StoreError
-from ..calls.call import Answer
-from ..judgement.judge import deny
-from ..policy.decision import ESCALATE, Decision
-from ..policy.engine import Meanwhile, nothing
-from .boundary import Boundary, no_receipt, not_asked
-from .live import Judged, Live
+from .exchange import Judged, Live
+from .requests import Boundary, no_receipt, not_asked
 
 logger = logging.getLogger(__name__)
 

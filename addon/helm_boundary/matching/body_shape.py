@@ -11,9 +11,10 @@ from __future__ import annotations
 import json
 import re
 
-from ..calls import coding, strict_json
-from ..calls.call import Json, Operation
-from ..calls.refusal import Refusal
+from helm_boundary.calls.call import Json, Operation
+from helm_boundary.calls.refusal import Refusal
+from helm_boundary.wire import content_coding, strict_json
+
 from .catalogue import known_operations
 
 _OBJECT = re.compile(rb"(?:[\t-\r ]++|\xef\xbb\xbf|\xc2\xa0|//[^\r\n]*+|/\*(?s:.*?)\*/)*+\{")
@@ -31,9 +32,9 @@ def operation_of_body(body: bytes, content_encoding: str | None, limit: int) -> 
         Refusal: it may be a call's, and can't be read in one way.
     """
     try:
-        decoded = coding.decode(body, content_encoding, limit)
+        decoded = content_coding.decode(body, content_encoding, limit)
     except Refusal:
-        glimpse = coding.glimpse(body, content_encoding, limit)
+        glimpse = content_coding.glimpse(body, content_encoding, limit)
         cut_short = len(glimpse) >= limit and glimpse != body
         if _OBJECT.match(glimpse) and (cut_short or may_be_call(glimpse)):
             raise

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 
-from ..calls.call import Operation
+from helm_boundary.calls.call import Operation
 
 UNKNOWN = Operation("unknown", "unknown", "generic", "", "")
 """A request to a governed host that the catalogue doesn't know."""

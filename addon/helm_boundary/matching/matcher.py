@@ -13,9 +13,10 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from urllib.parse import unquote
 
-from ..calls.call import HttpRequest, Operation
-from ..calls.hosts import HostPattern, canonical_host, is_governed, split_port
-from ..calls.refusal import schema_violation
+from helm_boundary.calls.call import HttpRequest, Operation
+from helm_boundary.calls.hosts import HostPattern, canonical_host, is_governed, split_port
+from helm_boundary.calls.refusal import schema_violation
+
 from .catalogue import UNKNOWN, known_operations
 
 _UNRESERVED = re.compile(r"%(?:2[dDeE]|3[0-9]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aAeE])")

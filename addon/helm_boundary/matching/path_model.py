@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
-from ..calls.call import Operation
-from ..calls.refusal import schema_violation
+from helm_boundary.calls.call import Operation
+from helm_boundary.calls.refusal import schema_violation
+
 from .matcher import VERSION, canonical_path, loosest_reading
 
 _ROOT = re.compile(r"/(openai/deployments|engines)(?=/)", re.IGNORECASE)

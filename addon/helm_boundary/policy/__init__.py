@@ -1,7 +1,7 @@
 """Reading, checking and asking a Rego policy."""
 
-from helm_boundary.policy.decision import Decision, Reason, parse_decision
-from helm_boundary.policy.errors import EngineError, MalformedDecision, PolicyError
+from .decision import Decision, Reason, parse_decision
+from .errors import EngineError, MalformedDecision, PolicyError
 
 __all__ = [
     "Decision",

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from helm_boundary.policy.errors import PolicyError
+from .errors import PolicyError
 
 type Json = Any
 

@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from helm_boundary.calls.texts import known_part
-from helm_boundary.policy.errors import MalformedDecision
-from helm_receipts.statement import FINALITIES, VERDICTS, Finality, Verdict
+from helm_receipts.envelope.statement import FINALITIES, VERDICTS, Finality, Verdict
+
+from .errors import MalformedDecision
 
 type Opinion = Verdict | Literal["ERROR"]
 """What a policy that is asked beside says; ERROR where it has no decision."""

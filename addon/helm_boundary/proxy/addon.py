@@ -16,24 +16,25 @@ from typing import Any
 from mitmproxy import connection, ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 
-from ..service.authority import AuthorityRefused, refuse_foreign_authority
-from ..service.banner import banner
-from ..service.daemon import Service
-from ..service.health import Health
-from ..service.options import Config, ConfigError, add_options, read_config
-from ..service.reloading import Reloader
-from ..service.running import Running, StartError, start
-from ..service.standing import standing
+from helm_boundary.runtime.banner import banner
+from helm_boundary.runtime.ca_authority import AuthorityRefused, refuse_foreign_authority
+from helm_boundary.runtime.health import Health
+from helm_boundary.runtime.health_report import standing
+from helm_boundary.runtime.options import Config, ConfigError, add_options, read_config
+from helm_boundary.runtime.reload import Reloader
+from helm_boundary.runtime.startup import Running, StartError, start
+from helm_boundary.runtime.unsafe_options import unsafe_options
+
+from .call_tracker import UnderWay
+from .client_presence import Leaving
 from .commands import Commands
-from .door import Door
-from .interface import Interface, observers
-from .leaving import Leaving
+from .guards.connection_guard import Walls
+from .guards.mitmweb_guard import Door
 from .requests import Requests
 from .responses import Responses
-from .safety import unsafe_options
-from .sockets import Sockets
-from .under_way import UnderWay
-from .walls import Walls
+from .shutdown import Service
+from .ui import Interface, observers
+from .websockets import Sockets
 
 logger = logging.getLogger(__name__)
 

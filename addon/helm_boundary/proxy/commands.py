@@ -12,20 +12,20 @@ from typing import Any
 from mitmproxy import command, exceptions, http, types
 from mitmproxy import flow as mitmflow
 
+from helm_boundary.approvals import decisions
+from helm_boundary.approvals.entry import GRANTED, PENDING, REFUSED, Entry
+from helm_boundary.approvals.report import seconds_left
+from helm_boundary.approvals.store import StoreError
+from helm_boundary.enforcement.approval_desk import Desk
+from helm_boundary.runtime.startup import Running
+from helm_boundary.views.judgement import explain, receipts_of
 from helm_receipts.errors import ReceiptError
-from helm_receipts.explain import explain as explain_receipt
-from helm_receipts.explain import printable
+from helm_receipts.export.explain import explain as explain_receipt
+from helm_receipts.export.explain import printable
+from helm_receipts.journal.reader import find_record
 from helm_receipts.layout import Layout
-from helm_receipts.reader import find_record
+from helm_receipts.log.index import log_index
 
-from ..approvals import deciding
-from ..approvals.desk import Desk
-from ..approvals.entry import GRANTED, PENDING, REFUSED, Entry
-from ..approvals.showing import seconds_left
-from ..approvals.store import StoreError
-from ..service.running import Running
-from ..views.judgement import explain, receipts_of
-from ..views.log_index import log_index
 from .hold import user_interface
 
 
@@ -96,7 +96,7 @@ class Commands:
     def _decide(self, identity: str, decision: str) -> str:
         try:
             self._desk().decide(identity, decision, user_interface())
-        except (deciding.NotPending, StoreError, ReceiptError, OSError) as error:
+        except (decisions.NotPending, StoreError, ReceiptError, OSError) as error:
             raise exceptions.CommandError(str(error)) from None
         return f"{identity} is {decision}"
 

@@ -14,10 +14,10 @@ from mitmproxy import ctx, http
 from mitmproxy.flow import Error
 from mitmproxy.hooks import UpdateHook
 
-from ..approvals.deciding import person
-from ..approvals.entry import Request
-from ..approvals.waiting import Answered, Park, Said
-from .marks import WAITING, shown_model
+from helm_boundary.approvals.decisions import person
+from helm_boundary.approvals.entry import Request
+from helm_boundary.approvals.wait import Answered, Park, Said
+from helm_boundary.flows.notes import WAITING, shown_model
 
 POLL = 0.05
 

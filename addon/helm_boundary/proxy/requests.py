@@ -10,15 +10,16 @@ from typing import assert_never
 
 from mitmproxy import http
 
-from ..approvals.waiting import Again
-from ..enforcement.closed import CLOSED, NO_VERDICT, deny_without_verdict
-from ..enforcement.live import Live
-from ..enforcement.verdict import Forward, Reply
-from ..service.running import Running
-from . import exchange
+from helm_boundary.approvals.wait import Again
+from helm_boundary.enforcement.exchange import Live
+from helm_boundary.enforcement.fallback_reply import CLOSED, NO_VERDICT, deny_without_verdict
+from helm_boundary.enforcement.reply import Forward, Reply
+from helm_boundary.flows import conversion
+from helm_boundary.flows.notes import mark
+from helm_boundary.runtime.startup import Running
+
+from .call_tracker import Forwarded, UnderWay
 from .hold import PATIENCE, Gone, Hold, resumed
-from .marks import mark
-from .under_way import Forwarded, UnderWay
 
 logger = logging.getLogger(__name__)
 
@@ -53,17 +54,17 @@ class Requests:
                 await self._under_way.abandon(flow, "killed")
         finally:
             if passes:
-                cleared = exchange.fingerprint(flow)
+                cleared = conversion.fingerprint(flow)
                 self._under_way.clearance.give(flow.client_conn, flow.id, cleared)
             else:
                 self._under_way.refused(flow)
                 if flow.response is None and flow.error is None:
-                    flow.response = exchange.write_reply(deny_without_verdict(NO_VERDICT))
+                    flow.response = conversion.write_reply(deny_without_verdict(NO_VERDICT))
 
     def is_cleared(self, flow: http.HTTPFlow) -> bool:
         """Whether a request may leave just as it is now."""
         cleared = self._under_way.clearance.of(flow.client_conn, flow.id)
-        return cleared is not None and cleared == exchange.fingerprint(flow)
+        return cleared is not None and cleared == conversion.fingerprint(flow)
 
     async def certify(self, flow: http.HTTPFlow) -> None:
         """Nothing leaves that hasn't been cleared, just as it is now."""
@@ -71,7 +72,7 @@ class Requests:
             return
         if not self.is_cleared(flow):
             logger.error("helm-boundary: another addon kept a request from its judgement")
-            flow.response = exchange.write_reply(deny_without_verdict(CLOSED))
+            flow.response = conversion.write_reply(deny_without_verdict(CLOSED))
             await self._under_way.abandon(flow, "killed")
             self._under_way.forget(flow)
 
@@ -80,25 +81,25 @@ class Requests:
         running = self._under_way.owners.get(flow.id)
         if running is None or not running.observes:
             return False
-        exchange.prepare_forwarding(flow.request, None)
+        conversion.prepare_forwarding(flow.request, None)
         if flow.id not in self._under_way.forwarded:
             running.boundary.unrecorded.count(error)
         return True
 
     async def _passes(self, flow: http.HTTPFlow, patience: asyncio.Timeout) -> bool:
         under_way = self._under_way
-        fingerprint = partial(exchange.fingerprint, flow)
+        fingerprint = partial(conversion.fingerprint, flow)
         for turn in range(MAX_CHANGES):
             running = self._running()  # again: the policy may have changed while the flow waited
             if running is None:
-                flow.response = exchange.write_reply(deny_without_verdict(CLOSED))
+                flow.response = conversion.write_reply(deny_without_verdict(CLOSED))
                 return False
             under_way.owners[flow.id] = running
             hold = Hold(flow, patience, fingerprint, running.hold_seconds, self._has_gone)
-            exchange.frame(flow.request)
-            judged = exchange.fingerprint(flow)
-            identity = exchange.call_id(flow, again=turn > 0)
-            live = running.boundary.recognise(exchange.read_request(flow, identity))
+            conversion.frame(flow.request)
+            judged = conversion.fingerprint(flow)
+            identity = conversion.call_id(flow, again=turn > 0)
+            live = running.boundary.recognise(conversion.read_request(flow, identity))
             if live is None:
                 del under_way.owners[flow.id]
                 return True
@@ -107,8 +108,8 @@ class Requests:
                     refuse(flow, reply, running)
                     return False
                 case Forward(body):
-                    if exchange.fingerprint(flow) == judged and not flow.intercepted:
-                        exchange.prepare_forwarding(flow.request, body)
+                    if conversion.fingerprint(flow) == judged and not flow.intercepted:
+                        conversion.prepare_forwarding(flow.request, body)
                         return True
                     await running.answers.abandon(live, "killed")
                 case Again.AGAIN:
@@ -136,4 +137,4 @@ def refuse(flow: http.HTTPFlow, reply: Reply, running: Running) -> None:
     if running.kills and not reply.asks:
         flow.kill()
     else:
-        flow.response = exchange.write_reply(reply)
+        flow.response = conversion.write_reply(reply)

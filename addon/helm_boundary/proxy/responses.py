@@ -8,22 +8,22 @@ from functools import partial
 
 from mitmproxy import connection, http
 
-from helm_receipts.statement import End
+from helm_boundary.calls.call import HttpResponse
+from helm_boundary.calls.refusal import Refusal
+from helm_boundary.dialects import SOCKETS
+from helm_boundary.enforcement.fallback_reply import CLOSED, NO_VERDICT, deny_without_verdict
+from helm_boundary.enforcement.reply import Reply
+from helm_boundary.enforcement.responses import Release
+from helm_boundary.flows import conversion
+from helm_boundary.flows.notes import mark
+from helm_boundary.streaming.tap import Tap
+from helm_receipts.envelope.statement import End
 
-from ..calls.call import HttpResponse
-from ..calls.refusal import Refusal
-from ..dialects import SOCKETS
-from ..enforcement.answers import Release
-from ..enforcement.closed import CLOSED, NO_VERDICT, deny_without_verdict
-from ..enforcement.verdict import Reply
-from ..gate.tap import Tap
-from . import exchange
+from .call_tracker import Forwarded, UnderWay
 from .hold import PATIENCE, Gone, Hold, resumed
-from .marks import mark
 from .requests import MAX_CHANGES, refuse
-from .sockets import Sockets
-from .streams import OursOnly, feed_from
-from .under_way import Forwarded, UnderWay
+from .stream_feed import OursOnly, feed_from
+from .websockets import Sockets
 
 logger = logging.getLogger(__name__)
 
@@ -79,12 +79,12 @@ class Responses:
         except Exception:
             logger.exception("helm-boundary: a response could not be judged")
             call.live.unread = NO_VERDICT
-            exchange.strip_own_headers(upstream.headers)
+            conversion.strip_own_headers(upstream.headers)
             await self._under_way.abandon(flow, "complete" if call.running.observes else "killed")
         finally:
             passes = passes or call.running.observes
             if not passes and flow.response is upstream:
-                flow.response = exchange.write_reply(deny_without_verdict(NO_VERDICT))
+                flow.response = conversion.write_reply(deny_without_verdict(NO_VERDICT))
             self._release(flow)
             mark(flow, call.live, call.running.boundary)
             self._under_way.forget(flow)
@@ -95,9 +95,9 @@ class Responses:
         unjudged = flow.id in self._under_way.forwarded
         if flow.response is None or not (unjudged or released is not None):
             return
-        if unjudged or released != exchange.response_fingerprint(flow.response):
+        if unjudged or released != conversion.response_fingerprint(flow.response):
             logger.error("helm-boundary: another addon kept a response from its judgement")
-            flow.response = exchange.write_reply(deny_without_verdict(CLOSED))
+            flow.response = conversion.write_reply(deny_without_verdict(CLOSED))
             await self._under_way.abandon(flow, "killed")
             self._under_way.forget(flow)
 
@@ -134,7 +134,7 @@ class Responses:
         for _ in range(MAX_CHANGES):
             if flow.error is not None or flow.response is None:
                 break
-            response, judged = flow.response, exchange.response_fingerprint(flow.response)
+            response, judged = flow.response, conversion.response_fingerprint(flow.response)
             result = await call.running.answers.judge_response(call.live, _response(flow))
             if isinstance(result, Reply):
                 refuse(flow, result, call.running)
@@ -142,7 +142,7 @@ class Responses:
             if isinstance(result, Release):
                 if flow.response is not response or flow.intercepted:
                     return False
-                if exchange.response_fingerprint(response) != judged:
+                if conversion.response_fingerprint(response) != judged:
                     return False  # changed while it was judged
                 _let_go(response, result, call)
                 return True
@@ -152,19 +152,19 @@ class Responses:
     def _release(self, flow: http.HTTPFlow) -> None:
         if flow.response is not None:
             flow.response.trailers = None
-            released = exchange.response_fingerprint(flow.response)
+            released = conversion.response_fingerprint(flow.response)
             self._under_way.released[flow.id] = released
 
 
 async def _begin(flow: http.HTTPFlow, response: http.Response, call: Forwarded) -> None:
     answers = call.running.answers
-    way = answers.begin(call.live, exchange.read_response(response, with_body=False))
+    way = answers.begin(call.live, conversion.read_response(response, with_body=False))
     if isinstance(way, Refusal):
         flow.response = OursOnly(await answers.refuse_response(call.live, way)).response()
     elif way is not None:
-        exchange.add_headers(response, call.running.boundary.teller.headers(call.live))
+        conversion.add_headers(response, call.running.boundary.teller.headers(call.live))
         if not isinstance(way, Tap):
-            exchange.make_endless(response)
+            conversion.make_endless(response)
         response.stream = feed_from(way)
 
 
@@ -174,15 +174,15 @@ def _let_go(response: http.Response, release: Release, call: Forwarded) -> None:
         response.headers.pop("content-encoding", None)
         response.content = release.body
     if release.addresses:
-        exchange.change_addresses(response, release.addresses)
-    exchange.add_headers(response, call.running.boundary.teller.headers(call.live))
+        conversion.change_addresses(response, release.addresses)
+    conversion.add_headers(response, call.running.boundary.teller.headers(call.live))
 
 
 def _response(flow: http.HTTPFlow) -> HttpResponse:
     """The flow's whole response as it is now."""
     if flow.response is None:
         return HttpResponse(0, ())
-    return exchange.read_response(flow.response, with_body=True)
+    return conversion.read_response(flow.response, with_body=True)
 
 
 def _end_of(flow: http.HTTPFlow) -> End:

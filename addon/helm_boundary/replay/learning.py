@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from helm_boundary.replay.recorded import RecordedCall
+    from .recorded import RecordedCall
 
 HEAD = """\
 # A proposal, from {calls} recorded calls: what was seen, not what is right. Read every line,

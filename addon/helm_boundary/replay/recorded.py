@@ -14,17 +14,17 @@ from mitmproxy import http
 from mitmproxy.exceptions import FlowReadException
 from mitmproxy.io import FlowReader
 
-from ..calls.call import Answer
-from ..calls.hosts import DEFAULT_HOSTS, parse_host_pattern
-from ..calls.refusal import Refusal
-from ..enforcement.live import api_key, correlation_id
-from ..judgement.document import Context, state_call, state_request, state_response
-from ..matching.matcher import Matcher
-from ..policy.detectors import Detectors
-from ..proxy.exchange import read_request, read_response
-from ..reading.recognised import Recognised
-from ..reading.request import read_call, recognise
-from ..reading.response import read_answer
+from helm_boundary.calls.call import Answer
+from helm_boundary.calls.hosts import DEFAULT_HOSTS, parse_host_pattern
+from helm_boundary.calls.refusal import Refusal
+from helm_boundary.enforcement.exchange import api_key, correlation_id
+from helm_boundary.evaluation.document import Context, state_call, state_request, state_response
+from helm_boundary.flows.conversion import read_request, read_response
+from helm_boundary.matching.matcher import Matcher
+from helm_boundary.parsing.parsed_call import Recognised
+from helm_boundary.parsing.requests import read_call, recognise
+from helm_boundary.parsing.responses import read_answer
+from helm_boundary.policy.detectors.detectors import Detectors
 
 MAX_BODY = 64 * 1_048_576
 NO_KEY = "unknown-key"  # the pseudonym's key belongs to the boundary that recorded

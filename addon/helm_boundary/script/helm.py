@@ -4,6 +4,6 @@ It does what `addon/helm.py` does in a checkout. It has a folder of its own beca
 a script's folder in front of everything else on the path while it loads it.
 """
 
-from helm_boundary.proxy.seal import install as load
+from helm_boundary.proxy.installation import install as load
 
 __all__ = ["load"]

@@ -8,9 +8,7 @@ from collections.abc import Iterable, Iterator
 from mitmproxy import http
 from mitmproxy.contentviews import Contentview, Metadata
 
-from helm_receipts.explain import printable
-
-from ..calls.call import (
+from helm_boundary.calls.call import (
     Answer,
     Attachment,
     Call,
@@ -20,15 +18,16 @@ from ..calls.call import (
     Operation,
     ToolCall,
 )
-from ..calls.hosts import DEFAULT_HOSTS, parse_host_pattern
-from ..calls.refusal import Refusal
-from ..dialects import DIALECTS
-from ..matching.catalogue import UNKNOWN
-from ..matching.matcher import Matcher
-from ..proxy.exchange import read_request
-from ..proxy.marks import KEY
-from ..reading import request as recognition
-from ..reading import response as answering
+from helm_boundary.calls.hosts import DEFAULT_HOSTS, parse_host_pattern
+from helm_boundary.calls.refusal import Refusal
+from helm_boundary.dialects import DIALECTS
+from helm_boundary.flows.conversion import read_request
+from helm_boundary.flows.notes import KEY
+from helm_boundary.matching.catalogue import UNKNOWN
+from helm_boundary.matching.matcher import Matcher
+from helm_boundary.parsing import requests as recognition
+from helm_boundary.parsing import responses as answering
+from helm_receipts.export.explain import printable
 
 LIMIT = 8 << 20
 """Bytes that are laid out for a person; more isn't read."""

@@ -11,9 +11,8 @@ from typing import Any
 from mitmproxy import http
 from mitmproxy.contentviews import Contentview, Metadata
 
-from helm_receipts.explain import FINALITY, printable
-
-from ..proxy.marks import KEY
+from helm_boundary.flows.notes import KEY
+from helm_receipts.export.explain import FINALITY, printable
 
 type IndexOf = Callable[[str], int | None]
 """Where in the log a receipt is, by its id; None where that isn't known."""

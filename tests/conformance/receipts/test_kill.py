@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from helm_receipts import keyset
-from helm_receipts.fsck import FsckReport, fsck
+from helm_receipts.audit.fsck import FsckReport, fsck
+from helm_receipts.export.select import Follower
 from helm_receipts.layout import Layout
-from helm_receipts.publish import read_published
-from helm_receipts.recorder import Recorder
-from helm_receipts.select import Follower
+from helm_receipts.log.publish import read_published
+from helm_receipts.recording import keyset
+from helm_receipts.recording.recorder import Recorder
 from support.verifiers import PROGRAMS
 
 # A hundred take a minute.

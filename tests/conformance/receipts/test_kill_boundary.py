@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from helm_receipts.fsck import fsck
+from helm_receipts.audit.fsck import fsck
+from helm_receipts.export.select import Follower
 from helm_receipts.layout import Layout
-from helm_receipts.publish import read_published
-from helm_receipts.recorder import Recorder
-from helm_receipts.select import Follower
+from helm_receipts.log.publish import read_published
+from helm_receipts.recording.recorder import Recorder
 from support.boundary import Boundary
 from support.upstream import Upstream
 

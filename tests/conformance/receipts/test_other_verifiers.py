@@ -6,18 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from helm_receipts import keys, keyset
-from helm_receipts.bundle import logged_bundle, plain_bundle
-from helm_receipts.checkpoint import Checkpoint, LogKey, sign_checkpoint
-from helm_receipts.dsse import parse_line
-from helm_receipts.entry import log_entry
-from helm_receipts.frontier import Frontier
-from helm_receipts.keyset import Keyset
+from helm_receipts.envelope import keys
+from helm_receipts.envelope.checkpoint import Checkpoint, LogKey, sign_checkpoint
+from helm_receipts.envelope.dsse import parse_line
+from helm_receipts.envelope.entry import log_entry
+from helm_receipts.export.bundle import logged_bundle, plain_bundle
+from helm_receipts.journal.reader import Record, read_records
 from helm_receipts.layout import Layout
-from helm_receipts.merkle import inclusion_proof
-from helm_receipts.proof import InclusionProof, prove
-from helm_receipts.reader import Record, read_records
-from helm_receipts.tiles import TileReader
+from helm_receipts.log.frontier import Frontier
+from helm_receipts.log.merkle import inclusion_proof
+from helm_receipts.log.proof import InclusionProof, prove
+from helm_receipts.log.tiles import TileReader
+from helm_receipts.recording import keyset
+from helm_receipts.recording.keyset import Keyset
 from support.receipts import record_calls
 from support.verifiers import (
     PROGRAMS,

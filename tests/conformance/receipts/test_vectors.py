@@ -11,11 +11,12 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helm_receipts import dsse, jcs, keys, merkle
-from helm_receipts.checkpoint import parse_checkpoint, parse_vkey, verify_checkpoint
+from helm_receipts.envelope import dsse, jcs, keys
+from helm_receipts.envelope.checkpoint import parse_checkpoint, parse_vkey, verify_checkpoint
 from helm_receipts.errors import EnvelopeError, ProofRefused, SignatureRefused
-from helm_receipts.frontier import Frontier
-from helm_receipts.tiles import TileReader
+from helm_receipts.log import merkle
+from helm_receipts.log.frontier import Frontier
+from helm_receipts.log.tiles import TileReader
 from support.vectors import vectors
 
 # More than one signature can't be expressed by a receipt; those are refused for that reason.

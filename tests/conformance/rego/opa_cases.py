@@ -15,10 +15,10 @@ from typing import Any
 
 os.environ["RUST_BACKTRACE"] = "0"
 
-from helm_boundary.policy.builtins import ADDED
+from helm_boundary.policy.engines.evaluator import compile_engine, message_of
 from helm_boundary.policy.errors import PolicyError
-from helm_boundary.policy.evaluator import compile_engine, message_of
-from helm_boundary.policy.extensions import EXTENSIONS
+from helm_boundary.policy.rego.builtins import ADDED
+from helm_boundary.policy.rego.extensions import EXTENSIONS
 
 
 def main() -> None:

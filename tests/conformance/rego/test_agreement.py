@@ -18,11 +18,11 @@ import jsonschema
 import pytest
 
 from helm_boundary.policy import parse_decision
-from helm_boundary.policy.default_folder import default_policy_folder
-from helm_boundary.policy.evaluator import Evaluator
-from helm_boundary.policy.idle import awake
-from helm_boundary.policy.self_test import SAMPLES
-from helm_boundary.policy.source import Policy, read_policy
+from helm_boundary.policy.engines.evaluator import Evaluator
+from helm_boundary.policy.engines.smoke_test import SAMPLES
+from helm_boundary.policy.sources.default_folder import default_policy_folder
+from helm_boundary.policy.sources.dormant_topics import awake
+from helm_boundary.policy.sources.policy import Policy, read_policy
 from support.verifiers import opa
 
 SCHEMA = json.loads((default_policy_folder() / "input.schema.json").read_bytes())

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from helm_boundary.policy.worker_process import worker_environment
+from helm_boundary.policy.engines.worker_process import worker_environment
 
 HERE = Path(__file__).parent
 CASES = HERE.parents[3] / "shared" / "vectors" / "rego" / "opa-v1-cases.jsonl.gz"

@@ -11,7 +11,7 @@ import subprocess
 from itertools import product
 from pathlib import Path
 
-from helm_boundary.policy.evaluator import compile_engine
+from helm_boundary.policy.engines.evaluator import compile_engine
 from support.forms.printing import INPUT, PRINTED
 from support.verifiers import opa
 

@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 from h2.connection import H2Connection
 
+from helm_receipts.audit.verify import verify_journal
 from helm_receipts.layout import Layout
-from helm_receipts.publish import read_published
-from helm_receipts.verify import verify_journal
+from helm_receipts.log.publish import read_published
 from support.approvals import (
     TOOLS,
     Asking,

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from helm_boundary.service.health import Listener, socket_of
+from helm_boundary.runtime.health import Listener, socket_of
 from support.company import CODE, FORBIDDEN, OPENAI, Company
 from support.hands import STRANGER, as_root, serve_as_stranger
 from support.standing import WELL

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from helm_boundary.service.health import Health, running_boundaries
+from helm_boundary.runtime.health import Health, running_boundaries
 
 COMMAND = [sys.executable, "-m", "helm_boundary", "run", "--port", "0"]
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from helm_boundary.service.health import Health, ask, running_boundaries
+from helm_boundary.runtime.health import Health, ask, running_boundaries
 from support.boundary import ROOT, Boundary
 from support.scene import JSON_BODY
 from support.upstream import DONE, Pause, Recorded, Reply, Upstream, event

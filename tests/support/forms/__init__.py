@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from helm_boundary.policy.evaluator import compile_engine, message_of
+from helm_boundary.policy.engines.evaluator import compile_engine, message_of
 
 PACKAGE = "form"  # each form's packages start with it, and get another name to live side by side
 UNDEFINED = "undefined"

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from helm_boundary.approvals.deciding import NotPending, decide, expire
+from helm_boundary.approvals.decisions import NotPending, decide, expire
 from helm_boundary.approvals.entry import EXPIRED, GRANTED, REFUSED, WITHDRAWN
 from helm_boundary.approvals.store import Store
+from helm_receipts.envelope.statement import Draft
 from helm_receipts.errors import RecorderError
+from helm_receipts.journal.reader import find_record
 from helm_receipts.layout import Layout
-from helm_receipts.reader import find_record
-from helm_receipts.recorder import Receipt
-from helm_receipts.statement import Draft
+from helm_receipts.recording.recorder import Receipt
 from support.asked import request
 from support.receipts import recording
 

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from helm_boundary.approvals.desk import Desk, Terms
 from helm_boundary.approvals.entry import GRANTED, REFUSED, WITHDRAWN, Request
 from helm_boundary.approvals.notify import tell_nobody
 from helm_boundary.approvals.store import Store, StoreError
-from helm_boundary.approvals.waiting import Answered, Said
+from helm_boundary.approvals.wait import Answered, Said
 from helm_boundary.calls.call import HttpRequest, Operation
-from helm_boundary.enforcement.drafts import Drafter
-from helm_boundary.enforcement.live import Live
+from helm_boundary.enforcement.approval_desk import Desk, Terms
+from helm_boundary.enforcement.exchange import Live
+from helm_boundary.enforcement.receipt_drafts import Drafter
 from helm_boundary.policy.decision import Decision, Reason
-from helm_boundary.policy.detectors import compile_detectors
-from helm_boundary.policy.source import Policy
+from helm_boundary.policy.detectors.detectors import compile_detectors
+from helm_boundary.policy.sources.policy import Policy
 from support.receipts import recording
 
 CHAT = Operation("createChatCompletion", "inference", "chat", "POST", "/v1/chat/completions")
@@ -140,7 +140,7 @@ def test_one_caller_leaves_room_for_the_others(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An agent that asks and asks is told so; who asks for the first time is still heard."""
-    monkeypatch.setattr("helm_boundary.approvals.desk.MAX_PENDING_EACH", 3)
+    monkeypatch.setattr("helm_boundary.enforcement.approval_desk.MAX_PENDING_EACH", 3)
     for number in range(3):
         assert scene.desk.admit(call(f"{number}"), ASKS) == ASKS
         scene.desk.ask(call(f"{number}"), ASKS)

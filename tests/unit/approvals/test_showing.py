@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helm_boundary.approvals.entry import Entry
-from helm_boundary.approvals.showing import seconds_left, sentences
+from helm_boundary.approvals.report import seconds_left, sentences
 from helm_boundary.approvals.summary import MAX_CHARACTERS, redact, summarise
 from helm_boundary.calls.call import HttpRequest
 from helm_boundary.dialects import chat
-from helm_boundary.policy.detectors import Finding, compile_detectors
+from helm_boundary.policy.detectors.detectors import Finding, compile_detectors
 from support.asked import request
 
 DETECTORS = compile_detectors(

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from helm_boundary.calls.call import Answer
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.dialects import dialect
-from helm_boundary.gate.gate import Gate
-from helm_boundary.gate.sse import EventCutter
 from helm_boundary.policy.decision import Decision, Reason
-from helm_receipts.statement import VERDICTS, Verdict
+from helm_boundary.streaming.gate import Gate
+from helm_boundary.streaming.sse import EventCutter
+from helm_receipts.envelope.statement import VERDICTS, Verdict
 from support import chat, messages, responses
 
 END = b"<the error event>"

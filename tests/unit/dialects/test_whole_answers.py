@@ -8,8 +8,8 @@ import pytest
 
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.dialects import dialect
-from helm_boundary.dialects.call_signs import signs_of_calls
-from helm_boundary.gate.sse import EventCutter
+from helm_boundary.dialects.chat_call_signs import signs_of_calls
+from helm_boundary.streaming.sse import EventCutter
 from support.chat import event
 
 FUNCTION = {"name": "f", "arguments": "{}"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from helm_boundary.policy.check import check_policy
+from helm_boundary.policy.authoring.check import check_policy
 from helm_boundary.policy.decision import parse_decision
 from support.pages import DOCS, blocks, pages
 

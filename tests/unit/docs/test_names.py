@@ -12,7 +12,7 @@ import pytest
 
 from helm_boundary.cli import main
 from helm_boundary.proxy.commands import Commands
-from helm_boundary.service.options import OPTIONS
+from helm_boundary.runtime.options import OPTIONS
 from support.boundary import ROOT
 from support.pages import blocks, codes, pages
 

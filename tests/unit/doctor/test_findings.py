@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
+from helm_boundary.doctor.boundary_checks import look_at_boundary, look_at_policy
+from helm_boundary.doctor.environment_checks import look_at_trust
 from helm_boundary.doctor.finding import NO, UNKNOWN, YES, Finding
-from helm_boundary.doctor.keeping import look_at_clock, look_at_hands, look_at_journal
-from helm_boundary.doctor.proxy import look_at_boundary, look_at_policy
-from helm_boundary.doctor.surroundings import look_at_trust
-from helm_boundary.policy.source import read_policy
-from helm_boundary.service.health import Health, HealthSocket, Listener, ask, running_boundaries
-from helm_receipts.recorder import Recorder
+from helm_boundary.doctor.state_checks import look_at_clock, look_at_hands, look_at_journal
+from helm_boundary.policy.sources.policy import read_policy
+from helm_boundary.runtime.health import Health, HealthSocket, Listener, ask, running_boundaries
+from helm_receipts.recording.recorder import Recorder
 from support.certificates import Authority
 from support.hands import as_root, give_away
 from support.receipts import CONFIGURATION
@@ -115,7 +115,7 @@ def test_a_clock_that_went_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     Recorder.open(tmp_path, version="0", configuration=CONFIGURATION).close()
     assert bad(list(look_at_clock(tmp_path, None))) == {}
     now = time.time()
-    monkeypatch.setattr("helm_boundary.doctor.keeping.time.time", lambda: now - 3600)
+    monkeypatch.setattr("helm_boundary.doctor.state_checks.time.time", lambda: now - 3600)
     assert bad(list(look_at_clock(tmp_path, None))) == {"the clock runs forward": NO}
 
 
@@ -124,7 +124,7 @@ def test_an_authority_out_of_its_time(tmp_path: Path, monkeypatch: pytest.Monkey
     health = replace(WELL, ca_file=str(Authority(tmp_path).file))
     now = time.time()
     assert "the authority is valid now" not in bad(list(look_at_clock(tmp_path, health)))
-    monkeypatch.setattr("helm_boundary.doctor.keeping.time.time", lambda: now + 86400 * 3)
+    monkeypatch.setattr("helm_boundary.doctor.state_checks.time.time", lambda: now + 86400 * 3)
     assert bad(list(look_at_clock(tmp_path, health)))["the authority is valid now"] == NO
 
 

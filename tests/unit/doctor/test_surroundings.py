@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from helm_boundary.doctor.diagnosis import exit_code
+from helm_boundary.doctor.environment_checks import bypassed, look_at_exceptions, proxy_for
 from helm_boundary.doctor.finding import NO, UNKNOWN, YES, Finding
-from helm_boundary.doctor.route import Target, targets
-from helm_boundary.doctor.surroundings import bypassed, look_at_exceptions, proxy_for
+from helm_boundary.doctor.route_checks import Target, targets
 
 HOST = "api.openai.com"
 

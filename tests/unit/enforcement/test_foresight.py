@@ -12,17 +12,17 @@ import pytest
 
 from helm_boundary.calls.call import HttpRequest, HttpResponse
 from helm_boundary.calls.hosts import parse_host_pattern
-from helm_boundary.enforcement.answers import Release
-from helm_boundary.enforcement.live import Live
-from helm_boundary.enforcement.verdict import Forward, Reply
+from helm_boundary.enforcement.exchange import Live
+from helm_boundary.enforcement.reply import Forward, Reply
+from helm_boundary.enforcement.responses import Release
 from helm_boundary.policy.decision import Decision
-from helm_boundary.policy.engine import Meanwhile, nothing
-from helm_boundary.service.options import Config
-from helm_boundary.service.running import Running, start
-from helm_receipts.keys import load
-from helm_receipts.reader import read_records
-from helm_receipts.statement import Draft
-from helm_receipts.verify import verify_journal
+from helm_boundary.policy.engines.engine import Meanwhile, nothing
+from helm_boundary.runtime.options import Config
+from helm_boundary.runtime.startup import Running, start
+from helm_receipts.audit.verify import verify_journal
+from helm_receipts.envelope.keys import load
+from helm_receipts.envelope.statement import Draft
+from helm_receipts.journal.reader import read_records
 
 JSON = (("content-type", "application/json"),)
 PATIENCE = 0.001

@@ -21,10 +21,10 @@ import pytest
 
 from helm_boundary.calls.call import Text
 from helm_boundary.policy import Decision, parse_decision
-from helm_boundary.policy.detectors import compile_detectors
-from helm_boundary.policy.evaluator import Evaluator
-from helm_boundary.policy.self_test import SAMPLES
-from helm_boundary.policy.source import read_policy
+from helm_boundary.policy.detectors.detectors import compile_detectors
+from helm_boundary.policy.engines.evaluator import Evaluator
+from helm_boundary.policy.engines.smoke_test import SAMPLES
+from helm_boundary.policy.sources.policy import read_policy
 
 POLICY = read_policy([])
 DETECTORS = compile_detectors(POLICY.detectors_text)

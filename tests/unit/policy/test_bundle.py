@@ -20,8 +20,8 @@ from click.testing import CliRunner
 
 from helm_boundary.cli.policy import policy
 from helm_boundary.policy import PolicyError
-from helm_boundary.policy.reload import load_aside
-from helm_boundary.policy.source import read_policy
+from helm_boundary.policy.reload.watch import load_aside
+from helm_boundary.policy.sources.policy import read_policy
 from support.verifiers import opa
 
 RULE = (

@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from helm_boundary.cli.policy import policy
-from helm_boundary.policy.bench import sample
-from helm_boundary.policy.worker_process import worker_environment
+from helm_boundary.policy.authoring.bench import sample
+from helm_boundary.policy.engines.worker_process import worker_environment
 
 SOUND = """# METADATA
 # title: No cats

@@ -11,9 +11,15 @@ from hypothesis import strategies as st
 
 from helm_boundary.calls.call import Text
 from helm_boundary.policy import PolicyError
-from helm_boundary.policy.detectors import CANARY, MAX_SPANS, Detectors, Finding, compile_detectors
-from helm_boundary.policy.source import read_policy
-from helm_boundary.policy.validators import entropy, iban, luhn
+from helm_boundary.policy.detectors.detectors import (
+    CANARY,
+    MAX_SPANS,
+    Detectors,
+    Finding,
+    compile_detectors,
+)
+from helm_boundary.policy.detectors.validators import entropy, iban, luhn
+from helm_boundary.policy.sources.policy import read_policy
 
 SHIPPED = compile_detectors(read_policy([]).detectors_text)
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from helm_boundary.policy import PolicyError
-from helm_boundary.policy.download import Download
-from helm_boundary.policy.opa_server import parse_address
-from helm_boundary.policy.reload import Change, PolicyWatch
-from helm_boundary.policy.source import read_policy
+from helm_boundary.policy.engines.opa_server import parse_address
+from helm_boundary.policy.reload.watch import Change, PolicyWatch
+from helm_boundary.policy.sources.download import Download
+from helm_boundary.policy.sources.policy import read_policy
 
 
 def bundle(model: str) -> bytes:

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from helm_boundary.policy import Decision, EngineError, PolicyError
-from helm_boundary.policy.embedded import EmbeddedEngine, start_embedded
-from helm_boundary.policy.self_test import SAMPLES
-from helm_boundary.policy.source import read_policy
+from helm_boundary.policy.engines.embedded import EmbeddedEngine, start_embedded
+from helm_boundary.policy.engines.smoke_test import SAMPLES
+from helm_boundary.policy.sources.policy import read_policy
 
 CHAT = SAMPLES["a chat request"]
 ALLOW = 'decision := {"verdict": "ALLOW", "reasons": []}'
@@ -286,7 +286,7 @@ def test_no_new_worker_is_an_engine_error(start: Start, monkeypatch: pytest.Monk
         raise OSError(11, "Resource temporarily unavailable")
 
     with monkeypatch.context() as patched:
-        patched.setattr("helm_boundary.policy.embedded.WorkerProcess", refuse)
+        patched.setattr("helm_boundary.policy.engines.embedded.WorkerProcess", refuse)
         os.kill(worker_of(engine), signal.SIGKILL)
         for _ in range(3):
             with pytest.raises(EngineError):

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from helm_boundary.policy import EngineError, PolicyError
-from helm_boundary.policy.bench import sample
-from helm_boundary.policy.candidate import FAILED, WithCandidate
-from helm_boundary.policy.embedded import EmbeddedEngine, start_embedded
-from helm_boundary.policy.pool import Pool, start_engine
-from helm_boundary.policy.self_test import SAMPLES
-from helm_boundary.policy.source import read_policy
+from helm_boundary.policy.authoring.bench import sample
+from helm_boundary.policy.engines.candidate import FAILED, WithCandidate
+from helm_boundary.policy.engines.embedded import EmbeddedEngine, start_embedded
+from helm_boundary.policy.engines.pool import Pool, start_engine
+from helm_boundary.policy.engines.smoke_test import SAMPLES
+from helm_boundary.policy.sources.policy import read_policy
 
 DOCUMENT = sample("a chat request", 100)
 

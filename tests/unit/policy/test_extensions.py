@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helm_boundary.policy.engines.evaluator import Evaluator
 from helm_boundary.policy.errors import EngineError
-from helm_boundary.policy.evaluator import Evaluator
 from support.verifiers import opa
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from helm_boundary.policy.evaluator import compile_engine
-from helm_boundary.policy.formatting import call_instead
+from helm_boundary.policy.engines.evaluator import compile_engine
+from helm_boundary.policy.rego.formatting import call_instead
 from support.forms.printing import INPUT, PRINTED
 
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helm_boundary.policy import EngineError, parse_decision
-from helm_boundary.policy.evaluator import Evaluator
-from helm_boundary.policy.self_test import SAMPLES
-from helm_boundary.policy.source import read_policy
+from helm_boundary.policy.engines.evaluator import Evaluator
+from helm_boundary.policy.engines.smoke_test import SAMPLES
+from helm_boundary.policy.sources.policy import read_policy
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from helm_boundary.policy import PolicyError
-from helm_boundary.policy.bench import sample
-from helm_boundary.policy.embedded import start_embedded
-from helm_boundary.policy.idle import awake
-from helm_boundary.policy.source import Policy, read_policy
+from helm_boundary.policy.authoring.bench import sample
+from helm_boundary.policy.engines.embedded import start_embedded
+from helm_boundary.policy.sources.dormant_topics import awake
+from helm_boundary.policy.sources.policy import Policy, read_policy
 
 
 def topics(policy: Policy) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from helm_boundary.policy.imports import write_out_imports
+from helm_boundary.policy.rego.imports import write_out_imports
 
 
 def written(text: str) -> str:
@@ -62,7 +62,7 @@ def test_modules_without_imports_are_left_alone() -> None:
 
 def test_a_long_line_may_grow() -> None:
     """What is written out doesn't count against the engine's limit for lines."""
-    from helm_boundary.policy.evaluator import compile_engine
+    from helm_boundary.policy.engines.evaluator import compile_engine
 
     line = "v := [" + ", ".join(["q.x"] * 190) + "]"
     text = f"package a\n\nimport data.quite.a.long.path.indeed as q\n\n{line}\n"

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from helm_boundary.policy.default_folder import default_policy_folder
-from helm_boundary.policy.evaluator import compile_engine
-from helm_boundary.policy.lint import Program, lint
-from helm_boundary.policy.source import read_policy
-from helm_boundary.policy.syntax import read_rules
+from helm_boundary.policy.engines.evaluator import compile_engine
+from helm_boundary.policy.rego.lint import Program, lint
+from helm_boundary.policy.rego.syntax import read_rules
+from helm_boundary.policy.sources.default_folder import default_policy_folder
+from helm_boundary.policy.sources.policy import read_policy
 
 SCHEMA = json.loads((default_policy_folder() / "input.schema.json").read_bytes())
 DEFAULT = read_policy([])

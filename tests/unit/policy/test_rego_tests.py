@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from helm_boundary.policy.default_folder import default_policy_folder
+from helm_boundary.policy.engines.evaluator import Evaluator
 from helm_boundary.policy.errors import EngineError
-from helm_boundary.policy.evaluator import Evaluator
-from helm_boundary.policy.metadata import read_metadata
-from helm_boundary.policy.part import read_part
-from helm_boundary.policy.source import read_policy
+from helm_boundary.policy.sources.default_folder import default_policy_folder
+from helm_boundary.policy.sources.folder import read_part
+from helm_boundary.policy.sources.metadata import read_metadata
+from helm_boundary.policy.sources.policy import read_policy
 from support.verifiers import opa
 
 FOLDER = default_policy_folder()

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from helm_boundary.policy import PolicyError
-from helm_boundary.policy.bench import sample
-from helm_boundary.policy.embedded import start_embedded
-from helm_boundary.policy.reload import Change, PolicyWatch, load_aside
-from helm_boundary.policy.source import read_policy
+from helm_boundary.policy.authoring.bench import sample
+from helm_boundary.policy.engines.embedded import start_embedded
+from helm_boundary.policy.reload.watch import Change, PolicyWatch, load_aside
+from helm_boundary.policy.sources.policy import read_policy
 
 DOCUMENT = sample("a chat request", 100)
 

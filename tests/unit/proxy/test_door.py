@@ -11,7 +11,7 @@ from mitmproxy.connection import Server
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.test import taddons, tflow
 
-from helm_boundary.proxy.door import Door
+from helm_boundary.proxy.guards.mitmweb_guard import Door
 
 PORT = 8081
 ELSEWHERE = "198.51.100.7"  # RFC 5737: nobody's

@@ -9,8 +9,8 @@ from mitmproxy import http
 from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.test import tflow
 
-from helm_boundary.enforcement.verdict import Reply
-from helm_boundary.proxy import exchange
+from helm_boundary.enforcement.reply import Reply
+from helm_boundary.flows import conversion
 
 
 def flow_of(mode: str = "regular", **changes: object) -> http.HTTPFlow:
@@ -41,17 +41,17 @@ CHANGES: dict[str, Callable[[http.Request], None]] = {
 def test_a_fingerprint_knows_every_change(name: str) -> None:
     """Whatever a server could see changes it; looking doesn't."""
     flow = flow_of()
-    before = exchange.fingerprint(flow)
-    assert exchange.fingerprint(flow) == before
+    before = conversion.fingerprint(flow)
+    assert conversion.fingerprint(flow) == before
     CHANGES[name](flow.request)
-    assert exchange.fingerprint(flow) != before
+    assert conversion.fingerprint(flow) != before
 
 
 def test_in_reverse_mode_the_configured_target_counts() -> None:
     """Host and SNI are the client's own idea."""
     flow = flow_of("reverse:http://127.0.0.1:80", host="127.0.0.1")
     flow.request.headers["host"] = "api.openai.com"
-    read = exchange.read_request(flow)
+    read = conversion.read_request(flow)
     assert (read.host, read.names, read.names_must_agree) == ("127.0.0.1", (), False)
 
 
@@ -61,7 +61,7 @@ def test_in_forward_mode_every_name_is_looked_at() -> None:
     flow.request.headers["host"] = "two.example"
     flow.request.authority = "three.example"
     flow.client_conn.sni = "four.example"
-    read = exchange.read_request(flow)
+    read = conversion.read_request(flow)
     assert read.names_must_agree
     assert {"two.example", "three.example", "four.example"} <= set(read.names)
 
@@ -70,14 +70,14 @@ def test_the_name_that_tls_verifies_counts_before_an_address() -> None:
     """A tunnel to an address with SNI goes to who can show a certificate for that name."""
     flow = flow_of(host="10.0.0.1", scheme="https")
     flow.client_conn.sni = "api.openai.com"
-    assert exchange.read_request(flow).host == "api.openai.com"
+    assert conversion.read_request(flow).host == "api.openai.com"
 
 
 def test_bytes_in_headers_that_arent_text_are_replaced() -> None:
     """No JSON document can carry them."""
     flow = flow_of()
     flow.request.headers.fields = ((b"user-agent", b"\xff\xfe"),)
-    read = exchange.read_request(flow)
+    read = conversion.read_request(flow)
     assert read.header("user-agent") == "��"
 
 
@@ -87,7 +87,7 @@ def test_what_is_forwarded_has_none_of_our_headers_and_asks_for_identity() -> No
     flow.request.headers.fields = ((b"X-HELM-a", b"1"), (b"x-helm-b", b"2"), (b"keep", b"3"))
     flow.request.trailers = http.Headers(((b"t", b"1"),))
     body = flow.request.raw_content
-    exchange.prepare_forwarding(flow.request, None)
+    conversion.prepare_forwarding(flow.request, None)
     assert list(flow.request.headers.items(multi=True)) == [
         ("keep", "3"),
         ("accept-encoding", "identity"),
@@ -100,7 +100,7 @@ def test_a_rewritten_body_goes_out_plain_with_its_own_length() -> None:
     """No coding is left that it doesn't have."""
     flow = flow_of()
     flow.request.headers["content-encoding"] = "gzip"
-    exchange.prepare_forwarding(flow.request, b"rewritten")
+    conversion.prepare_forwarding(flow.request, b"rewritten")
     assert "content-encoding" not in flow.request.headers
     assert flow.request.headers["content-length"] == "9"
     assert flow.request.raw_content == b"rewritten"
@@ -109,7 +109,7 @@ def test_a_rewritten_body_goes_out_plain_with_its_own_length() -> None:
 def test_our_headers_replace_what_an_upstream_pretends() -> None:
     """Also headers of that name that we don't send ourselves."""
     response = http.Response.make(200, b"", {"X-Helm-Verdict": "ALLOW", "x-helm-other": "1"})
-    exchange.add_headers(response, (("X-Helm-Verdict", "DENY"),))
+    conversion.add_headers(response, (("X-Helm-Verdict", "DENY"),))
     found = [value for name, value in response.headers.fields if name.lower() == b"x-helm-verdict"]
     assert found == [b"DENY"]
     assert "x-helm-other" not in response.headers
@@ -118,14 +118,14 @@ def test_our_headers_replace_what_an_upstream_pretends() -> None:
 def test_an_endless_response_promises_no_length() -> None:
     """The gate may end it early."""
     response = http.Response.make(200, b"", {"content-length": "10"})
-    exchange.make_endless(response)
+    conversion.make_endless(response)
     assert "content-length" not in response.headers
     assert response.headers["transfer-encoding"] == "chunked"
 
 
 def test_a_reply_is_written_as_it_is() -> None:
     """Status, headers and body."""
-    response = exchange.write_reply(Reply(403, (("A", "b"), ("A", "c")), b"{}"))
+    response = conversion.write_reply(Reply(403, (("A", "b"), ("A", "c")), b"{}"))
     assert (response.status_code, response.raw_content) == (403, b"{}")
     assert response.headers.get_all("a") == ["b", "c"]
 
@@ -141,9 +141,9 @@ def test_a_responses_fingerprint_knows_every_change() -> None:
     )
     for change in changes:
         response = http.Response.make(200, b"body")
-        before = exchange.response_fingerprint(response)
+        before = conversion.response_fingerprint(response)
         change(response)
-        assert exchange.response_fingerprint(response) != before
+        assert conversion.response_fingerprint(response) != before
 
 
 LENGTHS = {
@@ -162,5 +162,5 @@ def test_a_body_ends_where_its_length_says(name: str) -> None:
     request = flow_of().request
     request.headers = http.Headers([(k.encode(), v.encode()) for k, v in given.items()])
     request.raw_content = body
-    exchange.frame(request)
+    conversion.frame(request)
     assert request.headers.get_all("content-length") == expected

@@ -7,11 +7,11 @@ import logging
 import pytest
 
 from helm_boundary.dialects import dialect
-from helm_boundary.enforcement.closed import NO_VERDICT
-from helm_boundary.enforcement.verdict import Reply
-from helm_boundary.gate.gate import Gate
+from helm_boundary.enforcement.fallback_reply import NO_VERDICT
+from helm_boundary.enforcement.reply import Reply
 from helm_boundary.policy.decision import ALLOW, Decision
-from helm_boundary.proxy.streams import OursOnly, feed_from
+from helm_boundary.proxy.stream_feed import OursOnly, feed_from
+from helm_boundary.streaming.gate import Gate
 
 
 def gate_that(judge: object) -> Gate:

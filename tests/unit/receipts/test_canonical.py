@@ -10,7 +10,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helm_receipts import canonical
+from helm_receipts.envelope import canonical
 from helm_receipts.errors import CanonicalError
 
 NAMES = st.text(st.characters(max_codepoint=0x7F), max_size=5)
@@ -34,7 +34,7 @@ def test_agrees_with_another_implementation_of_rfc_8785(value: object) -> None:
 @pytest.fixture(scope="module")
 def slowly() -> ModuleType:
     """`canonical` as it is where orjson isn't installed."""
-    spec = importlib.util.find_spec("helm_receipts.canonical")
+    spec = importlib.util.find_spec("helm_receipts.envelope.canonical")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -10,12 +10,13 @@ import pytest
 from click.testing import CliRunner
 
 from helm_boundary.cli.receipts import receipts
-from helm_receipts import keys, keyset
+from helm_receipts.audit.verify import NOT_PROVEN
+from helm_receipts.envelope import keys
+from helm_receipts.envelope.opening import secret_ids
+from helm_receipts.journal.reader import read_records
 from helm_receipts.layout import Layout
-from helm_receipts.opening import secret_ids
-from helm_receipts.openings import erase
-from helm_receipts.reader import read_records
-from helm_receipts.verify import NOT_PROVEN
+from helm_receipts.recording import keyset
+from helm_receipts.recording.openings import erase
 from support.receipts import journal_of, outcome, record_calls, recording, request, unpin
 
 # Words that promise what no receipt can.

@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from helm_boundary.cli.receipts import receipts
-from helm_receipts import keys
-from helm_receipts.segments import list_segments
+from helm_receipts.envelope import keys
+from helm_receipts.journal.segments import list_segments
 from support.receipts import journal_of, outcome, record_calls, recording, request
 
 

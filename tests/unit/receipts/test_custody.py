@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from helm_receipts.custody import refuse_foreign_state, state_faults
 from helm_receipts.errors import RecorderError, StateRefused
-from helm_receipts.keyset import open_keyset
 from helm_receipts.layout import Layout
-from helm_receipts.ownership import keepers, keepers_of
-from helm_receipts.recorder import Recorder
+from helm_receipts.recording.keyset import open_keyset
+from helm_receipts.recording.recorder import Recorder
+from helm_receipts.storage.custody import refuse_foreign_state, state_faults
+from helm_receipts.storage.ownership import keepers, keepers_of
 from support.hands import (
     STRANGER,
     allow,

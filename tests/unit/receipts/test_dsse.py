@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helm_receipts import dsse, keys
+from helm_receipts.envelope import dsse, keys
 from helm_receipts.errors import EnvelopeError, KeyRefused, SignatureRefused
 
 KEY = keys.generate("receipt")

@@ -11,9 +11,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from helm_boundary.cli.receipts import receipts
-from helm_receipts import canonical, dsse, keys, receipt_v5
-from helm_receipts.reader import parse_statement, read_records
-from helm_receipts.segments import list_segments
+from helm_receipts.envelope import canonical, dsse, keys
+from helm_receipts.export import receipt_v5
+from helm_receipts.journal.reader import parse_statement, read_records
+from helm_receipts.journal.segments import list_segments
 from support.receipts import journal_of, outcome, record_calls, recording, request, unpin
 
 FORMS = ("intoto", "bundle", "bundle-with-log", "receipt.v5")

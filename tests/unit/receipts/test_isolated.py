@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from helm_receipts import isolated
+from helm_receipts.storage import isolated
 from support.boundary import ROOT
 from support.planted import Planted
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from helm_receipts import keys, opening
+from helm_receipts.envelope import keys, opening
 from helm_receipts.errors import KeyRefused
 
 # y = -1, the point of order two; and one of order eight with its sign bit set.

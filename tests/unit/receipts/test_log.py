@@ -12,18 +12,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helm_receipts import durable, keyset
-from helm_receipts.checkpoint import parse_checkpoint
+from helm_receipts.audit.fsck import FsckReport, fsck
+from helm_receipts.envelope.checkpoint import parse_checkpoint
 from helm_receipts.errors import LogError, RecorderError
-from helm_receipts.fsck import FsckReport, fsck
+from helm_receipts.journal.reader import read_records
 from helm_receipts.layout import Layout
-from helm_receipts.log import Log
-from helm_receipts.order import Order, order_file, read_runs
-from helm_receipts.proof import parse_proof, prove
-from helm_receipts.reader import read_records
-from helm_receipts.rebuild import rebuild
-from helm_receipts.recorder import Recorder
-from helm_receipts.rotation import integrate_all
+from helm_receipts.log.log import Log
+from helm_receipts.log.order import Order, order_file, read_runs
+from helm_receipts.log.proof import parse_proof, prove
+from helm_receipts.log.rebuild import rebuild
+from helm_receipts.recording import keyset
+from helm_receipts.recording.recorder import Recorder
+from helm_receipts.recording.rotation import integrate_all
+from helm_receipts.storage import durable
 from support.receipts import CONFIGURATION, journal_of, outcome, record_calls, recording, request
 
 
@@ -327,7 +328,7 @@ def test_an_integrator_that_hangs_does_not_keep_the_recorder_from_ending(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is ended, and what it left is integrated all the same."""
-    monkeypatch.setattr("helm_receipts.integrator._END_SECONDS", 0.2)
+    monkeypatch.setattr("helm_receipts.recording.integrator._END_SECONDS", 0.2)
     with recording(tmp_path) as recorder:
         recorder.record_now(request("a"))
         wait_for(lambda: size_of(tmp_path) == 2)
@@ -340,7 +341,10 @@ def integrating_process() -> int:
     """The process that integrates for this one."""
     for children in Path("/proc/self/task").glob("*/children"):
         for child in children.read_text().split():
-            if b"helm_receipts.integration" in Path(f"/proc/{child}/cmdline").read_bytes():
+            if (
+                b"helm_receipts.recording.integration"
+                in Path(f"/proc/{child}/cmdline").read_bytes()
+            ):
                 return int(child)
     raise AssertionError("no process integrates")
 

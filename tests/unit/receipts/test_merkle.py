@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helm_receipts import merkle
 from helm_receipts.errors import ProofRefused
-from helm_receipts.frontier import Frontier
-from helm_receipts.tiles import (
+from helm_receipts.log import merkle
+from helm_receipts.log.frontier import Frontier
+from helm_receipts.log.tiles import (
     WIDTH,
     TileReader,
     decode_entries,

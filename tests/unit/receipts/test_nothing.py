@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from helm_boundary.cli.receipts import receipts
-from helm_receipts.segments import list_segments, list_writers
+from helm_receipts.journal.segments import list_segments, list_writers
 from support.receipts import journal_of, record_calls, recording, request
 
 

@@ -9,13 +9,14 @@ import pytest
 from click.testing import CliRunner
 
 from helm_boundary.cli.receipts import receipts
-from helm_receipts import keys, verify
+from helm_receipts.audit import verify
+from helm_receipts.audit.fsck import FsckReport, fsck
+from helm_receipts.envelope import keys
+from helm_receipts.envelope.statement import Draft
 from helm_receipts.errors import Broken
-from helm_receipts.fsck import FsckReport, fsck
 from helm_receipts.layout import Layout
-from helm_receipts.publish import read_published
-from helm_receipts.recorder import Recorder
-from helm_receipts.statement import Draft
+from helm_receipts.log.publish import read_published
+from helm_receipts.recording.recorder import Recorder
 from support.receipts import outcome, record_calls, recording, request
 
 CONTRARY = (request("a", "DENY"), outcome("a", "DENY", "denied"))

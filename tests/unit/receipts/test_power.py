@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from helm_receipts.journal import MARK
-from helm_receipts.keys import load
-from helm_receipts.reader import read_records
-from helm_receipts.recorder import Recorder
-from helm_receipts.segments import list_segments
-from helm_receipts.verify import verify_journal
+from helm_receipts.audit.verify import verify_journal
+from helm_receipts.envelope.keys import load
+from helm_receipts.journal.journal import MARK
+from helm_receipts.journal.reader import read_records
+from helm_receipts.journal.segments import list_segments
+from helm_receipts.recording.recorder import Recorder
 from support.receipts import CONFIGURATION, journal_of, outcome, request
 
 SECTOR = 512

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from helm_boundary.cli.keys import keys as keys_command
 from helm_boundary.cli.receipts import receipts
 from helm_boundary.doctor.finding import NO, YES
-from helm_boundary.doctor.keys import look_at_keys
+from helm_boundary.doctor.key_checks import look_at_keys
 from support.receipts import record_calls, unpin
 
 FILES = ("receipt.pub.pem", "log.vkey", "trusted_root.json", "keys.json")

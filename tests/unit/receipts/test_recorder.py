@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from helm_receipts import dsse, keys, reader
-from helm_receipts.chain import WriterChain
+from helm_receipts.envelope import dsse, keys
+from helm_receipts.envelope.predicate import nanoseconds
+from helm_receipts.envelope.statement import Coverage, Draft, Outcome, ToolCall
 from helm_receipts.errors import RecorderError, StatementError
-from helm_receipts.journal import Journal
-from helm_receipts.predicate import nanoseconds
-from helm_receipts.recorder import Recorder
-from helm_receipts.segments import list_segments
-from helm_receipts.statement import Coverage, Draft, Outcome, ToolCall
+from helm_receipts.journal import reader
+from helm_receipts.journal.chain import WriterChain
+from helm_receipts.journal.journal import Journal
+from helm_receipts.journal.segments import list_segments
+from helm_receipts.recording.recorder import Recorder
 from support.receipts import CONFIGURATION, journal_of, outcome, record_calls, recording, request
 
 type Others = Callable[[Recorder], list[Draft]]

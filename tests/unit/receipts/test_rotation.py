@@ -7,18 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from helm_receipts import durable, keys, keyset, publish, rotation
-from helm_receipts.checkpoint import LogKey
+from helm_receipts.audit.fsck import FsckReport, fsck
+from helm_receipts.envelope import keys
+from helm_receipts.envelope.checkpoint import LogKey
+from helm_receipts.envelope.keys import PublicKey
+from helm_receipts.envelope.opening import secret_ids
+from helm_receipts.envelope.predicate import Boundary
 from helm_receipts.errors import Broken, KeyRefused, RecorderError
-from helm_receipts.fsck import FsckReport, fsck
-from helm_receipts.keys import PublicKey
+from helm_receipts.journal.reader import read_records
 from helm_receipts.layout import Layout
-from helm_receipts.opening import secret_ids
-from helm_receipts.openings import Erased, erase, opens, salt_of
-from helm_receipts.predicate import Boundary
-from helm_receipts.publish import read_published
-from helm_receipts.reader import read_records
-from helm_receipts.rotation import follow_handovers, rotate_log_key, rotate_receipt_key
+from helm_receipts.log import publish
+from helm_receipts.log.publish import read_published
+from helm_receipts.recording import keyset, rotation
+from helm_receipts.recording.openings import Erased, erase, opens, salt_of
+from helm_receipts.recording.rotation import follow_handovers, rotate_log_key, rotate_receipt_key
+from helm_receipts.storage import durable
 from support.receipts import CONFIGURATION, record_calls, recording, request
 
 BOUNDARY = Boundary("test.helm-boundary.invalid", "0.1.0", CONFIGURATION)

@@ -13,18 +13,20 @@ from pathlib import Path
 
 import pytest
 
-from helm_receipts import canonical, dsse, keys, keyset, merkle
-from helm_receipts.checkpoint import Checkpoint, LogKey, parse_checkpoint, sign_checkpoint
+from helm_receipts.audit.fsck import fsck
+from helm_receipts.envelope import canonical, dsse, keys
+from helm_receipts.envelope.checkpoint import Checkpoint, LogKey, parse_checkpoint, sign_checkpoint
+from helm_receipts.envelope.keys import PublicKey, SigningKey
+from helm_receipts.envelope.predicate import Boundary
 from helm_receipts.errors import Broken, KeyRefused
-from helm_receipts.fsck import fsck
-from helm_receipts.keys import PublicKey, SigningKey
+from helm_receipts.journal.reader import parse_statement, read_records
+from helm_receipts.journal.segments import list_segments, list_writers
 from helm_receipts.layout import Layout
-from helm_receipts.openings import opens
-from helm_receipts.predicate import Boundary
-from helm_receipts.reader import parse_statement, read_records
-from helm_receipts.rotation import integrate_all, rotate_receipt_key
-from helm_receipts.segments import list_segments, list_writers
-from helm_receipts.tiles import TileReader
+from helm_receipts.log import merkle
+from helm_receipts.log.tiles import TileReader
+from helm_receipts.recording import keyset
+from helm_receipts.recording.openings import opens
+from helm_receipts.recording.rotation import integrate_all, rotate_receipt_key
 from support.receipts import outcome, record_calls, recording, request
 
 
@@ -236,7 +238,7 @@ def foreign_log(case: Case) -> None:
 
 def swap_entries(case: Case) -> None:
     """Exchange two entries inside a bundle."""
-    from helm_receipts.tiles import decode_entries, encode_entries
+    from helm_receipts.log.tiles import decode_entries, encode_entries
 
     path = case.path("tile/entries/000")
     entries = decode_entries(path.read_bytes(), 256)

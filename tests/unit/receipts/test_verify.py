@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from helm_receipts import dsse, keys, verify
+from helm_receipts.audit import verify
+from helm_receipts.envelope import dsse, keys
+from helm_receipts.envelope.keys import SigningKey
 from helm_receipts.errors import Broken, ReceiptError, SignatureRefused
-from helm_receipts.keys import SigningKey
-from helm_receipts.segments import list_segments
+from helm_receipts.journal.segments import list_segments
 from support.receipts import journal_of, outcome, record_calls, recording, request
 
 
@@ -127,7 +128,7 @@ def test_a_session_that_stops_with_a_call_open_lacks_an_outcome(tmp_path: Path) 
     """A receipt that was never written is named too: here a stop replaces the outcome."""
     with recording(tmp_path) as recorder:
         recorder.record_now(request("a"))
-        from helm_receipts.writer import session
+        from helm_receipts.recording.writer import session
 
         recorder.record_now(session("stop", {}))
         with pytest.raises(Broken, match="missing-outcome"):

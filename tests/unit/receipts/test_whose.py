@@ -11,13 +11,13 @@ from click.testing import CliRunner, Result
 
 from helm_boundary.cli.keys import keys as keys_command
 from helm_boundary.cli.receipts import receipts
-from helm_boundary.service.pinning import VARIABLE, pin_of, pins, settle
+from helm_boundary.runtime.key_pinning import VARIABLE, pin_of, pins, settle
+from helm_receipts.audit.pins import Pins
+from helm_receipts.envelope.predicate import Boundary
 from helm_receipts.errors import KeyRefused, PinRefused
 from helm_receipts.layout import Layout
-from helm_receipts.pins import Pins
-from helm_receipts.predicate import Boundary
-from helm_receipts.publish import read_published
-from helm_receipts.rotation import rotate_log_key, rotate_receipt_key
+from helm_receipts.log.publish import read_published
+from helm_receipts.recording.rotation import rotate_log_key, rotate_receipt_key
 from support.receipts import record_calls, unpin
 
 BOUNDARY = Boundary("test.helm-boundary.invalid", "0.1.0", "ef" * 32)

@@ -14,7 +14,7 @@ from mitmproxy.io import FlowWriter
 from mitmproxy.test import tflow
 
 from helm_boundary.cli.policy import policy
-from helm_boundary.policy.source import read_policy
+from helm_boundary.policy.sources.policy import read_policy
 from helm_boundary.replay.recorded import RecordingError, read_recording
 
 

@@ -10,7 +10,7 @@ from mitmproxy import http
 from mitmproxy.contentviews import Metadata
 from mitmproxy.test import tflow, tutils
 
-from helm_boundary.proxy.marks import KEY
+from helm_boundary.flows.notes import KEY
 from helm_boundary.views.conversation import Conversation
 from helm_boundary.views.judgement import Judgement, receipts_of
 

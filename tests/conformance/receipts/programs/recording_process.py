@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[4]
 sys.path[:0] = [str(ROOT / "receipts"), str(ROOT / "tests")]
 
-from helm_receipts.recorder import Recorder  # noqa: E402
+from helm_receipts.recording.recorder import Recorder  # noqa: E402
 from support.receipts import CONFIGURATION, outcome, request  # noqa: E402
 
 CONNECTIONS = 16

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from helm_boundary.policy.evaluator import compile_engine
-from helm_boundary.policy.lint import CHECKS, Program
-from helm_boundary.policy.syntax import read_rules
+from helm_boundary.policy.engines.evaluator import compile_engine
+from helm_boundary.policy.rego.lint import CHECKS, Program
+from helm_boundary.policy.rego.syntax import read_rules
 from support.forms import DATA, SCHEMA, Form
 from support.forms.tables import FORMS
 

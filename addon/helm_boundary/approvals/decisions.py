@@ -1,0 +1,87 @@
+"""Deciding on a request for approval: one decision, its receipt first, then its effect."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import time
+from collections.abc import Callable, Iterator
+
+from helm_receipts.envelope.statement import Draft
+from helm_receipts.recording.recorder import Receipt
+
+from .entry import EXPIRED, GRANTED, PENDING, USED, Decided, Ended, Entry
+from .receipts import draft_approval
+from .store import Store
+
+type Record = Callable[[Draft], Receipt]
+"""Makes a receipt durable, or raises ReceiptError."""
+
+CLOCK = "nobody: the time ran out"
+NEW_POLICY = "nobody: the policy changed"
+
+
+class NotPending(Exception):
+    """The request can't be decided on (any more); the message says what became of it."""
+
+
+def decide(store: Store, record: Record, identity: str, decision: str, by: str) -> Entry:
+    """Grant, refuse, withdraw or expire a pending request; returns how it stands.
+
+    Raises:
+        NotPending: there is no such request, or it was decided or has expired.
+        ReceiptError: there is no receipt of it, so it wasn't decided.
+        StoreError: the store can't be written.
+    """
+    with store.deciding():
+        entry = store.find(identity)
+        now = time.time_ns()
+        if entry is None:
+            raise NotPending(
+                f"there is no request for approval {identity}; `approvals list` shows them"
+            )
+        if not _may_be_decided(entry, decision, now):
+            raise NotPending(f"{identity} is {_said(entry, now)}; nothing was changed")
+        receipt = record(draft_approval(entry.request, decision, by))
+        store.decide(identity, Decided(decision, by, now, receipt.id))
+    decided = store.find(identity)
+    if decided is None:
+        raise NotPending(f"{identity} has been removed meanwhile")
+    return decided
+
+
+def expire(store: Store, record: Record) -> Iterator[None]:
+    """Say of everything whose time has run out that it has; raises as `decide` does.
+
+    Each step is one receipt: many may run out at once, and calls go on in between.
+    """
+    now = time.time_ns()
+    for entry in store.entries():
+        if now < entry.request.expires_ns or entry.ended is not None:
+            continue
+        if entry.decided is None:
+            with contextlib.suppress(NotPending):  # another process was faster
+                decide(store, record, entry.id, EXPIRED, CLOCK)
+        elif entry.decided.decision == GRANTED and store.end(entry.id, Ended(EXPIRED, "", now)):
+            record(draft_approval(entry.request, EXPIRED, CLOCK))
+        yield
+
+
+def person() -> str:
+    """The user whom the operating system knows this process by."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return f"user {os.geteuid()}"
+
+
+def _may_be_decided(entry: Entry, decision: str, now: int) -> bool:
+    status = entry.status(now)
+    return status == PENDING or (decision == EXPIRED and status == EXPIRED and not entry.decided)
+
+
+def _said(entry: Entry, now: int) -> str:
+    status = entry.status(now)
+    who = f" by {entry.decided.by}" if entry.decided and status not in (EXPIRED, USED) else ""
+    return f"already {status}{who}"

@@ -1,0 +1,105 @@
+"""Which calls were made while something ran, and what became of them, from the receipts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from helm_receipts.export.explain import printable
+from helm_receipts.journal.reader import Record, read_lines, read_record
+from helm_receipts.journal.segments import list_segments, list_writers, written_size
+from helm_receipts.layout import Layout
+
+_RANK = ("ALLOW", "ESCALATE", "DENY")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call with its last word; `receipt` is the receipt that says it."""
+
+    verdict: str
+    operation: str
+    host: str
+    model: str | None
+    reasons: tuple[str, ...]
+    receipt: str
+
+
+class Tally:
+    """Reads what is added to the journals of a state folder from now on."""
+
+    def __init__(self, state: Path) -> None:
+        self._journal = Layout(state).journal
+        self._before = {segment: written_size(segment) for segment in self._segments()}
+
+    def calls(self, pid: int | None = None) -> list[Call]:
+        """The calls since, in order; with `pid` only those that this boundary judged.
+
+        `pid` must be of a boundary that has started since.
+        """
+        records = list(self._records())
+        if pid is not None:
+            writers = {_writer(record) for record in records if _started(record) == pid}
+            records = [record for record in records if _writer(record) in writers]
+        found: dict[str, Call] = {}
+        for record in sorted(records, key=lambda record: str(record.predicate["decidedAt"])):
+            flow = record.predicate.get("flow")
+            if flow is not None:
+                call = _call(record, flow)
+                before = found.get(flow["id"])
+                if before is None or _RANK.index(call.verdict) > _RANK.index(before.verdict):
+                    found[flow["id"]] = call
+        return list(found.values())
+
+    def _records(self) -> Iterator[Record]:
+        for segment in self._segments():
+            size, start = written_size(segment), self._before.get(segment, 0)
+            for line in read_lines(segment, start, size) if size > start else ():
+                yield read_record(line)
+
+    def _segments(self) -> Iterator[Path]:
+        for writer in list_writers(self._journal) if self._journal.is_dir() else ():
+            yield from list_segments(writer)
+
+
+def summary(calls: list[Call]) -> list[str]:
+    """Lines for a person: how many of what, then each kind of call with its latest receipt."""
+    if not calls:
+        return ["no OpenAI-shaped calls"]
+    verdicts = Counter(call.verdict for call in calls)
+    counted = ", ".join(f"{verdicts[name]} {name}" for name in _RANK if verdicts[name])
+    kinds: dict[tuple[Any, ...], list[Call]] = {}
+    for call in calls:
+        kinds.setdefault((call.verdict, call.operation, call.host, call.model), []).append(call)
+    return [f"{len(calls)} call{'s' * (len(calls) > 1)}: {counted}", *map(_line, kinds.values())]
+
+
+def as_json(calls: list[Call]) -> dict[str, Any]:
+    """The same for a program."""
+    verdicts = Counter(call.verdict for call in calls)
+    return {"calls": [asdict(call) for call in calls], "verdicts": dict(verdicts)}
+
+
+def _line(calls: list[Call]) -> str:
+    last = calls[-1]
+    said = [last.verdict, f"{len(calls)}x", last.operation, last.host, last.model or "-"]
+    because = f"  {', '.join(last.reasons)}" if last.verdict != "ALLOW" else ""
+    return printable(f"  {'  '.join(said)}{because}  (receipt {last.receipt})")
+
+
+def _call(record: Record, flow: dict[str, Any]) -> Call:
+    reasons = tuple(dict.fromkeys(reason["code"] for reason in record.predicate["reasons"]))
+    verdict = record.predicate["verdict"]
+    return Call(verdict, flow["operation"], flow["host"], flow["model"], reasons, record.id)
+
+
+def _writer(record: Record) -> str:
+    return str(record.predicate["sequence"]["writer"])
+
+
+def _started(record: Record) -> int | None:
+    event = record.predicate.get("event") or {}
+    return event.get("process") if record.predicate["phase"] == "session" else None

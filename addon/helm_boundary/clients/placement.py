@@ -1,0 +1,134 @@
+"""A place under the boundary for one program: a boundary, the files and variables, a way to run."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from helm_boundary.runtime.health import Health
+
+from .ca_bundle import make_trust, system_roots
+from .confine import Confinement
+from .environment import LOOPBACK, Route, variables
+from .launch import Launched, LaunchFailed, joinable
+from .mitmproxy_arguments import Order
+from .providers import Redirection, redirections
+from .supervise import run_program
+
+_QUIET = ("flow_detail=0", "termlog_verbosity=warn")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody wants for a program; `alone` means not to join a boundary that runs."""
+
+    state: Path
+    policies: tuple[Path, ...] = ()
+    settings: tuple[str, ...] = ()
+    alone: bool = False
+    base_urls: bool = False
+    confined: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Ready to run programs: `own_pid` is the boundary's if it was started for them."""
+
+    environment: Mapping[str, str]
+    own_pid: int | None
+    confinement: Confinement | None
+
+    def run(self, command: Sequence[str]) -> int:
+        """Run a program to its end and return its exit code; raises `NotStarted`."""
+        if self.confinement is not None:
+            return self.confinement.run(command, self.environment)
+        return run_program(command, self.environment)
+
+
+@contextlib.contextmanager
+def place(wanted: Wanted, environment: Mapping[str, str]) -> Iterator[Placed]:
+    """Join or start a boundary and prepare everything that a program needs to be under it.
+
+    Raises:
+        LaunchFailed, BundleError, ConfinementRefused: each says what is missing.
+    """
+    running = None if wanted.alone else joinable(wanted.state)
+    if running is not None:
+        yield _placed(wanted, running, environment, {}, None)
+        return
+    listeners = _listeners(environment) if wanted.base_urls else {}
+    order = _order(wanted, environment, listeners)
+    with Launched(order, wanted.state, environment) as launched:
+        health = launched.wait_until_ready()
+        base_urls = {
+            name: f"http://{LOOPBACK}:{port}{path}"
+            for port, redirection in listeners.items()
+            for name, path in redirection.variables.items()
+        }
+        yield _placed(wanted, health, environment, base_urls, launched.pid)
+
+
+def _placed(
+    wanted: Wanted,
+    health: Health,
+    environment: Mapping[str, str],
+    base_urls: Mapping[str, str],
+    own_pid: int | None,
+) -> Placed:
+    if health.proxy is None:
+        raise LaunchFailed("the boundary has no forward proxy; leave `mode` to `exec`")
+    trust = make_trust(Path(health.ca_file), system_roots(environment), wanted.state)
+    route = Route(health.proxy, trust, base_urls)
+    told = {**environment, **variables(route, environment.get("JAVA_TOOL_OPTIONS", ""))}
+    ports = {urlsplit(f"http://{health.proxy}").port or 0}
+    ports |= {urlsplit(url).port or 0 for url in base_urls.values()}
+    return Placed(told, own_pid, Confinement(sorted(ports)) if wanted.confined else None)
+
+
+def _order(
+    wanted: Wanted, environment: Mapping[str, str], listeners: Mapping[int, Redirection]
+) -> Order:
+    roots = system_roots(environment)
+    order = Order(
+        port=0,
+        modes=(_forward_mode(environment),),
+        state=wanted.state,
+        policies=wanted.policies,
+        settings=(*_QUIET, f"ssl_verify_upstream_trusted_ca={roots}", *wanted.settings),
+    )
+    reverse = (
+        f"reverse:{redirection.origin}@{LOOPBACK}:{port}" for port, redirection in listeners.items()
+    )
+    return replace(order, modes=(*order.modes, *reverse))
+
+
+def _forward_mode(environment: Mapping[str, str]) -> str:
+    """Behind a proxy that the environment names already, as in many companies, or not."""
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        proxy = urlsplit(environment.get(name, ""))
+        if not proxy.hostname:
+            continue
+        if proxy.scheme not in ("http", "https"):
+            raise LaunchFailed(f"{name}: expected an http or https proxy, found {proxy.scheme}")
+        if proxy.username:
+            raise LaunchFailed(
+                f"{name} holds credentials, which would be seen in the list of processes; unset "
+                "it and name the proxy in mitmproxy's config.yaml (mode, upstream_auth)"
+            )
+        return f"upstream:{proxy.scheme}://{proxy.netloc}"
+    return "regular"
+
+
+def _listeners(environment: Mapping[str, str]) -> dict[int, Redirection]:
+    """A free port of loopback for each provider: mitmproxy can't be asked for many at once."""
+    with contextlib.ExitStack() as held:
+        ports = []
+        for _ in (wanted := redirections(environment)):
+            listening = held.enter_context(socket.socket())
+            listening.bind((LOOPBACK, 0))
+            ports.append(listening.getsockname()[1])
+    return dict(zip(ports, wanted, strict=True))

@@ -1,0 +1,64 @@
+"""The boundary itself: up, sealed, with safe options and the policy that is expected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from helm_boundary.policy.errors import PolicyError
+from helm_boundary.policy.sources.policy import read_policy
+from helm_boundary.runtime.health import Health
+
+from .finding import UNKNOWN, Finding, judged
+
+_SHOWN = 12
+
+
+def look_at_boundary(state: Path, health: Health | None) -> Iterator[Finding]:
+    """Is it up, and is it a boundary?"""
+    found = f"none answers in {state}"
+    if health is not None:
+        found = f"process {health.pid} on {', '.join(one.address for one in health.listeners)}"
+    yield judged(
+        health is not None and health.ready,
+        "a boundary is up",
+        found,
+        "start one: helm-boundary run, with the same --state",
+    )
+    if health is None:
+        return
+    yield judged(
+        health.sealed,
+        "it is sealed",
+        "last in the proxy's chain" if health.sealed else "another addon comes after it",
+        "restart it, and load other addons with -s before it",
+    )
+    yield judged(
+        not health.unsafe,
+        "its options are safe",
+        "; ".join(health.unsafe) or "none lets traffic past it",
+        "unset them where they were set, config.yaml in mitmproxy's folder included; restart it",
+    )
+    yield judged(
+        health.mode == "enforce",
+        "verdicts take effect",
+        f"helm_mode is {health.mode}",
+        "restart it with --set helm_mode=enforce",
+    )
+
+
+def look_at_policy(health: Health, folders: Sequence[Path]) -> Finding:
+    """Is the policy in force the one in these folders (the default one without any)?"""
+    looked_at = "the policy is the one expected"
+    try:
+        expected = read_policy(folders)
+    except (PolicyError, OSError) as error:
+        return Finding(looked_at, UNKNOWN, f"can't read it: {error}", "mend the policy folder")
+    in_force = f"{health.policy_uri}, {health.policy_rules} rules, {health.policy_digest[:_SHOWN]}…"
+    same = expected.digest == health.policy_digest
+    return judged(
+        same,
+        looked_at,
+        in_force if same else f"{in_force}; expected {expected.uri}, {expected.digest[:_SHOWN]}…",
+        "name the right folder with --policy, or restart the boundary with it",
+    )

@@ -1,0 +1,92 @@
+"""What the environment tells clients: their proxies, exceptions from them, whom they trust."""
+
+from __future__ import annotations
+
+import urllib.request
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from cryptography import x509
+
+from helm_boundary.clients.ca_bundle import certificates, system_roots
+from helm_boundary.clients.environment import TRUST_FILES
+from helm_boundary.runtime.health import Health
+
+from .finding import UNKNOWN, Finding, judged
+from .route_checks import Target
+
+_TRUST_REMEDY = (
+    'eval "$(helm-boundary env)" sets it; helm-boundary trust install adds it to the system\'s'
+)
+
+
+def proxy_for(target: Target, environment: Mapping[str, str]) -> str | None:
+    """The proxy that clients here use for a target, or None; the environment, then the system."""
+    if bypassed(target.host, environment):
+        return None
+    named = _proxies(environment)
+    if not named:
+        named = urllib.request.getproxies()
+        if named and urllib.request.proxy_bypass(target.host):
+            return None
+    return named.get("https") or named.get("all")
+
+
+def bypassed(host: str, environment: Mapping[str, str]) -> str | None:
+    """The entry of NO_PROXY that keeps a host from the proxy, or None.
+
+    Read as most clients do: `*`, a name and what is under it, with or without a leading dot.
+    """
+    for entry in _no_proxy(environment):
+        name = entry.partition(":")[0].removeprefix("*").lstrip(".").lower()
+        if entry == "*" or (name and (host == name or host.endswith("." + name))):
+            return entry
+    return None
+
+
+def look_at_exceptions(targets: Iterable[Target], environment: Mapping[str, str]) -> Finding:
+    """Is anything in NO_PROXY that should be governed?"""
+    excepted = {t.host: entry for t in targets if (entry := bypassed(t.host, environment))}
+    told = ", ".join(f"{entry} for {host}" for host, entry in excepted.items())
+    return judged(
+        not excepted,
+        "NO_PROXY leaves out no governed host",
+        told or environment.get("NO_PROXY") or environment.get("no_proxy") or "it is empty",
+        "take those entries out of NO_PROXY and no_proxy",
+    )
+
+
+def look_at_trust(health: Health, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Do clients trust the authority: by each variable that names roots, else by the system's?"""
+    try:
+        own = certificates(Path(health.ca_file).read_bytes())
+    except OSError as error:
+        yield Finding("the authority can be read", UNKNOWN, str(error), "run doctor as its user")
+        return
+    named = {name: environment[name] for name in TRUST_FILES if environment.get(name)}
+    if "SSL_CERT_FILE" not in named:
+        named["the system's roots"] = str(system_roots(environment))
+    for name, path in named.items():
+        yield _trusts(name, Path(path), own)
+
+
+def _trusts(name: str, path: Path, own: list[x509.Certificate]) -> Finding:
+    looked_at = f"clients that read {name} trust it"
+    try:
+        found = certificates(path.read_bytes())
+    except OSError as error:
+        return Finding(looked_at, UNKNOWN, str(error), f"point {name} at a file of certificates")
+    return judged(all(one in found for one in own), looked_at, str(path), _TRUST_REMEDY)
+
+
+def _proxies(environment: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name.lower().removesuffix("_proxy"): value
+        for name, value in sorted(environment.items())
+        if name.lower() in ("https_proxy", "all_proxy") and value
+    }
+
+
+def _no_proxy(environment: Mapping[str, str]) -> list[str]:
+    said = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
+    return [entry.strip() for entry in said.replace(" ", ",").split(",") if entry.strip()]

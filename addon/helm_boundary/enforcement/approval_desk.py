@@ -1,0 +1,325 @@
+"""The desk: where calls that need a person are asked about, and grants are carried and used."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from helm_boundary.approvals import decisions as deciding
+from helm_boundary.approvals.binding import Binding, Cover, bind, cover_of
+from helm_boundary.approvals.entry import (
+    EXPIRED,
+    GRANTED,
+    PENDING,
+    REFUSED,
+    USED,
+    WITHDRAWN,
+    Ended,
+    Request,
+    grant_of,
+)
+from helm_boundary.approvals.notify import Tell
+from helm_boundary.approvals.receipts import REQUESTED, draft_approval
+from helm_boundary.approvals.refusals import crowded, refused, stopped, unavailable
+from helm_boundary.approvals.store import Store, StoreError
+from helm_boundary.approvals.summary import summarise
+from helm_boundary.approvals.wait import Answered, Said
+from helm_boundary.calls.call import Answer
+from helm_boundary.calls.refusal import Refusal
+from helm_boundary.evaluation.judge import deny
+from helm_boundary.parsing import requests as recognition
+from helm_boundary.policy.decision import ALLOW, ESCALATE, Decision
+from helm_boundary.policy.detectors.detectors import Detectors
+from helm_receipts.envelope.predicate import rfc3339
+from helm_receipts.envelope.statement import ClientFacts, Draft
+from helm_receipts.errors import ReceiptError
+from helm_receipts.recording.recorder import Recorder
+
+from .exchange import Live
+from .receipt_drafts import Drafter
+from .reply import Approval
+
+logger = logging.getLogger(__name__)
+
+MAX_PENDING = 1000
+"""Requests that may wait for a person at a time, over all processes on a state folder."""
+
+MAX_PENDING_EACH = 100
+"""Requests of one caller (its key and its proxy user) that may, so that others can ask too.
+
+Flows that are held are counted by themselves, as the operator said (`helm_hold_max`).
+"""
+
+_HOLDERS_TURN_NS = 2 * 10**9
+# A flow that is held takes its own grant at once; only when its process is gone may another call.
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the operator set: how long an approval may take, how many flows may wait for one."""
+
+    seconds: int = 300
+    waiting: int = 100
+    max_body: int = 32 << 20
+
+
+class Desk:
+    """The approvals of one running boundary."""
+
+    def __init__(
+        self,
+        store: Store,
+        recorder: Recorder,
+        drafts: Drafter,
+        detectors: Detectors,
+        terms: Terms,
+        tell: Tell,
+    ) -> None:
+        self.store = store
+        self.waiting: dict[str, Live] = {}
+        self._stopping = False
+        self._superseded = False
+        self._recorder = recorder
+        self._drafts = drafts
+        self._detectors = detectors
+        self._terms = terms
+        self._tell = tell
+
+    # -- grants --------------------------------------------------------------------------------
+
+    def carry(self, live: Live) -> None:
+        """Give a call the grant that a person gave for exactly it, if there is one, and use it."""
+        try:
+            if live.grant is not None or not self.store.grants():
+                return
+            self._carry(live)
+        except (StoreError, OSError, Refusal) as error:
+            logger.error("helm-boundary: no grant can be looked up: %s", error)
+
+    def _carry(self, live: Live) -> None:
+        binding, now = self._binding(live), time.time_ns()
+        for entry in self.store.grants():
+            if entry.request.binding != binding or entry.status(now) != GRANTED:
+                continue
+            grant = grant_of(entry)
+            if entry.request.held and now - grant.granted_ns < _HOLDERS_TURN_NS:
+                continue
+            if self.store.end(entry.id, Ended(USED, live.request.flow_id, now)):
+                live.grant, live.granted = grant, entry.request
+                return
+
+    def cover(self, live: Live, decision: Decision, answer: Answer | None = None) -> Decision:
+        """An ESCALATE that the call's grant covers is an ALLOW; all else stays what it is."""
+        if decision.verdict != ESCALATE or live.grant is None:
+            return decision
+        if not live.grant.cover.includes(cover_of(decision, answer)):
+            return decision
+        return replace(decision, verdict=ALLOW)
+
+    def used(self, live: Live) -> list[Draft]:
+        """The receipt of the grant that a call passes with, if it passes with one."""
+        if live.grant is None or live.granted is None:
+            return []
+        body = live.forwarded_body
+        return [draft_approval(live.granted, USED, live.grant.by, body)]
+
+    def give_back(self, live: Live) -> None:
+        """The call didn't pass after all, so its grant hasn't been used."""
+        if live.grant is None:
+            return
+        try:
+            self.store.give_back(live.grant.id)
+        except StoreError as error:
+            logger.error("helm-boundary: the grant %s is lost: %s", live.grant.id, error)
+
+    # -- asking --------------------------------------------------------------------------------
+
+    def admit(self, live: Live, decision: Decision, answer: Answer | None = None) -> Decision:
+        """Whether a person may be asked: the decision as it is, or the DENY that says why not."""
+        try:
+            now, cover = time.time_ns(), self._cover(live, decision, answer)
+            for entry in self.store.of(self._binding(live)):
+                if entry.request.cover.includes(cover):
+                    if entry.status(now) == REFUSED:
+                        return deny(refused())
+                    if entry.status(now) == PENDING and live.park is None:
+                        return decision
+            if live.park is not None and self._is_full():
+                return deny(crowded())
+            pending = self.store.pending(now)
+            if len(pending) >= MAX_PENDING:
+                return deny(unavailable("too many calls wait for a person"))
+            caller = ClientFacts(live.request.principal, live.key_id)
+            own = sum(entry.request.client == caller for entry in pending)
+            if live.park is None and own >= MAX_PENDING_EACH:
+                return deny(unavailable("too many calls of this client wait for a person"))
+        except (StoreError, OSError) as error:
+            logger.error("helm-boundary: nobody can be asked: %s", error)
+            return deny(unavailable("requests for approval can't be kept; see the boundary's log"))
+        return decision
+
+    def ask(self, live: Live, decision: Decision, answer: Answer | None = None) -> Request:
+        """Ask for a person's approval, once for identical calls; `live.approval` tells the client.
+
+        Raises:
+            ReceiptError: the question has no receipt, so it isn't asked.
+            StoreError: it can't be kept.
+        """
+        request = self._pending(live, decision, answer) if live.park is None else None
+        if request is None:
+            request = self._request(live, decision, answer)
+            body = live.forwarded_body
+            self._recorder.record_now(
+                draft_approval(request, REQUESTED, request.binding.principal, body)
+            )
+            try:
+                self.store.add(request)
+            except StoreError as error:
+                logger.error("helm-boundary: the question %s isn't asked: %s", request.id, error)
+                raise
+            self._tell(request)
+        live.approval = Approval(request.id, rfc3339(request.expires_ns))
+        return request
+
+    async def hold(self, live: Live, decision: Decision, answer: Answer | None = None) -> Said:
+        """Ask, and wait for the answer; YES comes with `live.grant`, already used.
+
+        Raises as `ask` does.
+        """
+        park = live.park
+        if park is None:
+            raise StoreError("the call can't be held")
+        if self._is_full():  # others may have come since it was admitted
+            return Said.CROWDED
+        request = self.ask(live, decision, answer)
+        self.waiting[request.id] = live
+        try:
+            answered = await park(request, lambda: self._is_decided(request.id))
+        finally:
+            self.waiting.pop(request.id, None)
+        return self._settle(live, request, answered)
+
+    def expire(self) -> Iterator[None]:
+        """Write down what has expired, and forget what ended long ago; raises as `ask` does.
+
+        Step by step: whoever calls it lets others have their turn after each.
+        """
+        yield from deciding.expire(self.store, self._recorder.record_now)
+        self.store.prune(time.time_ns())
+
+    def decide(self, identity: str, decision: str, by: str) -> None:
+        """Decide for a person at this process; raises as `deciding.decide` does."""
+        deciding.decide(self.store, self._recorder.record_now, identity, decision, by)
+
+    def stop(self) -> None:
+        """Let nothing wait any more; the questions stay, and may be answered later."""
+        self._stopping = True
+
+    def supersede(self) -> None:
+        """Another policy counts from now on: what waits here asks about one that doesn't."""
+        self._superseded = True
+
+    def close(self) -> None:
+        """Deny what still waits, where there is no time to tell its clients."""
+        for live in list(self.waiting.values()):
+            if not live.end():
+                continue
+            draft = self._drafts.outcome(live, deny(stopped()), "denied")
+            try:
+                self._recorder.record_now(draft)
+            except ReceiptError as error:
+                logger.error("no outcome receipt for %s: %s", live.receipt_id, error)
+
+    # -- within --------------------------------------------------------------------------------
+
+    def _settle(self, live: Live, request: Request, answered: Answered) -> Said:
+        decisions = {
+            Said.YES: GRANTED,
+            Said.NO: REFUSED,
+            Said.SILENCE: EXPIRED,
+            Said.GONE: WITHDRAWN,
+            Said.CHANGED: WITHDRAWN,
+        }
+        decision, by = decisions.get(answered.said), answered.by
+        if answered.said is Said.SILENCE:
+            by = deciding.CLOCK
+        elif self._superseded and answered.said in (Said.YES, Said.DECIDED):
+            decision, by = WITHDRAWN, deciding.NEW_POLICY
+        if decision is not None:
+            with contextlib.suppress(deciding.NotPending):  # somebody was faster, and that counts
+                self.decide(request.id, decision, by)
+        if answered.said in (Said.GONE, Said.CHANGED):
+            return answered.said
+        return self._take(live, request)
+
+    def _take(self, live: Live, request: Request) -> Said:
+        now = time.time_ns()
+        entry = self.store.find(request.id)
+        status = EXPIRED if entry is None else entry.status(now)
+        if entry is None or status != GRANTED:
+            ends = {EXPIRED: Said.SILENCE, PENDING: Said.STOPPED, WITHDRAWN: Said.VOID}
+            return ends.get(status, Said.NO)
+        if self._superseded:  # granted, but for a policy that doesn't count any more
+            return Said.VOID
+        if not self.store.end(request.id, Ended(USED, live.request.flow_id, now)):
+            return Said.NO
+        live.grant, live.granted = grant_of(entry), request
+        return Said.YES
+
+    def _is_full(self) -> bool:
+        return len(self.waiting) >= self._terms.waiting
+
+    def _is_decided(self, identity: str) -> bool:
+        return self._stopping or self._superseded or self.store.is_decided(identity)
+
+    def _pending(self, live: Live, decision: Decision, answer: Answer | None) -> Request | None:
+        now, cover = time.time_ns(), self._cover(live, decision, answer)
+        for entry in self.store.of(self._binding(live)):
+            if entry.status(now) == PENDING and entry.request.cover.includes(cover):
+                return entry.request
+        return None
+
+    def _cover(self, live: Live, decision: Decision, answer: Answer | None) -> Cover:
+        # What its own grant covers was approved already, and the next call needs it again.
+        carried = live.grant.cover if live.grant else Cover()
+        return carried | cover_of(decision, answer)
+
+    def _request(self, live: Live, decision: Decision, answer: Answer | None) -> Request:
+        now = time.time_ns()
+        draft = self._drafts.outcome(live, decision, "denied")
+        if draft.flow is None or draft.client is None or draft.policy is None:
+            raise StoreError("the call has no facts to ask about")
+        return Request(
+            id="apr_" + secrets.token_hex(8),
+            phase="request" if answer is None else "response",
+            binding=self._binding(live),
+            cover=self._cover(live, decision, answer),
+            reasons=draft.reasons,
+            messages=tuple(reason.message for reason in decision.reasons),
+            summary=summarise(
+                live.request,
+                live.call,
+                answer,
+                self._detectors,
+                [reason.pointer for reason in decision.reasons if reason.pointer],
+            ),
+            flow=draft.flow,
+            client=draft.client,
+            policy=draft.policy,
+            request_receipt=live.receipt_id or "",
+            created_ns=now,
+            expires_ns=now + self._terms.seconds * 10**9,
+            held=live.park is not None,
+        )
+
+    def _binding(self, live: Live) -> Binding:
+        if live.binding is None:
+            # The call may have been rewritten since; what counts is what the client sent.
+            read = recognition.read_call(live.request, live.operation, self._terms.max_body)
+            policy = self._drafts.policy.digest
+            live.binding = bind(live.request, live.operation, read.call, live.key_id, policy)
+        return live.binding

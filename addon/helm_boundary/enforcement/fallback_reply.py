@@ -1,0 +1,35 @@
+"""The answer when there is no verdict: a plain DENY without a receipt."""
+
+from __future__ import annotations
+
+import json
+
+from helm_boundary.calls.refusal import Refusal
+from helm_boundary.evaluation.judge import deny
+
+from . import reply as wire
+from .reply import Reply, Verdict
+
+CLOSED = Refusal(
+    "POLICY_NOT_READY",
+    "the boundary isn't ready, or isn't the last addon of its proxy; see its log",
+    "instance_context",
+)
+NO_VERDICT = Refusal(
+    "PDP_ERROR", "the boundary failed to judge this call; see its log", "instance_context"
+)
+
+
+def deny_without_verdict(refusal: Refusal) -> Reply:
+    """The whole reply."""
+    return wire.refuse(_verdict(refusal))
+
+
+def event_without_verdict(refusal: Refusal) -> bytes:
+    """The last event of a stream that could not be judged."""
+    told = wire.error_object(_verdict(refusal))
+    return b"data: " + json.dumps(told, separators=(",", ":")).encode("ascii") + b"\n\n"
+
+
+def _verdict(refusal: Refusal) -> Verdict:
+    return Verdict(deny(refusal), None, "", "")

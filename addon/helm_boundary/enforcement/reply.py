@@ -1,0 +1,133 @@
+"""Verdicts on the wire: the bodies and headers that clients see.
+
+403 with OpenAI's error object is what every SDK turns into one typed exception, and
+`x-should-retry: false` keeps it from asking again.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from helm_boundary.policy.decision import Decision, Reason
+
+STATUS_NAMES = {"ALLOW": "APPROVED", "DENY": "DENIED", "ESCALATE": "ESCALATED"}
+_ERROR_TYPES = {"DENY": "helm_denied", "ESCALATE": "helm_escalated"}
+_OPENINGS = {
+    "DENY": "helm-boundary denied this call",
+    "ESCALATE": "helm-boundary needs a person's approval for this call",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What a client needs to have an escalated call approved; `expires_at` is RFC 3339."""
+
+    id: str
+    expires_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A decision as a client is told of it."""
+
+    decision: Decision
+    receipt_id: str | None
+    policy_digest: str
+    correlation_id: str
+    approval: Approval | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A response of ours, in place of the upstream's."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    asks: bool = False
+    """Whether it tells the client how to get a person's approval, so that it must arrive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """A request may go to its upstream; `body` is what policy made of its body, None for as it is.
+
+    Its receipt is durable, unless verdicts are only observed.
+    """
+
+    body: bytes | None = None
+
+
+def headers(verdict: Verdict) -> tuple[tuple[str, str], ...]:
+    """The `X-Helm-*` headers of a governed response."""
+    named = {
+        "X-Helm-Verdict": verdict.decision.verdict,
+        "X-Helm-Status": STATUS_NAMES[verdict.decision.verdict],
+        "X-Helm-Receipt-Id": verdict.receipt_id,
+        "X-Helm-Reason-Code": _code(verdict.decision),
+        "X-Helm-Policy-Digest": verdict.policy_digest,
+        "X-Helm-Correlation-Id": verdict.correlation_id,
+    }
+    return tuple((name, value) for name, value in named.items() if value)
+
+
+def refuse(verdict: Verdict) -> Reply:
+    """The whole response that says DENY or ESCALATE."""
+    return Reply(
+        403,
+        (
+            ("Content-Type", "application/json"),
+            ("Cache-Control", "no-store"),
+            ("x-should-retry", "false"),
+            *headers(verdict),
+        ),
+        _json(error_object(verdict)),
+        verdict.approval is not None,
+    )
+
+
+def error_object(verdict: Verdict) -> dict[str, Any]:
+    """OpenAI's error object beside ours; also the one event that ends a denied stream."""
+    code = _code(verdict.decision)
+    first = verdict.decision.reasons[0].message if verdict.decision.reasons else "no reason given"
+    helm: dict[str, Any] = {
+        "verdict": verdict.decision.verdict,
+        "reasons": [_reason(reason) for reason in verdict.decision.reasons],
+        "receipt_id": verdict.receipt_id,
+        "policy_digest": verdict.policy_digest,
+        "correlation_id": verdict.correlation_id,
+    }
+    if verdict.approval is not None:
+        helm["approval"] = {"id": verdict.approval.id, "expires_at": verdict.approval.expires_at}
+    return {
+        "error": {
+            "message": f"{_OPENINGS[verdict.decision.verdict]}: {first}",
+            "type": _ERROR_TYPES[verdict.decision.verdict],
+            "param": None,
+            "code": code,
+            "reason_code": code,
+        },
+        "helm": helm,
+    }
+
+
+def _code(decision: Decision) -> str:
+    return decision.reasons[0].code if decision.reasons else ""
+
+
+def _reason(reason: Reason) -> dict[str, str]:
+    told = {
+        "code": reason.code,
+        "rule": reason.rule,
+        "message": reason.message,
+        "finality": reason.finality,
+        "pointer": reason.pointer,
+        "counterfactual": reason.counterfactual,
+    }
+    return {key: value for key, value in told.items() if value is not None}
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode("ascii")

@@ -1,0 +1,38 @@
+"""What a client is told of a verdict, under one policy."""
+
+from __future__ import annotations
+
+from helm_boundary.dialects import dialect
+from helm_boundary.policy.decision import ESCALATE, Decision
+
+from . import reply as wire
+from .exchange import Live
+from .reply import Reply
+
+
+class Teller:
+    """Puts verdicts into replies, headers and stream events."""
+
+    def __init__(self, policy_digest: str, observes: bool) -> None:
+        self._digest = policy_digest
+        self._observes = observes
+
+    def refuse(self, live: Live, decision: Decision, receipt_id: str | None) -> Reply:
+        """The reply in place of a request's, or a whole response's."""
+        return wire.refuse(self._verdict(live, decision, receipt_id))
+
+    def headers(self, live: Live) -> tuple[tuple[str, str], ...]:
+        """The headers of a response that is let through."""
+        named = dict(wire.headers(self._verdict(live, live.decision, live.receipt_id)))
+        if self._observes:  # an observed verdict must not look like an enforced one
+            named["X-Helm-Status"] = "OBSERVED"
+        return tuple(named.items())
+
+    def event(self, live: Live, decision: Decision, receipt_id: str | None) -> bytes:
+        """The one event that ends a denied stream, in the call's own dialect."""
+        told = wire.error_object(self._verdict(live, decision, receipt_id))
+        return dialect(live.operation.dialect).error_event(told)
+
+    def _verdict(self, live: Live, decision: Decision, receipt_id: str | None) -> wire.Verdict:
+        approval = live.approval if decision.verdict == ESCALATE else None
+        return wire.Verdict(decision, receipt_id, self._digest, live.correlation_id, approval)

@@ -1,0 +1,198 @@
+"""A WebSocket session: every event of the client is a call, every response of the server an answer.
+
+Events of the client are judged before they go; a tool call of the server is held until its
+arguments are complete. A denial is the dialect's error event, and what was denied never comes.
+Sound, in which there is no text, passes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from helm_boundary.approvals.wait import Again
+from helm_boundary.calls.call import Answer, HttpRequest, Json
+from helm_boundary.calls.refusal import Refusal, schema_violation
+from helm_boundary.dialects import dialect
+from helm_boundary.dialects.realtime import begins_response, is_sound
+from helm_boundary.dialects.responses_items import carries_tool_call
+from helm_boundary.evaluation.judge import deny
+from helm_boundary.policy.decision import Decision
+from helm_boundary.streaming.socket_gate import ENDS, SocketGate
+from helm_boundary.wire import strict_json
+from helm_receipts.envelope.statement import End
+
+from .exchange import Live
+from .fallback_reply import NO_VERDICT, deny_without_verdict
+from .reply import Forward, Reply
+from .requests import Boundary
+from .responses import Answers
+
+_HANDSHAKE_HEADERS = ("upgrade", "connection", "content-encoding", "content-type")
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """What becomes of a message: what goes on to its receiver, and what goes to the client."""
+
+    onward: bytes | None
+    to_client: tuple[bytes, ...] = ()
+
+
+class Session:
+    """One session, from its handshake, which was judged as a request of its own."""
+
+    def __init__(self, boundary: Boundary, answers: Answers, handshake: Live) -> None:
+        self._boundary = boundary
+        self._answers = answers
+        self._operation = handshake.operation
+        self._base = _without_handshake(handshake.request)
+        self._handshake = handshake
+        self._dialect = dialect(handshake.operation.dialect)
+        self._count = 0
+        self._cycles: deque[Live] = deque()
+        self._gate = self._new_gate()
+        self._lock = asyncio.Lock()
+
+    def is_under(self, boundary: Boundary) -> bool:
+        """Whether that boundary, under its policy, judges this session."""
+        return self._boundary is boundary
+
+    async def from_client(self, message: bytes, *, is_text: bool) -> Passing:
+        """Judge an event of the client; it goes on only as `onward`."""
+        try:
+            if not is_text:
+                raise schema_violation("the event is binary; expected JSON as text")
+            event = strict_json.parse(message, "the event")
+            if is_sound(event):
+                return Passing(message)
+        except Refusal as refusal:
+            return await self._judge_event(message, None, refusal)
+        return await self._judge_event(message, event, None)
+
+    async def from_server(self, message: bytes, *, is_text: bool) -> list[bytes]:
+        """Judge an event of the server; returns what goes to the client now."""
+        try:
+            event = strict_json.parse(message, "the event") if is_text else None
+            if not isinstance(event, dict):
+                raise schema_violation("the server's event isn't a JSON object")
+            kind = event.get("type")
+        except Refusal as refusal:
+            return [await self._deny(refusal)]
+        async with self._lock:
+            return await self._judge_answer(str(kind), event, message)
+
+    async def end(self, end: End) -> None:
+        """The session is over; what was still open ends so (`complete`, `client_gone`, ...)."""
+        if self._cycles and not self._gate.stream.done:  # of a response that is under way
+            self._answering()
+        while self._cycles:
+            await self._answers.abandon(self._cycles.popleft(), end)
+
+    async def _judge_event(self, message: bytes, event: Json, refusal: Refusal | None) -> Passing:
+        live = self._open(message, refusal)
+        match await self._boundary.judge_request(live):
+            case Reply() as reply:
+                return Passing(None, (self._error(reply),))
+            case Again.AGAIN:  # an event waits for nobody, so that nothing of it changes meanwhile
+                return Passing(None, (self._error(deny_without_verdict(NO_VERDICT)),))
+            case Forward(body):
+                if begins_response(event):
+                    self._cycles.append(live)
+                else:
+                    await self._answers.abandon(live, "complete")
+                return Passing(message if body is None else body)
+            case never:
+                assert_never(never)
+
+    async def _judge_answer(self, kind: str, event: Json, message: bytes) -> list[bytes]:
+        if self._gate.stopped is not None:
+            return self._mute(kind, event, message)
+        if kind == "response.created" and not self._cycles:
+            refused = await self._begin_unasked()
+            if refused is not None:
+                self._gate.stopped = deny(schema_violation("the response wasn't asked for"))
+                return [refused]
+        released = await self._gate.feed(kind, message)
+        if self._gate.stopped is not None:
+            of_response = bool(self._cycles)  # else there is no end of it to wait for
+            error = await self._deny(self._gate.stopped)
+            if kind in ENDS or (kind.startswith("conversation.") and not of_response):
+                self._reopen()
+            return [error]
+        if kind in ENDS and self._cycles:
+            await self._end_cycle()
+        return released
+
+    def _mute(self, kind: str, event: Json, message: bytes) -> list[bytes]:
+        """After a denial: nothing of that response, until it is over."""
+        if kind in ENDS:
+            self._reopen()
+            return []
+        of_response = kind.startswith(("response.", "conversation.item."))
+        return [] if of_response or carries_tool_call(event) else [message]
+
+    async def _begin_unasked(self) -> bytes | None:
+        """The server answers by itself (to speech): judge that as if it had been asked to."""
+        passing = await self._judge_event(
+            b'{"type":"response.create"}', {"type": "response.create"}, None
+        )
+        return passing.to_client[0] if passing.onward is None else None
+
+    async def _end_cycle(self) -> None:
+        live = self._answering()
+        self._cycles.popleft()
+        await self._answers.streamed.end(live)
+
+    async def _deny(self, why: Decision | Refusal) -> bytes:
+        if not self._cycles:  # nobody asked for it: refuse it as a call of its own
+            reply = await self._boundary.judge_request(self._open(b"", _as_refusal(why)))
+            return self._error(reply) if isinstance(reply, Reply) else b""
+        live = self._answering()
+        self._cycles.popleft()
+        return self._answers.streamed.end_event(live, why)
+
+    def _reopen(self) -> None:
+        self._gate = self._new_gate()
+
+    def _new_gate(self) -> SocketGate:
+        stream = self._dialect.open_stream(101)
+        if stream is None:  # pragma: no cover - every socket's dialect has one
+            raise TypeError(self._operation.dialect)
+
+        async def judge(answer: Answer) -> Decision:
+            return await self._answers.streamed.judge_calls(self._answering(), answer)
+
+        return SocketGate(stream, judge, max_held=self._boundary.settings.max_body)
+
+    def _answering(self) -> Live:
+        """The call whose answer is coming: the first that is open, else the handshake."""
+        live = self._cycles[0] if self._cycles else self._handshake
+        live.gate, live.status = self._gate, 101
+        return live
+
+    def _open(self, message: bytes, refusal: Refusal | None) -> Live:
+        self._count += 1
+        request = replace(self._base, body=message, flow_id=f"{self._base.flow_id}.{self._count}")
+        first = self._handshake
+        return Live(request, self._operation, first.correlation_id, first.key_id, refusal)
+
+    def _error(self, reply: Reply) -> bytes:
+        return self._dialect.error_event(json.loads(reply.body))
+
+
+def _as_refusal(why: Decision | Refusal) -> Refusal:
+    if isinstance(why, Refusal):
+        return why
+    first = why.reasons[0]
+    return Refusal(first.code, first.message, first.finality)
+
+
+def _without_handshake(request: HttpRequest) -> HttpRequest:
+    kept = tuple(
+        (name, value) for name, value in request.headers if name.lower() not in _HANDSHAKE_HEADERS
+    )
+    return replace(request, headers=kept, method="POST")

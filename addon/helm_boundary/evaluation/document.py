@@ -1,0 +1,141 @@
+"""The input document: what policy sees of a call (`helm.input/v1`, `policies/input.schema.json`).
+
+A call is judged once as a request and once or more as a response; what doesn't change between
+the two is written once, as JSON text, and only the rest is added. Credentials are never in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from helm_boundary.calls.call import Answer, Call, HttpRequest, Json, JudgedPhase, Mode, Operation
+from helm_boundary.calls.hosts import provider_of
+from helm_boundary.calls.refusal import schema_violation
+from helm_boundary.policy.detectors.detectors import Finding
+from helm_receipts.envelope.predicate import rfc3339
+
+SCHEMA = "helm.input/v1"
+
+HEADERS = frozenset(
+    {
+        "accept",
+        "anthropic-beta",
+        "anthropic-version",
+        "content-encoding",
+        "content-type",
+        "openai-beta",
+        "openai-organization",
+        "openai-project",
+        "user-agent",
+    }
+)
+"""The request headers that policy may see; none of them carries a credential."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """When and in which exchange a judgement happens; `approval` is a person's grant, or None."""
+
+    now_ns: int
+    flow_id: str
+    correlation_id: str
+    approval: Json = None
+
+
+def state_call(
+    request: HttpRequest,
+    operation: Operation,
+    call: Call,
+    body: bytes,
+    *,
+    mode: Mode,
+    key_id: str | None,
+) -> bytes:
+    """The part of the document that both phases share, as JSON text without its closing brace.
+
+    `body` is the JSON text that `call` was read from, or empty; it is taken over as it is.
+    """
+    shared = {
+        "schema": SCHEMA,
+        "mode": mode,
+        "operation": {
+            "id": operation.id,
+            "name": f"{operation.method} {operation.path}".strip(),
+            "category": operation.category,
+            "dialect": operation.dialect,
+            "stream": call.stream,
+        },
+        "http": _http(request),
+        "client": {
+            "address": request.client_address,
+            "principal": request.principal,
+            "key_id": key_id,
+        },
+        "provider": provider_of(request.host),
+        "model": call.model,
+        "models": call.models or (() if call.model is None else (call.model,)),
+        "messages": call.messages,
+        "tools": call.tools,
+        "tool_choice": call.tool_choice,
+        "texts": call.texts,
+        "attachments": call.attachments,
+        "parameters": call.parameters,
+    }
+    return _json(shared)[:-1] + b',"body":' + (body or b"null")
+
+
+def state_request(shared: bytes, findings: Sequence[Finding], context: Context) -> bytes:
+    """The whole document of a request's judgement."""
+    return shared + _phase("request", findings, context) + b"}"
+
+
+def state_response(
+    shared: bytes, answer: Answer, findings: Sequence[Finding], context: Context
+) -> bytes:
+    """The whole document of a response's judgement; its findings are those of the answer."""
+    return shared + _phase("response", findings, context) + b',"response":' + _json(answer) + b"}"
+
+
+def _phase(phase: JudgedPhase, findings: Sequence[Finding], context: Context) -> bytes:
+    rest = {
+        "phase": phase,
+        "findings": findings,
+        "context": {
+            "now": rfc3339(context.now_ns),
+            "now_ns": context.now_ns,
+            "flow_id": context.flow_id,
+            "correlation_id": context.correlation_id,
+            "approval": context.approval,
+        },
+    }
+    return b"," + _json(rest)[1:-1]
+
+
+def _http(request: HttpRequest) -> dict[str, Any]:
+    seen = {key.lower(): value for key, value in request.headers if key.lower() in HEADERS}
+    return {
+        "method": request.method,
+        "scheme": request.scheme,
+        "host": request.host,
+        "port": request.port,
+        "path": request.path,
+        "query": _query_names(request.query),
+        "headers": seen,
+    }
+
+
+def _query_names(query: str) -> list[str]:
+    # Values may be credentials (Gemini takes `?key=`), so only the names are shown.
+    return sorted({pair.partition("=")[0] for pair in query.split("&") if pair})
+
+
+def _json(value: Any) -> bytes:
+    # The values of `call` are written as they are: their fields are the document's.
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        raise schema_violation("the call holds text that isn't Unicode") from None

@@ -1,0 +1,83 @@
+"""Asking policy: a call in, a decision out; every doubt is a DENY that says why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from helm_boundary.calls.call import Answer, Text
+from helm_boundary.calls.refusal import Refusal
+from helm_boundary.policy.decision import DENY, Decision, Reason
+from helm_boundary.policy.detectors.detectors import Detectors, Finding
+from helm_boundary.policy.engines.engine import Engine, Meanwhile, nothing
+from helm_boundary.policy.errors import EngineError
+
+from .document import Context, state_request, state_response
+
+BOUNDARY_RULE = "helm.boundary"
+"""The rule that the boundary's own refusals are said under."""
+
+
+class Judge:
+    """One policy's engine and detectors."""
+
+    def __init__(self, engine: Engine, detectors: Detectors) -> None:
+        self.engine = engine
+        self.detectors = detectors
+
+    async def request(
+        self,
+        shared: bytes,
+        texts: Sequence[Text],
+        context: Context,
+        patience: float = 0.0,
+        meanwhile: Meanwhile = nothing,
+    ) -> Decision:
+        """Judge a request by its document's shared part; the last two as an engine's."""
+        document = state_request(shared, self._findings(texts), context)
+        try:
+            return await self.engine.decide(document, patience, meanwhile)
+        except EngineError as error:
+            return no_decision(error)
+
+    async def response(
+        self,
+        shared: bytes,
+        answer: Answer,
+        context: Context,
+        patience: float = 0.0,
+        meanwhile: Meanwhile = nothing,
+    ) -> Decision:
+        """Judge a response beside the request it answers; the last two as an engine's."""
+        document = state_response(shared, answer, self._findings(answer.texts), context)
+        try:
+            return await self.engine.decide(document, patience, meanwhile)
+        except EngineError as error:
+            return no_decision(error)
+
+    def response_now(self, shared: bytes, answer: Answer, context: Context) -> Decision:
+        """Judge a response at once, inside a running stream."""
+        document = state_response(shared, answer, self._findings(answer.texts), context)
+        try:
+            return self.engine.decide_now(document)
+        except EngineError as error:
+            return no_decision(error)
+
+    def _findings(self, texts: Sequence[Text]) -> list[Finding]:
+        return self.detectors.scan(texts)
+
+
+def no_decision(error: EngineError) -> Decision:
+    """The DENY of a judgement that couldn't be made; its cause is for the operator's log."""
+    return deny(
+        Refusal(
+            "PDP_ERROR",
+            f"policy could not be evaluated ({error}); see the boundary's log",
+            "instance_context",
+        )
+    )
+
+
+def deny(refusal: Refusal) -> Decision:
+    """A refusal of the boundary's own as a decision."""
+    reason = Reason(refusal.code, BOUNDARY_RULE, refusal.message, refusal.finality)
+    return Decision(DENY, (reason,))

@@ -1,0 +1,47 @@
+"""Rewrites: what policy changes is judged again, once, and must then stand."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from helm_boundary.calls.call import Json
+from helm_boundary.calls.refusal import Refusal
+from helm_boundary.policy.decision import ALLOW, Decision
+from helm_boundary.wire import strict_json
+
+from .judge import deny
+from .rewrite import RewriteError, apply_rewrite
+
+type Again = Callable[[Json, bytes], Awaitable[Decision]]
+"""Judges the rewritten value, given also as the bytes that would leave."""
+
+
+async def settle(value: Json, decision: Decision, judge_again: Again) -> tuple[Decision, bytes]:
+    """Apply a decision's rewrite to a body; returns the final decision and the rewritten bytes.
+
+    Anything but a plain ALLOW of the rewritten body is that decision; a rewrite that can't be
+    applied, or that a second judgement would rewrite further, is a DENY.
+    """
+    try:
+        rewritten = apply_rewrite(value, decision.rewrite)
+        body = strict_json.dump(rewritten)
+        again = await judge_again(rewritten, body)
+        if again.verdict != ALLOW:
+            return again, body
+        if again.rewrite and apply_rewrite(rewritten, again.rewrite) != rewritten:
+            return deny(unstable()), body
+    except RewriteError as error:
+        return deny(Refusal("PDP_ERROR", f"the policy's rewrite failed: {error}")), b""
+    except Refusal as refusal:
+        return deny(refusal), b""
+    reasons = (*decision.reasons, *again.reasons)
+    observed = (*decision.observed, *again.observed)
+    return replace(decision, reasons=reasons, observed=observed), body
+
+
+def unstable() -> Refusal:
+    """A rewrite that, judged again, would be rewritten again."""
+    return Refusal(
+        "PDP_ERROR", "the policy's rewrite isn't stable: judged again, it would change again"
+    )

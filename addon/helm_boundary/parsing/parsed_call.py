@@ -1,0 +1,37 @@
+"""A call as it was read from a request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from helm_boundary.calls.call import Call, Json, Operation
+from helm_boundary.dialects import dialect
+
+from .models import name_models
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """A call: its operation, what it asks for, and the JSON text that policy sees as its body.
+
+    `can_rewrite` tells whether that text is also what is sent. `inner` are the calls that it
+    brings along (a batch's lines), each to be judged like one of its own; `name` and `pointer` say
+    which of them this is, and where in the body it stands.
+    """
+
+    operation: Operation
+    call: Call
+    body: bytes
+    can_rewrite: bool = True
+    inner: tuple[Recognised, ...] = ()
+    name: str = ""
+    pointer: str = ""
+
+
+def read_value(operation: Operation, value: Json) -> Call:
+    """What a body asks for, and every model that may run for it.
+
+    Raises:
+        Refusal: it isn't in the operation's dialect, or names models as nobody can tell.
+    """
+    return name_models(dialect(operation.dialect).read_request(value), value)

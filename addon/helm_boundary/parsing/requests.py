@@ -1,0 +1,134 @@
+"""From a request to the call it makes: matched, decoded, read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from urllib.parse import parse_qsl
+
+from helm_boundary.calls.call import Call, HttpRequest, Json, Operation
+from helm_boundary.calls.refusal import Refusal, schema_violation
+from helm_boundary.dialects import SOCKETS, dialect
+from helm_boundary.dialects.json_shape import check_names
+from helm_boundary.matching import matcher as matching
+from helm_boundary.matching.body_shape import operation_of_body
+from helm_boundary.matching.path_model import model_in_path
+from helm_boundary.wire import content_coding, multipart, strict_json
+
+from . import batches
+from .models import name_models
+from .parsed_call import Recognised, read_value
+
+_MODEL_PARAMETERS = ("model", "deployment")  # the second is Azure's
+_METHOD_OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
+
+
+def recognise(matcher: matching.Matcher, request: HttpRequest, limit: int) -> Operation | None:
+    """The operation of a request, by its address or else its body's shape; None if it is no call.
+
+    Raises:
+        Refusal: the address is ambiguous, or a body that may be a call's can't be read.
+    """
+    operation = matcher.match(request)
+    if operation is not None or not request.body:
+        return operation
+    codings = [request.header("content-encoding") or "", *_transfer_codings(request)]
+    operation = operation_of_body(request.body, ",".join(codings), limit)
+    if operation is not None:
+        matching.check_names(request)
+    return operation
+
+
+def read_call(request: HttpRequest, operation: Operation, limit: int) -> Recognised:
+    """What a request of that operation asks for; at most `limit` bytes of it, decoded.
+
+    Raises:
+        Refusal: the body can't be decoded, isn't JSON that all readers read alike, or isn't in
+            the operation's dialect.
+    """
+    _check_unambiguous(request)
+    if operation.dialect == "ungated":
+        raise Refusal(
+            "CAPABILITY_UNKNOWN",
+            "this boundary can't judge that operation's answers yet, so it isn't let through",
+            "class_forbidden",
+        )
+    if operation.dialect in SOCKETS and not request.body:
+        return _read_handshake(request, operation)
+    if request.header("upgrade") is not None:
+        raise Refusal("CAPABILITY_UNKNOWN", "the operation is none that changes protocols")
+    if not request.body and operation.method in ("GET", "DELETE", ""):
+        return Recognised(operation, Call(), b"")
+    model = model_in_path(request.path, operation)
+    body = read_body(request.body, request.header("content-encoding"), limit)
+    content_type = request.header("content-type")
+    if multipart.is_form(content_type):
+        return _read_form(operation, body, content_type or "", model)
+    content_coding.check_charset(content_type)
+    value = strict_json.parse(body)
+    if isinstance(value, dict):
+        check_names(value, "the body")
+        _refuse_batch_in_parts(operation, value)
+    if model is not None and isinstance(value, dict):
+        value = {**value, "model": model}
+    if operation.id == batches.IN_ONE_BODY:
+        inner = batches.read_requests(value)
+        return Recognised(
+            operation, dialect(operation.dialect).read_request(value), body, inner=inner
+        )
+    return Recognised(operation, read_value(operation, value), body)
+
+
+def _refuse_batch_in_parts(operation: Operation, value: dict[str, Json]) -> None:
+    """Refuse a batch's file in parts: its lines can only be judged where it comes whole."""
+    if operation.id == "createUpload" and value.get("purpose") == batches.PURPOSE.decode():
+        raise Refusal(
+            "CAPABILITY_UNKNOWN",
+            "a batch's file in parts can't be judged; upload it whole (POST /v1/files)",
+            "instance_parameter",
+        )
+
+
+def _check_unambiguous(request: HttpRequest) -> None:
+    """Refuse headers that make another request of this one for those servers that honour them."""
+    if _transfer_codings(request):
+        raise schema_violation("the body has a transfer coding other than chunked")
+    for name in _METHOD_OVERRIDES:
+        if (request.header(name) or request.method).upper() != request.method.upper():
+            raise schema_violation(f"{name} asks for another method than the request line")
+
+
+def _transfer_codings(request: HttpRequest) -> list[str]:
+    """What was done to the body beside chunking it (RFC 9112 section 7)."""
+    names = (request.header("transfer-encoding") or "").lower().split(",")
+    return [name for each in names if (name := each.strip()) not in ("", "chunked", "identity")]
+
+
+def _read_form(
+    operation: Operation, body: bytes, content_type: str, model: str | None
+) -> Recognised:
+    if operation.dialect != "generic":
+        raise schema_violation("the operation takes JSON, not a form")
+    parts = multipart.read_form(body, content_type)
+    call, described = multipart.read_call(parts)
+    call = name_models(call, call.body)
+    if model is not None:
+        call = replace(call, model=model, models=(model,))
+    lines = batches.lines_of(parts) if operation.id == "createFile" else None
+    inner = () if lines is None else batches.read_lines(lines)
+    return Recognised(operation, call, described, can_rewrite=False, inner=inner)
+
+
+def read_body(body: bytes, content_encoding: str | None, limit: int) -> bytes:
+    """A body without its content coding, bounded."""
+    return content_coding.decode(body, content_encoding, limit)
+
+
+def _read_handshake(request: HttpRequest, operation: Operation) -> Recognised:
+    if (request.header("upgrade") or "").lower() != "websocket":
+        raise schema_violation("the operation is a WebSocket's; expected Upgrade: websocket")
+    asked = parse_qsl(request.query, keep_blank_values=True)
+    models = [value for name, value in asked if name.lower() in _MODEL_PARAMETERS]
+    if len(models) > 1:
+        raise schema_violation("the query names the model twice")
+    call = Call(model=models[0] if models else None, stream=True)
+    return Recognised(operation, call, b"", can_rewrite=False)

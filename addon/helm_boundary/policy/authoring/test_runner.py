@@ -1,0 +1,138 @@
+"""Running a policy's own tests: rules named ``test_…`` in ``*_test.rego``, as OPA runs them."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from helm_boundary.policy.engines.worker_process import worker_environment
+from helm_boundary.policy.errors import PolicyError
+from helm_boundary.policy.sources.folder import Part, read_part
+from helm_boundary.policy.sources.policy import read_policy
+from helm_receipts.storage import isolated
+
+TEST = re.compile(r"^(test_\w+)", re.MULTILINE)
+SECONDS = 30.0  # for all tests of a run that make no progress
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one test ended; ``message`` says why it failed, ``prints`` what print() printed."""
+
+    name: str
+    passed: bool
+    message: str | None
+    prints: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Lines of one module that tests ran, and lines that none did."""
+
+    file: str
+    covered: tuple[int, ...]
+    missed: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class Run:
+    """A run of all tests of some folders."""
+
+    results: list[Result] = field(default_factory=list)
+    coverage: list[Coverage] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        """Whether there were tests and all of them passed."""
+        return bool(self.results) and all(result.passed for result in self.results)
+
+
+def run_tests(folders: Sequence[Path], *, only: str = "", seconds: float = SECONDS) -> Run:
+    """Run the tests in the folders (their rules over the default policy's).
+
+    ``only`` is a regular expression that a test's name must match somewhere. A test that
+    crashes the engine or doesn't end fails, and the others still run. Raises PolicyError when
+    the policy and its tests can't be compiled.
+    """
+    plan, parts = _read(folders, None)
+    waiting = [
+        f"data.{part.packages[file]}.{name}"
+        for part in parts
+        for file, text in part.modules.items()
+        for name in dict.fromkeys(TEST.findall(text))
+        if re.search(only, f"{part.packages[file]}.{name}")
+    ]
+    run = Run()
+    while waiting:
+        done = _run_some(run, plan | {"tests": waiting, "coverage": True}, seconds)
+        waiting = waiting[done:]
+    mine = {file for folder in folders for file in read_part(folder).modules}
+    run.coverage = [found for found in run.coverage if found.file in mine]
+    return run
+
+
+def check_tests(
+    folders: Sequence[Path], *, key: Path | None = None, seconds: float = SECONDS
+) -> Sequence[str]:
+    """What is wrong with the tests in the folders (or bundles) that can be told without a run."""
+    plan, parts = _read(folders, key)
+    if not any(part.modules for part in parts):
+        return ()
+    _, lines = _process(plan | {"tests": [], "coverage": False}, seconds)
+    return [problem for line in lines for problem in line.get("refused", ())]
+
+
+def _read(folders: Sequence[Path], key: Path | None) -> tuple[dict[str, Any], Sequence[Part]]:
+    policy = read_policy(folders, key=key)
+    parts = [read_part(folder, tests=True, key=key) for folder in folders]
+    tests = {file: text for part in parts for file, text in part.modules.items()}
+    modules = {**policy.modules, **tests}
+    return {"modules": modules, "data": json.dumps(policy.data), "files": list(tests)}, parts
+
+
+def _run_some(run: Run, plan: Mapping[str, Any], seconds: float) -> int:
+    """Run tests until they are done or one takes the process down; how many were run."""
+    tests = plan["tests"]
+    done = 0
+    how, lines = _process(plan, seconds)
+    for line in lines:
+        if "refused" in line:
+            raise PolicyError(*line["refused"])
+        if "coverage" in line:
+            run.coverage = [
+                Coverage(item["path"], tuple(item["covered"]), tuple(item["not_covered"]))
+                for item in line["coverage"]
+            ]
+            continue
+        prints = tuple(line["prints"])
+        run.results.append(
+            Result(line["test"], line["passed"], line["message"], prints, line["seconds"])
+        )
+        done += 1
+    if done < len(tests):
+        run.results.append(Result(tests[done], False, how, (), 0.0))
+        done += 1
+    return done
+
+
+def _process(plan: Mapping[str, Any], seconds: float) -> tuple[str, Iterator[Any]]:
+    try:
+        ended = subprocess.run(
+            isolated.run_module("helm_boundary.policy.authoring.test_worker"),
+            input=json.dumps(plan).encode(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=worker_environment(),
+            timeout=seconds,
+            check=False,
+        )
+        output, how = ended.stdout, f"the engine ended with exit code {ended.returncode}"
+    except subprocess.TimeoutExpired as error:
+        output, how = error.stdout or b"", f"did not end within {seconds:.0f} seconds"
+    return how, (json.loads(line) for line in output.splitlines() if line.endswith(b"}"))

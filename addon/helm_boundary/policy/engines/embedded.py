@@ -1,0 +1,341 @@
+"""The embedded engine: policy evaluated in a worker process, asked from the boundary's loop.
+
+Calls go down the pipe in order and are answered in order, so the oldest unanswered call is
+the one being evaluated. When its time is up, or the worker dies under it, that call alone
+fails; those behind it go to the next worker, each at most once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version
+from typing import IO
+
+from helm_boundary.policy.decision import Decision, parse_decision
+from helm_boundary.policy.errors import EngineError, PolicyError
+from helm_boundary.policy.sources.policy import Policy
+
+from . import frames as pipe
+from .engine import Meanwhile, nothing
+from .plan import write_plan
+from .smoke_test import self_test
+from .worker_process import WorkerProcess
+
+TRIAL_SECONDS = 30.0  # to start Python, and compile and lint a policy for the first time
+RESTART_SECONDS = 5.0  # to start Python and compile a policy again
+SAMPLE_SECONDS = 2.0  # for a sample of the self-test, on a machine that is busy starting things
+SHORT = 4_096  # bytes of an answer worth remembering
+DRAIN_SECONDS = 0.01
+RESTART_PAUSE = 1.0  # seconds before a worker that never got ready is tried again
+# The worker's own alarm, for when nobody is there to kill it: later than any kill of ours.
+ALARM_FACTOR, ALARM_SECONDS = 2, 1.0
+
+
+def start_embedded(
+    policy: Policy, *, deadline_ms: int, plan: IO[bytes] | None = None
+) -> EmbeddedEngine:
+    """Compile the policy in a process of its own, test it there, and return it as an engine.
+
+    ``plan`` is the policy's, where it has been written already; the engine closes it.
+
+    Raises PolicyError with file and line when it doesn't compile, and with the kind of call
+    when it has no decision on one.
+    """
+    try:
+        engine = EmbeddedEngine(policy, deadline_ms / 1_000, plan or write_plan(policy))
+    except OSError as error:
+        raise PolicyError(f"a policy worker can't be started: {error.strerror}") from None
+    try:
+        engine.wait_until_ready()
+        engine.deadline = max(deadline_ms / 1_000, SAMPLE_SECONDS)
+        self_test(engine)
+        engine.deadline = deadline_ms / 1_000
+    except BaseException:
+        engine.close()
+        raise
+    return engine
+
+
+@dataclass(slots=True)
+class _Call:
+    number: int
+    document: bytes
+    future: asyncio.Future[None] | None = None
+    answer: bytes | None = None
+    failure: str | None = None
+    retried: bool = False
+
+    @property
+    def done(self) -> bool:
+        return self.answer is not None or self.failure is not None
+
+    def decision(self) -> Decision:
+        if self.answer is None:
+            raise EngineError(self.failure or "no answer")
+        return _known(self.answer) if len(self.answer) <= SHORT else _read(self.answer)
+
+
+def _read(answer: bytes) -> Decision:
+    return parse_decision(json.loads(answer))
+
+
+# Most calls get the same short answer, so it is read once.
+_known = lru_cache(maxsize=64)(_read)
+
+
+class EmbeddedEngine:
+    """Rego evaluated by the engine that comes with the boundary."""
+
+    def __init__(
+        self, policy: Policy, deadline: float, plan: IO[bytes], *, trial: str = "trial"
+    ) -> None:
+        self.name = f"regorus {version('gordon-to-regorus')}"
+        self.policy = policy
+        self.deadline = deadline  # seconds for one evaluation
+        self._plan = plan
+        self._calls: dict[int, _Call] = {}  # unanswered, oldest first
+        self._number = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+        self._worker: WorkerProcess | None = None
+        self._ready = False  # the worker has compiled the policy
+        self._refusal: list[str] = []  # why it couldn't
+        self._ended = ""  # how the last worker ended
+        self._head_until = 0.0  # when the oldest call (or the start) is late
+        self._restart_at = 0.0
+        self._start(trial)
+
+    async def decide(
+        self, document: bytes, patience: float = 0.0, meanwhile: Meanwhile = nothing
+    ) -> Decision:
+        """Judge the document (UTF-8 JSON text); raise EngineError when that can't be done.
+
+        For ``patience`` seconds the answer is waited for on this thread, which nobody else needs;
+        ``meanwhile`` is called first.
+        """
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._attach(loop)
+        call = self._submit(document)
+        if patience and not call.done:
+            meanwhile()
+            self._await_here(patience)
+        if not call.done:
+            call.future = loop.create_future()
+            if self._timer is None:
+                self._watch()
+            await call.future
+        return call.decision()
+
+    def _await_here(self, patience: float) -> None:
+        if self._worker is not None and self._worker.wait_awake(patience):
+            self._worker.flush()
+            self._on_readable()
+
+    def decide_now(self, document: bytes) -> Decision:
+        """Judge like ``decide``, blocking this thread; calls in flight are served meanwhile."""
+        call = self._submit(document)
+        while not call.done:
+            self._step()
+        return call.decision()
+
+    def close(self) -> None:
+        """End the worker; calls in flight fail. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        self._detach()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._worker is not None:
+            self._worker.kill()
+            self._worker = None
+        for call in list(self._calls.values()):
+            self._finish(call, failure="the policy engine was closed")
+        self._plan.close()
+
+    @property
+    def in_flight(self) -> int:
+        """How many calls are waiting for their answer."""
+        return len(self._calls)
+
+    def another(self) -> EmbeddedEngine:
+        """A further engine of the same policy, which this one has tried."""
+        plan = os.fdopen(os.dup(self._plan.fileno()), "rb")
+        return EmbeddedEngine(self.policy, self.deadline, plan, trial="live")
+
+    async def drain(self) -> None:
+        """Wait until no call is in flight, then close: for an engine that was replaced."""
+        while self._calls:
+            await asyncio.sleep(DRAIN_SECONDS)
+        self.close()
+
+    def wait_until_ready(self) -> None:
+        """Block until the worker has compiled the policy; PolicyError if it can't."""
+        while not self._ready:
+            worker = self._worker
+            if worker is None:
+                ended = f"the policy can't be compiled: its worker ended with {self._ended}"
+                raise PolicyError(*(self._refusal or [ended]))
+            if not worker.wait(self._head_until - time.monotonic()):
+                raise PolicyError(f"the policy did not compile within {TRIAL_SECONDS:.0f} seconds")
+            self._on_readable()
+
+    # -- calls ---------------------------------------------------------------------------
+
+    def _submit(self, document: bytes) -> _Call:
+        self._number = self._number % 0xFFFF_FFFF + 1
+        call = _Call(self._number, document)
+        if self._closed:
+            call.failure = "the policy engine was closed"
+            return call
+        if self._worker is None and time.monotonic() >= self._restart_at:
+            self._restart()
+        if self._worker is None:
+            call.failure = f"the policy worker doesn't start: {self._ended}"
+            return call
+        if not self._calls and self._ready:
+            self._head_until = time.monotonic() + self.deadline
+        self._calls[call.number] = call
+        self._send(call)
+        return call
+
+    def _send(self, call: _Call) -> None:
+        if self._worker is not None:
+            self._worker.send(pipe.encode(call.number, pipe.JUDGE, call.document))
+            if self._worker.unsent and (loop := self._running_loop()):
+                loop.add_writer(self._worker.fileno(), self._on_writable)
+
+    def _finish(
+        self, call: _Call, *, answer: bytes | None = None, failure: str | None = None
+    ) -> None:
+        self._calls.pop(call.number, None)
+        call.answer, call.failure = answer, failure
+        if call.future is not None and not call.future.done():
+            call.future.set_result(None)
+
+    # -- the pipe ------------------------------------------------------------------------
+
+    def _step(self) -> None:
+        """Serve the pipe once, blocking until something comes or the oldest call is late."""
+        worker = self._worker
+        if worker is None:
+            self._lost(self._ended)
+        elif worker.wait(self._head_until - time.monotonic()):
+            worker.flush()
+            self._on_readable()
+        elif time.monotonic() >= self._head_until:
+            self._late()
+
+    def _on_readable(self) -> None:
+        worker = self._worker
+        if worker is None:
+            return
+        frames = worker.receive()
+        if frames is None:
+            self._detach()
+            self._ended = worker.reap()
+            self._lost(f"the policy worker ended with {self._ended}")
+        else:
+            self._take(frames)
+
+    def _on_writable(self) -> None:
+        if self._worker is not None:
+            self._worker.flush()
+            if not self._worker.unsent and (loop := self._running_loop()):
+                loop.remove_writer(self._worker.fileno())
+
+    def _take(self, frames: Iterator[pipe.Frame]) -> None:
+        for number, kind, body in frames:
+            self._head_until = time.monotonic() + self.deadline
+            if kind == pipe.READY:
+                self._ready = True
+            elif kind == pipe.REFUSED:
+                self._refusal = json.loads(body)
+            elif (call := self._calls.get(number)) is not None:
+                if kind == pipe.ANSWER:
+                    self._finish(call, answer=body)
+                else:
+                    self._finish(call, failure=body.decode())
+
+    # -- the worker ----------------------------------------------------------------------
+
+    def _start(self, trial: str) -> None:
+        self._ready = False
+        seconds = TRIAL_SECONDS if trial == "trial" else RESTART_SECONDS
+        self._head_until = time.monotonic() + seconds
+        self._restart_at = time.monotonic() + RESTART_PAUSE
+        alarm = max(self.deadline, SAMPLE_SECONDS) * ALARM_FACTOR + ALARM_SECONDS
+        self._worker = WorkerProcess(self._plan, alarm, trial)
+        if loop := self._running_loop():
+            loop.add_reader(self._worker.fileno(), self._on_readable)
+
+    def _judge_late(self) -> None:
+        """Late, unless the answer is there and only this loop was too busy to take it."""
+        if self._worker is not None and self._worker.wait(0):
+            self._on_readable()
+        if self._calls and time.monotonic() >= self._head_until:
+            self._late()
+
+    def _late(self) -> None:
+        """The oldest call has had its time: end the worker, which nothing else can stop."""
+        if self._worker is not None:
+            self._detach()
+            self._worker.kill()
+        if self._ready:
+            self._lost(f"the policy did not decide within {self.deadline * 1_000:.0f} ms")
+        else:
+            self._lost("the policy worker did not start in time")
+
+    def _lost(self, why: str) -> None:
+        """The worker is gone: the oldest call fails, the others go to the next worker."""
+        self._worker = None
+        waiting = list(self._calls.values())
+        if self._ready:
+            self._restart()
+        for position, call in enumerate(waiting):
+            if self._worker is None or position == 0 or call.retried:
+                self._finish(call, failure=why)
+            else:
+                call.retried = True
+                self._send(call)
+
+    def _restart(self) -> None:
+        try:
+            self._start("live")
+        except OSError as error:
+            self._ended = f"a new worker can't be started: {error.strerror}"
+
+    # -- the event loop ------------------------------------------------------------------
+
+    def _attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._detach()
+        self._loop, self._timer = loop, None
+        if self._worker is not None:
+            loop.add_reader(self._worker.fileno(), self._on_readable)
+
+    def _detach(self) -> None:
+        if self._worker is not None and (loop := self._running_loop()):
+            loop.remove_reader(self._worker.fileno())
+            loop.remove_writer(self._worker.fileno())
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop | None:
+        return None if self._loop is None or self._loop.is_closed() else self._loop
+
+    def _watch(self) -> None:
+        """One timer for all calls: it looks at the oldest, and comes again while there are any."""
+        self._timer = None
+        if not self._calls or self._loop is None or self._closed:
+            return
+        remaining = self._head_until - time.monotonic()
+        if remaining <= 0:
+            self._judge_late()
+            remaining = self.deadline
+        self._timer = self._loop.call_later(max(remaining, 0.001), self._watch)

@@ -1,0 +1,109 @@
+"""The embedded Rego engine, with its ways walled in. Runs only in a policy worker.
+
+Every rule here answers something the engine was seen to do: only JSON text goes in and out
+(other values can kill the process); a failed ``set_input_json`` leaves the previous input, so
+nothing is evaluated after one; a panic, which arrives as a BaseException, poisons the engine,
+so it is thrown away; undefined arrives as the text ``"<undefined>"``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import regorus
+
+from helm_boundary.policy.errors import EngineError, PolicyError
+from helm_boundary.policy.rego import formatting
+from helm_boundary.policy.rego.builtins import ADDED, BUILTINS
+from helm_boundary.policy.rego.imports import write_out_imports
+
+DECISION = "data.helm.decision"
+QUOTE = re.compile(r"[`\"']")
+UNDEFINED = '"<undefined>"'
+# The engine's defaults, but for lines: these may have grown by what was written out in them.
+GROWN = {"max_col": 16_384, "max_file_bytes": 4_194_304, "max_lines": 20_000}
+
+
+class Evaluator:
+    """One compiled policy, asked one document at a time."""
+
+    def __init__(self, modules: Mapping[str, str], data: str) -> None:
+        self._pristine = compile_engine(modules, data)
+        self._engine = self._pristine.clone()
+
+    def syntax(self) -> str:
+        """The syntax tree of the modules, JSON text."""
+        tree: str = self._pristine.get_ast_as_json()
+        return tree
+
+    def judge(self, document: bytes) -> bytes:
+        """The JSON text of ``data.helm.decision`` for the document; EngineError if none."""
+        return self.evaluate(DECISION, document)
+
+    def evaluate(self, rule: str, document: bytes) -> bytes:
+        """The JSON text of a rule's value for the document; EngineError if it has none."""
+        try:
+            self._engine.set_input_json(document.decode())
+            answer: str = self._engine.eval_rule_as_json(rule)
+        except BaseException as error:  # panics are not Exceptions
+            self._engine = self._pristine.clone()
+            raise EngineError(discreet(message_of(error))) from None
+        if answer == UNDEFINED:
+            raise EngineError(f"{rule} is undefined for this document")
+        return answer.encode()
+
+
+def compile_engine(modules: Mapping[str, str], data: str) -> regorus.Engine:
+    """An engine with the modules and the data (JSON text); PolicyError if it refuses them."""
+    engine = regorus.Engine()
+    _extend(engine, modules)
+    try:
+        for file, written in write_out_imports(modules).items():
+            text = formatting.call_instead(written)
+            if text != modules[file]:
+                engine.set_policy_length_config(**GROWN)
+            engine.add_policy(file, text)
+            engine.clear_policy_length_config()
+        engine.add_data_json(data)
+    except BaseException as error:  # panics are not Exceptions
+        raise PolicyError(message_of(error)) from None
+    return engine
+
+
+def _extend(engine: regorus.Engine, modules: Mapping[str, str]) -> None:
+    """Add the extensions when a module may call one: most don't, and start faster."""
+    names = {name for name in BUILTINS if name.startswith("regex.")} | {*ADDED, "strings.count"}
+    if any("sprintf" in text for text in modules.values()):
+        engine.add_extension(formatting.EXTENSION, formatting.ARGUMENTS, formatting.format_values)
+        engine.add_policy(formatting.FILE, formatting.MODULE)
+    if any(name in text for name in names for text in modules.values()):
+        from helm_boundary.policy.rego.extensions import EXTENSIONS
+
+        for name, (arity, function) in EXTENSIONS.items():
+            engine.add_extension(name, arity, function)
+
+
+def message_of(error: BaseException) -> str:
+    """The engine's message on one line: ``file:line:column: what``."""
+    lines = [line.strip() for line in str(error).split("Stack backtrace")[0].splitlines()]
+    place = next((line[4:] for line in lines if line.startswith("--> ")), "")
+    what = next((line[7:] for line in lines if line.startswith("error: ")), "")
+    if not what:
+        return f"the engine failed ({type(error).__name__})"
+    return f"{place}: {what}" if place else what
+
+
+def discreet(message: str) -> str:
+    """The message up to the first value it quotes.
+
+    While it judges, the engine quotes values it stumbled over, and these are what the call was
+    about. Names of built-ins are quoted too, and kept.
+    """
+    position = 0
+    while opening := QUOTE.search(message, position):
+        quoted = message[opening.end() :].partition(opening[0])[0]
+        if quoted not in BUILTINS:
+            return message[: opening.start()] + "…"
+        position = opening.end() + len(quoted) + 1
+    return message

@@ -1,0 +1,57 @@
+"""Several workers of one policy, where there are cores for them."""
+
+from __future__ import annotations
+
+from helm_boundary.policy.decision import Decision
+from helm_boundary.policy.sources.policy import Policy
+
+from .cores import cores
+from .embedded import EmbeddedEngine, start_embedded
+from .engine import Engine, Meanwhile, nothing
+
+MOST = 8
+
+
+def start_engine(policy: Policy, *, deadline_ms: int, workers: int | None = None) -> Engine:
+    """An embedded engine with as many workers as this machine's cores are good for.
+
+    One core is the proxy's own; ``workers`` overrides. Raises PolicyError as start_embedded does:
+    the first worker tries the policy, the others start on what it has shown to work.
+    """
+    count = workers or max(1, min(MOST, cores() - 1))
+    first = start_embedded(policy, deadline_ms=deadline_ms)
+    if count == 1:
+        return first
+    return Pool([first, *(first.another() for _ in range(count - 1))])
+
+
+class Pool:
+    """Engines of one policy; each call goes to the one with the fewest in flight."""
+
+    def __init__(self, engines: list[EmbeddedEngine]) -> None:
+        self._engines = engines
+        self.name = engines[0].name
+        self.policy = engines[0].policy
+
+    async def decide(
+        self, document: bytes, patience: float = 0.0, meanwhile: Meanwhile = nothing
+    ) -> Decision:
+        """Judge the document (UTF-8 JSON text); raise EngineError when that can't be done."""
+        return await self._idlest().decide(document, patience, meanwhile)
+
+    def decide_now(self, document: bytes) -> Decision:
+        """Judge like ``decide``, blocking this thread."""
+        return self._idlest().decide_now(document)
+
+    async def drain(self) -> None:
+        """Wait until no call is in flight, then close."""
+        for engine in self._engines:
+            await engine.drain()
+
+    def close(self) -> None:
+        """End every worker; idempotent."""
+        for engine in self._engines:
+            engine.close()
+
+    def _idlest(self) -> EmbeddedEngine:
+        return min(self._engines, key=lambda engine: engine.in_flight)

@@ -1,0 +1,117 @@
+"""``sprintf`` as OPA has it: Go's fmt over whole numbers, floats, strings, and Rego's own notation.
+
+The engine's own knows few verbs and takes wrong values silently. It stays in use for one thing it
+does well, which is to write any value in Rego's notation, sets and large numbers too: that is what
+an extension could not be given. So calls go to a function in Rego, which has both.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from json.decoder import JSONDecoder
+from typing import Any
+
+from .go_format import Value, sprintf
+from .go_quote import quote
+
+EXTENSION = "helm_sprintf"
+ARGUMENTS = 3
+FILE = "helm_boundary/text.rego"
+PATH = "data.helm_boundary.text.format"
+MODULE = f"""package helm_boundary.text
+
+format(template, values) := {EXTENSION}(template, sprintf("%v", [[values]]), json.marshal(values))
+"""
+STRINGS = JSONDecoder()
+SCALAR = re.compile(r"true|false|null|-?[0-9.]+")
+# Strings, comments, and names with all that leads to them.
+TOKENS = re.compile(r'"(?:[^"\\\n]|\\.)*"|`[^`]*`|#.*|[\w.]*\bsprintf\b')
+OWN = re.compile(r"^(?:default[ \t]+)?sprintf\b", re.MULTILINE)
+
+
+def call_instead(text: str) -> str:
+    """A module's text that calls this sprintf; one that defines a sprintf of its own stays."""
+    if "sprintf" not in text or OWN.search(text):
+        return text
+    return TOKENS.sub(lambda found: PATH if found[0] == "sprintf" else found[0], text)
+
+
+def format_values(text: str, notation: str, marshalled: str) -> str:
+    """The text with each verb replaced by a value.
+
+    ``notation`` has the array of values in the engine's notation, inside another array;
+    ``marshalled`` is its JSON, which tells the empty set from the empty object.
+    """
+    if not isinstance(text, str):
+        raise TypeError("sprintf expects a string and an array")
+    if not notation.startswith("[["):
+        raise TypeError("sprintf expects an array of values")
+    known = json.loads(marshalled) if "{}" in notation else None
+    return sprintf(text, list(_Notation(notation, 2).values(known)))
+
+
+class _Notation:
+    """Reads values in Rego's notation, and writes those that are in others as OPA does."""
+
+    def __init__(self, text: str, position: int) -> None:
+        self._text = text
+        self._position = position
+
+    def values(self, known: Any) -> Iterator[Value]:
+        """The values up to the end of the array."""
+        for number in self._items("]"):
+            start, shown = self._position, self._value(_at(known, number))
+            if self._text[start] == '"':
+                yield str(STRINGS.raw_decode(self._text, start)[0])
+            else:
+                yield _number(shown) if shown[0] in "-0123456789" else shown
+
+    def _value(self, known: Any) -> str:
+        opening = self._text[self._position]
+        if opening == '"':
+            text, self._position = STRINGS.raw_decode(self._text, self._position)
+            return quote(text)
+        if opening == "[":
+            self._position += 1
+            return f"[{', '.join(self._value(_at(known, n)) for n in self._items(']'))}]"
+        if opening == "{":
+            self._position += 1
+            members = [self._member(known, number) for number in self._items("}")]
+            return f"{{{', '.join(members)}}}" if members or known != [] else "set()"
+        found = SCALAR.match(self._text, self._position)
+        if found is None:
+            raise ValueError("the engine wrote a value in an unknown notation")
+        self._position = found.end()
+        return found[0]
+
+    def _member(self, known: Any, number: int) -> str:
+        """A set's element, or an object's key and value."""
+        start = self._position
+        shown = self._value(_at(known, number))
+        if self._text[self._position] != ":":
+            return shown
+        written = self._text[start : self._position]
+        key = json.loads(written) if written.startswith('"') else written
+        self._position += len(": ")
+        return f"{shown}: {self._value(_at(known, key))}"
+
+    def _items(self, end: str) -> Iterator[int]:
+        """Stop at each item in turn, and behind the end."""
+        number = 0
+        while self._text[self._position] != end:
+            self._position += len(", ") if number else 0
+            yield number
+            number += 1
+        self._position += 1
+
+
+def _at(known: Any, key: object) -> Any:
+    if isinstance(known, Sequence) and isinstance(key, int):
+        return known[key]
+    return known.get(key) if isinstance(known, dict) else None
+
+
+def _number(text: str) -> Value:
+    return float(text) if "." in text or text == "-0" else int(text)

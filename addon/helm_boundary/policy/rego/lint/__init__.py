@@ -1,0 +1,59 @@
+"""What the engine would only find out in live traffic, or never: refused at load.
+
+The engine looks a function up when it calls it, takes two defaults for one name, lets data that
+isn't there be undefined, which for a deny rule means silence, and reads some forms otherwise than
+OPA without a word. Each check here closes one of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from .calls import check_calls
+from .else_values import check_else_values
+from .memberships import check_memberships
+from .negations import check_negations
+from .paths import check_data, check_input
+from .program import Problem, Program
+from .recursion import check_recursion
+from .split_functions import check_split_functions
+from .topics import check_decision, check_shapes, check_topics
+from .with_values import check_with_values
+
+__all__ = ["Problem", "Program", "lint", "lint_tests"]
+
+type Check = Callable[[Program], Iterator[Problem]]
+
+CHECKS: Sequence[Check] = (
+    check_calls,
+    check_data,
+    check_input,
+    check_negations,
+    check_memberships,
+    check_else_values,
+    check_split_functions,
+    check_with_values,
+    check_shapes,
+    check_topics,
+    check_recursion,
+    check_decision,
+)
+
+# Tests make up documents that no call has, so what may be undefined in one isn't asked of them.
+TEST_CHECKS: Sequence[Check] = (check_split_functions, check_with_values)
+
+
+def lint(program: Program) -> list[Problem]:
+    """Every problem of a policy, by file and line."""
+    return _sorted(problem for check in CHECKS for problem in check(program))
+
+
+def lint_tests(program: Program, files: Iterable[str]) -> list[Problem]:
+    """What the tests in these files, read together with their policy, mean otherwise to OPA."""
+    mine = set(files)
+    found = (problem for check in TEST_CHECKS for problem in check(program))
+    return _sorted(problem for problem in found if problem.place.file in mine)
+
+
+def _sorted(found: Iterable[Problem]) -> list[Problem]:
+    return sorted(set(found), key=lambda problem: (problem.place.file, problem.place.line))

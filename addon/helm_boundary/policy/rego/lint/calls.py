@@ -1,0 +1,46 @@
+"""Functions that don't exist, are called wrongly, or must not be called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from helm_boundary.policy.rego.builtins import ADDED, BUILTINS, FORBIDDEN, LACKING, SYNTAX
+from helm_boundary.policy.rego.syntax import Call, Rule
+
+from .program import Problem, Program
+
+
+def check_calls(program: Program) -> Iterator[Problem]:
+    """Functions that don't exist, are called wrongly, or must not be called."""
+    for rule in program.rules:
+        for call in rule.calls:
+            message = _wrong_call(program, rule, call)
+            if message:
+                yield Problem(call.place, message)
+
+
+def _wrong_call(program: Program, rule: Rule, call: Call) -> str | None:
+    name = ".".join(part or "[…]" for part in call.name) or "an expression"
+    count = len(call.arguments)
+    path = program.rule_path(rule, call.name)
+    if path is not None:
+        arities = {known.arity for known in program.named[path]}
+        if not {count, count - 1} & arities:
+            wanted = " or ".join(str(arity) for arity in sorted(arities))
+            return f"{name} takes {wanted} arguments, here it gets {count}"
+        return None
+    if name in SYNTAX:
+        return None
+    if name in FORBIDDEN:
+        return f"{name} is not allowed: {FORBIDDEN[name]}"
+    if name in LACKING:
+        return f"{name} is OPA's, and the embedded engine lacks it: write the rule without it"
+    if name not in BUILTINS:
+        return f"{name} is not a function: define it, import it, or correct its name"
+    if name == "walk" and count != 2:
+        return "walk must be written walk(x, [path, value]): the engine finds nothing otherwise"
+    if name in ADDED and count != ADDED[name]:
+        return f"{name} takes {ADDED[name]} arguments: write x := {name}(…) for its result"
+    if count not in {BUILTINS[name], BUILTINS[name] + 1}:
+        return f"{name} takes {BUILTINS[name]} arguments, here it gets {count}"
+    return None

@@ -1,0 +1,169 @@
+"""Changing the policy while the boundary runs.
+
+The folders are watched; what changed is read in a process of its own, compiled, linted and
+self-tested in its worker's, and only then handed over. A change that can't be used is handed over
+as the error, and the policy in force stays in force.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from helm_boundary.policy.detectors.detectors import Detectors, compile_detectors
+from helm_boundary.policy.engines.embedded import EmbeddedEngine, start_embedded
+from helm_boundary.policy.engines.plan import empty_plan
+from helm_boundary.policy.engines.worker_process import worker_environment
+from helm_boundary.policy.errors import PolicyError
+from helm_boundary.policy.sources.policy import Policy
+from helm_receipts.storage import isolated
+
+READ_SECONDS = 60.0
+
+type Stamps = frozenset[tuple[str, int, int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A policy that is ready to take over: its engine, already tried, and its detectors."""
+
+    engine: EmbeddedEngine
+    detectors: Detectors
+
+
+class PolicyWatch:
+    """Watches policy folders and brings up what changes in them.
+
+    ``digest`` is the policy in force's, so that touching a file without changing what decides
+    is no change. ``seconds`` is how often to look; a change counts once it has stood that long.
+    ``refresh`` (a Download's fetch) is called every ``refresh_seconds``, off the loop.
+    """
+
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        *,
+        digest: str,
+        deadline_ms: int,
+        key: Path | None = None,
+        seconds: float = 1.0,
+        refresh: Callable[[], object] | None = None,
+        refresh_seconds: float = 60.0,
+    ) -> None:
+        self._folders = tuple(folders)
+        self._digest = digest
+        self._deadline_ms = deadline_ms
+        self._key = key
+        self._seconds = seconds
+        self._refresh = refresh
+        self._refresh_seconds = refresh_seconds
+        self._again = False
+
+    def take_back(self, digest: str) -> None:
+        """The last change wasn't taken, and that policy is still in force: hand it over again."""
+        self._digest = digest
+        self._again = True
+
+    async def changes(self) -> AsyncIterator[Change | PolicyError]:
+        """Each change as it comes, for ever. The caller swaps, and closes the old engine."""
+        seen = await asyncio.to_thread(stamps, self._folders)
+        refreshed = time.monotonic()
+        while True:
+            await asyncio.sleep(self._seconds)
+            if self._refresh and time.monotonic() >= refreshed + self._refresh_seconds:
+                refreshed = time.monotonic()
+                try:
+                    await asyncio.to_thread(self._refresh)
+                except PolicyError as error:
+                    yield error
+            now = await asyncio.to_thread(stamps, self._folders)
+            if now == seen and not self._again:
+                continue
+            self._again = False
+            while now != seen:  # somebody is still writing
+                seen = now
+                await asyncio.sleep(self._seconds)
+                now = await asyncio.to_thread(stamps, self._folders)
+            change = await self.load()
+            if change is not None:
+                yield change
+
+    async def load(self) -> Change | PolicyError | None:
+        """Read and try the folders as they are now; None when what decides is the same."""
+        try:
+            change = await asyncio.to_thread(
+                load_aside, self._folders, self._deadline_ms, key=self._key, unless=self._digest
+            )
+        except PolicyError as error:
+            return error
+        if change is not None:
+            self._digest = change.engine.policy.digest
+        return change
+
+
+def stamps(folders: Sequence[Path]) -> Stamps:
+    """What tells whether a file in the folders has changed."""
+    found = set()
+    for folder in folders:
+        for path in [folder, *folder.rglob("*")]:
+            try:
+                status = path.stat()
+            except OSError:
+                found.add((str(path), 0, 0, 0))
+            else:
+                found.add((str(path), status.st_mtime_ns, status.st_size, status.st_ino))
+    return frozenset(found)
+
+
+def load_aside(
+    folders: Sequence[Path], deadline_ms: int, *, key: Path | None = None, unless: str = ""
+) -> Change | None:
+    """Read, compile and try a policy without holding up this process.
+
+    Returns None when its digest is ``unless``. Raises PolicyError when it can't be used. The
+    policy of the engine that comes back has its digest, but not its modules and data, which only
+    its worker holds.
+    """
+    plan = empty_plan()
+    try:
+        summary = _read(folders, key, plan.fileno())
+        if summary["digest"] == unless:
+            plan.close()
+            return None
+        text = summary["detectors"].encode()
+        nothing: MappingProxyType[str, Any] = MappingProxyType({})
+        policy = Policy(summary["uri"], summary["digest"], nothing, nothing, text, summary["rules"])
+        engine = start_embedded(policy, deadline_ms=deadline_ms, plan=plan)
+    except BaseException:
+        plan.close()
+        raise
+    return Change(engine, compile_detectors(text))
+
+
+def _read(folders: Sequence[Path], key: Path | None, plan_fd: int) -> Any:
+    module = "helm_boundary.policy.reload.read_aside"
+    arguments = [str(plan_fd), str(key or ""), *map(str, folders)]
+    try:
+        done = subprocess.run(
+            isolated.run_module(module, *arguments),
+            pass_fds=(plan_fd,),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=worker_environment(),
+            timeout=READ_SECONDS,
+            check=False,
+        )
+        summary = json.loads(done.stdout)
+    except (subprocess.TimeoutExpired, ValueError, OSError) as error:
+        raise PolicyError(f"the policy could not be read aside: {type(error).__name__}") from None
+    if "problems" in summary:
+        raise PolicyError(*summary["problems"])
+    return summary

@@ -1,0 +1,112 @@
+"""Bundles from a server, as OPA's own bundle service polls them.
+
+A conditional GET with the ETag of what is there (RFC 9110 section 13.1.2); what comes is checked
+and put in place whole, so a reader never sees half a bundle. A server that fails leaves what is
+there in force.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import urllib.error
+import urllib.request
+from http.client import HTTPException
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from helm_boundary.policy.errors import PolicyError
+
+from .bundle import MAX_PACKED, read_bundle
+from .url import has_credentials, shown
+
+SECONDS = 10.0
+LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class Download:
+    """One bundle URL and the file that its latest good answer is kept in.
+
+    ``folder`` is where the file lies (made where there is none), ``key`` what it must be signed
+    with, ``token`` a bearer token for the server.
+    """
+
+    def __init__(
+        self, url: str, folder: Path, *, key: Path | None = None, token: str | None = None
+    ) -> None:
+        parts = urlsplit(url)
+        local = parts.scheme == "http" and parts.hostname in LOCAL
+        if has_credentials(url):
+            raise PolicyError(f"{shown(url)}: expected no user and no password in the address")
+        if not (parts.scheme == "https" or local) or not parts.hostname:
+            raise PolicyError(f"{shown(url)}: expected https:// (http:// for this machine only)")
+        self._url = url
+        self._key = key
+        self._token = token
+        self._folder = folder
+        name = hashlib.sha256(url.encode()).hexdigest()[:16]
+        self.path = folder / f"{name}.tar.gz"
+        self._tag = folder / f"{name}.etag"
+
+    def fetch(self) -> bool:
+        """Ask once; whether a new bundle is in place. PolicyError when there is none to use."""
+        try:
+            answer = self._get()
+        except (OSError, HTTPException, ValueError) as error:
+            raise PolicyError(f"{shown(self._url)}: {_why(error)}") from None
+        if answer is None:
+            return False
+        content, tag = answer
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._tag.unlink(missing_ok=True)  # no tag is always right: it only costs a download
+        self._place(content)
+        if tag:
+            self._tag.write_text(tag)
+        return True
+
+    def _get(self) -> tuple[bytes, str | None] | None:
+        fields = {"accept": "application/gzip, application/octet-stream"}
+        if self._token:
+            fields["authorization"] = f"Bearer {self._token}"
+        if self.path.exists() and self._tag.exists():
+            fields["if-none-match"] = self._tag.read_text()
+        request = urllib.request.Request(self._url, headers=fields)  # noqa: S310 - checked above
+        opener = urllib.request.build_opener(_NoRedirect, urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=SECONDS) as response:
+                content: bytes = response.read(MAX_PACKED + 1)
+                return content, response.headers.get("etag")
+        except urllib.error.HTTPError as error:
+            with error:
+                if error.code == 304:
+                    return None
+            raise
+
+    def _place(self, content: bytes) -> None:
+        if len(content) > MAX_PACKED:
+            raise PolicyError(f"{shown(self._url)}: has over {MAX_PACKED} bytes")
+        handle, name = tempfile.mkstemp(suffix=".tar.gz", dir=self._folder)
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            read_bundle(temporary, self._key)
+            temporary.replace(self.path)
+        except PolicyError as error:
+            raise PolicyError(str(error).replace(name, shown(self._url))) from None
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Policy comes from where the operator said, and from nowhere else."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        return f"answered {error.code}, expected 200 or 304"
+    return f"can't be fetched: {getattr(error, 'reason', None) or type(error).__name__}"

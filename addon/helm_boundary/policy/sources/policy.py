@@ -1,0 +1,101 @@
+"""A policy: what the folders and bundles given make over the default one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from helm_boundary.policy.detectors.detector_file import merge_detectors
+from helm_boundary.policy.errors import PolicyError
+
+from .default_folder import default_policy_folder
+from .folder import Part, read_part
+from .merging import merge, refuse_overlap
+from .settings import check_settings
+
+_MODELS = re.compile(
+    r"""\binput\s*(?:\.\s*models\b|\[\s*["`]models["`]\s*\]|,\s*(?:\[\s*)?["`]models["`])"""
+)
+_COMMENT = re.compile(r"#.*")
+RULE = re.compile(r"^(?!package\b|import\b|default\b|else\b)[A-Za-z_]", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Everything that decides.
+
+    ``uri`` says where it came from, ``digest`` (hex SHA-256) what it is: the same modules, data
+    and detectors have the same digest wherever they lie. ``modules`` maps a file's path to its
+    Rego text, ``detectors_text`` is JSON text (which is YAML). ``rules`` counts the rules.
+    """
+
+    uri: str
+    digest: str
+    modules: Mapping[str, str]
+    data: Mapping[str, Any]
+    detectors_text: bytes
+    rules: int
+
+
+def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
+    """Read the policy that the folders (or bundles) make over the default one.
+
+    A folder that defines ``data.helm.decision`` starts afresh: nothing of what came before it
+    but the detectors stays. Any other folder extends: its modules are added, its data merged
+    key by key (its lists replace lists), its detectors added or replaced by name. With a ``key``
+    each must be a bundle that is signed with it.
+
+    Raises PolicyError, naming the file, for anything missing, empty, unreadable or ambiguous.
+    """
+    parts = [read_part(default_policy_folder())]
+    parts += [read_part(folder, key=key) for folder in folders]
+    start = max(i for i, part in enumerate(parts) if i == 0 or part.decides)
+    effective = parts[start:]
+    for part in effective[1:]:
+        _refuse_main(part)
+    data: Mapping[str, Any] = {}
+    for part in effective:
+        data = merge(data, part.data)
+    if start == 0:
+        check_settings(data, [text for part in effective for text in part.modules.values()])
+    refuse_overlap(data, {p: f for part in effective for f, p in part.packages.items()})
+    detectors = merge_detectors([part.detectors for part in parts if part.detectors])
+    modules = {path: text for part in effective for path, text in part.modules.items()}
+    return Policy(
+        uri=" ".join(part.uri for part in parts[1:]) or "helm-boundary:default",
+        digest=_digest(effective, data, detectors),
+        modules=modules,
+        data=data,
+        detectors_text=detectors,
+        rules=sum(len(RULE.findall(text)) for text in modules.values()),
+    )
+
+
+def mentions_models(policy: Policy) -> bool:
+    """Whether any rule reads ``input.models``: every model that may run, not the first alone."""
+    return any(_MODELS.search(_COMMENT.sub("", text)) for text in policy.modules.values())
+
+
+def _refuse_main(part: Part) -> None:
+    for path, package in part.packages.items():
+        if package.split(".")[0] == "helm" and not package.startswith("helm.rules."):
+            raise PolicyError(
+                f"{path}: package {package} belongs to the default policy: write rules in "
+                "package helm.rules.<topic>, or define data.helm.decision to replace it whole"
+            )
+
+
+def _digest(parts: Sequence[Part], data: Mapping[str, Any], detectors: bytes) -> str:
+    modules = sorted(
+        (f"{number}/{part.names[path]}", hashlib.sha256(text.encode()).hexdigest())
+        for number, part in enumerate(parts)
+        for path, text in part.modules.items()
+    )
+    whole = {"modules": modules, "data": data, "detectors": detectors.decode()}
+    text = json.dumps(whole, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

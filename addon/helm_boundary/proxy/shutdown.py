@@ -1,0 +1,147 @@
+"""The boundary as a service: health, word to systemd, and a stop that lets open calls end.
+
+systemd's protocol is sd_notify(3): lines of NAME=VALUE in one datagram to $NOTIFY_SOCKET.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from mitmproxy import connection, ctx, exceptions, http
+
+from helm_boundary.runtime.health import Health, HealthSocket
+
+from .upstream_proxy import Chaining
+
+logger = logging.getLogger(__name__)
+
+DRAIN_SECONDS = 20.0
+"""How long a stop waits for open calls."""
+
+_POLL = 0.05
+_LAST_BYTES = 0.1
+
+
+class OpenExchanges:
+    """HTTP exchanges that have begun and not ended, by client."""
+
+    def __init__(self) -> None:
+        self._flows: dict[str, set[str]] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._flows.values()))
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """One begins."""
+        self._flows.setdefault(flow.client_conn.id, set()).add(flow.id)
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        """One has been answered, whole or to the end of its stream."""
+        self._flows.get(flow.client_conn.id, set()).discard(flow.id)
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        """One has failed."""
+        self._flows.get(flow.client_conn.id, set()).discard(flow.id)
+
+    def client_disconnected(self, client: connection.Client) -> None:
+        """A client takes all of its exchanges along."""
+        self._flows.pop(client.id, None)
+
+
+class Service:
+    """Part of the addon: tells the outside how the boundary is, and ends it in good order.
+
+    `look` gives the health with how many exchanges are open and whether it is stopping, or None
+    while the boundary isn't up. `stop_waiting` answers what waits for a person.
+    """
+
+    name = "helmboundaryservice"
+
+    def __init__(
+        self, look: Callable[[int, bool], Health | None], stop_waiting: Callable[[], None]
+    ) -> None:
+        self._look = look
+        self._stop_waiting = stop_waiting
+        self._open = OpenExchanges()
+        self._draining: asyncio.Task[None] | None = None
+        self._health: HealthSocket | None = None
+        self._announcing: asyncio.Task[None] | None = None
+        self.addons = [self._open, Chaining()]
+
+    def running(self) -> None:
+        """Open the health socket, take SIGTERM and SIGHUP, say to systemd that we are ready."""
+        health = self._seen()
+        if health is None:
+            return
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(NotImplementedError, ValueError, RuntimeError, AttributeError):
+            loop.add_signal_handler(signal.SIGTERM, self.stop)
+            loop.add_signal_handler(signal.SIGHUP, reload_policy)
+        self._health = HealthSocket(Path(health.state), lambda: self._seen() or health)
+        self._announcing = loop.create_task(_announce(self._health))
+
+    def stop(self) -> None:
+        """Take no new connections, let open calls end, then shut down; at once when said twice."""
+        if self._draining is not None:
+            self._draining.cancel()
+            ctx.master.shutdown()
+            return
+        notify_systemd("STOPPING=1")
+        self._stop_waiting()
+        self._draining = asyncio.get_running_loop().create_task(self._drain())
+
+    def done(self) -> None:
+        """Nobody is told about a boundary that isn't there."""
+        if self._health is not None:
+            self._health.close()
+
+    def _seen(self) -> Health | None:
+        return self._look(len(self._open), self._draining is not None)
+
+    async def _drain(self) -> None:
+        ctx.options.update(server=False)
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while len(self._open) and time.monotonic() < deadline:
+            await asyncio.sleep(_POLL)
+        await asyncio.sleep(_LAST_BYTES)  # the last answer is still on its way to its client
+        ctx.master.shutdown()
+
+
+def reload_policy() -> None:
+    """Do what the command `helm.policy.reload` does, and log how it went."""
+    notify_systemd(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+    try:
+        logger.info("helm-boundary: %s", ctx.master.commands.call("helm.policy.reload"))
+    except exceptions.CommandError as error:
+        logger.error("helm-boundary: the policy in force stays: %s", error)
+    notify_systemd("READY=1")
+
+
+async def _announce(health: HealthSocket) -> None:
+    try:
+        await health.open()
+    except (OSError, AttributeError, NotImplementedError) as error:
+        logger.warning("helm-boundary: no health socket: %s", error)
+    notify_systemd("READY=1")
+
+
+def notify_systemd(state: str) -> None:
+    """Tell systemd, where it asked to be told; sd_notify(3). What fails is only logged."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address.startswith(("/", "@")):
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagrams:
+            datagrams.sendto(state.encode(), address)
+    except OSError as error:
+        logger.warning("helm-boundary: systemd could not be told %s: %s", state, error)

@@ -1,0 +1,127 @@
+"""The boundary in mitmproxy's interfaces: views, columns, and a list of flows that is bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from mitmproxy import addonmanager, ctx, http
+from mitmproxy import flow as mitmflow
+from mitmproxy.addonmanager import Loader
+from mitmproxy.hooks import UpdateHook
+
+from helm_boundary.runtime.startup import Running
+from helm_boundary.views import add_views
+from helm_receipts.log.index import log_index
+
+logger = logging.getLogger(__name__)
+
+_TIDY_SECONDS = 1.0
+_OBSERVERS = ("save", "savehar", "dumper")
+
+
+class Interface:
+    """The part of the addon that people see."""
+
+    name = "helmboundaryinterface"
+
+    def __init__(self, running: Callable[[], Running | None]) -> None:
+        self._running = running
+        self._tidying: asyncio.Task[None] | None = None
+
+    def load(self, _: Loader) -> None:
+        """Show what there is to show, before any flow is read from a file."""
+        add_views(self._index_of)
+
+    def running(self) -> None:
+        """Set what makes it visible, and begin to tidy up."""
+        if _view() is not None:
+            _show_more()
+        self._tidying = asyncio.get_running_loop().create_task(self._tidy())
+
+    def _index_of(self, receipt_id: str) -> int | None:
+        running = self._running()
+        return None if running is None else log_index(running.state, receipt_id)
+
+    def done(self) -> None:
+        """Stop tidying."""
+        if self._tidying is not None:
+            self._tidying.cancel()
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        """A flow has come to its end: show what was made of it; older ones may go."""
+        self._end(flow)
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        """A flow has come to its end: show what was made of it; older ones may go."""
+        self._end(flow)
+
+    def _end(self, flow: http.HTTPFlow) -> None:
+        view = _view()
+        if view is None:
+            return
+        ctx.master.addons.trigger(UpdateHook([flow]))
+        running = self._running()
+        if running is None or not running.keep_flows:
+            return
+        store: dict[str, mitmflow.Flow] = view._store
+        surplus = len(store) - running.keep_flows
+        # Some at a time: each removal searches the list that is shown.
+        if surplus >= max(1, min(100, running.keep_flows // 10)):
+            for old in finished(list(store.values()), surplus):
+                view.remove([old])
+
+    async def _tidy(self) -> None:
+        last = ""
+        while True:
+            await asyncio.sleep(_TIDY_SECONDS)
+            running = self._running()
+            if running is None:
+                continue
+            try:
+                for _ in running.boundary.desk.expire():
+                    await asyncio.sleep(0)
+            except Exception as error:
+                if str(error) != last:  # it will be the same in a second
+                    logger.error("helm-boundary: approvals couldn't be tidied: %s", error)
+                last = str(error)
+
+
+def observers(addons: addonmanager.AddonManager) -> list[Any]:
+    """Take mitmproxy's addons that write flows down out of the chain, to stand behind us.
+
+    They would write an answer as the upstream gave it, and what we made of it they wouldn't see.
+    """
+    found = [addons.get(name) for name in _OBSERVERS]
+    present = [addon for addon in found if addon in addons.chain]
+    for addon in present:
+        addons.chain.remove(addon)
+    return present
+
+
+def _show_more() -> None:
+    """Set what makes judgements visible, where nobody has set it otherwise."""
+    wanted: dict[str, Any] = {"store_streamed_bodies": True}
+    if "web_columns" in ctx.options:
+        wanted["web_columns"] = [*ctx.options.default("web_columns"), "comment"]
+    changes = {
+        name: value
+        for name, value in wanted.items()
+        if getattr(ctx.options, name) == ctx.options.default(name)
+    }
+    ctx.options.update(**changes)
+    for name in changes:
+        logger.info("helm-boundary: %s set, so that calls can be read at a glance", name)
+
+
+def finished(flows: list[mitmflow.Flow], count: int) -> list[mitmflow.Flow]:
+    """The first so many that are over: none that waits, none that is still under way."""
+    over = (f for f in flows if not (f.intercepted or f.live))
+    return list(itertools.islice(over, count))
+
+
+def _view() -> Any:
+    return ctx.master.addons.get("view")

@@ -1,0 +1,48 @@
+"""What the boundary says when it is up: five lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mitmproxy.proxy import mode_specs
+
+from .options import Config, OptionValues
+from .startup import Running
+
+CA_FILE = "mitmproxy-ca-cert.pem"
+
+
+def banner(
+    running: Running, config: Config, options: OptionValues, addresses: Sequence[str]
+) -> list[str]:
+    """Where it listens, the policy, where receipts go, the CA file, how to point a client at it."""
+    policy = running.engine.policy
+    where = ", ".join(addresses) or "nowhere (no server is running)"
+    if any(_is_every(address) for address in addresses):
+        where += " (every address; --listen-host 127.0.0.1 is for this machine alone)"
+    ca_file = Path(options.confdir).expanduser() / CA_FILE
+    observing = " (observing: verdicts are written down, not enforced)"
+    return [
+        f"helm-boundary listens on {where}" + (observing if config.mode == "observe" else ""),
+        f"  policy    {policy.uri}, {policy.rules} rules, sha256 {policy.digest}",
+        f"  receipts  {config.state}",
+        f"  CA file   {ca_file}",
+        f"  clients   {_pointing(options.mode, addresses, ca_file)}",
+    ]
+
+
+def _is_every(address: str) -> bool:
+    """Whether `host:port` stands for all of the machine's addresses."""
+    return address.rpartition(":")[0] in ("0.0.0.0", "::", "[::]")  # noqa: S104
+
+
+def _pointing(modes: Sequence[str], addresses: Sequence[str], ca_file: Path) -> str:
+    first = addresses[0] if addresses else "127.0.0.1:8080"
+    address = f"127.0.0.1:{first.rpartition(':')[2]}" if _is_every(first) else first
+    mode = mode_specs.ProxyMode.parse(modes[0]) if modes else None
+    if isinstance(mode, mode_specs.ReverseMode):
+        return f"OPENAI_BASE_URL=http://{address}/v1"
+    if isinstance(mode, mode_specs.TransparentMode):
+        return f"those whose connections the system diverts here, with SSL_CERT_FILE={ca_file}"
+    return f"HTTPS_PROXY=http://{address} SSL_CERT_FILE={ca_file}"

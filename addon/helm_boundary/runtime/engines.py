@@ -1,0 +1,79 @@
+"""The engine that a configuration asks for, and the detectors beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from helm_boundary.policy.detectors.detectors import Detectors, compile_detectors
+from helm_boundary.policy.engines.candidate import WithCandidate
+from helm_boundary.policy.engines.engine import Engine
+from helm_boundary.policy.engines.opa_server import start_opa_server
+from helm_boundary.policy.engines.pool import start_engine
+from helm_boundary.policy.sources.download import Download
+from helm_boundary.policy.sources.policy import read_policy
+
+from .options import Config, is_address
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """What judges: the engine, its detectors, where its policy lies, how that is fetched anew."""
+
+    engine: Engine
+    detectors: Detectors
+    folders: tuple[Path, ...]
+    refresh: Callable[[], object] | None
+
+    @property
+    def can_change(self) -> bool:
+        """Whether the policy is read from files, which may change."""
+        return bool(self.folders)
+
+
+def start_judging(config: Config) -> Judging:
+    """Read the policy and start what evaluates it.
+
+    Raises:
+        PolicyError: it can't be used, or fetched.
+    """
+    folders: tuple[Path, ...] = ()
+    refresh: Callable[[], object] | None = None
+    if config.opa_url:
+        engine: Engine = start_opa_server(config.opa_url, deadline_ms=config.deadline_ms)
+    else:
+        folders, refresh = _places(config.policy, config)
+        policy = read_policy(folders, key=config.policy_key)
+        engine = start_engine(policy, deadline_ms=config.deadline_ms)
+    detectors = compile_detectors(engine.policy.detectors_text)
+    if config.candidate:
+        engine = WithCandidate(engine, _start(config.candidate, config))
+    return Judging(engine, detectors, folders, refresh)
+
+
+def _start(sources: Sequence[str], config: Config) -> Engine:
+    folders, _ = _places(sources, config)
+    policy = read_policy(folders, key=config.policy_key)
+    return start_engine(policy, deadline_ms=config.deadline_ms, workers=1)
+
+
+def _places(
+    sources: Sequence[str], config: Config
+) -> tuple[tuple[Path, ...], Callable[[], object] | None]:
+    """Where each source lies; bundles from a server are fetched into the state folder first."""
+    downloads = {
+        source: Download(source, config.state / "bundles", key=config.policy_key)
+        for source in sources
+        if is_address(source)
+    }
+
+    def refresh() -> None:
+        for download in downloads.values():
+            download.fetch()
+
+    refresh()
+    places = tuple(
+        downloads[source].path if source in downloads else Path(source) for source in sources
+    )
+    return places, refresh if downloads else None

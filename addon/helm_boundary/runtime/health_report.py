@@ -1,0 +1,51 @@
+"""How the boundary stands at this moment, as its health socket tells it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from helm_boundary import __version__
+
+from .banner import CA_FILE
+from .health import Health, Listener
+from .options import Config, OptionValues
+from .startup import Running
+from .unsafe_options import unsafe_options
+
+
+def standing(
+    running: Running,
+    config: Config,
+    options: OptionValues,
+    servers: Iterable[Any],
+    *,
+    sealed: bool,
+    open_calls: int,
+    draining: bool,
+) -> Health:
+    """Put a boundary's health together; `servers` are mitmproxy's, one a mode."""
+    policy = running.engine.policy
+    return Health(
+        pid=os.getpid(),
+        version=__version__,
+        mode=config.mode,
+        listeners=tuple(
+            Listener(server.mode.full_spec, f"{address[0]}:{address[1]}")
+            for server in servers
+            for address in server.listen_addrs
+        ),
+        sealed=sealed,
+        draining=draining,
+        policy_uri=policy.uri,
+        policy_digest=policy.digest,
+        policy_rules=policy.rules,
+        engine=running.engine.name,
+        hosts=tuple(options.helm_hosts),
+        state=str(config.state),
+        ca_file=str(Path(options.confdir).expanduser() / CA_FILE),
+        open_calls=open_calls,
+        unsafe=tuple(unsafe_options(options)),
+    )

@@ -1,0 +1,217 @@
+"""The boundary's own options, as mitmproxy knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from mitmproxy.addonmanager import Loader
+from mitmproxy.utils import human
+
+from helm_boundary.approvals.notify import notifier
+from helm_boundary.calls.call import Mode
+from helm_boundary.calls.hosts import (
+    DEFAULT_HOSTS,
+    HostPattern,
+    HostPatternError,
+    parse_host_pattern,
+)
+
+from .state_folder import default_state_folder
+
+
+class OptionValues(Protocol):
+    """mitmproxy's options: an attribute for each name."""
+
+    def __getattr__(self, name: str) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The options, read and checked; sizes in bytes, times in seconds or as named."""
+
+    policy: tuple[str, ...]
+    policy_key: Path | None
+    candidate: tuple[str, ...]
+    opa_url: str
+    state: Path
+    mode: Mode
+    hosts: tuple[HostPattern, ...]
+    on_deny: str
+    on_escalate: str
+    hold_seconds: int
+    hold_max: int
+    notify: str
+    keep_flows: int
+    max_body: int
+    deadline_ms: int
+
+
+def add_options(loader: Loader) -> None:
+    """Tell mitmproxy which options there are."""
+    for name, kind, default, text, choices in OPTIONS:
+        loader.add_option(name, kind, default, text, choices)
+
+
+OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
+    ("helm_policy", Sequence[str], [], "Policy folders, OPA bundles (.tar.gz) or their addresses, "
+     "the later over the earlier. One that defines data.helm.decision replaces the default policy; "
+     "others extend it. A change is tried aside and takes over while the boundary runs.", None),
+    ("helm_policy_key", str, "", "A key file (PEM, or a shared secret) with which every policy "
+     "must be a signed bundle.", None),
+    ("helm_candidate", Sequence[str], [], "A second policy, as in helm_policy: judged beside the "
+     "enforced one, noted in the receipts, never in effect.", None),
+    ("helm_opa_url", str, "", "An OPA server that decides in place of the embedded engine, such as "
+     "http://127.0.0.1:8181. Not together with helm_policy or helm_policy_key.", None),
+    ("helm_state", str, "", "Folder for keys and receipts, private to the user who runs the "
+     "boundary. Default: helm-boundary in the platform's user state folder.", None),
+    ("helm_mode", str, "enforce", "enforce: verdicts take effect. observe: they are only written "
+     "down, and everything passes.", ("enforce", "observe")),
+    ("helm_hosts", Sequence[str], list(DEFAULT_HOSTS), "Hosts on which every request is a call, "
+     "as [*.]name[:port][/prefix]. Calls to other hosts are recognised by path and body.", None),
+    ("helm_on_deny", str, "respond", "respond: 403 with the verdict. kill: close the connection; "
+     "most clients take that for a fault and ask again.", ("respond", "kill")),
+    ("helm_on_escalate", str, "respond", "respond: 403 with an approval id; once that is granted "
+     "(`helm-boundary approvals`), the client's next identical call passes. hold: the flow waits "
+     "for a person, who resumes or kills it in mitmweb or mitmproxy, or decides by command.",
+     ("respond", "hold")),
+    ("helm_hold_seconds", int, 300, "How long an approval may take, in seconds; a grant that isn't "
+     "used by then is void. With helm_on_escalate=hold it must be less than tcp_timeout.", None),
+    ("helm_hold_max", int, 100, "How many flows may wait for a person at a time; what comes then "
+     "is denied.", None),
+    ("helm_notify", str, "", "Who is told that a person is needed: an http(s) address to which "
+     "JSON is posted, or a command that gets it on its input. Never told any content.", None),
+    ("helm_keep_flows", int, 5000, "How many flows mitmweb and mitmproxy keep; of more, the oldest "
+     "that are over are forgotten, never one that waits. 0 keeps all.", None),
+    ("helm_max_body", str, "32m", "Largest body that is judged, decoded, and the most that is held "
+     "of a stream's tool calls; what is larger is denied. Understands k, m and g.", None),
+    ("helm_deadline_ms", int, 250, "How long policy may take over one judgement, in milliseconds; "
+     "after that the verdict is DENY.", None),
+)  # fmt: skip
+
+
+class ConfigError(ValueError):
+    """An option's value can't be used; the message names the option and what it takes."""
+
+
+def read_config(options: OptionValues) -> Config:
+    """The options' values, checked.
+
+    Raises:
+        ConfigError: with the option's name and what was expected.
+    """
+    _check_names(options)
+    _check_opa(options)
+    return Config(
+        policy=_sources(options.helm_policy),
+        policy_key=_absolute(options.helm_policy_key) if options.helm_policy_key else None,
+        candidate=_sources(options.helm_candidate),
+        opa_url=options.helm_opa_url,
+        state=_state(options.helm_state),
+        mode="observe" if _chosen(options, "helm_mode") == "observe" else "enforce",
+        hosts=_hosts(options.helm_hosts),
+        on_deny=_chosen(options, "helm_on_deny"),
+        on_escalate=_chosen(options, "helm_on_escalate"),
+        hold_seconds=_hold_seconds(options),
+        hold_max=_within("helm_hold_max", options.helm_hold_max, 1, 10_000),
+        notify=_notify(options.helm_notify),
+        keep_flows=_within("helm_keep_flows", options.helm_keep_flows, 0, 10_000_000),
+        max_body=_within("helm_max_body", _size(options.helm_max_body), 1024, 1 << 30),
+        deadline_ms=_within("helm_deadline_ms", options.helm_deadline_ms, 5, 60_000),
+    )
+
+
+def _sources(values: Sequence[str]) -> tuple[str, ...]:
+    """Policy folders and bundles as absolute paths, addresses as they are."""
+    return tuple(value if is_address(value) else str(_absolute(value)) for value in values)
+
+
+def is_address(source: str) -> bool:
+    """Whether a policy comes from a server."""
+    return source.startswith(("http://", "https://"))
+
+
+def _absolute(path: str) -> Path:
+    return Path(path).expanduser().absolute()
+
+
+def _hold_seconds(options: OptionValues) -> int:
+    seconds = _within("helm_hold_seconds", options.helm_hold_seconds, 1, 86_400)
+    if options.helm_on_escalate == "hold" and seconds >= options.tcp_timeout:
+        raise ConfigError(
+            f"helm_hold_seconds: {seconds} isn't less than tcp_timeout ({options.tcp_timeout}), so "
+            "the connection would be closed under a waiting flow; lower it or raise tcp_timeout"
+        )
+    return seconds
+
+
+def _notify(value: str) -> str:
+    try:
+        if value:
+            notifier(value)
+    except ValueError as error:
+        raise ConfigError(
+            f"helm_notify: expected an http(s) address or a command, found one where {error}"
+        ) from None
+    return value
+
+
+def _check_names(options: OptionValues) -> None:
+    """mitmproxy keeps an option that nobody has, in case somebody adds it, and says nothing."""
+    for name in options.deferred:
+        if name.startswith("helm"):
+            raise ConfigError(f"{name}: there is no such option; see `mitmdump --options`")
+
+
+def _check_opa(options: OptionValues) -> None:
+    """An OPA server has a policy of its own: what would be ignored beside it is refused."""
+    for name in ("helm_policy", "helm_policy_key"):
+        if options.helm_opa_url and getattr(options, name):
+            raise ConfigError(
+                f"{name}: the server at helm_opa_url decides, by the policy that it has, so this "
+                "would have no effect; unset one of the two"
+            )
+
+
+def _chosen(options: OptionValues, name: str) -> str:
+    """The value of an option with choices, which mitmproxy doesn't check for a script's option."""
+    value = getattr(options, name)
+    (choices,) = (row[4] for row in OPTIONS if row[0] == name)
+    if value not in (choices or ()):
+        raise ConfigError(f"{name}: {value!r} is none of {', '.join(choices or ())}")
+    return str(value)
+
+
+def _state(value: str) -> Path:
+    return _absolute(value) if value else default_state_folder()
+
+
+def _hosts(values: Sequence[str]) -> tuple[HostPattern, ...]:
+    """The governed hosts; a pattern that no request matches would leave its host ungoverned."""
+    try:
+        if not values:
+            raise HostPatternError("expected at least one host pattern, found none")
+        return tuple(parse_host_pattern(value) for value in values)
+    except HostPatternError as error:
+        raise ConfigError(
+            f"helm_hosts: {error}; for several hosts repeat `--set helm_hosts=…`, once for each, "
+            "or write a list in config.yaml (helm_hosts: [api.openai.com, api.anthropic.com])"
+        ) from None
+
+
+def _size(value: str) -> int:
+    try:
+        size = human.parse_size(value)
+    except ValueError:
+        size = None
+    if size is None:
+        raise ConfigError(f"helm_max_body: {value!r} is no size; expected one such as 32m")
+    return size
+
+
+def _within(name: str, value: int, least: int, most: int) -> int:
+    if not least <= value <= most:
+        raise ConfigError(f"{name}: {value} is out of range; expected {least} to {most}")
+    return value

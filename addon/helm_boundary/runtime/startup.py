@@ -1,0 +1,117 @@
+"""A boundary that runs: everything that a configuration brings to life, and its end."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from helm_boundary import __version__
+from helm_boundary.approvals.notify import notifier, tell_nobody
+from helm_boundary.approvals.store import Store, StoreError
+from helm_boundary.enforcement.requests import Boundary, Settings
+from helm_boundary.enforcement.responses import Answers
+from helm_boundary.evaluation.judge import Judge
+from helm_boundary.matching.matcher import Matcher
+from helm_boundary.policy.detectors.detectors import Detectors
+from helm_boundary.policy.engines.engine import Engine
+from helm_boundary.policy.errors import PolicyError
+from helm_receipts.errors import ReceiptError, StateRefused
+from helm_receipts.layout import Layout
+from helm_receipts.recording.recorder import Recorder
+from helm_receipts.storage.custody import refuse_foreign_state
+
+from .engines import Judging, start_judging
+from .key_pinning import settle
+from .options import Config
+
+
+class StartError(Exception):
+    """The boundary can't start; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Running:
+    """One boundary under one configuration."""
+
+    boundary: Boundary
+    answers: Answers
+    engine: Engine
+    recorder: Recorder
+    state: Path
+    kills: bool
+    judging: Judging
+    policy_key: Path | None = None
+    holds: bool = False
+    hold_seconds: int = 300
+    keep_flows: int = 5000
+
+    @property
+    def observes(self) -> bool:
+        """Whether verdicts are only written down, and everything passes."""
+        return self.boundary.settings.observes
+
+    def under(self, engine: Engine, detectors: Detectors) -> Running:
+        """The same boundary under another policy; this one goes on for the calls it has."""
+        boundary = self.boundary.under(Judge(engine, detectors))
+        return replace(self, boundary=boundary, answers=Answers(boundary), engine=engine)
+
+    def close(self) -> None:
+        """Stop the engine and close the journal, with a receipt that says so."""
+        self.engine.close()
+        self.boundary.desk.close()
+        self.recorder.close()
+
+
+def start(config: Config) -> Running:
+    """Read the policy, start its engine, open the journal.
+
+    Raises:
+        StartError: whatever of these failed, in one line.
+    """
+    try:
+        refuse_foreign_state(config.state)
+    except (StateRefused, OSError) as error:
+        raise StartError(f"the state folder can't be used: {error}") from None
+    try:
+        judging = start_judging(config)
+    except PolicyError as error:
+        raise StartError(f"the policy can't be used: {error}") from None
+    engine = judging.engine
+    try:
+        store = Store.open(config.state)
+        settle(Layout(config.state))
+        recorder = Recorder.open(
+            config.state, version=__version__, configuration=_digest(config, engine.policy.digest)
+        )
+    except (ReceiptError, StoreError, OSError) as error:
+        engine.close()
+        raise StartError(f"receipts can't be written: {error}") from None
+    settings = Settings(config.mode, config.max_body, config.hold_seconds, config.hold_max)
+    told = notifier(config.notify) if config.notify else None
+    boundary = Boundary(
+        Matcher(config.hosts),
+        Judge(engine, judging.detectors),
+        recorder,
+        settings,
+        store,
+        told.tell if told else tell_nobody,
+    )
+    return Running(
+        boundary,
+        Answers(boundary),
+        engine,
+        recorder,
+        config.state,
+        config.on_deny == "kill",
+        judging,
+        config.policy_key,
+        config.on_escalate == "hold",
+        config.hold_seconds,
+        config.keep_flows,
+    )
+
+
+def _digest(config: Config, policy_digest: str) -> str:
+    stated = sorted((name, str(value)) for name, value in asdict(config).items())
+    return hashlib.sha256(repr((stated, policy_digest)).encode()).hexdigest()

@@ -1,0 +1,55 @@
+"""What the gate asks of a dialect's stream."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Protocol
+
+from helm_boundary.calls.call import Answer
+
+from .sse import Event
+
+
+class Stream(Protocol):
+    """One dialect's stream: reads events, knows which tool calls have begun and are complete."""
+
+    done: bool
+
+    def read(self, event: Event) -> None:
+        """Take one event in; Refusal where it isn't in the dialect."""
+        ...
+
+    @property
+    def holds(self) -> bool:
+        """Whether a tool call has begun that hasn't been judged."""
+        ...
+
+    @property
+    def ready(self) -> bool:
+        """Whether every tool call begun is complete, and at least one waits for its verdict."""
+        ...
+
+    def mark_judged(self) -> None:
+        """What was waiting has been judged."""
+        ...
+
+    def answer(self, *, waiting_only: bool = False) -> Answer:
+        """What the stream has said so far; with `waiting_only`, only unjudged tool calls."""
+        ...
+
+
+def released(stream: Stream) -> Answer:
+    """What of a gated stream has left: its answer without the tool calls that wait.
+
+    Text that came after a tool call began, and so waits with it, counts as left.
+    """
+    answer = stream.answer()
+    waiting = [call.pointer for call in stream.answer(waiting_only=True).tool_calls]
+    if not waiting:
+        return answer
+    below = tuple(f"{pointer}/" for pointer in waiting)
+    return replace(
+        answer,
+        texts=tuple(text for text in answer.texts if not text.pointer.startswith(below)),
+        tool_calls=tuple(call for call in answer.tool_calls if call.pointer not in waiting),
+    )

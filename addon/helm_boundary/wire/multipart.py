@@ -1,0 +1,135 @@
+"""Requests in multipart/form-data (RFC 7578): files with fields beside them.
+
+Fields are texts like any other; a file is an attachment, and a text too where it is one. The form
+is cut by werkzeug's parser; what that leaves open (a name twice, a part without a name) is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.http import parse_options_header
+from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
+
+from helm_boundary.calls.call import Attachment, Call, Json, Text
+from helm_boundary.calls.refusal import schema_violation
+from helm_boundary.calls.texts import pointer_token
+
+MEDIA_TYPE = "multipart/form-data"
+MAX_PARTS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a form; `filename` is None for a field."""
+
+    name: str
+    filename: str | None
+    media_type: str
+    content: bytes
+
+
+def is_form(content_type: str | None) -> bool:
+    """Whether a request's Content-Type says that it is a form."""
+    return (content_type or "").partition(";")[0].strip().lower() == MEDIA_TYPE
+
+
+def read_form(body: bytes, content_type: str) -> tuple[Part, ...]:
+    """The parts of a form.
+
+    Raises:
+        Refusal: no boundary, a damaged form, or one that could be read in two ways.
+    """
+    boundary = parse_options_header(content_type)[1].get("boundary", "")
+    if not boundary or content_type.lower().count("boundary=") != 1:
+        raise schema_violation("the form's Content-Type doesn't name one boundary")
+    try:
+        parts = _parts(body, boundary.encode("latin-1"))
+    except (ValueError, RequestEntityTooLarge, UnicodeError):
+        raise schema_violation("the form isn't valid multipart/form-data") from None
+    names = [part.name for part in parts if not part.name.endswith("[]")]
+    if not all(names) or len(set(names)) != len(names):
+        raise schema_violation("the form has a part without a name, or a name twice")
+    return parts
+
+
+def read_call(parts: tuple[Part, ...]) -> tuple[Call, bytes]:
+    """The call that a form makes, and the form as policy sees it: JSON with files described.
+
+    Raises:
+        Refusal: a field that isn't UTF-8 text, or a model that is a file.
+    """
+    described: dict[str, Json] = {}
+    texts: list[Text] = []
+    attachments: list[Attachment] = []
+    for part in parts:
+        pointer = pointer_token(part.name)
+        text = _text(part)
+        if text is not None:
+            texts.append(Text(pointer, "user", text))
+        if part.filename is not None:
+            attachments.append(_attachment(part, pointer))
+        described[part.name] = text if part.filename is None else _describe(part)
+    model = described.get("model")
+    if model is not None and not isinstance(model, str):
+        raise schema_violation("the form's `model` is a file; expected its name as a field")
+    call = Call(
+        model=model,
+        stream=described.get("stream") == "true",
+        texts=tuple(texts),
+        attachments=tuple(attachments),
+        body=described,
+    )
+    return call, json.dumps(described).encode("ascii")
+
+
+def _parts(body: bytes, boundary: bytes) -> tuple[Part, ...]:
+    decoder = MultipartDecoder(boundary, max_parts=MAX_PARTS)
+    decoder.receive_data(body)
+    decoder.receive_data(None)
+    parts: list[Part] = []
+    head: Field | File | None = None
+    content: list[bytes] = []
+    while not isinstance(event := decoder.next_event(), Epilogue):
+        if isinstance(event, NeedData):
+            raise ValueError("truncated")
+        if isinstance(event, Field | File):
+            head, content = event, []
+        elif isinstance(event, Data) and head is not None:
+            content.append(event.data)
+            if not event.more_data:
+                parts.append(_part(head, b"".join(content)))
+    return tuple(parts)
+
+
+def _part(head: Field | File, content: bytes) -> Part:
+    media_type = head.headers.get("content-type", "").partition(";")[0].strip().lower()
+    filename = head.filename if isinstance(head, File) else None
+    return Part(head.name or "", filename, media_type, content)
+
+
+def _text(part: Part) -> str | None:
+    """The part's content where it is text; a file that isn't is only an attachment."""
+    try:
+        return part.content.decode("utf-8")
+    except UnicodeDecodeError:
+        if part.filename is None:
+            raise schema_violation(f"the form's field {part.name!r} isn't UTF-8 text") from None
+        return None
+
+
+def _attachment(part: Part, pointer: str) -> Attachment:
+    digest = hashlib.sha256(part.content).hexdigest()
+    return Attachment(pointer, "file", part.media_type or None, None, len(part.content), digest)
+
+
+def _describe(part: Part) -> Json:
+    return {
+        "filename": part.filename,
+        "media_type": part.media_type,
+        "bytes": len(part.content),
+        "sha256": hashlib.sha256(part.content).hexdigest(),
+    }

@@ -1,0 +1,211 @@
+"""Everything in a state folder, checked against everything else.
+
+What goes in is a folder from somebody else, and keys that the auditor trusts. One pass over the
+log, in its order, in memory that grows with nothing but the calls' ids:
+
+1. The checkpoint is signed by the log's key, and continues the checkpoints the auditor has kept.
+2. Each entry of the log is, byte for byte, the entry of the next receipt of one of the journals.
+3. That receipt verifies: signature, statement, its place in its writer's chain (`verify`).
+4. The receipt's key wasn't retired before, and is published as valid at this index.
+5. What the receipt says about the log (a start names its size and root) is so.
+6. All tiles are what these entries give, and their root is the checkpoint's.
+7. What journals hold beyond the log verifies too; it just isn't in the log yet.
+8. The files that are published beside the log name these keys, and no others.
+
+The first thing that is wrong is raised as `Broken`, by its kind and place. What isn't wrong but
+unfinished is in the report.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from helm_receipts.envelope import checkpoint as notes
+from helm_receipts.envelope.checkpoint import Checkpoint, LogKey
+from helm_receipts.envelope.keys import PublicKey
+from helm_receipts.errors import Broken, ProofRefused
+from helm_receipts.layout import Layout
+from helm_receipts.log import merkle
+from helm_receipts.log.frontier import Frontier
+from helm_receipts.log.log_claims import check_claim, read_entries, tile_error
+from helm_receipts.log.proof import prove_consistency
+from helm_receipts.log.tiles import ENTRIES, WIDTH, TileReader
+
+from .ahead import Checkers
+from .key_claims import check_key, check_published, read_claims
+from .lockstep import Journals
+
+_REPORT_EVERY = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class FsckReport:
+    """What was verified, and what is unfinished."""
+
+    origin: str
+    size: int
+    root: str
+    receipts: int
+    calls: int
+    writers: int
+    not_in_log: int
+    """Receipts that verify but came after the last checkpoint."""
+    open_calls: int
+    running: int
+    torn: tuple[str, ...]
+    erased: tuple[str, ...]
+    """Opening keys that were deleted: digests under them can't be opened any more."""
+    kept: int
+    """How many checkpoints that the auditor has kept are continued by this log."""
+    set_back: tuple[str, ...] = ()
+    """Where the clock went back: nobody can say when what follows really was."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether there is something, all is in the log, every call has its end, in its time."""
+        unfinished = self.not_in_log or self.open_calls or self.running or self.torn
+        return bool(self.receipts) and not (unfinished or self.set_back)
+
+
+def fsck(
+    state: Path,
+    trusted: Sequence[PublicKey],
+    log_keys: Sequence[LogKey],
+    kept: Sequence[bytes] = (),
+    processes: int = 1,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> FsckReport:
+    """Check a state folder, whole; `Broken` names the first thing that is wrong.
+
+    `log_keys` are the trusted log key and those it handed over to: the last one signs now.
+    `kept` are checkpoints from earlier, or from others; `progress` is told how many of how many
+    entries have been checked. With more than one of `processes`, others check lines ahead.
+    """
+    layout = Layout(state)
+    with Checkers(processes) if processes > 1 else nullcontext() as checkers:
+        return _fsck(layout, trusted, log_keys, kept, checkers, progress)
+
+
+def _fsck(
+    layout: Layout,
+    trusted: Sequence[PublicKey],
+    log_keys: Sequence[LogKey],
+    kept: Sequence[bytes],
+    checkers: Checkers | None,
+    progress: Callable[[int, int], None],
+) -> FsckReport:
+    # 1. The checkpoint.
+    checkpoint = _checkpoint(layout, log_keys[-1])
+    reader = TileReader(layout.log, checkpoint.size)
+    for note in kept:
+        _continues(layout, log_keys, note, checkpoint)
+    # 2. to 5. Every entry.
+    published = read_claims(layout)
+    journals = Journals(layout, trusted, published, checkers)
+    edge = Frontier()
+    for index, entry in enumerate(read_entries(reader)):
+        _check_leaf(index, entry, reader)
+        verified = journals.match(index, entry, reader)
+        check_key(index, verified, journals.ring, published)
+        check_claim(verified.predicate, reader)
+        # 6. The tiles, as soon as the entries fill them.
+        edge.add(entry)
+        _compare_tiles(layout, edge.take_full_tiles())
+        if edge.size % _REPORT_EVERY == 0:
+            progress(edge.size, checkpoint.size)
+    _compare_tiles(layout, edge.take_tiles())
+    if edge.root() != checkpoint.root:
+        raise Broken(
+            "wrong-root",
+            "log/checkpoint",
+            f"signed for {checkpoint.root.hex()}, but the entries give {edge.root().hex()}",
+        )
+    progress(edge.size, checkpoint.size)
+    # 7. What isn't in the log yet.
+    not_in_log = journals.finish(reader)
+    # 8. What others are told to trust.
+    check_published(layout, published, journals.ring, log_keys)
+    return _report(checkpoint, journals, not_in_log, len(kept))
+
+
+def _report(checkpoint: Checkpoint, journals: Journals, not_in_log: int, kept: int) -> FsckReport:
+    walks = journals.walks
+    return FsckReport(
+        origin=checkpoint.origin,
+        size=checkpoint.size,
+        root=checkpoint.root.hex(),
+        receipts=sum(walk.chain.number for walk in walks),
+        calls=sum(walk.calls for walk in walks),
+        writers=len(walks),
+        not_in_log=not_in_log,
+        open_calls=sum(len(walk.chain.open_calls) for walk in walks),
+        running=sum(not walk.chain.stopped for walk in walks),
+        torn=tuple(journals.torn),
+        erased=tuple(sorted(set().union(*(walk.erased for walk in walks)))),
+        kept=kept,
+        set_back=tuple(place for walk in walks for place in walk.chain.set_back),
+    )
+
+
+def _checkpoint(layout: Layout, log_key: LogKey) -> Checkpoint:
+    path = layout.log / "checkpoint"
+    if not path.exists():
+        raise Broken(
+            "no-checkpoint", str(path), "this folder's log was never published, or is gone"
+        )
+    try:
+        return notes.verify_checkpoint(path.read_bytes(), log_key)
+    except ProofRefused as error:
+        raise Broken("checkpoint", str(path), str(error)) from error
+
+
+def _continues(layout: Layout, log_keys: Sequence[LogKey], note: bytes, now: Checkpoint) -> None:
+    """The log still holds all that a checkpoint from earlier committed to."""
+    try:
+        old = notes.verify_by_any(note, log_keys)
+    except ProofRefused as error:
+        raise Broken("checkpoint", "a checkpoint that was kept", str(error)) from error
+    if old.size > now.size:
+        raise Broken(
+            "old-checkpoint",
+            "log/checkpoint",
+            f"of size {now.size}, but one of size {old.size} was signed before: it was set back",
+        )
+    if not old.size:
+        return
+    try:
+        prove_consistency(layout.log, old, now)
+    except ProofRefused as error:
+        raise Broken("forked-log", f"the checkpoint of size {old.size}", str(error)) from error
+
+
+def _check_leaf(index: int, entry: bytes, reader: TileReader) -> None:
+    """The entry is the one that the tree has a hash of, so that a mismatch is named rightly."""
+    try:
+        leaf = reader.nodes(0, index)
+    except ProofRefused as error:
+        raise tile_error(error) from error
+    if leaf != merkle.leaf_hash(entry):
+        number = index // WIDTH
+        names = f"tile/{ENTRIES} and tile/0, number {number}"
+        raise Broken("edited-tile", f"log/{names}", f"disagree about entry {index}")
+
+
+def _compare_tiles(layout: Layout, tiles: dict[str, bytes]) -> None:
+    for name, expected in tiles.items():
+        found = _read_tile(layout, name, len(expected))
+        if found != expected:
+            pairs = enumerate(zip(found, expected, strict=False))
+            at = next((i for i, (a, b) in pairs if a != b), min(len(found), len(expected)))
+            raise Broken("edited-tile", f"log/{name}", f"differs from byte {at} on")
+
+
+def _read_tile(layout: Layout, name: str, size: int) -> bytes:
+    """A tile; for a partial one that a running recorder has removed, the full one's beginning."""
+    path, full = layout.log / name, layout.log / name.partition(".p/")[0]
+    if path.is_file():
+        return path.read_bytes()
+    if full.is_file():
+        return full.read_bytes()[:size]
+    raise Broken("missing-tile", f"log/{name}", "the entries give a tile that isn't there")

@@ -1,0 +1,67 @@
+"""What the files beside the log say about keys, held against keys that verified something."""
+
+from collections.abc import Sequence
+from typing import NoReturn
+
+from helm_receipts.envelope.checkpoint import LogKey
+from helm_receipts.errors import Broken, ReceiptError
+from helm_receipts.layout import Layout
+from helm_receipts.log.publish import LogKeyRange, PublishedKeys, ReceiptKeyRange, read_published
+
+from .keyring import KeyRing
+from .published_files import REMEDY, compare
+from .verify import Verified
+
+
+def read_claims(layout: Layout) -> PublishedKeys | None:
+    """The ranges that keys.json claims. A copy of a folder may come without it."""
+    if not (layout.log / "keys.json").exists():
+        return None
+    try:
+        return read_published(layout)
+    except ReceiptError as error:
+        raise Broken("published-keys", "log/keys.json", str(error)) from error
+
+
+def check_key(
+    index: int, verified: Verified, ring: KeyRing, published: PublishedKeys | None
+) -> None:
+    """A receipt's key wasn't retired before, and is published as valid at its index."""
+    place = f"index {index} of the log"
+    ring.refuse_retired(place, verified.key, verified.predicate)
+    if published is None:
+        return
+    if verified.key not in [known.key for known in published.receipt]:
+        _refuse_keys(f"doesn't list {verified.key.keyid[:16]}…, which signed {place}")
+    for known in published.receipt:
+        last = index if known.last is None else known.last
+        if known.key == verified.key and known.first <= index <= last:
+            return
+    raise Broken("key-range", place, f"{verified.key.keyid[:16]} isn't published as valid here")
+
+
+def check_published(
+    layout: Layout, published: PublishedKeys | None, ring: KeyRing, log_keys: Sequence[LogKey]
+) -> None:
+    """The published files name the keys that sign now; `Broken` says which one doesn't."""
+    if published is None:  # a copy without it: then the others stand alone
+        published = _derived(ring, log_keys)
+    if published.log[-1].key != log_keys[-1]:
+        _refuse_keys(f"doesn't end with the log key {log_keys[-1].vkey}, which signs")
+    for known in published.receipt:
+        if known.key.keyid not in ring.trusted:
+            _refuse_keys(f"lists {known.key.keyid[:16]}…, which no rotation brought in")
+    last = published.receipt[-1].key
+    if ring.in_use and last not in ring.in_use:
+        _refuse_keys(f"ends with {last.keyid[:16]}…, which no receipt is signed with now")
+    for difference in compare(layout, published):
+        raise Broken("published-file", f"log/{difference.file}", f"it {difference.found}; {REMEDY}")
+
+
+def _derived(ring: KeyRing, log_keys: Sequence[LogKey]) -> PublishedKeys:
+    receipt = tuple(ReceiptKeyRange(key) for key in ring.in_use or ring.trusted.values())
+    return PublishedKeys(log_keys[-1].name, receipt, tuple(LogKeyRange(key) for key in log_keys))
+
+
+def _refuse_keys(found: str) -> NoReturn:
+    raise Broken("published-keys", "log/keys.json", f"it {found}; {REMEDY}")

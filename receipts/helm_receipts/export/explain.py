@@ -1,0 +1,117 @@
+"""One receipt in sentences: what happened, why, what the receipt says and what it can't.
+
+A receipt's texts came from outside (a model's name, a path, a tool's name), so whatever could
+steer a terminal is written as an escape.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from helm_receipts.journal.reader import Record
+
+FINALITY = {
+    "class_forbidden": "never allowed; asking again won't help",
+    "ungranted": "allowed once somebody grants it",
+    "instance_parameter": "allowed with another value",
+    "instance_context": "not allowed in this session",
+    "instance_membership": "not allowed for this target",
+}
+_PHASE = {
+    "request": "Decision on a request",
+    "tool_call": "Decision on tool calls inside a running stream",
+    "outcome": "How a call ended",
+    "approval": "A person's approval",
+    "policy": "A change of policy",
+    "key": "A change of keys",
+    "session": "The recorder itself",
+}
+_END = {
+    "complete": "ran to its end",
+    "denied": "was denied",
+    "upstream_error": "failed upstream",
+    "client_gone": "was abandoned by the client",
+    "killed": "was cut off; how it would have ended isn't known",
+}
+
+
+def explain(record: Record) -> list[str]:
+    """The lines of the explanation, without a trailing newline each."""
+    return [printable(line) for line in _lines(record.id, record.predicate)]
+
+
+def printable(text: str) -> str:
+    """The text with control characters, bidirectional marks and the like as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _lines(identity: str, said: dict[str, Any]) -> Iterator[str]:
+    enforced = "enforced" if said["enforcement"] == "enforced" else "OBSERVED ONLY, not enforced"
+    yield f"Receipt {identity}: {_PHASE.get(said['phase'], said['phase'])}"
+    yield f"  verdict     {said['verdict']} ({enforced})"
+    yield f"  decided at  {said['decidedAt']}"
+    yield from _call(said.get("flow"))
+    yield from _client(said.get("client"))
+    for reason in said["reasons"]:
+        yield from _reason(reason)
+    yield from _end(said.get("outcome"))
+    for call in said.get("toolCalls", ()):
+        yield f"  tool call   {call['name']}: {call['verdict']}"
+    if "rewrite" in said:
+        yield f"  rewritten   by {said['rewrite']['operations']} operations"
+    if "approval" in said:
+        approval = said["approval"]
+        yield f"  approved    by {approval['by']} ({approval['id']})"
+        yield f"              answering {approval['requestReceipt']}"
+    for name, detail in (said.get("event") or {}).items():
+        yield f"  {name:<11} {detail}"
+    yield from _basis(said)
+
+
+def _call(flow: dict[str, Any] | None) -> Iterator[str]:
+    if flow is None:
+        return
+    stream = ", streamed" if flow["stream"] else ""
+    tls = "read inside TLS" if flow["tlsInspected"] else "without TLS in between"
+    yield f"  call        {flow['operation']} ({flow['dialect']}{stream}), {tls}"
+    yield f"              {flow['method']} {flow['host']}{flow['path']}"
+    yield f"  model       {flow['model'] or 'not named'}"
+    yield f"  call id     {flow['id']} (correlation {flow['correlationId']})"
+
+
+def _client(client: dict[str, Any] | None) -> Iterator[str]:
+    if client:
+        who = client.get("principal") or "nobody signed in"
+        yield f"  client      {who}, API key pseudonym {client.get('keyId', 'none')[:16]}"
+
+
+def _reason(reason: dict[str, Any]) -> Iterator[str]:
+    where = f" at {reason['pointer']}" if reason.get("pointer") else ""
+    yield f"  reason      {reason['code']}{where}, from {reason['rule']}"
+    yield f"              {FINALITY.get(reason['finality'], reason['finality'])}"
+
+
+def _end(outcome: dict[str, Any] | None) -> Iterator[str]:
+    if outcome is None:
+        return
+    status = f", status {outcome['status']}" if outcome["status"] is not None else ""
+    yield f"  the call    {_END.get(outcome['end'], outcome['end'])}{status}"
+    usage = outcome["usage"]
+    if usage["inputTokens"] is not None or usage["outputTokens"] is not None:
+        yield f"  tokens      {usage['inputTokens']} in, {usage['outputTokens']} out"
+    if outcome["modelServed"]:
+        yield f"  served by   {outcome['modelServed']}, as the provider says"
+
+
+def _basis(said: dict[str, Any]) -> Iterator[str]:
+    if "policy" in said:
+        policy = said["policy"]
+        yield f"  policy      {policy['digest']['sha256'][:16]}… from {policy['uri']}"
+        yield f"              evaluated by {policy['engine']}"
+    if "coverage" in said:
+        seen = said["coverage"]
+        yield (
+            f"  judged      request: {seen['request']}, response: {seen['response']}; "
+            f"{seen['bytesJudged']} of {seen['bytesSeen']} bytes"
+        )
+    boundary = said["boundary"]
+    yield f"  boundary    {boundary['id']}, version {boundary['version']}"

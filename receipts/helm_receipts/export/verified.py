@@ -1,0 +1,112 @@
+"""Journals of which every line was verified, to be read again by whoever hands receipts on.
+
+What leaves a folder as evidence, or is signed anew, has been verified before: every signature,
+every chain, under the keys that the folder is known by. A journal that is there only from some
+later segment on is verified from there, and says so.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from helm_receipts.audit.keyring import KeyRing
+from helm_receipts.audit.verify import JournalWalk, in_turn, walk_through
+from helm_receipts.envelope.keys import PublicKey
+from helm_receipts.errors import Broken, ReceiptError
+from helm_receipts.journal.calls import Calls
+from helm_receipts.journal.chain import WriterChain
+from helm_receipts.journal.reader import (
+    Line,
+    Record,
+    find_record,
+    read_lines,
+    read_record,
+    read_records,
+)
+from helm_receipts.journal.segments import list_segments, segment_name, written_size
+
+from .select import Selection, select
+
+_REPORT_EVERY = 1000
+
+
+@dataclass(slots=True)
+class VerifiedJournals:
+    """What was verified of a journal folder; reads from it again, and nothing else."""
+
+    journal: Path
+    keys: dict[str, PublicKey] = field(default_factory=dict)
+    """The keys that were trusted, and those they handed over to, by id."""
+    last: dict[str, int] = field(default_factory=dict)
+    """The number of each writer's last receipt."""
+    late: list[str] = field(default_factory=list)
+    """Which journals begin later than with their first receipt."""
+    digests: set[bytes] = field(default_factory=set)
+
+    def records(self) -> Iterator[Record]:
+        """Every writer's receipts, one writer after the other."""
+        return filter(self._was_verified, read_records(self.journal))
+
+    def select(self, selection: Selection) -> Iterator[Record]:
+        """The chosen receipts of all writers in the order of their times."""
+        return filter(self._was_verified, select(self.journal, selection))
+
+    def find(self, identity: str) -> Record:
+        """The receipt of this id; `ReceiptError` when there is none."""
+        record = find_record(self.journal, identity)
+        if not self._was_verified(record):
+            raise ReceiptError(f"{identity} came while the journals were verified; ask again")
+        return record
+
+    def _was_verified(self, record: Record) -> bool:
+        """False for what has come since; `Broken` for what has been changed since."""
+        if hashlib.sha256(record.envelope).digest() in self.digests:
+            return True
+        sequence = record.predicate["sequence"]
+        if sequence["number"] > self.last.get(sequence["writer"], 0):
+            return False
+        raise Broken("edited", record.id, "it was changed while it was read")
+
+
+def verify_present(
+    journal: Path,
+    trusted: Iterable[PublicKey],
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> VerifiedJournals:
+    """Verify what is there of every writer's journal; `Broken` names the first bad thing."""
+    ring, calls = KeyRing(list(trusted)), Calls()
+    found = VerifiedJournals(journal)
+
+    def take(line: Line) -> None:
+        found.digests.add(hashlib.sha256(line.raw).digest())
+        if len(found.digests) % _REPORT_EVERY == 0:
+            progress(len(found.digests), 0)
+
+    for writer in in_turn(journal, ring):
+        walk = JournalWalk(_chain(writer, calls), ring)
+        if walk.chain.number:
+            first = walk.chain.number + 1
+            found.late.append(
+                f"{writer.name} begins with receipt {first}: those before aren't here"
+            )
+        walk_through(walk, writer, take)
+        found.last[writer.name] = walk.chain.number
+    found.keys = dict(ring.trusted)
+    return found
+
+
+def _chain(writer: Path, calls: Calls) -> WriterChain:
+    """The chain from a journal's beginning, or from where what is there begins.
+
+    Earlier segments can be missing, earlier lines of one can't: its name says what it begins with.
+    """
+    for segment in list_segments(writer)[:1]:
+        first = int(segment.stem)
+        lines = read_lines(segment, end=written_size(segment))
+        line = next(lines, None) if segment.name != segment_name(1) else None
+        if line is not None:
+            sequence = read_record(line).predicate["sequence"]
+            if sequence.get("number") == first:
+                return WriterChain.midway(writer.name, sequence, calls)
+    return WriterChain(writer.name, calls)

@@ -1,0 +1,152 @@
+"""Reading journals: lines, receipts, and one receipt by its id."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from helm_receipts.envelope import canonical, dsse
+from helm_receipts.envelope.predicate import PREDICATE_TYPE, STATEMENT_TYPE, receipt_id
+from helm_receipts.errors import Broken, CanonicalError, EnvelopeError, ReceiptError
+
+from .journal import MAX_LINE
+from .segments import list_segments, list_writers, written_size
+
+_CHUNK = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a segment without its newline, and where it starts."""
+
+    segment: Path
+    offset: int
+    raw: bytes
+
+    def __str__(self) -> str:
+        """Where the line is, for messages."""
+        return f"{self.segment.parent.name}/{self.segment.name} at byte {self.offset}"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A receipt as it was read. Nothing in it has been verified."""
+
+    id: str
+    envelope: bytes
+    statement: dict[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the envelope, in hex: what the next receipt calls `previous`."""
+        return hashlib.sha256(self.envelope).hexdigest()
+
+    @property
+    def predicate(self) -> dict[str, Any]:
+        """The predicate of the statement."""
+        return self.statement["predicate"]  # type: ignore[no-any-return]
+
+
+def read_lines(segment: Path, start: int = 0, end: int | None = None) -> Iterator[Line]:
+    """The lines of a segment from byte `start` on, in constant memory.
+
+    Without `end`, bytes after the last newline are `Broken` ("torn"); with it they are left.
+    """
+    offset, rest = start, b""
+    until = written_size(segment) if end is None else end
+    with segment.open("rb") as file:
+        file.seek(start)
+        while chunk := file.read(min(_CHUNK, until - file.tell())):
+            lines = (rest + chunk).split(b"\n")
+            rest = lines.pop()
+            for raw in lines:
+                yield Line(segment, offset, raw)
+                offset += len(raw) + 1
+            if len(rest) > MAX_LINE:
+                raise Broken("torn", f"{segment} at byte {offset}", "a line without an end")
+    if rest and end is None:
+        place = Line(segment, offset, rest)
+        raise Broken("torn", place, f"{len(rest)} bytes after the last newline, cut off mid-write")
+
+
+def read_journal(writer: Path) -> Iterator[Line]:
+    """All lines of one writer's folder in order."""
+    for segment in list_segments(writer):
+        yield from read_lines(segment)
+
+
+def parse_statement(payload: bytes) -> dict[str, Any]:
+    """The statement in a payload whose signature was checked; `CanonicalError` if it isn't ours."""
+    value = canonical.decode(payload)
+    if not isinstance(value, dict) or (
+        value.get("_type") != STATEMENT_TYPE
+        or value.get("predicateType") != PREDICATE_TYPE
+        or not isinstance(value.get("predicate"), dict)
+    ):
+        raise CanonicalError(f"expected a statement with the predicate {PREDICATE_TYPE}")
+    return value
+
+
+def read_record(line: Line) -> Record:
+    """The receipt on a line, unverified; `Broken` when the line isn't one."""
+    try:
+        statement = parse_statement(dsse.parse_line(line.raw).payload)
+        sequence = statement["predicate"]["sequence"]
+        return Record(receipt_id(sequence["writer"], sequence["number"]), line.raw, statement)
+    except (EnvelopeError, CanonicalError, KeyError, TypeError, ValueError) as error:
+        raise Broken("malformed", line, f"not a receipt: {error}") from error
+
+
+def read_records(journal: Path) -> Iterator[Record]:
+    """Every writer's receipts, one writer after the other; a torn last line is left out."""
+    for writer in list_writers(journal):
+        for segment in list_segments(writer):
+            for line in read_lines(segment, end=written_size(segment)):
+                yield read_record(line)
+
+
+def find_record(journal: Path, identity: str) -> Record:
+    """The receipt of this id; `ReceiptError` when there is none."""
+    writer, _, number = identity.rpartition("-")
+    if not writer.isalnum() or not number.isascii() or not number.isdecimal():
+        raise ReceiptError(f"expected an id like k3v9x2ab-000042, found {identity!r}")
+    before = [s for s in list_segments(journal / writer) if int(s.stem) <= int(number)]
+    for segment in before[-1:]:
+        wanted = int(number) - int(segment.stem)
+        lines = read_lines(segment, end=written_size(segment))
+        for index, line in enumerate(lines):
+            if index == wanted:
+                return _named(read_record(line), identity, line)
+    raise ReceiptError(
+        f"expected receipt {identity} in {journal}, found none of this id; "
+        "`receipts list` shows those that are there"
+    )
+
+
+def _named(record: Record, identity: str, place: Line) -> Record:
+    """The receipt, if it is the one that belongs here."""
+    if record.id != identity:
+        raise Broken("reordered", place, f"expected receipt {identity}, found {record.id}")
+    return record
+
+
+def last_line(writer: Path, end: tuple[Path, int]) -> bytes:
+    """The last line before `end` (a segment and an offset in it), or b"" when there is none."""
+    for segment in reversed(list_segments(writer)):
+        if segment > end[0]:
+            continue
+        size = end[1] if segment == end[0] else written_size(segment)
+        if size:
+            return _line_before(segment, size)
+    return b""
+
+
+def _line_before(segment: Path, size: int) -> bytes:
+    with segment.open("rb") as file:
+        start, text = size, b""
+        while start and text.count(b"\n") < 2:
+            start = max(0, start - _CHUNK)
+            file.seek(start)
+            text = file.read(size - start)
+    return text.rstrip(b"\n").rpartition(b"\n")[2]

@@ -1,0 +1,129 @@
+"""Proofs that a receipt is in the log, in a file that stands by itself.
+
+Source: https://c2sp.org/tlog-proof:
+
+    c2sp.org/tlog-proof@v1
+    [extra <base64>]
+    index <n>
+    <base64 hashes, one a line>
+    <blank line>
+    <the checkpoint, verbatim>
+"""
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from helm_receipts.envelope import checkpoint as notes
+from helm_receipts.envelope.checkpoint import Checkpoint, LogKey
+from helm_receipts.envelope.dsse import parse_line
+from helm_receipts.envelope.entry import log_entry
+from helm_receipts.envelope.keys import PublicKey
+from helm_receipts.errors import LogError, ProofRefused
+from helm_receipts.journal.reader import Record
+from helm_receipts.layout import Layout
+
+from . import merkle
+from .order import order_file, read_runs
+from .publish import PublishedKeys
+from .tiles import TileReader
+
+_HEADER = "c2sp.org/tlog-proof@v1"
+_INDEX = re.compile(r"index (0|[1-9][0-9]{0,15})")
+_MAX_HASHES = 63
+
+
+@dataclass(frozen=True, slots=True)
+class InclusionProof:
+    """That an entry is at `index`, under the checkpoint in `note`."""
+
+    index: int
+    hashes: tuple[bytes, ...]
+    note: bytes
+
+    def text(self) -> bytes:
+        """The proof as a `.tlog-proof` file."""
+        lines = [_HEADER, f"index {self.index}", *map(_base64, self.hashes), "", ""]
+        return "\n".join(lines).encode() + self.note
+
+    def verify(self, entry: bytes, key: LogKey) -> Checkpoint:
+        """The checkpoint, if its log signed it and the entry is in it; else `ProofRefused`."""
+        # 1. The checkpoint is the log's.
+        checkpoint = notes.verify_checkpoint(self.note, key)
+        # 2. The entry's leaf, at this index, leads to the checkpoint's root.
+        leaf = merkle.leaf_hash(entry)
+        merkle.verify_inclusion(leaf, self.index, checkpoint.size, self.hashes, checkpoint.root)
+        return checkpoint
+
+
+def parse_proof(text: bytes) -> InclusionProof:
+    """A `.tlog-proof` file, of which nothing has been verified; `ProofRefused` when malformed."""
+    head, separator, note = text.partition(b"\n\n")
+    lines = head.decode("ascii", "replace").split("\n")
+    if len(lines) > 1 and lines[1].startswith("extra "):
+        del lines[1]  # for rebuilding the leaf, not authenticated: our leaf is the receipt's entry
+    index = _INDEX.fullmatch(lines[1]) if len(lines) > 1 else None
+    if not separator or lines[0] != _HEADER or index is None:
+        raise ProofRefused(f"expected {_HEADER!r}, an index, hashes and a checkpoint")
+    if len(lines) - 2 > _MAX_HASHES:
+        raise ProofRefused(f"expected at most {_MAX_HASHES} hashes, found {len(lines) - 2}")
+    return InclusionProof(int(index[1]), tuple(_hash(line) for line in lines[2:]), note)
+
+
+def prove(layout: Layout, known: PublishedKeys, record: Record) -> InclusionProof:
+    """`prove_under` the published keys."""
+    key = known.receipt_key(parse_line(record.envelope).keyid)
+    return prove_under(layout, key, known.log[-1].key, record)
+
+
+def prove_under(layout: Layout, key: PublicKey, log: LogKey, record: Record) -> InclusionProof:
+    """Prove from the tiles that a receipt by `key` is in the log under its last checkpoint.
+
+    The proof is verified before it is given away. `LogError` when the receipt isn't in the log
+    yet, `ProofRefused` when tiles or checkpoint are damaged, or aren't the log's.
+    """
+    note = _read_note(layout.log)
+    size = notes.parse_checkpoint(note).size
+    writer, _, number = record.id.rpartition("-")
+    index = read_runs(order_file(layout), size).index_of(writer, int(number))
+    hashes = merkle.inclusion_proof(index, size, TileReader(layout.log, size).nodes)
+    proof = InclusionProof(index, tuple(hashes), note)
+    proof.verify(log_entry(parse_line(record.envelope), key), log)
+    return proof
+
+
+def prove_consistency(log: Path, old: Checkpoint, new: Checkpoint) -> list[bytes]:
+    """Prove from the tiles that `new` continues `old`; `ProofRefused` when it doesn't."""
+    if old.origin != new.origin:
+        raise ProofRefused(f"expected the origin {old.origin!r}, found {new.origin!r}")
+    if not old.size:
+        raise ProofRefused("every log continues an empty one: that shows nothing")
+    hashes = merkle.consistency_proof(old.size, new.size, TileReader(log, new.size).nodes)
+    merkle.verify_consistency(old.size, new.size, old.root, new.root, hashes)
+    return hashes
+
+
+def _read_note(log: Path) -> bytes:
+    try:
+        return (log / "checkpoint").read_bytes()
+    except FileNotFoundError as error:
+        raise LogError(
+            f"expected a checkpoint in {log}, found none; "
+            "`helm-boundary receipts integrate` makes the log"
+        ) from error
+
+
+def _base64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
+
+
+def _hash(line: str) -> bytes:
+    try:
+        raw = base64.b64decode(line, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ProofRefused(f"expected a hash in base64, found {line[:60]!r}") from error
+    if len(raw) != 32 or _base64(raw) != line:
+        raise ProofRefused(f"expected 32 bytes in base64, found {line[:60]!r}")
+    return raw

@@ -1,0 +1,134 @@
+"""The tile directory: where a log's hashes and entries lie, how they are read and written.
+
+Source: https://c2sp.org/tlog-tiles, version 1.0.
+
+    tile/<L>/<N>[.p/<W>]         up to 256 hashes of 32 bytes; tile L holds the tree's level 8 L
+    tile/entries/<N>[.p/<W>]     up to 256 times a 16-bit length, big-endian, and an entry
+
+A full tile never changes. A partial one is named by its width W and never changes either: as the
+log grows, wider ones appear beside it, and all of them may go once the full one is there.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from helm_receipts.errors import ProofRefused, TileMissing
+
+from .merkle import Nodes, fold
+
+WIDTH = 256
+HEIGHT = 8
+HASH_BYTES = 32
+ENTRIES = "entries"
+
+_CACHED_TILES = 16
+
+
+def tile_path(level: int | str, number: int, width: int = WIDTH) -> str:
+    """The path of a tile below the log's folder; `level` is a number or "entries"."""
+    groups = [f"{number % 1000:03d}"]
+    while number >= 1000:
+        number //= 1000
+        groups.insert(0, f"x{number % 1000:03d}")
+    partial = f".p/{width}" if width < WIDTH else ""
+    return f"tile/{level}/{'/'.join(groups)}{partial}"
+
+
+def tile_width(level: int, number: int, size: int) -> int:
+    """How many hashes tile (level, number) has in a log of `size` entries; 0 if it isn't there."""
+    return max(0, min(WIDTH, (size >> HEIGHT * level) - number * WIDTH))
+
+
+def encode_entries(entries: Sequence[bytes]) -> bytes:
+    """An entry bundle."""
+    return b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
+
+
+def decode_entries(bundle: bytes, width: int) -> list[bytes]:
+    """The first `width` entries of a bundle; `ProofRefused` when it is malformed or shorter."""
+    entries, at = [], 0
+    while at < len(bundle):
+        size = int.from_bytes(bundle[at : at + 2], "big")
+        entry = bundle[at + 2 : at + 2 + size]
+        if len(bundle) < at + 2 or len(entry) != size:
+            raise ProofRefused(f"expected whole entries, found one cut off at byte {at}")
+        entries.append(entry)
+        at += 2 + size
+    if len(entries) < width:
+        raise ProofRefused(f"expected {width} entries, found {len(entries)}")
+    return entries[:width]
+
+
+class TileReader:
+    """Reads the tiles of a log at one size. Only files are read; nothing is verified."""
+
+    def __init__(self, log: Path, size: int) -> None:
+        self.size = size
+        self._log = log
+        self._cache: OrderedDict[tuple[int, int], bytes] = OrderedDict()
+
+    def hashes(self, level: int, number: int) -> bytes:
+        """The hashes of a tile, one after the other; `ProofRefused` when they aren't there."""
+        width = tile_width(level, number, self.size)
+        wanted = width * HASH_BYTES
+        raw = self._read(level, number, width)
+        if len(raw) < wanted or len(raw) % HASH_BYTES:
+            raise ProofRefused(
+                f"expected {width} hashes in {tile_path(level, number, width)}, found {len(raw)} "
+                "bytes"
+            )
+        return raw[:wanted]
+
+    def entries(self, number: int) -> list[bytes]:
+        """The entries of a bundle; `ProofRefused` when it is missing or malformed."""
+        width = tile_width(0, number, self.size)
+        bundle = self._read(ENTRIES, number, width)
+        try:
+            return decode_entries(bundle, width)
+        except ProofRefused as error:
+            raise ProofRefused(f"{tile_path(ENTRIES, number, width)}: {error}") from error
+
+    def all_entries(self, first_bundle: int = 0) -> Iterator[bytes]:
+        """Every entry in order, from a bundle on."""
+        for number in range(first_bundle, -(-self.size // WIDTH)):
+            yield from self.entries(number)
+
+    def entry(self, index: int) -> bytes:
+        """One entry."""
+        return self.entries(index // WIDTH)[index % WIDTH]
+
+    @property
+    def nodes(self) -> Nodes:
+        """The hashes of complete subtrees, for making proofs."""
+        return self._node
+
+    def _node(self, level: int, index: int) -> bytes:
+        row, depth = divmod(level, HEIGHT)
+        first = index << depth
+        tile = self._cached(row, first // WIDTH)
+        at = first % WIDTH
+        hashes = [_hash_at(tile, at + offset) for offset in range(1 << depth)]
+        return fold(hashes)
+
+    def _cached(self, level: int, number: int) -> bytes:
+        found = self._cache.get((level, number))
+        if found is None:
+            found = self._cache[level, number] = self.hashes(level, number)
+            if len(self._cache) > _CACHED_TILES:
+                self._cache.popitem(last=False)
+        else:
+            self._cache.move_to_end((level, number))
+        return found
+
+    def _read(self, level: int | str, number: int, width: int) -> bytes:
+        """A tile of at least this width: the full one may stand in for a partial one."""
+        for name in (tile_path(level, number, width), tile_path(level, number)):
+            path = self._log / name
+            if path.is_file():
+                return path.read_bytes()
+        raise TileMissing(f"expected {tile_path(level, number, width)}, found no such file")
+
+
+def _hash_at(tile: bytes, index: int) -> bytes:
+    return tile[index * HASH_BYTES : (index + 1) * HASH_BYTES]

@@ -1,0 +1,67 @@
+"""The private keys of one state folder, together with what was published about them."""
+
+from dataclasses import dataclass
+
+from helm_receipts.envelope import keys, opening
+from helm_receipts.errors import KeyRefused
+from helm_receipts.layout import Layout
+from helm_receipts.log import identity
+from helm_receipts.log.publish import PublishedKeys, publish, read_published
+from helm_receipts.storage import durable
+from helm_receipts.storage.custody import refuse_foreign_state
+
+NEXT = "next.pem"
+"""The new receipt key while a rotation is under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keyset:
+    """What a state folder signs with. Each key has one role."""
+
+    origin: str
+    receipt: keys.SigningKey
+    log: keys.SigningKey
+    pseudonym: opening.SecretKey
+    published: PublishedKeys
+
+
+def open_keyset(layout: Layout) -> Keyset:
+    """The keys of a state folder, made on first use.
+
+    `KeyRefused` for what isn't ours alone, for keys that aren't the published ones, and while a
+    rotation is half done. Once keys were published, a missing one is never made anew.
+    """
+    refuse_foreign_state(layout.state)
+    for folder in (layout.state, layout.keys, layout.journal):
+        durable.make_folder(folder)
+    if (layout.keys / NEXT).exists():
+        raise KeyRefused(
+            f"expected finished rotations, found {layout.keys / NEXT}; "
+            "run `helm-boundary keys rotate receipt` again to finish it"
+        )
+    return read_keyset(layout)
+
+
+def read_keyset(layout: Layout) -> Keyset:
+    """`open_keyset`, also while a rotation is half done."""
+    refuse_foreign_state(layout.state)
+    known = (layout.log / "keys.json").exists()
+    receipt, log = (_key(layout, role, known) for role in ("receipt", "log"))
+    origin = identity.load_or_create_origin(layout.origin)
+    return Keyset(
+        origin=origin,
+        receipt=receipt,
+        log=log,
+        pseudonym=opening.load_or_create_secret(layout.keys, "pseudonym"),
+        published=(
+            read_published(layout)
+            if (layout.keys / NEXT).exists() and known
+            else publish(layout, origin, receipt.public, log.public)
+        ),
+    )
+
+
+def _key(layout: Layout, role: str, known: bool) -> keys.SigningKey:
+    if known:
+        return keys.load(layout.keys / f"{role}.pem", role)
+    return keys.load_or_create(layout.keys, role)

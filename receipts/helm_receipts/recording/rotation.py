@@ -1,0 +1,167 @@
+"""Changing keys so that whoever trusted the old one can follow.
+
+Nothing may run meanwhile: every writer is locked, everything is in the log first. Each writer
+then records that the old key is retired, signed by it and naming the new one, and that the new
+key is introduced, signed by it and naming the old one. Stopped in between, the same command goes
+on where it stopped: each writer's last receipt says how far it had come.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from helm_receipts.envelope import checkpoint as notes
+from helm_receipts.envelope import keys
+from helm_receipts.envelope.checkpoint import Checkpoint, LogKey
+from helm_receipts.envelope.keys import SigningKey
+from helm_receipts.envelope.predicate import Boundary
+from helm_receipts.envelope.statement import Draft
+from helm_receipts.errors import KeyRefused, ProofRefused
+from helm_receipts.journal.journal import SEGMENT_BYTES, Journal
+from helm_receipts.journal.segments import list_writers
+from helm_receipts.layout import Layout
+from helm_receipts.log.log import Log, Tree, read_tree
+from helm_receipts.log.publish import PublishedKeys, write_published
+from helm_receipts.storage import durable
+from helm_receipts.storage.secret_file import create_secret
+
+from .keyset import NEXT, Keyset, read_keyset
+from .lifecycle import start_here, start_session, stop_session
+from .openings import Openings
+from .resume import resume
+from .writer import Writer
+
+
+def rotate_receipt_key(layout: Layout, boundary: Boundary) -> SigningKey:
+    """Replace the receipt key; the new one. `KeyRefused` while anything runs."""
+    keyset = read_keyset(layout)
+    new = _next_key(layout)
+    with _all_journals(layout) as journals:
+        published = keyset.published
+        if published.receipt[-1].key != new.public:
+            size = integrate_all(layout, keyset)
+            published = published.introduce_receipt(new.public, first=size)
+            write_published(layout, published)
+        tree = read_tree(layout)
+        for journal in journals:
+            _rotate_writer(layout, journal, boundary, keyset, new, tree)
+        (layout.keys / NEXT).replace(layout.keys / "receipt.pem")
+        durable.sync_folder(layout.keys)
+    size = integrate_all(layout, read_keyset(layout))
+    write_published(layout, published.retire_receipts(last=size - 1))
+    return new
+
+
+def rotate_log_key(layout: Layout, boundary: Boundary) -> LogKey:
+    """Replace the log key. One checkpoint is signed by both, kept as `log/handover-<size>`."""
+    keyset = read_keyset(layout)
+    new = keys.generate("log")
+    old_key, new_key = LogKey(keyset.origin, keyset.log.public), LogKey(keyset.origin, new.public)
+    with _all_journals(layout):
+        pass
+    writer = start_session(layout, keyset, boundary, SEGMENT_BYTES)
+    try:
+        writer.commit([_event("retired", "log", key=old_key.vkey, successor=new_key.vkey)])
+        stop_session(writer)
+    finally:
+        writer.close()
+    size = integrate_all(layout, keyset)
+    checkpoint = notes.parse_checkpoint((layout.log / "checkpoint").read_bytes())
+    both = _sign_by_both(checkpoint, keyset.log, new)
+    durable.replace_file(layout.log / f"handover-{size}", both)
+    staged = layout.keys / "log-next.pem"
+    staged.unlink(missing_ok=True)
+    create_secret(staged, keys.private_text(new))
+    write_published(layout, keyset.published.rotate_log(new_key, size))
+    staged.replace(layout.keys / "log.pem")
+    durable.sync_folder(layout.keys)
+    durable.replace_file(layout.log / "checkpoint", notes.sign_checkpoint(checkpoint, new))
+    return new_key
+
+
+def follow_handovers(log: Path, trusted: LogKey, published: PublishedKeys) -> list[LogKey]:
+    """The trusted log key and those it handed over to, in order; the last one is in use."""
+    keys = [trusted]
+    for known in published.log:
+        handover = log / f"handover-{known.first}"
+        if known.key == keys[-1] or not handover.exists():
+            continue
+        note = handover.read_bytes()
+        try:
+            notes.verify_checkpoint(note, keys[-1])
+            notes.verify_checkpoint(note, known.key)
+        except ProofRefused:
+            continue
+        keys.append(known.key)
+    return keys
+
+
+def integrate_all(layout: Layout, keyset: Keyset) -> int:
+    """Bring the log up with the journals; its size. BlockingIOError while another has it."""
+    log = Log(layout, keyset.origin, keyset.log)
+    try:
+        while log.integrate(keyset.published.receipt_key):
+            pass
+        return log.size
+    finally:
+        log.close()
+
+
+def _next_key(layout: Layout) -> SigningKey:
+    """The new key: made now, or by a rotation that was stopped."""
+    path = layout.keys / NEXT
+    if not path.exists():
+        create_secret(path, keys.private_text(keys.generate("receipt")))
+    return keys.load(path, "receipt")
+
+
+@contextmanager
+def _all_journals(layout: Layout) -> Iterator[list[Journal]]:
+    journals: list[Journal] = []
+    try:
+        for folder in list_writers(layout.journal):
+            journals.append(Journal(folder, layout.quarantine))
+        yield journals
+    except BlockingIOError as error:
+        raise KeyRefused(
+            f"expected nothing to record into {layout.state}, found a boundary that runs; "
+            "stop it, rotate, and start it again"
+        ) from error
+    finally:
+        for journal in journals:
+            journal.close()
+
+
+def _rotate_writer(
+    layout: Layout,
+    journal: Journal,
+    boundary: Boundary,
+    keyset: Keyset,
+    new: SigningKey,
+    tree: Tree,
+) -> None:
+    old = keyset.receipt
+    quarantined = journal.open_last()
+    writer = Writer(journal, old, Openings(layout.keys), boundary)
+    state = resume(journal.folder, keyset.published, old.public, new.public)
+    writer.take_up(state)
+    if state.keyid == new.keyid and state.stopped:
+        return
+    if state.keyid != new.keyid and state.successor != new.public.raw.hex():
+        start_here(writer, state, tree, quarantined)
+        facts = {"keyId": old.keyid, "successor": new.public.raw.hex()}
+        writer.commit([_event("retired", "receipt", **facts)])
+    writer.use(new)
+    if state.keyid != new.keyid:
+        facts = {"keyId": new.keyid, "predecessor": old.public.raw.hex()}
+        writer.commit([_event("introduced", "receipt", **facts)])
+    stop_session(writer)
+
+
+def _event(kind: str, role: str, **facts: str) -> Draft:
+    return Draft.of_recorder("key", {"kind": kind, "role": role, **facts})
+
+
+def _sign_by_both(checkpoint: Checkpoint, old: SigningKey, new: SigningKey) -> bytes:
+    second = notes.sign_checkpoint(checkpoint, new).rpartition(b"\n\n")[2]
+    return notes.sign_checkpoint(checkpoint, old) + second

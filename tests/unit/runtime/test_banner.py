@@ -1,0 +1,41 @@
+"""The five lines at the start: where it listens, and how a client gets there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from helm_boundary.runtime.banner import banner
+
+POLICY = SimpleNamespace(uri="helm-boundary:default", rules=47, digest="0" * 64)
+RUNNING: Any = SimpleNamespace(engine=SimpleNamespace(policy=POLICY))
+CONFIG: Any = SimpleNamespace(state=Path("/state"), mode="enforce")
+
+
+@pytest.mark.parametrize(
+    ("mode", "addresses", "every", "clients"),
+    [
+        ("regular", ["127.0.0.1:8080"], False, "HTTPS_PROXY=http://127.0.0.1:8080 "),
+        ("regular", ["0.0.0.0:8080", ":::8080"], True, "HTTPS_PROXY=http://127.0.0.1:8080 "),
+        ("regular", [":::8080", "0.0.0.0:8080"], True, "HTTPS_PROXY=http://127.0.0.1:8080 "),
+        (
+            "reverse:https://api.openai.com",
+            ["127.0.0.1:9090"],
+            False,
+            "OPENAI_BASE_URL=http://127.0.0.1:9090/v1",
+        ),
+        ("transparent", ["0.0.0.0:8080"], True, "those whose connections the system diverts"),
+    ],
+)
+def test_where_it_listens_and_how_to_get_there(
+    mode: str, addresses: list[str], every: bool, clients: str
+) -> None:
+    """An address that other machines reach is said to be one; what clients are told works."""
+    options: Any = SimpleNamespace(confdir="/conf", mode=[mode])
+    first, *_, last = banner(RUNNING, CONFIG, options, addresses)
+    assert first.startswith(f"helm-boundary listens on {', '.join(addresses)}")
+    assert ("every address" in first) is every
+    assert last.split(maxsplit=1)[1].startswith(clients.strip())

@@ -1,0 +1,531 @@
+"""A tool call that a stream tells in two ways: nothing of it leaves. Told in one way, it passes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from helm_boundary.calls.call import Answer
+from helm_boundary.calls.refusal import Refusal
+from helm_boundary.dialects import dialect
+from helm_boundary.policy.decision import ALLOW, Decision
+from helm_boundary.streaming.gate import Gate
+from helm_boundary.streaming.sse import EventCutter
+from support import messages
+from support.responses import typed_event
+
+END = b"<error>"
+ARGUMENTS = '{"path": "notes"}'
+OTHER = '{"path": "/"}'
+
+
+def run(name: str, chunks: Sequence[bytes]) -> tuple[bytes, list[tuple[str, str]], str]:
+    """What leaves the gate, the calls that policy heard of (all allowed), and why it shut."""
+    judged: list[tuple[str, str]] = []
+
+    def judge(answer: Answer) -> Decision:
+        judged.extend((call.name, call.arguments_text) for call in answer.tool_calls)
+        return Decision(ALLOW, ())
+
+    stream = dialect(name).open_stream(200)
+    assert stream is not None
+    gate = Gate(stream, judge, lambda _: END)
+    out = [piece for data in chunks for piece in gate.feed(data)] + gate.finish()
+    why = gate.stopped.message if isinstance(gate.stopped, Refusal) else ""
+    return b"".join(out), judged, why
+
+
+def item(kind: str = "function_call", **members: Any) -> dict[str, Any]:
+    """A tool call's item, finished."""
+    part = {"custom_tool_call": "input"}.get(kind, "arguments")
+    return {"id": "fc_1", "type": kind, "call_id": "call_1", "name": "look", "status": "completed",
+            part: ARGUMENTS, **members}  # fmt: skip
+
+
+def responses(
+    start: dict[str, Any] | None = None,
+    deltas: str | None = ARGUMENTS,
+    done: dict[str, Any] | None = None,
+    end: dict[str, Any] | None = None,
+    final: Sequence[dict[str, Any]] | None = None,
+    after: Sequence[dict[str, Any]] = (),
+) -> list[bytes]:
+    """A response's stream, in which every telling of one call can be another one."""
+    end = end or item()
+    part = "input" if end["type"] == "custom_tool_call" else "arguments"
+    kind = {"function_call": "function_call_arguments", "mcp_call": "mcp_call_arguments",
+            "custom_tool_call": "custom_tool_call_input"}[end["type"]]  # fmt: skip
+    place = {"output_index": 0, "item_id": "fc_1"}
+    start = {**end, part: "", **(start or {})}
+    told: list[dict[str, Any]] = [
+        {"type": "response.created", "response": {"output": []}},
+        {"type": "response.output_item.added", "output_index": 0, "item": start},
+    ]
+    if deltas is not None:
+        pieces = (deltas[:5], deltas[5:])
+        told += [{"type": f"response.{kind}.delta", **place, "delta": each} for each in pieces]
+    told.append({"type": f"response.{kind}.done", **place, part: ARGUMENTS, **(done or {})})
+    told.append({"type": "response.output_item.done", "output_index": 0, "item": end})
+    told += after
+    output = [end] if final is None else final
+    told.append({"type": "response.completed", "response": {"output": output}})
+    return [typed_event(value) for value in told]
+
+
+CUSTOM = item("custom_tool_call")
+MCP = item("mcp_call", server_label="files")
+
+
+def part(kind: str, **members: Any) -> bytes:
+    """An event that tells part of the function call."""
+    kind = f"response.function_call_arguments.{kind}"
+    return typed_event({"type": kind, "output_index": 0, **members})
+
+
+TOLD_IN_TWO_WAYS: dict[str, list[bytes]] = {
+    "another name at the start": responses(start={"name": "wipe"}),
+    "another type at the start": responses(start={"type": "custom_tool_call", "input": ""}),
+    "another server at the start": responses(end=MCP, start={"server_label": "disk"}),
+    "another namespace at the start": responses(
+        end=item(namespace="files"), start={"namespace": "disk"}
+    ),
+    "other arguments at the start": responses(start={"arguments": OTHER}),
+    "other arguments in the deltas": responses(deltas=OTHER),
+    "deltas that say more": responses(deltas=ARGUMENTS + OTHER),
+    "other input in a custom tool's deltas": responses(end=CUSTOM, deltas="rm -rf /"),
+    "other input at a custom tool's start": responses(end=CUSTOM, start={"input": "rm -rf /"}),
+    "a custom tool's input spelt otherwise": responses(end=CUSTOM, deltas='{"path":"notes"}'),
+    "other arguments when done": responses(done={"arguments": OTHER}),
+    "another name when done": responses(done={"name": "wipe"}),
+    "other arguments when done, and no deltas": responses(deltas=None, done={"arguments": OTHER}),
+    "true instead of 1": responses(
+        end=item(arguments='{"n": 1}'), deltas='{"n": 1}', done={"arguments": '{"n": true}'}
+    ),
+    "other arguments at the end": responses(final=[item(arguments=OTHER)]),
+    "another name at the end": responses(final=[item(name="wipe")]),
+    "another name at the end, at another place": responses(
+        final=[{"type": "reasoning", "summary": []}, item(name="wipe")]
+    ),
+    "arguments beside a custom tool's input": responses(end={**CUSTOM, "arguments": "{}"}),
+    "input beside arguments": responses(end=item(input="rm -rf /")),
+    "deltas after the item": responses(
+        after=[{"type": "response.function_call_arguments.delta", "output_index": 0, "delta": "x"}]
+    ),
+    "another done after the item": responses(
+        after=[
+            {
+                "type": "response.function_call_arguments.done",
+                "output_index": 0,
+                "arguments": OTHER,
+            }
+        ]
+    ),
+    "another item after the item": responses(
+        after=[
+            {
+                "type": "response.output_item.done",
+                "output_index": 0,
+                "item": item(arguments=OTHER),
+            }
+        ]
+    ),
+    "deltas after the done event": [
+        *responses()[:5],
+        part("delta", item_id="fc_1", delta='{"path": "wipe"}'),
+        *responses()[5:],
+    ],
+    "deltas of one id and of another": [
+        *responses(deltas=None)[:2],
+        part("delta", item_id="fc_1", delta='{"path": '),
+        part("delta", item_id="zz", delta='"no'),
+        part("delta", item_id="fc_1", delta='tes"}'),
+        *responses(deltas=None)[2:],
+    ],
+    "a delta that is no text": [
+        *responses()[:2],
+        part("delta", delta={"wipe": 1}),
+        *responses()[2:],
+    ],
+    "the id of another call": [
+        *responses()[:2],
+        typed_event(
+            {
+                "type": "response.output_item.added",
+                "output_index": 1,
+                "item": item(id="fc_2", call_id="call_2", name="wipe", arguments=""),
+            }
+        ),
+        part("done", call_id="call_2", arguments=ARGUMENTS),
+        *responses()[2:],
+    ],
+    "a start after the item": responses(
+        after=[{"type": "response.output_item.added", "output_index": 0, "item": item(name="wipe")}]
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TOLD_IN_TWO_WAYS)
+def test_a_call_told_in_two_ways_ends_the_stream(case: str) -> None:
+    """What was allowed may have left; what differs from it never does."""
+    out, judged, why = run("responses", TOLD_IN_TWO_WAYS[case])
+    assert out.endswith(END)
+    assert why
+    told_after = "after the item" in case or "at the end" in case
+    assert judged == ([("look", ARGUMENTS)] if told_after else [])
+    assert (b'"look"' in out) is told_after
+    for word in (b"wipe", b"rm -rf", b'"/', b"disk", b"response.completed"):
+        assert word not in out
+
+
+def shell(
+    start: dict[str, Any], end: dict[str, Any], deltas: str = "ls", opening: str = ""
+) -> list[bytes]:
+    """The stream of a shell's call, which has no arguments as text."""
+    whole = {"id": "sh", "type": "shell_call", "call_id": "c", "status": "completed"}
+    place = {"output_index": 0, "item_id": "sh", "command_index": 0}
+    return [
+        typed_event({"type": "response.output_item.added", "output_index": 0,
+                     "item": {**whole, **start}}),
+        typed_event({"type": "response.shell_call_command.added", **place, "command": opening}),
+        typed_event({"type": "response.shell_call_command.delta", **place, "delta": deltas}),
+        typed_event({"type": "response.shell_call_command.done", **place, "command": deltas}),
+        typed_event({"type": "response.output_item.done", "output_index": 0,
+                     "item": {**whole, **end}}),
+    ]  # fmt: skip
+
+
+def test_calls_of_other_kinds_are_compared_too() -> None:
+    """A shell's command as it streamed and as it is at last."""
+    ended = {"action": {"commands": ["ls"], "timeout_ms": None}}
+    starts: tuple[dict[str, Any], ...] = ({}, {"action": None}, {"action": {"commands": []}}, ended)
+    for start in starts:
+        out, judged, _ = run("responses", shell(start, ended))
+        assert out == b"".join(shell(start, ended))
+        assert [name for name, _ in judged] == ["shell"]
+    for stream in (
+        shell({}, ended, "rm"),
+        shell({"action": {"commands": ["rm"]}}, ended),
+        shell({}, ended, opening="rm"),
+    ):
+        out, judged, why = run("responses", stream)
+        assert (out, judged) == (END, [])
+        assert "two ways" in why
+
+
+def test_what_a_call_gave_back_is_no_part_of_it() -> None:
+    """It stands at a place of its own, where no call has begun, and passes."""
+    place = {"output_index": 7, "item_id": "sho_1", "command_index": 0}
+    told = [
+        typed_event({"type": "response.shell_call_output_content.delta", **place,
+                     "delta": {"stdout": "a file", "stderr": ""}}),
+        typed_event({"type": "response.shell_call_output_content.done", **place,
+                     "output": [{"stdout": "a file", "outcome": {"type": "exit"}}]}),
+    ]  # fmt: skip
+    assert run("responses", told)[0] == b"".join(told)
+
+
+TOLD_IN_ONE_WAY: dict[str, tuple[list[bytes], int]] = {
+    "as OpenAI does": (responses(), 1),
+    "everything at once": (responses(start=item(), deltas=None), 1),
+    "no deltas": (responses(deltas=None), 1),
+    "arguments spelt otherwise": (responses(deltas='{"path":"notes"}'), 1),
+    "an empty object at the start": (responses(start={"arguments": "{}"}), 1),
+    "null at the start": (responses(start={"arguments": None}), 1),
+    "a name only when done": (responses(start={"name": ""}), 1),
+    "a done event that says nothing": (responses(done={"arguments": ""}), 1),
+    "a name in the done event": (responses(done={"name": "look"}), 1),
+    "an end without output": (responses(final=[]), 1),
+    "an end that leaves another item out": (
+        [
+            typed_event({"type": "response.output_item.added", "output_index": 1, "item": item()}),
+            typed_event({"type": "response.output_item.done", "output_index": 1, "item": item()}),
+            typed_event({"type": "response.completed", "response": {"output": [item()]}}),
+        ],
+        1,
+    ),
+    "an end with other ids": (responses(final=[item(id="other", call_id="another")]), 1),
+    "a call that only the end tells": (
+        responses(final=[item(), item(id="b", call_id="call_2", name="see")]),
+        2,
+    ),
+    "the done event after its item": (
+        responses(
+            after=[
+                {
+                    "type": "response.function_call_arguments.done",
+                    "output_index": 0,
+                    "item_id": "fc_1",
+                    "name": "look",
+                    "arguments": ARGUMENTS,
+                }
+            ]
+        ),
+        1,
+    ),
+    "a custom tool": (responses(end=CUSTOM, done={"input": ARGUMENTS}), 1),
+    "a server's tool": (responses(end={**MCP, "output": "found"}, start={"output": None}), 1),
+    "one id for every item": (
+        [
+            typed_event({"type": f"response.output_item.{when}", "output_index": at,
+                         "item": item(arguments=said)})
+            for at, said in enumerate((ARGUMENTS, OTHER)) for when in ("added", "done")
+        ],
+        2,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", TOLD_IN_ONE_WAY)
+def test_a_call_told_in_one_way_passes(case: str) -> None:
+    """Byte for byte, and judged once."""
+    stream, calls = TOLD_IN_ONE_WAY[case]
+    out, judged, why = run("responses", stream)
+    assert why == ""
+    assert out == b"".join(stream)
+    assert len(judged) == calls
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "heard"),
+    [
+        ({"server_label": "wipe"}, {"server_label": None}, "mcp.wipe.look"),
+        ({"name": "wipe"}, {"name": None}, "mcp.files.wipe"),
+    ],
+)
+def test_a_name_that_only_the_start_tells_is_judged(
+    start: dict[str, Any], end: dict[str, Any], heard: str
+) -> None:
+    """A client may keep it, though the finished item leaves it out."""
+    stream = responses(end={**MCP, **end}, start=start, final=[])
+    assert [name for name, _ in run("responses", stream)[1]] == [heard]
+
+
+def test_a_name_that_only_the_end_tells_is_judged() -> None:
+    """The item alone was judged before."""
+    stream = responses(end={**MCP, "server_label": ""}, final=[MCP])
+    _, judged, why = run("responses", stream)
+    assert why == ""
+    assert [name for name, _ in judged] == ["mcp..look", "mcp.files.look"]
+
+
+def test_input_told_whole_and_in_deltas_is_judged_twice_over() -> None:
+    """A client that adds deltas to what the item began with has both."""
+    told = "rm a; "
+    custom = {**CUSTOM, "input": told}
+    stream = responses(end=custom, start={"input": told}, deltas=told, done={"input": told})
+    assert [said for _, said in run("responses", stream)[1]] == [told, told + told]
+
+
+def test_what_settles_while_the_provider_runs_a_tool_is_no_other_call() -> None:
+    """A client hears of it when it is done."""
+    whole = {"id": "p", "type": "program", "call_id": "c", "code": "x"}
+    stream = [
+        typed_event({"type": f"response.output_item.{when}", "output_index": 0,
+                     "item": {**whole, "fingerprint": when}})
+        for when in ("added", "done")
+    ]  # fmt: skip
+    out, judged, _ = run("responses", stream)
+    assert out == b"".join(stream)
+    assert len(judged) == 1
+
+
+def test_items_at_one_place_one_after_another_pass() -> None:
+    """Some servers number nothing."""
+    stream = [
+        typed_event({"type": f"response.output_item.{when}", "output_index": 0,
+                     "item": item(id=each, call_id=each, arguments=said)})
+        for each, said in (("a", ARGUMENTS), ("b", OTHER)) for when in ("added", "done")
+    ]  # fmt: skip
+    assert run("responses", stream)[0] == b"".join(stream)
+
+
+def test_an_item_without_arguments_after_deltas_is_judged_both_ways() -> None:
+    """A client may take what streamed, or what the item says."""
+    stream = responses(end=item(arguments=""), done={"arguments": ""})
+    out, judged, _ = run("responses", stream)
+    assert out == b"".join(stream)
+    assert judged == [("look", ""), ("look", ARGUMENTS)]
+
+
+def test_an_event_that_names_one_call_by_place_and_another_by_id_is_refused() -> None:
+    """A client goes by the one or by the other."""
+    begun = [
+        typed_event(
+            {
+                "type": "response.output_item.added",
+                "output_index": at,
+                "item": item(id=f"fc_{at}", arguments=""),
+            }
+        )
+        for at in (0, 1)
+    ]
+    crossed = {"type": "response.function_call_arguments.delta", "output_index": 0,
+               "item_id": "fc_1", "delta": "{}"}  # fmt: skip
+    out, judged, why = run("responses", [*begun, typed_event(crossed)])
+    assert (out, judged) == (END, [])
+    assert "two ways" in why
+
+
+def block(start: Any, *pieces: str) -> list[bytes]:
+    """The stream of a tool's use, with its input at the start and in pieces."""
+    used = messages.tool_use("look") | {"input": start}
+    deltas = [{"type": "input_json_delta", "partial_json": each} for each in pieces]
+    return [
+        typed_event({"type": "message_start", "message": {"content": []}}),
+        typed_event({"type": "content_block_start", "index": 0, "content_block": used}),
+        *(typed_event({"type": "content_block_delta", "index": 0, "delta": d}) for d in deltas),
+        typed_event({"type": "content_block_stop", "index": 0}),
+        typed_event({"type": "message_stop"}),
+    ]
+
+
+@pytest.mark.parametrize("pieces", [(OTHER,), (OTHER[:4], OTHER[4:]), ("{}",)])
+def test_input_at_a_blocks_start_and_other_input_in_deltas_is_refused(
+    pieces: tuple[str, ...],
+) -> None:
+    """Some clients take the one, some the other."""
+    out, judged, why = run("messages", block(json.loads(ARGUMENTS), *pieces))
+    assert b"look" not in out
+    assert out.endswith(END)
+    assert judged == []
+    assert "two ways" in why
+
+
+@pytest.mark.parametrize(
+    ("start", "pieces"),
+    [
+        ({}, (ARGUMENTS,)),
+        (None, (ARGUMENTS,)),
+        ("", ("", ARGUMENTS)),
+        (json.loads(ARGUMENTS), ()),
+        (json.loads(ARGUMENTS), ("",)),
+        (json.loads(ARGUMENTS), ('{"path":', '"notes"}')),
+    ],
+)
+def test_input_told_once_or_alike_passes(start: Any, pieces: tuple[str, ...]) -> None:
+    """At the start, in deltas, or in both."""
+    stream = block(start, *pieces)
+    out, judged, why = run("messages", stream)
+    assert why == ""
+    assert out == b"".join(stream)
+    assert [json.loads(said) for _, said in judged] == [json.loads(ARGUMENTS)]
+
+
+def started(at: int, name: str) -> bytes:
+    """A tool's use begins."""
+    used = messages.tool_use(name) | {"input": {}}
+    return typed_event({"type": "content_block_start", "index": at, "content_block": used})
+
+
+def test_blocks_that_start_out_of_order_are_refused() -> None:
+    """The SDK would give the one the other's input."""
+    out, judged, why = run("messages", [started(1, "wipe"), started(0, "look")])
+    assert (out, judged) == (END, [])
+    assert "order" in why
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [
+        {"type": "signature_delta", "partial_json": OTHER},
+        {"partial_json": OTHER},
+        {"type": "input_json_delta", "partial_json": {"path": "/"}},
+    ],
+)
+def test_input_under_another_name_is_refused(delta: dict[str, Any]) -> None:
+    """Some readers go by the member alone."""
+    grown = typed_event({"type": "content_block_delta", "index": 0, "delta": delta})
+    out, judged, _ = run("messages", [started(0, "look"), grown])
+    assert (out, judged) == (END, [])
+
+
+def texts(name: str, stream: Sequence[bytes]) -> set[tuple[str, str]]:
+    """The roles and texts that policy would see of a stream."""
+    reader = dialect(name).open_stream(200)
+    assert reader is not None
+    for data in stream:
+        for event in EventCutter(100_000).feed(data):
+            reader.read(event)
+    return {(text.role, text.text) for text in reader.answer().texts}
+
+
+def test_what_a_tool_gave_back_is_a_text_of_the_tool() -> None:
+    """Also where the response's end doesn't repeat it."""
+    stream = responses(end={**MCP, "output": "do as I say"}, final=[])
+    assert ("tool", "do as I say") in texts("responses", stream)
+
+
+def test_a_text_is_joined_with_what_it_began_with() -> None:
+    """As clients join it."""
+    place = {"output_index": 0, "content_index": 0, "item_id": "m"}
+    begun = {"type": "output_text", "text": "SEC"}
+    stream = [
+        typed_event({"type": "response.content_part.added", **place, "part": begun}),
+        typed_event({"type": "response.output_text.delta", **place, "delta": "RE"}),
+        typed_event(
+            {"type": "response.output_text.delta", **place, "delta": "T", "logprobs": [{"a": "b"}]}
+        ),
+    ]
+    assert ("assistant", "SECRET") in texts("responses", stream)
+    delta = {"type": "text_delta", "text": "RET", "note": "x"}
+    stream = [
+        typed_event({"type": "content_block_start", "index": 0,
+                     "content_block": {"type": "text", "text": "SEC"}}),
+        typed_event({"type": "content_block_delta", "index": 0, "delta": delta}),
+    ]  # fmt: skip
+    assert ("assistant", "SECRET") in texts("messages", stream)
+
+
+NAMES = st.sampled_from(["look", "wipe"])
+SAID = st.sampled_from([ARGUMENTS, OTHER, "", "{}"])
+
+
+@given(st.tuples(NAMES, NAMES, NAMES), st.tuples(SAID, SAID, SAID, SAID, SAID))
+@settings(max_examples=300, deadline=None)
+def test_what_a_reader_would_hold_of_what_left_was_judged(
+    names: tuple[str, str, str], said: tuple[str, str, str, str, str]
+) -> None:
+    """Whichever telling a client believes, policy has heard it."""
+    stream = responses(
+        start={"name": names[0], "arguments": said[0]},
+        deltas=said[1],
+        done={"name": names[1], "arguments": said[2]},
+        end=item(name=names[1], arguments=said[3]),
+        final=[item(name=names[2], arguments=said[4])],
+    )
+    out, judged, _ = run("responses", stream)
+    assert readings(out) <= {(name, _meaning(said)) for name, said in judged}
+
+
+def readings(out: bytes) -> set[tuple[str, str]]:
+    """What clients that believe the start, the deltas, the item or the end hold."""
+    found: set[tuple[str, str]] = set()
+    name, grown = "", ""
+    for line in out.split(b"\n"):
+        event = json.loads(line[6:]) if line.startswith(b"data: ") else {}
+        for told in [event.get("item"), *event.get("response", {}).get("output", ())]:
+            if told is not None:
+                name = name or told["name"]
+                found.add((told["name"], _meaning(told["arguments"])))
+        grown += event.get("delta", "")
+        if event.get("type", "").endswith("arguments.done"):
+            found.add((name, _meaning(grown)))
+            found.add((event.get("name", name), _meaning(event["arguments"])))
+    return {(each, said) for each, said in found if said != "{}"}
+
+
+def _meaning(said: str) -> str:
+    return json.dumps(json.loads(said or "{}"))
+
+
+def test_the_models_of_readers_find_every_telling() -> None:
+    """Or the property above would hold of anything."""
+    stream = responses({"name": "a"}, OTHER, {"name": "b", "arguments": "[1]"}, item(name="c"))
+    assert {("a", _meaning(OTHER)), ("b", "[1]"), ("c", _meaning(ARGUMENTS))} <= readings(
+        b"".join(stream)
+    )
