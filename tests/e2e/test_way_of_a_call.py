@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
-import helm_boundary
 from support.approvals import ask, body
 from support.boundary import ROOT, Boundary
 from support.pages import DOCS, section
@@ -18,11 +16,6 @@ TRACING = ROOT / "tests" / "support" / "tracing.py"
 TOOLS = [{"type": "function", "function": {"name": "get_weather", "parameters": {}}}]
 _ITEM = re.compile(r"^\d+\. (.*\n(?:    ?\S?.*\n|   \S.*\n)*)", re.MULTILINE)
 _FUNCTION = re.compile(r"`(\w+)` in\s+`([\w/]+\.py)`")
-
-pytestmark = pytest.mark.skipif(
-    not (Path(str(helm_boundary.__file__)).parent / "flows").is_dir(),
-    reason="modules have their old names",
-)
 
 
 @pytest.fixture(scope="module")

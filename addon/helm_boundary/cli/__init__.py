@@ -18,7 +18,7 @@ _COMMANDS = {
     "receipts": "receipts:receipts",
     "run": "run:run",
     "system-proxy": "system_proxy:system_proxy",
-    "trust": "trust_stores:trust",
+    "trust": "trust:trust",
 }
 """Each command's module here and its name there; imported when it is asked for."""
 

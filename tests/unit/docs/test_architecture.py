@@ -22,10 +22,6 @@ _ROW = re.compile(r"^\| (\d+) \| `([\w/]+)/` \|", re.MULTILINE)
 _FUNCTION = re.compile(r"`(\w+)`(?: and\s+`(\w+)`)? in\s+`([\w/]+\.py)`")
 _MODULE = re.compile(r"[a-z_]+(?:/[a-z_]+)*/(?:[a-z_]+\.(?:py|tsv))?")
 
-pytestmark = pytest.mark.skipif(
-    not (PACKAGES["helm_boundary"] / "flows").is_dir(), reason="modules have their old names"
-)
-
 
 def floors() -> dict[str, int]:
     """The rooms of both packages on the page, and the floor of each."""
