@@ -1,0 +1,60 @@
+"""What we replace of mitmproxy is what we have read: the day it changes, we read it again."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from pathlib import Path
+
+import mitmproxy
+import pytest
+
+READ_IN = "12.2.3"
+"""The version of mitmproxy that these were read in."""
+
+HTTP = "proxy/layers/http"
+REPLACED = {
+    ("dispatch", "addonmanager.py", "AddonManager.trigger_event"): "31ac3d2c14cecbca",
+    ("dispatch", "addonmanager.py", "AddonManager.invoke_addon"): "a050cb56056ef9a4",
+    ("final_check", "addonmanager.py", "AddonManager.handle_lifecycle"): "5975604ee789b1a2",
+    ("final_check", f"{HTTP}/__init__.py", "HttpStream.make_server_connection"): "35c7cfe84ad70551",
+    ("error_pages", f"{HTTP}/_base.py", "format_error"): "48483a2fe6efb5a7",
+    ("error_pages", f"{HTTP}/_http1.py", "make_error_response"): "1ebe7083b78d5937",
+}
+"""The start of the SHA-256 of each function's source: by the module in `proxy/patches` that
+replaces it (or what it stands on), mitmproxy's file and the name there."""
+
+
+def read(file: str) -> str:
+    """A source file of mitmproxy's, as it is installed."""
+    return (Path(mitmproxy.__path__[0]) / file).read_text("utf-8")
+
+
+def source_of(file: str, name: str) -> str:
+    """A function's source, from the file: another test may have replaced the function."""
+    text = read(file)
+    node: ast.AST = ast.parse(text)
+    for part in name.split("."):
+        node = next(
+            each for each in ast.iter_child_nodes(node) if getattr(each, "name", None) == part
+        )
+    return ast.get_source_segment(text, node) or ""
+
+
+def digest(file: str, name: str) -> str:
+    """The start of the SHA-256 of a function's source."""
+    return hashlib.sha256(source_of(file, name).encode()).hexdigest()[:16]
+
+
+@pytest.mark.parametrize(("patch", "file", "name"), REPLACED, ids=lambda part: part)
+def test_a_replaced_function_is_the_one_that_was_read(patch: str, file: str, name: str) -> None:
+    """Where this fails, read the new source, check the patch, and write down hash and version."""
+    known = REPLACED[patch, file, name]
+    assert digest(file, name) == known, f"read in {READ_IN}: {source_of(file, name)}"
+
+
+def test_error_pages_are_called_by_the_names_that_are_replaced() -> None:
+    """Each module has imported the function under that name, and calls it there."""
+    for version in ("1", "2", "3"):
+        assert "format_error(" in read(f"{HTTP}/_http{version}.py")
+    assert "make_error_response(" in read(f"{HTTP}/_http1.py")
