@@ -1,5 +1,43 @@
 """Signed receipts: written durably, chained, logged, and verifiable by strangers.
 
-Start with `recorder.Recorder` to write them and `verify` or `fsck` to check them. This package
-needs nothing but the standard library and `cryptography`, and knows nothing of proxies.
+`Recorder` writes them; `verify_receipt`, `verify_journal` and `fsck` check them, and what no check
+can prove is in `NOT_PROVEN`. This package needs nothing but the standard library and
+`cryptography`, and knows nothing of proxies.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .audit.fsck import fsck
+    from .audit.verify import NOT_PROVEN, verify_journal, verify_receipt
+    from .envelope.statement import Draft
+    from .errors import ReceiptError
+    from .recording.recorder import Recorder
+
+__all__ = [
+    "NOT_PROVEN",
+    "Draft",
+    "ReceiptError",
+    "Recorder",
+    "fsck",
+    "verify_journal",
+    "verify_receipt",
+]
+
+_HOMES = {
+    "Draft": "envelope.statement",
+    "NOT_PROVEN": "audit.verify",
+    "ReceiptError": "errors",
+    "Recorder": "recording.recorder",
+    "fsck": "audit.fsck",
+    "verify_journal": "audit.verify",
+    "verify_receipt": "audit.verify",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for, and only that: a verifier loads nothing that writes receipts."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

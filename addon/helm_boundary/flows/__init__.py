@@ -1,1 +1,1 @@
-"""flows."""
+"""mitmproxy's flows, converted to our values and back."""

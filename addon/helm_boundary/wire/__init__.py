@@ -1,1 +1,1 @@
-"""wire."""
+"""Bytes to plain values: content codings, strict JSON, forms."""

@@ -1,1 +1,1 @@
-"""audit."""
+"""Verification: of receipts, of journals, and of a whole state folder."""

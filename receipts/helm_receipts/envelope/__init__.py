@@ -1,1 +1,1 @@
-"""envelope."""
+"""One receipt: statement, predicate, canonical JSON, signature, keys."""

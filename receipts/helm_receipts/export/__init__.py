@@ -1,1 +1,1 @@
-"""export."""
+"""Receipts for others: bundles, explanations, other formats."""

@@ -1,1 +1,1 @@
-"""journal."""
+"""The journal: segments of receipts, one folder for each writer."""

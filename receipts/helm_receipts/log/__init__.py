@@ -1,1 +1,1 @@
-"""log."""
+"""The log: a Merkle tree over every receipt, its tiles, proofs and checkpoints."""

@@ -1,1 +1,1 @@
-"""recording."""
+"""Recording: drafts become signed receipts, durable before they take effect."""

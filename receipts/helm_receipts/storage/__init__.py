@@ -1,1 +1,1 @@
-"""storage."""
+"""Files that survive a crash and belong to their owner alone."""

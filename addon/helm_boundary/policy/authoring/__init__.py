@@ -1,1 +1,1 @@
-"""authoring."""
+"""What policy authors use: check, test, bench, scaffolds."""

@@ -1,1 +1,1 @@
-"""detectors."""
+"""Patterns over texts: what is sought, and what counts as found."""

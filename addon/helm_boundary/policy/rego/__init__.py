@@ -1,1 +1,1 @@
-"""rego."""
+"""Rego, read without an engine: syntax, lint, built-in functions, extensions."""

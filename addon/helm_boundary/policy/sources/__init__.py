@@ -1,1 +1,1 @@
-"""sources."""
+"""Where policies come from: folders, bundles and downloads, merged into one policy."""

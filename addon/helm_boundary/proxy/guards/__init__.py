@@ -1,1 +1,1 @@
-"""guards."""
+"""What holds where none of our hooks is reached."""

@@ -1,0 +1,138 @@
+"""`python -m helm_receipts verify | fsck | show`, with Python and `cryptography` alone.
+
+For an auditor who has a folder and a key from somebody they trust. The keys are always named: one
+that lies in the folder would only vouch for itself.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from .audit.fsck import fsck
+from .audit.verify import NOT_PROVEN, verify_journal, verify_receipt
+from .envelope.checkpoint import parse_vkey
+from .envelope.keys import PublicKey, read_public_key
+from .errors import Broken, ReceiptError
+from .journal.reader import find_record
+from .layout import Layout
+
+type Command = Callable[[argparse.Namespace], tuple[int, dict[str, Any]]]
+
+YES, NO, USAGE, INCOMPLETE = 0, 1, 2, 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and print what it found; returns its exit code.
+
+    0 yes, 1 no, 2 usage or I/O, 3 true but incomplete.
+    """
+    options = _parser().parse_args(arguments)
+    run: Command = options.run
+    try:
+        code, told = run(options)
+    except Broken as error:
+        code, told = NO, {"bad": str(error), "kind": error.kind, "place": error.place}
+    except ReceiptError as error:
+        code, told = NO, {"bad": str(error)}
+    except OSError as error:
+        print(f"helm_receipts: {error}", file=sys.stderr)
+        return USAGE
+    _print(code, told, as_json=options.json)
+    return code
+
+
+def _verify(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
+    report = verify_journal(_existing(options.state).journal, _keys(options))
+    return (YES if report.is_complete else INCOMPLETE), asdict(report)
+
+
+def _fsck(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
+    layout = _existing(options.state)
+    notes = [path.read_bytes() for path in options.kept]
+    log_keys = [parse_vkey(options.vkey)]
+    report = fsck(layout.state, _keys(options), log_keys, notes)
+    return (YES if report.is_complete else INCOMPLETE), asdict(report)
+
+
+def _show(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
+    record = find_record(_existing(options.state).journal, options.receipt)
+    failed: ReceiptError | None = None
+    for key in _keys(options):
+        try:
+            return YES, verify_receipt(record.envelope, key).predicate
+        except ReceiptError as error:
+            failed = error
+    raise failed or ReceiptError("expected a key to verify the receipt with, found none")
+
+
+def _keys(options: argparse.Namespace) -> list[PublicKey]:
+    return [read_public_key(path.read_bytes()) for path in options.key]
+
+
+def _existing(state: Path) -> Layout:
+    layout = Layout(state)
+    if not layout.journal.is_dir():
+        raise FileNotFoundError(f"expected a state folder with a journal, found none in {state}")
+    return layout
+
+
+def _print(code: int, told: dict[str, Any], *, as_json: bool) -> None:
+    word = {YES: "VERIFIED", NO: "NOT VERIFIED"}.get(code, "TRUE BUT INCOMPLETE")
+    if not told.get("receipts", 1):
+        word = "NOTHING TO VERIFY"
+    if as_json:
+        print(json.dumps({"exit": code, **told, "notProven": NOT_PROVEN}, default=str))
+        return
+    print(word)
+    for name, value in told.items():
+        if value not in (None, (), "", {}):
+            # As JSON: what a receipt says must not steer the auditor's terminal.
+            print(f"  {name:<14}{json.dumps(value, default=str)}")
+    print("This does not prove")
+    print("\n".join(f"  - {claim}" for claim in NOT_PROVEN))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m helm_receipts",
+        description=main.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="verify | fsck | show")
+    _add(commands, "verify", _verify, "Verify every journal: signatures, chains, outcomes.")
+    checked = _add(commands, "fsck", _fsck, "Verify all of that, and the log's tree.")
+    checked.add_argument("--vkey", required=True, help="the log's key, as in log.vkey")
+    checked.add_argument(
+        "--kept", type=Path, action="append", default=[], help="a checkpoint that must still hold"
+    )
+    shown = _add(commands, "show", _show, "Print what one receipt says, if it verifies.")
+    shown.add_argument("receipt", help="the receipt's id, such as 3rz4hhna-000004")
+    return parser
+
+
+def _add(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    run: Command,
+    what: str,
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=what, description=what)
+    command.set_defaults(run=run)
+    command.add_argument("state", type=Path, help="the state folder, or a copy of it")
+    command.add_argument(
+        "--key",
+        type=Path,
+        action="append",
+        required=True,
+        help="a receipt key that you trust (receipt.pub.pem); several for several",
+    )
+    command.add_argument("--json", action="store_true", help="print JSON")
+    return command
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""`python -m helm_receipts`, where there is nothing but Python and `cryptography`."""
+
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import helm_receipts
+from helm_receipts.layout import Layout
+from support.receipts import record_calls
+
+ROOT = Path(helm_receipts.__path__[0]).parent
+NEEDED = ("cryptography", "cffi", "_cffi_backend", "pycparser")
+START = """
+import runpy, sys
+sys.path[:0] = sys.argv.pop(1).split(':')
+runpy.run_module('helm_receipts', run_name='__main__')
+"""
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what `cryptography` needs, and nothing else of this environment."""
+    folder = tmp_path_factory.mktemp("packages")
+    for name in NEEDED:
+        spec = find_spec(name)
+        if spec is not None and spec.origin is not None:
+            origin = Path(spec.origin)
+            found = origin.parent if origin.stem == "__init__" else origin
+            (folder / found.name).symlink_to(found)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state folder with three calls."""
+    folder = tmp_path_factory.mktemp("audit") / "state"
+    record_calls(folder, 3)
+    return folder
+
+
+def run(packages: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """The command in an isolated Python that has no site folder."""
+    command = [sys.executable, "-I", "-S", "-c", START, f"{ROOT}:{packages}"]
+    return subprocess.run(
+        [*command, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def keys_of(state: Path) -> tuple[object, ...]:
+    """The options that name the folder's own keys, as somebody else would hand them over."""
+    log = Layout(state).log
+    vkey = (log / "log.vkey").read_text().strip()
+    return ("--key", log / "receipt.pub.pem", "--vkey", vkey)
+
+
+def test_a_folder_is_verified(packages: Path, state: Path) -> None:
+    """By the keys that are named; what isn't proven is said."""
+    key = keys_of(state)
+    checked = run(packages, "verify", state, *key[:2], "--json")
+    assert checked.returncode == 0, checked.stderr
+    told = json.loads(checked.stdout)
+    assert (told["exit"], told["calls"]) == (0, 3)
+    assert told["notProven"]
+    whole = run(packages, "fsck", state, *key)
+    assert whole.returncode == 0, whole.stderr
+    assert whole.stdout.startswith("VERIFIED")
+    assert "does not prove" in whole.stdout
+
+
+def test_a_receipt_is_shown_if_it_verifies(packages: Path, state: Path) -> None:
+    """And not with another key."""
+    journal = next(Layout(state).journal.iterdir())
+    receipt = f"{journal.name}-000002"
+    shown = run(packages, "show", state, receipt, *keys_of(state)[:2])
+    assert shown.returncode == 0, shown.stderr
+    assert '"request"' in shown.stdout
+    strange = state.parent / "strange"
+    record_calls(strange, 1)
+    other = run(packages, "show", state, receipt, *keys_of(strange)[:2])
+    assert other.returncode == 1
+    assert other.stdout.startswith("NOT VERIFIED")
+
+
+def test_a_changed_receipt_is_named(packages: Path, state: Path) -> None:
+    """With what is wrong with it."""
+    segment = next(Layout(state).journal.rglob("*.jsonl"))
+    text = segment.read_bytes()
+    segment.write_bytes(text.replace(b'"sig":"', b'"sig":"AAAA', 1))
+    try:
+        refused = run(packages, "verify", state, *keys_of(state)[:2], "--json")
+    finally:
+        segment.write_bytes(text)
+    assert refused.returncode == 1
+    assert json.loads(refused.stdout)["bad"]
+
+
+def test_nothing_is_not_verified(packages: Path, tmp_path: Path, state: Path) -> None:
+    """No folder is a usage error, no receipt is incomplete, no key is asked for."""
+    key = keys_of(state)[:2]
+    assert run(packages, "verify", tmp_path / "none", *key).returncode == 2
+    Layout(tmp_path).journal.mkdir(parents=True)
+    nothing = run(packages, "verify", tmp_path, *key)
+    assert nothing.returncode == 3
+    assert nothing.stdout.startswith("NOTHING TO VERIFY")
+    assert run(packages, "verify", state).returncode == 2
+
+
+def test_the_public_names_are_there() -> None:
+    """Each is imported when it is asked for."""
+    for name in helm_receipts.__all__:
+        assert getattr(helm_receipts, name) is not None
+    with pytest.raises(AttributeError):
+        helm_receipts.__getattr__("nothing")
