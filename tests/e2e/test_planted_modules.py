@@ -40,6 +40,9 @@ NOTHING_RUNS = 2
 CHECKED = 0 if shutil.which("opa") else 3
 
 # What each command is given, and the exit code that shows that it did its work.
+UNPINNED = 3
+"""True, but nobody has pinned the keys of this copy of the folder."""
+
 COMMANDS: dict[str, tuple[tuple[str, ...], int]] = {
     "approvals approve": (("--yes", APPROVAL), 0),
     "approvals deny": (("--yes", APPROVAL), 0),
@@ -49,6 +52,8 @@ COMMANDS: dict[str, tuple[tuple[str, ...], int]] = {
     "env": ((), NOTHING_RUNS),
     "exec": (("--own", "--quiet", "--", "true"), 0),
     "keys init": ((), 0),
+    "keys pin": ((), 0),
+    "keys publish": ((), 0),
     "keys rotate": (("receipt",), 0),
     "keys show": ((), 0),
     "policy bench": ((), 0),
@@ -58,17 +63,17 @@ COMMANDS: dict[str, tuple[tuple[str, ...], int]] = {
     "policy learn": (("--flows", "{flows}"), 0),
     "policy new": (("shell", "--folder", "{new}"), 0),
     "policy test": (("{policy}",), 0),
-    "receipts consistency": (("{checkpoint}",), 0),
+    "receipts consistency": (("{checkpoint}",), UNPINNED),
     "receipts erase": (("--yes", "{opening}"), 0),
     "receipts explain": (("{receipt}",), 0),
-    "receipts export": (("--format", "intoto"), 0),
-    "receipts fsck": ((), 0),
+    "receipts export": (("--format", "intoto"), UNPINNED),
+    "receipts fsck": ((), UNPINNED),
     "receipts integrate": ((), 0),
     "receipts list": ((), 0),
-    "receipts prove": (("{receipt}",), 0),
+    "receipts prove": (("{receipt}",), UNPINNED),
     "receipts show": (("{receipt}",), 0),
     "receipts tail": ((), 0),
-    "receipts verify": ((), 0),
+    "receipts verify": ((), UNPINNED),
     "system-proxy off": (("--desktop", "gnome", "--dry-run"), 0),
     "system-proxy on": (("--desktop", "gnome", "--dry-run"), 0),
     "system-proxy status": (("--desktop", "gnome"), 1),

@@ -90,10 +90,10 @@ def recognised(running: Running, model: str) -> Live:
 async def exchange(running: Running, model: str) -> Reply | Release | None:
     """The whole life of a call: what came in place of its request, or of its response."""
     live = recognised(running, model)
-    refused = await running.boundary.judge_request(live)
-    if refused is not None:
-        assert isinstance(refused, Reply)
-        return refused
+    judged = await running.boundary.judge_request(live)
+    if not isinstance(judged, Forward):
+        assert isinstance(judged, Reply)
+        return judged
     answer = HttpResponse(200, JSON, json.dumps(CALLED).encode())
     answered = await running.answers.judge_response(live, answer)
     assert isinstance(answered, Reply | Release)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -96,13 +97,11 @@ def test_our_packages_come_from_where_this_process_has_them(tmp_path: Path) -> N
     """From a copy that nobody installed, though another one is; the standard library goes first."""
     for root in ("addon/helm_boundary", "receipts/helm_receipts"):
         place = tmp_path / Path(root).name
-        place.mkdir()
-        for file in (ROOT / root).glob("*.py"):
-            (place / file.name).write_bytes(file.read_bytes())
+        shutil.copytree(ROOT / root, place, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "helm_boundary" / "where.py").write_text("import json; print(__file__, json)")
     (tmp_path / "json.py").write_text("raise SystemExit('a module beside ours')")
     program = "import sys; sys.path.append(sys.argv[1]); sys.path.reverse()\n" + (
-        "import subprocess, helm_boundary; from helm_receipts import isolated\n"
+        "import subprocess, helm_boundary; from helm_receipts.storage import isolated\n"
         "subprocess.run(isolated.run_module('helm_boundary.where'), check=True)\n"
     )
     done = subprocess.run(
