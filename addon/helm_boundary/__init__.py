@@ -1,9 +1,9 @@
 """An execution boundary for OpenAI-shaped traffic.
 
-Data goes one way: flow -> call -> document -> decision -> receipt -> wire, and each arrow is one
-module: `exchange`/`matching`/`dialects` read a flow into a call, `document` states it for policy,
-`policy` decides, `recording` signs, `verdict` and `gate` speak to the client. Only `addon` and its
-neighbours know mitmproxy.
+Data goes one way: flow -> call -> document -> decision -> receipt -> wire. `flows` converts what
+mitmproxy has, `matching`, `parsing` and `dialects` read it as a call, `evaluation` states it for
+`policy` and asks, `enforcement` records and replies, `streaming` holds what isn't judged yet. Only
+`flows`, `views`, `runtime` and `proxy` know mitmproxy. docs/architecture.md has the map.
 """
 
 __version__ = "0.1.0"

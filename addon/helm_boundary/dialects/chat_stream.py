@@ -1,7 +1,7 @@
 """A chat completion's stream, put together from its deltas.
 
-Source: `CreateChatCompletionStreamResponse` in OpenAI's description; `clients.md` for the odd
-forms that providers really send.
+Source: `CreateChatCompletionStreamResponse` in OpenAI's description. The tests have the odd forms
+that providers really send.
 """
 
 from __future__ import annotations

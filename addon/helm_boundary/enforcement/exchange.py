@@ -1,14 +1,10 @@
-"""The life of one call, from its request to its outcome.
-
-    RECOGNISED --judged--> FORWARDED --answered--> ENDED
-         \\--refused--------------------------------^
+"""One call from its request to its outcome: what is known of it, and what was decided.
 
 A call ends once: whoever ends it first writes its outcome receipt, and nobody else does.
 """
 
 from __future__ import annotations
 
-import enum
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -30,14 +26,6 @@ from helm_receipts.envelope.statement import ToolCall as ToolCallReceipt
 from .reply import Approval
 
 
-class State(enum.Enum):
-    """Where a call is in its life."""
-
-    RECOGNISED = "recognised"
-    FORWARDED = "forwarded"
-    ENDED = "ended"
-
-
 @dataclass(frozen=True, slots=True)
 class Judged:
     """One verdict of a call's life, with its receipt where it has one; for people to look at."""
@@ -49,14 +37,14 @@ class Judged:
 
 @dataclass(slots=True)
 class Live:
-    """One call that is under way; changed only by `boundary.Boundary`."""
+    """One call that is under way, and everything that is known of it so far."""
 
     request: HttpRequest
     operation: Operation
     correlation_id: str
     key_id: str | None
     refusal: Refusal | None = None
-    state: State = State.RECOGNISED
+    ended: bool = False
     call: Call = field(default_factory=Call)
     facts: tuple[Call, FlowFacts] | None = None
     """What receipts say of the call, and the reading of it that they say it by."""
@@ -87,9 +75,8 @@ class Live:
         return self.request.body if self.rewritten is None else self.rewritten
 
     def end(self) -> bool:
-        """Move to ENDED; True for the one caller who ended it."""
-        first = self.state is not State.ENDED
-        self.state = State.ENDED
+        """End the call; True for the one caller who ended it."""
+        first, self.ended = not self.ended, True
         return first
 
     def took(self, step: str, since: float) -> None:

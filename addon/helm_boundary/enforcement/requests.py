@@ -31,7 +31,7 @@ from helm_receipts.errors import ReceiptError
 from helm_receipts.recording.recorder import Recorder
 
 from .approval_desk import Desk, Terms
-from .exchange import Judged, Live, State, api_key, correlation_id
+from .exchange import Judged, Live, api_key, correlation_id
 from .receipt_drafts import Drafter
 from .reply import Forward, Reply
 from .reply_writer import Teller
@@ -164,8 +164,6 @@ class Boundary:
             return refusal
         if not passes:
             return self._refuse(live)
-        if live.state is not State.ENDED:  # without a receipt it has no outcome either
-            live.state = State.FORWARDED
         return Forward(live.rewritten)
 
     async def _record(self, live: Live, drafts: list[Draft]) -> Reply | None:
