@@ -11,7 +11,7 @@ from helm_boundary.calls.call import Answer, Call, Json, Message, Usage
 from helm_boundary.calls.refusal import schema_violation
 from helm_boundary.calls.texts import attachments, strings
 from helm_boundary.streaming.sse import Event
-from helm_boundary.streaming.stream import Stream
+from helm_boundary.streaming.stream import Stream, UnheldStream
 from helm_boundary.wire import strict_json
 
 from . import chat
@@ -91,7 +91,7 @@ def error_event(told: dict[str, Any]) -> bytes:
     return chat.error_event(told)
 
 
-class CompletionStream:
+class CompletionStream(UnheldStream):
     """Text only: nothing is ever held, and a tool call is refused as out of place."""
 
     def __init__(self, status: int) -> None:
@@ -102,19 +102,6 @@ class CompletionStream:
         self._model: str | None = None
         self._usage = Usage()
         self._finish: dict[int, str] = {}
-
-    @property
-    def holds(self) -> bool:
-        """Never: there are no tool calls."""
-        return False
-
-    @property
-    def ready(self) -> bool:
-        """Never."""
-        return False
-
-    def mark_judged(self) -> None:
-        """Nothing waits."""
 
     def read(self, event: Event) -> None:
         """Take one event in; Refusal where it isn't a chunk of a completion."""

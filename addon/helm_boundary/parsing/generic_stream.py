@@ -6,28 +6,16 @@ from helm_boundary.calls.call import Answer, Json
 from helm_boundary.calls.refusal import schema_violation
 from helm_boundary.dialects import generic
 from helm_boundary.streaming.sse import Event
+from helm_boundary.streaming.stream import UnheldStream
 from helm_boundary.wire import strict_json
 
 
-class UnreadStream:
+class UnreadStream(UnheldStream):
     """What passes and isn't read: nothing is held, and nothing is known of it."""
 
     def __init__(self, status: int) -> None:
         self.done = False
         self._status = status
-
-    @property
-    def holds(self) -> bool:
-        """Never."""
-        return False
-
-    @property
-    def ready(self) -> bool:
-        """Never."""
-        return False
-
-    def mark_judged(self) -> None:
-        """Nothing waits."""
 
     def read(self, event: Event) -> None:
         """Let an event be."""

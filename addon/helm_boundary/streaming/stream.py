@@ -38,6 +38,23 @@ class Stream(Protocol):
         ...
 
 
+class UnheldStream:
+    """The part of a stream's interface that says: no tool call is ever held."""
+
+    @property
+    def holds(self) -> bool:
+        """Never: there are no tool calls."""
+        return False
+
+    @property
+    def ready(self) -> bool:
+        """Never."""
+        return False
+
+    def mark_judged(self) -> None:
+        """Nothing waits."""
+
+
 def released(stream: Stream) -> Answer:
     """What of a gated stream has left: its answer without the tool calls that wait.
 
