@@ -74,7 +74,6 @@ class Ledger:
         """
         if place in self._begun:
             raise schema_violation("the stream begins a tool call twice")
-        self._complete.pop(place, None)
         self._begun[place] = ToldCall(start)
         self._note(ids, place)
 
@@ -152,7 +151,7 @@ class Ledger:
         return tuple(call for calls in self._calls.values() for call in calls)
 
     def _repeat(self, place: Place, finished: Finished) -> None:
-        known, later = list(self._known(place, finished.ids)), finished.telling
+        known, later = self._known(place, finished.ids), finished.telling
         if any(judged.covers(later) for judged in known):
             return
         if later.binds and not all(_may_become(judged, later) for judged in known):
@@ -198,15 +197,15 @@ def _says(judged: Telling, part: str, words: str, names: Names) -> bool:
 
 
 def _says_less(later: Telling, judged: Telling) -> bool:
-    """Whether a later telling says nothing that wasn't judged."""
-    if not names_cover(judged.names, later.names):
-        return False
-    return all(map(is_empty, later.said.values())) or extends(judged.said, later.said)
+    """Whether a later telling names and says nothing that wasn't judged."""
+    return names_cover(judged.names, later.names) and _says_no_more(later, judged)
 
 
 def _may_become(judged: Telling, later: Telling) -> bool:
     """Whether a later telling says less than what was judged, or more beside it."""
-    if not agree_in_names(judged.names, later.names):
-        return False
-    says_less = all(map(is_empty, later.said.values())) or extends(judged.said, later.said)
-    return says_less or extends(later.said, judged.said)
+    agrees = agree_in_names(judged.names, later.names)
+    return agrees and (_says_no_more(later, judged) or extends(later.said, judged.said))
+
+
+def _says_no_more(later: Telling, judged: Telling) -> bool:
+    return all(map(is_empty, later.said.values())) or extends(judged.said, later.said)

@@ -92,7 +92,7 @@ class ToldCall:
 
     def finish_part(self, part: str, words: str) -> None:
         """Take in what a part is said to have become; Refusal where its deltas say otherwise."""
-        before = self._done.get(part) or "".join(self._deltas.get(part, ()))
+        before = self._told(part)
         if not is_empty(before) and not is_empty(words) and not _same_words(part, before, words):
             raise told_in_two_ways()
         if not is_empty(words):
@@ -131,9 +131,12 @@ class ToldCall:
     def _grown(self, part: str) -> str:
         return "".join(self._deltas.get(part, ()))
 
+    def _told(self, part: str) -> str:
+        return self._done.get(part) or self._grown(part)
+
     def _parts(self) -> Iterator[tuple[str, str]]:
         for part in self._deltas.keys() | self._done.keys():
-            words = self._done.get(part) or "".join(self._deltas.get(part, ()))
+            words = self._told(part)
             if not is_empty(words):
                 yield part, words
 

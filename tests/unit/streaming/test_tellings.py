@@ -344,6 +344,21 @@ def test_items_at_one_place_one_after_another_pass() -> None:
     assert run("responses", stream)[0] == b"".join(stream)
 
 
+def test_the_end_may_repeat_items_that_stood_at_one_place() -> None:
+    """Each is found by its id, and isn't judged again."""
+    items = [item(id=each, call_id=each, arguments=said) for each, said in
+             (("a", ARGUMENTS), ("b", OTHER))]  # fmt: skip
+    stream = [
+        typed_event({"type": f"response.output_item.{when}", "output_index": 0, "item": each})
+        for each in items for when in ("added", "done")
+    ]  # fmt: skip
+    stream.append(typed_event({"type": "response.completed", "response": {"output": items}}))
+    out, judged, why = run("responses", stream)
+    assert why == ""
+    assert out == b"".join(stream)
+    assert len(judged) == 2
+
+
 def test_an_item_without_arguments_after_deltas_is_judged_both_ways() -> None:
     """A client may take what streamed, or what the item says."""
     stream = responses(end=item(arguments=""), done={"arguments": ""})
