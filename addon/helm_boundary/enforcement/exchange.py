@@ -18,7 +18,6 @@ from helm_boundary.calls.refusal import Refusal
 from helm_boundary.evaluation.document import Context
 from helm_boundary.policy.decision import ALLOW, Decision
 from helm_boundary.streaming.gate import Gate
-from helm_boundary.streaming.socket_gate import SocketGate
 from helm_boundary.streaming.tap import Tap
 from helm_receipts.envelope.statement import FlowFacts
 from helm_receipts.envelope.statement import ToolCall as ToolCallReceipt
@@ -52,7 +51,7 @@ class Live:
     decision: Decision = field(default_factory=lambda: Decision(ALLOW, ()))
     rewritten: bytes | None = None
     receipt_id: str | None = None
-    gate: Gate | Tap | SocketGate | None = None
+    gate: Gate | Tap | None = None
     answer: Answer | None = None
     status: int | None = None
     unread: Refusal | None = None

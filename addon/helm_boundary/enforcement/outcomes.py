@@ -7,7 +7,9 @@ import time
 
 from helm_boundary.approvals.refusals import gone
 from helm_boundary.approvals.store import StoreError
+from helm_boundary.approvals.wait import Said
 from helm_boundary.calls.call import Answer
+from helm_boundary.calls.refusal import Refusal
 from helm_boundary.evaluation.judge import deny
 from helm_boundary.policy.decision import ESCALATE, Decision
 from helm_boundary.policy.engines.engine import Meanwhile, nothing
@@ -50,6 +52,20 @@ class Outcomes:
         except (ReceiptError, StoreError) as error:
             return deny(not_asked(error))
         return decision
+
+    async def hold(self, live: Live, decision: Decision) -> Said | Refusal:
+        """Let an escalated answer wait for a person; with YES, the grant's receipt is durable."""
+        try:
+            live.judgements.append(Judged("response", decision, None))
+            began = time.perf_counter()
+            said = await self._desk.hold(live, decision, live.answer)
+            live.took("a person", began)
+            if said is Said.YES:
+                for draft in self._desk.used(live):
+                    await self._recorder.record(draft)
+        except (ReceiptError, StoreError) as error:
+            return not_asked(error)
+        return said
 
     async def record(
         self, live: Live, draft: Draft, decision: Decision

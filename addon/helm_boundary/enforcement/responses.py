@@ -6,13 +6,11 @@ A whole response is judged before any of it is released; one that streams is jud
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from helm_boundary.approvals.refusals import gone, refusal_of
-from helm_boundary.approvals.store import StoreError
 from helm_boundary.approvals.wait import AGAIN, Again, Said
 from helm_boundary.calls.call import HttpResponse, Json
 from helm_boundary.calls.refusal import Refusal
@@ -27,14 +25,13 @@ from helm_boundary.streaming.gate import Gate
 from helm_boundary.streaming.stream import Stream
 from helm_boundary.streaming.tap import Tap
 from helm_receipts.envelope.statement import Coverage, Draft, End
-from helm_receipts.errors import ReceiptError
 
-from .exchange import Judged, Live
+from .exchange import Live
 from .fallback_reply import NO_VERDICT
 from .outcomes import Outcomes, coverage
 from .receipt_drafts import tool_calls
 from .reply import Reply
-from .requests import FORESEEN, Boundary, not_asked
+from .requests import FORESEEN, Boundary
 from .streams import Streamed
 
 logger = logging.getLogger(__name__)
@@ -102,7 +99,7 @@ class Answers:
         if decision.verdict == ESCALATE and not self._settings.observes:
             decision = self._desk.admit(live, decision, live.answer)
             if decision.verdict == ESCALATE and live.park is not None:
-                said = await self._hold(live, decision)
+                said = await self._outcomes.hold(live, decision)
                 if said is Said.CHANGED:
                     return AGAIN
                 if said is Said.GONE:
@@ -131,19 +128,6 @@ class Answers:
         except Refusal as refusal:
             decision = deny(refusal)
         return decision, release
-
-    async def _hold(self, live: Live, decision: Decision) -> Said | Refusal:
-        try:
-            live.judgements.append(Judged("response", decision, None))
-            began = time.perf_counter()
-            said = await self._desk.hold(live, decision, live.answer)
-            live.took("a person", began)
-            if said is Said.YES:
-                for draft in self._desk.used(live):
-                    await self._recorder.record(draft)
-        except (ReceiptError, StoreError) as error:
-            return not_asked(error)
-        return said
 
     async def refuse_response(self, live: Live, refusal: Refusal) -> Reply:
         """Refuse a response whose headers already say that it can't be judged."""

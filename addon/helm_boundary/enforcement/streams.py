@@ -6,14 +6,16 @@ is judged there, and said so in the outcome.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from typing import assert_never
 
+from helm_boundary.approvals.refusals import gone, refusal_of
+from helm_boundary.approvals.wait import Park, Said
 from helm_boundary.calls.call import Answer
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.evaluation.judge import deny
 from helm_boundary.policy.decision import ALLOW, ESCALATE, Decision
-from helm_boundary.streaming.gate import MAX_EVENT, Gate
+from helm_boundary.streaming.gate import Gate, NeedsVerdict, Question, Release, Step, Stop
+from helm_boundary.streaming.sse import EventCutter
 from helm_boundary.streaming.stream import Stream
 from helm_boundary.streaming.tap import Tap, WholeTap
 from helm_receipts.envelope.statement import End, Enforcement
@@ -29,7 +31,6 @@ class Streamed:
     """Judges streams and the responses of sessions, under one boundary."""
 
     def __init__(self, boundary: Boundary, outcomes: Outcomes) -> None:
-        self._judge = boundary.judge
         self._recorder = boundary.recorder
         self._drafts = boundary.drafts
         self._teller = boundary.teller
@@ -38,20 +39,13 @@ class Streamed:
         self._outcomes = outcomes
 
     def open(self, live: Live, stream: Stream) -> Gate | Tap:
-        """What a stream goes through, from its first byte on."""
-        if self._settings.observes or live.decision.stream == "pass":
-            live.gate = Tap(stream)
-            return live.gate
+        """Choose what a stream goes through, from its first byte on."""
         most = self._settings.max_body
-        gate = Gate(
-            stream,
-            self._gatekeeper(live),
-            lambda why: self.end_event(live, why),
-            max_event=min(MAX_EVENT, most),
-            max_held=most,
-        )
-        live.gate = gate
-        return gate
+        if self._settings.observes or live.decision.stream == "pass":
+            live.gate = Tap(stream, max_event=most)
+        else:
+            live.gate = Gate(stream, EventCutter(most), max_held=most)
+        return live.gate
 
     def let_pass(self, live: Live, stream: Stream) -> Tap:
         """What a stream goes through of which nothing is held."""
@@ -85,57 +79,71 @@ class Streamed:
         )  # its text has left already
         await self._outcomes.write(live, decision, end, late)
 
-    async def judge_calls(self, live: Live, answer: Answer) -> Decision:
-        """Judge complete tool calls of a session; their receipt is durable when this allows."""
-        live.answer = answer
-        decision = await self._outcomes.ask(live, answer)
+    async def answer(
+        self, live: Live, gate: Gate, question: Question, park: Park | None = None
+    ) -> list[Step]:
+        """Do what a stream's gate asks for; with `park`, an escalated call waits for a person."""
+        match question:
+            case NeedsVerdict(answer):
+                return gate.resume(await self.judge_calls(live, answer, park))
+            case Stop(why):
+                return [Release((await self.end_event(live, why),))]
+            case never:
+                assert_never(never)
+
+    async def judge_calls(self, live: Live, answer: Answer, park: Park | None = None) -> Decision:
+        """Judge complete tool calls; their receipt is durable when this allows."""
+        live.answer, live.park = answer, park
+        decision = await self._ask(live, answer)
+        if decision.verdict == ESCALATE and park is not None and not self._settings.observes:
+            decision = await self._ask_person(live, decision, answer)
         live.tool_calls += tool_calls(answer, decision.verdict)
         if self._settings.observes:
             decision = Decision(ALLOW, decision.reasons)
         if decision.verdict != ALLOW:
-            return decision
+            return decision  # its receipt is the outcome, written with the error event
         try:
-            await self._recorder.record(self._drafts.tool_calls(live, answer, decision))
+            receipt = await self._recorder.record(self._drafts.tool_calls(live, answer, decision))
         except ReceiptError as error:
             return deny(no_receipt(error))
+        live.judgements.append(Judged("tool calls", decision, receipt.id))
         return decision
 
-    def end_event(self, live: Live, why: Decision | Refusal) -> bytes:
-        """End a call inside its stream: its outcome, and the event that says so."""
+    async def end_event(self, live: Live, why: Decision | Refusal) -> bytes:
+        """End a call inside its stream: write its outcome; returns the event that says so."""
         decision = deny(why) if isinstance(why, Refusal) else why
         if decision.verdict == ESCALATE:
-            live.park = None  # a stream can't wait
+            live.park = None
             decision = self._desk.admit(live, decision, live.answer)
-        live.end()
+        if not live.end():  # its client has gone, and its outcome is written
+            return self._teller.event(live, decision, None)
         end: End = "complete" if self._settings.observes else "denied"
         draft = self._drafts.outcome(live, decision, end, coverage=coverage(live))
         try:
-            receipt_id = self._recorder.record_now(draft).id
+            receipt = await self._recorder.record(draft)
         except ReceiptError as error:
             return self._teller.event(live, deny(no_receipt(error)), None)
-        live.judgements.append(Judged("response", decision, receipt_id))
-        return self._teller.event(live, self._outcomes.asked(live, decision), receipt_id)
+        live.judgements.append(Judged("response", decision, receipt.id))
+        return self._teller.event(live, self._outcomes.asked(live, decision), receipt.id)
 
-    def _gatekeeper(self, live: Live) -> Callable[[Answer], Decision]:
-        def judge(answer: Answer) -> Decision:
-            live.answer = answer
-            context = live.context(time.time_ns())
-            decision = self._judge.response_now(live.shared, answer, context)
-            if decision.rewrite:
-                decision = deny(too_late())
-            decision = self._desk.cover(live, decision, answer)
-            live.tool_calls += tool_calls(answer, decision.verdict)
-            if decision.verdict != ALLOW:
-                return decision  # its receipt is the outcome, written with the error event
-            draft = self._drafts.tool_calls(live, answer, decision)
-            try:
-                receipt = self._recorder.record_now(draft)
-            except ReceiptError as error:
-                return deny(no_receipt(error))
-            live.judgements.append(Judged("tool calls", decision, receipt.id))
-            return Decision(ALLOW, ())
+    async def _ask(self, live: Live, answer: Answer) -> Decision:
+        try:
+            decision = await self._outcomes.ask(live, answer)
+        except Refusal as refusal:
+            return deny(refusal)
+        return deny(too_late()) if decision.rewrite else decision
 
-        return judge
+    async def _ask_person(self, live: Live, decision: Decision, answer: Answer) -> Decision:
+        decision = self._desk.admit(live, decision, answer)
+        if decision.verdict != ESCALATE:
+            return decision
+        said = await self._outcomes.hold(live, decision)
+        if said is Said.YES:
+            return await self._ask(live, answer)
+        if said is Said.GONE:
+            await self._outcomes.write(live, deny(gone()), "client_gone")
+            return deny(gone())
+        return deny(said if isinstance(said, Refusal) else refusal_of(said))
 
 
 def too_late() -> Refusal:

@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from helm_boundary.approvals.wait import Again
-from helm_boundary.calls.call import Answer, HttpRequest, Json
+from helm_boundary.calls.call import HttpRequest, Json
 from helm_boundary.calls.refusal import Refusal, schema_violation
 from helm_boundary.dialects import dialect
 from helm_boundary.dialects.realtime import begins_response, is_sound
 from helm_boundary.dialects.responses_items import carries_tool_call
-from helm_boundary.evaluation.judge import deny
 from helm_boundary.policy.decision import Decision
-from helm_boundary.streaming.socket_gate import ENDS, SocketGate
+from helm_boundary.streaming.gate import Gate, NeedsVerdict, Release, Step, Stop
+from helm_boundary.streaming.message_cutter import MessageCutter
 from helm_boundary.wire import strict_json
 from helm_receipts.envelope.statement import End
 
@@ -30,6 +30,9 @@ from .fallback_reply import NO_VERDICT, deny_without_verdict
 from .reply import Forward, Reply
 from .requests import Boundary
 from .responses import Answers
+
+ENDS = frozenset({"response.done", "response.completed", "response.incomplete", "response.failed"})
+"""The messages that end a response."""
 
 _HANDSHAKE_HEADERS = ("upgrade", "connection", "content-encoding", "content-type")
 
@@ -114,9 +117,9 @@ class Session:
         if kind == "response.created" and not self._cycles:
             refused = await self._begin_unasked()
             if refused is not None:
-                self._gate.stopped = deny(schema_violation("the response wasn't asked for"))
+                self._gate.refuse(schema_violation("the response wasn't asked for"))
                 return [refused]
-        released = await self._gate.feed(kind, message)
+        released = await self._pass(message)
         if self._gate.stopped is not None:
             of_response = bool(self._cycles)  # else there is no end of it to wait for
             error = await self._deny(self._gate.stopped)
@@ -126,6 +129,23 @@ class Session:
         if kind in ENDS and self._cycles:
             await self._end_cycle()
         return released
+
+    async def _pass(self, message: bytes) -> list[bytes]:
+        """Put a message through the gate; returns what may go to the client now."""
+        out: list[bytes] = []
+        steps: deque[Step] = deque(self._gate.feed(message))
+        while steps:
+            match steps.popleft():
+                case Release(events):
+                    out += events
+                case NeedsVerdict(answer):
+                    decision = await self._answers.streamed.judge_calls(self._answering(), answer)
+                    steps += self._gate.resume(decision)
+                case Stop():
+                    pass  # the error event is written where it is known whose response this is
+                case never:
+                    assert_never(never)
+        return out
 
     def _mute(self, kind: str, event: Json, message: bytes) -> list[bytes]:
         """After a denial: nothing of that response, until it is over."""
@@ -153,20 +173,17 @@ class Session:
             return self._error(reply) if isinstance(reply, Reply) else b""
         live = self._answering()
         self._cycles.popleft()
-        return self._answers.streamed.end_event(live, why)
+        return await self._answers.streamed.end_event(live, why)
 
     def _reopen(self) -> None:
         self._gate = self._new_gate()
 
-    def _new_gate(self) -> SocketGate:
+    def _new_gate(self) -> Gate:
         stream = self._dialect.open_stream(101)
         if stream is None:  # pragma: no cover - every socket's dialect has one
             raise TypeError(self._operation.dialect)
-
-        async def judge(answer: Answer) -> Decision:
-            return await self._answers.streamed.judge_calls(self._answering(), answer)
-
-        return SocketGate(stream, judge, max_held=self._boundary.settings.max_body)
+        most = self._boundary.settings.max_body
+        return Gate(stream, MessageCutter(most), max_held=most)
 
     def _answering(self) -> Live:
         """The call whose answer is coming: the first that is open, else the handshake."""

@@ -8,7 +8,6 @@ from functools import lru_cache
 from helm_boundary.calls.call import Answer, HttpResponse, Json, Operation
 from helm_boundary.calls.refusal import Refusal, schema_violation
 from helm_boundary.dialects import SOCKETS, dialect, generic
-from helm_boundary.streaming.gate import MAX_EVENT
 from helm_boundary.streaming.sse import EventCutter
 from helm_boundary.streaming.stream import Stream
 from helm_boundary.wire import content_coding, strict_json
@@ -91,7 +90,7 @@ def _json_lines(body: bytes) -> list[Json]:
 def _read_events(operation: Operation, status: int, body: bytes) -> Answer:
     reading: Stream | None = dialect(operation.dialect).open_stream(status)
     reading = reading or GenericStream(status, len(body))
-    cutter = EventCutter(max(MAX_EVENT, len(body)))
+    cutter = EventCutter(len(body))
     for event in cutter.feed(body):
         reading.read(event)
     rest = cutter.finish()

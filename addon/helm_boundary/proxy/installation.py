@@ -18,6 +18,7 @@ from .addon import HelmBoundary
 from .patches.dispatch import ask_only_listeners
 from .patches.error_pages import replace_error_pages
 from .patches.final_check import have_last_word
+from .patches.held_streams import let_streams_wait
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ def install(loader: Loader) -> None:
     boundary = HelmBoundary()
     ask_only_listeners(addons)
     have_last_word(addons, boundary)
+    let_streams_wait(addons)
     try:
         addons.add(boundary)
         addons.invoke_addon_sync(boundary, hooks.ConfigureHook(set(ctx.options.keys())))

@@ -16,13 +16,15 @@ from helm_boundary.enforcement.reply import Reply
 from helm_boundary.enforcement.responses import Release
 from helm_boundary.flows import conversion
 from helm_boundary.flows.notes import mark
+from helm_boundary.streaming.gate import Gate, Question, Step
+from helm_boundary.streaming.keep_alive import KeepAlive
 from helm_boundary.streaming.tap import Tap
 from helm_receipts.envelope.statement import End
 
 from .call_tracker import Forwarded, UnderWay
 from .hold import PATIENCE, Gone, Hold, resumed
 from .requests import MAX_CHANGES, refuse
-from .stream_feed import OursOnly, feed_from
+from .stream_feed import GateFeed, OursOnly, TapFeed
 from .websockets import Sockets
 
 logger = logging.getLogger(__name__)
@@ -47,7 +49,7 @@ class Responses:
             return
         response.stream = False
         try:
-            await _begin(flow, response, call)
+            await self._begin(flow, response, call)
         except Exception:
             if call.running.observes:
                 logger.exception("helm-boundary: a response could not be begun, and passes")
@@ -106,6 +108,33 @@ class Responses:
         await self._under_way.abandon(flow, _end_of(flow))
         self._under_way.forget(flow)
 
+    async def _begin(self, flow: http.HTTPFlow, response: http.Response, call: Forwarded) -> None:
+        answers = call.running.answers
+        way = answers.begin(call.live, conversion.read_response(response, with_body=False))
+        if way is None:
+            return
+        if isinstance(way, Refusal):
+            flow.response = OursOnly(await answers.refuse_response(call.live, way)).response()
+            return
+        conversion.add_headers(response, call.running.boundary.teller.headers(call.live))
+        if isinstance(way, Tap):
+            response.stream = TapFeed(way)
+            return
+        conversion.make_endless(response)
+        response.stream = self._held_stream(flow, call, way)
+
+    def _held_stream(self, flow: http.HTTPFlow, call: Forwarded, gate: Gate) -> GateFeed:
+        live, running = call.live, call.running
+
+        async def answer(question: Question) -> list[Step]:
+            async with asyncio.timeout(PATIENCE) as patience:
+                hold = Hold(flow, patience, lambda: None, running.hold_seconds, self._has_gone)
+                park = hold.park(partial(mark, flow, live, running.boundary))
+                streamed = running.answers.streamed
+                return await streamed.answer(live, gate, question, park if running.holds else None)
+
+        return GateFeed(gate, answer, KeepAlive())
+
     async def _passes(
         self,
         flow: http.HTTPFlow,
@@ -154,18 +183,6 @@ class Responses:
             flow.response.trailers = None
             released = conversion.response_fingerprint(flow.response)
             self._under_way.released[flow.id] = released
-
-
-async def _begin(flow: http.HTTPFlow, response: http.Response, call: Forwarded) -> None:
-    answers = call.running.answers
-    way = answers.begin(call.live, conversion.read_response(response, with_body=False))
-    if isinstance(way, Refusal):
-        flow.response = OursOnly(await answers.refuse_response(call.live, way)).response()
-    elif way is not None:
-        conversion.add_headers(response, call.running.boundary.teller.headers(call.live))
-        if not isinstance(way, Tap):
-            conversion.make_endless(response)
-        response.stream = feed_from(way)
 
 
 def _let_go(response: http.Response, release: Release, call: Forwarded) -> None:

@@ -1,111 +1,230 @@
-"""The gate itself: what leaves, what waits, what never leaves. See the package for the theory."""
+"""The gate itself: what leaves, what waits, what never leaves. See the package for the theory.
+
+Sans-IO: the gate never calls policy, disk or clock. It says what may leave and what it needs to
+know; whoever drives it asks, and tells it the decision with `resume`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import enum
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
 
 from helm_boundary.calls.call import Answer
 from helm_boundary.calls.refusal import Refusal, schema_violation
-from helm_boundary.policy.decision import Decision
+from helm_boundary.policy.decision import ALLOW, Decision
 from helm_receipts.envelope.statement import Covered
 
-from .sse import Event, EventCutter
+from .sse import Event
 from .stream import Stream, released
 
-MAX_EVENT = 4 << 20
 MAX_HELD = 16 << 20
+"""Bytes that may wait at a gate, held or not yet read."""
 
 
-type Judge = Callable[[Answer], Decision]
-"""Judges tool calls that are complete, durably: when it returns ALLOW, its receipt is on disk."""
+class State(enum.Enum):
+    """Where a gate is in its life."""
 
-type Deny = Callable[[Decision | Refusal], bytes]
-"""The dialect's error event for a verdict."""
+    OPEN = "open"
+    HOLDING = "holding"
+    ASKING = "asking"
+    SHUT = "shut"
+    ENDED = "ended"
+
+
+class Signal(enum.Enum):
+    """What can happen to a gate."""
+
+    HOLDS = "an event while a tool call is incomplete"
+    COMPLETES = "the event that completes every tool call begun"
+    ALLOWED = "the decision ALLOW"
+    REFUSED = "another decision, or an event that can't be read"
+    ENDS = "the end of the stream"
+
+
+NEXT: dict[tuple[State, Signal], State] = {
+    (State.OPEN, Signal.HOLDS): State.HOLDING,
+    (State.OPEN, Signal.COMPLETES): State.ASKING,
+    (State.OPEN, Signal.REFUSED): State.SHUT,
+    (State.OPEN, Signal.ENDS): State.ENDED,
+    (State.HOLDING, Signal.HOLDS): State.HOLDING,
+    (State.HOLDING, Signal.COMPLETES): State.ASKING,
+    (State.HOLDING, Signal.REFUSED): State.SHUT,
+    (State.ASKING, Signal.ALLOWED): State.OPEN,
+    (State.ASKING, Signal.REFUSED): State.SHUT,
+}
+"""Every move there is; events of no tool call move nothing.
+
+HOLDING has no ENDS: a stream that ends inside a tool call is REFUSED.
+"""
+
+
+class GateError(RuntimeError):
+    """The gate was driven wrongly: bytes after the end, or a decision that it didn't ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Events that may leave now, each as it came, in their order."""
+
+    events: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsVerdict:
+    """Tool calls are complete: nothing more leaves until `resume` is told what policy decides."""
+
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The gate is shut for good; the client is to be told why, and nothing else leaves."""
+
+    why: Decision | Refusal
+
+
+type Question = NeedsVerdict | Stop
+"""What the driver has to do something about."""
+
+type Step = Release | Question
+
+
+class Cutter(Protocol):
+    """Cuts what arrives into events: chunks of a stream, or messages of a WebSocket."""
+
+    def feed(self, chunk: bytes) -> Iterator[Event]:
+        """The events that this chunk completes; Refusal where it can't be read."""
+        ...
+
+    def finish(self) -> Event | None:
+        """What is left at the end, as an event; None if nothing is."""
+        ...
 
 
 class Gate:
-    """One stream's gate. `judge` and `deny` are called on the thread that feeds it."""
+    """One stream's gate; `max_held` bounds in bytes what waits at it."""
 
     covers: Covered = "toolCalls"
 
-    def __init__(
-        self,
-        stream: Stream,
-        judge: Judge,
-        deny: Deny,
-        *,
-        max_event: int = MAX_EVENT,
-        max_held: int = MAX_HELD,
-    ) -> None:
+    def __init__(self, stream: Stream, cutter: Cutter, *, max_held: int = MAX_HELD) -> None:
         self.stream = stream
         self.seen = 0
+        self.state = State.OPEN
         self.stopped: Decision | Refusal | None = None
-        self._judge = judge
-        self._deny = deny
-        self._cutter = EventCutter(max_event)
+        self._cutter = cutter
         self._max_held = max_held
+        self._arrived: deque[bytes] = deque()
+        self._cutting: Iterator[Event] = iter(())
+        self._has_ended = False
         self._held: list[bytes] = []
-        self._held_bytes = 0
+        self._held_bytes = self._arrived_bytes = 0
 
-    def feed(self, chunk: bytes) -> list[bytes]:
-        """Take a chunk of the upstream's bytes; returns what may leave now."""
-        if self.stopped is not None:
+    def feed(self, chunk: bytes) -> list[Step]:
+        """Take a chunk of the upstream's bytes; while a verdict is due, it waits.
+
+        Raises:
+            GateError: the stream has ended.
+        """
+        if self.state is State.SHUT:
             return []
+        if self._has_ended:
+            raise GateError("bytes after the end of the stream")
         self.seen += len(chunk)
-        out: list[bytes] = []
-        try:
-            for event in self._cutter.feed(chunk):
-                self._pass(event, out)
-                if self.stopped is not None:
-                    break
-        except Refusal as refusal:
-            self._shut(refusal, out)
-        return out
+        self._arrived.append(chunk)
+        if self.state is not State.ASKING:
+            return self._read_on([])
+        self._arrived_bytes += len(chunk)
+        if self._arrived_bytes > self._max_held:
+            return self.refuse(_too_much(self._max_held))
+        return []
 
-    def finish(self) -> list[bytes]:
-        """The upstream's stream has ended; returns the last that may leave."""
-        if self.stopped is not None:
+    def finish(self) -> list[Step]:
+        """The upstream's stream has ended; as `feed`."""
+        if self.state is State.SHUT or self._has_ended:
             return []
-        out: list[bytes] = []
-        try:
-            rest = self._cutter.finish()
-            if rest is not None:
-                self._pass(rest, out)
-            if self._held and self.stopped is None:
-                raise schema_violation("the stream ended inside a tool call")
-        except Refusal as refusal:
-            self._shut(refusal, out)
-        return out
+        self._has_ended = True
+        return [] if self.state is State.ASKING else self._read_on([])
 
-    def _pass(self, event: Event, out: list[bytes]) -> None:
-        self.stream.read(event)
-        if not self._held and not self.stream.holds:
-            out.append(event.raw)
-            return
-        self._hold(event.raw)
-        if self.stream.ready:
-            self._settle(out)
+    def resume(self, decision: Decision) -> list[Step]:
+        """Go on with the decision on what was asked; ALLOW must be durable.
+
+        Raises:
+            GateError: nothing was asked.
+        """
+        if self.state is State.SHUT:  # refused meanwhile, for something else
+            return []
+        if self.state is not State.ASKING:
+            raise GateError("a decision that the gate didn't ask for")
+        if decision.verdict != ALLOW:
+            return self.refuse(decision)
+        self._move(Signal.ALLOWED)
+        self.stream.mark_judged()
+        out, self._held = self._held, []
+        self._held_bytes = self._arrived_bytes = 0
+        return self._read_on(out)
+
+    def refuse(self, why: Decision | Refusal) -> list[Step]:
+        """Shut the gate for good; what is held never leaves."""
+        return self._shut(why, [])
 
     def left(self) -> Answer:
         """What has left for the client, as an answer."""
         return released(self.stream)
 
-    def _hold(self, raw: bytes) -> None:
-        self._held.append(raw)
-        self._held_bytes += len(raw)
-        if self._held_bytes > self._max_held:
-            raise schema_violation(f"a tool call of the stream exceeds {self._max_held} bytes")
+    def _read_on(self, out: list[bytes]) -> list[Step]:
+        try:
+            while (event := self._next()) is not None:
+                self._take(event, out)
+                if self.state is State.ASKING:
+                    return [*_release(out), NeedsVerdict(self.stream.answer(waiting_only=True))]
+            if self._has_ended:
+                self._end()
+        except Refusal as refusal:
+            return self._shut(refusal, out)
+        return _release(out)
 
-    def _settle(self, out: list[bytes]) -> None:
-        decision = self._judge(self.stream.answer(waiting_only=True))
-        if decision.verdict != "ALLOW":
-            self._shut(decision, out)
+    def _next(self) -> Event | None:
+        """The next event of what has arrived; at the end, what is left as one."""
+        while (event := next(self._cutting, None)) is None and self._arrived:
+            self._cutting = self._cutter.feed(self._arrived.popleft())
+        return self._cutter.finish() if event is None and self._has_ended else event
+
+    def _take(self, event: Event, out: list[bytes]) -> None:
+        self.stream.read(event)
+        if not self._held and not self.stream.holds:
+            out.append(event.raw)
             return
-        self.stream.mark_judged()
-        out += self._held
-        self._held, self._held_bytes = [], 0
+        self._held.append(event.raw)
+        self._held_bytes += len(event.raw)
+        if self._held_bytes > self._max_held:
+            raise _too_much(self._max_held)
+        self._move(Signal.COMPLETES if self.stream.ready else Signal.HOLDS)
 
-    def _shut(self, why: Decision | Refusal, out: list[bytes]) -> None:
+    def _end(self) -> None:
+        if self.state is State.HOLDING:
+            raise schema_violation("the stream ended inside a tool call")
+        self._move(Signal.ENDS)
+
+    def _shut(self, why: Decision | Refusal, out: list[bytes]) -> list[Step]:
+        self._move(Signal.REFUSED)
         self.stopped = why
         self._held, self._held_bytes = [], 0
-        out.append(self._deny(why))
+        self._arrived.clear()
+        return [*_release(out), Stop(why)]
+
+    def _move(self, signal: Signal) -> None:
+        try:
+            self.state = NEXT[self.state, signal]
+        except KeyError:
+            raise GateError(f"{signal.value} when the gate is {self.state.value}") from None
+
+
+def _release(out: list[bytes]) -> list[Step]:
+    return [Release(tuple(out))] if out else []
+
+
+def _too_much(most: int) -> Refusal:
+    return schema_violation(f"more than {most} bytes wait for the verdict on a tool call")

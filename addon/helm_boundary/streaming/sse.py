@@ -20,6 +20,8 @@ _FALSE_LINES = re.compile(
 )
 _CONTROLS = b"\x0b\x0c\x1c\x1d\x1e"
 BOM = b"\xef\xbb\xbf"
+MAX_EVENT = 32 << 20
+"""Bytes of one event, where the operator's bound on bodies (`helm_max_body`) isn't given."""
 FIELDS = frozenset({b"data", b"event", b"id", b"retry", b""})
 """The fields there are; the nameless one is a comment."""
 
@@ -36,7 +38,7 @@ class Event:
 class EventCutter:
     """Cuts a byte stream into events, whatever the chunks; `limit` bounds one event, in bytes."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int = MAX_EVENT) -> None:
         self._limit = limit
         self._buffer = bytearray()
         self._searched = 0

@@ -9,8 +9,7 @@ from helm_boundary.calls.refusal import Refusal
 from helm_boundary.policy.decision import Decision
 from helm_receipts.envelope.statement import Covered
 
-from .gate import MAX_EVENT
-from .sse import EventCutter
+from .sse import MAX_EVENT, EventCutter
 from .stream import Stream
 
 logger = logging.getLogger(__name__)

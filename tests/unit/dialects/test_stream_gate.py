@@ -13,15 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helm_boundary.calls.call import Answer
-from helm_boundary.calls.refusal import Refusal
 from helm_boundary.dialects import dialect
 from helm_boundary.policy.decision import Decision, Reason
-from helm_boundary.streaming.gate import Gate
 from helm_boundary.streaming.sse import EventCutter
 from helm_receipts.envelope.statement import VERDICTS, Verdict
 from support import chat, messages, responses
+from support.gates import END, Drive, open_gate
 
-END = b"<the error event>"
 SECRET_NAME = "launch_missiles"
 SECRET_ARGUMENTS = '{"target": "the moon", "é😀": 1}'
 
@@ -35,23 +33,20 @@ class Run:
     stopped: bool
 
 
-def run(name: str, chunks: Sequence[bytes], verdict: Verdict) -> Run:
-    """Push chunks through a gate of a dialect, with every tool call judged alike."""
+def run(name: str, chunks: Sequence[bytes], verdict: Verdict, patience: int = 0) -> Run:
+    """Push chunks through a gate of a dialect, with every tool call judged alike.
+
+    Policy decides `patience` chunks after it was asked.
+    """
     judged: list[tuple[str, str]] = []
 
     def judge(answer: Answer) -> Decision:
         judged.extend((call.name, call.arguments_text) for call in answer.tool_calls)
         return Decision(verdict, (Reason("POLICY_VIOLATION", "test", "no", "ungranted"),))
 
-    def deny(why: Decision | Refusal) -> bytes:
-        return END
-
-    stream = dialect(name).open_stream(200)
-    assert stream is not None
-    gate = Gate(stream, judge, deny)
-    out = [b"".join(gate.feed(chunk)) for chunk in chunks]
-    out.append(b"".join(gate.finish()))
-    return Run(b"".join(out), tuple(judged), gate.stopped is not None)
+    gate = open_gate(name)
+    out = Drive(gate, judge, patience=patience).run(chunks)
+    return Run(out, tuple(judged), gate.stopped is not None)
 
 
 def chat_stream(tool: bool) -> bytes:
@@ -124,12 +119,13 @@ def test_every_single_byte_split_gives_the_same(name: str, ending: str) -> None:
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())
 def test_chunks_make_no_difference(name: str, data: st.DataObject) -> None:
-    """Decisions and released bytes don't depend on where the chunks fall."""
+    """Decisions and released bytes depend on neither where chunks fall nor when policy decides."""
     stream = spelt(STREAMS[name](True), data.draw(st.sampled_from(sorted(ENDINGS))))
     cuts = sorted(data.draw(st.sets(st.integers(0, len(stream)), max_size=12)))
     chunks = [stream[a:b] for a, b in itertools.pairwise([0, *cuts, len(stream)])]
-    verdict = data.draw(st.sampled_from(VERDICTS))
-    assert run(name, [chunk for chunk in chunks if chunk], verdict) == run(name, [stream], verdict)
+    verdict, patience = data.draw(st.sampled_from(VERDICTS)), data.draw(st.integers(0, 13))
+    pieces = [chunk for chunk in chunks if chunk]
+    assert run(name, pieces, verdict, patience) == run(name, [stream], verdict)
 
 
 @pytest.mark.parametrize("name", STREAMS)
@@ -412,24 +408,19 @@ def test_a_missing_final_blank_line_is_read_too() -> None:
 
 def test_what_is_held_is_bounded() -> None:
     """A tool call that never ends can't fill the memory."""
-    stream = dialect("chat").open_stream(200)
-    assert stream is not None
-    gate = Gate(stream, lambda _: Decision("ALLOW", ()), lambda _: END, max_held=2000)
+    gate = open_gate("chat", max_held=2000)
     piece = event(
         chunk({"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": "x"}}]})
     )
-    out = b"".join(itertools.chain.from_iterable(gate.feed(piece) for _ in range(100)))
-    assert out == END
+    assert Drive(gate, lambda _: Decision("ALLOW", ())).run([piece] * 100) == END
 
 
 def test_an_event_is_bounded_however_it_comes() -> None:
     """An oversized event is refused in one chunk and in many."""
     big = event(chunk({"content": "x" * 5000}))
     for chunks in ([big], [big[at : at + 100] for at in range(0, len(big), 100)]):
-        stream = dialect("chat").open_stream(200)
-        assert stream is not None
-        gate = Gate(stream, lambda _: Decision("ALLOW", ()), lambda _: END, max_event=1000)
-        assert b"".join(itertools.chain.from_iterable(map(gate.feed, chunks))) == END
+        gate = open_gate("chat", max_event=1000)
+        assert Drive(gate, lambda _: Decision("ALLOW", ())).run(chunks) == END
 
 
 def test_a_whole_message_is_judged_by_what_it_says() -> None:

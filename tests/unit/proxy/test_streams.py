@@ -1,24 +1,31 @@
-"""What mitmproxy calls with each chunk: no exception leaves, and a failure is final."""
+"""What mitmproxy gets for each chunk: no exception leaves, and a failure is final."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Callable
 
 import pytest
 
-from helm_boundary.dialects import dialect
 from helm_boundary.enforcement.fallback_reply import NO_VERDICT
 from helm_boundary.enforcement.reply import Reply
 from helm_boundary.policy.decision import ALLOW, Decision
-from helm_boundary.proxy.stream_feed import OursOnly, feed_from
-from helm_boundary.streaming.gate import Gate
+from helm_boundary.proxy.stream_feed import GateFeed, OursOnly
+from helm_boundary.streaming.gate import Gate, NeedsVerdict, Question, Release, Step
+from helm_boundary.streaming.keep_alive import KeepAlive
+from support.gates import open_gate
 
 
-def gate_that(judge: object) -> Gate:
-    """A chat gate with that judge."""
-    stream = dialect("chat").open_stream(200)
-    assert stream is not None
-    return Gate(stream, judge, lambda _: b"<error>")  # type: ignore[arg-type]
+def feed_of(gate: Gate, judge: Callable[[], Decision]) -> GateFeed:
+    """A feed whose questions are answered by that judge."""
+
+    async def answer(question: Question) -> list[Step]:
+        if isinstance(question, NeedsVerdict):
+            return gate.resume(judge())
+        return [Release((b"<error>",))]
+
+    return GateFeed(gate, answer, KeepAlive())
 
 
 CALL = (
@@ -28,32 +35,50 @@ CALL = (
 TEXT = b'data: {"choices":[{"index":0,"delta":{"content":"x"}}]}\n\n'
 
 
+def settle(feed: GateFeed) -> list[bytes]:
+    """Have everything answered that is due; returns what may leave then."""
+
+    async def settle_all() -> list[bytes]:
+        while feed.asks:
+            await feed.settle()
+        return feed.settled()
+
+    return asyncio.run(settle_all())
+
+
 def test_a_fault_shuts_the_stream_for_good(caplog: pytest.LogCaptureFixture) -> None:
     """One error event; what comes after is swallowed; the gate knows that it was stopped."""
 
-    def judge(_: object) -> Decision:
+    def judge() -> Decision:
         raise ZeroDivisionError
 
-    gate = gate_that(judge)
-    feed = feed_from(gate)
-    assert feed(TEXT) == [TEXT]
+    gate = open_gate("chat")
+    feed = feed_of(gate, judge)
+    assert feed.take(TEXT) == [TEXT]
+    assert feed.take(CALL) == []
     with caplog.at_level(logging.CRITICAL):
-        (told,) = feed(CALL)
+        (told,) = settle(feed)
     assert b'"code":"PDP_ERROR"' in told
     assert told.startswith(b"data: ")
     assert told.endswith(b"\n\n")
-    assert feed(TEXT) == []
-    assert feed(b"") == []
+    assert feed.take(TEXT) == []
+    assert feed.finish() == []
     assert gate.stopped is NO_VERDICT
 
 
 def test_a_held_chunk_is_an_empty_list_never_empty_bytes() -> None:
     """`b""` would end a chunked response in good order."""
-    feed = feed_from(gate_that(lambda _: Decision(ALLOW, ())))
+    feed = feed_of(open_gate("chat"), lambda: Decision(ALLOW, ()))
     half = len(CALL) // 2
-    assert feed(CALL[:half]) == []
-    assert b"".join(feed(CALL[half:])) == CALL
-    assert feed(b"") == []
+    assert feed.take(CALL[:half]) == []
+    assert feed.take(CALL[half:]) == []
+    assert b"".join(settle(feed)) == CALL
+    assert feed.finish() == []
+
+
+def test_nothing_passes_where_mitmproxy_itself_calls() -> None:
+    """Without our own layer, which can wait, a stream is silent."""
+    assert feed_of(open_gate("chat"), lambda: Decision(ALLOW, ()))(TEXT) == []
 
 
 def test_a_reply_of_ours_streams_once_and_nothing_of_theirs() -> None:

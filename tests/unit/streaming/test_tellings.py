@@ -14,9 +14,9 @@ from helm_boundary.calls.call import Answer
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.dialects import dialect
 from helm_boundary.policy.decision import ALLOW, Decision
-from helm_boundary.streaming.gate import Gate
 from helm_boundary.streaming.sse import EventCutter
 from support import messages
+from support.gates import Drive, open_gate
 from support.responses import typed_event
 
 END = b"<error>"
@@ -32,12 +32,10 @@ def run(name: str, chunks: Sequence[bytes]) -> tuple[bytes, list[tuple[str, str]
         judged.extend((call.name, call.arguments_text) for call in answer.tool_calls)
         return Decision(ALLOW, ())
 
-    stream = dialect(name).open_stream(200)
-    assert stream is not None
-    gate = Gate(stream, judge, lambda _: END)
-    out = [piece for data in chunks for piece in gate.feed(data)] + gate.finish()
+    gate = open_gate(name)
+    out = Drive(gate, judge, lambda _: END).run(chunks)
     why = gate.stopped.message if isinstance(gate.stopped, Refusal) else ""
-    return b"".join(out), judged, why
+    return out, judged, why
 
 
 def item(kind: str = "function_call", **members: Any) -> dict[str, Any]:

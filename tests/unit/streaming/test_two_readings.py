@@ -10,10 +10,9 @@ import pytest
 
 from helm_boundary.calls.call import Answer
 from helm_boundary.calls.refusal import Refusal
-from helm_boundary.dialects import dialect
 from helm_boundary.policy.decision import ALLOW, DENY, Decision, Reason
-from helm_boundary.streaming.gate import Gate
 from helm_boundary.streaming.sse import EventCutter
+from support.gates import Drive, open_gate
 
 END = b"<error>"
 NO = Reason("POLICY_VIOLATION", "test", "no", "ungranted")
@@ -48,11 +47,7 @@ def run(chunks: Sequence[bytes]) -> tuple[bytes, list[str]]:
     def deny(_: Decision | Refusal) -> bytes:
         return END
 
-    stream = dialect("chat").open_stream(200)
-    assert stream is not None
-    gate = Gate(stream, judge, deny)
-    out = [piece for data in chunks for piece in gate.feed(data)]
-    return b"".join([*out, *gate.finish()]), judged
+    return Drive(open_gate("chat"), judge, deny).run(chunks), judged
 
 
 SAFE = tool("safe", "{}", id="call_1")
