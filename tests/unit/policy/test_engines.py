@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,9 @@ def test_a_pool_answers_everyone(pool: Pool) -> None:
 def test_a_pool_is_asked_evenly(pool: Pool) -> None:
     """The next call goes to whoever has least to do."""
 
+    for engine in pool._engines:
+        engine.wait_until_ready()
+
     async def judge_some() -> list[int]:
         calls = [asyncio.ensure_future(pool.decide(DOCUMENT)) for _ in range(9)]
         await asyncio.sleep(0)
@@ -63,6 +67,39 @@ def test_a_pool_is_asked_evenly(pool: Pool) -> None:
         return spread
 
     assert asyncio.run(judge_some()) == [3, 3, 3]
+
+
+def test_a_slow_call_holds_up_no_other(tmp_path: Path) -> None:
+    """While one worker is at it, the other judges what comes."""
+    rego = f'{ALLOW} if input.model != "slow"\nelse := 1 if {LOOP}'
+    (tmp_path / "main.rego").write_text(f"package helm\n\n{rego}\n")
+    pool = start_engine(read_policy([tmp_path]), deadline_ms=800, workers=2)
+    assert isinstance(pool, Pool)
+    for engine in pool._engines:
+        engine.wait_until_ready()
+    slow, fast = (
+        json.dumps({**SAMPLES["a chat request"], "model": model}).encode()
+        for model in ("slow", "fast")
+    )
+
+    async def judge() -> list[float]:
+        late = asyncio.ensure_future(pool.decide(slow))
+        await asyncio.sleep(0.05)
+        times = []
+        for _ in range(20):
+            began = time.perf_counter()
+            calls = (pool.decide(fast) for _ in range(4))
+            assert {each.verdict for each in await asyncio.gather(*calls)} == {"ALLOW"}
+            times.append(time.perf_counter() - began)
+        assert not late.done()
+        with pytest.raises(EngineError, match="within 800 ms"):
+            await late
+        return times
+
+    try:
+        assert max(asyncio.run(judge())) < 0.2
+    finally:
+        pool.close()
 
 
 def test_a_pool_closes_whole(pool: Pool) -> None:

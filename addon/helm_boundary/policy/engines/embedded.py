@@ -32,6 +32,7 @@ RESTART_SECONDS = 5.0  # to start Python and compile a policy again
 SAMPLE_SECONDS = 2.0  # for a sample of the self-test, on a machine that is busy starting things
 SHORT = 4_096  # bytes of an answer worth remembering
 DRAIN_SECONDS = 0.01
+SLOW_SECONDS = 0.002  # several times what an evaluation usually takes
 RESTART_PAUSE = 1.0  # seconds before a worker that never got ready is tried again
 # The worker's own alarm, for when nobody is there to kill it: later than any kill of ours.
 ALARM_FACTOR, ALARM_SECONDS = 2, 1.0
@@ -165,6 +166,13 @@ class EmbeddedEngine:
     def in_flight(self) -> int:
         """How many calls are waiting for their answer."""
         return len(self._calls)
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether the call that is being evaluated takes much longer than most do."""
+        if not self._calls:
+            return False
+        return time.monotonic() > self._head_until - self.deadline + SLOW_SECONDS
 
     def another(self) -> EmbeddedEngine:
         """A further engine of the same policy, which this one has tried."""

@@ -10,15 +10,18 @@ from .embedded import EmbeddedEngine, start_embedded
 from .engine import Engine, Meanwhile, nothing
 
 MOST = 8
+LEAST = 2
+"""Two even on one core: while one is late with a call, the other goes on."""
 
 
 def start_engine(policy: Policy, *, deadline_ms: int, workers: int | None = None) -> Engine:
     """An embedded engine with as many workers as this machine's cores are good for.
 
-    One core is the proxy's own; ``workers`` overrides. Raises PolicyError as start_embedded does:
-    the first worker tries the policy, the others start on what it has shown to work.
+    One core is the proxy's own, and there are `LEAST` at least; ``workers`` overrides. Raises
+    PolicyError as start_embedded does: the first worker tries the policy, the others start on what
+    it has shown to work.
     """
-    count = workers or max(1, min(MOST, cores() - 1))
+    count = workers or max(LEAST, min(MOST, cores() - 1))
     first = start_embedded(policy, deadline_ms=deadline_ms)
     if count == 1:
         return first
@@ -26,7 +29,10 @@ def start_engine(policy: Policy, *, deadline_ms: int, workers: int | None = None
 
 
 class Pool:
-    """Engines of one policy; each call goes to the one with the fewest in flight."""
+    """Engines of one policy; each call goes to the one with the fewest in flight.
+
+    One that has been at a call for long is asked last: what comes now would wait behind it.
+    """
 
     def __init__(self, engines: list[EmbeddedEngine]) -> None:
         self._engines = engines
@@ -54,4 +60,4 @@ class Pool:
             engine.close()
 
     def _idlest(self) -> EmbeddedEngine:
-        return min(self._engines, key=lambda engine: engine.in_flight)
+        return min(self._engines, key=lambda engine: (engine.is_slow, engine.in_flight))
