@@ -11,6 +11,7 @@ from mitmproxy import connection, http
 from helm_boundary.calls.call import HttpResponse
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.dialects import SOCKETS
+from helm_boundary.dialects.keep_alives import keep_alive
 from helm_boundary.enforcement.fallback_reply import CLOSED, NO_VERDICT, deny_without_verdict
 from helm_boundary.enforcement.reply import Reply
 from helm_boundary.enforcement.responses import Release
@@ -133,7 +134,8 @@ class Responses:
                 streamed = running.answers.streamed
                 return await streamed.answer(live, gate, question, park if running.holds else None)
 
-        return GateFeed(gate, answer, KeepAlive())
+        agent = live.request.header("user-agent")
+        return GateFeed(gate, answer, KeepAlive(keep_alive(live.operation.dialect, agent)))
 
     async def _passes(
         self,

@@ -82,7 +82,6 @@ class GateFeed:
             self._settled += self._keep_alive.next()
             return
         answered, self._answering, self._question = self._answering, None, None
-        self._settled += self._keep_alive.end()
         self._settled += self._apply(answered.result)
 
     def settled(self) -> list[bytes]:

@@ -25,7 +25,7 @@ def feed_of(gate: Gate, judge: Callable[[], Decision]) -> GateFeed:
             return gate.resume(judge())
         return [Release((b"<error>",))]
 
-    return GateFeed(gate, answer, KeepAlive())
+    return GateFeed(gate, answer, KeepAlive(b": alive\n\n"))
 
 
 CALL = (
