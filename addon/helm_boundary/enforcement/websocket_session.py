@@ -25,7 +25,7 @@ from helm_boundary.streaming.socket_gate import ENDS, SocketGate
 from helm_boundary.wire import strict_json
 from helm_receipts.envelope.statement import End
 
-from .exchange import Live
+from .exchange import Exchange
 from .fallback_reply import NO_VERDICT, deny_without_verdict
 from .reply import Forward, Reply
 from .requests import Boundary
@@ -45,7 +45,7 @@ class Passing:
 class Session:
     """One session, from its handshake, which was judged as a request of its own."""
 
-    def __init__(self, boundary: Boundary, answers: Answers, handshake: Live) -> None:
+    def __init__(self, boundary: Boundary, answers: Answers, handshake: Exchange) -> None:
         self._boundary = boundary
         self._answers = answers
         self._operation = handshake.operation
@@ -53,7 +53,7 @@ class Session:
         self._handshake = handshake
         self._dialect = dialect(handshake.operation.dialect)
         self._count = 0
-        self._cycles: deque[Live] = deque()
+        self._cycles: deque[Exchange] = deque()
         self._gate = self._new_gate()
         self._lock = asyncio.Lock()
 
@@ -93,17 +93,17 @@ class Session:
             await self._answers.abandon(self._cycles.popleft(), end)
 
     async def _judge_event(self, message: bytes, event: Json, refusal: Refusal | None) -> Passing:
-        live = self._open(message, refusal)
-        match await self._boundary.judge_request(live):
+        exchange = self._open(message, refusal)
+        match await self._boundary.judge_request(exchange):
             case Reply() as reply:
                 return Passing(None, (self._error(reply),))
             case Again.AGAIN:  # an event waits for nobody, so that nothing of it changes meanwhile
                 return Passing(None, (self._error(deny_without_verdict(NO_VERDICT)),))
             case Forward(body):
                 if begins_response(event):
-                    self._cycles.append(live)
+                    self._cycles.append(exchange)
                 else:
-                    await self._answers.abandon(live, "complete")
+                    await self._answers.abandon(exchange, "complete")
                 return Passing(message if body is None else body)
             case never:
                 assert_never(never)
@@ -143,17 +143,17 @@ class Session:
         return passing.to_client[0] if passing.onward is None else None
 
     async def _end_cycle(self) -> None:
-        live = self._answering()
+        exchange = self._answering()
         self._cycles.popleft()
-        await self._answers.streamed.end(live)
+        await self._answers.streamed.end(exchange)
 
     async def _deny(self, why: Decision | Refusal) -> bytes:
         if not self._cycles:  # nobody asked for it: refuse it as a call of its own
             reply = await self._boundary.judge_request(self._open(b"", _as_refusal(why)))
             return self._error(reply) if isinstance(reply, Reply) else b""
-        live = self._answering()
+        exchange = self._answering()
         self._cycles.popleft()
-        return self._answers.streamed.end_event(live, why)
+        return self._answers.streamed.end_event(exchange, why)
 
     def _reopen(self) -> None:
         self._gate = self._new_gate()
@@ -168,17 +168,17 @@ class Session:
 
         return SocketGate(stream, judge, max_held=self._boundary.settings.max_body)
 
-    def _answering(self) -> Live:
+    def _answering(self) -> Exchange:
         """The call whose answer is coming: the first that is open, else the handshake."""
-        live = self._cycles[0] if self._cycles else self._handshake
-        live.gate, live.status = self._gate, 101
-        return live
+        exchange = self._cycles[0] if self._cycles else self._handshake
+        exchange.progress.gate, exchange.progress.status = self._gate, 101
+        return exchange
 
-    def _open(self, message: bytes, refusal: Refusal | None) -> Live:
+    def _open(self, message: bytes, refusal: Refusal | None) -> Exchange:
         self._count += 1
         request = replace(self._base, body=message, flow_id=f"{self._base.flow_id}.{self._count}")
         first = self._handshake
-        return Live(request, self._operation, first.correlation_id, first.key_id, refusal)
+        return Exchange(request, self._operation, first.correlation_id, first.key_id, refusal)
 
     def _error(self, reply: Reply) -> bytes:
         return self._dialect.error_event(json.loads(reply.body))

@@ -8,6 +8,7 @@ from functools import partial
 
 from mitmproxy import connection, http
 
+from helm_boundary.approvals.wait import Park
 from helm_boundary.calls.call import HttpResponse
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.dialects import SOCKETS
@@ -16,6 +17,7 @@ from helm_boundary.enforcement.reply import Reply
 from helm_boundary.enforcement.responses import Release
 from helm_boundary.flows import conversion
 from helm_boundary.flows.notes import mark
+from helm_boundary.policy.engines.engine import Turn
 from helm_boundary.streaming.tap import Tap
 from helm_receipts.envelope.statement import End
 
@@ -47,7 +49,7 @@ class Responses:
             return
         response.stream = False
         try:
-            await _begin(flow, response, call)
+            await _begin(flow, response, call, self._under_way.turn)
         except Exception:
             if call.running.observes:
                 logger.exception("helm-boundary: a response could not be begun, and passes")
@@ -71,22 +73,21 @@ class Responses:
         if call is None or upstream is None:
             self._under_way.forget(flow)
             return
-        passes = call.live.gate is not None
-        call.live.patience = self._under_way.patience
+        passes = call.exchange.progress.gate is not None
         try:
             async with asyncio.timeout(PATIENCE) as patience:
                 passes = await self._passes(flow, upstream, call, patience)
         except Exception:
             logger.exception("helm-boundary: a response could not be judged")
-            call.live.unread = NO_VERDICT
             conversion.strip_own_headers(upstream.headers)
-            await self._under_way.abandon(flow, "complete" if call.running.observes else "killed")
+            end: End = "complete" if call.running.observes else "killed"
+            await self._under_way.abandon(flow, end, NO_VERDICT)
         finally:
             passes = passes or call.running.observes
             if not passes and flow.response is upstream:
                 flow.response = conversion.write_reply(deny_without_verdict(NO_VERDICT))
             self._release(flow)
-            mark(flow, call.live, call.running.boundary)
+            mark(flow, call.exchange, call.running.boundary)
             self._under_way.forget(flow)
 
     async def certify(self, flow: http.HTTPFlow) -> None:
@@ -113,29 +114,31 @@ class Responses:
         call: Forwarded,
         patience: asyncio.Timeout,
     ) -> bool:
-        live, running = call.live, call.running
-        if live.gate is not None:
-            await running.answers.streamed.end(live)
+        exchange, running = call.exchange, call.running
+        if exchange.progress.gate is not None:
+            await running.answers.streamed.end(exchange, turn=self._under_way.turn)
             return True
         if isinstance(upstream.stream, OursOnly):
             upstream.stream.finish(upstream)
             return True
         now = partial(_response, flow)
         hold = Hold(flow, patience, now, running.hold_seconds, self._has_gone)
-        show = partial(mark, flow, live, running.boundary)
-        live.park = hold.park(show) if running.holds else None
-        passes = await self._judge_whole(flow, call)
+        show = partial(mark, flow, exchange, running.boundary)
+        park = hold.park(show) if running.holds else None
+        passes = await self._judge_whole(flow, call, park)
         opened = passes and flow.response is not None and flow.response.status_code == 101
-        if opened and (live.operation.dialect in SOCKETS or not running.observes):
-            self._sockets.open(flow, live, running)
+        if opened and (exchange.operation.dialect in SOCKETS or not running.observes):
+            self._sockets.open(flow, exchange, running)
         return passes
 
-    async def _judge_whole(self, flow: http.HTTPFlow, call: Forwarded) -> bool:
+    async def _judge_whole(self, flow: http.HTTPFlow, call: Forwarded, park: Park | None) -> bool:
+        turn = self._under_way.turn
         for _ in range(MAX_CHANGES):
             if flow.error is not None or flow.response is None:
                 break
             response, judged = flow.response, conversion.response_fingerprint(flow.response)
-            result = await call.running.answers.judge_response(call.live, _response(flow))
+            answers = call.running.answers
+            result = await answers.judge_response(call.exchange, _response(flow), turn, park)
             if isinstance(result, Reply):
                 refuse(flow, result, call.running)
                 return False
@@ -156,13 +159,14 @@ class Responses:
             self._under_way.released[flow.id] = released
 
 
-async def _begin(flow: http.HTTPFlow, response: http.Response, call: Forwarded) -> None:
+async def _begin(flow: http.HTTPFlow, response: http.Response, call: Forwarded, turn: Turn) -> None:
     answers = call.running.answers
-    way = answers.begin(call.live, conversion.read_response(response, with_body=False))
+    way = answers.begin(call.exchange, conversion.read_response(response, with_body=False))
     if isinstance(way, Refusal):
-        flow.response = OursOnly(await answers.refuse_response(call.live, way)).response()
+        refusal = await answers.refuse_response(call.exchange, way, turn)
+        flow.response = OursOnly(refusal).response()
     elif way is not None:
-        conversion.add_headers(response, call.running.boundary.teller.headers(call.live))
+        conversion.add_headers(response, call.running.boundary.teller.headers(call.exchange))
         if not isinstance(way, Tap):
             conversion.make_endless(response)
         response.stream = feed_from(way)
@@ -175,7 +179,7 @@ def _let_go(response: http.Response, release: Release, call: Forwarded) -> None:
         response.content = release.body
     if release.addresses:
         conversion.change_addresses(response, release.addresses)
-    conversion.add_headers(response, call.running.boundary.teller.headers(call.live))
+    conversion.add_headers(response, call.running.boundary.teller.headers(call.exchange))
 
 
 def _response(flow: http.HTTPFlow) -> HttpResponse:

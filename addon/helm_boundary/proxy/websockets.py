@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from mitmproxy import ctx, http
 from mitmproxy.websocket import WebSocketMessage
 
-from helm_boundary.enforcement.exchange import Live
+from helm_boundary.enforcement.exchange import Exchange
 from helm_boundary.enforcement.websocket_session import Session
 from helm_boundary.runtime.startup import Running
 
@@ -32,9 +32,9 @@ class Sockets:
         self._injected: dict[str, int] = {}
         self._observed: set[str] = set()
 
-    def open(self, flow: http.HTTPFlow, live: Live, running: Running) -> None:
+    def open(self, flow: http.HTTPFlow, exchange: Exchange, running: Running) -> None:
         """A call's handshake has been let through: its messages are judged from now on."""
-        self._sessions[flow.id] = Session(running.boundary, running.answers, live)
+        self._sessions[flow.id] = Session(running.boundary, running.answers, exchange)
         self._injected[flow.id] = 0
         if running.observes:
             self._observed.add(flow.id)
