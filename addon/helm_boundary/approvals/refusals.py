@@ -50,6 +50,15 @@ def crowded() -> Refusal:
     return unavailable("as many calls as may wait are waiting for one")
 
 
+def flooded() -> Refusal:
+    """The upstream sent too much while the call waited."""
+    return Refusal(
+        "SCHEMA_VIOLATION",
+        "the upstream sent more than helm_max_body while its answer waited for a person",
+        "instance_parameter",
+    )
+
+
 def refusal_of(said: Said) -> Refusal:
     """Why a call that was to wait is refused."""
     reasons = {
@@ -58,5 +67,6 @@ def refusal_of(said: Said) -> Refusal:
         Said.CROWDED: crowded,
         Said.STOPPED: stopped,
         Said.VOID: superseded,
+        Said.FLOODED: flooded,
     }
     return reasons.get(said, refused)()

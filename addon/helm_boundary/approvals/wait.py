@@ -11,7 +11,8 @@ from .entry import Request
 
 class Said(enum.Enum):
     """What came of waiting; DECIDED where the store has the answer, CROWDED where too many
-    wait already, STOPPED where the boundary ends, VOID where another policy has come."""
+    wait already, STOPPED where the boundary ends, VOID where another policy has come,
+    FLOODED where the upstream sent more meanwhile than can wait."""
 
     YES = "yes"
     NO = "no"
@@ -22,6 +23,7 @@ class Said(enum.Enum):
     CROWDED = "crowded"
     STOPPED = "stopped"
     VOID = "void"
+    FLOODED = "flooded"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from helm_boundary.approvals.entry import (
     USED,
     WITHDRAWN,
     Ended,
+    Grant,
     Request,
     grant_of,
 )
@@ -27,7 +28,7 @@ from helm_boundary.approvals.receipts import REQUESTED, draft_approval
 from helm_boundary.approvals.refusals import crowded, refused, stopped, unavailable
 from helm_boundary.approvals.store import Store, StoreError
 from helm_boundary.approvals.summary import summarise
-from helm_boundary.approvals.wait import Answered, Said
+from helm_boundary.approvals.wait import Answered, Park, Said
 from helm_boundary.calls.call import Answer
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.evaluation.judge import deny
@@ -39,7 +40,7 @@ from helm_receipts.envelope.statement import ClientFacts, Draft
 from helm_receipts.errors import ReceiptError
 from helm_receipts.recording.recorder import Recorder
 
-from .exchange import Live
+from .exchange import Consent, Exchange
 from .receipt_drafts import Drafter
 from .reply import Approval
 
@@ -80,7 +81,7 @@ class Desk:
         tell: Tell,
     ) -> None:
         self.store = store
-        self.waiting: dict[str, Live] = {}
+        self.waiting: dict[str, Exchange] = {}
         self._stopping = False
         self._superseded = False
         self._recorder = recorder
@@ -91,117 +92,126 @@ class Desk:
 
     # -- grants --------------------------------------------------------------------------------
 
-    def carry(self, live: Live) -> None:
+    def carry(self, exchange: Exchange) -> None:
         """Give a call the grant that a person gave for exactly it, if there is one, and use it."""
         try:
-            if live.grant is not None or not self.store.grants():
+            if exchange.consent.grant is not None or not self.store.grants():
                 return
-            self._carry(live)
+            self._carry(exchange)
         except (StoreError, OSError, Refusal) as error:
             logger.error("helm-boundary: no grant can be looked up: %s", error)
 
-    def _carry(self, live: Live) -> None:
-        binding, now = self._binding(live), time.time_ns()
+    def _carry(self, exchange: Exchange) -> None:
+        binding, now = self._binding(exchange), time.time_ns()
         for entry in self.store.grants():
             if entry.request.binding != binding or entry.status(now) != GRANTED:
                 continue
             grant = grant_of(entry)
             if entry.request.held and now - grant.granted_ns < _HOLDERS_TURN_NS:
                 continue
-            if self.store.end(entry.id, Ended(USED, live.request.flow_id, now)):
-                live.grant, live.granted = grant, entry.request
+            if self.store.end(entry.id, Ended(USED, exchange.request.flow_id, now)):
+                _use(exchange.consent, grant, entry.request)
                 return
 
-    def cover(self, live: Live, decision: Decision, answer: Answer | None = None) -> Decision:
-        """An ESCALATE that the call's grant covers is an ALLOW; all else stays what it is."""
-        if decision.verdict != ESCALATE or live.grant is None:
+    def cover(
+        self, exchange: Exchange, decision: Decision, answer: Answer | None = None
+    ) -> Decision:
+        """Make an ESCALATE that the call's grant covers an ALLOW; return all else as it is."""
+        grant = exchange.consent.grant
+        if decision.verdict != ESCALATE or grant is None:
             return decision
-        if not live.grant.cover.includes(cover_of(decision, answer)):
+        if not grant.cover.includes(cover_of(decision, answer)):
             return decision
         return replace(decision, verdict=ALLOW)
 
-    def used(self, live: Live) -> list[Draft]:
-        """The receipt of the grant that a call passes with, if it passes with one."""
-        if live.grant is None or live.granted is None:
+    def used(self, exchange: Exchange) -> list[Draft]:
+        """Draft the receipt of the grant that a call passes with, if it passes with one."""
+        consent = exchange.consent
+        if consent.grant is None or consent.granted is None:
             return []
-        body = live.forwarded_body
-        return [draft_approval(live.granted, USED, live.grant.by, body)]
+        return [draft_approval(consent.granted, USED, consent.grant.by, exchange.forwarded_body)]
 
-    def give_back(self, live: Live) -> None:
-        """The call didn't pass after all, so its grant hasn't been used."""
-        if live.grant is None:
+    def give_back(self, exchange: Exchange) -> None:
+        """Make the grant of a call that didn't pass after all good for the next one."""
+        grant = exchange.consent.grant
+        if grant is None:
             return
         try:
-            self.store.give_back(live.grant.id)
+            self.store.give_back(grant.id)
         except StoreError as error:
-            logger.error("helm-boundary: the grant %s is lost: %s", live.grant.id, error)
+            logger.error("helm-boundary: the grant %s is lost: %s", grant.id, error)
 
     # -- asking --------------------------------------------------------------------------------
 
-    def admit(self, live: Live, decision: Decision, answer: Answer | None = None) -> Decision:
-        """Whether a person may be asked: the decision as it is, or the DENY that says why not."""
+    def admit(
+        self,
+        exchange: Exchange,
+        decision: Decision,
+        answer: Answer | None = None,
+        park: Park | None = None,
+    ) -> Decision:
+        """Return the decision if a person may be asked, else the DENY that says why not.
+
+        `park` is how the call would wait for the answer; None where it can't.
+        """
         try:
-            now, cover = time.time_ns(), self._cover(live, decision, answer)
-            for entry in self.store.of(self._binding(live)):
+            now, cover = time.time_ns(), self._cover(exchange, decision, answer)
+            for entry in self.store.of(self._binding(exchange)):
                 if entry.request.cover.includes(cover):
                     if entry.status(now) == REFUSED:
                         return deny(refused())
-                    if entry.status(now) == PENDING and live.park is None:
+                    if entry.status(now) == PENDING and park is None:
                         return decision
-            if live.park is not None and self._is_full():
+            if park is not None and self._is_full():
                 return deny(crowded())
             pending = self.store.pending(now)
             if len(pending) >= MAX_PENDING:
                 return deny(unavailable("too many calls wait for a person"))
-            caller = ClientFacts(live.request.principal, live.key_id)
+            caller = ClientFacts(exchange.request.principal, exchange.key_id)
             own = sum(entry.request.client == caller for entry in pending)
-            if live.park is None and own >= MAX_PENDING_EACH:
+            if park is None and own >= MAX_PENDING_EACH:
                 return deny(unavailable("too many calls of this client wait for a person"))
         except (StoreError, OSError) as error:
             logger.error("helm-boundary: nobody can be asked: %s", error)
             return deny(unavailable("requests for approval can't be kept; see the boundary's log"))
         return decision
 
-    def ask(self, live: Live, decision: Decision, answer: Answer | None = None) -> Request:
-        """Ask for a person's approval, once for identical calls; `live.approval` tells the client.
+    def ask(self, exchange: Exchange, decision: Decision, answer: Answer | None = None) -> Request:
+        """Ask for a person's approval, once for identical calls; the consent says what to tell.
 
         Raises:
             ReceiptError: the question has no receipt, so it isn't asked.
             StoreError: it can't be kept.
         """
-        request = self._pending(live, decision, answer) if live.park is None else None
+        request = self._pending(exchange, decision, answer)
         if request is None:
-            request = self._request(live, decision, answer)
-            body = live.forwarded_body
-            self._recorder.record_now(
-                draft_approval(request, REQUESTED, request.binding.principal, body)
-            )
-            try:
-                self.store.add(request)
-            except StoreError as error:
-                logger.error("helm-boundary: the question %s isn't asked: %s", request.id, error)
-                raise
-            self._tell(request)
-        live.approval = Approval(request.id, rfc3339(request.expires_ns))
+            request = self._request(exchange, decision, answer, held=False)
+            self._put(request, exchange)
+        exchange.consent.approval = _approval(request)
         return request
 
-    async def hold(self, live: Live, decision: Decision, answer: Answer | None = None) -> Said:
-        """Ask, and wait for the answer; YES comes with `live.grant`, already used.
+    async def hold(
+        self,
+        exchange: Exchange,
+        decision: Decision,
+        park: Park,
+        answer: Answer | None = None,
+    ) -> Said:
+        """Ask, and wait for the answer; YES comes with a grant, already used.
 
         Raises as `ask` does.
         """
-        park = live.park
-        if park is None:
-            raise StoreError("the call can't be held")
         if self._is_full():  # others may have come since it was admitted
             return Said.CROWDED
-        request = self.ask(live, decision, answer)
-        self.waiting[request.id] = live
+        request = self._request(exchange, decision, answer, held=True)
+        self._put(request, exchange)
+        exchange.consent.approval = _approval(request)
+        self.waiting[request.id] = exchange
         try:
             answered = await park(request, lambda: self._is_decided(request.id))
         finally:
             self.waiting.pop(request.id, None)
-        return self._settle(live, request, answered)
+        return self._settle(exchange, request, answered)
 
     def expire(self) -> Iterator[None]:
         """Write down what has expired, and forget what ended long ago; raises as `ask` does.
@@ -225,24 +235,36 @@ class Desk:
 
     def close(self) -> None:
         """Deny what still waits, where there is no time to tell its clients."""
-        for live in list(self.waiting.values()):
-            if not live.end():
+        for exchange in list(self.waiting.values()):
+            if not exchange.progress.end():
                 continue
-            draft = self._drafts.outcome(live, deny(stopped()), "denied")
+            draft = self._drafts.outcome(exchange, deny(stopped()), "denied")
             try:
                 self._recorder.record_now(draft)
             except ReceiptError as error:
-                logger.error("no outcome receipt for %s: %s", live.receipt_id, error)
+                logger.error("no outcome receipt for %s: %s", exchange.progress.receipt_id, error)
 
     # -- within --------------------------------------------------------------------------------
 
-    def _settle(self, live: Live, request: Request, answered: Answered) -> Said:
+    def _put(self, request: Request, exchange: Exchange) -> None:
+        """Put a question to whoever may answer it, once its receipt is durable."""
+        asker, body = request.binding.principal, exchange.forwarded_body
+        self._recorder.record_now(draft_approval(request, REQUESTED, asker, body))
+        try:
+            self.store.add(request)
+        except StoreError as error:
+            logger.error("helm-boundary: the question %s isn't asked: %s", request.id, error)
+            raise
+        self._tell(request)
+
+    def _settle(self, exchange: Exchange, request: Request, answered: Answered) -> Said:
         decisions = {
             Said.YES: GRANTED,
             Said.NO: REFUSED,
             Said.SILENCE: EXPIRED,
             Said.GONE: WITHDRAWN,
             Said.CHANGED: WITHDRAWN,
+            Said.FLOODED: WITHDRAWN,
         }
         decision, by = decisions.get(answered.said), answered.by
         if answered.said is Said.SILENCE:
@@ -252,11 +274,11 @@ class Desk:
         if decision is not None:
             with contextlib.suppress(deciding.NotPending):  # somebody was faster, and that counts
                 self.decide(request.id, decision, by)
-        if answered.said in (Said.GONE, Said.CHANGED):
+        if answered.said in (Said.GONE, Said.CHANGED, Said.FLOODED):
             return answered.said
-        return self._take(live, request)
+        return self._take(exchange, request)
 
-    def _take(self, live: Live, request: Request) -> Said:
+    def _take(self, exchange: Exchange, request: Request) -> Said:
         now = time.time_ns()
         entry = self.store.find(request.id)
         status = EXPIRED if entry is None else entry.status(now)
@@ -265,9 +287,9 @@ class Desk:
             return ends.get(status, Said.NO)
         if self._superseded:  # granted, but for a policy that doesn't count any more
             return Said.VOID
-        if not self.store.end(request.id, Ended(USED, live.request.flow_id, now)):
+        if not self.store.end(request.id, Ended(USED, exchange.request.flow_id, now)):
             return Said.NO
-        live.grant, live.granted = grant_of(entry), request
+        _use(exchange.consent, grant_of(entry), request)
         return Said.YES
 
     def _is_full(self) -> bool:
@@ -276,33 +298,38 @@ class Desk:
     def _is_decided(self, identity: str) -> bool:
         return self._stopping or self._superseded or self.store.is_decided(identity)
 
-    def _pending(self, live: Live, decision: Decision, answer: Answer | None) -> Request | None:
-        now, cover = time.time_ns(), self._cover(live, decision, answer)
-        for entry in self.store.of(self._binding(live)):
+    def _pending(
+        self, exchange: Exchange, decision: Decision, answer: Answer | None
+    ) -> Request | None:
+        now, cover = time.time_ns(), self._cover(exchange, decision, answer)
+        for entry in self.store.of(self._binding(exchange)):
             if entry.status(now) == PENDING and entry.request.cover.includes(cover):
                 return entry.request
         return None
 
-    def _cover(self, live: Live, decision: Decision, answer: Answer | None) -> Cover:
+    def _cover(self, exchange: Exchange, decision: Decision, answer: Answer | None) -> Cover:
         # What its own grant covers was approved already, and the next call needs it again.
-        carried = live.grant.cover if live.grant else Cover()
+        grant = exchange.consent.grant
+        carried = grant.cover if grant else Cover()
         return carried | cover_of(decision, answer)
 
-    def _request(self, live: Live, decision: Decision, answer: Answer | None) -> Request:
+    def _request(
+        self, exchange: Exchange, decision: Decision, answer: Answer | None, *, held: bool
+    ) -> Request:
         now = time.time_ns()
-        draft = self._drafts.outcome(live, decision, "denied")
+        draft = self._drafts.outcome(exchange, decision, "denied")
         if draft.flow is None or draft.client is None or draft.policy is None:
             raise StoreError("the call has no facts to ask about")
         return Request(
             id="apr_" + secrets.token_hex(8),
             phase="request" if answer is None else "response",
-            binding=self._binding(live),
-            cover=self._cover(live, decision, answer),
+            binding=self._binding(exchange),
+            cover=self._cover(exchange, decision, answer),
             reasons=draft.reasons,
             messages=tuple(reason.message for reason in decision.reasons),
             summary=summarise(
-                live.request,
-                live.call,
+                exchange.request,
+                exchange.progress.call,
                 answer,
                 self._detectors,
                 [reason.pointer for reason in decision.reasons if reason.pointer],
@@ -310,16 +337,25 @@ class Desk:
             flow=draft.flow,
             client=draft.client,
             policy=draft.policy,
-            request_receipt=live.receipt_id or "",
+            request_receipt=exchange.progress.receipt_id or "",
             created_ns=now,
             expires_ns=now + self._terms.seconds * 10**9,
-            held=live.park is not None,
+            held=held,
         )
 
-    def _binding(self, live: Live) -> Binding:
-        if live.binding is None:
+    def _binding(self, exchange: Exchange) -> Binding:
+        request, operation, consent = exchange.request, exchange.operation, exchange.consent
+        if consent.binding is None:
             # The call may have been rewritten since; what counts is what the client sent.
-            read = recognition.read_call(live.request, live.operation, self._terms.max_body)
+            read = recognition.read_call(request, operation, self._terms.max_body)
             policy = self._drafts.policy.digest
-            live.binding = bind(live.request, live.operation, read.call, live.key_id, policy)
-        return live.binding
+            consent.binding = bind(request, operation, read.call, exchange.key_id, policy)
+        return consent.binding
+
+
+def _use(consent: Consent, grant: Grant, granted: Request) -> None:
+    consent.grant, consent.granted = grant, granted
+
+
+def _approval(request: Request) -> Approval:
+    return Approval(request.id, rfc3339(request.expires_ns))

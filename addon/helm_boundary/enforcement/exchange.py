@@ -1,6 +1,7 @@
-"""One call from its request to its outcome: what is known of it, and what was decided.
+"""An exchange: one call inside the boundary, from its request to its outcome.
 
-A call ends once: whoever ends it first writes its outcome receipt, and nobody else does.
+What the client sent never changes. How far the call has come is its progress, which enforcement
+alone writes; what a person has agreed to is its consent, which the approval desk alone writes.
 """
 
 from __future__ import annotations
@@ -12,22 +13,26 @@ from dataclasses import dataclass, field
 from helm_boundary.approvals.binding import Binding
 from helm_boundary.approvals.entry import Grant
 from helm_boundary.approvals.entry import Request as AskedFor
-from helm_boundary.approvals.wait import Park
 from helm_boundary.calls.call import Answer, Call, HttpRequest, Operation
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.evaluation.document import Context
-from helm_boundary.policy.decision import ALLOW, Decision
+from helm_boundary.evaluation.judge import deny
+from helm_boundary.policy.decision import Decision
 from helm_boundary.streaming.gate import Gate
 from helm_boundary.streaming.tap import Tap
 from helm_receipts.envelope.statement import FlowFacts
 from helm_receipts.envelope.statement import ToolCall as ToolCallReceipt
 
+from .fallback_reply import NO_VERDICT
 from .reply import Approval
+
+_UNREAD = Call()
+_UNDECIDED = deny(NO_VERDICT)
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One verdict of a call's life, with its receipt where it has one; for people to look at."""
+    """One verdict of an exchange, with its receipt where it has one; for people to look at."""
 
     phase: str
     decision: Decision
@@ -35,61 +40,94 @@ class Judged:
 
 
 @dataclass(slots=True)
-class Live:
-    """One call that is under way, and everything that is known of it so far."""
+class Progress:
+    """How far a call has come. Only modules of this package write it."""
+
+    call: Call = _UNREAD
+    """The request as it was read, with what policy rewrote."""
+    shared: bytes = b""
+    """The part of the input document that both phases share; empty for a request nobody read."""
+    facts: FlowFacts | None = None
+    """What receipts say of the call, once one has said it."""
+    decision: Decision = _UNDECIDED
+    """What was decided about the request."""
+    rewritten: bytes | None = None
+    """The request's body in place of the client's own, where policy rewrote it."""
+    receipt_id: str | None = None
+    """The receipt of the request."""
+    status: int | None = None
+    """The response's status."""
+    gate: Gate | Tap | None = None
+    """What the response streams through."""
+    answer: Answer | None = None
+    """The response as it was read last."""
+    unread: Refusal | None = None
+    """Why the answer couldn't be read or judged; where verdicts are only observed, it passes."""
+    tool_calls: list[ToolCallReceipt] = field(default_factory=list)
+    """The tool calls that a stream has had so far."""
+    replaced: bytes | None = None
+    """The response's body as it came, where policy rewrote it."""
+    judgements: list[Judged] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    """How long each step took."""
+    ended: bool = False
+
+    def end(self) -> bool:
+        """End the call; return True to the one caller who ended it and writes its outcome."""
+        first, self.ended = not self.ended, True
+        return first
+
+    def judged(self, phase: str, decision: Decision, receipt_id: str | None) -> None:
+        """Add a verdict to what people can look at."""
+        self.judgements.append(Judged(phase, decision, receipt_id))
+
+    def took(self, step: str, since: float) -> None:
+        """Add the time that a step took, since a `time.perf_counter()`."""
+        self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - since
+
+
+@dataclass(slots=True)
+class Consent:
+    """What a person was asked about a call, and what they agreed to. Only the desk writes it."""
+
+    binding: Binding | None = None
+    """What a grant for this call is bound to."""
+    grant: Grant | None = None
+    """The grant that the call uses."""
+    granted: AskedFor | None = None
+    """The question that the grant answers."""
+    approval: Approval | None = None
+    """What the client needs to have the call approved."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exchange:
+    """One call: what the client sent, how far the call has come, and a person's consent."""
 
     request: HttpRequest
     operation: Operation
     correlation_id: str
     key_id: str | None
     refusal: Refusal | None = None
-    ended: bool = False
-    call: Call = field(default_factory=Call)
-    facts: tuple[Call, FlowFacts] | None = None
-    """What receipts say of the call, and the reading of it that they say it by."""
-    shared: bytes = b""
-    decision: Decision = field(default_factory=lambda: Decision(ALLOW, ()))
-    rewritten: bytes | None = None
-    receipt_id: str | None = None
-    gate: Gate | Tap | None = None
-    answer: Answer | None = None
-    status: int | None = None
-    unread: Refusal | None = None
-    """Why its answer couldn't be read or judged; where verdicts are only observed, it passes."""
-    tool_calls: list[ToolCallReceipt] = field(default_factory=list)
-    binding: Binding | None = None
-    grant: Grant | None = None
-    granted: AskedFor | None = None
-    approval: Approval | None = None
-    park: Park | None = None
-    patience: float = 0.0
-    """For how many seconds nobody else needs the loop's thread."""
-    judgements: list[Judged] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
-    replaced: bytes | None = None
+    """Why the request can't even be recognised."""
+    progress: Progress = field(default_factory=Progress)
+    consent: Consent = field(default_factory=Consent)
 
     @property
     def forwarded_body(self) -> bytes:
         """The bytes that leave: the client's own, unless policy rewrote them."""
-        return self.request.body if self.rewritten is None else self.rewritten
-
-    def end(self) -> bool:
-        """End the call; True for the one caller who ended it."""
-        first, self.ended = not self.ended, True
-        return first
-
-    def took(self, step: str, since: float) -> None:
-        """Note how long a step took, since a `time.perf_counter()`."""
-        self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - since
+        rewritten = self.progress.rewritten
+        return self.request.body if rewritten is None else rewritten
 
     def context(self, now_ns: int) -> Context:
-        """The context of a judgement at that time."""
-        grant = None if self.grant is None else self.grant.told()
-        return Context(now_ns, self.request.flow_id, self.correlation_id, grant)
+        """Return the context of a judgement at that time."""
+        grant = self.consent.grant
+        told = None if grant is None else grant.told()
+        return Context(now_ns, self.request.flow_id, self.correlation_id, told)
 
 
 def correlation_id(request: HttpRequest) -> str:
-    """The client's own `X-Helm-Correlation-Id` where it is a UUID, else its flow's id, which is."""
+    """Return the client's own `X-Helm-Correlation-Id` where it is a UUID, else its flow's id."""
     given = request.header("x-helm-correlation-id")
     try:
         return str(uuid.UUID(given)) if given else request.flow_id
@@ -98,9 +136,9 @@ def correlation_id(request: HttpRequest) -> str:
 
 
 def api_key(request: HttpRequest) -> str | None:
-    """The credential that a request carries, for its pseudonym only; all where it has several.
+    """Return the credential that a request carries, for its pseudonym only; all where it has more.
 
-    Which of them a provider reads isn't known, so another one is another caller.
+    Which of them a provider reads isn't known, so another one makes another caller.
     """
     authorization = request.header("authorization") or ""
     bearer = authorization.partition(" ")[2].strip() or authorization

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+from helm_boundary.approvals.entry import Grant
 from helm_boundary.calls.call import Answer, Text
 from helm_boundary.policy.decision import Decision
 from helm_boundary.policy.detectors.detectors import Detectors
 from helm_boundary.policy.sources.policy import Policy
 from helm_receipts.envelope import statement
 
-from .exchange import Live
+from .exchange import Exchange, Progress
 
 MAX_NAME = 200
 """Characters of a client's own text (a model, a tool's name) that a receipt keeps."""
@@ -30,34 +31,35 @@ class Drafter:
         self._enforcement = enforcement
         self._detectors = detectors
 
-    def request(self, live: Live, decision: Decision) -> statement.Draft:
+    def request(self, exchange: Exchange, decision: Decision) -> statement.Draft:
         """The receipt that is durable before anything is forwarded."""
-        seen = len(live.request.body)
-        covered: statement.Covered = "whole" if live.shared else "none"
+        seen, is_read = len(exchange.request.body), bool(exchange.progress.shared)
+        covered: statement.Covered = "whole" if is_read else "none"
         return self._draft(
             "request",
-            live,
+            exchange,
             decision,
-            coverage=statement.Coverage(covered, "none", seen, seen if live.shared else 0),
-            subjects={"request": live.forwarded_body},
-            rewrite=_rewrite(live, decision),
+            coverage=statement.Coverage(covered, "none", seen, seen if is_read else 0),
+            subjects={"request": exchange.forwarded_body},
+            rewrite=_rewrite(exchange, decision),
         )
 
-    def tool_calls(self, live: Live, answer: Answer, decision: Decision) -> statement.Draft:
+    def tool_calls(self, exchange: Exchange, answer: Answer, decision: Decision) -> statement.Draft:
         """The receipt that is durable before a stream's held tool calls are released."""
-        seen = live.gate.seen if live.gate else 0
+        gate = exchange.progress.gate
+        seen = gate.seen if gate else 0
         return self._draft(
             "tool_call",
-            live,
+            exchange,
             decision,
             coverage=statement.Coverage("whole", "toolCalls", seen, seen),
-            subjects={"request": live.forwarded_body},
+            subjects={"request": exchange.forwarded_body},
             tool_calls=tool_calls(answer, decision.verdict),
         )
 
     def outcome(
         self,
-        live: Live,
+        exchange: Exchange,
         decision: Decision,
         end: statement.End,
         *,
@@ -70,24 +72,24 @@ class Drafter:
 
         `tool_calls` are those of a whole response, in place of those a stream has had so far.
         """
-        subjects = {"request": live.forwarded_body}
+        subjects = {"request": exchange.forwarded_body}
         if response is not None:
             subjects["response"] = response
         return self._draft(
             "outcome",
-            live,
+            exchange,
             decision,
             coverage=coverage or NOTHING_SEEN,
             subjects=subjects,
-            tool_calls=tuple(live.tool_calls) if tool_calls is None else tool_calls,
-            outcome=_outcome(live, end),
+            tool_calls=tuple(exchange.progress.tool_calls) if tool_calls is None else tool_calls,
+            outcome=_outcome(exchange.progress, end),
             enforcement=enforcement,
         )
 
     def _draft(
         self,
         phase: statement.Phase,
-        live: Live,
+        exchange: Exchange,
         decision: Decision,
         *,
         coverage: statement.Coverage,
@@ -106,35 +108,36 @@ class Drafter:
                 statement.Reason(reason.code, reason.rule, reason.finality, reason.pointer)
                 for reason in decision.reasons
             ),
-            flow=self._flow(live),
+            flow=self._flow(exchange),
             coverage=coverage,
             subjects=subjects,
             rewrite=rewrite,
             outcome=outcome,
-            client=statement.ClientFacts(live.request.principal, live.key_id),
+            client=statement.ClientFacts(exchange.request.principal, exchange.key_id),
             event=_beside(decision),
-            approval=_approval(live),
+            approval=_approval(exchange.consent.grant),
             tool_calls=tool_calls,
         )
 
-    def _flow(self, live: Live) -> statement.FlowFacts:
-        """What the call is, worked out once for all of its receipts."""
-        if live.facts is None or live.facts[0] is not live.call:
-            live.facts = live.call, self._facts(live)
-        return live.facts[1]
+    def _flow(self, exchange: Exchange) -> statement.FlowFacts:
+        """Say what the call is, worked out once for all of its receipts."""
+        facts = exchange.progress.facts
+        if facts is None:
+            facts = exchange.progress.facts = self._facts(exchange)
+        return facts
 
-    def _facts(self, live: Live) -> statement.FlowFacts:
-        request = live.request
+    def _facts(self, exchange: Exchange) -> statement.FlowFacts:
+        request, call = exchange.request, exchange.progress.call
         return statement.FlowFacts(
             id=request.flow_id,
-            correlation_id=live.correlation_id,
-            operation=live.operation.id,
-            dialect=live.operation.dialect,
+            correlation_id=exchange.correlation_id,
+            operation=exchange.operation.id,
+            dialect=exchange.operation.dialect,
             method=request.method,
             host=f"{request.host}:{request.port}",
             path=quote(request.path, safe="/%:@!$&'()*+,;=-._~"),
-            model=self._model(live.call.model),
-            stream=live.call.stream,
+            model=self._model(call.model),
+            stream=call.stream,
             tls_inspected=request.tls_inspected,
         )
 
@@ -164,22 +167,21 @@ def _beside(decision: Decision) -> dict[str, str | int] | None:
     return said or None
 
 
-def _approval(live: Live) -> statement.Approval | None:
-    if live.grant is None:
+def _approval(grant: Grant | None) -> statement.Approval | None:
+    return None if grant is None else statement.Approval(grant.id, grant.by, grant.request_receipt)
+
+
+def _rewrite(exchange: Exchange, decision: Decision) -> statement.Rewrite | None:
+    rewritten = exchange.progress.rewritten
+    if rewritten is None:
         return None
-    return statement.Approval(live.grant.id, live.grant.by, live.grant.request_receipt)
+    return statement.Rewrite(len(decision.rewrite), exchange.request.body, rewritten)
 
 
-def _rewrite(live: Live, decision: Decision) -> statement.Rewrite | None:
-    if live.rewritten is None:
-        return None
-    return statement.Rewrite(len(decision.rewrite), live.request.body, live.rewritten)
-
-
-def _outcome(live: Live, end: statement.End) -> statement.Outcome:
-    answer = live.answer or Answer(live.status or 0)
+def _outcome(progress: Progress, end: statement.End) -> statement.Outcome:
+    answer = progress.answer or Answer(progress.status or 0)
     return statement.Outcome(
-        status=live.status,
+        status=progress.status,
         finish_reasons=tuple(reason for reason in answer.finish_reasons if reason),
         input_tokens=answer.usage.input_tokens,
         output_tokens=answer.usage.output_tokens,

@@ -6,7 +6,7 @@ from helm_boundary.dialects import dialect
 from helm_boundary.policy.decision import ESCALATE, Decision
 
 from . import reply as wire
-from .exchange import Live
+from .exchange import Exchange
 from .reply import Reply
 
 
@@ -17,22 +17,25 @@ class Teller:
         self._digest = policy_digest
         self._observes = observes
 
-    def refuse(self, live: Live, decision: Decision, receipt_id: str | None) -> Reply:
+    def refuse(self, exchange: Exchange, decision: Decision, receipt_id: str | None) -> Reply:
         """The reply in place of a request's, or a whole response's."""
-        return wire.refuse(self._verdict(live, decision, receipt_id))
+        return wire.refuse(self._verdict(exchange, decision, receipt_id))
 
-    def headers(self, live: Live) -> tuple[tuple[str, str], ...]:
+    def headers(self, exchange: Exchange) -> tuple[tuple[str, str], ...]:
         """The headers of a response that is let through."""
-        named = dict(wire.headers(self._verdict(live, live.decision, live.receipt_id)))
+        decision, receipt_id = exchange.progress.decision, exchange.progress.receipt_id
+        named = dict(wire.headers(self._verdict(exchange, decision, receipt_id)))
         if self._observes:  # an observed verdict must not look like an enforced one
             named["X-Helm-Status"] = "OBSERVED"
         return tuple(named.items())
 
-    def event(self, live: Live, decision: Decision, receipt_id: str | None) -> bytes:
+    def event(self, exchange: Exchange, decision: Decision, receipt_id: str | None) -> bytes:
         """The one event that ends a denied stream, in the call's own dialect."""
-        told = wire.error_object(self._verdict(live, decision, receipt_id))
-        return dialect(live.operation.dialect).error_event(told)
+        told = wire.error_object(self._verdict(exchange, decision, receipt_id))
+        return dialect(exchange.operation.dialect).error_event(told)
 
-    def _verdict(self, live: Live, decision: Decision, receipt_id: str | None) -> wire.Verdict:
-        approval = live.approval if decision.verdict == ESCALATE else None
-        return wire.Verdict(decision, receipt_id, self._digest, live.correlation_id, approval)
+    def _verdict(
+        self, exchange: Exchange, decision: Decision, receipt_id: str | None
+    ) -> wire.Verdict:
+        approval = exchange.consent.approval if decision.verdict == ESCALATE else None
+        return wire.Verdict(decision, receipt_id, self._digest, exchange.correlation_id, approval)

@@ -13,7 +13,7 @@ from functools import partial
 from helm_boundary.approvals.notify import Tell, tell_nobody
 from helm_boundary.approvals.refusals import refusal_of, unavailable
 from helm_boundary.approvals.store import Store, StoreError
-from helm_boundary.approvals.wait import AGAIN, Again, Said
+from helm_boundary.approvals.wait import AGAIN, Again, Park, Said
 from helm_boundary.calls.call import Call, HttpRequest, Json, Mode
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.evaluation.document import state_call
@@ -24,14 +24,14 @@ from helm_boundary.matching.matcher import Matcher
 from helm_boundary.parsing import requests as recognition
 from helm_boundary.parsing.parsed_call import Recognised, read_value
 from helm_boundary.policy.decision import ALLOW, ESCALATE, Decision
-from helm_boundary.policy.engines.engine import Meanwhile, nothing
+from helm_boundary.policy.engines.engine import NO_TURN, Turn
 from helm_boundary.policy.sources.policy import mentions_models
 from helm_receipts.envelope.statement import Draft, End, Enforcement
 from helm_receipts.errors import ReceiptError
 from helm_receipts.recording.recorder import Recorder
 
 from .approval_desk import Desk, Terms
-from .exchange import Judged, Live, api_key, correlation_id
+from .exchange import Exchange, api_key, correlation_id
 from .receipt_drafts import Drafter
 from .reply import Forward, Reply
 from .reply_writer import Teller
@@ -92,8 +92,8 @@ class Boundary:
         other.unrecorded = self.unrecorded
         return other
 
-    def recognise(self, request: HttpRequest) -> Live | None:
-        """The call that a request makes, or None for traffic that is none of ours."""
+    def recognise(self, request: HttpRequest) -> Exchange | None:
+        """Begin the exchange of the call that a request makes; None for other traffic."""
         refusal, operation = None, None
         try:
             operation = recognition.recognise(self._matcher, request, self.settings.max_body)
@@ -102,7 +102,7 @@ class Boundary:
         except Refusal as error:
             refusal = error
         key = api_key(request)
-        return Live(
+        return Exchange(
             request,
             operation or UNKNOWN,
             correlation_id(request),
@@ -110,151 +110,169 @@ class Boundary:
             refusal,
         )
 
-    async def judge_request(self, live: Live) -> Forward | Reply | Again:
-        """Judge a request, and make its receipt durable.
+    async def judge_request(
+        self, exchange: Exchange, turn: Turn = NO_TURN, park: Park | None = None
+    ) -> Forward | Reply | Again:
+        """Judge a request, and make its receipt durable; `park` lets it wait for a person.
 
         Returns `Forward` to let it go on, a `Reply` in its place, and AGAIN where it, or the
         policy, was changed while it waited for a person.
         """
-        live.decision = await self._decide(live)
+        progress = exchange.progress
+        progress.decision = await self._decide(exchange, turn)
         end: End = "denied"
-        if live.decision.verdict == ESCALATE and not self.settings.observes:
-            live.decision = self.desk.admit(live, live.decision)
-            if live.decision.verdict == ESCALATE and live.park is not None:
-                said = await self._hold(live)
+        if progress.decision.verdict == ESCALATE and not self.settings.observes:
+            progress.decision = self.desk.admit(exchange, progress.decision, park=park)
+            if progress.decision.verdict == ESCALATE and park is not None:
+                said = await self._hold(exchange, turn, park)
                 if said in (Said.CHANGED, Said.VOID):
-                    return await self._end_changed(live)
+                    return await self._end_changed(exchange, turn)
                 end = "client_gone" if said is Said.GONE else "denied"
-        return await self._conclude(live, end)
+        return await self._conclude(exchange, turn, end)
 
-    async def _hold(self, live: Live) -> Said | None:
-        """Wait for a person; `live.decision` is then what they made of it, None for not asked."""
+    async def _hold(self, exchange: Exchange, turn: Turn, park: Park) -> Said | None:
+        """Wait for a person, and decide by what they said; None where they can't be asked."""
+        progress = exchange.progress
         try:
-            receipt = await self.recorder.record(self.drafts.request(live, live.decision))
-            live.receipt_id = receipt.id
-            live.judgements.append(Judged("request", live.decision, receipt.id))
+            receipt = await self.recorder.record(self.drafts.request(exchange, progress.decision))
+            progress.receipt_id = receipt.id
+            progress.judged("request", progress.decision, receipt.id)
             began = time.perf_counter()
-            said = await self.desk.hold(live, live.decision)
-            live.took("a person", began)
+            said = await self.desk.hold(exchange, progress.decision, park)
+            progress.took("a person", began)
         except (ReceiptError, StoreError) as error:
-            live.decision = deny(not_asked(error))
+            progress.decision = deny(not_asked(error))
             return None
         if said is Said.YES:
-            live.decision = await self._decide(live)
+            progress.decision = await self._decide(exchange, turn)
         elif said not in (Said.CHANGED, Said.VOID):
-            live.decision = deny(refusal_of(said))
+            progress.decision = deny(refusal_of(said))
         return said
 
-    async def _end_changed(self, live: Live) -> Reply | Again:
-        drafts = [self.drafts.outcome(live, live.decision, "killed")] if live.end() else []
-        return await self._record(live, drafts) or AGAIN
+    async def _end_changed(self, exchange: Exchange, turn: Turn) -> Reply | Again:
+        drafts = []
+        if exchange.progress.end():
+            drafts.append(self.drafts.outcome(exchange, exchange.progress.decision, "killed"))
+        return await self._record(exchange, drafts, turn) or AGAIN
 
-    async def _conclude(self, live: Live, end: End) -> Forward | Reply:
-        passes = live.decision.verdict == ALLOW or self.settings.observes
-        was_recorded = live.receipt_id is not None  # it waited, and what comes now is the answer
+    async def _conclude(self, exchange: Exchange, turn: Turn, end: End) -> Forward | Reply:
+        progress = exchange.progress
+        passes = progress.decision.verdict == ALLOW or self.settings.observes
+        was_recorded = progress.receipt_id is not None  # it waited, and now comes the answer
         drafts = []
         if passes or not was_recorded:
-            drafts.append(self.drafts.request(live, live.decision))
+            drafts.append(self.drafts.request(exchange, progress.decision))
         if passes:
-            drafts += self.desk.used(live)
-        elif live.end():
-            drafts.append(self.drafts.outcome(live, live.decision, end))
-        refusal = await self._record(live, drafts)
+            drafts += self.desk.used(exchange)
+        elif progress.end():
+            drafts.append(self.drafts.outcome(exchange, progress.decision, end))
+        refusal = await self._record(exchange, drafts, turn)
         if refusal is not None:
             return refusal
         if not passes:
-            return self._refuse(live)
-        return Forward(live.rewritten)
+            return self._refuse(exchange)
+        return Forward(progress.rewritten)
 
-    async def _record(self, live: Live, drafts: list[Draft]) -> Reply | None:
+    async def _record(self, exchange: Exchange, drafts: list[Draft], turn: Turn) -> Reply | None:
         """Make receipts durable, the first one being what the client is told of."""
-        began = time.perf_counter()
+        progress, began = exchange.progress, time.perf_counter()
         drafts, missed = self.unrecorded.told_in(drafts)
         try:
-            receipts = await self.recorder.record_all(drafts, live.patience)
-            live.took("request receipt", began)
+            receipts = await self.recorder.record_all(drafts, turn.seconds)
+            progress.took("request receipt", began)
         except ReceiptError as error:
-            live.end()
+            progress.end()
             if not self.settings.observes:
-                return self.teller.refuse(live, deny(no_receipt(error)), None)
+                return self.teller.refuse(exchange, deny(no_receipt(error)), None)
             self.unrecorded.calls += missed
             self.unrecorded.count(error)
             return None
         if receipts:
-            live.receipt_id = receipts[0].id
-        live.judgements.append(Judged("request", live.decision, live.receipt_id))
+            progress.receipt_id = receipts[0].id
+        progress.judged("request", progress.decision, progress.receipt_id)
         return None
 
-    def _refuse(self, live: Live) -> Reply:
-        self.desk.give_back(live)
-        if live.decision.verdict == ESCALATE:
+    def _refuse(self, exchange: Exchange) -> Reply:
+        decision, receipt_id = exchange.progress.decision, exchange.progress.receipt_id
+        self.desk.give_back(exchange)
+        if decision.verdict == ESCALATE:
             try:
-                self.desk.ask(live, live.decision)
+                self.desk.ask(exchange, decision)
             except (ReceiptError, StoreError) as error:
-                return self.teller.refuse(live, deny(not_asked(error)), live.receipt_id)
-        return self.teller.refuse(live, live.decision, live.receipt_id)
+                return self.teller.refuse(exchange, deny(not_asked(error)), receipt_id)
+        return self.teller.refuse(exchange, decision, receipt_id)
 
-    async def _decide(self, live: Live) -> Decision:
+    async def _decide(self, exchange: Exchange, turn: Turn) -> Decision:
         try:
-            if live.refusal is not None:
-                raise live.refusal
-            read = recognition.read_call(live.request, live.operation, self.settings.max_body)
-            live.call = read.call
-            live.shared = self._shared(live, read)
+            if exchange.refusal is not None:
+                raise exchange.refusal
+            read = recognition.read_call(
+                exchange.request, exchange.operation, self.settings.max_body
+            )
+            self._note(exchange, read)
             if not self.settings.observes:
-                self.desk.carry(live)
-            return await self._judge(live, read)
+                self.desk.carry(exchange)
+            return await self._judge(exchange, read, turn)
         except Refusal as refusal:
             return deny(refusal)
 
-    async def _judge(self, live: Live, read: Recognised) -> Decision:
-        decision = await self._ask(live, live.shared, live.call, partial(self._foresee, live))
+    async def _judge(self, exchange: Exchange, read: Recognised, turn: Turn) -> Decision:
+        progress = exchange.progress
+        foreseeing = turn.doing(partial(self._foresee, exchange))
+        decision = await self._ask(exchange, progress.shared, progress.call, foreseeing)
         for inner in read.inner:
             if decision.verdict != ALLOW or decision.rewrite:
                 break
-            decision = await self._ask(live, self._shared(live, inner), inner.call)
+            decision = await self._ask(exchange, self._shared(exchange, inner), inner.call, turn)
             decision = _told_of(inner, decision)
         if decision.verdict == ALLOW and decision.rewrite and not self.settings.observes:
-            return await self._rewrite(live, read, decision)
+            return await self._rewrite(exchange, read, decision, turn)
         return decision
 
-    async def _rewrite(self, live: Live, read: Recognised, decision: Decision) -> Decision:
+    async def _rewrite(
+        self, exchange: Exchange, read: Recognised, decision: Decision, turn: Turn
+    ) -> Decision:
         if not read.can_rewrite or read.inner:
             return deny(cannot_rewrite())
+        progress = exchange.progress
 
         async def again(value: Json, body: bytes) -> Decision:
-            live.call = read_value(live.operation, value)
-            live.shared = self._shared(live, Recognised(live.operation, live.call, body))
-            return await self._ask(live, live.shared, live.call)
+            call = read_value(exchange.operation, value)
+            self._note(exchange, Recognised(exchange.operation, call, body))
+            return await self._ask(exchange, progress.shared, progress.call, turn)
 
-        decision, body = await settle(live.call.body, decision, again)
+        decision, body = await settle(progress.call.body, decision, again)
         if decision.verdict == ALLOW:
-            live.rewritten = body
+            progress.rewritten = body
         return decision
 
-    def _foresee(self, live: Live) -> None:
+    def _foresee(self, exchange: Exchange) -> None:
         """Get the receipt ready that most calls get."""
-        self.recorder.foresee(self.drafts.request(live, FORESEEN))
+        self.recorder.foresee(self.drafts.request(exchange, FORESEEN))
 
-    async def _ask(
-        self, live: Live, shared: bytes, call: Call, meanwhile: Meanwhile = nothing
-    ) -> Decision:
+    async def _ask(self, exchange: Exchange, shared: bytes, call: Call, turn: Turn) -> Decision:
         if not self._judges_models and any(model != call.model for model in call.models):
             raise several_models()
         began = time.perf_counter()
-        context = live.context(time.time_ns())
-        decision = await self.judge.request(shared, call.texts, context, live.patience, meanwhile)
-        live.took("request policy", began)
-        return self.desk.cover(live, decision)
+        context = exchange.context(time.time_ns())
+        decision = await self.judge.request(shared, call.texts, context, turn)
+        exchange.progress.took("request policy", began)
+        return self.desk.cover(exchange, decision)
 
-    def _shared(self, live: Live, read: Recognised) -> bytes:
+    def _note(self, exchange: Exchange, read: Recognised) -> None:
+        """Note what a request says: what is judged, and what receipts tell of."""
+        progress = exchange.progress
+        progress.call, progress.facts = read.call, None
+        progress.shared = self._shared(exchange, read)
+
+    def _shared(self, exchange: Exchange, read: Recognised) -> bytes:
         return state_call(
-            live.request,
+            exchange.request,
             read.operation,
             read.call,
             read.body,
             mode=self.settings.mode,
-            key_id=live.key_id,
+            key_id=exchange.key_id,
         )
 
 

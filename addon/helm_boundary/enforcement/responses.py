@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from helm_boundary.approvals.refusals import gone, refusal_of
-from helm_boundary.approvals.wait import AGAIN, Again, Said
+from helm_boundary.approvals.wait import AGAIN, Again, Park, Said
 from helm_boundary.calls.call import HttpResponse, Json
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.dialects import dialect
@@ -21,12 +21,13 @@ from helm_boundary.parsing.generic_stream import GenericStream, UnreadStream
 from helm_boundary.parsing.redirects import lead_back
 from helm_boundary.parsing.responses import is_event_stream, read_answer, refuse_at_headers
 from helm_boundary.policy.decision import ALLOW, ESCALATE, Decision
+from helm_boundary.policy.engines.engine import NO_TURN, Turn
 from helm_boundary.streaming.gate import Gate
 from helm_boundary.streaming.stream import Stream
 from helm_boundary.streaming.tap import Tap
 from helm_receipts.envelope.statement import Coverage, Draft, End
 
-from .exchange import Live
+from .exchange import Exchange
 from .fallback_reply import NO_VERDICT
 from .outcomes import Outcomes, coverage
 from .receipt_drafts import tool_calls
@@ -61,144 +62,178 @@ class Answers:
         self.streamed = Streamed(boundary, self._outcomes)
         """Judges those that are judged while they run."""
 
-    def begin(self, live: Live, response: HttpResponse) -> Gate | Tap | Refusal | None:
-        """How a response will be judged, by its headers.
+    def begin(self, exchange: Exchange, response: HttpResponse) -> Gate | Tap | Refusal | None:
+        """Choose by its headers how a response will be judged.
 
-        What its stream goes through, None to judge it whole, or the reason why it can't be judged.
+        Returns what its stream goes through, None to judge it whole, or the reason why it can't be
+        judged.
         """
-        live.status = response.status
-        refusal = refuse_at_headers(live.operation, response)
+        progress = exchange.progress
+        progress.status = response.status
+        refusal = refuse_at_headers(exchange.operation, response)
         if self._settings.observes:
-            live.unread = refusal
-            return self._listen(live, response)
+            progress.unread = refusal
+            return self._listen(exchange, response)
         if refusal is not None:
             return refusal
-        stream = _stream_of(live, response)
-        if stream is None or live.decision.stream == "buffer":
+        stream = _stream_of(exchange, response)
+        if stream is None or progress.decision.stream == "buffer":
             return None
-        return self.streamed.open(live, stream)
+        return self.streamed.open(exchange, stream)
 
-    def _listen(self, live: Live, response: HttpResponse) -> Gate | Tap | None:
-        """How a response is looked at that passes whatever is found; what nobody reads, at once."""
+    def _listen(self, exchange: Exchange, response: HttpResponse) -> Gate | Tap | None:
+        """Choose how a response is looked at that passes whatever is found in it.
+
+        What nobody could read passes at once.
+        """
         if response.status == 101:
             return None
-        if live.unread is not None or not live.shared:
-            return self.streamed.let_pass(live, UnreadStream(response.status))
-        stream = _stream_of(live, response)
+        if exchange.progress.unread is not None or not exchange.progress.shared:
+            return self.streamed.let_pass(exchange, UnreadStream(response.status))
+        stream = _stream_of(exchange, response)
         if stream is None and is_event_stream(response):
             stream = GenericStream(response.status, self._settings.max_body)
-            return self.streamed.let_pass(live, stream)
-        return None if stream is None else self.streamed.open(live, stream)
+            return self.streamed.let_pass(exchange, stream)
+        return None if stream is None else self.streamed.open(exchange, stream)
 
-    async def judge_response(self, live: Live, response: HttpResponse) -> Reply | Release | Again:
+    async def judge_response(
+        self,
+        exchange: Exchange,
+        response: HttpResponse,
+        turn: Turn = NO_TURN,
+        park: Park | None = None,
+    ) -> Reply | Release | Again:
         """Judge a whole response; its outcome receipt is durable when this returns.
 
-        AGAIN where it was changed while it waited for a person; its outcome isn't written then.
+        `park` lets it wait for a person. AGAIN where it was changed while it waited; its outcome
+        isn't written then.
         """
-        decision, release = await self._decide(live, response)
+        progress = exchange.progress
+        decision, release = await self._decide(exchange, response, turn)
         if decision.verdict == ESCALATE and not self._settings.observes:
-            decision = self._desk.admit(live, decision, live.answer)
-            if decision.verdict == ESCALATE and live.park is not None:
-                said = await self._outcomes.hold(live, decision)
+            decision = self._desk.admit(exchange, decision, progress.answer, park)
+            if decision.verdict == ESCALATE and park is not None:
+                said = await self._outcomes.hold(exchange, decision, park)
                 if said is Said.CHANGED:
                     return AGAIN
                 if said is Said.GONE:
-                    await self.abandon(live, "client_gone")
-                    return self._teller.refuse(live, deny(gone()), None)
+                    await self.abandon(exchange, "client_gone", turn)
+                    return self._teller.refuse(exchange, deny(gone()), None)
                 if said is Said.YES:
-                    decision, release = await self._decide(live, response)
+                    decision, release = await self._decide(exchange, response, turn)
                 else:
                     decision = deny(said if isinstance(said, Refusal) else refusal_of(said))
-        return await self._settle(live, response, decision, release)
+        return await self._settle(exchange, response, decision, release, turn)
 
-    async def _decide(self, live: Live, response: HttpResponse) -> tuple[Decision, Release]:
-        live.status = response.status
-        release = Release()
+    async def _decide(
+        self, exchange: Exchange, response: HttpResponse, turn: Turn
+    ) -> tuple[Decision, Release]:
+        progress, release = exchange.progress, Release()
+        progress.status = response.status
         try:
-            addresses = lead_back(live.request, response)
+            addresses = lead_back(exchange.request, response)
             if not self._settings.observes:
                 release = Release(None, addresses)
-            read = read_answer(live.operation, response, self._settings.max_body)
-            live.answer = read.answer
-            foresee = partial(self._foresee, live, response)
-            decision = await self._outcomes.ask(live, read.answer, foresee)
+            read = read_answer(exchange.operation, response, self._settings.max_body)
+            progress.answer = read.answer
+            foreseeing = turn.doing(partial(self._foresee, exchange, response))
+            decision = await self._outcomes.ask(exchange, read.answer, foreseeing)
             if decision.verdict == ALLOW and decision.rewrite and not self._settings.observes:
-                decision, rewritten = await self._rewrite(live, read.body, decision)
+                decision, rewritten = await self._rewrite(exchange, read.body, decision, turn)
                 release = replace(release, body=rewritten)
         except Refusal as refusal:
             decision = deny(refusal)
         return decision, release
 
-    async def refuse_response(self, live: Live, refusal: Refusal) -> Reply:
+    async def refuse_response(
+        self, exchange: Exchange, refusal: Refusal, turn: Turn = NO_TURN
+    ) -> Reply:
         """Refuse a response whose headers already say that it can't be judged."""
-        decision = deny(refusal)
-        draft = self._drafts.outcome(live, decision, "denied", coverage=coverage(live))
-        return self._teller.refuse(live, *await self._outcomes.record(live, draft, decision))
+        decision, seen = deny(refusal), coverage(exchange.progress)
+        draft = self._drafts.outcome(exchange, decision, "denied", coverage=seen)
+        recorded = await self._outcomes.record(exchange, draft, decision, turn)
+        return self._teller.refuse(exchange, *recorded)
 
-    async def abandon(self, live: Live, end: End) -> None:
-        """The call ended too soon: `upstream_error`, `client_gone` or `killed`.
+    async def abandon(
+        self,
+        exchange: Exchange,
+        end: End,
+        turn: Turn = NO_TURN,
+        unread: Refusal | None = None,
+    ) -> None:
+        """End a call that ended too soon: `upstream_error`, `client_gone` or `killed`.
 
         What had come of a stream is judged like one that came whole: a client that leaves at the
-        last event must not make a better outcome of it than one that stays.
+        last event must not make a better outcome of it than one that stays. `unread` says why the
+        response could not be judged, where that is why.
         """
-        decision = live.decision if live.unread is None else deny(live.unread)
+        progress = exchange.progress
+        progress.unread = unread or progress.unread
+        decision = progress.decision if progress.unread is None else deny(progress.unread)
         try:
-            await self.streamed.end(live, end)
+            await self.streamed.end(exchange, end, turn)
         except Exception:
             logger.exception("what had left of a stream could not be judged")
             decision = deny(NO_VERDICT)
-        await self._outcomes.write(live, decision, end)  # unless the stream's end has done so
+        # Unless the stream's end has done so.
+        await self._outcomes.write(exchange, decision, end, turn)
 
-    def _foresee(self, live: Live, response: HttpResponse) -> None:
+    def _foresee(self, exchange: Exchange, response: HttpResponse) -> None:
         """Get the receipt ready that most answers get."""
-        self._recorder.foresee(self._outcome(live, response, FORESEEN, Release()))
+        self._recorder.foresee(self._outcome(exchange, response, FORESEEN, Release()))
 
     async def _rewrite(
-        self, live: Live, body: Json, decision: Decision
+        self, exchange: Exchange, body: Json, decision: Decision, turn: Turn
     ) -> tuple[Decision, bytes | None]:
         if body is None:
             raise Refusal("PDP_ERROR", "the policy rewrites a response that isn't one JSON value")
-        reader = dialect(live.operation.dialect)
+        reader, progress = dialect(exchange.operation.dialect), exchange.progress
 
         async def again(value: Json, _: bytes) -> Decision:
-            live.answer = reader.read_response(live.status or 0, value)
-            return await self._outcomes.ask(live, live.answer)
+            progress.answer = reader.read_response(progress.status or 0, value)
+            return await self._outcomes.ask(exchange, progress.answer, turn)
 
         return await settle(body, decision, again)
 
     async def _settle(
-        self, live: Live, response: HttpResponse, decision: Decision, release: Release
+        self,
+        exchange: Exchange,
+        response: HttpResponse,
+        decision: Decision,
+        release: Release,
+        turn: Turn,
     ) -> Reply | Release:
-        draft = self._outcome(live, response, decision, release)
-        told, receipt_id = await self._outcomes.record(live, draft, decision)
+        draft = self._outcome(exchange, response, decision, release)
+        told, receipt_id = await self._outcomes.record(exchange, draft, decision, turn)
         if self._passes(decision) and (told is decision or self._settings.observes):
-            live.replaced = None if release.body is None else response.body
+            exchange.progress.replaced = None if release.body is None else response.body
             return release
-        return self._teller.refuse(live, self._outcomes.asked(live, told), receipt_id)
+        return self._teller.refuse(exchange, self._outcomes.asked(exchange, told), receipt_id)
 
     def _passes(self, decision: Decision) -> bool:
         return decision.verdict == ALLOW or self._settings.observes
 
     def _outcome(
-        self, live: Live, response: HttpResponse, decision: Decision, release: Release
+        self, exchange: Exchange, response: HttpResponse, decision: Decision, release: Release
     ) -> Draft:
         """The outcome of a whole response, if that is what is decided of it."""
         passes = self._passes(decision)
         end: End = (
             "denied" if not passes else "upstream_error" if response.status >= 500 else "complete"
         )
-        calls = () if live.answer is None else tool_calls(live.answer, decision.verdict)
+        progress = exchange.progress
+        calls = () if progress.answer is None else tool_calls(progress.answer, decision.verdict)
         sent = response.body if release.body is None else release.body
         whole = Coverage("whole", "whole", len(response.body), len(response.body))
-        if live.unread is not None or not live.shared:
-            whole = Coverage("whole" if live.shared else "none", "none", len(response.body), 0)
+        if progress.unread is not None or not progress.shared:
+            whole = Coverage("whole" if progress.shared else "none", "none", len(response.body), 0)
         return self._drafts.outcome(
-            live, decision, end, response=sent, coverage=whole, tool_calls=calls
+            exchange, decision, end, response=sent, coverage=whole, tool_calls=calls
         )
 
 
-def _stream_of(live: Live, response: HttpResponse) -> Stream | None:
+def _stream_of(exchange: Exchange, response: HttpResponse) -> Stream | None:
     """A reader of a response that is a stream in its operation's dialect, and no redirect."""
     if not is_event_stream(response) or 300 <= response.status < 400:
         return None
-    return dialect(live.operation.dialect).open_stream(response.status)
+    return dialect(exchange.operation.dialect).open_stream(response.status)

@@ -14,6 +14,7 @@ from helm_boundary.calls.call import Answer
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.evaluation.judge import deny
 from helm_boundary.policy.decision import ALLOW, ESCALATE, Decision
+from helm_boundary.policy.engines.engine import NO_TURN, Turn
 from helm_boundary.streaming.gate import Gate, NeedsVerdict, Question, Release, Step, Stop
 from helm_boundary.streaming.sse import EventCutter
 from helm_boundary.streaming.stream import Stream
@@ -21,7 +22,7 @@ from helm_boundary.streaming.tap import Tap, WholeTap
 from helm_receipts.envelope.statement import End, Enforcement
 from helm_receipts.errors import ReceiptError
 
-from .exchange import Judged, Live
+from .exchange import Exchange
 from .outcomes import Outcomes, coverage
 from .receipt_drafts import tool_calls
 from .requests import Boundary, no_receipt
@@ -38,116 +39,129 @@ class Streamed:
         self._desk = boundary.desk
         self._outcomes = outcomes
 
-    def open(self, live: Live, stream: Stream) -> Gate | Tap:
-        """Choose what a stream goes through, from its first byte on."""
-        most = self._settings.max_body
-        if self._settings.observes or live.decision.stream == "pass":
-            live.gate = Tap(stream, max_event=most)
+    def open(self, exchange: Exchange, stream: Stream) -> Gate | Tap:
+        """Open what a stream goes through, from its first byte on."""
+        progress, most = exchange.progress, self._settings.max_body
+        if self._settings.observes or progress.decision.stream == "pass":
+            progress.gate = Tap(stream, max_event=most)
         else:
-            live.gate = Gate(stream, EventCutter(most), max_held=most)
-        return live.gate
+            progress.gate = Gate(stream, EventCutter(most), max_held=most)
+        return progress.gate
 
-    def let_pass(self, live: Live, stream: Stream) -> Tap:
-        """What a stream goes through of which nothing is held."""
-        live.gate = WholeTap(stream)
-        return live.gate
+    def let_pass(self, exchange: Exchange, stream: Stream) -> Tap:
+        """Open what a stream goes through of which nothing is held."""
+        exchange.progress.gate = tap = WholeTap(stream)
+        return tap
 
-    async def end(self, live: Live, end: End = "upstream_error") -> None:
-        """A stream is over: judge all of it that came, and write its outcome.
+    async def end(
+        self, exchange: Exchange, end: End = "upstream_error", turn: Turn = NO_TURN
+    ) -> None:
+        """Judge all that came of a stream that is over, and write its outcome.
 
         `end` says why it is over where the stream itself didn't say that it is complete.
         """
-        gate = live.gate
+        progress, gate = exchange.progress, exchange.progress.gate
         if gate is None:
             return
         if gate.stopped is not None:  # its outcome came with the error event, unless that failed
-            why = gate.stopped
-            await self._outcomes.write(
-                live, deny(why) if isinstance(why, Refusal) else why, "denied"
-            )
+            decision = _decision_of(gate.stopped)
+            await self._outcomes.write(exchange, decision, "denied", turn)
             return
         try:
-            live.answer = gate.left()
+            progress.answer = gate.left()
             if isinstance(gate, Tap):
-                live.tool_calls += tool_calls(live.answer, ALLOW)
-            decision = await self._outcomes.ask(live, live.answer)
+                progress.tool_calls += tool_calls(progress.answer, ALLOW)
+            decision = await self._outcomes.ask(exchange, progress.answer, turn)
         except Refusal as refusal:
             decision = deny(refusal)
         end = "complete" if gate.stream.done else end
         late: Enforcement | None = (
             None if decision.verdict == ALLOW else "observed"
         )  # its text has left already
-        await self._outcomes.write(live, decision, end, late)
+        await self._outcomes.write(exchange, decision, end, turn, late)
 
     async def answer(
-        self, live: Live, gate: Gate, question: Question, park: Park | None = None
+        self,
+        exchange: Exchange,
+        gate: Gate,
+        question: Question,
+        turn: Turn = NO_TURN,
+        park: Park | None = None,
     ) -> list[Step]:
         """Do what a stream's gate asks for; with `park`, an escalated call waits for a person."""
         match question:
             case NeedsVerdict(answer):
-                return gate.resume(await self.judge_calls(live, answer, park))
+                return gate.resume(await self.judge_calls(exchange, answer, turn, park))
             case Stop(why):
-                return [Release((await self.end_event(live, why),))]
+                return [Release((await self.end_event(exchange, why, turn),))]
             case never:
                 assert_never(never)
 
-    async def judge_calls(self, live: Live, answer: Answer, park: Park | None = None) -> Decision:
+    async def judge_calls(
+        self, exchange: Exchange, answer: Answer, turn: Turn = NO_TURN, park: Park | None = None
+    ) -> Decision:
         """Judge complete tool calls; their receipt is durable when this allows."""
-        live.answer, live.park = answer, park
-        decision = await self._ask(live, answer)
+        progress = exchange.progress
+        progress.answer = answer
+        decision = await self._ask(exchange, answer, turn)
         if decision.verdict == ESCALATE and park is not None and not self._settings.observes:
-            decision = await self._ask_person(live, decision, answer)
-        live.tool_calls += tool_calls(answer, decision.verdict)
+            decision = await self._ask_person(exchange, decision, answer, park)
+        progress.tool_calls += tool_calls(answer, decision.verdict)
         if self._settings.observes:
             decision = Decision(ALLOW, decision.reasons)
         if decision.verdict != ALLOW:
             return decision  # its receipt is the outcome, written with the error event
+        draft = self._drafts.tool_calls(exchange, answer, decision)
         try:
-            receipt = await self._recorder.record(self._drafts.tool_calls(live, answer, decision))
+            receipt = await self._recorder.record(draft, turn.seconds)
         except ReceiptError as error:
             return deny(no_receipt(error))
-        live.judgements.append(Judged("tool calls", decision, receipt.id))
+        progress.judged("tool calls", decision, receipt.id)
         return decision
 
-    async def end_event(self, live: Live, why: Decision | Refusal) -> bytes:
+    async def end_event(
+        self, exchange: Exchange, why: Decision | Refusal, turn: Turn = NO_TURN
+    ) -> bytes:
         """End a call inside its stream: write its outcome; returns the event that says so."""
-        decision = deny(why) if isinstance(why, Refusal) else why
+        decision, progress = _decision_of(why), exchange.progress
         if decision.verdict == ESCALATE:
-            live.park = None
-            decision = self._desk.admit(live, decision, live.answer)
-        if not live.end():  # its client has gone, and its outcome is written
-            return self._teller.event(live, decision, None)
+            decision = self._desk.admit(exchange, decision, progress.answer)
+        if not progress.end():  # its client has gone, and its outcome is written
+            return self._teller.event(exchange, decision, None)
         end: End = "complete" if self._settings.observes else "denied"
-        draft = self._drafts.outcome(live, decision, end, coverage=coverage(live))
+        draft = self._drafts.outcome(exchange, decision, end, coverage=coverage(progress))
         try:
-            receipt = await self._recorder.record(draft)
+            receipt = await self._recorder.record(draft, turn.seconds)
         except ReceiptError as error:
-            return self._teller.event(live, deny(no_receipt(error)), None)
-        live.judgements.append(Judged("response", decision, receipt.id))
-        return self._teller.event(live, self._outcomes.asked(live, decision), receipt.id)
+            return self._teller.event(exchange, deny(no_receipt(error)), None)
+        progress.judged("response", decision, receipt.id)
+        return self._teller.event(exchange, self._outcomes.asked(exchange, decision), receipt.id)
 
-    async def _ask(self, live: Live, answer: Answer) -> Decision:
-        try:
-            decision = await self._outcomes.ask(live, answer)
-        except Refusal as refusal:
-            return deny(refusal)
+    async def _ask(self, exchange: Exchange, answer: Answer, turn: Turn = NO_TURN) -> Decision:
+        decision = await self._outcomes.ask(exchange, answer, turn)
         return deny(too_late()) if decision.rewrite else decision
 
-    async def _ask_person(self, live: Live, decision: Decision, answer: Answer) -> Decision:
-        decision = self._desk.admit(live, decision, answer)
+    async def _ask_person(
+        self, exchange: Exchange, decision: Decision, answer: Answer, park: Park
+    ) -> Decision:
+        decision = self._desk.admit(exchange, decision, answer, park)
         if decision.verdict != ESCALATE:
             return decision
-        said = await self._outcomes.hold(live, decision)
+        said = await self._outcomes.hold(exchange, decision, park)
         if said is Said.YES:
-            return await self._ask(live, answer)
+            return await self._ask(exchange, answer)
         if said is Said.GONE:
-            await self._outcomes.write(live, deny(gone()), "client_gone")
+            await self._outcomes.write(exchange, deny(gone()), "client_gone")
             return deny(gone())
         return deny(said if isinstance(said, Refusal) else refusal_of(said))
 
 
+def _decision_of(why: Decision | Refusal) -> Decision:
+    return deny(why) if isinstance(why, Refusal) else why
+
+
 def too_late() -> Refusal:
-    """The refusal of an answer that policy would rewrite, when part of it has left."""
+    """Refuse an answer that policy would rewrite, when part of it has left."""
     return Refusal(
         "PDP_ERROR",
         "the policy rewrites an answer that is already being sent; it can only rewrite a stream "

@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from helm_boundary.approvals.wait import Again
-from helm_boundary.calls.call import HttpRequest, Json
+from helm_boundary.approvals.wait import Again, Park
+from helm_boundary.calls.call import Answer, HttpRequest, Json
 from helm_boundary.calls.refusal import Refusal, schema_violation
 from helm_boundary.dialects import dialect
 from helm_boundary.dialects.realtime import begins_response, is_sound
@@ -25,7 +26,7 @@ from helm_boundary.streaming.message_cutter import MessageCutter
 from helm_boundary.wire import strict_json
 from helm_receipts.envelope.statement import End
 
-from .exchange import Live
+from .exchange import Exchange
 from .fallback_reply import NO_VERDICT, deny_without_verdict
 from .reply import Forward, Reply
 from .requests import Boundary
@@ -33,6 +34,9 @@ from .responses import Answers
 
 ENDS = frozenset({"response.done", "response.completed", "response.incomplete", "response.failed"})
 """The messages that end a response."""
+
+type Parking = Callable[[Exchange], Park]
+"""How an answer of a session waits for a person."""
 
 _HANDSHAKE_HEADERS = ("upgrade", "connection", "content-encoding", "content-type")
 
@@ -48,7 +52,13 @@ class Passing:
 class Session:
     """One session, from its handshake, which was judged as a request of its own."""
 
-    def __init__(self, boundary: Boundary, answers: Answers, handshake: Live) -> None:
+    def __init__(
+        self,
+        boundary: Boundary,
+        answers: Answers,
+        handshake: Exchange,
+        parking: Parking | None = None,
+    ) -> None:
         self._boundary = boundary
         self._answers = answers
         self._operation = handshake.operation
@@ -56,9 +66,11 @@ class Session:
         self._handshake = handshake
         self._dialect = dialect(handshake.operation.dialect)
         self._count = 0
-        self._cycles: deque[Live] = deque()
+        self._cycles: deque[Exchange] = deque()
         self._gate = self._new_gate()
         self._lock = asyncio.Lock()
+        self._parking = parking
+        self._has_ended = False
 
     def is_under(self, boundary: Boundary) -> bool:
         """Whether that boundary, under its policy, judges this session."""
@@ -78,35 +90,35 @@ class Session:
 
     async def from_server(self, message: bytes, *, is_text: bool) -> list[bytes]:
         """Judge an event of the server; returns what goes to the client now."""
-        try:
-            event = strict_json.parse(message, "the event") if is_text else None
-            if not isinstance(event, dict):
-                raise schema_violation("the server's event isn't a JSON object")
-            kind = event.get("type")
-        except Refusal as refusal:
-            return [await self._deny(refusal)]
         async with self._lock:
-            return await self._judge_answer(str(kind), event, message)
+            try:
+                event = strict_json.parse(message, "the event") if is_text else None
+                if not isinstance(event, dict):
+                    raise schema_violation("the server's event isn't a JSON object")
+            except Refusal as refusal:
+                return [await self._deny(refusal)]
+            return await self._judge_answer(str(event.get("type")), event, message)
 
     async def end(self, end: End) -> None:
         """The session is over; what was still open ends so (`complete`, `client_gone`, ...)."""
+        self._has_ended = True
         if self._cycles and not self._gate.stream.done:  # of a response that is under way
             self._answering()
         while self._cycles:
             await self._answers.abandon(self._cycles.popleft(), end)
 
     async def _judge_event(self, message: bytes, event: Json, refusal: Refusal | None) -> Passing:
-        live = self._open(message, refusal)
-        match await self._boundary.judge_request(live):
+        exchange = self._open(message, refusal)
+        match await self._boundary.judge_request(exchange):
             case Reply() as reply:
                 return Passing(None, (self._error(reply),))
             case Again.AGAIN:  # an event waits for nobody, so that nothing of it changes meanwhile
                 return Passing(None, (self._error(deny_without_verdict(NO_VERDICT)),))
             case Forward(body):
                 if begins_response(event):
-                    self._cycles.append(live)
+                    self._cycles.append(exchange)
                 else:
-                    await self._answers.abandon(live, "complete")
+                    await self._answers.abandon(exchange, "complete")
                 return Passing(message if body is None else body)
             case never:
                 assert_never(never)
@@ -120,6 +132,8 @@ class Session:
                 self._gate.refuse(schema_violation("the response wasn't asked for"))
                 return [refused]
         released = await self._pass(message)
+        if self._has_ended:  # while it waited for a person
+            return []
         if self._gate.stopped is not None:
             of_response = bool(self._cycles)  # else there is no end of it to wait for
             error = await self._deny(self._gate.stopped)
@@ -139,13 +153,17 @@ class Session:
                 case Release(events):
                     out += events
                 case NeedsVerdict(answer):
-                    decision = await self._answers.streamed.judge_calls(self._answering(), answer)
-                    steps += self._gate.resume(decision)
+                    steps += self._gate.resume(await self._judge_calls(answer))
                 case Stop():
                     pass  # the error event is written where it is known whose response this is
                 case never:
                     assert_never(never)
         return out
+
+    async def _judge_calls(self, answer: Answer) -> Decision:
+        exchange = self._answering()
+        park = self._parking(exchange) if self._parking is not None else None
+        return await self._answers.streamed.judge_calls(exchange, answer, park=park)
 
     def _mute(self, kind: str, event: Json, message: bytes) -> list[bytes]:
         """After a denial: nothing of that response, until it is over."""
@@ -163,17 +181,17 @@ class Session:
         return passing.to_client[0] if passing.onward is None else None
 
     async def _end_cycle(self) -> None:
-        live = self._answering()
+        exchange = self._answering()
         self._cycles.popleft()
-        await self._answers.streamed.end(live)
+        await self._answers.streamed.end(exchange)
 
     async def _deny(self, why: Decision | Refusal) -> bytes:
         if not self._cycles:  # nobody asked for it: refuse it as a call of its own
             reply = await self._boundary.judge_request(self._open(b"", _as_refusal(why)))
             return self._error(reply) if isinstance(reply, Reply) else b""
-        live = self._answering()
+        exchange = self._answering()
         self._cycles.popleft()
-        return await self._answers.streamed.end_event(live, why)
+        return await self._answers.streamed.end_event(exchange, why)
 
     def _reopen(self) -> None:
         self._gate = self._new_gate()
@@ -185,17 +203,17 @@ class Session:
         most = self._boundary.settings.max_body
         return Gate(stream, MessageCutter(most), max_held=most)
 
-    def _answering(self) -> Live:
+    def _answering(self) -> Exchange:
         """The call whose answer is coming: the first that is open, else the handshake."""
-        live = self._cycles[0] if self._cycles else self._handshake
-        live.gate, live.status = self._gate, 101
-        return live
+        exchange = self._cycles[0] if self._cycles else self._handshake
+        exchange.progress.gate, exchange.progress.status = self._gate, 101
+        return exchange
 
-    def _open(self, message: bytes, refusal: Refusal | None) -> Live:
+    def _open(self, message: bytes, refusal: Refusal | None) -> Exchange:
         self._count += 1
         request = replace(self._base, body=message, flow_id=f"{self._base.flow_id}.{self._count}")
         first = self._handshake
-        return Live(request, self._operation, first.correlation_id, first.key_id, refusal)
+        return Exchange(request, self._operation, first.correlation_id, first.key_id, refusal)
 
     def _error(self, reply: Reply) -> bytes:
         return self._dialect.error_event(json.loads(reply.body))

@@ -8,7 +8,7 @@ from helm_boundary.calls.call import Answer, Text
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.policy.decision import DENY, Decision, Reason
 from helm_boundary.policy.detectors.detectors import Detectors, Finding
-from helm_boundary.policy.engines.engine import Engine, Meanwhile, nothing
+from helm_boundary.policy.engines.engine import NO_TURN, Engine, Turn
 from helm_boundary.policy.errors import EngineError
 
 from .document import Context, state_request, state_response
@@ -29,13 +29,12 @@ class Judge:
         shared: bytes,
         texts: Sequence[Text],
         context: Context,
-        patience: float = 0.0,
-        meanwhile: Meanwhile = nothing,
+        turn: Turn = NO_TURN,
     ) -> Decision:
-        """Judge a request by its document's shared part; the last two as an engine's."""
+        """Judge a request by its document's shared part; `turn` as an engine's."""
         document = state_request(shared, self._findings(texts), context)
         try:
-            return await self.engine.decide(document, patience, meanwhile)
+            return await self.engine.decide(document, turn)
         except EngineError as error:
             return no_decision(error)
 
@@ -44,21 +43,12 @@ class Judge:
         shared: bytes,
         answer: Answer,
         context: Context,
-        patience: float = 0.0,
-        meanwhile: Meanwhile = nothing,
+        turn: Turn = NO_TURN,
     ) -> Decision:
-        """Judge a response beside the request it answers; the last two as an engine's."""
+        """Judge a response beside the request it answers; `turn` as an engine's."""
         document = state_response(shared, answer, self._findings(answer.texts), context)
         try:
-            return await self.engine.decide(document, patience, meanwhile)
-        except EngineError as error:
-            return no_decision(error)
-
-    def response_now(self, shared: bytes, answer: Answer, context: Context) -> Decision:
-        """Judge a response at once, inside a running stream."""
-        document = state_response(shared, answer, self._findings(answer.texts), context)
-        try:
-            return self.engine.decide_now(document)
+            return await self.engine.decide(document, turn)
         except EngineError as error:
             return no_decision(error)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from mitmproxy import http
 
-from helm_boundary.enforcement.exchange import Judged, Live
+from helm_boundary.enforcement.exchange import Exchange, Judged
 from helm_boundary.enforcement.requests import Boundary
 from helm_boundary.policy.decision import ALLOW, DENY, ESCALATE, Reason
 from helm_receipts.export.explain import printable
@@ -25,26 +25,28 @@ MAX_BEFORE = 256 << 10
 """Bytes of a rewritten body that are kept to be compared."""
 
 
-def mark(flow: http.HTTPFlow, live: Live, boundary: Boundary) -> None:
+def mark(flow: http.HTTPFlow, exchange: Exchange, boundary: Boundary) -> None:
     """Show a call's latest verdict on its flow."""
-    if not live.judgements:
+    judgements = exchange.progress.judgements
+    if not judgements:
         return
-    decision = live.judgements[-1].decision
+    decision = judgements[-1].decision
     observes = boundary.settings.observes
     flow.marked = OBSERVED if observes else MARKS[decision.verdict]
-    flow.comment = _line(live, observes)
-    flow.metadata[KEY] = _facts(live, boundary)
+    flow.comment = _line(exchange, observes)
+    flow.metadata[KEY] = _facts(exchange, boundary)
 
 
-def _line(live: Live, observes: bool) -> str:
+def _line(exchange: Exchange, observes: bool) -> str:
     """`DENY POLICY_VIOLATION createChatCompletion gpt-4o`, for people and for view filters."""
-    worst = live.judgements[-1].decision
+    progress = exchange.progress
+    worst = progress.judgements[-1].decision
     codes = [worst.reasons[0].code] if worst.reasons else []
     observed = ["observed"] if observes else []
-    model = [shown_model(live.call.model)] if live.call.model else []
-    is_rewritten = live.rewritten is not None or live.replaced is not None
+    model = [shown_model(progress.call.model)] if progress.call.model else []
+    is_rewritten = progress.rewritten is not None or progress.replaced is not None
     rewritten = ["(rewritten)"] if is_rewritten else []
-    return " ".join([*observed, worst.verdict, *codes, live.operation.id, *model, *rewritten])
+    return " ".join([*observed, worst.verdict, *codes, exchange.operation.id, *model, *rewritten])
 
 
 def shown_model(model: str) -> str:
@@ -52,26 +54,26 @@ def shown_model(model: str) -> str:
     return model[:100] if model.isprintable() else printable(model[:100])
 
 
-def _facts(live: Live, boundary: Boundary) -> dict[str, Any]:
-    policy = boundary.drafts.policy
+def _facts(exchange: Exchange, boundary: Boundary) -> dict[str, Any]:
+    policy, progress, consent = boundary.drafts.policy, exchange.progress, exchange.consent
     facts: dict[str, Any] = {
-        "operation": live.operation.id,
-        "dialect": live.operation.dialect,
-        "model": live.call.model,
+        "operation": exchange.operation.id,
+        "dialect": exchange.operation.dialect,
+        "model": progress.call.model,
         "mode": boundary.settings.mode,
         "policy": {"uri": policy.uri, "digest": policy.digest, "engine": policy.engine},
-        "correlation_id": live.correlation_id,
-        "judgements": [_judged(judged) for judged in live.judgements],
-        "seconds": [[step, seconds] for step, seconds in live.seconds.items()],
+        "correlation_id": exchange.correlation_id,
+        "judgements": [_judged(judged) for judged in progress.judgements],
+        "seconds": [[step, seconds] for step, seconds in progress.seconds.items()],
     }
-    if live.rewritten is not None:
-        facts["request_before"] = _text(live.request.body)
-    if live.replaced is not None:
-        facts["response_before"] = _text(live.replaced)
-    if live.approval is not None:
-        facts["approval"] = {"id": live.approval.id, "expires_at": live.approval.expires_at}
-    if live.grant is not None:
-        facts["grant"] = {"id": live.grant.id, "by": live.grant.by}
+    if progress.rewritten is not None:
+        facts["request_before"] = _text(exchange.request.body)
+    if progress.replaced is not None:
+        facts["response_before"] = _text(progress.replaced)
+    if consent.approval is not None:
+        facts["approval"] = {"id": consent.approval.id, "expires_at": consent.approval.expires_at}
+    if consent.grant is not None:
+        facts["grant"] = {"id": consent.grant.id, "by": consent.grant.by}
     return facts
 
 

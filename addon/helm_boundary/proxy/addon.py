@@ -48,10 +48,10 @@ class HelmBoundary:
         self._running: Running | None = None
         self._config: Config | None = None
         self._under_way = UnderWay()
-        self._sockets = Sockets()
         leaving = Leaving()
+        self._sockets = Sockets(leaving.has_gone)
         self._requests = Requests(self._under_way, leaving.has_gone, self._ready)
-        self._responses = Responses(self._under_way, leaving.has_gone, self._sockets)
+        self._responses = Responses(self._under_way, leaving, self._sockets)
         self._reloader = Reloader(lambda: self._running, self._swap, self._is_in_use)
         self.addons: list[Any] = [
             Walls(self._under_way.clearance),

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 from mitmproxy import connection, http
 
-from helm_boundary.enforcement.exchange import Live
+from helm_boundary.calls.refusal import Refusal
+from helm_boundary.enforcement.exchange import Exchange
 from helm_boundary.flows.notes import mark
+from helm_boundary.policy.engines.engine import NO_TURN, Turn
 from helm_boundary.runtime.startup import Running
 from helm_receipts.envelope.statement import End
 
@@ -20,15 +22,15 @@ from .guards.connection_guard import Clearance
 
 logger = logging.getLogger(__name__)
 
-ALONE_SECONDS = 0.001
-"""A judgement or a sync usually takes less; a call or two that come meanwhile lose no more."""
+_ALONE = Turn(0.001)
+# A judgement or a sync usually takes less; a call or two that come meanwhile lose no more.
 
 
 @dataclass(frozen=True, slots=True)
 class Forwarded:
     """A call that went to its upstream, and the boundary it began under, whatever came since."""
 
-    live: Live
+    exchange: Exchange
     running: Running
 
 
@@ -46,22 +48,22 @@ class UnderWay:
         self.clearance = Clearance()
 
     @property
-    def patience(self) -> float:
-        """How long a call may keep the loop to itself, in seconds: not at all beside others."""
-        return ALONE_SECONDS if len(self.owners) == 1 else 0.0
+    def turn(self) -> Turn:
+        """How long a call may keep the loop to itself: not at all beside others."""
+        return _ALONE if len(self.owners) == 1 else NO_TURN
 
     def has(self, running: Running) -> bool:
         """Whether any call goes on under that boundary."""
         return running in self.owners.values()
 
-    async def abandon(self, flow: http.HTTPFlow, end: End) -> None:
+    async def abandon(self, flow: http.HTTPFlow, end: End, unread: Refusal | None = None) -> None:
         """The flow's call, if it is one, has ended without a response that was let through."""
         call = self.forwarded.get(flow.id)
         if call is None:
             return
         try:
-            await call.running.answers.abandon(call.live, end)
-            mark(flow, call.live, call.running.boundary)
+            await call.running.answers.abandon(call.exchange, end, self.turn, unread)
+            mark(flow, call.exchange, call.running.boundary)
         except Exception:
             logger.exception("helm-boundary: an outcome could not be written")
 
@@ -83,4 +85,4 @@ class UnderWay:
             for kept in (self.owners, self.streams, self.released):
                 kept.pop(flow_id, None)
             if call is not None:
-                await call.running.answers.abandon(call.live, "client_gone")
+                await call.running.answers.abandon(call.exchange, "client_gone", self.turn)

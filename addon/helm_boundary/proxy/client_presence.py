@@ -9,11 +9,12 @@ does itself in `HttpStream.check_killed`.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterator
 
 from mitmproxy import connection, http
 from mitmproxy.proxy import layer, layers
-from mitmproxy.proxy.layers.http import HttpStream
-from mitmproxy.proxy.layers.http._events import RequestProtocolError
+from mitmproxy.proxy.events import Event
+from mitmproxy.proxy.layers.http._events import RequestProtocolError, ResponseData
 
 
 class Leaving:
@@ -33,14 +34,18 @@ class Leaving:
             self._layers.setdefault(nextlayer.context.client, weakref.WeakSet()).add(found)
 
     def has_gone(self, flow: http.HTTPFlow) -> bool:
-        """Whether nobody waits for the flow's answer any more."""
+        """Tell whether the flow's client has disconnected, or given up this request."""
         if not flow.client_conn.state & connection.ConnectionState.CAN_READ:
             return True
-        known = self._layers.get(flow.client_conn, ())
-        return any(_was_reset(stream, flow) for each in known for stream in each.streams.values())
+        return any(isinstance(event, RequestProtocolError) for event in self._queued(flow))
 
+    def queued_bytes(self, flow: http.HTTPFlow) -> int:
+        """Count what the flow's upstream has sent while a hook of its response waits."""
+        return sum(len(e.data) for e in self._queued(flow) if isinstance(e, ResponseData))
 
-def _was_reset(stream: HttpStream, flow: http.HTTPFlow) -> bool:
-    if getattr(stream, "flow", None) is not flow:
-        return False
-    return any(isinstance(event, RequestProtocolError) for event in stream._paused_event_queue)
+    def _queued(self, flow: http.HTTPFlow) -> Iterator[Event]:
+        """Yield what mitmproxy has queued for the flow."""
+        for each in self._layers.get(flow.client_conn, ()):
+            for stream in each.streams.values():
+                if getattr(stream, "flow", None) is flow:
+                    yield from stream._paused_event_queue

@@ -29,7 +29,10 @@ PATIENCE = 30.0
 
 
 class Hold:
-    """Where one hook's flow waits; `patience` is the hook's own deadline, stopped meanwhile."""
+    """Where one hook's flow waits; `patience` is the hook's own deadline, stopped meanwhile.
+
+    `floods` says that more has come of the upstream meanwhile than can wait.
+    """
 
     def __init__(
         self,
@@ -38,12 +41,14 @@ class Hold:
         fingerprint: Callable[[], object],
         seconds: int,
         has_gone: Gone,
+        floods: Callable[[], bool] = lambda: False,
     ) -> None:
         self._flow = flow
         self._patience = patience
         self._fingerprint = fingerprint
         self._seconds = seconds
         self._has_gone = has_gone
+        self._floods = floods
 
     def park(self, show: Callable[[], None]) -> Park:
         """How the boundary lets this flow wait; `show` puts what was judged on it."""
@@ -78,6 +83,8 @@ class Hold:
         flow = self._flow
         if self._has_gone(flow):
             return Answered(Said.GONE, "the client, who went away")
+        if self._floods():
+            return Answered(Said.FLOODED, "the upstream, which sent too much")
         if flow.error is not None and flow.error.msg == Error.KILLED_MESSAGE:
             # Refused, but the client is told so: one whose connection just ends asks again.
             flow.error, flow.live = None, True

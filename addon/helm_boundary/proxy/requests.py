@@ -11,7 +11,7 @@ from typing import assert_never
 from mitmproxy import http
 
 from helm_boundary.approvals.wait import Again
-from helm_boundary.enforcement.exchange import Live
+from helm_boundary.enforcement.exchange import Exchange
 from helm_boundary.enforcement.fallback_reply import CLOSED, NO_VERDICT, deny_without_verdict
 from helm_boundary.enforcement.reply import Forward, Reply
 from helm_boundary.flows import conversion
@@ -99,11 +99,11 @@ class Requests:
             conversion.frame(flow.request)
             judged = conversion.fingerprint(flow)
             identity = conversion.call_id(flow, again=turn > 0)
-            live = running.boundary.recognise(conversion.read_request(flow, identity))
-            if live is None:
+            exchange = running.boundary.recognise(conversion.read_request(flow, identity))
+            if exchange is None:
                 del under_way.owners[flow.id]
                 return True
-            match await self._ask(flow, live, running, hold):
+            match await self._ask(flow, exchange, running, hold):
                 case Reply() as reply:
                     refuse(flow, reply, running)
                     return False
@@ -111,7 +111,7 @@ class Requests:
                     if conversion.fingerprint(flow) == judged and not flow.intercepted:
                         conversion.prepare_forwarding(flow.request, body)
                         return True
-                    await running.answers.abandon(live, "killed")
+                    await running.answers.abandon(exchange, "killed")
                 case Again.AGAIN:
                     pass
                 case never:
@@ -120,14 +120,13 @@ class Requests:
         return False
 
     async def _ask(
-        self, flow: http.HTTPFlow, live: Live, running: Running, hold: Hold
+        self, flow: http.HTTPFlow, exchange: Exchange, running: Running, hold: Hold
     ) -> Forward | Reply | Again:
-        show = partial(mark, flow, live, running.boundary)
-        live.park = hold.park(show) if running.holds else None
-        live.patience = self._under_way.patience
-        result = await running.boundary.judge_request(live)
+        show = partial(mark, flow, exchange, running.boundary)
+        park = hold.park(show) if running.holds else None
+        result = await running.boundary.judge_request(exchange, self._under_way.turn, park)
         if isinstance(result, Forward):  # it has its receipt, so that it gets its outcome too
-            self._under_way.forwarded[flow.id] = Forwarded(live, running)
+            self._under_way.forwarded[flow.id] = Forwarded(exchange, running)
         show()
         return result
 

@@ -8,6 +8,7 @@ from functools import partial
 
 from mitmproxy import connection, http
 
+from helm_boundary.approvals.wait import Park
 from helm_boundary.calls.call import HttpResponse
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.dialects import SOCKETS
@@ -23,7 +24,8 @@ from helm_boundary.streaming.tap import Tap
 from helm_receipts.envelope.statement import End
 
 from .call_tracker import Forwarded, UnderWay
-from .hold import PATIENCE, Gone, Hold, resumed
+from .client_presence import Leaving
+from .hold import PATIENCE, Hold, resumed
 from .requests import MAX_CHANGES, refuse
 from .stream_feed import GateFeed, OursOnly, TapFeed
 from .websockets import Sockets
@@ -34,9 +36,10 @@ logger = logging.getLogger(__name__)
 class Responses:
     """The addon's response half."""
 
-    def __init__(self, under_way: UnderWay, has_gone: Gone, sockets: Sockets) -> None:
+    def __init__(self, under_way: UnderWay, leaving: Leaving, sockets: Sockets) -> None:
         self._under_way = under_way
-        self._has_gone = has_gone
+        self._leaving = leaving
+        self._has_gone = leaving.has_gone
         self._sockets = sockets
 
     async def begin(self, flow: http.HTTPFlow) -> None:
@@ -74,22 +77,21 @@ class Responses:
         if call is None or upstream is None:
             self._under_way.forget(flow)
             return
-        passes = call.live.gate is not None
-        call.live.patience = self._under_way.patience
+        passes = call.exchange.progress.gate is not None
         try:
             async with asyncio.timeout(PATIENCE) as patience:
                 passes = await self._passes(flow, upstream, call, patience)
         except Exception:
             logger.exception("helm-boundary: a response could not be judged")
-            call.live.unread = NO_VERDICT
             conversion.strip_own_headers(upstream.headers)
-            await self._under_way.abandon(flow, "complete" if call.running.observes else "killed")
+            end: End = "complete" if call.running.observes else "killed"
+            await self._under_way.abandon(flow, end, NO_VERDICT)
         finally:
             passes = passes or call.running.observes
             if not passes and flow.response is upstream:
                 flow.response = conversion.write_reply(deny_without_verdict(NO_VERDICT))
             self._release(flow)
-            mark(flow, call.live, call.running.boundary)
+            mark(flow, call.exchange, call.running.boundary)
             self._under_way.forget(flow)
 
     async def certify(self, flow: http.HTTPFlow) -> None:
@@ -110,14 +112,15 @@ class Responses:
         self._under_way.forget(flow)
 
     async def _begin(self, flow: http.HTTPFlow, response: http.Response, call: Forwarded) -> None:
-        answers = call.running.answers
-        way = answers.begin(call.live, conversion.read_response(response, with_body=False))
+        answers, headers = call.running.answers, call.running.boundary.teller.headers
+        way = answers.begin(call.exchange, conversion.read_response(response, with_body=False))
         if way is None:
             return
         if isinstance(way, Refusal):
-            flow.response = OursOnly(await answers.refuse_response(call.live, way)).response()
+            refusal = await answers.refuse_response(call.exchange, way, self._under_way.turn)
+            flow.response = OursOnly(refusal).response()
             return
-        conversion.add_headers(response, call.running.boundary.teller.headers(call.live))
+        conversion.add_headers(response, headers(call.exchange))
         if isinstance(way, Tap):
             response.stream = TapFeed(way)
             return
@@ -125,17 +128,24 @@ class Responses:
         response.stream = self._held_stream(flow, call, way)
 
     def _held_stream(self, flow: http.HTTPFlow, call: Forwarded, gate: Gate) -> GateFeed:
-        live, running = call.live, call.running
+        exchange, running = call.exchange, call.running
+        most = running.boundary.settings.max_body
+
+        def floods() -> bool:
+            return self._leaving.queued_bytes(flow) > most
 
         async def answer(question: Question) -> list[Step]:
             async with asyncio.timeout(PATIENCE) as patience:
-                hold = Hold(flow, patience, lambda: None, running.hold_seconds, self._has_gone)
-                park = hold.park(partial(mark, flow, live, running.boundary))
-                streamed = running.answers.streamed
-                return await streamed.answer(live, gate, question, park if running.holds else None)
+                hold = Hold(
+                    flow, patience, lambda: None, running.hold_seconds, self._has_gone, floods
+                )
+                show = partial(mark, flow, exchange, running.boundary)
+                park = hold.park(show) if running.holds else None
+                streamed, turn = running.answers.streamed, self._under_way.turn
+                return await streamed.answer(exchange, gate, question, turn, park)
 
-        agent = live.request.header("user-agent")
-        return GateFeed(gate, answer, KeepAlive(keep_alive(live.operation.dialect, agent)))
+        agent = exchange.request.header("user-agent")
+        return GateFeed(gate, answer, KeepAlive(keep_alive(exchange.operation.dialect, agent)))
 
     async def _passes(
         self,
@@ -144,29 +154,31 @@ class Responses:
         call: Forwarded,
         patience: asyncio.Timeout,
     ) -> bool:
-        live, running = call.live, call.running
-        if live.gate is not None:
-            await running.answers.streamed.end(live)
+        exchange, running = call.exchange, call.running
+        if exchange.progress.gate is not None:
+            await running.answers.streamed.end(exchange, turn=self._under_way.turn)
             return True
         if isinstance(upstream.stream, OursOnly):
             upstream.stream.finish(upstream)
             return True
         now = partial(_response, flow)
         hold = Hold(flow, patience, now, running.hold_seconds, self._has_gone)
-        show = partial(mark, flow, live, running.boundary)
-        live.park = hold.park(show) if running.holds else None
-        passes = await self._judge_whole(flow, call)
+        show = partial(mark, flow, exchange, running.boundary)
+        park = hold.park(show) if running.holds else None
+        passes = await self._judge_whole(flow, call, park)
         opened = passes and flow.response is not None and flow.response.status_code == 101
-        if opened and (live.operation.dialect in SOCKETS or not running.observes):
-            self._sockets.open(flow, live, running)
+        if opened and (exchange.operation.dialect in SOCKETS or not running.observes):
+            self._sockets.open(flow, exchange, running)
         return passes
 
-    async def _judge_whole(self, flow: http.HTTPFlow, call: Forwarded) -> bool:
+    async def _judge_whole(self, flow: http.HTTPFlow, call: Forwarded, park: Park | None) -> bool:
+        turn = self._under_way.turn
         for _ in range(MAX_CHANGES):
             if flow.error is not None or flow.response is None:
                 break
             response, judged = flow.response, conversion.response_fingerprint(flow.response)
-            result = await call.running.answers.judge_response(call.live, _response(flow))
+            answers = call.running.answers
+            result = await answers.judge_response(call.exchange, _response(flow), turn, park)
             if isinstance(result, Reply):
                 refuse(flow, result, call.running)
                 return False
@@ -194,7 +206,7 @@ def _let_go(response: http.Response, release: Release, call: Forwarded) -> None:
         response.content = release.body
     if release.addresses:
         conversion.change_addresses(response, release.addresses)
-    conversion.add_headers(response, call.running.boundary.teller.headers(call.live))
+    conversion.add_headers(response, call.running.boundary.teller.headers(call.exchange))
 
 
 def _response(flow: http.HTTPFlow) -> HttpResponse:

@@ -2,24 +2,55 @@
 
 A message is dropped first and let through only when its verdict says so. What was held is
 injected when it may go; whatever comes behind it is injected too, so that nothing overtakes.
+While an answer waits for a person, its hook is over already, so that the client's messages and
+signs of life go on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
 
 from mitmproxy import ctx, http
 from mitmproxy.websocket import WebSocketMessage
 
-from helm_boundary.enforcement.exchange import Live
+from helm_boundary.approvals.entry import Request
+from helm_boundary.approvals.wait import Answered, Park
+from helm_boundary.dialects.keep_alives import keep_alive_message
+from helm_boundary.enforcement.exchange import Exchange
 from helm_boundary.enforcement.websocket_session import Session
+from helm_boundary.flows.notes import mark
 from helm_boundary.runtime.startup import Running
+from helm_boundary.streaming.keep_alive import KeepAlive
+
+from .hold import PATIENCE, Gone, Hold
+from .patches.held_streams import hooks_go_on
+from .stream_feed import SLICE
 
 logger = logging.getLogger(__name__)
 
-PATIENCE = 30.0
+
+@dataclass(slots=True)
+class _Socket:
+    """A governed WebSocket: its session, and where its messages towards the client stand."""
+
+    session: Session
+    is_observed: bool
+    can_wait: bool
+    keep_alive: KeepAlive
+    injected: int = 0
+    """Messages of ours that mitmproxy hasn't shown us again."""
+    order: asyncio.Lock = field(default_factory=asyncio.Lock)
+    patience: asyncio.Timeout | None = None
+    waiting: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while an answer waits for a person."""
+    queued: int = 0
+    """Bytes of the server that came while one did."""
+    is_open: bool = True
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
 
 class Sockets:
@@ -27,85 +58,146 @@ class Sockets:
 
     name = "helmboundarysockets"
 
-    def __init__(self) -> None:
-        self._sessions: dict[str, Session] = {}
-        self._injected: dict[str, int] = {}
-        self._observed: set[str] = set()
+    def __init__(self, has_gone: Gone) -> None:
+        self._sockets: dict[str, _Socket] = {}
+        self._has_gone = has_gone
 
-    def open(self, flow: http.HTTPFlow, live: Live, running: Running) -> None:
-        """A call's handshake has been let through: its messages are judged from now on."""
-        self._sessions[flow.id] = Session(running.boundary, running.answers, live)
-        self._injected[flow.id] = 0
-        if running.observes:
-            self._observed.add(flow.id)
+    def open(self, flow: http.HTTPFlow, exchange: Exchange, running: Running) -> None:
+        """Judge a flow's messages from now on: its handshake has been let through."""
+        parking = partial(self._parking, flow, running) if running.holds else None
+        session = Session(running.boundary, running.answers, exchange, parking)
+        alive = KeepAlive(keep_alive_message(exchange.request.header("user-agent")))
+        self._sockets[flow.id] = _Socket(session, running.observes, running.holds, alive)
 
     def uses(self, running: Running) -> bool:
-        """Whether any session goes on under that boundary."""
-        return any(session.is_under(running.boundary) for session in self._sessions.values())
+        """Tell whether any session goes on under that boundary."""
+        return any(each.session.is_under(running.boundary) for each in self._sockets.values())
 
     async def websocket_message(self, flow: http.HTTPFlow) -> None:
         """Judge the newest message of a governed session."""
-        session = self._sessions.get(flow.id)
-        if session is None or flow.websocket is None:
+        socket = self._sockets.get(flow.id)
+        if socket is None or flow.websocket is None:
             return
         message = flow.websocket.messages[-1]
-        judge = self._observe if flow.id in self._observed else self._judge
         if message.injected and not message.from_client:
-            self._injected[flow.id] -= 1
+            socket.injected -= 1
             return
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await judge(flow, session, message)
-        except Exception:
-            dropped = "dropped" if message.dropped else "not written down"
-            logger.exception("helm-boundary: a message could not be judged, so it is %s", dropped)
-
-    async def websocket_end(self, flow: http.HTTPFlow) -> None:
-        """The session is over."""
-        session = self._sessions.pop(flow.id, None)
-        self._injected.pop(flow.id, None)
-        self._observed.discard(flow.id)
-        if session is not None and flow.websocket is not None:
-            await session.end("client_gone" if flow.websocket.closed_by_client else "complete")
-
-    async def _judge(
-        self, flow: http.HTTPFlow, session: Session, message: WebSocketMessage
-    ) -> None:
+        if socket.is_observed:
+            await _finish(message, _observe(socket.session, message))
+            return
         message.drop()
         if message.from_client:
-            await self._from_client(flow, session)
+            await _finish(message, self._from_client(flow, socket, message))
+        elif socket.can_wait:
+            await self._from_server(flow, socket, message)
         else:
-            await self._from_server(flow, session)
+            await _finish(message, self._deliver(flow, socket, _Turn(message)))
 
-    async def _observe(self, _: http.HTTPFlow, session: Session, message: WebSocketMessage) -> None:
-        """Have written down what would have become of a message, which passes as it came."""
-        if message.from_client:
-            await session.from_client(message.content, is_text=message.is_text)
-        else:
-            await session.from_server(message.content, is_text=message.is_text)
-
-    async def _from_client(self, flow: http.HTTPFlow, session: Session) -> None:
-        if flow.websocket is None:
+    async def websocket_end(self, flow: http.HTTPFlow) -> None:
+        """End a session with its WebSocket."""
+        socket = self._sockets.pop(flow.id, None)
+        if socket is None or flow.websocket is None:
             return
-        message = flow.websocket.messages[-1]
+        socket.is_open = False
+        await socket.session.end("client_gone" if flow.websocket.closed_by_client else "complete")
+
+    async def _from_client(
+        self, flow: http.HTTPFlow, socket: _Socket, message: WebSocketMessage
+    ) -> None:
         judged = message.content
-        passing = await session.from_client(judged, is_text=message.is_text)
+        async with asyncio.timeout(PATIENCE):
+            passing = await socket.session.from_client(judged, is_text=message.is_text)
         if passing.onward is not None and message.content == judged:
             message.content = passing.onward
             message.dropped = False
-        self._inject(flow, passing.to_client)
+        _inject(flow, socket, passing.to_client)
 
-    async def _from_server(self, flow: http.HTTPFlow, session: Session) -> None:
-        if flow.websocket is None:
-            return
-        message = flow.websocket.messages[-1]
-        released = await session.from_server(message.content, is_text=message.is_text)
-        if released == [message.content] and not self._injected.get(flow.id):
-            message.dropped = False
-        else:
-            self._inject(flow, released)
+    async def _from_server(
+        self, flow: http.HTTPFlow, socket: _Socket, message: WebSocketMessage
+    ) -> None:
+        """Judge a message in its turn; the hook is over as soon as one waits for a person."""
+        turn = _Turn(message)
+        task = asyncio.create_task(_finish(message, self._deliver(flow, socket, turn)))
+        socket.tasks.add(task)
+        task.add_done_callback(socket.tasks.discard)
+        if not socket.waiting.is_set():
+            waits = asyncio.create_task(socket.waiting.wait())
+            await asyncio.wait({task, waits}, return_when=asyncio.FIRST_COMPLETED)
+            waits.cancel()
+        turn.is_hooked = False
 
-    def _inject(self, flow: http.HTTPFlow, messages: Iterable[bytes]) -> None:
-        for content in messages:
-            self._injected[flow.id] += 1
-            ctx.master.commands.call("inject.websocket", flow, True, content, True)
+    async def _deliver(self, flow: http.HTTPFlow, socket: _Socket, turn: _Turn) -> None:
+        message = turn.message
+        socket.queued += len(message.content)
+        async with socket.order, asyncio.timeout(PATIENCE) as patience:
+            socket.queued -= len(message.content)
+            socket.patience = patience
+            sent = await socket.session.from_server(message.content, is_text=message.is_text)
+            if not socket.is_open:
+                return
+            if turn.is_hooked and sent == [message.content] and not socket.injected:
+                message.dropped = False
+            else:
+                _inject(flow, socket, sent)
+
+    def _parking(self, flow: http.HTTPFlow, running: Running, exchange: Exchange) -> Park:
+        show = partial(mark, flow, exchange, running.boundary)
+        most = running.boundary.settings.max_body
+
+        async def park(request: Request, is_decided: Callable[[], bool]) -> Answered:
+            socket = self._sockets[flow.id]
+            if socket.patience is None:
+                raise RuntimeError("no message is being judged")
+            hold = Hold(
+                flow,
+                socket.patience,
+                lambda: None,
+                running.hold_seconds,
+                lambda each: not socket.is_open or self._has_gone(each),
+                lambda: socket.queued > most,
+            )
+            alive = asyncio.create_task(_keep_alive(flow, socket))
+            socket.waiting.set()
+            try:
+                with hooks_go_on(flow):
+                    return await hold.park(show)(request, is_decided)
+            finally:
+                socket.waiting.clear()
+                alive.cancel()
+
+        return park
+
+
+@dataclass(slots=True)
+class _Turn:
+    """A message of the server, which its own hook can still let pass while it is `is_hooked`."""
+
+    message: WebSocketMessage
+    is_hooked: bool = True
+
+
+async def _observe(session: Session, message: WebSocketMessage) -> None:
+    """Have written down what would have become of a message, which passes as it came."""
+    judge = session.from_client if message.from_client else session.from_server
+    async with asyncio.timeout(PATIENCE):
+        await judge(message.content, is_text=message.is_text)
+
+
+async def _keep_alive(flow: http.HTTPFlow, socket: _Socket) -> None:
+    while True:
+        await asyncio.sleep(SLICE)
+        _inject(flow, socket, socket.keep_alive.next())
+
+
+async def _finish(message: WebSocketMessage, judgement: Awaitable[None]) -> None:
+    try:
+        await judgement
+    except Exception:
+        dropped = "dropped" if message.dropped else "not written down"
+        logger.exception("helm-boundary: a message could not be judged, so it is %s", dropped)
+
+
+def _inject(flow: http.HTTPFlow, socket: _Socket, messages: Iterable[bytes]) -> None:
+    for content in messages:
+        socket.injected += 1
+        ctx.master.commands.call("inject.websocket", flow, True, content, True)

@@ -17,7 +17,7 @@ from helm_boundary.approvals.store import Store, StoreError
 from helm_boundary.approvals.wait import Answered, Said
 from helm_boundary.calls.call import HttpRequest, Operation
 from helm_boundary.enforcement.approval_desk import Desk, Terms
-from helm_boundary.enforcement.exchange import Live
+from helm_boundary.enforcement.exchange import Exchange
 from helm_boundary.enforcement.receipt_drafts import Drafter
 from helm_boundary.policy.decision import Decision, Reason
 from helm_boundary.policy.detectors.detectors import compile_detectors
@@ -37,7 +37,7 @@ class Scene:
     store: Store
     folder: Path
 
-    def hold(self, meanwhile: Callable[[str], Answered]) -> tuple[Said, Live, str]:
+    def hold(self, meanwhile: Callable[[str], Answered]) -> tuple[Said, Exchange, str]:
         """Let a call wait while that happens; returns what came of it, and the question's fate."""
         asked: list[str] = []
 
@@ -45,22 +45,21 @@ class Scene:
             asked.append(request.id)
             return meanwhile(request.id)
 
-        live = call()
-        live.park = park
-        said = asyncio.run(self.desk.hold(live, ASKS))
+        waiting = call()
+        said = asyncio.run(self.desk.hold(waiting, ASKS, park))
         entry = self.store.find(asked[0])
         assert entry is not None
         assert entry.decided is not None
-        return said, live, entry.decided.decision
+        return said, waiting, entry.decided.decision
 
 
-def call(question: str = "please", key_id: str = "k1") -> Live:
+def call(question: str = "please", key_id: str = "k1") -> Exchange:
     """A chat completion that needs a person."""
     body = BODY.replace("please", question)
     headers = (("content-type", "application/json"),)
     path = "/v1/chat/completions"
     sent = HttpRequest("POST", "https", "api.openai.com", 443, path, "", headers, body.encode())
-    return Live(sent, CHAT, "11111111-1111-4111-8111-111111111111", key_id)
+    return Exchange(sent, CHAT, "11111111-1111-4111-8111-111111111111", key_id)
 
 
 @pytest.fixture
@@ -86,8 +85,8 @@ def test_a_yes_that_a_new_policy_overtakes_is_none(scene: Scene) -> None:
         scene.desk.supersede()
         return Answered(Said.DECIDED)
 
-    said, live, decided = scene.hold(granted_too_late)
-    assert (said, live.grant, decided) == (Said.VOID, None, GRANTED)
+    said, held, decided = scene.hold(granted_too_late)
+    assert (said, held.consent.grant, decided) == (Said.VOID, None, GRANTED)
 
 
 def test_a_resume_under_a_new_policy_decides_nothing(scene: Scene) -> None:
@@ -97,8 +96,8 @@ def test_a_resume_under_a_new_policy_decides_nothing(scene: Scene) -> None:
         scene.desk.supersede()
         return Answered(Said.YES, "ada")
 
-    said, live, decided = scene.hold(resumed_too_late)
-    assert (said, live.grant, decided) == (Said.VOID, None, WITHDRAWN)
+    said, held, decided = scene.hold(resumed_too_late)
+    assert (said, held.consent.grant, decided) == (Said.VOID, None, WITHDRAWN)
 
 
 def test_a_no_is_one_under_any_policy(scene: Scene) -> None:
@@ -108,8 +107,8 @@ def test_a_no_is_one_under_any_policy(scene: Scene) -> None:
         scene.desk.supersede()
         return Answered(Said.NO, "ada")
 
-    said, live, decided = scene.hold(refused)
-    assert (said, live.grant, decided) == (Said.NO, None, REFUSED)
+    said, held, decided = scene.hold(refused)
+    assert (said, held.consent.grant, decided) == (Said.NO, None, REFUSED)
 
 
 def test_a_client_that_leaves_as_it_is_granted_takes_nothing_along(scene: Scene) -> None:
@@ -119,8 +118,8 @@ def test_a_client_that_leaves_as_it_is_granted_takes_nothing_along(scene: Scene)
         scene.desk.decide(identity, GRANTED, "ada")
         return Answered(Said.GONE, "the client")
 
-    said, live, decided = scene.hold(granted_and_gone)
-    assert (said, live.grant, decided) == (Said.GONE, None, GRANTED)
+    said, held, decided = scene.hold(granted_and_gone)
+    assert (said, held.consent.grant, decided) == (Said.GONE, None, GRANTED)
     assert len(scene.store.grants()) == 1
 
 

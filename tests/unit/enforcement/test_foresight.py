@@ -12,11 +12,11 @@ import pytest
 
 from helm_boundary.calls.call import HttpRequest, HttpResponse
 from helm_boundary.calls.hosts import parse_host_pattern
-from helm_boundary.enforcement.exchange import Live
+from helm_boundary.enforcement.exchange import Exchange
 from helm_boundary.enforcement.reply import Forward, Reply
 from helm_boundary.enforcement.responses import Release
 from helm_boundary.policy.decision import Decision
-from helm_boundary.policy.engines.engine import Meanwhile, nothing
+from helm_boundary.policy.engines.engine import NO_TURN, Turn
 from helm_boundary.runtime.options import Config
 from helm_boundary.runtime.startup import Running, start
 from helm_receipts.audit.verify import verify_journal
@@ -25,7 +25,7 @@ from helm_receipts.envelope.statement import Draft
 from helm_receipts.journal.reader import read_records
 
 JSON = (("content-type", "application/json"),)
-PATIENCE = 0.001
+ALONE = Turn(0.001)
 CALLED = {
     "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "gpt-4.1-mini",
     "choices": [{"index": 0, "finish_reason": "tool_calls", "message": {
@@ -74,28 +74,27 @@ def running(tmp_path: Path) -> Iterator[Running]:
     boundary.close()
 
 
-def recognised(running: Running, model: str) -> Live:
-    """A chat completion that is alone."""
+def recognised(running: Running, model: str) -> Exchange:
+    """Begin a chat completion."""
     body = json.dumps({"model": model, "messages": [{"role": "user", "content": "hello"}]})
     path = "/v1/chat/completions"
     sent = HttpRequest(
         "POST", "https", "api.openai.com", 443, path, "", JSON, body.encode(), flow_id=f"f-{model}"
     )
-    live = running.boundary.recognise(sent)
-    assert live is not None
-    live.patience = PATIENCE
-    return live
+    begun = running.boundary.recognise(sent)
+    assert begun is not None
+    return begun
 
 
 async def exchange(running: Running, model: str) -> Reply | Release | None:
     """The whole life of a call: what came in place of its request, or of its response."""
-    live = recognised(running, model)
-    judged = await running.boundary.judge_request(live)
+    begun = recognised(running, model)
+    judged = await running.boundary.judge_request(begun, ALONE)
     if not isinstance(judged, Forward):
         assert isinstance(judged, Reply)
         return judged
     answer = HttpResponse(200, JSON, json.dumps(CALLED).encode())
-    answered = await running.answers.judge_response(live, answer)
+    answered = await running.answers.judge_response(begun, answer, ALONE)
     assert isinstance(answered, Reply | Release)
     return answered
 
@@ -140,10 +139,8 @@ def interrupted(running: Running, by: Callable[[], Any]) -> None:
     """Let that happen each time policy is asked, after the receipt has been made ready."""
     decide = running.engine.decide
 
-    async def decide_late(
-        document: bytes, patience: float = 0.0, meanwhile: Meanwhile = nothing
-    ) -> Decision:
-        meanwhile()
+    async def decide_late(document: bytes, turn: Turn = NO_TURN) -> Decision:
+        turn.meanwhile()
         await by()
         return await decide(document)
 
@@ -154,11 +151,11 @@ def test_a_client_that_leaves_meanwhile_has_nothing_allowed(running: Running) ->
     """Its outcome names no tool call as allowed that policy hasn't spoken of."""
 
     async def leave() -> Reply | Release | object:
-        live = recognised(running, "any")
-        assert await running.boundary.judge_request(live) == Forward()
-        interrupted(running, lambda: running.answers.abandon(live, "client_gone"))
+        begun = recognised(running, "any")
+        assert await running.boundary.judge_request(begun, ALONE) == Forward()
+        interrupted(running, lambda: running.answers.abandon(begun, "client_gone"))
         answer = HttpResponse(200, JSON, json.dumps(CALLED).encode())
-        return await running.answers.judge_response(live, answer)
+        return await running.answers.judge_response(begun, answer, ALONE)
 
     assert isinstance(asyncio.run(leave()), Reply)
     assert said(running) == [("request", "ALLOW", []), ("outcome", "ALLOW", [])]

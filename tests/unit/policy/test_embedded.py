@@ -15,6 +15,7 @@ import pytest
 
 from helm_boundary.policy import Decision, EngineError, PolicyError
 from helm_boundary.policy.engines.embedded import EmbeddedEngine, start_embedded
+from helm_boundary.policy.engines.engine import Turn
 from helm_boundary.policy.engines.smoke_test import SAMPLES
 from helm_boundary.policy.sources.policy import read_policy
 
@@ -57,7 +58,7 @@ def test_patience_ends_where_the_deadline_does(start: Start) -> None:
     engine = start(f"decision := {{}} if {{ {BAD}; {LOOP} }}\n{ALLOW} if not {BAD}", deadline_ms=50)
     began = time.monotonic()
     with pytest.raises(EngineError, match="within 50 ms"):
-        asyncio.run(engine.decide(document("bad"), patience=0.001))
+        asyncio.run(engine.decide(document("bad"), Turn(0.001)))
     assert time.monotonic() - began < 2
     assert engine.decide_now(document()).verdict == "ALLOW"
 

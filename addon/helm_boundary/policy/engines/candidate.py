@@ -15,7 +15,7 @@ from helm_boundary.policy.decision import Decision, Opinion
 from helm_boundary.policy.errors import EngineError
 from helm_boundary.policy.sources.policy import Policy
 
-from .engine import Engine, Meanwhile, nothing
+from .engine import NO_TURN, Engine, Turn
 
 FAILED: Final = "ERROR"  # the candidate's note when it has no decision
 
@@ -51,9 +51,7 @@ class WithCandidate:
         """The same candidate beside another enforced policy."""
         return WithCandidate(enforced, self._candidate)
 
-    async def decide(
-        self, document: bytes, patience: float = 0.0, meanwhile: Meanwhile = nothing
-    ) -> Decision:
+    async def decide(self, document: bytes, turn: Turn = NO_TURN) -> Decision:
         """The enforced decision, both policies judging at the same time."""
         opinion = asyncio.ensure_future(self._opinion(document))
         try:

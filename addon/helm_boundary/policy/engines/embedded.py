@@ -22,7 +22,7 @@ from helm_boundary.policy.errors import EngineError, PolicyError
 from helm_boundary.policy.sources.policy import Policy
 
 from . import frames as pipe
-from .engine import Meanwhile, nothing
+from .engine import NO_TURN, Turn
 from .plan import write_plan
 from .smoke_test import self_test
 from .worker_process import WorkerProcess
@@ -113,21 +113,18 @@ class EmbeddedEngine:
         self._restart_at = 0.0
         self._start(trial)
 
-    async def decide(
-        self, document: bytes, patience: float = 0.0, meanwhile: Meanwhile = nothing
-    ) -> Decision:
+    async def decide(self, document: bytes, turn: Turn = NO_TURN) -> Decision:
         """Judge the document (UTF-8 JSON text); raise EngineError when that can't be done.
 
-        For ``patience`` seconds the answer is waited for on this thread, which nobody else needs;
-        ``meanwhile`` is called first.
+        For the turn's seconds the answer is waited for on this thread, which nobody else needs.
         """
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._attach(loop)
         call = self._submit(document)
-        if patience and not call.done:
-            meanwhile()
-            self._await_here(patience)
+        if turn.seconds and not call.done:
+            turn.meanwhile()
+            self._await_here(turn.seconds)
         if not call.done:
             call.future = loop.create_future()
             if self._timer is None:
@@ -135,8 +132,8 @@ class EmbeddedEngine:
             await call.future
         return call.decision()
 
-    def _await_here(self, patience: float) -> None:
-        if self._worker is not None and self._worker.wait_awake(patience):
+    def _await_here(self, seconds: float) -> None:
+        if self._worker is not None and self._worker.wait_awake(seconds):
             self._worker.flush()
             self._on_readable()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from helm_boundary.policy.decision import Decision
@@ -14,6 +15,26 @@ type Meanwhile = Callable[[], None]
 
 def nothing() -> None:
     """There is nothing to do meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """How long a call may keep the event loop's thread, and what is done on it meanwhile.
+
+    ``seconds`` are 0 while other calls are in flight. For so long the engine may wait on the
+    thread, which is cheaper than a turn of the loop; if it does, it calls ``meanwhile`` before.
+    """
+
+    seconds: float = 0.0
+    meanwhile: Meanwhile = nothing
+
+    def doing(self, meanwhile: Meanwhile) -> Turn:
+        """Return the same turn with that to do."""
+        return Turn(self.seconds, meanwhile)
+
+
+NO_TURN = Turn()
+"""The turn of a call that has others beside it: it waits without keeping anybody."""
 
 
 class Engine(Protocol):
@@ -29,15 +50,8 @@ class Engine(Protocol):
         """The policy that this engine judges by."""
         ...
 
-    async def decide(
-        self, document: bytes, patience: float = 0.0, meanwhile: Meanwhile = nothing
-    ) -> Decision:
-        """Judge the document (UTF-8 JSON text); raise EngineError when that can't be done.
-
-        ``patience`` is for how many seconds nobody else needs this thread: for so long the engine
-        may wait on it, which is cheaper than a turn of the loop. If it does, it calls
-        ``meanwhile`` before, while others evaluate.
-        """
+    async def decide(self, document: bytes, turn: Turn = NO_TURN) -> Decision:
+        """Judge the document (UTF-8 JSON text); raise EngineError when that can't be done."""
         ...
 
     def decide_now(self, document: bytes) -> Decision:

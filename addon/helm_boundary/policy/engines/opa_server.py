@@ -24,7 +24,7 @@ from helm_boundary.policy.errors import EngineError, PolicyError
 from helm_boundary.policy.sources.policy import Policy, read_policy
 from helm_boundary.policy.sources.url import has_credentials, shown
 
-from .engine import Meanwhile, nothing
+from .engine import NO_TURN, Turn
 from .smoke_test import self_test
 
 MAX_ANSWER = 16 * 1_048_576  # bytes
@@ -91,9 +91,7 @@ class OpaServer:
         self._open: set[http.client.HTTPConnection] = set()
         self._closed = False
 
-    async def decide(
-        self, document: bytes, patience: float = 0.0, meanwhile: Meanwhile = nothing
-    ) -> Decision:
+    async def decide(self, document: bytes, turn: Turn = NO_TURN) -> Decision:
         """Judge the document (UTF-8 JSON text); raise EngineError when that can't be done."""
         loop = asyncio.get_running_loop()
         try:

@@ -7,7 +7,7 @@ from helm_boundary.policy.sources.policy import Policy
 
 from .cores import cores
 from .embedded import EmbeddedEngine, start_embedded
-from .engine import Engine, Meanwhile, nothing
+from .engine import NO_TURN, Engine, Turn
 
 MOST = 8
 LEAST = 2
@@ -39,11 +39,9 @@ class Pool:
         self.name = engines[0].name
         self.policy = engines[0].policy
 
-    async def decide(
-        self, document: bytes, patience: float = 0.0, meanwhile: Meanwhile = nothing
-    ) -> Decision:
+    async def decide(self, document: bytes, turn: Turn = NO_TURN) -> Decision:
         """Judge the document (UTF-8 JSON text); raise EngineError when that can't be done."""
-        return await self._idlest().decide(document, patience, meanwhile)
+        return await self._idlest().decide(document, turn)
 
     def decide_now(self, document: bytes) -> Decision:
         """Judge like ``decide``, blocking this thread."""

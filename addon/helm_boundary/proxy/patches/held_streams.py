@@ -8,11 +8,12 @@ other streams go on. The end of the message, trailers and `store_streamed_bodies
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from mitmproxy import addonmanager, hooks
+from mitmproxy import addonmanager, hooks, http
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers.http import HttpStream, SendHttp
 from mitmproxy.proxy.layers.http._events import ResponseData, ResponseEndOfMessage
@@ -83,6 +84,20 @@ def state_stream_response_body(
         if is_data:
             return
     yield from _stream_body(stream, event)
+
+
+@contextmanager
+def hooks_go_on(flow: http.HTTPFlow) -> Iterator[None]:
+    """Have no hook of an intercepted flow wait for its resume: what waits is one answer of it."""
+
+    async def wait_for_resume() -> None:
+        return None
+
+    flow.wait_for_resume = wait_for_resume  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del flow.wait_for_resume
 
 
 def _send(stream: HttpStream, chunks: Iterable[bytes]) -> layer.CommandGenerator[None]:
