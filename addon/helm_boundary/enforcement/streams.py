@@ -151,7 +151,7 @@ class Streamed:
         if said is Said.YES:
             return await self._ask(exchange, answer)
         if said is Said.GONE:
-            await self._outcomes.write(exchange, deny(gone()), "client_gone")
+            await self.end(exchange, "client_gone")
             return deny(gone())
         return deny(said if isinstance(said, Refusal) else refusal_of(said))
 

@@ -51,13 +51,12 @@ def test_a_tool_call_can_be_granted(
 
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[tuple[Boundary, RealtimeUpstream, ClientConnection]]:
-    """A Realtime session through a boundary that would hold, if a session could wait."""
+    """A Realtime session through a boundary that answers at once."""
     policy = write_policy(tmp_path / "policy")
     (policy / "data.yaml").write_text(_SESSIONS)
-    options = {"helm_on_escalate": "hold"}
     with RealtimeUpstream() as upstream:
         mode = f"reverse:{upstream.url}"
-        with Boundary(state=tmp_path, mode=mode, policy=policy, options=options) as boundary:
+        with Boundary(state=tmp_path, mode=mode, policy=policy) as boundary:
             address = boundary.url.replace("http", "ws") + "/v1/realtime?model=gpt-realtime"
             with connect(address) as socket:
                 json.loads(socket.recv(timeout=10))
@@ -70,7 +69,7 @@ _SESSIONS = "operations: {allow_categories: [inference, meta, realtime]}\n"
 def test_a_session_goes_on(
     session: tuple[Boundary, RealtimeUpstream, ClientConnection],
 ) -> None:
-    """A session can't wait: it gets an error event, and the next identical event passes."""
+    """A session gets an error event, and with the grant the next identical event passes."""
     boundary, upstream, socket = session
     upstream.script = lambda _: calls("remove", '{"path": "/srv/a"}')
     refused = _response(socket)

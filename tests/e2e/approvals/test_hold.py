@@ -202,17 +202,6 @@ def test_a_whole_response_waits(boundary: Boundary, web: Web, upstream: Upstream
     assert last_outcome(boundary)[:2] == ("DENY", "denied")
 
 
-def test_a_stream_cannot_wait(boundary: Boundary, web: Web, upstream: Upstream) -> None:
-    """In a stream the tool call becomes an error with an approval id, and the next call passes."""
-    turn = Turn("", (ToolCall("remove", '{"path": "/srv/b"}'),))
-    upstream.answer(lambda request: reply_to_chat(request, turn))
-    value = body("clean up as you go", tools=TOOLS, stream=True)
-    refused = ask(boundary, value)
-    assert refused.helm["verdict"] == "ESCALATE"
-    assert web.command("helm.approve", refused.approval) == f"{refused.approval} is granted"
-    assert b'"helm"' not in ask(boundary, value).body
-
-
 @pytest.mark.parametrize(("text", "calls_upstream"), [("please, bye", 0), ("clean, bye", 1)])
 def test_a_client_that_leaves_is_noticed(
     boundary: Boundary, web: Web, upstream: Upstream, text: str, calls_upstream: int
