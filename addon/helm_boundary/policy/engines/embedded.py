@@ -166,7 +166,9 @@ class EmbeddedEngine:
 
     @property
     def is_slow(self) -> bool:
-        """Whether the call that is being evaluated takes much longer than most do."""
+        """Whether a call would wait: behind one that takes long, or for the worker to start."""
+        if not self._ready:
+            return True
         if not self._calls:
             return False
         return time.monotonic() > self._head_until - self.deadline + SLOW_SECONDS
