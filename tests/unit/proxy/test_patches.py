@@ -18,6 +18,11 @@ REPLACED = {
     ("dispatch", "addonmanager.py", "AddonManager.invoke_addon"): "a050cb56056ef9a4",
     ("final_check", "addonmanager.py", "AddonManager.handle_lifecycle"): "5975604ee789b1a2",
     ("final_check", f"{HTTP}/__init__.py", "HttpStream.make_server_connection"): "35c7cfe84ad70551",
+    ("held_streams", f"{HTTP}/__init__.py", "HttpStream.state_stream_response_body"): (
+        "5deadcd637f5f796"
+    ),
+    ("held_streams", f"{HTTP}/__init__.py", "HttpStream.check_killed"): "ce8162a91be58671",
+    ("held_streams", "flow.py", "Flow.wait_for_resume"): "bc1d5bb98803f6b8",
     ("error_pages", f"{HTTP}/_base.py", "format_error"): "48483a2fe6efb5a7",
     ("error_pages", f"{HTTP}/_http1.py", "make_error_response"): "1ebe7083b78d5937",
 }
