@@ -12,10 +12,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from helm_receipts.envelope.public_keys import PublicKey, read_public_key
+
 from .audit.fsck import fsck
 from .audit.verify import NOT_PROVEN, verify_journal, verify_receipt
 from .envelope.checkpoint import parse_vkey
-from .envelope.keys import PublicKey, read_public_key
 from .errors import Broken, ReceiptError
 from .journal.reader import find_record
 from .layout import Layout

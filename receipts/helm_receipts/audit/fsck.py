@@ -17,22 +17,21 @@ unfinished is in the report.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from helm_receipts.envelope import checkpoint as notes
 from helm_receipts.envelope.checkpoint import Checkpoint, LogKey
-from helm_receipts.envelope.keys import PublicKey
+from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.errors import Broken, ProofRefused
 from helm_receipts.layout import Layout
 from helm_receipts.log import merkle
+from helm_receipts.log.consistency import prove_consistency
 from helm_receipts.log.frontier import Frontier
 from helm_receipts.log.log_claims import check_claim, read_entries, tile_error
-from helm_receipts.log.proof import prove_consistency
 from helm_receipts.log.tiles import ENTRIES, WIDTH, TileReader
 
-from .ahead import Checkers
+from .checked_line import Check, check_each
 from .key_claims import check_key, check_published, read_claims
 from .lockstep import Journals
 
@@ -73,28 +72,17 @@ def fsck(
     trusted: Sequence[PublicKey],
     log_keys: Sequence[LogKey],
     kept: Sequence[bytes] = (),
-    processes: int = 1,
+    check: Check = check_each,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> FsckReport:
     """Check a state folder, whole; `Broken` names the first thing that is wrong.
 
     `log_keys` are the trusted log key and those it handed over to: the last one signs now.
-    `kept` are checkpoints from earlier, or from others; `progress` is told how many of how many
-    entries have been checked. With more than one of `processes`, others check lines ahead.
+    `kept` are checkpoints from earlier, or from others. `check` checks each line by itself:
+    `start_checkers` has it done by several processes. `progress` is told how many of how many
+    entries have been checked.
     """
     layout = Layout(state)
-    with Checkers(processes) if processes > 1 else nullcontext() as checkers:
-        return _fsck(layout, trusted, log_keys, kept, checkers, progress)
-
-
-def _fsck(
-    layout: Layout,
-    trusted: Sequence[PublicKey],
-    log_keys: Sequence[LogKey],
-    kept: Sequence[bytes],
-    checkers: Checkers | None,
-    progress: Callable[[int, int], None],
-) -> FsckReport:
     # 1. The checkpoint.
     checkpoint = _checkpoint(layout, log_keys[-1])
     reader = TileReader(layout.log, checkpoint.size)
@@ -102,7 +90,7 @@ def _fsck(
         _continues(layout, log_keys, note, checkpoint)
     # 2. to 5. Every entry.
     published = read_claims(layout)
-    journals = Journals(layout, trusted, published, checkers)
+    journals = Journals(layout, trusted, published, check)
     edge = Frontier()
     for index, entry in enumerate(read_entries(reader)):
         _check_leaf(index, entry, reader)

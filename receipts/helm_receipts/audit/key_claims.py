@@ -6,7 +6,12 @@ from typing import NoReturn
 from helm_receipts.envelope.checkpoint import LogKey
 from helm_receipts.errors import Broken, ReceiptError
 from helm_receipts.layout import Layout
-from helm_receipts.log.publish import LogKeyRange, PublishedKeys, ReceiptKeyRange, read_published
+from helm_receipts.log.published_keys import (
+    LogKeyRange,
+    PublishedKeys,
+    ReceiptKeyRange,
+    read_published,
+)
 
 from .keyring import KeyRing
 from .published_files import REMEDY, compare

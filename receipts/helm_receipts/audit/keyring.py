@@ -8,7 +8,7 @@ files is never believed.
 
 from typing import Any
 
-from helm_receipts.envelope.keys import PublicKey, public_key
+from helm_receipts.envelope.public_keys import PublicKey, public_key
 from helm_receipts.errors import Broken, KeyRefused
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from helm_receipts.envelope.dsse import parse_line
 from helm_receipts.envelope.entry import log_entry
-from helm_receipts.envelope.keys import PublicKey
+from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.errors import Broken, EnvelopeError
 from helm_receipts.journal.calls import Calls
 from helm_receipts.journal.chain import WriterChain
@@ -18,11 +18,10 @@ from helm_receipts.journal.reader import Line, read_lines
 from helm_receipts.journal.segments import list_segments, list_writers
 from helm_receipts.layout import Layout
 from helm_receipts.log.log_claims import check_claim
-from helm_receipts.log.publish import PublishedKeys
+from helm_receipts.log.published_keys import PublishedKeys
 from helm_receipts.log.tiles import WIDTH, TileReader
 
-from .ahead import Checkers, check_ahead
-from .checked_line import CheckedLine, check_each
+from .checked_line import Check, CheckedLine
 from .keyring import KeyRing
 from .verify import JournalWalk, Verified, name_precisely
 
@@ -35,7 +34,7 @@ class Journals:
         layout: Layout,
         trusted: Sequence[PublicKey],
         published: PublishedKeys | None,
-        checkers: Checkers | None,
+        check: Check,
     ) -> None:
         self.ring = KeyRing(list(trusted))
         self._folders = {writer.name: writer for writer in list_writers(layout.journal)}
@@ -48,10 +47,7 @@ class Journals:
         keys = {known.key.keyid: known.key for known in (published.receipt if published else ())}
         keys |= self.ring.trusted
         self._lines = {
-            name: check_ahead(self._read(folder), keys, checkers)
-            if checkers
-            else check_each(self._read(folder), keys)
-            for name, folder in self._folders.items()
+            name: check(self._read(folder), keys) for name, folder in self._folders.items()
         }
         self._heads = {name: next(lines, None) for name, lines in self._lines.items()}
         self._last = next(iter(self._folders), "")

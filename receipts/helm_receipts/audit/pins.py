@@ -22,10 +22,10 @@ from typing import Any
 
 from helm_receipts.envelope import checkpoint as notes
 from helm_receipts.envelope.checkpoint import LogKey, parse_vkey
-from helm_receipts.envelope.keys import PublicKey, public_key
+from helm_receipts.envelope.public_keys import PublicKey, public_key
 from helm_receipts.errors import KeyRefused, PinRefused, ProofRefused
 from helm_receipts.layout import Layout
-from helm_receipts.log.publish import PublishedKeys
+from helm_receipts.log.published_keys import PublishedKeys
 from helm_receipts.storage import durable
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from helm_receipts.envelope import dsse
-from helm_receipts.envelope.keys import PublicKey
-from helm_receipts.envelope.predicate import receipt_id
+from helm_receipts.envelope.public_keys import PublicKey
+from helm_receipts.envelope.record import Record, parse_statement
 from helm_receipts.errors import Broken, EnvelopeError, ReceiptError
 from helm_receipts.journal.calls import Calls
 from helm_receipts.journal.chain import WriterChain
-from helm_receipts.journal.journal import read_mark
-from helm_receipts.journal.reader import Line, Record, parse_statement, read_lines, read_record
+from helm_receipts.journal.durable_mark import read_mark
+from helm_receipts.journal.reader import Line, read_lines, read_record
 from helm_receipts.journal.segments import list_segments, list_writers, segment_name, written_size
 
 from .checked_line import CheckedLine, check_line
@@ -73,8 +73,7 @@ def verify_receipt(envelope: bytes, key: PublicKey) -> Record:
     # 4. The statement, in the one form it can have.
     statement = parse_statement(payload)
     try:
-        sequence = statement["predicate"]["sequence"]
-        return Record(receipt_id(sequence["writer"], sequence["number"]), envelope, statement)
+        return Record.of(envelope, statement)
     except (KeyError, TypeError, ValueError) as error:
         raise ReceiptError(f"expected a sequence in the receipt, found none: {error}") from error
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from helm_receipts.errors import KeyRefused, ProofRefused
 
-from .keys import PublicKey, SigningKey, public_key
+from .public_keys import PublicKey, public_key
 
 _ED25519 = b"\x01"
 _MAX_SIGNATURES = 64
@@ -56,6 +56,11 @@ class Checkpoint:
         """The signed bytes."""
         return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n".encode()
 
+    def note(self, key: LogKey, signature: bytes) -> bytes:
+        """Write the note: the body, a blank line and one signature line, by `key`."""
+        encoded = base64.b64encode(key.id + signature).decode()
+        return self.body + f"\n{_DASH} {key.name} {encoded}\n".encode()
+
 
 def parse_vkey(text: str) -> LogKey:
     """The log key in a vkey; `KeyRefused` for another algorithm or a hash that doesn't fit."""
@@ -71,13 +76,6 @@ def parse_vkey(text: str) -> LogKey:
     if key.id.hex() != identity:
         raise KeyRefused(f"expected the key id {key.id.hex()} in a verifier key, found {identity}")
     return key
-
-
-def sign_checkpoint(checkpoint: Checkpoint, key: SigningKey) -> bytes:
-    """The note: the body, a blank line, one signature line. Only a log key signs it."""
-    signature = key.sign_as("log", checkpoint.body)
-    encoded = base64.b64encode(LogKey(checkpoint.origin, key.public).id + signature).decode()
-    return checkpoint.body + f"\n{_DASH} {checkpoint.origin} {encoded}\n".encode()
 
 
 def parse_checkpoint(note: bytes) -> Checkpoint:

@@ -9,7 +9,7 @@ from binascii import b2a_base64
 from functools import cache
 
 from .dsse import Envelope
-from .keys import PublicKey
+from .public_keys import PublicKey
 
 _ENTRY = (
     '{"apiVersion":"0.0.2","kind":"hashedrekord","spec":{"hashedRekordV002":{"data":'

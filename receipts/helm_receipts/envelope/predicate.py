@@ -13,6 +13,7 @@ from typing import Any
 from helm_receipts.errors import CanonicalError, StatementError
 
 from . import canonical, opening
+from .record import PREDICATE_TYPE, STATEMENT_TYPE, receipt_id
 from .statement import (
     ENDS,
     ENFORCEMENTS,
@@ -26,9 +27,6 @@ from .statement import (
     PolicyRef,
     Reason,
 )
-
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "urn:helm-boundary:decision:v1"
 
 # A peer can choose some of what is recorded (a model's name, a tool's name). What is longer than
 # this is cut, so that nobody can fill the disk through the receipts.
@@ -61,11 +59,6 @@ class Stamp:
     def receipt_id(self) -> str:
         """`<writer>-<number>`: derived from the sequence, so it can't be given twice."""
         return receipt_id(self.writer, self.number)
-
-
-def receipt_id(writer: str, number: int) -> str:
-    """The id of a writer's receipt of this number."""
-    return f"{writer}-{number:06d}"
 
 
 def render(draft: Draft, stamp: Stamp, boundary: Boundary, key: opening.SecretKey) -> bytes:

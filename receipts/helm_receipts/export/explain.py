@@ -7,7 +7,7 @@ steer a terminal is written as an escape.
 from collections.abc import Iterator
 from typing import Any
 
-from helm_receipts.journal.reader import Record
+from helm_receipts.envelope.record import Record
 
 FINALITY = {
     "class_forbidden": "never allowed; asking again won't help",

@@ -15,9 +15,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from helm_receipts.envelope import canonical, jcs
-from helm_receipts.envelope.keys import PublicKey, SigningKey
+from helm_receipts.envelope.public_keys import PublicKey
+from helm_receipts.envelope.record import Record
+from helm_receipts.envelope.signing_keys import SigningKey
 from helm_receipts.errors import CanonicalError, EnvelopeError, SignatureRefused
-from helm_receipts.journal.reader import Record
 
 VERSION = "receipt.v5"
 SIGNED_MEMBERS = (

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from helm_receipts.journal.reader import Record, read_lines, read_record
+from helm_receipts.envelope.record import Record
+from helm_receipts.journal.reader import read_lines, read_record
 from helm_receipts.journal.segments import list_segments, list_writers, written_size
 
 

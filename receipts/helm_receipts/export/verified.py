@@ -12,18 +12,12 @@ from pathlib import Path
 
 from helm_receipts.audit.keyring import KeyRing
 from helm_receipts.audit.verify import JournalWalk, in_turn, walk_through
-from helm_receipts.envelope.keys import PublicKey
+from helm_receipts.envelope.public_keys import PublicKey
+from helm_receipts.envelope.record import Record
 from helm_receipts.errors import Broken, ReceiptError
 from helm_receipts.journal.calls import Calls
 from helm_receipts.journal.chain import WriterChain
-from helm_receipts.journal.reader import (
-    Line,
-    Record,
-    find_record,
-    read_lines,
-    read_record,
-    read_records,
-)
+from helm_receipts.journal.reader import Line, find_record, read_lines, read_record, read_records
 from helm_receipts.journal.segments import list_segments, segment_name, written_size
 
 from .select import Selection, select

@@ -9,28 +9,18 @@ one.
 
 import fcntl
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from helm_receipts.errors import Broken, JournalError, RecorderError
 from helm_receipts.storage import durable
 from helm_receipts.storage.preallocation import reserve_room
 
+from .durable_mark import MARK, read_mark
 from .segments import list_segments, segment_name, whole_size, written_size
 
 SEGMENT_BYTES = 64 * 2**20
 RESERVE_BYTES = 2**20
 READY_BYTES = 2**16
-MAX_LINE = 16 * 2**20
-MARK = "durable"
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """How far a journal is durable: a segment's name and a size in it, in bytes."""
-
-    segment: str
-    size: int
 
 
 class Journal:
@@ -243,12 +233,3 @@ def take_lock(folder: Path) -> int:
         os.close(descriptor)
         raise
     return descriptor
-
-
-def read_mark(folder: Path) -> Mark | None:
-    """How far a writer's journal is durable, as the writer last said; None before it has."""
-    try:
-        segment, _, size = (folder / MARK).read_text("ascii").strip().partition(" ")
-        return Mark(segment_name(int(segment)), int(size))
-    except (FileNotFoundError, ValueError):
-        return None

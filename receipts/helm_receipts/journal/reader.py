@@ -1,17 +1,14 @@
 """Reading journals: lines, receipts, and one receipt by its id."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from helm_receipts.envelope import canonical, dsse
-from helm_receipts.envelope.predicate import PREDICATE_TYPE, STATEMENT_TYPE, receipt_id
+from helm_receipts.envelope import dsse
+from helm_receipts.envelope.record import Record, parse_statement
 from helm_receipts.errors import Broken, CanonicalError, EnvelopeError, ReceiptError
 
-from .journal import MAX_LINE
-from .segments import list_segments, list_writers, written_size
+from .segments import MAX_LINE, list_segments, list_writers, written_size
 
 _CHUNK = 2**20
 
@@ -27,25 +24,6 @@ class Line:
     def __str__(self) -> str:
         """Where the line is, for messages."""
         return f"{self.segment.parent.name}/{self.segment.name} at byte {self.offset}"
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A receipt as it was read. Nothing in it has been verified."""
-
-    id: str
-    envelope: bytes
-    statement: dict[str, Any]
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the envelope, in hex: what the next receipt calls `previous`."""
-        return hashlib.sha256(self.envelope).hexdigest()
-
-    @property
-    def predicate(self) -> dict[str, Any]:
-        """The predicate of the statement."""
-        return self.statement["predicate"]  # type: ignore[no-any-return]
 
 
 def read_lines(segment: Path, start: int = 0, end: int | None = None) -> Iterator[Line]:
@@ -76,24 +54,10 @@ def read_journal(writer: Path) -> Iterator[Line]:
         yield from read_lines(segment)
 
 
-def parse_statement(payload: bytes) -> dict[str, Any]:
-    """The statement in a payload whose signature was checked; `CanonicalError` if it isn't ours."""
-    value = canonical.decode(payload)
-    if not isinstance(value, dict) or (
-        value.get("_type") != STATEMENT_TYPE
-        or value.get("predicateType") != PREDICATE_TYPE
-        or not isinstance(value.get("predicate"), dict)
-    ):
-        raise CanonicalError(f"expected a statement with the predicate {PREDICATE_TYPE}")
-    return value
-
-
 def read_record(line: Line) -> Record:
     """The receipt on a line, unverified; `Broken` when the line isn't one."""
     try:
-        statement = parse_statement(dsse.parse_line(line.raw).payload)
-        sequence = statement["predicate"]["sequence"]
-        return Record(receipt_id(sequence["writer"], sequence["number"]), line.raw, statement)
+        return Record.of(line.raw, parse_statement(dsse.parse_line(line.raw).payload))
     except (EnvelopeError, CanonicalError, KeyError, TypeError, ValueError) as error:
         raise Broken("malformed", line, f"not a receipt: {error}") from error
 

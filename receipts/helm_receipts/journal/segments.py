@@ -8,6 +8,7 @@ the disk half of what making a file longer does. No line has a zero byte in it.
 from pathlib import Path
 from typing import BinaryIO
 
+MAX_LINE = 16 * 2**20
 _CHUNK = 2**16
 
 

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 
 from helm_receipts.envelope.dsse import Envelope, parse_line
-from helm_receipts.envelope.keys import PublicKey
+from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.errors import EnvelopeError, KeyRefused, LogError
 from helm_receipts.journal.reader import Line
 

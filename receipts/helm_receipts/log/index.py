@@ -7,8 +7,8 @@ from pathlib import Path
 from helm_receipts.errors import ReceiptError
 from helm_receipts.layout import Layout
 
-from .log import read_tree
-from .order import order_file, read_runs
+from .runs import order_file, read_runs
+from .tree import read_tree
 
 
 def log_index(state: Path, receipt_id: str) -> int | None:

@@ -20,14 +20,14 @@ from helm_receipts.envelope import checkpoint as notes
 from helm_receipts.envelope.checkpoint import Checkpoint, LogKey
 from helm_receipts.envelope.dsse import parse_line
 from helm_receipts.envelope.entry import log_entry
-from helm_receipts.envelope.keys import PublicKey
+from helm_receipts.envelope.public_keys import PublicKey
+from helm_receipts.envelope.record import Record
 from helm_receipts.errors import LogError, ProofRefused
-from helm_receipts.journal.reader import Record
 from helm_receipts.layout import Layout
 
 from . import merkle
-from .order import order_file, read_runs
-from .publish import PublishedKeys
+from .published_keys import PublishedKeys
+from .runs import order_file, read_runs
 from .tiles import TileReader
 
 _HEADER = "c2sp.org/tlog-proof@v1"
@@ -92,17 +92,6 @@ def prove_under(layout: Layout, key: PublicKey, log: LogKey, record: Record) -> 
     proof = InclusionProof(index, tuple(hashes), note)
     proof.verify(log_entry(parse_line(record.envelope), key), log)
     return proof
-
-
-def prove_consistency(log: Path, old: Checkpoint, new: Checkpoint) -> list[bytes]:
-    """Prove from the tiles that `new` continues `old`; `ProofRefused` when it doesn't."""
-    if old.origin != new.origin:
-        raise ProofRefused(f"expected the origin {old.origin!r}, found {new.origin!r}")
-    if not old.size:
-        raise ProofRefused("every log continues an empty one: that shows nothing")
-    hashes = merkle.consistency_proof(old.size, new.size, TileReader(log, new.size).nodes)
-    merkle.verify_consistency(old.size, new.size, old.root, new.root, hashes)
-    return hashes
 
 
 def _read_note(log: Path) -> bytes:

@@ -20,11 +20,13 @@ from helm_receipts.storage import durable
 
 from .continuity import Continuity
 from .frontier import Frontier
-from .log import read_tree, save_tree
-from .order import Order, order_file, read_runs
+from .log import save_tree
+from .order import Order
 from .pending import Cursor, advance
-from .publish import PublishedKeys
+from .published_keys import PublishedKeys
+from .runs import order_file, read_runs
 from .tiles import WIDTH
+from .tree import read_tree
 
 
 def rebuild(

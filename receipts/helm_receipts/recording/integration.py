@@ -12,11 +12,11 @@ import signal
 import sys
 from pathlib import Path
 
-from helm_receipts.envelope.keys import SigningKey
+from helm_receipts.envelope.signing_keys import SigningKey
 from helm_receipts.errors import ReceiptError
 from helm_receipts.layout import Layout
 from helm_receipts.log.log import BATCH, Log
-from helm_receipts.log.publish import PublishedKeys
+from helm_receipts.log.published_keys import PublishedKeys
 
 from .keyset import read_keyset
 

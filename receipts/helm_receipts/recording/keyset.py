@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from helm_receipts.envelope import keys, opening
+from helm_receipts.envelope import key_files, opening, signing_keys
 from helm_receipts.errors import KeyRefused
 from helm_receipts.layout import Layout
 from helm_receipts.log import identity
-from helm_receipts.log.publish import PublishedKeys, publish, read_published
+from helm_receipts.log.publish import publish
+from helm_receipts.log.published_keys import PublishedKeys, read_published
 from helm_receipts.storage import durable
 from helm_receipts.storage.custody import refuse_foreign_state
 
@@ -19,8 +20,8 @@ class Keyset:
     """What a state folder signs with. Each key has one role."""
 
     origin: str
-    receipt: keys.SigningKey
-    log: keys.SigningKey
+    receipt: signing_keys.SigningKey
+    log: signing_keys.SigningKey
     pseudonym: opening.SecretKey
     published: PublishedKeys
 
@@ -61,7 +62,7 @@ def read_keyset(layout: Layout) -> Keyset:
     )
 
 
-def _key(layout: Layout, role: str, known: bool) -> keys.SigningKey:
+def _key(layout: Layout, role: str, known: bool) -> signing_keys.SigningKey:
     if known:
-        return keys.load(layout.keys / f"{role}.pem", role)
-    return keys.load_or_create(layout.keys, role)
+        return key_files.load(layout.keys / f"{role}.pem", role)
+    return key_files.load_or_create(layout.keys, role)

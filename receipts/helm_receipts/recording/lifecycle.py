@@ -10,8 +10,8 @@ from helm_receipts.envelope.predicate import Boundary
 from helm_receipts.journal.journal import Journal
 from helm_receipts.journal.segments import list_writers
 from helm_receipts.layout import Layout
-from helm_receipts.log.log import Tree, read_tree
 from helm_receipts.log.pending import check_cursors
+from helm_receipts.log.tree import Tree, read_tree
 from helm_receipts.storage import durable
 
 from .keyset import Keyset

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from helm_receipts.envelope import opening
 from helm_receipts.envelope.opening import SecretKey, load_or_create_secret
+from helm_receipts.envelope.record import Record
 from helm_receipts.errors import KeyRefused, ReceiptError
-from helm_receipts.journal.reader import Record
 from helm_receipts.storage import durable
 
 

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from helm_receipts.envelope import dsse
-from helm_receipts.envelope.keys import PublicKey
+from helm_receipts.envelope.public_keys import PublicKey
+from helm_receipts.envelope.record import Record
 from helm_receipts.envelope.statement import FlowFacts
 from helm_receipts.errors import Broken, EnvelopeError
 from helm_receipts.journal.chain import WriterChain
-from helm_receipts.journal.reader import Line, Record, read_lines, read_record
+from helm_receipts.journal.reader import Line, read_lines, read_record
 from helm_receipts.journal.segments import list_segments, written_size
-from helm_receipts.log.publish import PublishedKeys
+from helm_receipts.log.published_keys import PublishedKeys
 
 CHECKED_SIGNATURES = 256
 

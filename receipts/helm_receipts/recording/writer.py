@@ -11,9 +11,9 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from helm_receipts.envelope import dsse
-from helm_receipts.envelope.keys import SigningKey
+from helm_receipts.envelope import signatures
 from helm_receipts.envelope.predicate import Boundary, Stamp, nanoseconds, render
+from helm_receipts.envelope.signing_keys import SigningKey
 from helm_receipts.envelope.statement import (
     Draft,
     Enforcement,
@@ -23,8 +23,9 @@ from helm_receipts.envelope.statement import (
     Verdict,
 )
 from helm_receipts.errors import Broken, JournalError, ReceiptError, RecorderError, StatementError
-from helm_receipts.journal.journal import MAX_LINE, Journal
+from helm_receipts.journal.journal import Journal
 from helm_receipts.journal.reader import last_line
+from helm_receipts.journal.segments import MAX_LINE
 
 from .openings import Openings
 from .resume import Resumption, flow_of
@@ -220,7 +221,7 @@ class Writer:
         head = batch.head
         stamp = Stamp(self._journal.writer, head.number + 1, head.digest, now)
         self._refuse_stray_outcome(draft, batch)
-        envelope = dsse.seal(render(draft, stamp, self._boundary, self._opening), self._key)
+        envelope = signatures.seal(render(draft, stamp, self._boundary, self._opening), self._key)
         if len(envelope) > MAX_LINE:
             raise StatementError(
                 f"expected a receipt within {MAX_LINE} bytes, found {len(envelope)}; "

@@ -1,29 +1,20 @@
-"""Ed25519 keys with a role, and the key files they come from.
+"""Ed25519 public keys, and what they verify. Source: RFC 8032.
 
-A key signs receipts or checkpoints, never both, and a key file says which in its first line, so
-that a file under another name is refused. Only PKCS#8 files that nobody else can read are used.
-Source: RFC 8032 (Ed25519), RFC 8410 (PKCS#8 form).
+Whoever only verifies needs this module; keys that sign are in `signing_keys`.
 """
 
 import hashlib
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
-    NoEncryption,
-    PrivateFormat,
     PublicFormat,
-    load_pem_private_key,
     load_pem_public_key,
 )
 
 from helm_receipts.errors import KeyRefused
-from helm_receipts.storage.secret_file import create_secret, read_secret
-
-SIGNING_ROLES = ("receipt", "log")
 
 # SEQUENCE { SEQUENCE { OID 1.3.101.112 } BIT STRING of 32 bytes }, up to those bytes.
 _SPKI = bytes.fromhex("302a300506032b6570032100")
@@ -70,29 +61,6 @@ class PublicKey:
         return _SPKI + self.raw
 
 
-@dataclass(frozen=True, slots=True)
-class SigningKey:
-    """A private key that knows what it may sign."""
-
-    role: str
-    public: PublicKey
-    private: Ed25519PrivateKey
-
-    @property
-    def keyid(self) -> str:
-        """The public key's id."""
-        return self.public.keyid
-
-    def sign_as(self, role: str, message: bytes) -> bytes:
-        """A 64-byte signature over `message`; `KeyRefused` when this key has another role."""
-        if role != self.role:
-            raise KeyRefused(
-                f"expected a {role} key, found the {self.role} key; keys never change roles, "
-                f"use the file {role}.pem"
-            )
-        return self.private.sign(message)
-
-
 def public_key(raw: bytes) -> PublicKey:
     """The key of these 32 bytes; `KeyRefused` for another length or a point of small order."""
     if len(raw) != 32:
@@ -114,53 +82,6 @@ def read_public_key(text: bytes) -> PublicKey:
     if not isinstance(key, Ed25519PublicKey):
         raise KeyRefused(f"expected an Ed25519 public key, found {type(key).__name__}")
     return public_key(key.public_bytes(Encoding.Raw, PublicFormat.Raw))
-
-
-def generate(role: str) -> SigningKey:
-    """A new key for `role` ("receipt" or "log"), kept nowhere yet."""
-    return _with_role(role, Ed25519PrivateKey.generate())
-
-
-def load_or_create(folder: Path, role: str) -> SigningKey:
-    """The key in `<folder>/<role>.pem`, made on first use; `KeyRefused` for an unsafe file."""
-    path = folder / f"{role}.pem"
-    if not path.exists():
-        create_secret(path, private_text(generate(role)))
-    return load(path, role)
-
-
-def load(path: Path, role: str) -> SigningKey:
-    """The key in a file that only its owner can read and that says it is for `role`."""
-    text = read_secret(path)
-    if not text.startswith(_label(role)):
-        raise KeyRefused(
-            f"expected a {role} key in {path}, found a file whose first line doesn't say "
-            f"so; put the {role} key back under this name"
-        )
-    try:
-        private = load_pem_private_key(text, password=None)
-    except (ValueError, TypeError) as error:
-        raise KeyRefused(f"expected a PKCS#8 key in {path}, found {error}") from error
-    if not isinstance(private, Ed25519PrivateKey):
-        raise KeyRefused(f"expected an Ed25519 key in {path}, found {type(private).__name__}")
-    return _with_role(role, private)
-
-
-def private_text(key: SigningKey) -> bytes:
-    """What a key file holds: one line naming the role, then PKCS#8 in PEM."""
-    pem = key.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return _label(key.role) + pem
-
-
-def _with_role(role: str, private: Ed25519PrivateKey) -> SigningKey:
-    if role not in SIGNING_ROLES:
-        raise KeyRefused(f"expected one of {', '.join(SIGNING_ROLES)}, found the role {role!r}")
-    raw = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    return SigningKey(role, public_key(raw), private)
-
-
-def _label(role: str) -> bytes:
-    return f"helm-boundary {role} key\n".encode()
 
 
 def _keyid(raw: bytes) -> str:
