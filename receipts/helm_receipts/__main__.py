@@ -1,7 +1,7 @@
 """`python -m helm_receipts verify | fsck | show`, with Python and `cryptography` alone.
 
 For an auditor who has a folder and a key from somebody they trust. The keys are always named: one
-that lies in the folder would only vouch for itself.
+that is in the folder would only vouch for itself.
 """
 
 import argparse

@@ -4,7 +4,7 @@ Not `multiprocessing`: it starts its processes from the current folder and hands
 path, and whoever checks a folder from somebody else may well stand in it.
 
 What the other processes find is only used when they accept: a line that one of them refuses, or
-that one of them has died over, is checked again here, so that one place says what is wrong.
+that one of them crashed on, is checked again here, so that one place says what is wrong.
 """
 
 import contextlib
@@ -99,7 +99,7 @@ class _Checkers:
 
 
 def main() -> None:
-    """In another process: check lines by themselves until there are no more."""
+    """Check lines by themselves until there are no more, in a process of its own."""
     gc.disable()  # nothing here has cycles, and looking for some costs a tenth
     with contextlib.suppress(EOFError, KeyboardInterrupt, BrokenPipeError):
         while True:
@@ -132,7 +132,7 @@ def _checked_or_none(raw: bytes, keys: Mapping[str, PublicKey]) -> _Travelling:
 
 
 def _needed(predicate: dict[str, Any]) -> dict[str, Any]:
-    """What the rules about other lines look at; the rest needn't travel."""
+    """Take out what the rules about other lines look at; the rest needn't travel."""
     needed = {name: predicate[name] for name in ("phase", "sequence", "decidedAt")}
     if "flow" in predicate:
         needed["flow"] = {"id": predicate["flow"]["id"]}

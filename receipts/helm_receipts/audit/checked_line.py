@@ -1,4 +1,4 @@
-"""What a line of a journal proves by itself, before it is held against any other.
+"""A line of a journal checked by itself, before it is held against any other.
 
 This part needs no memory of other lines, so `ahead` can have it done on all cores.
 """

@@ -1,4 +1,4 @@
-"""Everything in a state folder, checked against everything else.
+"""The check of a whole state folder: everything in it against everything else.
 
 What goes in is a folder from somebody else, and keys that the auditor trusts. One pass over the
 log, in its order, in memory that grows with nothing but the calls' ids:
@@ -149,7 +149,7 @@ def _checkpoint(layout: Layout, log_key: LogKey) -> Checkpoint:
 
 
 def _continues(layout: Layout, log_keys: Sequence[LogKey], note: bytes, now: Checkpoint) -> None:
-    """The log still holds all that a checkpoint from earlier committed to."""
+    """Require that the log still holds all that an earlier checkpoint committed to."""
     try:
         old = notes.verify_by_any(note, log_keys)
     except ProofRefused as error:
@@ -169,7 +169,7 @@ def _continues(layout: Layout, log_keys: Sequence[LogKey], note: bytes, now: Che
 
 
 def _check_leaf(index: int, entry: bytes, reader: TileReader) -> None:
-    """The entry is the one that the tree has a hash of, so that a mismatch is named rightly."""
+    """Require the tree to have this entry's hash, so that a mismatch is named rightly."""
     try:
         leaf = reader.nodes(0, index)
     except ProofRefused as error:
@@ -190,7 +190,7 @@ def _compare_tiles(layout: Layout, tiles: dict[str, bytes]) -> None:
 
 
 def _read_tile(layout: Layout, name: str, size: int) -> bytes:
-    """A tile; for a partial one that a running recorder has removed, the full one's beginning."""
+    """Read a tile, or a full one's beginning where a running recorder removed the partial one."""
     path, full = layout.log / name, layout.log / name.partition(".p/")[0]
     if path.is_file():
         return path.read_bytes()

@@ -16,7 +16,7 @@ from .published_files import Difference, compare
 
 
 def differences(layout: Layout) -> Iterator[Difference]:
-    """Every published file that differs from what journals and checkpoint are signed with.
+    """List the published files that differ from what journals and checkpoint are signed with.
 
     Looks at the last receipt of each journal and at the checkpoint, not at all of them.
     """
@@ -30,7 +30,7 @@ def differences(layout: Layout) -> Iterator[Difference]:
 
 
 def _not_in_use(layout: Layout, known: PublishedKeys) -> Iterator[Difference]:
-    """Where the last keys of `keys.json` aren't those that signed last, or that will sign next."""
+    """Tell where `keys.json` doesn't end with the keys that signed last, or that will sign next."""
     try:
         if (checkpoint := layout.log / "checkpoint").is_file():
             verify_checkpoint(checkpoint.read_bytes(), known.log[-1].key)
@@ -44,7 +44,7 @@ def _not_in_use(layout: Layout, known: PublishedKeys) -> Iterator[Difference]:
 
 
 def _signing(layout: Layout) -> Iterator[str]:
-    """The ids of the keys of each journal's last receipt, and of the private key that is here."""
+    """List the key ids of each journal's last receipt, and of the private key that is here."""
     for writer in list_writers(layout.journal):
         segments = list_segments(writer)
         raw = last_line(writer, (segments[-1], written_size(segments[-1]))) if segments else b""

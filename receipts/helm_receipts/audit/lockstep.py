@@ -53,7 +53,7 @@ class Journals:
         self._last = next(iter(self._folders), "")
 
     def match(self, index: int, entry: bytes, reader: TileReader) -> Verified:
-        """Verify the receipt that this entry is of, and go on to the next of its writer."""
+        """Verify the receipt whose entry this is, and go on to its writer's next one."""
         for name in self._candidates():
             head = self._heads[name]
             if head is not None and _gives(*head, entry, self.ring):
@@ -62,7 +62,7 @@ class Journals:
         raise self._mismatch(index, reader)
 
     def finish(self, reader: TileReader) -> int:
-        """Verify what comes after the log; how many receipts that are."""
+        """Verify what comes after the log; returns how many receipts that is."""
         rest = 0
         for name in self._walks:
             while (head := self._heads[name]) is not None:
@@ -78,7 +78,7 @@ class Journals:
         return list(self._walks.values())
 
     def _candidates(self) -> Iterator[str]:
-        """The writer of the entry before first: the log goes over to another only rarely."""
+        """List writers, the one of the entry before first: the log rarely goes over to another."""
         if self._last:
             yield self._last
         yield from (name for name in self._heads if name != self._last)
@@ -96,7 +96,7 @@ class Journals:
         return verified
 
     def _mismatch(self, index: int, reader: TileReader) -> Broken:
-        """Why no journal's next receipt has this entry. Slow: this is where fsck ends."""
+        """Find out why no journal's next receipt has this entry. Slow: this is where fsck ends."""
         heads = [(name, *head) for name, head in self._heads.items() if head is not None]
         # A line that is wrong by itself says most.
         for name, line, checked in heads:
@@ -124,7 +124,7 @@ class Journals:
 
 
 def _gives(line: Line, checked: CheckedLine | None, entry: bytes, ring: KeyRing) -> bool:
-    """Whether this line's log entry is `entry`. The line is verified afterwards."""
+    """Tell whether this line's log entry is `entry`. The line is verified afterwards."""
     if checked is not None:
         return checked.entry == entry
     # Refused by itself, or signed by a key that a rotation has brought in since.

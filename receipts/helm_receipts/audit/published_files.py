@@ -1,4 +1,4 @@
-"""What is published beside the log, held against the keys that are really in use.
+"""Published files, held against the keys that are in use.
 
 Other tools read `receipt.pub.pem`, `log.vkey` and `trusted_root.json` and never ask where they
 came from, so one that was swapped would have them trust somebody else. `keys.json` must end with
@@ -26,12 +26,12 @@ class Difference:
     found: str
 
     def __str__(self) -> str:
-        """In a line, with what to do."""
+        """Say it in a line, with what to do."""
         return f"log/{self.file} {self.found}; {REMEDY}"
 
 
 def compare(layout: Layout, known: PublishedKeys) -> Iterator[Difference]:
-    """Those of the other files that don't say what `keys.json` does; a copy may lack some."""
+    """List the other files that don't say what `keys.json` does; a copy may lack some."""
     receipt, log = known.receipt[-1].key, known.log[-1].key
     pem = _read(layout, "receipt.pub.pem")
     if pem is not None and _key_in(pem) != receipt:

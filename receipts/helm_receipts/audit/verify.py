@@ -58,7 +58,7 @@ class JournalReport:
 
 
 def verify_receipt(envelope: bytes, key: PublicKey) -> Record:
-    """The receipt in an envelope, if `key` signed it. `ReceiptError` says why not.
+    """Verify the receipt in an envelope and return it; `ReceiptError` unless `key` signed it.
 
     What this proves: the key's holder stated exactly this. Not that it is in a log, that others
     came before it, or that nothing was left out.
@@ -145,7 +145,7 @@ def verify_journal(journal: Path, trusted: Iterable[PublicKey]) -> JournalReport
 
 
 def in_turn(journal: Path, ring: KeyRing) -> Iterator[Path]:
-    """The writers' folders, each when its first key is known; all of them in the end.
+    """List the writers' folders, each when its first key is known; all of them in the end.
 
     A writer that came after a rotation starts with a key that another's journal brings in.
     """
@@ -159,7 +159,7 @@ def in_turn(journal: Path, ring: KeyRing) -> Iterator[Path]:
 def walk_through(
     walk: JournalWalk, writer: Path, take: Callable[[Line], None] = lambda _line: None
 ) -> list[str]:
-    """Verify one journal, telling of each line; where its very last line is torn, if it is."""
+    """Verify one journal and give each line to `take`; returns where its last line is torn."""
     segments = list_segments(writer)
     for segment in segments:
         try:
@@ -179,7 +179,7 @@ def _was_emptied(journal: Path, chain: WriterChain) -> bool:
 
 
 def name_precisely(error: Broken, writer: Path, expected: int) -> Broken:
-    """A number that is missing may come later: then lines were reordered, none was dropped."""
+    """Rename "dropped" to "reordered" where the missing number comes later in the journal."""
     if error.kind != "dropped":
         return error
     for segment in list_segments(writer):

@@ -63,7 +63,7 @@ class Checkpoint:
 
 
 def parse_vkey(text: str) -> LogKey:
-    """The log key in a vkey; `KeyRefused` for another algorithm or a hash that doesn't fit."""
+    """Parse a verifier key; `KeyRefused` for another algorithm or a hash that doesn't fit."""
     name, _, rest = text.strip().partition("+")
     identity, _, encoded = rest.partition("+")
     try:
@@ -79,12 +79,12 @@ def parse_vkey(text: str) -> LogKey:
 
 
 def parse_checkpoint(note: bytes) -> Checkpoint:
-    """The body of a note whose signatures nobody has checked; `ProofRefused` when malformed."""
+    """Parse a note's body without checking its signatures; `ProofRefused` when malformed."""
     return _parse(note)[0]
 
 
 def verify_checkpoint(note: bytes, key: LogKey) -> Checkpoint:
-    """What the note commits to, if the log's key signed it; `ProofRefused` otherwise.
+    """Verify a note and return what it commits to; `ProofRefused` unless the log's key signed it.
 
     Signature lines by other keys, witnesses for example, are ignored.
     """
@@ -105,7 +105,7 @@ def verify_checkpoint(note: bytes, key: LogKey) -> Checkpoint:
 
 
 def verify_by_any(note: bytes, keys: Sequence[LogKey]) -> Checkpoint:
-    """`verify_checkpoint` with keys that followed each other; the newest is tried first."""
+    """Verify a note with keys that followed each other; the newest is tried first."""
     for key in reversed(keys[1:]):
         with suppress(ProofRefused):
             return verify_checkpoint(note, key)

@@ -39,7 +39,7 @@ class Envelope:
         return pae(self.payload_type, self.payload)
 
     def check(self, key: PublicKey) -> bytes:
-        """The payload, if `key` signed it; `SignatureRefused` otherwise. `keyid` is ignored."""
+        """Return the payload, if `key` signed it; else `SignatureRefused`. `keyid` is ignored."""
         if not key.verifies(self.signature, self.pae):
             raise SignatureRefused(
                 f"expected a signature by key {key.keyid[:16]}…, found one that it didn't make; "
@@ -49,7 +49,7 @@ class Envelope:
 
 
 def pae(payload_type: str, body: bytes) -> bytes:
-    """Pre-authentication encoding: what is signed instead of the payload itself."""
+    """Encode a payload for signing (DSSE's pre-authentication encoding)."""
     kind = payload_type.encode()
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(body), body)
 

@@ -20,7 +20,7 @@ from .signing_keys import SigningKey, generate, with_role
 
 
 def load_or_create(folder: Path, role: str) -> SigningKey:
-    """The key in `<folder>/<role>.pem`, made on first use; `KeyRefused` for an unsafe file."""
+    """Load the key in `<folder>/<role>.pem`, made on first use; `KeyRefused` if it is unsafe."""
     path = folder / f"{role}.pem"
     if not path.exists():
         create_secret(path, private_text(generate(role)))
@@ -28,7 +28,7 @@ def load_or_create(folder: Path, role: str) -> SigningKey:
 
 
 def load(path: Path, role: str) -> SigningKey:
-    """The key in a file that only its owner can read and that says it is for `role`."""
+    """Load a key from a file; `KeyRefused` unless it says `role` and only its owner can read it."""
     text = read_secret(path)
     if not text.startswith(_label(role)):
         raise KeyRefused(
@@ -45,7 +45,7 @@ def load(path: Path, role: str) -> SigningKey:
 
 
 def private_text(key: SigningKey) -> bytes:
-    """What a key file holds: one line naming the role, then PKCS#8 in PEM."""
+    """Write what a key file holds: one line naming the role, then PKCS#8 in PEM."""
     pem = key.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return _label(key.role) + pem
 

@@ -1,4 +1,4 @@
-"""From a draft to the bytes that are signed: an in-toto Statement v1 with our predicate.
+"""The predicate: from a draft to the bytes that are signed, an in-toto Statement v1.
 
 Sources: https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md for the statement;
 the predicate `urn:helm-boundary:decision:v1` is our own.
@@ -62,7 +62,7 @@ class Stamp:
 
 
 def render(draft: Draft, stamp: Stamp, boundary: Boundary, key: opening.SecretKey) -> bytes:
-    """The statement in canonical JSON; `StatementError` for a draft that isn't one.
+    """Write a draft as a statement in canonical JSON; `StatementError` when it can't be one.
 
     Lone surrogates, which JSON from a peer can smuggle in, become "?", and integers that JSON
     can't carry become null: neither may keep a receipt from being written.
@@ -141,7 +141,7 @@ def _predicate(
 
 
 def _subjects(draft: Draft, hashed: Hash) -> list[dict[str, Any]]:
-    """in-toto wants at least one subject, so what has no body has its event's details for one."""
+    """List the subjects; in-toto wants one, so without a body the event's details are one."""
     bodies = draft.subjects or {"event": canonical.encode(dict(draft.event or {}))}
     return [
         {"digest": {"sha256": hashed(role, body)}, "name": role}
@@ -283,7 +283,7 @@ _second = (-1, "")
 
 
 def rfc3339(nanoseconds: int) -> str:
-    """A time in UTC with microseconds, as RFC 3339 section 5.6 writes it, ending in Z."""
+    """Write a time in UTC with microseconds, as in RFC 3339 section 5.6, ending in Z."""
     global _second
     whole, fraction = divmod(nanoseconds, 1_000_000_000)
     if whole != _second[0]:
@@ -292,6 +292,6 @@ def rfc3339(nanoseconds: int) -> str:
 
 
 def nanoseconds(text: str) -> int:
-    """The time that `rfc3339` wrote as `text`; ValueError for anything else."""
+    """Read a time that `rfc3339` wrote; ValueError for anything else."""
     whole = timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
     return whole * 1_000_000_000 + int(text[20:26]) * 1000

@@ -45,7 +45,7 @@ class PublicKey:
     point: Ed25519PublicKey = field(compare=False)
 
     def verifies(self, signature: bytes, message: bytes) -> bool:
-        """Whether this key made `signature` over `message`."""
+        """Tell whether this key made `signature` over `message`."""
         try:
             self.point.verify(signature, message)
         except InvalidSignature:
@@ -53,16 +53,16 @@ class PublicKey:
         return True
 
     def pem(self) -> bytes:
-        """SubjectPublicKeyInfo in PEM, as `openssl pkey -pubin` reads it."""
+        """Write SubjectPublicKeyInfo in PEM, as `openssl pkey -pubin` reads it."""
         return self.point.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
     def der(self) -> bytes:
-        """SubjectPublicKeyInfo in DER, 44 bytes (RFC 8410, section 4)."""
+        """Write SubjectPublicKeyInfo in DER, 44 bytes (RFC 8410, section 4)."""
         return _SPKI + self.raw
 
 
 def public_key(raw: bytes) -> PublicKey:
-    """The key of these 32 bytes; `KeyRefused` for another length or a point of small order."""
+    """Make a key of 32 bytes; `KeyRefused` for another length or a point of small order."""
     if len(raw) != 32:
         raise KeyRefused(f"an Ed25519 public key is 32 bytes, found {len(raw)}")
     if raw[:31] + bytes([raw[31] & 0x7F]) in _SMALL_ORDER:
@@ -74,7 +74,7 @@ def public_key(raw: bytes) -> PublicKey:
 
 
 def read_public_key(text: bytes) -> PublicKey:
-    """The Ed25519 public key in a PEM text (SubjectPublicKeyInfo)."""
+    """Read the Ed25519 public key in a PEM text (SubjectPublicKeyInfo)."""
     try:
         key = load_pem_public_key(text)
     except ValueError as error:
@@ -85,6 +85,6 @@ def read_public_key(text: bytes) -> PublicKey:
 
 
 def _keyid(raw: bytes) -> str:
-    """The id that securesystemslib gives this key: SHA-256 of its canonical description."""
+    """Derive the id that securesystemslib gives a key: SHA-256 of its canonical description."""
     described = f'{{"keytype":"ed25519","keyval":{{"public":"{raw.hex()}"}},"scheme":"ed25519"}}'
     return hashlib.sha256(described.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What our keys sign: statements, in envelopes, and checkpoints, in notes."""
+"""Signatures by our keys: on statements, in envelopes, and on checkpoints, in notes."""
 
 from . import dsse
 from .checkpoint import Checkpoint, LogKey

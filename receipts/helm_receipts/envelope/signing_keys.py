@@ -26,7 +26,7 @@ class SigningKey:
         return self.public.keyid
 
     def sign_as(self, role: str, message: bytes) -> bytes:
-        """A 64-byte signature over `message`; `KeyRefused` when this key has another role."""
+        """Sign `message` with 64 bytes; `KeyRefused` when this key has another role."""
         if role != self.role:
             raise KeyRefused(
                 f"expected a {role} key, found the {self.role} key; keys never change roles, "

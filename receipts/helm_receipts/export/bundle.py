@@ -20,7 +20,7 @@ MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
 
 def plain_bundle(envelope: bytes) -> dict[str, Any]:
-    """A bundle with the envelope alone."""
+    """Make a bundle with the envelope alone."""
     return {
         "mediaType": MEDIA_TYPE,
         "verificationMaterial": {"publicKey": {"hint": parse_line(envelope).keyid}},
@@ -31,7 +31,7 @@ def plain_bundle(envelope: bytes) -> dict[str, Any]:
 def logged_bundle(
     envelope: bytes, key: PublicKey, proof: InclusionProof, log: LogKey
 ) -> dict[str, Any]:
-    """A bundle with the log's entry and the proof that it is in there."""
+    """Make a bundle with the log's entry and the proof that it is in there."""
     bundle = plain_bundle(envelope)
     entry = log_entry(parse_line(envelope), key)
     bundle["verificationMaterial"]["tlogEntries"] = [_tlog_entry(entry, proof, log)]

@@ -1,4 +1,4 @@
-"""A writer's note of how far its journal is durable, as whoever reads the journal finds it.
+"""The mark of how far a writer's journal is durable, as readers find it.
 
 The file `durable` in a writer's folder has two numbers: that of the segment's first line, and a
 size in bytes. It is written after a sync and not synced itself, so it may be behind, never ahead.

@@ -1,4 +1,4 @@
-"""Reading journals: lines, receipts, and one receipt by its id."""
+"""A reader of journals: lines, receipts, and one receipt by its id."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ class Line:
     raw: bytes
 
     def __str__(self) -> str:
-        """Where the line is, for messages."""
+        """Say where the line is, for messages."""
         return f"{self.segment.parent.name}/{self.segment.name} at byte {self.offset}"
 
 
 def read_lines(segment: Path, start: int = 0, end: int | None = None) -> Iterator[Line]:
-    """The lines of a segment from byte `start` on, in constant memory.
+    """Read the lines of a segment from byte `start` on, in constant memory.
 
-    Without `end`, bytes after the last newline are `Broken` ("torn"); with it they are left.
+    Without `end`, bytes after the last newline are `Broken` ("torn"); with it they are skipped.
     """
     offset, rest = start, b""
     until = written_size(segment) if end is None else end
@@ -49,13 +49,13 @@ def read_lines(segment: Path, start: int = 0, end: int | None = None) -> Iterato
 
 
 def read_journal(writer: Path) -> Iterator[Line]:
-    """All lines of one writer's folder in order."""
+    """Read all lines of one writer's folder in order."""
     for segment in list_segments(writer):
         yield from read_lines(segment)
 
 
 def read_record(line: Line) -> Record:
-    """The receipt on a line, unverified; `Broken` when the line isn't one."""
+    """Read the receipt on a line, unverified; `Broken` when the line isn't one."""
     try:
         return Record.of(line.raw, parse_statement(dsse.parse_line(line.raw).payload))
     except (EnvelopeError, CanonicalError, KeyError, TypeError, ValueError) as error:
@@ -63,7 +63,7 @@ def read_record(line: Line) -> Record:
 
 
 def read_records(journal: Path) -> Iterator[Record]:
-    """Every writer's receipts, one writer after the other; a torn last line is left out."""
+    """Read every writer's receipts, one writer after the other; a torn last line is left out."""
     for writer in list_writers(journal):
         for segment in list_segments(writer):
             for line in read_lines(segment, end=written_size(segment)):
@@ -71,7 +71,7 @@ def read_records(journal: Path) -> Iterator[Record]:
 
 
 def find_record(journal: Path, identity: str) -> Record:
-    """The receipt of this id; `ReceiptError` when there is none."""
+    """Find the receipt of this id, unverified; `ReceiptError` when there is none."""
     writer, _, number = identity.rpartition("-")
     if not writer.isalnum() or not number.isascii() or not number.isdecimal():
         raise ReceiptError(f"expected an id like k3v9x2ab-000042, found {identity!r}")
@@ -89,14 +89,14 @@ def find_record(journal: Path, identity: str) -> Record:
 
 
 def _named(record: Record, identity: str, place: Line) -> Record:
-    """The receipt, if it is the one that belongs here."""
+    """Return a receipt, if it is the one that belongs here."""
     if record.id != identity:
         raise Broken("reordered", place, f"expected receipt {identity}, found {record.id}")
     return record
 
 
 def last_line(writer: Path, end: tuple[Path, int]) -> bytes:
-    """The last line before `end` (a segment and an offset in it), or b"" when there is none."""
+    """Read the last line before `end` (a segment and an offset in it); b"" when there is none."""
     for segment in reversed(list_segments(writer)):
         if segment > end[0]:
             continue

@@ -1,4 +1,4 @@
-"""That one checkpoint of a log continues another, shown from its tiles."""
+"""Consistency: the proof, from a log's tiles, that one checkpoint continues another."""
 
 from pathlib import Path
 

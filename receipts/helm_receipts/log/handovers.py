@@ -1,4 +1,4 @@
-"""Which keys a log's key handed over to: `handover-<size>` is a checkpoint signed by both."""
+"""Handovers from one log key to the next: `handover-<size>` is a checkpoint signed by both."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from .published_keys import PublishedKeys
 
 
 def follow_handovers(log: Path, trusted: LogKey, published: PublishedKeys) -> list[LogKey]:
-    """The trusted log key and those it handed over to, in order; the last one is in use."""
+    """List the trusted log key and those it handed over to, in order; the last one is in use."""
     keys = [trusted]
     for known in published.log:
         handover = log / f"handover-{known.first}"

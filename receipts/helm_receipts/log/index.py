@@ -1,4 +1,4 @@
-"""Where in the receipt log a receipt is, looked up without touching the log."""
+"""A receipt's index in the log, looked up without the log's lock."""
 
 from __future__ import annotations
 

@@ -44,8 +44,12 @@ class Log:
     """A state folder's log, locked for this process to extend."""
 
     def __init__(self, layout: Layout, origin: str, key: SigningKey) -> None:
-        """Open a log or start one. BlockingIOError while another process has it; `LogError`
-        when what is there contradicts the last checkpoint."""
+        """Open a log or start one.
+
+        Raises:
+            BlockingIOError: another process has it.
+            LogError: what is there contradicts the last checkpoint.
+        """
         for folder, mode in ((layout.log, 0o755), (layout.log_state, 0o700)):
             durable.make_folder(folder, mode)
         self._layout = layout
@@ -68,7 +72,7 @@ class Log:
         keys: Callable[[str], PublicKey],
         limit: int = BATCH,
     ) -> int:
-        """Add at most `limit` receipts and publish a checkpoint; how many there were.
+        """Add at most `limit` receipts and publish a checkpoint; returns how many there were.
 
         `keys` gives the key of a keyid. Raises OSError or `LogError`, after which the log must be
         opened anew.

@@ -1,4 +1,4 @@
-"""The order of the log, written as the log grows; `runs` has its form and reads it."""
+"""The order of the log, written as the log grows. `runs` describes the file and reads it."""
 
 import os
 from collections.abc import Iterable, Sequence

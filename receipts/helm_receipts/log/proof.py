@@ -44,12 +44,12 @@ class InclusionProof:
     note: bytes
 
     def text(self) -> bytes:
-        """The proof as a `.tlog-proof` file."""
+        """Write the proof as a `.tlog-proof` file."""
         lines = [_HEADER, f"index {self.index}", *map(_base64, self.hashes), "", ""]
         return "\n".join(lines).encode() + self.note
 
     def verify(self, entry: bytes, key: LogKey) -> Checkpoint:
-        """The checkpoint, if its log signed it and the entry is in it; else `ProofRefused`."""
+        """Return the checkpoint; `ProofRefused` unless its log signed it and the entry is in it."""
         # 1. The checkpoint is the log's.
         checkpoint = notes.verify_checkpoint(self.note, key)
         # 2. The entry's leaf, at this index, leads to the checkpoint's root.
@@ -59,7 +59,7 @@ class InclusionProof:
 
 
 def parse_proof(text: bytes) -> InclusionProof:
-    """A `.tlog-proof` file, of which nothing has been verified; `ProofRefused` when malformed."""
+    """Parse a `.tlog-proof` file and verify nothing of it; `ProofRefused` when malformed."""
     head, separator, note = text.partition(b"\n\n")
     lines = head.decode("ascii", "replace").split("\n")
     if len(lines) > 1 and lines[1].startswith("extra "):
@@ -73,7 +73,7 @@ def parse_proof(text: bytes) -> InclusionProof:
 
 
 def prove(layout: Layout, known: PublishedKeys, record: Record) -> InclusionProof:
-    """`prove_under` the published keys."""
+    """Prove that a receipt is in the log, under the published keys; see `prove_under`."""
     key = known.receipt_key(parse_line(record.envelope).keyid)
     return prove_under(layout, key, known.log[-1].key, record)
 

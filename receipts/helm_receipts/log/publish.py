@@ -1,4 +1,4 @@
-"""What to publish: the public halves of the keys, beside the log, in the forms that tools read.
+"""The published files: the public halves of the keys, beside the log, in the forms that tools read.
 
 receipt.pub.pem     the receipt key in use, for openssl and everybody else
 log.vkey            the log key in use, for tools that read notes

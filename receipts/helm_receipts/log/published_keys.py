@@ -43,7 +43,7 @@ class PublishedKeys:
     log: tuple[LogKeyRange, ...]
 
     def receipt_key(self, keyid: str) -> PublicKey:
-        """The receipt key of this id; `KeyRefused` when it was never published."""
+        """Find the receipt key of this id; `KeyRefused` when it was never published."""
         for known in self.receipt:
             if known.key.keyid == keyid:
                 return known.key
@@ -53,23 +53,23 @@ class PublishedKeys:
         )
 
     def introduce_receipt(self, new: PublicKey, first: int) -> "PublishedKeys":
-        """With a new receipt key, valid from index `first` on."""
+        """Add a new receipt key, valid from index `first` on."""
         return replace(self, receipt=(*self.receipt, ReceiptKeyRange(new, first)))
 
     def retire_receipts(self, last: int) -> "PublishedKeys":
-        """With every receipt key but the newest valid to index `last` at most."""
+        """End every receipt key but the newest at index `last`, where it hasn't ended before."""
         *old, newest = self.receipt
         ended = [replace(k, last=last if k.last is None else k.last) for k in old]
         return replace(self, receipt=(*ended, newest))
 
     def rotate_log(self, new: LogKey, size: int) -> "PublishedKeys":
-        """With a new log key, which signs from this size on."""
+        """Add a new log key, which signs from this size on."""
         *before, old = self.log
         return replace(self, log=(*before, replace(old, last=size), LogKeyRange(new, size)))
 
 
 def read_published(layout: Layout) -> PublishedKeys:
-    """The published keys; `KeyRefused` when they are missing or malformed."""
+    """Read the published keys; `KeyRefused` when they are missing or malformed."""
     path = layout.log / "keys.json"
     try:
         value = json.loads(path.read_bytes())
@@ -86,7 +86,7 @@ def read_published(layout: Layout) -> PublishedKeys:
 
 
 def trusted_root(known: PublishedKeys) -> dict[str, Any]:
-    """Sigstore's description of our log, for `@sigstore/verify` and its kin."""
+    """Describe our log as Sigstore does, for `@sigstore/verify` and its kin."""
     return {
         "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
         "tlogs": [_tlog(log.key) for log in known.log],
@@ -97,7 +97,7 @@ def trusted_root(known: PublishedKeys) -> dict[str, Any]:
 
 
 def log_id(key: LogKey) -> str:
-    """The whole hash that the four-byte key id is the beginning of, in base64."""
+    """Return the whole hash that the four-byte key id is the beginning of, in base64."""
     text = key.name.encode() + b"\n\x01" + key.key.raw
     return base64.b64encode(hashlib.sha256(text).digest()).decode()
 

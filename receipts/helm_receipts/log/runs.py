@@ -1,4 +1,4 @@
-"""In which order several writers' receipts went into the log, as `order.jsonl` says it.
+"""Runs of one writer's receipts in the log, as `order.jsonl` has them.
 
 The file has a line wherever the log goes over to another writer: from `index` on, entries are that
 writer's receipts from `number` on. With one writer it is one line. It can be lost: the entries
@@ -16,7 +16,7 @@ from helm_receipts.layout import Layout
 
 
 def order_file(layout: Layout) -> Path:
-    """Where a log's order is kept."""
+    """Return where a log's order is kept."""
     return layout.log_state / "order.jsonl"
 
 
@@ -37,7 +37,7 @@ class Runs:
     size: int
 
     def index_of(self, writer: str, number: int) -> int:
-        """Where a receipt is in the log; `LogError` when it isn't in there."""
+        """Return the index of a receipt in the log; `LogError` when it isn't in there."""
         ends = [run.index for run in self.runs[1:]] + [self.size]
         for run, end in zip(self.runs, ends, strict=False):
             if run.writer == writer and run.number <= number < run.number + end - run.index:
@@ -48,7 +48,7 @@ class Runs:
         )
 
     def at(self, index: int) -> tuple[str, int]:
-        """Whose receipt is at `index`, and which number it has."""
+        """Return whose receipt is at `index`, and which number it has."""
         run = self.runs[bisect.bisect_right(self.runs, index, key=lambda run: run.index) - 1]
         return run.writer, run.number + index - run.index
 

@@ -1,4 +1,4 @@
-"""How far the log's tiles go and what they hold, as `tree.json` says it; `log` writes it."""
+"""The log's tree: how far its tiles go and what they hold. `log` writes `tree.json`."""
 
 import json
 from dataclasses import dataclass
@@ -21,12 +21,16 @@ class Tree:
 
 
 def tree_file(layout: Layout) -> Path:
-    """Where it says how far the tiles go and what they hold."""
+    """Return where it says how far the tiles go and what they hold."""
     return layout.log_state / "tree.json"
 
 
 def read_tree(layout: Layout) -> Tree:
-    """What `save_tree` said last. `LogError` when that can't be read."""
+    """Read how far the tiles go; an empty tree before there are any.
+
+    Raises:
+        LogError: the file isn't what `log` writes.
+    """
     path = tree_file(layout)
     if not path.exists():
         return Tree(0, EMPTY_ROOT, {})

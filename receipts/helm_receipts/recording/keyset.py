@@ -27,7 +27,7 @@ class Keyset:
 
 
 def open_keyset(layout: Layout) -> Keyset:
-    """The keys of a state folder, made on first use.
+    """Open the keys of a state folder, made on first use.
 
     `KeyRefused` for what isn't ours alone, for keys that aren't the published ones, and while a
     rotation is half done. Once keys were published, a missing one is never made anew.
@@ -44,7 +44,7 @@ def open_keyset(layout: Layout) -> Keyset:
 
 
 def read_keyset(layout: Layout) -> Keyset:
-    """`open_keyset`, also while a rotation is half done."""
+    """Open the keys of a state folder, also while a rotation is half done."""
     refuse_foreign_state(layout.state)
     known = (layout.log / "keys.json").exists()
     receipt, log = (_key(layout, role, known) for role in ("receipt", "log"))

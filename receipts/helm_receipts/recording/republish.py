@@ -1,4 +1,4 @@
-"""Writing the published files anew, where one was lost or swapped, from the keys themselves."""
+"""Republication of the files beside the log, from the keys, where one was lost or swapped."""
 
 from contextlib import suppress
 
@@ -43,7 +43,7 @@ def republish(layout: Layout) -> PublishedKeys:
 
 
 def _refuse_history(layout: Layout, receipt: PublicKey, log: LogKey) -> None:
-    """Every receipt that is here is by this key, from the beginning, and so is the checkpoint."""
+    """Require every receipt that is here, and the checkpoint, to be by these keys."""
     checkpoint = layout.log / "checkpoint"
     try:
         found = verify_present(layout.journal, [receipt])

@@ -1,4 +1,4 @@
-"""Changing keys so that whoever trusted the old one can follow.
+"""Rotation of keys, so that whoever trusted the old one can follow.
 
 Nothing may run meanwhile: every writer is locked, everything is in the log first. Each writer
 then records that the old key is retired, signed by it and naming the new one, and that the new
@@ -34,7 +34,7 @@ from .writer import Writer
 
 
 def rotate_receipt_key(layout: Layout, boundary: Boundary) -> SigningKey:
-    """Replace the receipt key; the new one. `KeyRefused` while anything runs."""
+    """Replace the receipt key and return the new one; `KeyRefused` while anything runs."""
     keyset = read_keyset(layout)
     new = _next_key(layout)
     with _all_journals(layout) as journals:
@@ -81,7 +81,11 @@ def rotate_log_key(layout: Layout, boundary: Boundary) -> LogKey:
 
 
 def integrate_all(layout: Layout, keyset: Keyset) -> int:
-    """Bring the log up with the journals; its size. BlockingIOError while another has it."""
+    """Bring the log up with the journals; returns its size.
+
+    Raises:
+        BlockingIOError: another process has the log.
+    """
     log = Log(layout, keyset.origin, keyset.log)
     try:
         while log.integrate(keyset.published.receipt_key):
@@ -92,7 +96,7 @@ def integrate_all(layout: Layout, keyset: Keyset) -> int:
 
 
 def _next_key(layout: Layout) -> SigningKey:
-    """The new key: made now, or by a rotation that was stopped."""
+    """Load the new key: made now, or by a rotation that was stopped."""
     path = layout.keys / NEXT
     if not path.exists():
         create_secret(path, key_files.private_text(signing_keys.generate("receipt")))
