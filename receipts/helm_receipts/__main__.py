@@ -1,7 +1,7 @@
 """`python -m helm_receipts verify | fsck | show`, with Python and `cryptography` alone.
 
 For an auditor who has a folder and a key from somebody they trust. The keys are always named: one
-that lies in the folder would only vouch for itself.
+that is in the folder would only vouch for itself.
 """
 
 import argparse
@@ -12,10 +12,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from helm_receipts.envelope.public_keys import PublicKey, read_public_key
+
 from .audit.fsck import fsck
 from .audit.verify import NOT_PROVEN, verify_journal, verify_receipt
 from .envelope.checkpoint import parse_vkey
-from .envelope.keys import PublicKey, read_public_key
 from .errors import Broken, ReceiptError
 from .journal.reader import find_record
 from .layout import Layout

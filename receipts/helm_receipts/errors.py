@@ -1,4 +1,4 @@
-"""What can go wrong with receipts, by name.
+"""Errors: what can go wrong with receipts, by name.
 
 Every message says what was expected, what was found and what to do about it.
 """

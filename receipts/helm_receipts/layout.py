@@ -1,7 +1,7 @@
-"""Where everything lies in a state folder.
+"""The layout of a state folder.
 
 journal/<writer>/<first number>.jsonl     the truth: one envelope a line, then perhaps zeros
-journal/<writer>/lock                     held by the writer, says how far it is durable
+journal/<writer>/durable                  how far the writer's journal is durable
 quarantine/                               bytes that were never acknowledged
 keys/                                     private keys, 0600
 log/                                      derived, may be published: tiles, checkpoint, keys
@@ -21,26 +21,32 @@ class Layout:
 
     @property
     def journal(self) -> Path:
+        """The receipts, a folder for each writer."""
         return self.state / "journal"
 
     @property
     def quarantine(self) -> Path:
+        """Bytes that were cut off a journal's end."""
         return self.state / "quarantine"
 
     @property
     def keys(self) -> Path:
+        """The private keys."""
         return self.state / "keys"
 
     @property
     def log(self) -> Path:
+        """What may be published."""
         return self.state / "log"
 
     @property
     def log_state(self) -> Path:
+        """What the log is continued from."""
         return self.state / "log-state"
 
     @property
     def run(self) -> Path:
+        """The sockets of running boundaries."""
         return self.state / "run"
 
     @property

@@ -20,12 +20,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "receipts"), str(ROOT / "tests")]
 
+from helm_receipts.audit.ahead import start_checkers  # noqa: E402
+from helm_receipts.audit.checked_line import check_each  # noqa: E402
 from helm_receipts.audit.fsck import fsck  # noqa: E402
 from helm_receipts.envelope.predicate import Boundary  # noqa: E402
 from helm_receipts.journal.journal import SEGMENT_BYTES  # noqa: E402
@@ -156,11 +158,12 @@ def _growing(state: Path, receipts: int, verification: float) -> None:
     integrations.sort()
     _say("integrate 256: p50", statistics.median(integrations) * MILLI, "ms")
     _say("integrate 256: p99", integrations[int(len(integrations) * 0.99)] * MILLI, "ms")
-    for processes in (1, os.cpu_count() or 1):
+    cores = os.cpu_count() or 1
+    for processes, checkers in ((1, nullcontext(check_each)), (cores, start_checkers(cores))):
         start = time.perf_counter()
-        report = fsck(
-            state, [keys.receipt.public], [keys.published.log[-1].key], processes=processes
-        )
+        with checkers as check:
+            trusted = [keys.receipt.public], [keys.published.log[-1].key]
+            report = fsck(state, *trusted, check=check)
         rate = report.receipts / (time.perf_counter() - start)
         _say(f"fsck of {report.receipts}, {processes} processes", rate, "receipts a second")
         _say("  of one core's raw verification rate", rate * verification * 100, "%")

@@ -24,7 +24,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from demonstration.scenes import SCENES, Scene, Stage, Unintended, model
-from helm_receipts.journal.reader import Record, read_records
+from helm_receipts.envelope.record import Record
+from helm_receipts.journal.reader import read_records
 from helm_receipts.layout import Layout
 from support.boundary import Boundary
 from support.certificates import Authority

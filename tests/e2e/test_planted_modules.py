@@ -236,9 +236,12 @@ def test_nothing_planted_gets_into_the_processes_that_check_a_log(
     program = (
         "import sys; from pathlib import Path\n"
         "from helm_receipts.audit.fsck import fsck; from helm_receipts.layout import Layout\n"
-        "from helm_receipts.log.publish import read_published\n"
+        "from helm_receipts.audit.ahead import start_checkers\n"
+        "from helm_receipts.log.published_keys import read_published\n"
         "state = Path(sys.argv[1]); known = read_published(Layout(state))\n"
-        "report = fsck(state, [known.receipt[-1].key], [known.log[-1].key], processes=2)\n"
+        "with start_checkers(2) as check:\n"
+        "    keys = [known.receipt[-1].key], [known.log[-1].key]\n"
+        "    report = fsck(state, *keys, check=check)\n"
         "print(report.calls)\n"
     )
     (tmp_path / "audit.py").write_text(program)

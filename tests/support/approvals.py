@@ -18,8 +18,8 @@ from click.testing import CliRunner, Result
 from helm_boundary.approvals.entry import PENDING, Entry
 from helm_boundary.approvals.store import Store
 from helm_boundary.cli import main
+from helm_receipts.envelope.record import Record
 from helm_receipts.export.select import Selection, select
-from helm_receipts.journal.reader import Record
 from support.boundary import Boundary
 
 RULES = """# METADATA

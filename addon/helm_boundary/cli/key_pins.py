@@ -9,11 +9,11 @@ import click
 
 from helm_boundary.runtime.key_pinning import pin_of, pins
 from helm_receipts.audit.pins import Pin
-from helm_receipts.envelope.keys import read_public_key
 from helm_receipts.envelope.predicate import rfc3339
+from helm_receipts.envelope.public_keys import read_public_key
 from helm_receipts.errors import KeyRefused
 from helm_receipts.layout import Layout
-from helm_receipts.log.publish import read_published
+from helm_receipts.log.published_keys import read_published
 
 from .state_options import NO, StateError, io_errors, key_options, state_option
 from .verification_keys import named_log_key

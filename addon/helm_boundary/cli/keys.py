@@ -10,12 +10,13 @@ import click
 
 from helm_boundary import __version__
 from helm_boundary.runtime.key_pinning import settle
-from helm_receipts.audit.published_files import Difference, differences
+from helm_receipts.audit.keys_in_use import differences
+from helm_receipts.audit.published_files import Difference
 from helm_receipts.envelope.opening import secret_ids
 from helm_receipts.envelope.predicate import Boundary
 from helm_receipts.errors import KeyRefused
 from helm_receipts.layout import Layout
-from helm_receipts.log.publish import read_published, trusted_root
+from helm_receipts.log.published_keys import read_published, trusted_root
 from helm_receipts.recording.keyset import NEXT, open_keyset, read_keyset
 from helm_receipts.recording.republish import republish
 from helm_receipts.recording.rotation import rotate_log_key, rotate_receipt_key

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,16 @@ import click
 
 from helm_receipts.audit import fsck as checking
 from helm_receipts.audit import verify as verification
+from helm_receipts.audit.ahead import start_checkers
+from helm_receipts.audit.checked_line import Check, check_each
 from helm_receipts.envelope.checkpoint import verify_by_any
 from helm_receipts.envelope.dsse import parse_envelope
 from helm_receipts.envelope.entry import log_entry
 from helm_receipts.errors import ReceiptError
 from helm_receipts.journal.segments import is_empty
 from helm_receipts.layout import Layout
-from helm_receipts.log.proof import parse_proof, prove_consistency
+from helm_receipts.log.consistency import prove_consistency
+from helm_receipts.log.proof import parse_proof
 
 from .receipt_results import finish, nothing, progress_bar, refusal
 from .state_options import (
@@ -92,15 +96,10 @@ def fsck_folder(
             finish(nothing(layout.state), "", as_json)
         trust = trust_for(layout, keys, vkey)
         try:
-            with progress_bar("fsck") as progress:
+            with progress_bar("fsck") as progress, _check(layout) as check:
                 notes = [path.read_bytes() for path in kept]
                 report = checking.fsck(
-                    layout.state,
-                    trust.receipt_keys,
-                    trust.log_keys,
-                    notes,
-                    _processes(layout),
-                    progress,
+                    layout.state, trust.receipt_keys, trust.log_keys, notes, check, progress
                 )
             result = _fsck_result(report)
         except ReceiptError as error:
@@ -197,10 +196,12 @@ def _has_log(layout: Layout) -> bool:
     return any(path.exists() for path in made)
 
 
-def _processes(layout: Layout) -> int:
-    """As many as there are cores, where it takes longer than starting them."""
+def _check(layout: Layout) -> AbstractContextManager[Check]:
+    """Have lines checked on all cores, where that takes longer than starting processes."""
     size = sum(path.stat().st_size for path in layout.journal.rglob("*.jsonl"))
-    return (os.cpu_count() or 1) if size > _WORTH_PROCESSES else 1
+    cores = os.cpu_count() or 1
+    worth_it = cores > 1 and size > _WORTH_PROCESSES
+    return start_checkers(cores) if worth_it else nullcontext(check_each)
 
 
 def _fsck_result(report: checking.FsckReport) -> dict[str, Any]:

@@ -19,17 +19,19 @@ import click
 
 from helm_receipts.envelope.checkpoint import verify_by_any
 from helm_receipts.envelope.dsse import parse_line
-from helm_receipts.envelope.keys import PublicKey, SigningKey, load
+from helm_receipts.envelope.key_files import load
+from helm_receipts.envelope.public_keys import PublicKey
+from helm_receipts.envelope.record import Record
+from helm_receipts.envelope.signing_keys import SigningKey
 from helm_receipts.errors import Broken, LogError, ProofRefused, ReceiptError
 from helm_receipts.export import receipt_v5
 from helm_receipts.export.bundle import logged_bundle, plain_bundle
 from helm_receipts.export.select import Selection
 from helm_receipts.export.verified import VerifiedJournals, verify_present
-from helm_receipts.journal.reader import Record
 from helm_receipts.layout import Layout
-from helm_receipts.log.log import read_tree
 from helm_receipts.log.pending import check_cursors
 from helm_receipts.log.proof import InclusionProof, prove_under
+from helm_receipts.log.tree import read_tree
 
 from .receipt_results import progress_bar
 from .state_options import (

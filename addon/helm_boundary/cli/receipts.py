@@ -17,12 +17,13 @@ import click
 from helm_receipts.audit.verify import NOT_PROVEN, verify_receipt
 from helm_receipts.envelope.checkpoint import parse_checkpoint
 from helm_receipts.envelope.dsse import parse_line
-from helm_receipts.envelope.keys import PublicKey
+from helm_receipts.envelope.public_keys import PublicKey
+from helm_receipts.envelope.record import Record
 from helm_receipts.errors import Broken, ReceiptError
 from helm_receipts.export.explain import explain, printable
 from helm_receipts.export.select import Follower, Selection, select
 from helm_receipts.export.verified import verify_present
-from helm_receipts.journal.reader import Record, find_record
+from helm_receipts.journal.reader import find_record
 from helm_receipts.layout import Layout
 from helm_receipts.log.proof import prove_under
 from helm_receipts.recording.openings import Erased, digest_of, opens, salt_of

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from helm_boundary.runtime.key_pinning import differs, pins
+from helm_receipts.audit.keys_in_use import differences
 from helm_receipts.audit.pins import Pin
-from helm_receipts.audit.published_files import REMEDY, differences
+from helm_receipts.audit.published_files import REMEDY
 from helm_receipts.envelope.checkpoint import LogKey, parse_vkey
-from helm_receipts.envelope.keys import PublicKey, read_public_key
+from helm_receipts.envelope.public_keys import PublicKey, read_public_key
 from helm_receipts.errors import Broken, KeyRefused, ReceiptError
 from helm_receipts.layout import Layout
-from helm_receipts.log.publish import PublishedKeys, read_published
-from helm_receipts.recording.rotation import follow_handovers
+from helm_receipts.log.handovers import follow_handovers
+from helm_receipts.log.published_keys import PublishedKeys, read_published
 
 from .state_options import StateError
 

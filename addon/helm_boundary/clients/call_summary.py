@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from helm_receipts.envelope.record import Record
 from helm_receipts.export.explain import printable
-from helm_receipts.journal.reader import Record, read_lines, read_record
+from helm_receipts.journal.reader import read_lines, read_record
 from helm_receipts.journal.segments import list_segments, list_writers, written_size
 from helm_receipts.layout import Layout
 

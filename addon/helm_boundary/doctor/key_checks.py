@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from helm_boundary.runtime.key_pinning import differs, pins
-from helm_receipts.audit.published_files import REMEDY, differences
+from helm_receipts.audit.keys_in_use import differences
+from helm_receipts.audit.published_files import REMEDY
 from helm_receipts.errors import KeyRefused
 from helm_receipts.layout import Layout
-from helm_receipts.log.publish import read_published
+from helm_receipts.log.published_keys import read_published
 
 from .finding import NO, UNKNOWN, Finding, judged
 

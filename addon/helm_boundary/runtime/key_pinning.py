@@ -22,9 +22,9 @@ from helm_receipts.errors import KeyRefused, PinRefused, ReceiptError
 from helm_receipts.export.verified import verify_present
 from helm_receipts.journal.segments import is_empty
 from helm_receipts.layout import Layout
-from helm_receipts.log.publish import PublishedKeys
+from helm_receipts.log.handovers import follow_handovers
+from helm_receipts.log.published_keys import PublishedKeys
 from helm_receipts.recording.keyset import open_keyset
-from helm_receipts.recording.rotation import follow_handovers
 
 logger = logging.getLogger(__name__)
 

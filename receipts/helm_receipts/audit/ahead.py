@@ -4,7 +4,7 @@ Not `multiprocessing`: it starts its processes from the current folder and hands
 path, and whoever checks a folder from somebody else may well stand in it.
 
 What the other processes find is only used when they accept: a line that one of them refuses, or
-that one of them has died over, is checked again here, so that one place says what is wrong.
+that one of them crashed on, is checked again here, so that one place says what is wrong.
 """
 
 import contextlib
@@ -15,18 +15,19 @@ import sys
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Self, cast
 
-from helm_receipts.envelope.keys import PublicKey, public_key
+from helm_receipts.envelope.public_keys import PublicKey, public_key
 from helm_receipts.errors import Broken
 from helm_receipts.journal.reader import Line
 from helm_receipts.storage import isolated
 
-from .checked_line import CheckedLine, check_line
+from .checked_line import Check, CheckedLine, check_line
 
 _NOWHERE = Path()
 _CHUNK_LINES = 256
@@ -36,8 +37,15 @@ _CHUNKS_AHEAD = 8
 _Travelling = tuple[str, str, bytes, dict[str, Any]] | None
 
 
-class Checkers:
-    """Processes that check lines, as long as the `with` block lasts."""
+@contextmanager
+def start_checkers(count: int) -> Iterator[Check]:
+    """Start processes that check lines, for as long as the `with` block lasts."""
+    with _Checkers(count) as checkers:
+        yield checkers.check_each
+
+
+class _Checkers:
+    """Processes that check lines, and the threads that wait for them."""
 
     def __init__(self, count: int) -> None:
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="checkers")
@@ -46,11 +54,24 @@ class Checkers:
         for process in self._all:
             self._idle.put(process)
 
-    def check(self, raw: list[bytes], raw_keys: list[bytes]) -> Future[list[_Travelling]]:
-        """Have lines checked; None for each that isn't known to be good."""
-        return self._threads.submit(self._ask, raw, raw_keys)
+    def check_each(
+        self, lines: Iterator[Line], keys: Mapping[str, PublicKey]
+    ) -> Iterator[tuple[Line, CheckedLine | None]]:
+        """Do what `checked_line.check_each` does, in other processes while this one goes on."""
+        raw_keys = [key.raw for key in keys.values()]
+        ahead: deque[tuple[list[Line], Future[list[_Travelling]]]] = deque()
+        while True:
+            while len(ahead) < _CHUNKS_AHEAD and (chunk := list(islice(lines, _CHUNK_LINES))):
+                raw = [line.raw for line in chunk]
+                ahead.append((chunk, self._threads.submit(self._ask, raw, raw_keys)))
+            if not ahead:
+                return
+            chunk, checked = ahead.popleft()
+            for line, found in zip(chunk, checked.result(), strict=True):
+                yield line, CheckedLine(*found) if found else None
 
     def _ask(self, raw: list[bytes], raw_keys: list[bytes]) -> list[_Travelling]:
+        """Have lines checked by a process; None for each that isn't known to be good."""
         process = self._idle.get()
         try:
             pickle.dump((raw, raw_keys), cast(Any, process.stdin))
@@ -77,24 +98,8 @@ class Checkers:
                 process.__exit__(None, None, None)
 
 
-def check_ahead(
-    lines: Iterator[Line], keys: Mapping[str, PublicKey], checkers: Checkers
-) -> Iterator[tuple[Line, CheckedLine | None]]:
-    """`check_each`, done by other processes while this one goes on."""
-    raw_keys = [key.raw for key in keys.values()]
-    ahead: deque[tuple[list[Line], Future[list[_Travelling]]]] = deque()
-    while True:
-        while len(ahead) < _CHUNKS_AHEAD and (chunk := list(islice(lines, _CHUNK_LINES))):
-            ahead.append((chunk, checkers.check([line.raw for line in chunk], raw_keys)))
-        if not ahead:
-            return
-        chunk, checked = ahead.popleft()
-        for line, found in zip(chunk, checked.result(), strict=True):
-            yield line, CheckedLine(*found) if found else None
-
-
 def main() -> None:
-    """In another process: check lines by themselves until there are no more."""
+    """Check lines by themselves until there are no more, in a process of its own."""
     gc.disable()  # nothing here has cycles, and looking for some costs a tenth
     with contextlib.suppress(EOFError, KeyboardInterrupt, BrokenPipeError):
         while True:
@@ -127,7 +132,7 @@ def _checked_or_none(raw: bytes, keys: Mapping[str, PublicKey]) -> _Travelling:
 
 
 def _needed(predicate: dict[str, Any]) -> dict[str, Any]:
-    """What the rules about other lines look at; the rest needn't travel."""
+    """Take out what the rules about other lines look at; the rest needn't travel."""
     needed = {name: predicate[name] for name in ("phase", "sequence", "decidedAt")}
     if "flow" in predicate:
         needed["flow"] = {"id": predicate["flow"]["id"]}

@@ -1,18 +1,24 @@
-"""What a line of a journal proves by itself, before it is held against any other.
+"""A line of a journal checked by itself, before it is held against any other.
 
 This part needs no memory of other lines, so `ahead` can have it done on all cores.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from helm_receipts.envelope import dsse
 from helm_receipts.envelope.entry import log_entry
-from helm_receipts.envelope.keys import PublicKey
+from helm_receipts.envelope.public_keys import PublicKey
+from helm_receipts.envelope.record import parse_statement
 from helm_receipts.errors import Broken, CanonicalError, EnvelopeError
-from helm_receipts.journal.reader import Line, parse_statement
+from helm_receipts.journal.reader import Line
+
+type Check = Callable[
+    [Iterator[Line], Mapping[str, PublicKey]], Iterator[tuple[Line, CheckedLine | None]]
+]
+"""What checks lines by themselves, in order: `check_each`, or the processes of `ahead`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,7 @@ def check_line(line: Line, keys: Mapping[str, PublicKey]) -> CheckedLine:
 def check_each(
     lines: Iterator[Line], keys: Mapping[str, PublicKey]
 ) -> Iterator[tuple[Line, CheckedLine | None]]:
-    """Lines with what they prove by themselves, in order; None for one that is refused."""
+    """Check lines by themselves, in order; None goes with one that is refused."""
     for line in lines:
         try:
             yield line, check_line(line, keys)

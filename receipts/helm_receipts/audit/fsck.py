@@ -1,4 +1,4 @@
-"""Everything in a state folder, checked against everything else.
+"""The check of a whole state folder: everything in it against everything else.
 
 What goes in is a folder from somebody else, and keys that the auditor trusts. One pass over the
 log, in its order, in memory that grows with nothing but the calls' ids:
@@ -17,22 +17,21 @@ unfinished is in the report.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from helm_receipts.envelope import checkpoint as notes
 from helm_receipts.envelope.checkpoint import Checkpoint, LogKey
-from helm_receipts.envelope.keys import PublicKey
+from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.errors import Broken, ProofRefused
 from helm_receipts.layout import Layout
 from helm_receipts.log import merkle
+from helm_receipts.log.consistency import prove_consistency
 from helm_receipts.log.frontier import Frontier
 from helm_receipts.log.log_claims import check_claim, read_entries, tile_error
-from helm_receipts.log.proof import prove_consistency
 from helm_receipts.log.tiles import ENTRIES, WIDTH, TileReader
 
-from .ahead import Checkers
+from .checked_line import Check, check_each
 from .key_claims import check_key, check_published, read_claims
 from .lockstep import Journals
 
@@ -73,28 +72,17 @@ def fsck(
     trusted: Sequence[PublicKey],
     log_keys: Sequence[LogKey],
     kept: Sequence[bytes] = (),
-    processes: int = 1,
+    check: Check = check_each,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> FsckReport:
     """Check a state folder, whole; `Broken` names the first thing that is wrong.
 
     `log_keys` are the trusted log key and those it handed over to: the last one signs now.
-    `kept` are checkpoints from earlier, or from others; `progress` is told how many of how many
-    entries have been checked. With more than one of `processes`, others check lines ahead.
+    `kept` are checkpoints from earlier, or from others. `check` checks each line by itself:
+    `start_checkers` has it done by several processes. `progress` is told how many of how many
+    entries have been checked.
     """
     layout = Layout(state)
-    with Checkers(processes) if processes > 1 else nullcontext() as checkers:
-        return _fsck(layout, trusted, log_keys, kept, checkers, progress)
-
-
-def _fsck(
-    layout: Layout,
-    trusted: Sequence[PublicKey],
-    log_keys: Sequence[LogKey],
-    kept: Sequence[bytes],
-    checkers: Checkers | None,
-    progress: Callable[[int, int], None],
-) -> FsckReport:
     # 1. The checkpoint.
     checkpoint = _checkpoint(layout, log_keys[-1])
     reader = TileReader(layout.log, checkpoint.size)
@@ -102,7 +90,7 @@ def _fsck(
         _continues(layout, log_keys, note, checkpoint)
     # 2. to 5. Every entry.
     published = read_claims(layout)
-    journals = Journals(layout, trusted, published, checkers)
+    journals = Journals(layout, trusted, published, check)
     edge = Frontier()
     for index, entry in enumerate(read_entries(reader)):
         _check_leaf(index, entry, reader)
@@ -161,7 +149,7 @@ def _checkpoint(layout: Layout, log_key: LogKey) -> Checkpoint:
 
 
 def _continues(layout: Layout, log_keys: Sequence[LogKey], note: bytes, now: Checkpoint) -> None:
-    """The log still holds all that a checkpoint from earlier committed to."""
+    """Require that the log still holds all that an earlier checkpoint committed to."""
     try:
         old = notes.verify_by_any(note, log_keys)
     except ProofRefused as error:
@@ -181,7 +169,7 @@ def _continues(layout: Layout, log_keys: Sequence[LogKey], note: bytes, now: Che
 
 
 def _check_leaf(index: int, entry: bytes, reader: TileReader) -> None:
-    """The entry is the one that the tree has a hash of, so that a mismatch is named rightly."""
+    """Require the tree to have this entry's hash, so that a mismatch is named rightly."""
     try:
         leaf = reader.nodes(0, index)
     except ProofRefused as error:
@@ -202,7 +190,7 @@ def _compare_tiles(layout: Layout, tiles: dict[str, bytes]) -> None:
 
 
 def _read_tile(layout: Layout, name: str, size: int) -> bytes:
-    """A tile; for a partial one that a running recorder has removed, the full one's beginning."""
+    """Read a tile, or a full one's beginning where a running recorder removed the partial one."""
     path, full = layout.log / name, layout.log / name.partition(".p/")[0]
     if path.is_file():
         return path.read_bytes()

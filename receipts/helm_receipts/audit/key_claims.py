@@ -1,4 +1,4 @@
-"""What the files beside the log say about keys, held against keys that verified something."""
+"""Claims about keys in the files beside the log, held against keys that verified something."""
 
 from collections.abc import Sequence
 from typing import NoReturn
@@ -6,7 +6,12 @@ from typing import NoReturn
 from helm_receipts.envelope.checkpoint import LogKey
 from helm_receipts.errors import Broken, ReceiptError
 from helm_receipts.layout import Layout
-from helm_receipts.log.publish import LogKeyRange, PublishedKeys, ReceiptKeyRange, read_published
+from helm_receipts.log.published_keys import (
+    LogKeyRange,
+    PublishedKeys,
+    ReceiptKeyRange,
+    read_published,
+)
 
 from .keyring import KeyRing
 from .published_files import REMEDY, compare
@@ -14,7 +19,7 @@ from .verify import Verified
 
 
 def read_claims(layout: Layout) -> PublishedKeys | None:
-    """The ranges that keys.json claims. A copy of a folder may come without it."""
+    """Read the ranges that keys.json claims; None for a copy of a folder that has no such file."""
     if not (layout.log / "keys.json").exists():
         return None
     try:
@@ -26,7 +31,7 @@ def read_claims(layout: Layout) -> PublishedKeys | None:
 def check_key(
     index: int, verified: Verified, ring: KeyRing, published: PublishedKeys | None
 ) -> None:
-    """A receipt's key wasn't retired before, and is published as valid at its index."""
+    """Require a receipt's key to be one that isn't retired and is published for its index."""
     place = f"index {index} of the log"
     ring.refuse_retired(place, verified.key, verified.predicate)
     if published is None:
@@ -43,7 +48,7 @@ def check_key(
 def check_published(
     layout: Layout, published: PublishedKeys | None, ring: KeyRing, log_keys: Sequence[LogKey]
 ) -> None:
-    """The published files name the keys that sign now; `Broken` says which one doesn't."""
+    """Require the published files to name the keys that sign now; `Broken` says which doesn't."""
     if published is None:  # a copy without it: then the others stand alone
         published = _derived(ring, log_keys)
     if published.log[-1].key != log_keys[-1]:

@@ -1,4 +1,4 @@
-"""Which receipt key may have signed what, starting from the keys that the auditor trusts.
+"""The receipt keys that may have signed what, starting from those that the auditor trusts.
 
 A key hands over to the next one in a writer's own journal, by two receipts one after the other:
 "retired", signed by the old key and naming the new one, and "introduced", signed by the new key
@@ -8,7 +8,7 @@ files is never believed.
 
 from typing import Any
 
-from helm_receipts.envelope.keys import PublicKey, public_key
+from helm_receipts.envelope.public_keys import PublicKey, public_key
 from helm_receipts.errors import Broken, KeyRefused
 
 
@@ -28,7 +28,7 @@ class KeyRing:
         return list(keys.values())
 
     def key_for(self, place: object, writer: str, keyid: str) -> PublicKey:
-        """The key that the writer's next receipt must be signed by; `Broken` when it names another.
+        """Find the key that must sign the writer's next receipt; `Broken` when it names another.
 
         The keyid only chooses among trusted keys, and only for a writer's first receipt.
         """
@@ -44,7 +44,7 @@ class KeyRing:
         return key
 
     def follow(self, place: object, writer: str, key: PublicKey, predicate: dict[str, Any]) -> None:
-        """Take note of a verified receipt: who signs next, and which keys are done."""
+        """Note from a verified receipt who signs next, and which keys are retired."""
         event = _rotation(predicate)
         awaited = self._successor.pop(writer, None)
         if awaited is not None and not _introduces(event, self._current[writer]):
@@ -56,9 +56,10 @@ class KeyRing:
             self._retire(place, writer, key, event)
 
     def refuse_retired(self, place: object, key: PublicKey, predicate: dict[str, Any]) -> None:
-        """In the log's order, which is one for all writers: a retired key decides nothing more.
+        """Refuse a decision by a key that was retired before it; `Broken` says so.
 
-        It still signs the sessions and the rotations of the writers that come to it later.
+        Before it in the log's order, which is one for all writers. A retired key still signs the
+        sessions and the rotations of writers that follow the rotation later.
         """
         if key.keyid in self.retired and predicate["phase"] not in ("key", "session"):
             raise Broken("retired-key", place, f"signed by {key.keyid[:16]} after its rotation")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from helm_receipts.envelope.dsse import parse_line
 from helm_receipts.envelope.entry import log_entry
-from helm_receipts.envelope.keys import PublicKey
+from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.errors import Broken, EnvelopeError
 from helm_receipts.journal.calls import Calls
 from helm_receipts.journal.chain import WriterChain
@@ -18,11 +18,10 @@ from helm_receipts.journal.reader import Line, read_lines
 from helm_receipts.journal.segments import list_segments, list_writers
 from helm_receipts.layout import Layout
 from helm_receipts.log.log_claims import check_claim
-from helm_receipts.log.publish import PublishedKeys
+from helm_receipts.log.published_keys import PublishedKeys
 from helm_receipts.log.tiles import WIDTH, TileReader
 
-from .ahead import Checkers, check_ahead
-from .checked_line import CheckedLine, check_each
+from .checked_line import Check, CheckedLine
 from .keyring import KeyRing
 from .verify import JournalWalk, Verified, name_precisely
 
@@ -35,7 +34,7 @@ class Journals:
         layout: Layout,
         trusted: Sequence[PublicKey],
         published: PublishedKeys | None,
-        checkers: Checkers | None,
+        check: Check,
     ) -> None:
         self.ring = KeyRing(list(trusted))
         self._folders = {writer.name: writer for writer in list_writers(layout.journal)}
@@ -48,16 +47,13 @@ class Journals:
         keys = {known.key.keyid: known.key for known in (published.receipt if published else ())}
         keys |= self.ring.trusted
         self._lines = {
-            name: check_ahead(self._read(folder), keys, checkers)
-            if checkers
-            else check_each(self._read(folder), keys)
-            for name, folder in self._folders.items()
+            name: check(self._read(folder), keys) for name, folder in self._folders.items()
         }
         self._heads = {name: next(lines, None) for name, lines in self._lines.items()}
         self._last = next(iter(self._folders), "")
 
     def match(self, index: int, entry: bytes, reader: TileReader) -> Verified:
-        """Verify the receipt that this entry is of, and go on to the next of its writer."""
+        """Verify the receipt whose entry this is, and go on to its writer's next one."""
         for name in self._candidates():
             head = self._heads[name]
             if head is not None and _gives(*head, entry, self.ring):
@@ -66,7 +62,7 @@ class Journals:
         raise self._mismatch(index, reader)
 
     def finish(self, reader: TileReader) -> int:
-        """Verify what comes after the log; how many receipts that are."""
+        """Verify what comes after the log; returns how many receipts that is."""
         rest = 0
         for name in self._walks:
             while (head := self._heads[name]) is not None:
@@ -82,7 +78,7 @@ class Journals:
         return list(self._walks.values())
 
     def _candidates(self) -> Iterator[str]:
-        """The writer of the entry before first: the log goes over to another only rarely."""
+        """List writers, the one of the entry before first: the log rarely goes over to another."""
         if self._last:
             yield self._last
         yield from (name for name in self._heads if name != self._last)
@@ -100,7 +96,7 @@ class Journals:
         return verified
 
     def _mismatch(self, index: int, reader: TileReader) -> Broken:
-        """Why no journal's next receipt has this entry. Slow: this is where fsck ends."""
+        """Find out why no journal's next receipt has this entry. Slow: this is where fsck ends."""
         heads = [(name, *head) for name, head in self._heads.items() if head is not None]
         # A line that is wrong by itself says most.
         for name, line, checked in heads:
@@ -128,7 +124,7 @@ class Journals:
 
 
 def _gives(line: Line, checked: CheckedLine | None, entry: bytes, ring: KeyRing) -> bool:
-    """Whether this line's log entry is `entry`. The line is verified afterwards."""
+    """Tell whether this line's log entry is `entry`. The line is verified afterwards."""
     if checked is not None:
         return checked.entry == entry
     # Refused by itself, or signed by a key that a rotation has brought in since.

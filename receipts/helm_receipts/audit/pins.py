@@ -1,6 +1,6 @@
 """Keys that a state folder is known by, kept outside of it.
 
-A key that lies in a folder shows that the folder is consistent, not whose it is: whoever can
+A key that is in a folder shows that the folder is consistent, not whose it is: whoever can
 replace receipts can replace the key beside them. A pin is a note of the keys in another place, by
 the folder's path and by its log's name, so that another folder under the same path is noticed,
 and a copy under another path is known.
@@ -22,10 +22,10 @@ from typing import Any
 
 from helm_receipts.envelope import checkpoint as notes
 from helm_receipts.envelope.checkpoint import LogKey, parse_vkey
-from helm_receipts.envelope.keys import PublicKey, public_key
+from helm_receipts.envelope.public_keys import PublicKey, public_key
 from helm_receipts.errors import KeyRefused, PinRefused, ProofRefused
 from helm_receipts.layout import Layout
-from helm_receipts.log.publish import PublishedKeys
+from helm_receipts.log.published_keys import PublishedKeys
 from helm_receipts.storage import durable
 
 
@@ -39,13 +39,13 @@ class Pin:
     since: str
 
     def knows(self, published: PublishedKeys) -> bool:
-        """Whether the keys in use are the last pinned ones, as far as any are pinned."""
+        """Tell whether the keys in use are the last pinned ones, as far as any are pinned."""
         return (not self.receipt or published.receipt[-1].key == self.receipt[-1]) and (
             not self.log or published.log[-1].key == self.log[-1]
         )
 
     def contradicts(self, published: PublishedKeys) -> bool:
-        """Whether a folder never had a key that was pinned: rotations only ever add some."""
+        """Tell whether a folder never had a key that was pinned: rotations only ever add keys."""
         receipt = {known.key for known in published.receipt}
         log = {known.key for known in published.log}
         return bool(
@@ -61,24 +61,29 @@ class Pins:
         self.folder = folder
 
     def find(self, layout: Layout) -> Pin | None:
-        """The pin of a state folder: that of its path, else one of its log's name."""
+        """Find the pin of a state folder: that of its path, else one of its log's name."""
         return self.of_path(layout) or self.of_name(layout)
 
     def of_path(self, layout: Layout) -> Pin | None:
-        """The last pin of a state folder's path."""
+        """Find the last pin of a state folder's path."""
         if self._useless(layout):
             return None
         here = self._read(self._path(layout))
         return here[-1] if here else None
 
     def of_name(self, layout: Layout) -> Pin | None:
-        """The last pin of a log of this name, wherever its folder was."""
+        """Find the last pin of a log of this name, wherever its folder was."""
         names = set() if self._useless(layout) else set(_names(layout))
         found = [pin for path in self._files() for pin in self._read(path) if pin.origin in names]
         return max(found, key=lambda pin: pin.since, default=None)
 
     def keep(self, layout: Layout, pin: Pin) -> None:
-        """Let this be the pin of a state folder's path. Raises OSError, or says what is wrong."""
+        """Make this the pin of a state folder's path.
+
+        Raises:
+            OSError: the pin can't be written.
+            PinRefused: a pin there would show nothing.
+        """
         if useless := self._useless(layout):
             raise PinRefused(useless)
         durable.make_folder(self.folder)
@@ -109,7 +114,7 @@ class Pins:
             ) from error
 
     def _useless(self, layout: Layout) -> str:
-        """Why nothing can be pinned here, if so."""
+        """Say why nothing can be pinned here; empty where it can."""
         if not self.folder.is_absolute():
             return "there is no folder to pin keys in: set HELM_PINS to one"
         if self.folder.resolve().is_relative_to(layout.state.resolve()):
@@ -121,7 +126,7 @@ class Pins:
 
 
 def _names(layout: Layout) -> Iterator[str]:
-    """What a folder's log is called, by its own word: it only chooses which pin to hold it to."""
+    """List the names that a folder gives its log: they only choose which pin counts for it."""
     with suppress(OSError, ValueError):
         yield layout.origin.read_text("ascii").strip()
     with suppress(OSError, ProofRefused):
@@ -129,7 +134,7 @@ def _names(layout: Layout) -> Iterator[str]:
 
 
 def _refuse_writable(path: Path) -> None:
-    """A pin that others can write is theirs."""
+    """Refuse a pin that others can write."""
     status = path.stat()
     others = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     if others or (os.geteuid() and status.st_uid not in (0, os.geteuid())):

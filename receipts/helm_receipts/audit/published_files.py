@@ -1,4 +1,4 @@
-"""What is published beside the log, held against the keys that are really in use.
+"""Published files, held against the keys that are in use.
 
 Other tools read `receipt.pub.pem`, `log.vkey` and `trusted_root.json` and never ask where they
 came from, so one that was swapped would have them trust somebody else. `keys.json` must end with
@@ -7,17 +7,13 @@ the keys that sign now; the other three say the same as it does.
 
 import json
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 
-from helm_receipts.envelope import dsse
-from helm_receipts.envelope.checkpoint import LogKey, parse_vkey, verify_checkpoint
-from helm_receipts.envelope.keys import PublicKey, load, read_public_key
-from helm_receipts.errors import EnvelopeError, KeyRefused, ProofRefused
-from helm_receipts.journal.reader import last_line
-from helm_receipts.journal.segments import list_segments, list_writers, written_size
+from helm_receipts.envelope.checkpoint import LogKey, parse_vkey
+from helm_receipts.envelope.public_keys import PublicKey, read_public_key
+from helm_receipts.errors import KeyRefused
 from helm_receipts.layout import Layout
-from helm_receipts.log.publish import PublishedKeys, read_published, trusted_root
+from helm_receipts.log.published_keys import PublishedKeys, trusted_root
 
 REMEDY = "`helm-boundary keys publish` writes it anew from the keys in use"
 
@@ -30,26 +26,12 @@ class Difference:
     found: str
 
     def __str__(self) -> str:
-        """In a line, with what to do."""
+        """Say it in a line, with what to do."""
         return f"log/{self.file} {self.found}; {REMEDY}"
 
 
-def differences(layout: Layout) -> Iterator[Difference]:
-    """Every published file that differs from what journals and checkpoint are signed with.
-
-    Looks at the last receipt of each journal and at the checkpoint, not at all of them.
-    """
-    try:
-        known = read_published(layout)
-    except KeyRefused as error:
-        yield Difference("keys.json", f"can't be read ({error})")
-        return
-    yield from _not_in_use(layout, known)
-    yield from compare(layout, known)
-
-
 def compare(layout: Layout, known: PublishedKeys) -> Iterator[Difference]:
-    """Those of the other files that don't say what `keys.json` does; a copy may lack some."""
+    """List the other files that don't say what `keys.json` does; a copy may lack some."""
     receipt, log = known.receipt[-1].key, known.log[-1].key
     pem = _read(layout, "receipt.pub.pem")
     if pem is not None and _key_in(pem) != receipt:
@@ -66,31 +48,6 @@ def compare(layout: Layout, known: PublishedKeys) -> Iterator[Difference]:
     root = _read(layout, "trusted_root.json")
     if root is not None and _json_in(root) != trusted_root(known):
         yield Difference("trusted_root.json", f"describes another log than {log.vkey}")
-
-
-def _not_in_use(layout: Layout, known: PublishedKeys) -> Iterator[Difference]:
-    """Where the last keys of `keys.json` aren't those that signed last, or that will sign next."""
-    try:
-        if (checkpoint := _read(layout, "checkpoint")) is not None:
-            verify_checkpoint(checkpoint, known.log[-1].key)
-    except ProofRefused as error:
-        yield Difference("keys.json", f"doesn't end with the log's key in use ({error})")
-        return
-    for keyid in _signing(layout):
-        if keyid != known.receipt[-1].key.keyid:
-            yield Difference("keys.json", f"doesn't end with the receipt key in use, {keyid[:16]}…")
-            return
-
-
-def _signing(layout: Layout) -> Iterator[str]:
-    """The ids of the keys of each journal's last receipt, and of the private key that is here."""
-    for writer in list_writers(layout.journal):
-        segments = list_segments(writer)
-        raw = last_line(writer, (segments[-1], written_size(segments[-1]))) if segments else b""
-        with suppress(EnvelopeError):  # no line, or one that is being written
-            yield dsse.parse_line(raw).keyid
-    with suppress(KeyRefused):
-        yield load(layout.keys / "receipt.pem", "receipt").keyid
 
 
 def _short(key: PublicKey) -> str:

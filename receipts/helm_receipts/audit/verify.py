@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from helm_receipts.envelope import dsse
-from helm_receipts.envelope.keys import PublicKey
-from helm_receipts.envelope.predicate import receipt_id
+from helm_receipts.envelope.public_keys import PublicKey
+from helm_receipts.envelope.record import Record, parse_statement
 from helm_receipts.errors import Broken, EnvelopeError, ReceiptError
 from helm_receipts.journal.calls import Calls
 from helm_receipts.journal.chain import WriterChain
-from helm_receipts.journal.journal import read_mark
-from helm_receipts.journal.reader import Line, Record, parse_statement, read_lines, read_record
+from helm_receipts.journal.durable_mark import read_mark
+from helm_receipts.journal.reader import Line, read_lines, read_record
 from helm_receipts.journal.segments import list_segments, list_writers, segment_name, written_size
 
 from .checked_line import CheckedLine, check_line
@@ -58,7 +58,7 @@ class JournalReport:
 
 
 def verify_receipt(envelope: bytes, key: PublicKey) -> Record:
-    """The receipt in an envelope, if `key` signed it. `ReceiptError` says why not.
+    """Verify the receipt in an envelope and return it; `ReceiptError` unless `key` signed it.
 
     What this proves: the key's holder stated exactly this. Not that it is in a log, that others
     came before it, or that nothing was left out.
@@ -73,8 +73,7 @@ def verify_receipt(envelope: bytes, key: PublicKey) -> Record:
     # 4. The statement, in the one form it can have.
     statement = parse_statement(payload)
     try:
-        sequence = statement["predicate"]["sequence"]
-        return Record(receipt_id(sequence["writer"], sequence["number"]), envelope, statement)
+        return Record.of(envelope, statement)
     except (KeyError, TypeError, ValueError) as error:
         raise ReceiptError(f"expected a sequence in the receipt, found none: {error}") from error
 
@@ -146,7 +145,7 @@ def verify_journal(journal: Path, trusted: Iterable[PublicKey]) -> JournalReport
 
 
 def in_turn(journal: Path, ring: KeyRing) -> Iterator[Path]:
-    """The writers' folders, each when its first key is known; all of them in the end.
+    """List the writers' folders, each when its first key is known; all of them in the end.
 
     A writer that came after a rotation starts with a key that another's journal brings in.
     """
@@ -160,7 +159,7 @@ def in_turn(journal: Path, ring: KeyRing) -> Iterator[Path]:
 def walk_through(
     walk: JournalWalk, writer: Path, take: Callable[[Line], None] = lambda _line: None
 ) -> list[str]:
-    """Verify one journal, telling of each line; where its very last line is torn, if it is."""
+    """Verify one journal and give each line to `take`; returns where its last line is torn."""
     segments = list_segments(writer)
     for segment in segments:
         try:
@@ -180,7 +179,7 @@ def _was_emptied(journal: Path, chain: WriterChain) -> bool:
 
 
 def name_precisely(error: Broken, writer: Path, expected: int) -> Broken:
-    """A number that is missing may come later: then lines were reordered, none was dropped."""
+    """Rename "dropped" to "reordered" where the missing number comes later in the journal."""
     if error.kind != "dropped":
         return error
     for segment in list_segments(writer):

@@ -34,13 +34,13 @@ else:
 
 
 def encode(value: object) -> bytes:
-    """The canonical UTF-8 text of a JSON value; `CanonicalError` for one outside the profile."""
+    """Return the canonical UTF-8 text of a value; `CanonicalError` for one outside the profile."""
     _check(value)
     return encode_unchecked(value)
 
 
 def encode_unchecked(value: object) -> bytes:
-    """`encode` for values whose types are known to be in the profile; text is still checked."""
+    """Do what `encode` does, for values whose types are in the profile; text is still checked."""
     try:
         return _encode(value)
     except UnicodeEncodeError as error:
@@ -51,7 +51,7 @@ def encode_unchecked(value: object) -> bytes:
 
 
 def decode(text: bytes) -> Any:
-    """The value of a canonical text; `CanonicalError` if encoding it again gives other bytes.
+    """Return a canonical text's value; `CanonicalError` if encoding it again gives other bytes.
 
     So duplicate members, other number forms, white space and trailing bytes are all refused by
     one comparison, and two readers can't see two different values.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from helm_receipts.errors import KeyRefused, ProofRefused
 
-from .keys import PublicKey, SigningKey, public_key
+from .public_keys import PublicKey, public_key
 
 _ED25519 = b"\x01"
 _MAX_SIGNATURES = 64
@@ -56,9 +56,14 @@ class Checkpoint:
         """The signed bytes."""
         return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n".encode()
 
+    def note(self, key: LogKey, signature: bytes) -> bytes:
+        """Write the note: the body, a blank line and one signature line, by `key`."""
+        encoded = base64.b64encode(key.id + signature).decode()
+        return self.body + f"\n{_DASH} {key.name} {encoded}\n".encode()
+
 
 def parse_vkey(text: str) -> LogKey:
-    """The log key in a vkey; `KeyRefused` for another algorithm or a hash that doesn't fit."""
+    """Parse a verifier key; `KeyRefused` for another algorithm or a hash that doesn't fit."""
     name, _, rest = text.strip().partition("+")
     identity, _, encoded = rest.partition("+")
     try:
@@ -73,20 +78,13 @@ def parse_vkey(text: str) -> LogKey:
     return key
 
 
-def sign_checkpoint(checkpoint: Checkpoint, key: SigningKey) -> bytes:
-    """The note: the body, a blank line, one signature line. Only a log key signs it."""
-    signature = key.sign_as("log", checkpoint.body)
-    encoded = base64.b64encode(LogKey(checkpoint.origin, key.public).id + signature).decode()
-    return checkpoint.body + f"\n{_DASH} {checkpoint.origin} {encoded}\n".encode()
-
-
 def parse_checkpoint(note: bytes) -> Checkpoint:
-    """The body of a note whose signatures nobody has checked; `ProofRefused` when malformed."""
+    """Parse a note's body without checking its signatures; `ProofRefused` when malformed."""
     return _parse(note)[0]
 
 
 def verify_checkpoint(note: bytes, key: LogKey) -> Checkpoint:
-    """What the note commits to, if the log's key signed it; `ProofRefused` otherwise.
+    """Verify a note and return what it commits to; `ProofRefused` unless the log's key signed it.
 
     Signature lines by other keys, witnesses for example, are ignored.
     """
@@ -107,7 +105,7 @@ def verify_checkpoint(note: bytes, key: LogKey) -> Checkpoint:
 
 
 def verify_by_any(note: bytes, keys: Sequence[LogKey]) -> Checkpoint:
-    """`verify_checkpoint` with keys that followed each other; the newest is tried first."""
+    """Verify a note with keys that followed each other; the newest is tried first."""
     for key in reversed(keys[1:]):
         with suppress(ProofRefused):
             return verify_checkpoint(note, key)

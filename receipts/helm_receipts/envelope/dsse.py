@@ -13,7 +13,7 @@ from typing import Any
 
 from helm_receipts.errors import EnvelopeError, SignatureRefused
 
-from .keys import PublicKey, SigningKey
+from .public_keys import PublicKey
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
@@ -39,7 +39,7 @@ class Envelope:
         return pae(self.payload_type, self.payload)
 
     def check(self, key: PublicKey) -> bytes:
-        """The payload, if `key` signed it; `SignatureRefused` otherwise. `keyid` is ignored."""
+        """Return the payload, if `key` signed it; else `SignatureRefused`. `keyid` is ignored."""
         if not key.verifies(self.signature, self.pae):
             raise SignatureRefused(
                 f"expected a signature by key {key.keyid[:16]}…, found one that it didn't make; "
@@ -49,20 +49,19 @@ class Envelope:
 
 
 def pae(payload_type: str, body: bytes) -> bytes:
-    """Pre-authentication encoding: what is signed instead of the payload itself."""
+    """Encode a payload for signing (DSSE's pre-authentication encoding)."""
     kind = payload_type.encode()
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(body), body)
 
 
-def seal(payload: bytes, key: SigningKey) -> bytes:
-    """The envelope around an in-toto statement, in canonical JSON, signed by a receipt key."""
-    signature = key.sign_as("receipt", pae(PAYLOAD_TYPE, payload))
+def line_of(payload: bytes, keyid: str, signature: bytes) -> bytes:
+    """Write an envelope around an in-toto statement, in canonical JSON."""
     return b"".join(
         (
             _HEAD,
             binascii.b2a_base64(payload, newline=False),
             _MIDDLE,
-            key.keyid.encode(),
+            keyid.encode(),
             _SIG,
             binascii.b2a_base64(signature, newline=False),
             _TAIL,
@@ -71,7 +70,7 @@ def seal(payload: bytes, key: SigningKey) -> bytes:
 
 
 def parse_line(line: bytes) -> Envelope:
-    """Decode a journal line, which must be what `seal` writes, to the byte.
+    """Decode a journal line, which must be what `line_of` writes, to the byte.
 
     Stricter than DSSE: one spelling for each envelope, so a line can't be reworded and its hash,
     which the next line holds, can't be made to fit another.

@@ -1,4 +1,4 @@
-"""What the log holds for a receipt: hashes and a signature, no content, so it never needs erasing.
+"""The log's entry for a receipt: hashes and a signature, no content, so it never needs erasing.
 
 The form is a Rekor v2 `hashedrekord` entry, version 0.0.2, in RFC 8785. It is Rekor-shaped so that
 Sigstore's verifiers read it; nothing here is ever sent to a public log.
@@ -9,7 +9,7 @@ from binascii import b2a_base64
 from functools import cache
 
 from .dsse import Envelope
-from .keys import PublicKey
+from .public_keys import PublicKey
 
 _ENTRY = (
     '{"apiVersion":"0.0.2","kind":"hashedrekord","spec":{"hashedRekordV002":{"data":'
@@ -19,7 +19,7 @@ _ENTRY = (
 
 
 def log_entry(envelope: Envelope, key: PublicKey) -> bytes:
-    """The log's entry for an envelope that `key` signed."""
+    """Return the log's entry for an envelope that `key` signed."""
     digest = hashlib.sha256(envelope.pae).digest()
     return (_ENTRY % (_base64(digest), _base64(envelope.signature), _spki(key))).encode()
 

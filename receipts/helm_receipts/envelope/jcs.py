@@ -13,7 +13,7 @@ _quote = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def encode(value: Any) -> bytes:
-    """The canonical text of a value that `json.loads` could give; else `CanonicalError`."""
+    """Return the canonical text of a value from `json.loads`; `CanonicalError` if it has none."""
     try:
         return _text(value).encode()
     except (UnicodeEncodeError, RecursionError) as error:
@@ -37,7 +37,7 @@ def _text(value: Any) -> str:
 
 
 def number(value: float) -> str:
-    """3.2.2.3: as ECMAScript writes a double (ECMA-262, Number::toString)."""
+    """Write a number as ECMAScript does (3.2.2.3; ECMA-262, Number::toString)."""
     if isinstance(value, int) and abs(value) < 2**53:
         return str(value)
     value = float(value)
@@ -55,7 +55,7 @@ def number(value: float) -> str:
 
 
 def _place_point(digits: str, point: int) -> str:
-    """Digits with the decimal point after `point` of them, or an exponent beyond 21 and -6."""
+    """Put the decimal point after `point` digits, or write an exponent beyond 21 and -6."""
     if len(digits) <= point <= 21:
         return digits.ljust(point, "0")
     if 0 < point <= 21:

@@ -1,6 +1,6 @@
-"""Salted digests of bodies, which can be opened later or made meaningless for ever.
+r"""Salted digests of bodies, which can be opened later or made meaningless for ever.
 
-    digest = SHA-256("helm-opening/v1\\n" || salt || body)
+    digest = SHA-256("helm-opening/v1\n" || salt || body)
     salt   = HMAC-SHA256(opening key, receipt id || role)          32 bytes
 
 Nothing is stored for each receipt, and a short prompt can't be guessed from its digest. Whoever
@@ -36,7 +36,7 @@ class SecretKey:
         object.__setattr__(self, "_begun", hmac.new(self.secret, digestmod="sha256"))
 
     def keyed(self, role: str, message: bytes) -> bytes:
-        """HMAC-SHA256 of `message`; `KeyRefused` when this key has another role."""
+        """Compute HMAC-SHA256 of `message`; `KeyRefused` when this key has another role."""
         if role != self.role:
             raise KeyRefused(f"expected an {role} key, found the {self.role} key {self.id}")
         state = self._begun.copy()
@@ -45,12 +45,12 @@ class SecretKey:
 
 
 def salt(key: SecretKey, receipt_id: str, role: str) -> bytes:
-    """The 32-byte salt of one body of one receipt."""
+    """Derive the 32-byte salt of one body of one receipt."""
     return key.keyed("opening", f"{receipt_id}{role}".encode())
 
 
 def digest(body: bytes, salt: bytes) -> str:
-    """The salted SHA-256 of a body, in hex: what a receipt says about it."""
+    """Return the salted SHA-256 of a body, in hex: what a receipt says about it."""
     state = _OPENED.copy()
     state.update(salt)
     state.update(body)
@@ -58,12 +58,12 @@ def digest(body: bytes, salt: bytes) -> str:
 
 
 def pseudonym(key: SecretKey, api_key: str) -> str:
-    """A stable name for an API key that can't be turned back into it, in hex."""
+    """Return a stable name for an API key that can't be turned back into it, in hex."""
     return key.keyed("pseudonym", api_key.encode("utf-8", "surrogatepass")).hex()
 
 
 def load_or_create_secret(folder: Path, role: str) -> SecretKey:
-    """The newest `<role>-<id>.key` in `folder`, made when there is none."""
+    """Load the newest `<role>-<id>.key` in `folder`; made when there is none."""
     names = secret_ids(folder, role)
     if not names:
         secret = os.urandom(32)
@@ -74,7 +74,7 @@ def load_or_create_secret(folder: Path, role: str) -> SecretKey:
 
 
 def load_secret(folder: Path, role: str, identity: str) -> SecretKey:
-    """One secret key by its id; `KeyRefused` when it is missing, unsafe or of another role."""
+    """Load a secret key by its id; `KeyRefused` when it is missing, unsafe or of another role."""
     path = folder / f"{role}-{identity}.key"
     label, _, secret = read_secret(path).decode("ascii", "replace").partition("\n")
     if label != f"helm-boundary {role} key":
@@ -91,12 +91,12 @@ def load_secret(folder: Path, role: str, identity: str) -> SecretKey:
 
 
 def secret_ids(folder: Path, role: str) -> list[str]:
-    """The ids of the secret keys of a role that are there, oldest first: they start with a date."""
+    """List the ids of a role's secret keys in `folder`, oldest first: they start with a date."""
     return sorted(path.stem.removeprefix(f"{role}-") for path in folder.glob(f"{role}-*.key"))
 
 
 def _fingerprint(role: str, secret: bytes) -> str:
-    """Eight hex digits that say which key it is, and nothing about it: it has 256 bits."""
+    """Derive eight hex digits that tell keys apart and say nothing of the secret's 256 bits."""
     return hashlib.sha256(f"helm-boundary {role} key\n".encode() + secret).hexdigest()[:8]
 
 

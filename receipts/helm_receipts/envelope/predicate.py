@@ -1,4 +1,4 @@
-"""From a draft to the bytes that are signed: an in-toto Statement v1 with our predicate.
+"""The predicate: from a draft to the bytes that are signed, an in-toto Statement v1.
 
 Sources: https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md for the statement;
 the predicate `urn:helm-boundary:decision:v1` is our own.
@@ -13,6 +13,7 @@ from typing import Any
 from helm_receipts.errors import CanonicalError, StatementError
 
 from . import canonical, opening
+from .record import PREDICATE_TYPE, STATEMENT_TYPE, receipt_id
 from .statement import (
     ENDS,
     ENFORCEMENTS,
@@ -26,9 +27,6 @@ from .statement import (
     PolicyRef,
     Reason,
 )
-
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "urn:helm-boundary:decision:v1"
 
 # A peer can choose some of what is recorded (a model's name, a tool's name). What is longer than
 # this is cut, so that nobody can fill the disk through the receipts.
@@ -63,13 +61,8 @@ class Stamp:
         return receipt_id(self.writer, self.number)
 
 
-def receipt_id(writer: str, number: int) -> str:
-    """The id of a writer's receipt of this number."""
-    return f"{writer}-{number:06d}"
-
-
 def render(draft: Draft, stamp: Stamp, boundary: Boundary, key: opening.SecretKey) -> bytes:
-    """The statement in canonical JSON; `StatementError` for a draft that isn't one.
+    """Write a draft as a statement in canonical JSON; `StatementError` when it can't be one.
 
     Lone surrogates, which JSON from a peer can smuggle in, become "?", and integers that JSON
     can't carry become null: neither may keep a receipt from being written.
@@ -148,7 +141,7 @@ def _predicate(
 
 
 def _subjects(draft: Draft, hashed: Hash) -> list[dict[str, Any]]:
-    """in-toto wants at least one subject, so what has no body has its event's details for one."""
+    """List the subjects; in-toto wants one, so without a body the event's details are one."""
     bodies = draft.subjects or {"event": canonical.encode(dict(draft.event or {}))}
     return [
         {"digest": {"sha256": hashed(role, body)}, "name": role}
@@ -290,7 +283,7 @@ _second = (-1, "")
 
 
 def rfc3339(nanoseconds: int) -> str:
-    """A time in UTC with microseconds, as RFC 3339 section 5.6 writes it, ending in Z."""
+    """Write a time in UTC with microseconds, as in RFC 3339 section 5.6, ending in Z."""
     global _second
     whole, fraction = divmod(nanoseconds, 1_000_000_000)
     if whole != _second[0]:
@@ -299,6 +292,6 @@ def rfc3339(nanoseconds: int) -> str:
 
 
 def nanoseconds(text: str) -> int:
-    """The time that `rfc3339` wrote as `text`; ValueError for anything else."""
+    """Read a time that `rfc3339` wrote; ValueError for anything else."""
     whole = timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
     return whole * 1_000_000_000 + int(text[20:26]) * 1000

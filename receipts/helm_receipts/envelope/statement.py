@@ -1,4 +1,4 @@
-"""What the boundary says about a call: the values a receipt is made of.
+"""The values that a receipt is made of: what the boundary says about a call.
 
 A `Draft` is everything the boundary knows; the recorder adds what only it can know (time,
 sequence, hashes) and signs. The members mirror the predicate `urn:helm-boundary:decision:v1`.
@@ -152,7 +152,7 @@ class Draft:
     def of_recorder(
         cls, phase: Phase, event: Mapping[str, str | int], policy: PolicyRef | None = None
     ) -> "Draft":
-        """A receipt about the recorder itself (a session, a key, a policy), of no call."""
+        """Draft a receipt about the recorder itself (a session, a key, a policy), of no call."""
         return cls(
             phase=phase,
             verdict="ALLOW",

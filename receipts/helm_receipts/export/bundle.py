@@ -11,16 +11,16 @@ from typing import Any
 from helm_receipts.envelope.checkpoint import LogKey, verify_checkpoint
 from helm_receipts.envelope.dsse import parse_line
 from helm_receipts.envelope.entry import log_entry
-from helm_receipts.envelope.keys import PublicKey
+from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.log import merkle
 from helm_receipts.log.proof import InclusionProof
-from helm_receipts.log.publish import log_id
+from helm_receipts.log.published_keys import log_id
 
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
 
 def plain_bundle(envelope: bytes) -> dict[str, Any]:
-    """A bundle with the envelope alone."""
+    """Make a bundle with the envelope alone."""
     return {
         "mediaType": MEDIA_TYPE,
         "verificationMaterial": {"publicKey": {"hint": parse_line(envelope).keyid}},
@@ -31,7 +31,7 @@ def plain_bundle(envelope: bytes) -> dict[str, Any]:
 def logged_bundle(
     envelope: bytes, key: PublicKey, proof: InclusionProof, log: LogKey
 ) -> dict[str, Any]:
-    """A bundle with the log's entry and the proof that it is in there."""
+    """Make a bundle with the log's entry and the proof that it is in there."""
     bundle = plain_bundle(envelope)
     entry = log_entry(parse_line(envelope), key)
     bundle["verificationMaterial"]["tlogEntries"] = [_tlog_entry(entry, proof, log)]

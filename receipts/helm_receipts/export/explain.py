@@ -7,7 +7,7 @@ steer a terminal is written as an escape.
 from collections.abc import Iterator
 from typing import Any
 
-from helm_receipts.journal.reader import Record
+from helm_receipts.envelope.record import Record
 
 FINALITY = {
     "class_forbidden": "never allowed; asking again won't help",
@@ -35,12 +35,12 @@ _END = {
 
 
 def explain(record: Record) -> list[str]:
-    """The lines of the explanation, without a trailing newline each."""
+    """Explain a receipt in lines, without a newline at their ends."""
     return [printable(line) for line in _lines(record.id, record.predicate)]
 
 
 def printable(text: str) -> str:
-    """The text with control characters, bidirectional marks and the like as escapes."""
+    """Replace control characters, bidirectional marks and the like by escapes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

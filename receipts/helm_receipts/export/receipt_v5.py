@@ -15,9 +15,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from helm_receipts.envelope import canonical, jcs
-from helm_receipts.envelope.keys import PublicKey, SigningKey
+from helm_receipts.envelope.public_keys import PublicKey
+from helm_receipts.envelope.record import Record
+from helm_receipts.envelope.signing_keys import SigningKey
 from helm_receipts.errors import CanonicalError, EnvelopeError, SignatureRefused
-from helm_receipts.journal.reader import Record
 
 VERSION = "receipt.v5"
 SIGNED_MEMBERS = (
@@ -49,7 +50,7 @@ _CALL_PHASES = ("request", "tool_call", "outcome")
 
 
 def export(records: Iterable[Record], key: SigningKey) -> Iterator[dict[str, Any]]:
-    """The decisions on calls among one writer's records after another, a bundle a session.
+    """Export decisions on calls, one writer's records after another's, a bundle a session.
 
     A bundle is what `verify receipt` takes: a chain of receipts and the key they say they are by.
     What is left of a session whose start isn't there would be a chain of something else, so it is
@@ -73,7 +74,7 @@ def export(records: Iterable[Record], key: SigningKey) -> Iterator[dict[str, Any
 
 
 def seal(receipt: dict[str, Any], key: SigningKey) -> dict[str, Any]:
-    """The receipt with its signature and what says how to check it."""
+    """Add to a receipt its signature and what says how to check it."""
     return receipt | {
         "key_id": key.keyid,
         "public_key_set": {"ed25519": key.public.raw.hex()},
@@ -115,7 +116,7 @@ def verify_chain(receipts: Iterable[dict[str, Any]], key: PublicKey) -> int:
 
 
 def signing_payload(receipt: dict[str, Any]) -> bytes:
-    """The bytes that are signed: RFC 8785 of the thirteen members."""
+    """Return the bytes that are signed: RFC 8785 of the thirteen members."""
     missing = [name for name in SIGNED_MEMBERS if name not in receipt]
     if missing:
         raise EnvelopeError(f"expected all signed members in {VERSION}, found no {missing[0]!r}")
@@ -131,7 +132,7 @@ def signing_payload(receipt: dict[str, Any]) -> bytes:
 
 
 def chain_hash(receipt: dict[str, Any]) -> str:
-    """What the next receipt calls `prev_hash`."""
+    """Hash a receipt as the next one's `prev_hash`."""
     kept = {
         name: value
         for name, value in receipt.items()

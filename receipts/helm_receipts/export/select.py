@@ -1,11 +1,12 @@
-"""Choosing receipts: by verdict, operation, model, principal, reason, phase and time."""
+"""A selection of receipts: by verdict, operation, model, principal, reason, phase and time."""
 
 import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from helm_receipts.journal.reader import Record, read_lines, read_record
+from helm_receipts.envelope.record import Record
+from helm_receipts.journal.reader import read_lines, read_record
 from helm_receipts.journal.segments import list_segments, list_writers, written_size
 
 
@@ -23,7 +24,7 @@ class Selection:
     until: str | None = None
 
     def matches(self, record: Record) -> bool:
-        """Whether the receipt says all that is asked for. Times compare as RFC 3339 text."""
+        """Tell whether a receipt says all that is asked for. Times compare as RFC 3339 text."""
         said = record.predicate
         flow, client = said.get("flow") or {}, said.get("client") or {}
         return (
@@ -39,7 +40,7 @@ class Selection:
 
 
 def select(journal: Path, selection: Selection) -> Iterator[Record]:
-    """The chosen receipts of all writers in the order of their times, unverified."""
+    """List the chosen receipts of all writers in the order of their times, unverified."""
     return filter(selection.matches, Follower(journal).poll())
 
 
@@ -52,7 +53,7 @@ class Follower:
         """How many bytes of each segment have been read."""
 
     def poll(self) -> Iterator[Record]:
-        """The receipts since the last poll, of all writers, in the order of their times."""
+        """List the receipts since the last poll, of all writers, in the order of their times."""
         journals = [self._poll_writer(writer) for writer in list_writers(self._journal)]
         return heapq.merge(*journals, key=lambda record: str(record.predicate["decidedAt"]))
 

@@ -1,6 +1,6 @@
 """Journals of which every line was verified, to be read again by whoever hands receipts on.
 
-What leaves a folder as evidence, or is signed anew, has been verified before: every signature,
+What leaves a folder as evidence, or is signed again, has been verified before: every signature,
 every chain, under the keys that the folder is known by. A journal that is there only from some
 later segment on is verified from there, and says so.
 """
@@ -12,18 +12,12 @@ from pathlib import Path
 
 from helm_receipts.audit.keyring import KeyRing
 from helm_receipts.audit.verify import JournalWalk, in_turn, walk_through
-from helm_receipts.envelope.keys import PublicKey
+from helm_receipts.envelope.public_keys import PublicKey
+from helm_receipts.envelope.record import Record
 from helm_receipts.errors import Broken, ReceiptError
 from helm_receipts.journal.calls import Calls
 from helm_receipts.journal.chain import WriterChain
-from helm_receipts.journal.reader import (
-    Line,
-    Record,
-    find_record,
-    read_lines,
-    read_record,
-    read_records,
-)
+from helm_receipts.journal.reader import Line, find_record, read_lines, read_record, read_records
 from helm_receipts.journal.segments import list_segments, segment_name, written_size
 
 from .select import Selection, select
@@ -45,22 +39,25 @@ class VerifiedJournals:
     digests: set[bytes] = field(default_factory=set)
 
     def records(self) -> Iterator[Record]:
-        """Every writer's receipts, one writer after the other."""
+        """List every writer's receipts, one writer after the other."""
         return filter(self._was_verified, read_records(self.journal))
 
     def select(self, selection: Selection) -> Iterator[Record]:
-        """The chosen receipts of all writers in the order of their times."""
+        """List the chosen receipts of all writers in the order of their times."""
         return filter(self._was_verified, select(self.journal, selection))
 
     def find(self, identity: str) -> Record:
-        """The receipt of this id; `ReceiptError` when there is none."""
+        """Find the receipt of this id; `ReceiptError` when there is none."""
         record = find_record(self.journal, identity)
         if not self._was_verified(record):
             raise ReceiptError(f"{identity} came while the journals were verified; ask again")
         return record
 
     def _was_verified(self, record: Record) -> bool:
-        """False for what has come since; `Broken` for what has been changed since."""
+        """Tell whether a receipt was verified; `Broken` for one that was changed since.
+
+        One that was written since wasn't.
+        """
         if hashlib.sha256(record.envelope).digest() in self.digests:
             return True
         sequence = record.predicate["sequence"]
@@ -97,7 +94,7 @@ def verify_present(
 
 
 def _chain(writer: Path, calls: Calls) -> WriterChain:
-    """The chain from a journal's beginning, or from where what is there begins.
+    """Start a chain at a journal's beginning, or where the oldest segment that is left begins.
 
     Earlier segments can be missing, earlier lines of one can't: its name says what it begins with.
     """

@@ -16,11 +16,11 @@ class Calls:
         self._begun: set[str] = set()
 
     def __contains__(self, call: str) -> bool:
-        """Whether the call has begun, here or in another journal."""
+        """Tell whether the call has begun, here or in another journal."""
         return call in self._begun
 
     def begin(self, place: object, call: str) -> None:
-        """Take note of a call's first request; `Broken` when the id was used before."""
+        """Note a call's first request; `Broken` when the id was used before."""
         if call in self._begun:
             raise Broken(
                 "second-request",
@@ -30,7 +30,7 @@ class Calls:
         self._begun.add(call)
 
     def refuse_end(self, place: object, call: str) -> Broken:
-        """Why an outcome for a call that isn't open in this journal can't be."""
+        """Say what is wrong with an outcome for a call that isn't open in this journal."""
         if call in self._begun:
             return Broken(
                 "second-outcome",

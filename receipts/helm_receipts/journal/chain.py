@@ -1,4 +1,4 @@
-"""What one writer's receipts must say about each other.
+"""The chain of one writer's receipts: what they must say about each other.
 
 Feed a writer's receipts in order; the first one that doesn't follow from those before raises
 `Broken` and says how. The rules:
@@ -47,7 +47,7 @@ class WriterChain:
     def midway(
         cls, writer: str, sequence: dict[str, Any], calls: Calls | None = None
     ) -> "WriterChain":
-        """A chain whose beginning was pruned: rules 1, 5 and 6 hold from its next start on.
+        """Make a chain whose beginning was pruned: rules 1, 5 and 6 hold from its next start on.
 
         `sequence` is that of the first receipt there is: its number and predecessor are believed.
         """
@@ -70,7 +70,7 @@ class WriterChain:
         self.decided_at = predicate["decidedAt"]
 
     def check_sequence(self, place: object, sequence: dict[str, Any]) -> None:
-        """Rules 1 to 3 for the next receipt; `Broken` when it doesn't follow."""
+        """Apply rules 1 to 3 to the next receipt; `Broken` when it doesn't follow."""
         if sequence["writer"] != self.writer:
             raise Broken(
                 "swapped", place, f"a receipt of writer {sequence['writer']!r} in another's journal"

@@ -9,28 +9,18 @@ one.
 
 import fcntl
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from helm_receipts.errors import Broken, JournalError, RecorderError
 from helm_receipts.storage import durable
-from helm_receipts.storage.preallocation import reserve_room
+from helm_receipts.storage.preallocation import reserve_space
 
+from .durable_mark import MARK, read_mark
 from .segments import list_segments, segment_name, whole_size, written_size
 
 SEGMENT_BYTES = 64 * 2**20
 RESERVE_BYTES = 2**20
 READY_BYTES = 2**16
-MAX_LINE = 16 * 2**20
-MARK = "durable"
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """How far a journal is durable: a segment's name and a size in it, in bytes."""
-
-    segment: str
-    size: int
 
 
 class Journal:
@@ -65,7 +55,7 @@ class Journal:
         return self._segment, self._size
 
     def open_last(self) -> int:
-        """Open the last segment for appending; the number of torn bytes put into quarantine.
+        """Open the last segment for appending; returns how many torn bytes went into quarantine.
 
         A torn last line is one that a crash cut off before its newline. It was never
         acknowledged, so nothing was done on the strength of it.
@@ -128,9 +118,9 @@ class Journal:
         return torn
 
     def close(self) -> None:
-        """Give back reserved room and the lock. Idempotent."""
+        """Give back preallocated space and the lock. Idempotent."""
         if self._file >= 0:
-            self._release_room()
+            self._release_space()
             self._close_file()
         if self._lock >= 0:
             os.close(self._mark)
@@ -138,7 +128,7 @@ class Journal:
             self._lock = -1
 
     def _whole(self) -> int:
-        """Where the last segment's whole lines end; `Broken` for a hole in durable ones."""
+        """Find where the last segment's whole lines end; `Broken` for a hole in durable ones."""
         whole, mark = whole_size(self._segment), read_mark(self.folder)
         durable_size = mark.size if mark and mark.segment == self._segment.name else 0
         if whole < durable_size <= written_size(self._segment):
@@ -147,7 +137,7 @@ class Journal:
         return whole
 
     def _write(self, lines: bytes) -> None:
-        """Write lines over room that is ready, or make more of it ready in the same write."""
+        """Write lines over preallocated zeros, or append more zeros in the same write."""
         end = self._size + len(lines)
         more = min(end + READY_BYTES, self._reserved) - end if end > self._ready else 0
         written = os.pwrite(self._file, lines + bytes(more), self._size)
@@ -156,7 +146,7 @@ class Journal:
         self._ready = max(self._ready, self._size + written)
 
     def _check_still_there(self) -> None:
-        """A file that somebody took away or shortened takes writes, but keeps no receipts."""
+        """Require the segment to be there, whole: a file that was deleted still takes writes."""
         size = os.lseek(self._file, 0, os.SEEK_END)
         if size != self._ready or not durable.has_name(self._file, self._name):
             raise OSError(
@@ -164,7 +154,7 @@ class Journal:
             )
 
     def _roll(self, first_number: int) -> None:
-        self._release_room()
+        self._release_space()
         os.close(self._file)
         self._file = -1
         self._start_segment(first_number)
@@ -193,7 +183,7 @@ class Journal:
             raise
 
     def _cut(self, size: int) -> int:
-        """Shorten the segment to `size` bytes; how many lines' bytes went into quarantine."""
+        """Shorten the segment to `size` bytes; returns how many bytes went into quarantine."""
         with self._segment.open("rb+") as file:
             file.seek(size)
             torn = file.read(max(0, written_size(self._segment) - size))
@@ -206,23 +196,23 @@ class Journal:
         return len(torn)
 
     def _reserve(self, needed: int) -> None:
-        """Have room for `needed` bytes before writing any, so a full disk never tears a line."""
+        """Allocate `needed` bytes before writing any, so that a full disk never tears a line."""
         if needed <= self._reserved:
             return
         try:
-            reserve_room(self._file, needed + RESERVE_BYTES)
+            reserve_space(self._file, needed + RESERVE_BYTES)
             self._reserved = needed + RESERVE_BYTES
         except OSError:
-            reserve_room(self._file, needed)
+            reserve_space(self._file, needed)
             self._reserved = needed
 
-    def _release_room(self) -> None:
+    def _release_space(self) -> None:
         if self._reserved > self._size:
             os.ftruncate(self._file, self._size)
             self._ready = self._reserved = self._size
 
     def _publish(self) -> None:
-        """Say how far the journal is durable: nothing beyond that may go into the log."""
+        """Note how far the journal is durable: nothing beyond that may go into the log."""
         os.pwrite(self._mark, b"%020d %020d\n" % (self._number, self._size), 0)
 
     def _close_file(self) -> None:
@@ -234,7 +224,7 @@ class Journal:
 def take_lock(folder: Path) -> int:
     """Lock a folder for this process; BlockingIOError when another process has it.
 
-    The folder itself is locked, not a file in it that somebody could delete and make anew.
+    The folder itself is locked, not a file in it that somebody could delete and make again.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -243,12 +233,3 @@ def take_lock(folder: Path) -> int:
         os.close(descriptor)
         raise
     return descriptor
-
-
-def read_mark(folder: Path) -> Mark | None:
-    """How far a writer's journal is durable, as the writer last said; None before it has."""
-    try:
-        segment, _, size = (folder / MARK).read_text("ascii").strip().partition(" ")
-        return Mark(segment_name(int(segment)), int(size))
-    except (FileNotFoundError, ValueError):
-        return None

@@ -1,17 +1,14 @@
-"""Reading journals: lines, receipts, and one receipt by its id."""
+"""A reader of journals: lines, receipts, and one receipt by its id."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from helm_receipts.envelope import canonical, dsse
-from helm_receipts.envelope.predicate import PREDICATE_TYPE, STATEMENT_TYPE, receipt_id
+from helm_receipts.envelope import dsse
+from helm_receipts.envelope.record import Record, parse_statement
 from helm_receipts.errors import Broken, CanonicalError, EnvelopeError, ReceiptError
 
-from .journal import MAX_LINE
-from .segments import list_segments, list_writers, written_size
+from .segments import MAX_LINE, list_segments, list_writers, written_size
 
 _CHUNK = 2**20
 
@@ -25,33 +22,14 @@ class Line:
     raw: bytes
 
     def __str__(self) -> str:
-        """Where the line is, for messages."""
+        """Say where the line is, for messages."""
         return f"{self.segment.parent.name}/{self.segment.name} at byte {self.offset}"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A receipt as it was read. Nothing in it has been verified."""
-
-    id: str
-    envelope: bytes
-    statement: dict[str, Any]
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the envelope, in hex: what the next receipt calls `previous`."""
-        return hashlib.sha256(self.envelope).hexdigest()
-
-    @property
-    def predicate(self) -> dict[str, Any]:
-        """The predicate of the statement."""
-        return self.statement["predicate"]  # type: ignore[no-any-return]
-
-
 def read_lines(segment: Path, start: int = 0, end: int | None = None) -> Iterator[Line]:
-    """The lines of a segment from byte `start` on, in constant memory.
+    """Read the lines of a segment from byte `start` on, in constant memory.
 
-    Without `end`, bytes after the last newline are `Broken` ("torn"); with it they are left.
+    Without `end`, bytes after the last newline are `Broken` ("torn"); with it they are skipped.
     """
     offset, rest = start, b""
     until = written_size(segment) if end is None else end
@@ -71,35 +49,21 @@ def read_lines(segment: Path, start: int = 0, end: int | None = None) -> Iterato
 
 
 def read_journal(writer: Path) -> Iterator[Line]:
-    """All lines of one writer's folder in order."""
+    """Read all lines of one writer's folder in order."""
     for segment in list_segments(writer):
         yield from read_lines(segment)
 
 
-def parse_statement(payload: bytes) -> dict[str, Any]:
-    """The statement in a payload whose signature was checked; `CanonicalError` if it isn't ours."""
-    value = canonical.decode(payload)
-    if not isinstance(value, dict) or (
-        value.get("_type") != STATEMENT_TYPE
-        or value.get("predicateType") != PREDICATE_TYPE
-        or not isinstance(value.get("predicate"), dict)
-    ):
-        raise CanonicalError(f"expected a statement with the predicate {PREDICATE_TYPE}")
-    return value
-
-
 def read_record(line: Line) -> Record:
-    """The receipt on a line, unverified; `Broken` when the line isn't one."""
+    """Read the receipt on a line, unverified; `Broken` when the line isn't one."""
     try:
-        statement = parse_statement(dsse.parse_line(line.raw).payload)
-        sequence = statement["predicate"]["sequence"]
-        return Record(receipt_id(sequence["writer"], sequence["number"]), line.raw, statement)
+        return Record.of(line.raw, parse_statement(dsse.parse_line(line.raw).payload))
     except (EnvelopeError, CanonicalError, KeyError, TypeError, ValueError) as error:
         raise Broken("malformed", line, f"not a receipt: {error}") from error
 
 
 def read_records(journal: Path) -> Iterator[Record]:
-    """Every writer's receipts, one writer after the other; a torn last line is left out."""
+    """Read every writer's receipts, one writer after the other; a torn last line is left out."""
     for writer in list_writers(journal):
         for segment in list_segments(writer):
             for line in read_lines(segment, end=written_size(segment)):
@@ -107,7 +71,7 @@ def read_records(journal: Path) -> Iterator[Record]:
 
 
 def find_record(journal: Path, identity: str) -> Record:
-    """The receipt of this id; `ReceiptError` when there is none."""
+    """Find the receipt of this id, unverified; `ReceiptError` when there is none."""
     writer, _, number = identity.rpartition("-")
     if not writer.isalnum() or not number.isascii() or not number.isdecimal():
         raise ReceiptError(f"expected an id like k3v9x2ab-000042, found {identity!r}")
@@ -125,14 +89,14 @@ def find_record(journal: Path, identity: str) -> Record:
 
 
 def _named(record: Record, identity: str, place: Line) -> Record:
-    """The receipt, if it is the one that belongs here."""
+    """Return a receipt, if it is the one that belongs here."""
     if record.id != identity:
         raise Broken("reordered", place, f"expected receipt {identity}, found {record.id}")
     return record
 
 
 def last_line(writer: Path, end: tuple[Path, int]) -> bytes:
-    """The last line before `end` (a segment and an offset in it), or b"" when there is none."""
+    """Read the last line before `end` (a segment and an offset in it); b"" when there is none."""
     for segment in reversed(list_segments(writer)):
         if segment > end[0]:
             continue

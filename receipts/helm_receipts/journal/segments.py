@@ -1,35 +1,36 @@
 """The files of a journal: their names, their order, and where their lines end.
 
 A journal is a folder of segments, `<number of its first line>.jsonl`. The one that is written to
-ends with zero bytes: room that is ready, because writing over bytes that are there already costs
-the disk half of what making a file longer does. No line has a zero byte in it.
+is padded with preallocated zero bytes, because writing over bytes that are there already costs the
+disk half of what making a file longer does. No line has a zero byte in it.
 """
 
 from pathlib import Path
 from typing import BinaryIO
 
+MAX_LINE = 16 * 2**20
 _CHUNK = 2**16
 
 
 def segment_name(first_number: int) -> str:
-    """The file name of the segment whose first line has this number; names sort by number."""
+    """Return the file name of the segment whose first line has this number; names sort."""
     return f"{first_number:012d}.jsonl"
 
 
 def list_segments(folder: Path) -> list[Path]:
-    """The segments of a writer's folder in order."""
+    """List the segments of a writer's folder in order."""
     return sorted(path for path in folder.glob("*.jsonl") if path.stem.isdecimal())
 
 
 def list_writers(journal: Path) -> list[Path]:
-    """The writers' folders in a journal folder, by name."""
+    """List the writers' folders in a journal folder, by name."""
     if not journal.is_dir():
         return []
     return sorted(path for path in journal.iterdir() if path.is_dir())
 
 
 def written_size(segment: Path) -> int:
-    """How many bytes of a segment are more than room that is ready; a torn line counts."""
+    """Return a segment's size in bytes without its padding; a torn line counts."""
     with segment.open("rb") as file:
         end = file.seek(0, 2)
         while end:
@@ -43,13 +44,13 @@ def written_size(segment: Path) -> int:
 
 
 def is_empty(journal: Path) -> bool:
-    """Whether no writer in a journal folder has a receipt."""
+    """Tell whether no writer in a journal folder has a receipt."""
     segments = (each for writer in list_writers(journal) for each in list_segments(writer))
     return not any(written_size(segment) for segment in segments)
 
 
 def whole_size(segment: Path) -> int:
-    """How many bytes of a segment belong to lines that came whole, before any that didn't.
+    """Return how many bytes of a segment are whole lines, before any that isn't.
 
     A power failure can keep the end of a line and lose its beginning, which is then zeros.
     """

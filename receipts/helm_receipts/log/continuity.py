@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 
 from helm_receipts.envelope.dsse import Envelope, parse_line
-from helm_receipts.envelope.keys import PublicKey
+from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.errors import EnvelopeError, KeyRefused, LogError
 from helm_receipts.journal.reader import Line
 
@@ -24,7 +24,11 @@ class Continuity:
         self._last: dict[str, tuple[Line, Envelope, PublicKey]] = {}
 
     def accept(self, writer: str, line: Line) -> tuple[Envelope, PublicKey]:
-        """The next line of a writer's journal and the key it names; `LogError` if that can't be."""
+        """Follow a writer to its next line; returns its envelope and the key that it names.
+
+        Raises:
+            LogError: the line isn't one that may come next.
+        """
         try:
             envelope = parse_line(line.raw)
             key = self._keys(envelope.keyid)
@@ -41,7 +45,11 @@ class Continuity:
         return envelope, key
 
     def finish(self) -> None:
-        """`LogError` unless the last line of each writer is signed by the key it names."""
+        """Require the last line of each writer to be signed by the key it names.
+
+        Raises:
+            LogError: one isn't.
+        """
         for line, envelope, key in self._last.values():
             try:
                 envelope.check(key)

@@ -23,7 +23,7 @@ class Frontier:
 
     @classmethod
     def read(cls, reader: TileReader) -> "Frontier":
-        """The frontier of a log as its tiles are. `ProofRefused` when one is missing."""
+        """Read a log's frontier from its tiles; `ProofRefused` when one is missing."""
         edge = cls()
         edge.size = size = reader.size
         for level in range(8):
@@ -50,7 +50,7 @@ class Frontier:
         self.size += 1
 
     def take_tiles(self) -> dict[str, bytes]:
-        """The tiles that are new since the last call: paths below the log's folder, contents."""
+        """Return the tiles that are new since the last call, by their paths in the log's folder."""
         partial = self._partial_tiles()
         tiles = self.take_full_tiles()
         tiles |= {path: tile for path, tile in partial.items() if path not in self._taken}
@@ -58,12 +58,12 @@ class Frontier:
         return tiles
 
     def take_full_tiles(self) -> dict[str, bytes]:
-        """Only those that have become full since the last call."""
+        """Return only those tiles that have become full since the last call."""
         tiles, self._full = self._full, {}
         return tiles
 
     def root(self) -> bytes:
-        """The root of the tree over everything added."""
+        """Compute the root of the tree over everything added."""
         found: bytes | None = None
         for row in self._rows:
             end = len(row)

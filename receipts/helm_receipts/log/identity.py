@@ -1,4 +1,4 @@
-"""The name a state folder goes by: its log's origin and its boundary's id.
+"""The name of a state folder: its log's origin and its boundary's id.
 
 A bare, host-like name without a path, under `.invalid` so that it can't be mistaken for a host
 (RFC 2606). It is chosen once and stays when keys are rotated.
@@ -17,14 +17,14 @@ _MACHINE_ID = Path("/etc/machine-id")
 
 
 def load_or_create_origin(path: Path) -> str:
-    """The name in `path`, chosen and written on first use; `KeyRefused` for a malformed one."""
+    """Read the name in `path`, made on first use; `KeyRefused` for a malformed one."""
     if not path.exists():
         durable.create_once(path, f"{_machine()}.helm-boundary.invalid\n".encode(), 0o644)
     return read_origin(path)
 
 
 def read_origin(path: Path) -> str:
-    """The name in `path`."""
+    """Read the name in `path`; `KeyRefused` for a malformed one."""
     origin = path.read_text("ascii", "replace").strip()
     if not _ORIGIN.fullmatch(origin):
         raise KeyRefused(
@@ -35,7 +35,7 @@ def read_origin(path: Path) -> str:
 
 
 def _machine() -> str:
-    """A name for this machine. machine-id(5) asks for a keyed hash of the id, not the id."""
+    """Make a name for this machine. machine-id(5) asks for a keyed hash of the id, not the id."""
     machine_id = _MACHINE_ID.read_bytes().strip() if _MACHINE_ID.is_file() else b""
     # Two state folders of one machine are two logs, so the name is this folder's too.
     return hmac.digest(machine_id or os.urandom(16), os.urandom(16), "sha256").hex()[:16]

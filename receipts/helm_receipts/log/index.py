@@ -1,4 +1,4 @@
-"""Where in the receipt log a receipt is, looked up without touching the log."""
+"""A receipt's index in the log, looked up without the log's lock."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 from helm_receipts.errors import ReceiptError
 from helm_receipts.layout import Layout
 
-from .log import read_tree
-from .order import order_file, read_runs
+from .runs import order_file, read_runs
+from .tree import read_tree
 
 
 def log_index(state: Path, receipt_id: str) -> int | None:

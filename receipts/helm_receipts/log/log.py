@@ -12,14 +12,16 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
 from helm_receipts.envelope import checkpoint as notes
 from helm_receipts.envelope.checkpoint import Checkpoint, LogKey
 from helm_receipts.envelope.entry import log_entry
-from helm_receipts.envelope.keys import PublicKey, SigningKey
+from helm_receipts.envelope.public_keys import PublicKey
+from helm_receipts.envelope.signatures import sign_checkpoint
+from helm_receipts.envelope.signing_keys import SigningKey
 from helm_receipts.errors import LogError, ProofRefused
 from helm_receipts.journal.journal import take_lock
 from helm_receipts.journal.reader import Line
@@ -29,9 +31,11 @@ from helm_receipts.storage import durable
 from . import merkle
 from .continuity import Continuity
 from .frontier import Frontier
-from .order import Order, order_file
+from .order import Order
 from .pending import Cursor, advance, check_cursors, pending_lines
+from .runs import order_file
 from .tiles import ENTRIES, WIDTH, TileReader, tile_path, tile_width
+from .tree import read_tree, tree_file
 
 BATCH = 256
 
@@ -40,8 +44,12 @@ class Log:
     """A state folder's log, locked for this process to extend."""
 
     def __init__(self, layout: Layout, origin: str, key: SigningKey) -> None:
-        """Open a log or start one. BlockingIOError while another process has it; `LogError`
-        when what is there contradicts the last checkpoint."""
+        """Open a log or start one.
+
+        Raises:
+            BlockingIOError: another process has it.
+            LogError: what is there contradicts the last checkpoint.
+        """
         for folder, mode in ((layout.log, 0o755), (layout.log_state, 0o700)):
             durable.make_folder(folder, mode)
         self._layout = layout
@@ -64,7 +72,7 @@ class Log:
         keys: Callable[[str], PublicKey],
         limit: int = BATCH,
     ) -> int:
-        """Add at most `limit` receipts and publish a checkpoint; how many there were.
+        """Add at most `limit` receipts and publish a checkpoint; returns how many there were.
 
         `keys` gives the key of a keyid. Raises OSError or `LogError`, after which the log must be
         opened anew.
@@ -149,7 +157,7 @@ class Log:
                 f"{error}; nothing was signed. `helm-boundary receipts fsck` says more"
             ) from error
         # 4. The signature.
-        note = notes.sign_checkpoint(new, self._key)
+        note = sign_checkpoint(new, self._key)
         # 5. The checkpoint, by rename: readers see the old one or the new one.
         durable.replace_file(self._layout.log / "checkpoint", note)
         self._published = new
@@ -191,41 +199,11 @@ class Log:
                 shutil.rmtree(_partial_folder(self._layout.log, level, number), ignore_errors=True)
 
 
-def tree_file(layout: Layout) -> Path:
-    """Where it says how far the tiles go and what they hold."""
-    return layout.log_state / "tree.json"
-
-
 def save_tree(layout: Layout, edge: Frontier, cursors: Mapping[str, Cursor]) -> None:
     """Say, durably, how far the tiles go and what they hold."""
     writers = {name: asdict(cursor) for name, cursor in sorted(cursors.items())}
     tree = {"root": edge.root().hex(), "size": edge.size, "writers": writers}
     durable.replace_file(tree_file(layout), json.dumps(tree).encode(), 0o600)
-
-
-@dataclass(frozen=True, slots=True)
-class Tree:
-    """How far the tiles go: so many entries with this root, so much of each journal."""
-
-    size: int
-    root: bytes
-    cursors: dict[str, Cursor]
-
-
-def read_tree(layout: Layout) -> Tree:
-    """What `save_tree` said last. `LogError` when that can't be read."""
-    path = tree_file(layout)
-    if not path.exists():
-        return Tree(0, merkle.EMPTY_ROOT, {})
-    try:
-        tree = json.loads(path.read_bytes())
-        cursors = {name: Cursor(**cursor) for name, cursor in tree["writers"].items()}
-        return Tree(int(tree["size"]), bytes.fromhex(tree["root"]), cursors)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise LogError(
-            f"expected the log's state in {path}, found {error}; "
-            "`helm-boundary receipts integrate --rebuild` makes it anew"
-        ) from error
 
 
 def _partial_folder(log: Path, level: int | str, number: int) -> Path:

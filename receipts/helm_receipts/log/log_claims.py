@@ -1,4 +1,4 @@
-"""What receipts say about the log itself, and reading a log so that what is wrong has its name."""
+"""Claims of receipts about the log itself, and a reading of the log that names what is wrong."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -12,7 +12,7 @@ from .tiles import TileReader
 
 
 def check_claim(predicate: dict[str, Any], reader: TileReader) -> None:
-    """A session's start says how large the log was and what its root was."""
+    """Check what a session's start says of the log's size and root; `Broken` if it isn't so."""
     event = predicate.get("event") or {}
     size = event.get("logSize")
     if predicate["phase"] != "session" or not isinstance(size, int):
@@ -34,7 +34,7 @@ def check_claim(predicate: dict[str, Any], reader: TileReader) -> None:
 
 
 def read_entries(reader: TileReader) -> Iterator[bytes]:
-    """Every entry in order; `Broken` where a bundle is missing or malformed."""
+    """Read every entry in order; `Broken` where a bundle is missing or malformed."""
     try:
         yield from reader.all_entries()
     except ProofRefused as error:
@@ -42,7 +42,7 @@ def read_entries(reader: TileReader) -> Iterator[bytes]:
 
 
 def tile_error(error: ProofRefused) -> Broken:
-    """What a reader of tiles refused, as a kind of its own."""
+    """Turn what a reader of tiles refused into `Broken`, with a kind of its own."""
     kind = "missing-tile" if isinstance(error, TileMissing) else "edited-tile"
     return Broken(kind, "log", str(error))
 

@@ -19,17 +19,17 @@ EMPTY_ROOT = hashlib.sha256(b"").digest()
 
 
 def leaf_hash(data: bytes) -> bytes:
-    """The hash of a leaf."""
+    """Hash a leaf."""
     return hashlib.sha256(b"\x00" + data).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
-    """The hash of an inner node."""
+    """Hash an inner node."""
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
 def fold(hashes: Sequence[bytes]) -> bytes:
-    """The root over a power of two of sibling hashes."""
+    """Compute the root over a power of two of sibling hashes."""
     row = list(hashes)
     while len(row) > 1:
         row = [node_hash(row[i], row[i + 1]) for i in range(0, len(row), 2)]
@@ -37,12 +37,12 @@ def fold(hashes: Sequence[bytes]) -> bytes:
 
 
 def root_hash(size: int, nodes: Nodes) -> bytes:
-    """The root of the tree over the first `size` leaves."""
+    """Compute the root of the tree over the first `size` leaves."""
     return subtree_hash(0, size, nodes) if size else EMPTY_ROOT
 
 
 def subtree_hash(start: int, end: int, nodes: Nodes) -> bytes:
-    """MTH(D[start:end]); `start` is a multiple of the power of two that the recursion splits at."""
+    """Compute MTH(D[start:end]); `start` is a multiple of the power of two to split at."""
     size = end - start
     if size & (size - 1) == 0:
         level = size.bit_length() - 1
@@ -52,7 +52,7 @@ def subtree_hash(start: int, end: int, nodes: Nodes) -> bytes:
 
 
 def inclusion_proof(index: int, size: int, nodes: Nodes) -> list[bytes]:
-    """PATH(index, D[size]): the hashes that lead from a leaf to the root (RFC 6962, 2.1.1)."""
+    """Make PATH(index, D[size]): the hashes from a leaf to the root (RFC 6962, 2.1.1)."""
     if not 0 <= index < size:
         raise ProofRefused(f"expected an index below the size {size}, found {index}")
     start, end, path = 0, size, []
@@ -68,7 +68,7 @@ def inclusion_proof(index: int, size: int, nodes: Nodes) -> list[bytes]:
 
 
 def consistency_proof(old: int, new: int, nodes: Nodes) -> list[bytes]:
-    """PROOF(old, D[new]): that the first tree is a beginning of the second (RFC 6962, 2.1.2)."""
+    """Make PROOF(old, D[new]): the old tree is a beginning of the new one (RFC 6962, 2.1.2)."""
     if not 0 <= old <= new:
         raise ProofRefused(f"expected an old size of at most {new}, found {old}")
     if old in (0, new):
@@ -184,11 +184,11 @@ def verify_subtree_consistency(
 
 
 def _refuse_other_subtrees(start: int, end: int) -> None:
-    """A subtree starts at a multiple of the smallest power of two that it fits into."""
+    """Refuse what is no subtree: one starts at a multiple of a power of two that it fits into."""
     if not 0 <= start <= end or start % (1 << max(0, end - start - 1).bit_length()):
         raise ProofRefused(f"expected a subtree of the tree, found leaves {start} to {end}")
 
 
 def _split(size: int) -> int:
-    """The largest power of two below `size`."""
+    """Return the largest power of two below `size`."""
     return 1 << (size - 1).bit_length() - 1

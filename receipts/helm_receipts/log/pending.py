@@ -1,4 +1,4 @@
-"""What journals hold that the log doesn't yet: whole, durable lines from each cursor on."""
+"""Lines that aren't in the log yet: whole and durable, from each writer's cursor on."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from helm_receipts.errors import LogError
-from helm_receipts.journal.journal import read_mark
+from helm_receipts.journal.durable_mark import read_mark
 from helm_receipts.journal.reader import Line, last_line, read_lines
 from helm_receipts.journal.segments import list_segments, list_writers, written_size
 
@@ -22,7 +22,7 @@ class Cursor:
 
 
 def pending_lines(journal: Path, cursors: Mapping[str, Cursor]) -> Iterator[tuple[str, Line]]:
-    """Lines that may go into the log, writer by writer, each with its writer."""
+    """List lines that may go into the log, writer by writer, each with its writer."""
     for writer in list_writers(journal):
         for line in _pending(writer, cursors.get(writer.name)):
             yield writer.name, line
@@ -43,7 +43,7 @@ def _pending(writer: Path, cursor: Cursor | None) -> Iterator[Line]:
 
 
 def advance(cursor: Cursor | None, line: Line) -> Cursor:
-    """The cursor after a line has gone into the log."""
+    """Move a cursor on after a line has gone into the log."""
     return Cursor(
         number=cursor.number + 1 if cursor else 1,
         segment=line.segment.name,
@@ -53,7 +53,7 @@ def advance(cursor: Cursor | None, line: Line) -> Cursor:
 
 
 def check_cursors(journal: Path, cursors: Mapping[str, Cursor]) -> None:
-    """`LogError` when a journal lacks what the log has already committed to."""
+    """Require journals to hold what the log has already committed to; `LogError` otherwise."""
     for name, cursor in cursors.items():
         writer = journal / name
         segment = writer / cursor.segment

@@ -20,14 +20,14 @@ from helm_receipts.envelope import checkpoint as notes
 from helm_receipts.envelope.checkpoint import Checkpoint, LogKey
 from helm_receipts.envelope.dsse import parse_line
 from helm_receipts.envelope.entry import log_entry
-from helm_receipts.envelope.keys import PublicKey
+from helm_receipts.envelope.public_keys import PublicKey
+from helm_receipts.envelope.record import Record
 from helm_receipts.errors import LogError, ProofRefused
-from helm_receipts.journal.reader import Record
 from helm_receipts.layout import Layout
 
 from . import merkle
-from .order import order_file, read_runs
-from .publish import PublishedKeys
+from .published_keys import PublishedKeys
+from .runs import order_file, read_runs
 from .tiles import TileReader
 
 _HEADER = "c2sp.org/tlog-proof@v1"
@@ -44,12 +44,12 @@ class InclusionProof:
     note: bytes
 
     def text(self) -> bytes:
-        """The proof as a `.tlog-proof` file."""
+        """Write the proof as a `.tlog-proof` file."""
         lines = [_HEADER, f"index {self.index}", *map(_base64, self.hashes), "", ""]
         return "\n".join(lines).encode() + self.note
 
     def verify(self, entry: bytes, key: LogKey) -> Checkpoint:
-        """The checkpoint, if its log signed it and the entry is in it; else `ProofRefused`."""
+        """Return the checkpoint; `ProofRefused` unless its log signed it and the entry is in it."""
         # 1. The checkpoint is the log's.
         checkpoint = notes.verify_checkpoint(self.note, key)
         # 2. The entry's leaf, at this index, leads to the checkpoint's root.
@@ -59,7 +59,7 @@ class InclusionProof:
 
 
 def parse_proof(text: bytes) -> InclusionProof:
-    """A `.tlog-proof` file, of which nothing has been verified; `ProofRefused` when malformed."""
+    """Parse a `.tlog-proof` file and verify nothing of it; `ProofRefused` when malformed."""
     head, separator, note = text.partition(b"\n\n")
     lines = head.decode("ascii", "replace").split("\n")
     if len(lines) > 1 and lines[1].startswith("extra "):
@@ -73,7 +73,7 @@ def parse_proof(text: bytes) -> InclusionProof:
 
 
 def prove(layout: Layout, known: PublishedKeys, record: Record) -> InclusionProof:
-    """`prove_under` the published keys."""
+    """Prove that a receipt is in the log, under the published keys; see `prove_under`."""
     key = known.receipt_key(parse_line(record.envelope).keyid)
     return prove_under(layout, key, known.log[-1].key, record)
 
@@ -92,17 +92,6 @@ def prove_under(layout: Layout, key: PublicKey, log: LogKey, record: Record) -> 
     proof = InclusionProof(index, tuple(hashes), note)
     proof.verify(log_entry(parse_line(record.envelope), key), log)
     return proof
-
-
-def prove_consistency(log: Path, old: Checkpoint, new: Checkpoint) -> list[bytes]:
-    """Prove from the tiles that `new` continues `old`; `ProofRefused` when it doesn't."""
-    if old.origin != new.origin:
-        raise ProofRefused(f"expected the origin {old.origin!r}, found {new.origin!r}")
-    if not old.size:
-        raise ProofRefused("every log continues an empty one: that shows nothing")
-    hashes = merkle.consistency_proof(old.size, new.size, TileReader(log, new.size).nodes)
-    merkle.verify_consistency(old.size, new.size, old.root, new.root, hashes)
-    return hashes
 
 
 def _read_note(log: Path) -> bytes:

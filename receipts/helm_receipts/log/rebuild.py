@@ -1,4 +1,4 @@
-"""Making the log anew from the journals, byte for byte."""
+"""The log, rebuilt from the journals, byte for byte."""
 
 import os
 import shutil
@@ -20,11 +20,13 @@ from helm_receipts.storage import durable
 
 from .continuity import Continuity
 from .frontier import Frontier
-from .log import read_tree, save_tree
-from .order import Order, order_file, read_runs
+from .log import save_tree
+from .order import Order
 from .pending import Cursor, advance
-from .publish import PublishedKeys
+from .published_keys import PublishedKeys
+from .runs import order_file, read_runs
 from .tiles import WIDTH
+from .tree import read_tree
 
 
 def rebuild(
@@ -32,7 +34,7 @@ def rebuild(
     published: PublishedKeys,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> int:
-    """Make tiles and tree anew up to the last checkpoint; its size.
+    """Make tiles and tree anew up to the last checkpoint; returns its size.
 
     The old tiles are kept in `log-state/` until somebody removes them. `LogError` when the
     journals don't give the tree that the checkpoint was signed for; then nothing is changed.
@@ -62,7 +64,7 @@ def rebuild(
 
 
 def _committed(layout: Layout, published: PublishedKeys) -> Checkpoint:
-    """What the log must come to: its checkpoint, or where that is lost, what its tree says."""
+    """Find what the log must come to: its checkpoint, or where that is lost, what its tree says."""
     path = layout.log / "checkpoint"
     if path.exists():
         return notes.verify_checkpoint(path.read_bytes(), published.log[-1].key)
@@ -90,7 +92,7 @@ def _build(
 
 
 def _refuse_changed(layout: Layout, published: PublishedKeys, size: int) -> None:
-    """No checkpoint vouches for the tree, so the journals must before one is signed for it."""
+    """Check the journals, before a checkpoint is signed for a tree that none vouches for."""
     continuity = Continuity(published.receipt_key, {})
     for writer, line in _in_order(layout, size):
         continuity.accept(writer, line)

@@ -1,4 +1,4 @@
-"""The tile directory: where a log's hashes and entries lie, how they are read and written.
+"""The tile directory: where a log's hashes and entries are, and how they are read and written.
 
 Source: https://c2sp.org/tlog-tiles, version 1.0.
 
@@ -26,7 +26,7 @@ _CACHED_TILES = 16
 
 
 def tile_path(level: int | str, number: int, width: int = WIDTH) -> str:
-    """The path of a tile below the log's folder; `level` is a number or "entries"."""
+    """Return the path of a tile in the log's folder; `level` is a number or "entries"."""
     groups = [f"{number % 1000:03d}"]
     while number >= 1000:
         number //= 1000
@@ -36,17 +36,17 @@ def tile_path(level: int | str, number: int, width: int = WIDTH) -> str:
 
 
 def tile_width(level: int, number: int, size: int) -> int:
-    """How many hashes tile (level, number) has in a log of `size` entries; 0 if it isn't there."""
+    """Return how many hashes a tile has in a log of `size` entries; 0 if it isn't there."""
     return max(0, min(WIDTH, (size >> HEIGHT * level) - number * WIDTH))
 
 
 def encode_entries(entries: Sequence[bytes]) -> bytes:
-    """An entry bundle."""
+    """Write an entry bundle."""
     return b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
 
 
 def decode_entries(bundle: bytes, width: int) -> list[bytes]:
-    """The first `width` entries of a bundle; `ProofRefused` when it is malformed or shorter."""
+    """Read the first `width` entries of a bundle; `ProofRefused` if it is malformed or shorter."""
     entries, at = [], 0
     while at < len(bundle):
         size = int.from_bytes(bundle[at : at + 2], "big")
@@ -69,7 +69,7 @@ class TileReader:
         self._cache: OrderedDict[tuple[int, int], bytes] = OrderedDict()
 
     def hashes(self, level: int, number: int) -> bytes:
-        """The hashes of a tile, one after the other; `ProofRefused` when they aren't there."""
+        """Read the hashes of a tile, joined; `ProofRefused` when they aren't there."""
         width = tile_width(level, number, self.size)
         wanted = width * HASH_BYTES
         raw = self._read(level, number, width)
@@ -81,7 +81,7 @@ class TileReader:
         return raw[:wanted]
 
     def entries(self, number: int) -> list[bytes]:
-        """The entries of a bundle; `ProofRefused` when it is missing or malformed."""
+        """Read the entries of a bundle; `ProofRefused` when it is missing or malformed."""
         width = tile_width(0, number, self.size)
         bundle = self._read(ENTRIES, number, width)
         try:
@@ -90,12 +90,12 @@ class TileReader:
             raise ProofRefused(f"{tile_path(ENTRIES, number, width)}: {error}") from error
 
     def all_entries(self, first_bundle: int = 0) -> Iterator[bytes]:
-        """Every entry in order, from a bundle on."""
+        """Read every entry in order, from a bundle on."""
         for number in range(first_bundle, -(-self.size // WIDTH)):
             yield from self.entries(number)
 
     def entry(self, index: int) -> bytes:
-        """One entry."""
+        """Read one entry."""
         return self.entries(index // WIDTH)[index % WIDTH]
 
     @property
@@ -122,7 +122,7 @@ class TileReader:
         return found
 
     def _read(self, level: int | str, number: int, width: int) -> bytes:
-        """A tile of at least this width: the full one may stand in for a partial one."""
+        """Read a tile of at least this width: the full one may stand in for a partial one."""
         for name in (tile_path(level, number, width), tile_path(level, number)):
             path = self._log / name
             if path.is_file():

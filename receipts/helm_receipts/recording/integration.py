@@ -1,4 +1,4 @@
-"""Integrating what the journals hold: `python -m helm_receipts.recording.integration STATE`.
+"""Integration of the journals into the log: `python -m helm_receipts.recording.integration STATE`.
 
 The program integrates once a second, and at once when a byte comes on its standard input. When
 that ends, however its recorder ended, it integrates what there is and ends too. It prints a line
@@ -12,11 +12,11 @@ import signal
 import sys
 from pathlib import Path
 
-from helm_receipts.envelope.keys import SigningKey
+from helm_receipts.envelope.signing_keys import SigningKey
 from helm_receipts.errors import ReceiptError
 from helm_receipts.layout import Layout
 from helm_receipts.log.log import BATCH, Log
-from helm_receipts.log.publish import PublishedKeys
+from helm_receipts.log.published_keys import PublishedKeys
 
 from .keyset import read_keyset
 
@@ -35,7 +35,7 @@ class Integration:
         self._log: Log | None = None
 
     def catch_up(self) -> str | None:
-        """Integrate all that is pending; why that can't be done, or None.
+        """Integrate all that is pending; returns why that can't be done, or None.
 
         That another process has the log is no failure: it integrates.
         """
@@ -88,7 +88,7 @@ def _tell(failure: str) -> None:
 
 
 def _wait() -> bool:
-    """Wait until it is time; False when standard input has ended."""
+    """Wait until it is time; returns False when standard input has ended."""
     ready, _, _ = select.select([0], [], [], INTERVAL_SECONDS)
     return not ready or bool(os.read(0, _PORTION))
 

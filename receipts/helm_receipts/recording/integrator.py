@@ -1,4 +1,4 @@
-"""Keeps the log up with the journals while a recorder runs, in a process of its own.
+"""The integrator: keeps the log up with the journals while a recorder runs, in its own process.
 
 Integrating on a thread would cost every call that is recorded meanwhile a few milliseconds: the
 interpreter goes back and forth between the two at every system call. Of several processes on a
@@ -40,7 +40,7 @@ class Integrator:
         self._thread = threading.Thread(target=self._run, name="integrator", daemon=True)
 
     def start(self) -> None:
-        """Begin, in a second: a recorder that ends before that needs no other process."""
+        """Begin in a second: a recorder that ends before that needs no other process."""
         self._thread.start()
 
     def note(self, receipts: int) -> None:
@@ -105,7 +105,7 @@ class Integrator:
                 self._input.close()
 
     def _report(self, failure: str | None) -> None:
-        """Say it once, not once a second."""
+        """Log a failure once, not once a second."""
         if failure is not None and failure != self.failure:
             _logger.warning("the receipt log isn't being extended: %s", failure)
         self.failure = failure

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from helm_receipts.envelope import keys, opening
+from helm_receipts.envelope import key_files, opening, signing_keys
 from helm_receipts.errors import KeyRefused
 from helm_receipts.layout import Layout
 from helm_receipts.log import identity
-from helm_receipts.log.publish import PublishedKeys, publish, read_published
+from helm_receipts.log.publish import publish
+from helm_receipts.log.published_keys import PublishedKeys, read_published
 from helm_receipts.storage import durable
 from helm_receipts.storage.custody import refuse_foreign_state
 
@@ -19,14 +20,14 @@ class Keyset:
     """What a state folder signs with. Each key has one role."""
 
     origin: str
-    receipt: keys.SigningKey
-    log: keys.SigningKey
+    receipt: signing_keys.SigningKey
+    log: signing_keys.SigningKey
     pseudonym: opening.SecretKey
     published: PublishedKeys
 
 
 def open_keyset(layout: Layout) -> Keyset:
-    """The keys of a state folder, made on first use.
+    """Open the keys of a state folder, made on first use.
 
     `KeyRefused` for what isn't ours alone, for keys that aren't the published ones, and while a
     rotation is half done. Once keys were published, a missing one is never made anew.
@@ -43,7 +44,7 @@ def open_keyset(layout: Layout) -> Keyset:
 
 
 def read_keyset(layout: Layout) -> Keyset:
-    """`open_keyset`, also while a rotation is half done."""
+    """Open the keys of a state folder, also while a rotation is half done."""
     refuse_foreign_state(layout.state)
     known = (layout.log / "keys.json").exists()
     receipt, log = (_key(layout, role, known) for role in ("receipt", "log"))
@@ -61,7 +62,7 @@ def read_keyset(layout: Layout) -> Keyset:
     )
 
 
-def _key(layout: Layout, role: str, known: bool) -> keys.SigningKey:
+def _key(layout: Layout, role: str, known: bool) -> signing_keys.SigningKey:
     if known:
-        return keys.load(layout.keys / f"{role}.pem", role)
-    return keys.load_or_create(layout.keys, role)
+        return key_files.load(layout.keys / f"{role}.pem", role)
+    return key_files.load_or_create(layout.keys, role)

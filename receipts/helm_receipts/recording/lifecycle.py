@@ -1,4 +1,4 @@
-"""Starting and stopping a writer's session, with receipts that say so.
+"""A writer's session: its start and its stop, with receipts that say so.
 
 A gap can't hide in a restart: a start says how the session before it ended, what was cut off and
 put into quarantine, which calls were left open, and how far the log had come.
@@ -10,8 +10,8 @@ from helm_receipts.envelope.predicate import Boundary
 from helm_receipts.journal.journal import Journal
 from helm_receipts.journal.segments import list_writers
 from helm_receipts.layout import Layout
-from helm_receipts.log.log import Tree, read_tree
 from helm_receipts.log.pending import check_cursors
+from helm_receipts.log.tree import Tree, read_tree
 from helm_receipts.storage import durable
 
 from .keyset import Keyset
@@ -69,7 +69,7 @@ def stop_session(writer: Writer) -> None:
 
 
 def take_journal(layout: Layout, segment_bytes: int) -> Journal:
-    """The first writer's folder that nobody holds, or a new one."""
+    """Lock the first writer's folder that nobody holds, or a new one."""
     while True:
         for folder in list_writers(layout.journal):
             try:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from helm_receipts.envelope import opening
 from helm_receipts.envelope.opening import SecretKey, load_or_create_secret
+from helm_receipts.envelope.record import Record
 from helm_receipts.errors import KeyRefused, ReceiptError
-from helm_receipts.journal.reader import Record
 from helm_receipts.storage import durable
 
 
@@ -18,7 +18,7 @@ class Openings:
         self._use(load_or_create_secret(keys, "opening"))
 
     def current(self) -> SecretKey:
-        """The key to salt the next receipts with; a new one once the file is gone."""
+        """Return the key to salt the next receipts with; a new one once the file is gone."""
         if not os.access(self._path, os.F_OK):
             self._use(load_or_create_secret(self._keys, "opening"))
         return self._key
@@ -33,7 +33,7 @@ class Erased(ReceiptError):
 
 
 def salt_of(keys: Path, record: Record, role: str) -> bytes:
-    """The salt of one digest of a receipt; `Erased` when its opening key is gone."""
+    """Derive the salt of one digest of a receipt; `Erased` when its opening key is gone."""
     identity = str(record.predicate["subjectHash"]["key"])
     if not (keys / f"opening-{identity}.key").exists():
         raise Erased(
@@ -44,7 +44,7 @@ def salt_of(keys: Path, record: Record, role: str) -> bytes:
 
 
 def digest_of(record: Record, role: str) -> str:
-    """The digest that a receipt holds of a body; `ReceiptError` when it has none for the role."""
+    """Find a receipt's digest of a body; `ReceiptError` when it has none for the role."""
     digests = {s["name"]: s["digest"]["sha256"] for s in record.statement["subject"]}
     if role not in digests:
         raise ReceiptError(
@@ -54,7 +54,7 @@ def digest_of(record: Record, role: str) -> str:
 
 
 def opens(keys: Path, record: Record, role: str, body: bytes) -> bool:
-    """Whether a receipt's digest is of this body."""
+    """Tell whether a receipt's digest is of this body."""
     return opening.digest(body, salt_of(keys, record, role)) == digest_of(record, role)
 
 

@@ -99,7 +99,7 @@ class Recorder:
         return receipt
 
     async def record_all(self, drafts: Sequence[Draft], patience: float = 0.0) -> list[Receipt]:
-        """Record decisions in order, in one batch where there is room; else as `record`."""
+        """Record decisions in order, in one batch where they fit; otherwise as `record` does."""
         if self._usual_write < patience and not self._waiting and self._flight is None:
             return self._record_here(drafts)
         loop = asyncio.get_running_loop()
@@ -115,7 +115,7 @@ class Recorder:
         return [result for result in results if isinstance(result, Receipt)]
 
     def record_now(self, draft: Draft) -> Receipt:
-        """`record` without giving the loop a turn; what is pending goes first, in order."""
+        """Record a decision without giving the loop a turn; what is pending goes first."""
         self._drain()
         (receipt,) = self._record_here([draft])
         return receipt
@@ -136,7 +136,7 @@ class Recorder:
         return [result for result in batch.results if isinstance(result, Receipt)]
 
     def pseudonym(self, api_key: str) -> str:
-        """A stable name for an API key, HMAC-SHA256 in hex, that can't be turned back into it."""
+        """Return a stable name for an API key, HMAC-SHA256 in hex, that can't be turned back."""
         return opening.pseudonym(self._pseudonyms, api_key)
 
     def close(self) -> None:
@@ -171,7 +171,7 @@ class Recorder:
         flight.add_done_callback(lambda _: loop.call_soon_threadsafe(self._land, loop, batch))
 
     def _take(self) -> list[_Waiting] | None:
-        """What is waiting, for one batch; None when it had to be refused."""
+        """Take what is waiting, for one batch; None when it had to be refused."""
         waiting = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
         try:
             self._ensure_open()
@@ -197,7 +197,7 @@ class Recorder:
         return None
 
     def _land(self, loop: asyncio.AbstractEventLoop, batch: Batch) -> None:
-        """A batch that another thread wrote is done, unless `record_now` has settled it."""
+        """Settle a batch that another thread wrote, unless `record_now` has done so."""
         if self._flight is not None and self._flight[0] is batch:
             self._settle_flight()
         self._schedule(loop)
@@ -264,7 +264,7 @@ def _answer(future: "asyncio.Future[Receipt]", result: Receipt | BaseException) 
 
 
 def _own(error: BaseException) -> RecorderError:
-    """An exception of its own for each waiter: they raise it on tracebacks of their own."""
+    """Copy an exception for one waiter: each raises its own, with its own traceback."""
     kind = type(error) if isinstance(error, RecorderError) else RecorderError
     copy = kind(str(error))
     copy.__cause__ = error.__cause__ or error

@@ -1,20 +1,20 @@
-"""Writing the published files anew, where one was lost or swapped, from the keys themselves."""
+"""Republication of the files beside the log, from the keys, where one was lost or swapped."""
 
 from contextlib import suppress
 
-from helm_receipts.envelope import keys
+from helm_receipts.envelope import key_files
 from helm_receipts.envelope.checkpoint import LogKey, verify_checkpoint
-from helm_receipts.envelope.keys import PublicKey
+from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.errors import KeyRefused, ReceiptError
 from helm_receipts.export.verified import verify_present
 from helm_receipts.layout import Layout
 from helm_receipts.log import identity
-from helm_receipts.log.publish import (
+from helm_receipts.log.publish import write_published
+from helm_receipts.log.published_keys import (
     LogKeyRange,
     PublishedKeys,
     ReceiptKeyRange,
     read_published,
-    write_published,
 )
 
 from .keyset import NEXT
@@ -28,9 +28,9 @@ def republish(layout: Layout) -> PublishedKeys:
     """
     if (layout.keys / NEXT).exists():
         raise KeyRefused("a rotation is half done: run `helm-boundary keys rotate receipt` again")
-    receipt = keys.load(layout.keys / "receipt.pem", "receipt").public
+    receipt = key_files.load(layout.keys / "receipt.pem", "receipt").public
     origin = identity.read_origin(layout.origin)
-    log = LogKey(origin, keys.load(layout.keys / "log.pem", "log").public)
+    log = LogKey(origin, key_files.load(layout.keys / "log.pem", "log").public)
     known = PublishedKeys(origin, (ReceiptKeyRange(receipt),), (LogKeyRange(log),))
     with suppress(KeyRefused):
         said = read_published(layout)
@@ -43,7 +43,7 @@ def republish(layout: Layout) -> PublishedKeys:
 
 
 def _refuse_history(layout: Layout, receipt: PublicKey, log: LogKey) -> None:
-    """Every receipt that is here is by this key, from the beginning, and so is the checkpoint."""
+    """Require every receipt that is here, and the checkpoint, to be by these keys."""
     checkpoint = layout.log / "checkpoint"
     try:
         found = verify_present(layout.journal, [receipt])

@@ -1,4 +1,4 @@
-"""Taking up a journal where it was left: what the next receipt must follow, and what is open."""
+"""Resumption of a journal: what the next receipt must follow, and which calls are open."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from helm_receipts.envelope import dsse
-from helm_receipts.envelope.keys import PublicKey
+from helm_receipts.envelope.public_keys import PublicKey
+from helm_receipts.envelope.record import Record
 from helm_receipts.envelope.statement import FlowFacts
 from helm_receipts.errors import Broken, EnvelopeError
 from helm_receipts.journal.chain import WriterChain
-from helm_receipts.journal.reader import Line, Record, read_lines, read_record
+from helm_receipts.journal.reader import Line, read_lines, read_record
 from helm_receipts.journal.segments import list_segments, written_size
-from helm_receipts.log.publish import PublishedKeys
+from helm_receipts.log.published_keys import PublishedKeys
 
 CHECKED_SIGNATURES = 256
 
@@ -57,7 +58,7 @@ def resume(writer: Path, published: PublishedKeys, *current: PublicKey) -> Resum
 
 
 def _last_start(segments: list[Path]) -> int:
-    """The index of the last segment in which a session starts."""
+    """Return the index of the last segment in which a session starts."""
     for index in range(len(segments) - 1, 0, -1):
         if any(_event(record) == "start" for record in _records(segments[index])):
             return index
@@ -100,7 +101,7 @@ def _event(record: Record) -> str:
 
 
 def _check_signature(line: Line, known: Mapping[str, PublicKey]) -> str:
-    """The id of the known key that signed this line."""
+    """Check a line's signature; returns the id of the known key that made it."""
     try:
         envelope = dsse.parse_line(line.raw)
         key = known.get(envelope.keyid)
@@ -113,7 +114,7 @@ def _check_signature(line: Line, known: Mapping[str, PublicKey]) -> str:
 
 
 def flow_of(record: Record) -> FlowFacts:
-    """The facts of a recorded call, to write its outcome with."""
+    """Read the facts of a recorded call, to write its outcome with."""
     flow = record.predicate["flow"]
     return FlowFacts(
         id=flow["id"],

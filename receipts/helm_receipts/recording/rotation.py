@@ -1,4 +1,4 @@
-"""Changing keys so that whoever trusted the old one can follow.
+"""Rotation of keys, so that whoever trusted the old one can follow.
 
 Nothing may run meanwhile: every writer is locked, everything is in the log first. Each writer
 then records that the old key is retired, signed by it and naming the new one, and that the new
@@ -8,20 +8,21 @@ on where it stopped: each writer's last receipt says how far it had come.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from helm_receipts.envelope import checkpoint as notes
-from helm_receipts.envelope import keys
+from helm_receipts.envelope import key_files, signing_keys
 from helm_receipts.envelope.checkpoint import Checkpoint, LogKey
-from helm_receipts.envelope.keys import SigningKey
 from helm_receipts.envelope.predicate import Boundary
+from helm_receipts.envelope.signatures import sign_checkpoint
+from helm_receipts.envelope.signing_keys import SigningKey
 from helm_receipts.envelope.statement import Draft
-from helm_receipts.errors import KeyRefused, ProofRefused
+from helm_receipts.errors import KeyRefused
 from helm_receipts.journal.journal import SEGMENT_BYTES, Journal
 from helm_receipts.journal.segments import list_writers
 from helm_receipts.layout import Layout
-from helm_receipts.log.log import Log, Tree, read_tree
-from helm_receipts.log.publish import PublishedKeys, write_published
+from helm_receipts.log.log import Log
+from helm_receipts.log.publish import write_published
+from helm_receipts.log.tree import Tree, read_tree
 from helm_receipts.storage import durable
 from helm_receipts.storage.secret_file import create_secret
 
@@ -33,7 +34,7 @@ from .writer import Writer
 
 
 def rotate_receipt_key(layout: Layout, boundary: Boundary) -> SigningKey:
-    """Replace the receipt key; the new one. `KeyRefused` while anything runs."""
+    """Replace the receipt key and return the new one; `KeyRefused` while anything runs."""
     keyset = read_keyset(layout)
     new = _next_key(layout)
     with _all_journals(layout) as journals:
@@ -55,7 +56,7 @@ def rotate_receipt_key(layout: Layout, boundary: Boundary) -> SigningKey:
 def rotate_log_key(layout: Layout, boundary: Boundary) -> LogKey:
     """Replace the log key. One checkpoint is signed by both, kept as `log/handover-<size>`."""
     keyset = read_keyset(layout)
-    new = keys.generate("log")
+    new = signing_keys.generate("log")
     old_key, new_key = LogKey(keyset.origin, keyset.log.public), LogKey(keyset.origin, new.public)
     with _all_journals(layout):
         pass
@@ -71,33 +72,20 @@ def rotate_log_key(layout: Layout, boundary: Boundary) -> LogKey:
     durable.replace_file(layout.log / f"handover-{size}", both)
     staged = layout.keys / "log-next.pem"
     staged.unlink(missing_ok=True)
-    create_secret(staged, keys.private_text(new))
+    create_secret(staged, key_files.private_text(new))
     write_published(layout, keyset.published.rotate_log(new_key, size))
     staged.replace(layout.keys / "log.pem")
     durable.sync_folder(layout.keys)
-    durable.replace_file(layout.log / "checkpoint", notes.sign_checkpoint(checkpoint, new))
+    durable.replace_file(layout.log / "checkpoint", sign_checkpoint(checkpoint, new))
     return new_key
 
 
-def follow_handovers(log: Path, trusted: LogKey, published: PublishedKeys) -> list[LogKey]:
-    """The trusted log key and those it handed over to, in order; the last one is in use."""
-    keys = [trusted]
-    for known in published.log:
-        handover = log / f"handover-{known.first}"
-        if known.key == keys[-1] or not handover.exists():
-            continue
-        note = handover.read_bytes()
-        try:
-            notes.verify_checkpoint(note, keys[-1])
-            notes.verify_checkpoint(note, known.key)
-        except ProofRefused:
-            continue
-        keys.append(known.key)
-    return keys
-
-
 def integrate_all(layout: Layout, keyset: Keyset) -> int:
-    """Bring the log up with the journals; its size. BlockingIOError while another has it."""
+    """Bring the log up with the journals; returns its size.
+
+    Raises:
+        BlockingIOError: another process has the log.
+    """
     log = Log(layout, keyset.origin, keyset.log)
     try:
         while log.integrate(keyset.published.receipt_key):
@@ -108,11 +96,11 @@ def integrate_all(layout: Layout, keyset: Keyset) -> int:
 
 
 def _next_key(layout: Layout) -> SigningKey:
-    """The new key: made now, or by a rotation that was stopped."""
+    """Load the new key: made now, or by a rotation that was stopped."""
     path = layout.keys / NEXT
     if not path.exists():
-        create_secret(path, keys.private_text(keys.generate("receipt")))
-    return keys.load(path, "receipt")
+        create_secret(path, key_files.private_text(signing_keys.generate("receipt")))
+    return key_files.load(path, "receipt")
 
 
 @contextmanager
@@ -163,5 +151,5 @@ def _event(kind: str, role: str, **facts: str) -> Draft:
 
 
 def _sign_by_both(checkpoint: Checkpoint, old: SigningKey, new: SigningKey) -> bytes:
-    second = notes.sign_checkpoint(checkpoint, new).rpartition(b"\n\n")[2]
-    return notes.sign_checkpoint(checkpoint, old) + second
+    second = sign_checkpoint(checkpoint, new).rpartition(b"\n\n")[2]
+    return sign_checkpoint(checkpoint, old) + second

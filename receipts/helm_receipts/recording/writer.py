@@ -1,4 +1,4 @@
-"""From drafts to durable receipts, one batch after the other, without any waiting or threads.
+"""The writer: from drafts to durable receipts, batch after batch, without waiting or threads.
 
 A batch goes through three steps: `prepare` gives numbers and signs, `write` makes the lines
 durable (the only step that may run on another thread), `settle` or `abandon` says what came of
@@ -11,9 +11,9 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from helm_receipts.envelope import dsse
-from helm_receipts.envelope.keys import SigningKey
+from helm_receipts.envelope import signatures
 from helm_receipts.envelope.predicate import Boundary, Stamp, nanoseconds, render
+from helm_receipts.envelope.signing_keys import SigningKey
 from helm_receipts.envelope.statement import (
     Draft,
     Enforcement,
@@ -23,8 +23,9 @@ from helm_receipts.envelope.statement import (
     Verdict,
 )
 from helm_receipts.errors import Broken, JournalError, ReceiptError, RecorderError, StatementError
-from helm_receipts.journal.journal import MAX_LINE, Journal
+from helm_receipts.journal.journal import Journal
 from helm_receipts.journal.reader import last_line
+from helm_receipts.journal.segments import MAX_LINE
 
 from .openings import Openings
 from .resume import Resumption, flow_of
@@ -115,14 +116,14 @@ class Writer:
         self._foreseen = None
 
     def foresee(self, draft: Draft) -> None:
-        """Number and sign what will probably be recorded next, while there is time for that.
+        """Sign what will probably be recorded next, numbered, while there is time for that.
 
         It goes no further than this process's memory unless it is what comes next, and soon.
         """
         self._foreseen = draft, self._prepare([draft])
 
     def prepare(self, drafts: Sequence[Draft]) -> Batch:
-        """Number and sign drafts. A draft that can't be recorded is an error among the results."""
+        """Sign drafts, numbered. A draft that can't be recorded is an error among the results."""
         foreseen, self._foreseen = self._foreseen, None
         if foreseen is not None and len(drafts) == 1 and drafts[0] == foreseen[0]:
             batch = foreseen[1]
@@ -152,7 +153,7 @@ class Writer:
             self._journal.append(b"".join(batch.lines), batch.first_number)
 
     def settle(self, batch: Batch) -> None:
-        """The batch is durable: go on from there."""
+        """Go on from a batch that is durable."""
         self.head = batch.head
         self.open_calls.update(batch.opened)
         for call in batch.closed:
@@ -160,13 +161,13 @@ class Writer:
             self._owed.pop(call, None)
 
     def abandon(self, drafts: Iterable[Draft]) -> None:
-        """These didn't become durable: the outcomes among them are owed until they can be."""
+        """Give up drafts that didn't become durable; outcomes are owed until the disk is back."""
         for draft in drafts:
             if draft.phase == "outcome" and draft.flow and len(self._owed) < _MAX_OWED:
                 self._owed[draft.flow.id] = draft
 
     def commit(self, drafts: Sequence[Draft]) -> Batch:
-        """All three steps at once; `RecorderError` when nothing was recorded."""
+        """Take all three steps at once; `RecorderError` when nothing was recorded."""
         batch = self.prepare(drafts)
         try:
             self.write(batch)
@@ -194,7 +195,7 @@ class Writer:
         self.commit([session("recovered", facts), *owed])
 
     def close_calls(self, why: str) -> list[Draft]:
-        """An outcome with the end "killed" for every call that is still open."""
+        """Draft an outcome with the end "killed" for every call that is still open."""
         return [_killed(call, why) for call in self.open_calls.values()]
 
     def close(self) -> None:
@@ -220,7 +221,7 @@ class Writer:
         head = batch.head
         stamp = Stamp(self._journal.writer, head.number + 1, head.digest, now)
         self._refuse_stray_outcome(draft, batch)
-        envelope = dsse.seal(render(draft, stamp, self._boundary, self._opening), self._key)
+        envelope = signatures.seal(render(draft, stamp, self._boundary, self._opening), self._key)
         if len(envelope) > MAX_LINE:
             raise StatementError(
                 f"expected a receipt within {MAX_LINE} bytes, found {len(envelope)}; "
@@ -262,7 +263,7 @@ def _refusal(draft: Draft, error: Exception) -> StatementError:
 
 
 def session(kind: str, facts: Mapping[str, int | str]) -> Draft:
-    """A receipt about the recorder itself."""
+    """Draft a receipt about the recorder itself."""
     return Draft.of_recorder("session", {"kind": kind, **facts})
 
 
@@ -282,5 +283,5 @@ def _killed(call: OpenCall, why: str) -> Draft:
 
 
 def first_error(results: Iterable[Receipt | RecorderError]) -> RecorderError | None:
-    """The first refusal among results."""
+    """Return the first refusal among results."""
     return next((result for result in results if isinstance(result, RecorderError)), None)

@@ -1,6 +1,6 @@
-"""Whether a state folder is in nobody else's hands: it, the way to it, and what is in it.
+"""Custody of a state folder: whether it, the way to it and what is in it are nobody else's.
 
-Looked at before anything in it is used. What lies deeper was made by us in a folder that nobody
+Looked at before anything in it is used. What is deeper was made by us in a folder that nobody
 else can write, so it isn't looked at one by one.
 """
 
@@ -25,14 +25,18 @@ from .ownership import (
 
 
 def refuse_foreign_state(state: Path) -> None:
-    """`StateRefused` names the first thing that others could change, or keys that they can read."""
+    """Refuse a state folder that others could change, or whose keys they can read.
+
+    Raises:
+        StateRefused: it names the first such thing.
+    """
     fault = next(state_faults(state, keepers()), None)
     if fault is not None:
         raise StateRefused(str(fault))
 
 
 def state_faults(state: Path, by: Keepers) -> Iterator[Fault]:
-    """All that is wrong with a state folder, the outermost first. None that isn't there is."""
+    """List all that is wrong with a state folder, the outermost first; nothing where none is."""
     yield from faults_on_the_way(state, by)
     if not state.exists():
         return
@@ -60,7 +64,7 @@ def _faults(path: Path, by: Keepers, to: int) -> Iterator[Fault]:
 
 
 def _foreign_kind(path: Path, status: os.stat_result) -> Fault | None:
-    """A link leads elsewhere, and whoever opens a pipe waits for its other end."""
+    """Refuse links, which lead elsewhere, and pipes, which wait for their other end when opened."""
     mode = status.st_mode
     if stat.S_ISDIR(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode):
         return None
@@ -70,6 +74,6 @@ def _foreign_kind(path: Path, status: os.stat_result) -> Fault | None:
 
 
 def _entries(folder: Path) -> Iterator[Path]:
-    """What is in a folder; nothing where it is none, or a link to one."""
+    """List what is in a folder; nothing where it is none, or a link to one."""
     if folder.is_dir() and not folder.is_symlink():
         yield from sorted(folder.iterdir())

@@ -24,7 +24,7 @@ def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
 
 
 def replace_files(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """`replace_file` for many files below a folder, syncing each folder once."""
+    """Put contents at paths below a folder as `replace_file` does, syncing each folder once."""
     folders: dict[Path, None] = {}
     for name, content in contents.items():
         path = folder / name
@@ -100,7 +100,7 @@ else:
 
 
 def has_name(descriptor: int, name: str) -> bool:
-    """Whether an open file still has this name, in whatever folder it is now.
+    """Tell whether an open file still has this name, in whatever folder it is now.
 
     Asked without `fstat` where that can be: whoever asks Linux (6.13 and later) for a file's times
     has its next write note a new one, which makes the next sync half as slow again.

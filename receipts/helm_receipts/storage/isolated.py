@@ -18,27 +18,27 @@ _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LI
 
 
 def run_module(module: str, *arguments: str) -> list[str]:
-    """The command line that runs one of our modules as `python -m` would, isolated."""
+    """Build the command line that runs one of our modules as `python -m` would, isolated."""
     return [sys.executable, "-I", str(_START), _roots(module), module, *arguments]
 
 
 def run_file(file: Path, *arguments: str) -> list[str]:
-    """The command line that runs one of our files, isolated and without any package."""
+    """Build the command line that runs one of our files, isolated and without any package."""
     return [sys.executable, "-I", "-S", str(file), *arguments]
 
 
 def without_python(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment without what steers a Python, for whatever the one that gets it starts."""
+    """Drop from an environment what steers a Python, for whatever a process with it starts."""
     return {name: value for name, value in environment.items() if not name.startswith("PYTHON")}
 
 
 def bare_environment() -> dict[str, str]:
-    """What a process needs that does one thing for us: nothing in which providers' keys lie."""
+    """Pick the variables that a process of ours needs: none that could hold a provider's key."""
     return {name: os.environ[name] for name in _KEPT if name in os.environ}
 
 
 def _roots(module: str) -> str:
-    """The folders that this process has our packages from, the module's own first."""
+    """List the folders that this process has our packages from, the module's own first."""
     packages = dict.fromkeys((module.partition(".")[0], __name__.partition(".")[0]))
     folders = [Path(import_module(name).__path__[0]).absolute().parent for name in packages]
     return os.pathsep.join(dict.fromkeys(map(str, folders)))

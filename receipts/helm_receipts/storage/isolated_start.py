@@ -1,4 +1,4 @@
-"""What an isolated Python runs first: `python -I isolated_start.py ROOTS MODULE ARGUMENT…`.
+"""The program that an isolated Python runs first: `python -I isolated_start.py ROOTS MODULE …`.
 
 A script by itself, for no package of ours can be found yet. See `isolated`.
 """

@@ -1,4 +1,4 @@
-"""Whose a file or folder is: who owns it, who else may write or read it, who could swap it.
+"""Ownership of files and folders: who owns, who else may write or read, who could swap them.
 
 What we keep must be this process's own: of its user, or of root, who is above all anyway and
 provides mounted secrets. Its groups may share it (umask 002 with a group for each user, the
@@ -37,7 +37,7 @@ class Keepers:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with a path, and the command or deed that mends it."""
+    """What is wrong with a path, and the command that mends it."""
 
     path: Path
     expected: str
@@ -49,7 +49,7 @@ class Fault:
 
 
 def keepers() -> Keepers:
-    """Those of this process; under sudo also whoever typed it, who may do all that root may."""
+    """Return this process's keepers; under sudo also who typed it, who may do all that root may."""
     users, groups = {0, os.geteuid()}, {os.getegid(), *os.getgroups()}
     sudo = os.environ.get("SUDO_UID", "")
     if os.geteuid() == 0 and sudo.isdecimal():
@@ -59,8 +59,10 @@ def keepers() -> Keepers:
 
 
 def keepers_of(path: Path) -> Keepers:
-    """For looking, not for using: those of this process, and for root, who looks after others,
-    those of the path's owner."""
+    """Return the keepers to look at a path with, not to use it.
+
+    They are those of this process, and for root, who looks after others, the path's owner.
+    """
     mine = keepers()
     if os.geteuid() != 0 or not path.exists():
         return mine
@@ -70,7 +72,7 @@ def keepers_of(path: Path) -> Keepers:
 def fault_of(
     path: Path, status: os.stat_result, acl: bytes | None, by: Keepers, to: int
 ) -> Fault | None:
-    """Why a path isn't the keepers' alone to READ, to WRITE or both; None where it is."""
+    """Find why a path isn't the keepers' alone to READ, to WRITE or both; None where it is."""
     return _foreign_owner(path, status, by) or _open_to_others(path, status, acl, by, to)
 
 
@@ -107,7 +109,7 @@ def _open_to_others(
 
 
 def access_list(path: Path | int) -> bytes | None:
-    """The POSIX access list of a path or a descriptor, where there is one that we can read."""
+    """Read the POSIX access list of a path or a descriptor; None where there is none to read."""
     if not hasattr(os, "getxattr"):
         return None
     try:
@@ -117,7 +119,7 @@ def access_list(path: Path | int) -> bytes | None:
 
 
 def faults_on_the_way(path: Path, by: Keepers) -> Iterator[Fault]:
-    """Who could put something else at a path, by a folder or a link on the way to it.
+    """List who could put something else at a path, by a folder or a link on the way to it.
 
     In a sticky folder, such as /tmp, only owners can; what isn't there yet is no fault.
     """
@@ -138,7 +140,7 @@ def faults_on_the_way(path: Path, by: Keepers) -> Iterator[Fault]:
 
 
 def _steps(path: Path) -> Iterator[Path]:
-    """Each folder in which a name on the way to a path stands, and each link on it."""
+    """List each folder in which a name on the way to a path is, and each link on it."""
     rest = list(reversed(path.absolute().parts))
     at, links = Path(rest.pop()), 0
     while rest:
@@ -157,7 +159,7 @@ def _steps(path: Path) -> Iterator[Path]:
 def _permissions(
     status: os.stat_result, acl: bytes | None, by: Keepers
 ) -> Iterator[tuple[str, int]]:
-    """What users and groups that aren't keepers, and everybody else, may do."""
+    """List what users and groups that aren't keepers, and everybody else, may do."""
     entries = list(struct.iter_unpack("<HHI", acl[4:])) if acl else []
     mask = next((allowed for tag, allowed, _ in entries if tag == _ACL_MASK), 0o7)
     group = next((allowed for tag, allowed, _ in entries if tag == _ACL_GROUP_OBJ), None)
@@ -194,7 +196,7 @@ def _deep(status: os.stat_result) -> str:
 
 @cache
 def _unmapped_user() -> int | None:
-    """The user that files of everybody outside seem to have, in a user namespace that isn't all."""
+    """Find the user that owns files of outside users in a namespace that doesn't map them all."""
     try:
         lines = Path("/proc/self/uid_map").read_text().splitlines()
         overflow = int(Path("/proc/sys/fs/overflowuid").read_text())

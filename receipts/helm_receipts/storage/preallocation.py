@@ -1,4 +1,4 @@
-"""Reserving room for a file on the disk without changing its size."""
+"""Preallocation: disk space for a file, without changing its size."""
 
 import ctypes
 import os
@@ -22,8 +22,8 @@ _fallocate = _load_fallocate()
 _UNSUPPORTED = (95, 38, 22)  # EOPNOTSUPP, ENOSYS, EINVAL: a file system that can't reserve
 
 
-def reserve_room(descriptor: int, size: int) -> None:
-    """Have room for `size` bytes in all, or raise OSError; nothing where that can't be asked for.
+def reserve_space(descriptor: int, size: int) -> None:
+    """Allocate `size` bytes in all, or raise OSError; does nothing where the system can't.
 
     `os.posix_fallocate` would change the file's size, and readers would find zeros at its end.
     """

@@ -18,9 +18,9 @@ def create_secret(path: Path, content: bytes) -> None:
 
 
 def read_secret(path: Path) -> bytes:
-    """The content of a secret file; `KeyRefused` unless it is a plain file and ours alone."""
+    """Read a secret file; `KeyRefused` unless it is a plain file and ours alone."""
     try:
-        # O_NONBLOCK: nobody may ever write into a pipe that lies in its place.
+        # O_NONBLOCK: nobody may ever write into a pipe that is in its place.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise KeyRefused(

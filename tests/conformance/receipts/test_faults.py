@@ -13,7 +13,7 @@ import pytest
 from helm_receipts.audit.fsck import FsckReport, fsck
 from helm_receipts.journal.reader import read_records
 from helm_receipts.layout import Layout
-from helm_receipts.log.publish import read_published
+from helm_receipts.log.published_keys import read_published
 from support.receipts import record_calls
 from support.verifiers import PROGRAMS
 

@@ -12,7 +12,7 @@ import pytest
 from helm_receipts.audit.fsck import FsckReport, fsck
 from helm_receipts.errors import RecorderError
 from helm_receipts.layout import Layout
-from helm_receipts.log.publish import read_published
+from helm_receipts.log.published_keys import read_published
 from helm_receipts.recording.recorder import Recorder
 from support.receipts import CONFIGURATION, outcome, record_calls, recording, request
 

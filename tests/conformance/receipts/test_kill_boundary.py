@@ -15,7 +15,7 @@ import pytest
 from helm_receipts.audit.fsck import fsck
 from helm_receipts.export.select import Follower
 from helm_receipts.layout import Layout
-from helm_receipts.log.publish import read_published
+from helm_receipts.log.published_keys import read_published
 from helm_receipts.recording.recorder import Recorder
 from support.boundary import Boundary
 from support.upstream import Upstream

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from helm_receipts.envelope import keys
-from helm_receipts.envelope.checkpoint import Checkpoint, LogKey, sign_checkpoint
+from helm_receipts.envelope import signing_keys
+from helm_receipts.envelope.checkpoint import Checkpoint, LogKey
 from helm_receipts.envelope.dsse import parse_line
 from helm_receipts.envelope.entry import log_entry
+from helm_receipts.envelope.record import Record
+from helm_receipts.envelope.signatures import sign_checkpoint
 from helm_receipts.export.bundle import logged_bundle, plain_bundle
-from helm_receipts.journal.reader import Record, read_records
+from helm_receipts.journal.reader import read_records
 from helm_receipts.layout import Layout
 from helm_receipts.log.frontier import Frontier
 from helm_receipts.log.merkle import inclusion_proof
@@ -37,7 +39,7 @@ class SampleLog:
     """A log of some size in a folder, with a proof of one of its entries."""
 
     def __init__(self, folder: Path, size: int) -> None:
-        key = keys.generate("log")
+        key = signing_keys.generate("log")
         edge = Frontier()
         for number in range(size):
             edge.add(b'{"entry":%d}' % number)

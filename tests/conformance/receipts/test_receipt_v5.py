@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from helm_receipts.envelope import jcs
-from helm_receipts.envelope.keys import public_key
+from helm_receipts.envelope.public_keys import public_key
 from helm_receipts.errors import CanonicalError, EnvelopeError, ReceiptError, SignatureRefused
 from helm_receipts.export import receipt_v5
 from helm_receipts.journal.reader import read_records

@@ -11,8 +11,9 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helm_receipts.envelope import dsse, jcs, keys
+from helm_receipts.envelope import dsse, jcs
 from helm_receipts.envelope.checkpoint import parse_checkpoint, parse_vkey, verify_checkpoint
+from helm_receipts.envelope.public_keys import public_key
 from helm_receipts.errors import EnvelopeError, ProofRefused, SignatureRefused
 from helm_receipts.log import merkle
 from helm_receipts.log.frontier import Frontier
@@ -31,7 +32,7 @@ def test_dsse() -> None:
     """Nine of nine: accepted or refused as they should be, or refused as not a receipt."""
     suite = json.loads(vectors("dsse/vectors.json").read_bytes())
     trusted = {
-        name: keys.public_key(bytes.fromhex(key["public"])) for name, key in suite["keys"].items()
+        name: public_key(bytes.fromhex(key["public"])) for name, key in suite["keys"].items()
     }
     assert len(suite["vectors"]) == 9
     for case in suite["vectors"]:

@@ -20,7 +20,7 @@ from h2.connection import H2Connection
 
 from helm_receipts.audit.verify import verify_journal
 from helm_receipts.layout import Layout
-from helm_receipts.log.publish import read_published
+from helm_receipts.log.published_keys import read_published
 from support.approvals import (
     TOOLS,
     Asking,

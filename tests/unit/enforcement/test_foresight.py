@@ -20,7 +20,7 @@ from helm_boundary.policy.engines.engine import NO_TURN, Turn
 from helm_boundary.runtime.options import Config
 from helm_boundary.runtime.startup import Running, start
 from helm_receipts.audit.verify import verify_journal
-from helm_receipts.envelope.keys import load
+from helm_receipts.envelope.key_files import load
 from helm_receipts.envelope.statement import Draft
 from helm_receipts.journal.reader import read_records
 

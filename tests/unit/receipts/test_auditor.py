@@ -1,6 +1,8 @@
 """`python -m helm_receipts`, where there is nothing but Python and `cryptography`."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -10,14 +12,34 @@ import pytest
 
 import helm_receipts
 from helm_receipts.layout import Layout
+from support.hands import STRANGER, reachable_folder
 from support.receipts import record_calls
 
 ROOT = Path(helm_receipts.__path__[0]).parent
 NEEDED = ("cryptography", "cffi", "_cffi_backend", "pycparser")
 START = """
-import runpy, sys
-sys.path[:0] = sys.argv.pop(1).split(':')
-runpy.run_module('helm_receipts', run_name='__main__')
+import contextlib, io, os, sys
+roots, reader = sys.argv.pop(1), int(sys.argv.pop(1))
+sys.path[:0] = roots.split(':')
+from helm_receipts.__main__ import main
+
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+def refuse_changes(event, arguments):
+    if event == 'open' and not arguments[2] & WRITING or event in ('os.listdir', 'os.scandir'):
+        return
+    if event == 'open' or event.split('.')[0] in ('os', 'shutil', 'socket', 'subprocess'):
+        print('a verifier did', event, arguments, file=sys.stderr)
+        os._exit(99)
+
+if reader:
+    with contextlib.redirect_stdout(io.StringIO()):
+        main()  # loads all of Python that is loaded late: the reader may not be let in there
+    os.setgroups([])
+    os.setgid(reader)
+    os.setuid(reader)
+sys.addaudithook(refuse_changes)
+sys.exit(main())
 """
 
 
@@ -42,9 +64,9 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(packages: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """The command in an isolated Python that has no site folder."""
-    command = [sys.executable, "-I", "-S", "-c", START, f"{ROOT}:{packages}"]
+def run(packages: Path, *arguments: object, user: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run the command in an isolated Python that has no site folder and may change nothing."""
+    command = [sys.executable, "-I", "-S", "-c", START, f"{ROOT}:{packages}", str(user)]
     return subprocess.run(
         [*command, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=60
     )
@@ -96,6 +118,38 @@ def test_a_changed_receipt_is_named(packages: Path, state: Path) -> None:
         segment.write_bytes(text)
     assert refused.returncode == 1
     assert json.loads(refused.stdout)["bad"]
+
+
+def test_verifying_changes_nothing_in_a_folder_that_is_read_only(
+    packages: Path, state: Path
+) -> None:
+    """By a user who may only read: no byte, no time and no name is another one afterwards."""
+    user = STRANGER if os.geteuid() == 0 else 0
+    with reachable_folder() as folder:
+        copy = folder / "copy"
+        shutil.copytree(state, copy, ignore=shutil.ignore_patterns("keys"))
+        for path in (copy, *copy.rglob("*")):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        before, key = looks_of(copy), keys_of(copy)
+        receipt = f"{next(Layout(copy).journal.iterdir()).name}-000002"
+        for command in (
+            ("verify", copy, *key[:2]), ("fsck", copy, *key), ("show", copy, receipt, *key[:2])
+        ):  # fmt: skip
+            done = run(packages, *command, user=user)
+            assert done.returncode == 0, done.stdout + done.stderr
+        assert looks_of(copy) == before
+
+
+def looks_of(folder: Path) -> dict[Path, tuple[int, int, bytes]]:
+    """Note each path's mode, time of change and content."""
+    return {
+        path: (
+            path.stat().st_mode,
+            path.stat().st_mtime_ns,
+            b"" if path.is_dir() else path.read_bytes(),
+        )
+        for path in (folder, *folder.rglob("*"))
+    }
 
 
 def test_nothing_is_not_verified(packages: Path, tmp_path: Path, state: Path) -> None:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from helm_boundary.cli.receipts import receipts
 from helm_receipts.audit.verify import NOT_PROVEN
-from helm_receipts.envelope import keys
+from helm_receipts.envelope import signing_keys
 from helm_receipts.envelope.opening import secret_ids
 from helm_receipts.journal.reader import read_records
 from helm_receipts.layout import Layout
@@ -176,7 +176,7 @@ FIXTURES = {
 
 def _other_key(state: Path) -> str:
     path = state / "other.pem"
-    path.write_bytes(keys.generate("receipt").public.pem())
+    path.write_bytes(signing_keys.generate("receipt").public.pem())
     return str(path)
 
 

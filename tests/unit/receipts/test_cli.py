@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from helm_boundary.cli.receipts import receipts
-from helm_receipts.envelope import keys
+from helm_receipts.envelope import signing_keys
 from helm_receipts.journal.segments import list_segments
 from support.receipts import journal_of, outcome, record_calls, recording, request
 
@@ -100,7 +100,7 @@ def test_verify_with_a_key_of_ones_own(
     """The published key verifies, another one doesn't, and says so."""
     assert run("verify", "--state", state, "--key", state / "log/receipt.pub.pem").exit_code == 0
     other = tmp_path_factory.mktemp("other") / "key.pem"
-    other.write_bytes(keys.generate("receipt").public.pem())
+    other.write_bytes(signing_keys.generate("receipt").public.pem())
     refused = run("verify", "--state", state, "--key", other)
     assert refused.exit_code == 1
     assert "foreign-key" in refused.output

@@ -11,9 +11,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from helm_boundary.cli.receipts import receipts
-from helm_receipts.envelope import canonical, dsse, keys
+from helm_receipts.envelope import canonical, dsse, key_files, signing_keys
+from helm_receipts.envelope.record import parse_statement
+from helm_receipts.envelope.signatures import seal
 from helm_receipts.export import receipt_v5
-from helm_receipts.journal.reader import parse_statement, read_records
+from helm_receipts.journal.reader import read_records
 from helm_receipts.journal.segments import list_segments
 from support.receipts import journal_of, outcome, record_calls, recording, request, unpin
 
@@ -53,7 +55,7 @@ def reworded(line: bytes) -> bytes:
 
 def sign_again(state: Path, with_keys: bool) -> None:
     """All receipts again, one of them otherwise, by a key of the forger's own."""
-    mine, previous = keys.generate("receipt"), None
+    mine, previous = signing_keys.generate("receipt"), None
     for segment in list_segments(journal_of(state)):
         fresh = []
         for line in segment.read_bytes().splitlines():
@@ -63,11 +65,11 @@ def sign_again(state: Path, with_keys: bool) -> None:
                 said["verdict"] = "DENY"
             if previous is not None:
                 said["sequence"]["previous"] = {"sha256": previous}
-            fresh.append(dsse.seal(canonical.encode(statement), mine))
+            fresh.append(seal(canonical.encode(statement), mine))
             previous = hashlib.sha256(fresh[-1]).hexdigest()
         segment.write_bytes(b"".join(line + b"\n" for line in fresh))
     if with_keys:
-        (state / "keys/receipt.pem").write_bytes(keys.private_text(mine))
+        (state / "keys/receipt.pem").write_bytes(key_files.private_text(mine))
         published = json.loads((state / "log/keys.json").read_text())
         published["receipt"][0] |= {"keyid": mine.keyid, "public": mine.public.raw.hex()}
         (state / "log/keys.json").write_text(json.dumps(published))
@@ -132,7 +134,9 @@ def test_a_forgers_key_in_the_folder_signs_nothing_for_the_true_one(
     state: Path, tmp_path: Path
 ) -> None:
     """Only his private key, with everything else as it was: it hasn't signed these receipts."""
-    (state / "keys/receipt.pem").write_bytes(keys.private_text(keys.generate("receipt")))
+    (state / "keys/receipt.pem").write_bytes(
+        key_files.private_text(signing_keys.generate("receipt"))
+    )
     result = run("export", "--state", state, "--format", "receipt.v5", "-o", tmp_path / "out")
     assert result.exit_code == 1
     assert "hasn't signed these receipts" in result.stderr
@@ -175,7 +179,7 @@ def test_later_segments_alone_are_handed_on_and_it_is_said(
         return
     # Of the first session the beginning is missing, so no chain is made that pretends to start.
     (bundle,) = map(json.loads, lines)
-    key = keys.load(state / "keys/receipt.pem", "receipt").public
+    key = key_files.load(state / "keys/receipt.pem", "receipt").public
     assert receipt_v5.verify_chain(bundle["receipts"], key) == 8
     assert bundle["receipts"][0]["receipt_id"] == here[-9].id
 
@@ -243,7 +247,7 @@ PENDING = {
     "one gone": lambda x: [*x[:-3], *x[-2:]],
     "two exchanged": lambda x: [*x[:-3], x[-2], x[-3], x[-1]],
     "one by another key": lambda x: [
-        *x[:-1], dsse.seal(dsse.parse_line(x[-1]).payload, keys.generate("receipt"))],
+        *x[:-1], seal(dsse.parse_line(x[-1]).payload, signing_keys.generate("receipt"))],
 }  # fmt: skip
 
 

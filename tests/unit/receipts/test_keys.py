@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from helm_receipts.envelope import keys, opening
+from helm_receipts.envelope import key_files, opening, public_keys, signing_keys
 from helm_receipts.errors import KeyRefused
 
 # y = -1, the point of order two; and one of order eight with its sign bit set.
@@ -19,8 +19,8 @@ SMALL_ORDER = [
 
 def test_a_key_is_made_once_and_kept_private(tmp_path: Path) -> None:
     """The second start finds the first one's key; only the owner can read the file."""
-    first = keys.load_or_create(tmp_path, "receipt")
-    assert keys.load_or_create(tmp_path, "receipt").keyid == first.keyid
+    first = key_files.load_or_create(tmp_path, "receipt")
+    assert key_files.load_or_create(tmp_path, "receipt").keyid == first.keyid
     assert stat.S_IMODE((tmp_path / "receipt.pem").stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["receipt.pem"]
 
@@ -28,18 +28,18 @@ def test_a_key_is_made_once_and_kept_private(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", [0o604, 0o602, 0o644, 0o666])
 def test_a_key_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> None:
     """The message says what to do about it."""
-    keys.load_or_create(tmp_path, "receipt")
+    key_files.load_or_create(tmp_path, "receipt")
     (tmp_path / "receipt.pem").chmod(mode)
     with pytest.raises(KeyRefused, match="chmod 600"):
-        keys.load(tmp_path / "receipt.pem", "receipt")
+        key_files.load(tmp_path / "receipt.pem", "receipt")
 
 
 def test_a_key_of_another_role_is_refused(tmp_path: Path) -> None:
     """A log key under the receipt key's name isn't used."""
-    keys.load_or_create(tmp_path, "log")
+    key_files.load_or_create(tmp_path, "log")
     (tmp_path / "log.pem").rename(tmp_path / "receipt.pem")
     with pytest.raises(KeyRefused, match="expected a receipt key"):
-        keys.load(tmp_path / "receipt.pem", "receipt")
+        key_files.load(tmp_path / "receipt.pem", "receipt")
 
 
 @pytest.mark.parametrize("content", [b"", b"helm-boundary receipt key\n", b"\x00" * 100])
@@ -49,36 +49,36 @@ def test_a_damaged_key_is_refused(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     path.chmod(0o600)
     with pytest.raises(KeyRefused):
-        keys.load_or_create(tmp_path, "receipt")
+        key_files.load_or_create(tmp_path, "receipt")
 
 
 def test_a_link_to_a_key_is_refused(tmp_path: Path) -> None:
     """A symbolic link could lead to somebody else's file."""
-    keys.load_or_create(tmp_path, "receipt")
+    key_files.load_or_create(tmp_path, "receipt")
     (tmp_path / "receipt.pem").rename(tmp_path / "real.pem")
     (tmp_path / "receipt.pem").symlink_to(tmp_path / "real.pem")
     with pytest.raises(KeyRefused):
-        keys.load(tmp_path / "receipt.pem", "receipt")
+        key_files.load(tmp_path / "receipt.pem", "receipt")
 
 
 @pytest.mark.parametrize("point", SMALL_ORDER)
 def test_points_of_small_order_are_refused(point: str) -> None:
     """Under such a key anything verifies."""
     with pytest.raises(KeyRefused, match="small order"):
-        keys.public_key(bytes.fromhex(point))
+        public_keys.public_key(bytes.fromhex(point))
 
 
 def test_the_keyid_is_the_one_securesystemslib_computes() -> None:
     """`keyid` names the key as other people's tools name it."""
     signer = pytest.importorskip("securesystemslib.signer")
-    key = keys.generate("receipt").public
+    key = signing_keys.generate("receipt").public
     assert signer.SSlibKey.from_crypto(key.point).keyid == key.keyid
 
 
 def test_published_pem_reads_back() -> None:
     """What we publish is what we verify with."""
-    key = keys.generate("log").public
-    assert keys.read_public_key(key.pem()) == key
+    key = signing_keys.generate("log").public
+    assert public_keys.read_public_key(key.pem()) == key
 
 
 def test_secrets_keep_their_roles(tmp_path: Path) -> None:

@@ -18,9 +18,10 @@ from helm_receipts.errors import LogError, RecorderError
 from helm_receipts.journal.reader import read_records
 from helm_receipts.layout import Layout
 from helm_receipts.log.log import Log
-from helm_receipts.log.order import Order, order_file, read_runs
+from helm_receipts.log.order import Order
 from helm_receipts.log.proof import parse_proof, prove
 from helm_receipts.log.rebuild import rebuild
+from helm_receipts.log.runs import order_file, read_runs
 from helm_receipts.recording import keyset
 from helm_receipts.recording.recorder import Recorder
 from helm_receipts.recording.rotation import integrate_all

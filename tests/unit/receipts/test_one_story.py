@@ -11,11 +11,11 @@ from click.testing import CliRunner
 from helm_boundary.cli.receipts import receipts
 from helm_receipts.audit import verify
 from helm_receipts.audit.fsck import FsckReport, fsck
-from helm_receipts.envelope import keys
+from helm_receipts.envelope import key_files
 from helm_receipts.envelope.statement import Draft
 from helm_receipts.errors import Broken
 from helm_receipts.layout import Layout
-from helm_receipts.log.publish import read_published
+from helm_receipts.log.published_keys import read_published
 from helm_receipts.recording.recorder import Recorder
 from support.receipts import outcome, record_calls, recording, request
 
@@ -24,7 +24,7 @@ CONTRARY = (request("a", "DENY"), outcome("a", "DENY", "denied"))
 
 def journal(state: Path) -> verify.JournalReport:
     """Verify the journals with the folder's own key."""
-    key = keys.load(state / "keys" / "receipt.pem", "receipt").public
+    key = key_files.load(state / "keys" / "receipt.pem", "receipt").public
     return verify.verify_journal(state / "journal", [key])
 
 

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from helm_receipts.audit.verify import verify_journal
-from helm_receipts.envelope.keys import load
-from helm_receipts.journal.journal import MARK
+from helm_receipts.envelope.key_files import load
+from helm_receipts.journal.durable_mark import MARK
 from helm_receipts.journal.reader import read_records
 from helm_receipts.journal.segments import list_segments
 from helm_receipts.recording.recorder import Recorder

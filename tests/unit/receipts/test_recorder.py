@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from helm_receipts.envelope import dsse, keys
+from helm_receipts.envelope import dsse, key_files, signatures, signing_keys
 from helm_receipts.envelope.predicate import nanoseconds
+from helm_receipts.envelope.record import Record
 from helm_receipts.envelope.statement import Coverage, Draft, Outcome, ToolCall
 from helm_receipts.errors import RecorderError, StatementError
 from helm_receipts.journal import reader
@@ -24,9 +25,9 @@ from support.receipts import CONFIGURATION, journal_of, outcome, record_calls, r
 type Others = Callable[[Recorder], list[Draft]]
 
 
-def records(state: Path) -> list[reader.Record]:
+def records(state: Path) -> list[Record]:
     """Every receipt of a state folder, its signature and its place in the chain checked."""
-    key = keys.load(state / "keys" / "receipt.pem", "receipt").public
+    key = key_files.load(state / "keys" / "receipt.pem", "receipt").public
     chain = WriterChain(journal_of(state).name)
     found = []
     for line in reader.read_journal(journal_of(state)):
@@ -109,14 +110,14 @@ def test_only_what_is_recorded_is_in_the_journal(tmp_path: Path, others: Others)
 
 def test_what_was_foreseen_is_recorded_as_it_was_made_ready(tmp_path: Path) -> None:
     """It is signed once, and made again when it is no longer fresh."""
-    made, seal = [], dsse.seal
+    made, seal = [], signatures.seal
 
-    def counted(payload: bytes, key: keys.SigningKey) -> bytes:
+    def counted(payload: bytes, key: signing_keys.SigningKey) -> bytes:
         made.append(payload)
         return seal(payload, key)
 
     with recording(tmp_path) as recorder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dsse, "seal", counted)
+        patch.setattr(signatures, "seal", counted)
         recorder.foresee(request("a"))
         recorder.record_now(request("a"))
         assert len(made) == 1

@@ -8,19 +8,20 @@ from pathlib import Path
 import pytest
 
 from helm_receipts.audit.fsck import FsckReport, fsck
-from helm_receipts.envelope import keys
+from helm_receipts.envelope import key_files
 from helm_receipts.envelope.checkpoint import LogKey
-from helm_receipts.envelope.keys import PublicKey
 from helm_receipts.envelope.opening import secret_ids
 from helm_receipts.envelope.predicate import Boundary
+from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.errors import Broken, KeyRefused, RecorderError
 from helm_receipts.journal.reader import read_records
 from helm_receipts.layout import Layout
 from helm_receipts.log import publish
-from helm_receipts.log.publish import read_published
+from helm_receipts.log.handovers import follow_handovers
+from helm_receipts.log.published_keys import read_published
 from helm_receipts.recording import keyset, rotation
 from helm_receipts.recording.openings import Erased, erase, opens, salt_of
-from helm_receipts.recording.rotation import follow_handovers, rotate_log_key, rotate_receipt_key
+from helm_receipts.recording.rotation import rotate_log_key, rotate_receipt_key
 from helm_receipts.storage import durable
 from support.receipts import CONFIGURATION, record_calls, recording, request
 
@@ -150,4 +151,4 @@ def test_only_opening_keys_are_erased(tmp_path: Path) -> None:
     for identity in ("none", "../receipt", "../../origin", ""):
         with pytest.raises(KeyRefused, match="keys show"):
             erase(tmp_path / "keys", identity)
-    assert keys.load(tmp_path / "keys" / "receipt.pem", "receipt")
+    assert key_files.load(tmp_path / "keys" / "receipt.pem", "receipt")

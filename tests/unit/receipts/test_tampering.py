@@ -13,13 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from helm_receipts.audit.fsck import fsck
-from helm_receipts.envelope import canonical, dsse, keys
-from helm_receipts.envelope.checkpoint import Checkpoint, LogKey, parse_checkpoint, sign_checkpoint
-from helm_receipts.envelope.keys import PublicKey, SigningKey
+from helm_receipts.audit.ahead import start_checkers
+from helm_receipts.audit.fsck import FsckReport, fsck
+from helm_receipts.envelope import canonical, dsse, key_files, signing_keys
+from helm_receipts.envelope.checkpoint import Checkpoint, LogKey, parse_checkpoint
 from helm_receipts.envelope.predicate import Boundary
+from helm_receipts.envelope.public_keys import PublicKey
+from helm_receipts.envelope.record import parse_statement
+from helm_receipts.envelope.signatures import seal, sign_checkpoint
+from helm_receipts.envelope.signing_keys import SigningKey
 from helm_receipts.errors import Broken, KeyRefused
-from helm_receipts.journal.reader import parse_statement, read_records
+from helm_receipts.journal.reader import read_records
 from helm_receipts.journal.segments import list_segments, list_writers
 from helm_receipts.layout import Layout
 from helm_receipts.log import merkle
@@ -53,12 +57,12 @@ class Case:
     @property
     def key(self) -> SigningKey:
         """The stolen receipt key."""
-        return keys.load(self.state / "keys" / "receipt.pem", "receipt")
+        return key_files.load(self.state / "keys" / "receipt.pem", "receipt")
 
     @property
     def log_key(self) -> SigningKey:
         """The stolen log key."""
-        return keys.load(self.state / "keys" / "log.pem", "log")
+        return key_files.load(self.state / "keys" / "log.pem", "log")
 
     def path(self, name: str) -> Path:
         """A file of the log."""
@@ -133,7 +137,7 @@ def reseal(key: SigningKey, old: bytes, new: bytes) -> Callable[[bytes], bytes]:
     def change(line: bytes) -> bytes:
         payload = dsse.parse_line(line).payload
         assert old in payload
-        return dsse.seal(payload.replace(old, new), key)
+        return seal(payload.replace(old, new), key)
 
     return change
 
@@ -157,7 +161,7 @@ def rewrite(case: Case, drop: int, log: bool = False, key: SigningKey | None = N
         sequence["number"] = number + 1
         if previous is not None:
             sequence["previous"] = {"sha256": previous}
-        fresh.append(dsse.seal(canonical.encode(statement), key))
+        fresh.append(seal(canonical.encode(statement), key))
         previous = hashlib.sha256(fresh[-1]).hexdigest()
     (writer / "000000000001.jsonl").write_bytes(b"".join(line + b"\n" for line in fresh))
     if log:
@@ -175,7 +179,7 @@ def rewrite(case: Case, drop: int, log: bool = False, key: SigningKey | None = N
 
 def replace_keys(case: Case) -> None:
     """Sign everything anew with a key of one's own, and publish that."""
-    mine = keys.generate("receipt")
+    mine = signing_keys.generate("receipt")
     rewrite(case, drop=-1, key=mine)
     case.path("receipt.pub.pem").write_bytes(mine.public.pem())
     published = json.loads(case.path("keys.json").read_text())
@@ -296,7 +300,7 @@ def retired_key_goes_on(case: Case, published: bool = True) -> None:
         sequence["writer"] = "zzzzzzzz"
         if previous is not None:
             sequence["previous"] = {"sha256": previous}
-        fresh.append(dsse.seal(canonical.encode(statement), stolen))
+        fresh.append(seal(canonical.encode(statement), stolen))
         previous = hashlib.sha256(fresh[-1]).hexdigest()
     text = b"".join(line + b"\n" for line in fresh)
     (target / "000000000001.jsonl").write_bytes(text)
@@ -400,7 +404,7 @@ FILES_ONLY: dict[str, tuple[Attack, str]] = {
         lambda c: c.path("checkpoint").write_bytes(
             c.path("checkpoint").read_bytes().partition(b"\n\n")[0] + b"\n\n"), "checkpoint"),
     "a checkpoint by another log key": (
-        lambda c: sign_note_with(c, keys.generate("log"), c.log.name), "checkpoint"),
+        lambda c: sign_note_with(c, signing_keys.generate("log"), c.log.name), "checkpoint"),
     "a checkpoint that was set back": (
         lambda c: roll_back(c, "log/checkpoint"), "old-checkpoint"),
     "a log that was set back": (
@@ -427,7 +431,7 @@ WITH_RECEIPT_KEY: dict[str, tuple[Attack, str]] = {
     "a checkpoint signed by the receipt key": (
         lambda c: sign_note_with(c, c.key, c.log.name), "checkpoint"),
     "a payload that is no statement": (
-        lambda c: edit(c.segments[1], at(3, lambda x: dsse.seal(b"{}", c.key))), "malformed"),
+        lambda c: edit(c.segments[1], at(3, lambda x: seal(b"{}", c.key))), "malformed"),
     "a statement that isn't canonical": (
         lambda c: edit(c.segments[1], at(3, reseal(c.key, b'"phase":', b'"phase": '))),
         "malformed"),
@@ -466,19 +470,25 @@ def test_tampering_is_found_and_named(case: Case, attack: Attack, kind: str) -> 
     assert caught.value.kind == kind, str(caught.value)
 
 
+def check_with_two(case: Case) -> FsckReport:
+    """Have the lines checked by two other processes."""
+    with start_checkers(2) as check:
+        return fsck(case.state, [case.receipt], [case.log], check=check)
+
+
 def test_other_processes_change_nothing_about_it(case: Case) -> None:
     """Lines checked ahead by others: the same counts; the same names for what is wrong."""
 
-    def check_with(processes: int) -> object:
-        return fsck(case.state, [case.receipt], [case.log], processes=processes)
+    def check_alone() -> object:
+        return fsck(case.state, [case.receipt], [case.log])
 
-    assert check_with(2) == check_with(1)
+    assert check_with_two(case) == check_alone()
     for name in ("a bit of a payload", "a line gone", "a segment renamed", "a journal copied"):
         FILES_ONLY[name][0](case)
         with pytest.raises(Broken) as alone:
-            check_with(1)
+            check_alone()
         with pytest.raises(Broken) as together:
-            check_with(2)
+            check_with_two(case)
         assert str(together.value) == str(alone.value)
 
 
@@ -486,9 +496,9 @@ def test_rotated_keys_are_followed_by_other_processes(case: Case) -> None:
     """A key that comes in on the way is known to them only from keys.json, or not at all."""
     rotate_receipt_key(Layout(case.state), Boundary("x", "0.1.0", "00" * 32))
     record_calls(case.state, 5)
-    whole = fsck(case.state, [case.receipt], [case.log], processes=2)
+    whole = check_with_two(case)
     case.path("keys.json").unlink()
-    assert fsck(case.state, [case.receipt], [case.log], processes=2) == whole
+    assert check_with_two(case) == whole
 
 
 def test_there_are_enough_kinds() -> None:

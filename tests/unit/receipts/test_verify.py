@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from helm_receipts.audit import verify
-from helm_receipts.envelope import dsse, keys
-from helm_receipts.envelope.keys import SigningKey
+from helm_receipts.envelope import dsse, key_files, signing_keys
+from helm_receipts.envelope.signatures import seal
+from helm_receipts.envelope.signing_keys import SigningKey
 from helm_receipts.errors import Broken, ReceiptError, SignatureRefused
 from helm_receipts.journal.segments import list_segments
 from support.receipts import journal_of, outcome, record_calls, recording, request
@@ -15,7 +16,7 @@ from support.receipts import journal_of, outcome, record_calls, recording, reque
 
 def key_of(state: Path) -> SigningKey:
     """The state folder's receipt key."""
-    return keys.load(state / "keys" / "receipt.pem", "receipt")
+    return key_files.load(state / "keys" / "receipt.pem", "receipt")
 
 
 def check(state: Path) -> verify.JournalReport:
@@ -30,7 +31,7 @@ def test_a_receipt_verifies_by_itself(tmp_path: Path) -> None:
     record = verify.verify_receipt(receipt.envelope, key_of(tmp_path).public)
     assert (record.id, record.digest) == (receipt.id, receipt.digest)
     with pytest.raises(SignatureRefused):
-        verify.verify_receipt(receipt.envelope, keys.generate("receipt").public)
+        verify.verify_receipt(receipt.envelope, signing_keys.generate("receipt").public)
 
 
 @pytest.mark.parametrize(
@@ -38,9 +39,9 @@ def test_a_receipt_verifies_by_itself(tmp_path: Path) -> None:
 )
 def test_a_signature_over_something_else_is_no_receipt(payload: bytes) -> None:
     """A payload that isn't our statement is refused even when it is signed."""
-    key = keys.generate("receipt")
+    key = signing_keys.generate("receipt")
     with pytest.raises(ReceiptError):
-        verify.verify_receipt(dsse.seal(payload, key), key.public)
+        verify.verify_receipt(seal(payload, key), key.public)
 
 
 def test_a_whole_journal_verifies(tmp_path: Path) -> None:
@@ -67,7 +68,7 @@ def reseal(line: bytes, key: SigningKey, old: bytes, new: bytes) -> bytes:
     """The receipt with `old` replaced by `new`, signed again."""
     payload = dsse.parse_line(line).payload
     assert old in payload
-    return dsse.seal(payload.replace(old, new), key)
+    return seal(payload.replace(old, new), key)
 
 
 def flip(line: bytes, at: int) -> bytes:
@@ -90,7 +91,7 @@ TAMPERING: dict[str, tuple[Callable[[Lines, SigningKey], Lines], set[str]]] = {
     "a verdict changed and signed again": (
         lambda x, k: [x[0], reseal(x[1], k, b'"ALLOW"', b'"DENY"'), *x[2:]], {"forked"}),
     "signed again by another key": (
-        lambda x, k: [x[0], dsse.seal(dsse.parse_line(x[1]).payload, keys.generate("receipt")),
+        lambda x, k: [x[0], seal(dsse.parse_line(x[1]).payload, signing_keys.generate("receipt")),
                       *x[2:]], {"foreign-key"}),
     "backdated and signed again": (
         lambda x, k: [*x[:-1], reseal(x[-1], k, b'"decidedAt":"2', b'"decidedAt":"1')],
@@ -105,7 +106,7 @@ TAMPERING: dict[str, tuple[Callable[[Lines, SigningKey], Lines], set[str]]] = {
     "not an envelope": (lambda x, k: [*x[:2], b"{}", *x[2:]], {"malformed"}),
     "an empty line": (lambda x, k: [*x[:2], b"", *x[2:]], {"malformed"}),
     "an envelope with spaces": (lambda x, k: [x[0].replace(b",", b", "), *x[1:]], {"malformed"}),
-    "a payload that isn't ours": (lambda x, k: [*x, dsse.seal(b"{}", k)], {"malformed"}),
+    "a payload that isn't ours": (lambda x, k: [*x, seal(b"{}", k)], {"malformed"}),
     "a torn middle": (lambda x, k: [x[0], x[1][:200] + x[2], *x[3:]], {"malformed"}),
 }  # fmt: skip
 

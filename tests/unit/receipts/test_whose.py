@@ -16,7 +16,7 @@ from helm_receipts.audit.pins import Pins
 from helm_receipts.envelope.predicate import Boundary
 from helm_receipts.errors import KeyRefused, PinRefused
 from helm_receipts.layout import Layout
-from helm_receipts.log.publish import read_published
+from helm_receipts.log.published_keys import read_published
 from helm_receipts.recording.rotation import rotate_log_key, rotate_receipt_key
 from support.receipts import record_calls, unpin
 

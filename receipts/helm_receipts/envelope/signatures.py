@@ -1,0 +1,17 @@
+"""Signatures by our keys: on statements, in envelopes, and on checkpoints, in notes."""
+
+from . import dsse
+from .checkpoint import Checkpoint, LogKey
+from .signing_keys import SigningKey
+
+
+def seal(payload: bytes, key: SigningKey) -> bytes:
+    """Put an in-toto statement into an envelope that a receipt key signs."""
+    signature = key.sign_as("receipt", dsse.pae(dsse.PAYLOAD_TYPE, payload))
+    return dsse.line_of(payload, key.keyid, signature)
+
+
+def sign_checkpoint(checkpoint: Checkpoint, key: SigningKey) -> bytes:
+    """Put a checkpoint into a note that a log key signs."""
+    signature = key.sign_as("log", checkpoint.body)
+    return checkpoint.note(LogKey(checkpoint.origin, key.public), signature)
