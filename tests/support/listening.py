@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from types import TracebackType
 from typing import Any, Self
@@ -27,23 +28,12 @@ class Listening:
         *,
         path: str = "/v1/chat/completions",
         agent: str = "a test",
-        base: str | None = None,
+        over: httpx.Client | None = None,
     ) -> None:
         self.heard = b""
         self.error: Exception | None = None
-        self._client = (
-            httpx.Client(base_url=boundary.url, timeout=600)
-            if base is None
-            else (
-                httpx.Client(
-                    base_url=base,
-                    http2=True,
-                    timeout=600,
-                    proxy=boundary.proxy_url,
-                    verify=str(boundary.ca_file),
-                )
-            )
-        )
+        self._own = httpx.Client(base_url=boundary.url, timeout=600)
+        self._client = over or self._own
         self._value, self._path = json.dumps(value), path
         self._headers = {"content-type": "application/json", "user-agent": agent,
                          "authorization": "Bearer key-of-ada"}  # fmt: skip
@@ -62,7 +52,7 @@ class Listening:
     ) -> None:
         self._has_left.set()
         self._thread.join(30)
-        self._client.close()
+        self._own.close()
 
     def hears(self, words: bytes, seconds: float = 20) -> bytes:
         """Wait until these words have come; returns all that has."""
@@ -77,7 +67,7 @@ class Listening:
         return self.heard
 
     def leave(self) -> None:
-        """Close the stream in the middle, at the next bytes or at once over HTTP/2."""
+        """Close the connection in the middle of the stream."""
         self._has_left.set()
         self._client.close()
 
@@ -91,3 +81,16 @@ class Listening:
                         return
         except (httpx.HTTPError, httpx.StreamError, RuntimeError, OSError) as error:
             self.error = error
+
+
+def over_http2(boundary: Boundary, host: str) -> httpx.Client:
+    """Open a client of HTTP/2 through a forward proxy, with one connection for all it asks."""
+    return httpx.Client(
+        base_url=host,
+        http1=False,
+        http2=True,
+        timeout=600,
+        proxy=boundary.proxy_url,
+        verify=ssl.create_default_context(cafile=str(boundary.ca_file)),
+        limits=httpx.Limits(max_connections=1),
+    )

@@ -19,6 +19,7 @@ from helm_boundary.evaluation.document import Context
 from helm_boundary.evaluation.judge import deny
 from helm_boundary.policy.decision import Decision
 from helm_boundary.streaming.gate import Gate
+from helm_boundary.streaming.keep_alive import KeepAlive
 from helm_boundary.streaming.tap import Tap
 from helm_receipts.envelope.statement import FlowFacts
 from helm_receipts.envelope.statement import ToolCall as ToolCallReceipt
@@ -59,6 +60,8 @@ class Progress:
     """The response's status."""
     gate: Gate | Tap | None = None
     """What the response streams through."""
+    keep_alive: KeepAlive | None = None
+    """What the client gets while its stream waits, and how often it did."""
     answer: Answer | None = None
     """The response as it was read last."""
     unread: Refusal | None = None

@@ -12,10 +12,12 @@ from helm_boundary.approvals.refusals import gone, refusal_of
 from helm_boundary.approvals.wait import Park, Said
 from helm_boundary.calls.call import Answer
 from helm_boundary.calls.refusal import Refusal
+from helm_boundary.dialects.keep_alives import keep_alive
 from helm_boundary.evaluation.judge import deny
 from helm_boundary.policy.decision import ALLOW, ESCALATE, Decision
 from helm_boundary.policy.engines.engine import NO_TURN, Turn
 from helm_boundary.streaming.gate import Gate, NeedsVerdict, Question, Release, Step, Stop
+from helm_boundary.streaming.keep_alive import KeepAlive
 from helm_boundary.streaming.sse import EventCutter
 from helm_boundary.streaming.stream import Stream
 from helm_boundary.streaming.tap import Tap, WholeTap
@@ -46,6 +48,8 @@ class Streamed:
             progress.gate = Tap(stream, max_event=most)
         else:
             progress.gate = Gate(stream, EventCutter(most), max_held=most)
+            agent = exchange.request.header("user-agent")
+            progress.keep_alive = KeepAlive(keep_alive(exchange.operation.dialect, agent))
         return progress.gate
 
     def let_pass(self, exchange: Exchange, stream: Stream) -> Tap:

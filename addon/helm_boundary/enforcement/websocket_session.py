@@ -18,10 +18,12 @@ from helm_boundary.approvals.wait import Again, Park
 from helm_boundary.calls.call import Answer, HttpRequest, Json
 from helm_boundary.calls.refusal import Refusal, schema_violation
 from helm_boundary.dialects import dialect
+from helm_boundary.dialects.keep_alives import keep_alive_message
 from helm_boundary.dialects.realtime import begins_response, is_sound
 from helm_boundary.dialects.responses_items import carries_tool_call
 from helm_boundary.policy.decision import Decision
 from helm_boundary.streaming.gate import Gate, NeedsVerdict, Release, Step, Stop
+from helm_boundary.streaming.keep_alive import KeepAlive
 from helm_boundary.streaming.message_cutter import MessageCutter
 from helm_boundary.wire import strict_json
 from helm_receipts.envelope.statement import End
@@ -162,6 +164,9 @@ class Session:
 
     async def _judge_calls(self, answer: Answer) -> Decision:
         exchange = self._answering()
+        if exchange.progress.keep_alive is None:
+            agent = exchange.request.header("user-agent")
+            exchange.progress.keep_alive = KeepAlive(keep_alive_message(agent))
         park = self._parking(exchange) if self._parking is not None else None
         return await self._answers.streamed.judge_calls(exchange, answer, park=park)
 

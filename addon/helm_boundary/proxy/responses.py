@@ -12,14 +12,12 @@ from helm_boundary.approvals.wait import Park
 from helm_boundary.calls.call import HttpResponse
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.dialects import SOCKETS
-from helm_boundary.dialects.keep_alives import keep_alive
 from helm_boundary.enforcement.fallback_reply import CLOSED, NO_VERDICT, deny_without_verdict
 from helm_boundary.enforcement.reply import Reply
 from helm_boundary.enforcement.responses import Release
 from helm_boundary.flows import conversion
 from helm_boundary.flows.notes import mark
 from helm_boundary.streaming.gate import Gate, Question, Step
-from helm_boundary.streaming.keep_alive import KeepAlive
 from helm_boundary.streaming.tap import Tap
 from helm_receipts.envelope.statement import End
 
@@ -144,8 +142,7 @@ class Responses:
                 streamed, turn = running.answers.streamed, self._under_way.turn
                 return await streamed.answer(exchange, gate, question, turn, park)
 
-        agent = exchange.request.header("user-agent")
-        return GateFeed(gate, answer, KeepAlive(keep_alive(exchange.operation.dialect, agent)))
+        return GateFeed(gate, answer, exchange.progress.keep_alive)
 
     async def _passes(
         self,

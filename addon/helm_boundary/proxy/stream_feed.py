@@ -42,7 +42,7 @@ class TapFeed:
 class GateFeed:
     """A stream through its gate, which `patches.held_streams` feeds and waits for."""
 
-    def __init__(self, gate: Gate, answer: Answer, keep_alive: KeepAlive) -> None:
+    def __init__(self, gate: Gate, answer: Answer, keep_alive: KeepAlive | None) -> None:
         self._gate = gate
         self._answer = answer
         self._keep_alive = keep_alive
@@ -79,7 +79,7 @@ class GateFeed:
             self._answering = asyncio.create_task(_run(self._answer(self._question)))
         done, _ = await asyncio.wait({self._answering}, timeout=SLICE)
         if not done:
-            self._settled += self._keep_alive.next()
+            self._settled += self._keep_alive.next() if self._keep_alive else []
             return
         answered, self._answering, self._question = self._answering, None, None
         self._settled += self._apply(answered.result)

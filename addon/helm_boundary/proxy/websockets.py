@@ -19,7 +19,6 @@ from mitmproxy.websocket import WebSocketMessage
 
 from helm_boundary.approvals.entry import Request
 from helm_boundary.approvals.wait import Answered, Park
-from helm_boundary.dialects.keep_alives import keep_alive_message
 from helm_boundary.enforcement.exchange import Exchange
 from helm_boundary.enforcement.websocket_session import Session
 from helm_boundary.flows.notes import mark
@@ -40,7 +39,6 @@ class _Socket:
     session: Session
     is_observed: bool
     can_wait: bool
-    keep_alive: KeepAlive
     injected: int = 0
     """Messages of ours that mitmproxy hasn't shown us again."""
     order: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -66,8 +64,7 @@ class Sockets:
         """Judge a flow's messages from now on: its handshake has been let through."""
         parking = partial(self._parking, flow, running) if running.holds else None
         session = Session(running.boundary, running.answers, exchange, parking)
-        alive = KeepAlive(keep_alive_message(exchange.request.header("user-agent")))
-        self._sockets[flow.id] = _Socket(session, running.observes, running.holds, alive)
+        self._sockets[flow.id] = _Socket(session, running.observes, running.holds)
 
     def uses(self, running: Running) -> bool:
         """Tell whether any session goes on under that boundary."""
@@ -156,7 +153,7 @@ class Sockets:
                 lambda each: not socket.is_open or self._has_gone(each),
                 lambda: socket.queued > most,
             )
-            alive = asyncio.create_task(_keep_alive(flow, socket))
+            alive = asyncio.create_task(_keep_alive(flow, socket, exchange.progress.keep_alive))
             socket.waiting.set()
             try:
                 with hooks_go_on(flow):
@@ -183,10 +180,10 @@ async def _observe(session: Session, message: WebSocketMessage) -> None:
         await judge(message.content, is_text=message.is_text)
 
 
-async def _keep_alive(flow: http.HTTPFlow, socket: _Socket) -> None:
-    while True:
+async def _keep_alive(flow: http.HTTPFlow, socket: _Socket, alive: KeepAlive | None) -> None:
+    while alive is not None:
         await asyncio.sleep(SLICE)
-        _inject(flow, socket, socket.keep_alive.next())
+        _inject(flow, socket, alive.next())
 
 
 async def _finish(message: WebSocketMessage, judgement: Awaitable[None]) -> None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 class KeepAlive:
     """Gives one sign of life after another, and counts them; empty where none is known."""
 
+    __slots__ = ("_event", "sent")
+
     def __init__(self, event: bytes) -> None:
         self._event = event
         self.sent = 0

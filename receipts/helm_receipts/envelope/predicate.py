@@ -209,7 +209,8 @@ def _client(client: ClientFacts) -> dict[str, Any]:
 
 
 def _outcome(outcome: Outcome) -> dict[str, Any]:
-    return {
+    told = {"keepAlives": _whole(outcome.keep_alives)} if outcome.keep_alives else {}
+    return told | {
         "end": outcome.end,
         "finishReasons": [_text(reason) for reason in outcome.finish_reasons[:MAX_ITEMS]],
         "modelServed": _text_or_none(outcome.model_served),

@@ -115,6 +115,8 @@ class Outcome:
     output_tokens: int | None
     model_served: str | None
     end: End
+    keep_alives: int = 0
+    """Signs of life of our own that were sent while the answer waited for a person."""
 
 
 @dataclass(frozen=True, slots=True)

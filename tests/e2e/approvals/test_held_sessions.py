@@ -143,6 +143,8 @@ def test_codex_gets_signs_of_life(session: Session) -> None:
     assert session.receive() == {"type": "keepalive"}
     grant(session.boundary, entry.id)
     assert session.until("response.done") == CALL[1:]
+    until(lambda: len(ends(session)) == 2 or None)
+    assert records(session.boundary, "outcome")[-1].predicate["outcome"]["keepAlives"] == 1
 
 
 def test_a_stop_meanwhile_ends_the_session(session: Session) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support import chat, responses
+from support import chat, messages, responses
 from support.approvals import (
     TOOLS,
     Web,
@@ -26,9 +27,10 @@ from support.approvals import (
     write_policy,
 )
 from support.boundary import Boundary
-from support.listening import Listening
+from support.listening import Listening, over_http2
+from support.scene import forward_scene
 from support.upstream import Upstream
-from support.wire import Break, Reply, Step
+from support.wire import Break, Recorded, Reply, Step
 
 CALL = chat.ToolCall("remove", '{"path": "/srv/a"}')
 
@@ -211,3 +213,79 @@ def test_a_stop_meanwhile_is_told(holding: Boundary) -> None:
         holding.restart()
         assert b"the boundary stopped while this call waited" in client.result()
         assert last_outcome(holding, 1) == ("DENY", "denied", ["APPROVAL_TIMEOUT"])
+
+
+def test_an_http2_stream_waits_alone(tmp_path: Path) -> None:
+    """Another stream of the same connection is answered meanwhile."""
+    options = {"helm_on_escalate": "hold", "helm_hold_seconds": 20}
+    policy = write_policy(tmp_path / "asking")
+    with forward_scene(tmp_path, policy=policy, options=options) as stage:
+        stage.upstream.answer(lambda r: streams() if b"clean up" in r.body else None)
+        host = f"https://localhost:{stage.upstream.port}"
+        with (
+            over_http2(stage.boundary, host) as wire,
+            Listening(stage.boundary, asked(), over=wire) as client,
+        ):
+            (entry,) = pending(stage.boundary)
+            other = wire.post("/v1/chat/completions", json=body("hello"))
+            assert (other.status_code, other.http_version) == (200, "HTTP/2")
+            assert not any(word in client.heard for word in SECRETS)
+            grant(stage.boundary, entry.id)
+            assert client.result() == b"".join(STREAM)
+
+
+AGENTS = {
+    "an SDK": ("/v1/chat/completions", "OpenAI/Python 2.0", b": waiting for a verdict\n\n"),
+    "Codex": ("/v1/responses", "codex_exec/0.171.0", b'data: {"type":"keepalive"}\n\n'),
+    "Claude Code": ("/v1/messages", "claude-cli/2.1.197 (external, cli)", b'"stop_reason":null'),
+}
+
+
+def test_a_client_that_waits_gets_signs_of_life(tmp_path: Path, upstream: Upstream) -> None:
+    """Every five seconds, in the form that it counts; the receipt says how many there were."""
+    upstream.answer(_call_of_any_dialect)
+    policy = write_policy(tmp_path / "policy")
+    options = {"helm_on_escalate": "hold", "helm_hold_seconds": 30}
+    with (
+        Boundary(upstream, state=tmp_path, policy=policy, options=options) as boundary,
+        ExitStack() as clients,
+    ):
+        waiting = {
+            sign: clients.enter_context(
+                Listening(boundary, _asked_at(path), path=path, agent=agent)
+            )
+            for path, agent, sign in AGENTS.values()
+        }
+        entries = pending(boundary, len(AGENTS))
+        for sign, client in waiting.items():
+            client.hears(sign)
+        for entry in entries:
+            grant(boundary, entry.id)
+        for client in waiting.values():
+            assert b"remove" in client.result()
+        outcomes = until(
+            lambda: found if len(found := records(boundary, "outcome")) == len(AGENTS) else None
+        )
+        assert all(each.predicate["outcome"]["keepAlives"] >= 1 for each in outcomes)
+
+
+def _asked_at(path: str) -> dict[str, Any]:
+    value = asked()
+    if path.endswith("responses"):
+        return {"model": "gpt-4o", "input": "clean up", "stream": True}
+    return (
+        {**value, "model": "claude-sonnet-4", "max_tokens": 9, "tools": []}
+        if (path.endswith("messages"))
+        else value
+    )
+
+
+def _call_of_any_dialect(request: Recorded) -> Reply:
+    if request.path.endswith("messages"):
+        return messages.reply_to_message(
+            request, messages.text("x"), messages.tool_use("remove", path="/srv/a")
+        )
+    if request.path.endswith("responses"):
+        call = responses.function_call("remove", '{"path": "/srv/a"}')
+        return responses.reply_to_response(request, call)
+    return streams()
