@@ -7,14 +7,17 @@ with stage.tunnel(alpn="h2") as wire:
 from __future__ import annotations
 
 import contextlib
+import json
+import time
 from collections.abc import Sequence
+from typing import Self
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import ConnectionTerminated, DataReceived, ResponseReceived, StreamEnded, StreamReset
 from h2.exceptions import ProtocolError
 
-from support.scene import Answer, Wire
+from support.scene import Answer, Scene, Wire
 
 
 def ask_over_http2(
@@ -50,3 +53,67 @@ def _answer(wire: Wire, connection: H2Connection) -> Answer:
                 elif isinstance(event, StreamEnded | StreamReset | ConnectionTerminated):
                     return Answer(int(told.pop(":status", 0)), told, bytes(content), "")
     return Answer(0, told, bytes(content), "", whole=False)
+
+
+class Multiplexed:
+    """One HTTP/2 connection through a tunnel, with several streams that are answered at once.
+
+    with Multiplexed(stage) as client:
+        stream = client.post({"model": "m", ...})
+        client.hears(stream, b"hello")
+    """
+
+    def __init__(self, stage: Scene) -> None:
+        self.h2 = H2Connection()
+        self.heard: dict[int, bytes] = {}
+        self.ended: set[int] = set()
+        self._wire = stage.tunnel(alpn="h2")
+        self._authority = f"localhost:{stage.upstream.port}"
+
+    def __enter__(self) -> Self:
+        self._wire.socket.settimeout(0.2)
+        self.h2.initiate_connection()
+        self.flush()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._wire.close()
+
+    def post(self, value: object, path: str = "/v1/chat/completions") -> int:
+        """Post JSON on a stream of its own; returns the stream's id."""
+        stream = int(self.h2.get_next_available_stream_id())
+        self.h2.send_headers(stream, [
+            (":method", "POST"), (":path", path), (":scheme", "https"),
+            (":authority", self._authority), ("content-type", "application/json"),
+        ])  # fmt: skip
+        self.h2.send_data(stream, json.dumps(value).encode(), end_stream=True)
+        self.flush()
+        self.heard[stream] = b""
+        return stream
+
+    def flush(self) -> None:
+        """Send what the state machine has for the wire."""
+        self._wire.send(self.h2.data_to_send())
+
+    def hears(self, stream: int, words: bytes, seconds: float = 20) -> bytes:
+        """Wait for these words on a stream; returns all that has come there."""
+        deadline = time.monotonic() + seconds
+        while words not in self.heard[stream]:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"expected {words!r}, got {self.heard[stream]!r}")
+            self.listen()
+        return self.heard[stream]
+
+    def listen(self) -> None:
+        """Take what has come, for a fifth of a second at most."""
+        try:
+            received = self._wire.socket.recv(1 << 16)
+        except TimeoutError:
+            return
+        for event in self.h2.receive_data(received):
+            if isinstance(event, DataReceived):
+                self.heard[event.stream_id] += event.data
+                self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            elif isinstance(event, StreamEnded | StreamReset):
+                self.ended.add(event.stream_id)
+        self.flush()

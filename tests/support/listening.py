@@ -1,9 +1,8 @@
-"""A client that listens to a stream while it runs, over HTTP/1.1 or HTTP/2, and may leave."""
+"""A client that listens to a stream while it runs, and may leave."""
 
 from __future__ import annotations
 
 import json
-import ssl
 import threading
 from types import TracebackType
 from typing import Any, Self
@@ -28,12 +27,10 @@ class Listening:
         *,
         path: str = "/v1/chat/completions",
         agent: str = "a test",
-        over: httpx.Client | None = None,
     ) -> None:
         self.heard = b""
         self.error: Exception | None = None
-        self._own = httpx.Client(base_url=boundary.url, timeout=600)
-        self._client = over or self._own
+        self._client = httpx.Client(base_url=boundary.url, timeout=600)
         self._value, self._path = json.dumps(value), path
         self._headers = {"content-type": "application/json", "user-agent": agent,
                          "authorization": "Bearer key-of-ada"}  # fmt: skip
@@ -52,7 +49,7 @@ class Listening:
     ) -> None:
         self._has_left.set()
         self._thread.join(30)
-        self._own.close()
+        self._client.close()
 
     def hears(self, words: bytes, seconds: float = 20) -> bytes:
         """Wait until these words have come; returns all that has."""
@@ -81,16 +78,3 @@ class Listening:
                         return
         except (httpx.HTTPError, httpx.StreamError, RuntimeError, OSError) as error:
             self.error = error
-
-
-def over_http2(boundary: Boundary, host: str) -> httpx.Client:
-    """Open a client of HTTP/2 through a forward proxy, with one connection for all it asks."""
-    return httpx.Client(
-        base_url=host,
-        http1=False,
-        http2=True,
-        timeout=600,
-        proxy=boundary.proxy_url,
-        verify=ssl.create_default_context(cafile=str(boundary.ca_file)),
-        limits=httpx.Limits(max_connections=1),
-    )

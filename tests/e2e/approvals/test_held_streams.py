@@ -27,7 +27,8 @@ from support.approvals import (
     write_policy,
 )
 from support.boundary import Boundary
-from support.listening import Listening, over_http2
+from support.http2 import Multiplexed
+from support.listening import Listening
 from support.scene import forward_scene
 from support.upstream import Upstream
 from support.wire import Break, Recorded, Reply, Step
@@ -221,17 +222,30 @@ def test_an_http2_stream_waits_alone(tmp_path: Path) -> None:
     policy = write_policy(tmp_path / "asking")
     with forward_scene(tmp_path, policy=policy, options=options) as stage:
         stage.upstream.answer(lambda r: streams() if b"clean up" in r.body else None)
-        host = f"https://localhost:{stage.upstream.port}"
-        with (
-            over_http2(stage.boundary, host) as wire,
-            Listening(stage.boundary, asked(), over=wire) as client,
-        ):
+        with Multiplexed(stage) as client:
+            waiting = client.post(asked())
             (entry,) = pending(stage.boundary)
-            other = wire.post("/v1/chat/completions", json=body("hello"))
-            assert (other.status_code, other.http_version) == (200, "HTTP/2")
-            assert not any(word in client.heard for word in SECRETS)
+            other = client.post(body("hello"))
+            client.hears(other, b"}")
+            assert not any(word in client.heard[waiting] for word in SECRETS)
             grant(stage.boundary, entry.id)
-            assert client.result() == b"".join(STREAM)
+            assert client.hears(waiting, chat.DONE) == b"".join(STREAM)
+
+
+def test_an_http2_stream_that_is_reset_is_withdrawn(tmp_path: Path) -> None:
+    """The connection stays, and its next stream is answered."""
+    options = {"helm_on_escalate": "hold", "helm_hold_seconds": 20}
+    policy = write_policy(tmp_path / "asking")
+    with forward_scene(tmp_path, policy=policy, options=options) as stage:
+        stage.upstream.answer(lambda r: streams() if b"clean up" in r.body else None)
+        with Multiplexed(stage) as client:
+            waiting = client.post(asked())
+            pending(stage.boundary)
+            client.h2.reset_stream(waiting)
+            client.flush()
+            until(lambda: said(stage.boundary) == ["requested", "withdrawn"] or None)
+            assert last_outcome(stage.boundary, 1)[1] == "client_gone"
+            client.hears(client.post(body("hello")), b"}")
 
 
 AGENTS = {
