@@ -11,13 +11,14 @@ import click
 from rich.console import Console
 from rich.progress import track
 
+from helm_boundary.flows.recording import RecordingError
 from helm_boundary.policy.decision import ALLOW, Decision
 from helm_boundary.policy.detectors.detectors import Detectors, compile_detectors
 from helm_boundary.policy.engines.embedded import EmbeddedEngine, start_embedded
 from helm_boundary.policy.errors import EngineError
 from helm_boundary.policy.sources.policy import read_policy
 from helm_boundary.replay.learning import learn_data
-from helm_boundary.replay.recorded import RecordedCall, Recording, RecordingError, read_recording
+from helm_boundary.replay.recorded import RecordedCall, Recording, read_recording
 
 from .policy_options import PolicyProblem, key_option, policy_errors, say_json
 from .state_options import INCOMPLETE, NO, YES, json_option
