@@ -27,7 +27,8 @@ from helm_boundary.system.trust_stores import (
     system_store,
 )
 
-from .state_options import NO, YES, StateError, json_option
+from .exits import NO, YES, CommandError
+from .state_options import json_option
 
 _KINDS = ("system", "nss", "java")
 
@@ -126,7 +127,7 @@ def _authority(file: Path) -> Authority:
     try:
         certificate = x509.load_pem_x509_certificate(file.read_bytes())
     except (OSError, ValueError) as error:
-        raise StateError(
+        raise CommandError(
             f"expected the boundary's authority in {file}: {error}; `helm-boundary run` makes it "
             "when it first starts, --ca names another"
         ) from None
