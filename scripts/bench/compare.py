@@ -1,4 +1,7 @@
-"""Stock mitmdump and the boundary, side by side: same upstream, same load, turn by turn."""
+"""Stock mitmdump, or the boundary of another checkout, beside this one's boundary.
+
+Both have the same upstream and the same load, turn by turn.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from typing import IO, cast
@@ -21,7 +24,7 @@ from rich.progress import Progress
 from bench.chats import CASES, Case, request
 from bench.cpu import cpu_seconds
 from bench.load import Sample, load
-from bench.report import Comparison, Round, as_table, as_values
+from bench.report import Comparison, Difference, Round, as_table, as_values
 from support.boundary import ADDON, Boundary
 
 QUIET = {"flow_detail": 0}
@@ -37,9 +40,21 @@ WARM_UP_SECONDS = 1.0
 @click.option(
     "--policy", type=click.Path(path_type=Path), help="A policy folder; else the default."
 )
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True),
+    help="Another checkout, set up with its own .venv, in place of stock mitmdump.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON in place of the table.")
-def main(rounds: int, seconds: float, only: str, policy: Path | None, as_json: bool) -> None:
-    """Measure stock mitmdump and the boundary in one run and print ratios."""
+def main(
+    rounds: int,
+    seconds: float,
+    only: str,
+    policy: Path | None,
+    against: Path | None,
+    as_json: bool,
+) -> None:
+    """Measure the boundary beside stock mitmdump, or another checkout's, and print ratios."""
     cases = [case for case in CASES if only in str(case)]
     if not cases:
         raise click.UsageError(
@@ -47,34 +62,39 @@ def main(rounds: int, seconds: float, only: str, policy: Path | None, as_json: b
         )
     with tempfile.TemporaryDirectory(prefix="helm-bench-") as name, lean_upstream() as port:
         mode = f"reverse:http://127.0.0.1:{port}"
-        with (
-            proxy(Path(name) / "stock", mode, STOCK, None) as stock,
-            proxy(Path(name) / "boundary", mode, ADDON, policy) as boundary,
-        ):
-            compared = compare(stock, boundary, cases, rounds, seconds)
+        state = Path(name) / "reference"
+        other = (
+            other_boundary(against, state, mode, policy)
+            if against
+            else proxy(state, mode, STOCK, None)
+        )
+        own = proxy(Path(name) / "boundary", mode, ADDON, policy)
+        with other as reference, own as boundary:
+            compared = compare(reference, boundary, cases, rounds, seconds)
+    beside = str(against or "stock mitmdump")
     if as_json:
-        print(json.dumps(as_values(compared)))
+        print(json.dumps(as_values(compared, beside)))
     else:
         # Cut columns say nothing: what is no terminal gets the width that it takes.
-        Console(width=None if sys.stdout.isatty() else 140).print(as_table(compared))
+        Console(width=None if sys.stdout.isatty() else 180).print(as_table(compared, beside))
 
 
 def compare(
-    stock: Boundary, boundary: Boundary, cases: list[Case], rounds: int, seconds: float
+    reference: Boundary, boundary: Boundary, cases: list[Case], rounds: int, seconds: float
 ) -> list[Comparison]:
     """Run every case in every round, the two proxies in turn, and fold the rounds to medians."""
     turns: dict[Case, list[tuple[Round, Round]]] = {case: [] for case in cases}
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("measuring", total=rounds * len(cases))
         for case in cases:
-            for proxy in (stock, boundary):
+            for proxy in (reference, boundary):
                 load(proxy.port, request(case), case.connections, WARM_UP_SECONDS)
         for number in range(rounds):
             for case in cases:
                 # Who goes first changes, so that what the machine does meanwhile hits both.
-                order = (stock, boundary) if number % 2 == 0 else (boundary, stock)
+                order = (reference, boundary) if number % 2 == 0 else (boundary, reference)
                 found = {proxy: measure(proxy, case, seconds) for proxy in order}
-                turns[case].append((found[stock], found[boundary]))
+                turns[case].append((found[reference], found[boundary]))
                 progress.advance(task)
     return [fold(case, pairs) for case, pairs in turns.items()]
 
@@ -85,10 +105,8 @@ def measure(proxy: Boundary, case: Case, seconds: float) -> Round:
     sample = load(proxy.port, request(case), case.connections, seconds)
     after = cpu_seconds(proxy.pid)
     governed = b"x-helm-verdict: allow" in sample.head.lower()
-    if governed != (str(ADDON) in proxy.command):
-        raise RuntimeError(
-            f"expected the verdict's headers from the boundary only: {sample.head!r}"
-        )
+    if governed == (str(STOCK) in proxy.command):
+        raise RuntimeError(f"expected the verdict's headers from boundaries only: {sample.head!r}")
     used = after - before if before is not None and after is not None else math.nan
     return fold_sample(sample, used)
 
@@ -106,17 +124,24 @@ def fold_sample(sample: Sample, cpu: float) -> Round:
 
 
 def fold(case: Case, pairs: list[tuple[Round, Round]]) -> Comparison:
-    """Return a case's medians."""
-    median = statistics.median
+    """Return a case's medians, and how far the turns were apart."""
+    differences = [
+        Difference(
+            with_.calls_a_second / reference.calls_a_second,
+            with_.p50 - reference.p50,
+            with_.p99 - reference.p99,
+            with_.first_event - reference.first_event,
+            with_.cpu - reference.cpu,
+        )
+        for reference, with_ in pairs
+    ]
+    columns = list(zip(*map(astuple, differences), strict=True))
     return Comparison(
         str(case),
-        _median_round([stock for stock, _ in pairs]),
+        _median_round([reference for reference, _ in pairs]),
         _median_round([boundary for _, boundary in pairs]),
-        ratio=median(with_.calls_a_second / stock.calls_a_second for stock, with_ in pairs),
-        added_p50=median(with_.p50 - stock.p50 for stock, with_ in pairs),
-        added_p99=median(with_.p99 - stock.p99 for stock, with_ in pairs),
-        added_first_event=median(with_.first_event - stock.first_event for stock, with_ in pairs),
-        added_cpu=median(with_.cpu - stock.cpu for stock, with_ in pairs),
+        added=Difference(*map(statistics.median, columns)),
+        spread=Difference(*map(_spread, columns)),
     )
 
 
@@ -138,6 +163,38 @@ def lean_upstream() -> Iterator[int]:
 def proxy(state: Path, mode: str, addon: Path, policy: Path | None) -> Boundary:
     """Return a mitmdump that prints no flows, with the boundary or with the least instead of it."""
     return Boundary(state=state, mode=mode, addon=addon, policy=policy, options=QUIET)
+
+
+def other_boundary(checkout: Path, state: Path, mode: str, policy: Path | None) -> Boundary:
+    """Return the boundary of another checkout, in the Python that was set up there.
+
+    Raises:
+        click.UsageError: there is no such checkout, or it isn't set up.
+    """
+    program, addon = checkout / ".venv" / "bin" / "mitmdump", checkout / "addon" / ADDON.name
+    for needed in (program, addon):
+        if not needed.exists():
+            raise click.UsageError(
+                f"--against: expected {needed}, found none; run scripts/setup in a checkout"
+            )
+    options = QUIET | {"helm_state": state / "helm"}
+    # PYTHONPATH has this checkout's folders for the bench itself.
+    return Boundary(
+        state=state,
+        mode=mode,
+        addon=addon,
+        policy=policy,
+        options=options,
+        program=str(program),
+        env={"PYTHONPATH": ""},
+    )
+
+
+def _spread(values: Sequence[float]) -> float:
+    """Return half of the distance between the quartiles, by nearest rank."""
+    ordered = sorted(values)
+    quarter = len(ordered) // 4
+    return (ordered[-1 - quarter] - ordered[quarter]) / 2
 
 
 def _median_round(rounds: list[Round]) -> Round:

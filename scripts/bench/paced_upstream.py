@@ -12,7 +12,7 @@ import selectors
 import socket
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bench.chats import stream_answer
 
@@ -21,7 +21,6 @@ from bench.chats import stream_answer
 class _Stream:
     due: float
     sent: int = 0
-    received: bytearray = field(default_factory=bytearray)
 
 
 class PacedUpstream:

@@ -33,32 +33,42 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """A turn beside the reference's turn of the same round: calls' `ratio`, and what is added."""
+
+    ratio: float
+    p50: float
+    p99: float
+    first_event: float
+    cpu: float
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
-    """A case's medians over all rounds; `ratio` and what is added, of pairs of turns."""
+    """A case's medians over all rounds; `spread` is half the distance between the quartiles."""
 
     case: str
-    stock: Round
+    reference: Round
     boundary: Round
-    ratio: float
-    added_p50: float
-    added_p99: float
-    added_first_event: float
-    added_cpu: float
+    added: Difference
+    spread: Difference
 
 
-def as_values(compared: list[Comparison]) -> dict[str, object]:
+def as_values(compared: list[Comparison], reference: str) -> dict[str, object]:
     """Return the comparison and the machine's state as JSON values."""
     return {
+        "reference": reference,
         "cpus": os.cpu_count(),
         "load": os.getloadavg()[0],
         "cases": [asdict(row) for row in compared],
     }
 
 
-def as_table(compared: list[Comparison]) -> Table:
+def as_table(compared: list[Comparison], reference: str) -> Table:
     """Return the comparison as a table; its caption says what may have disturbed it."""
     table = Table(
-        title="stock mitmdump, and what the boundary adds: milliseconds, medians of all rounds",
+        title=f"{reference}, and what the boundary adds: milliseconds, medians of all rounds "
+        "± half the distance between the quartiles",
         caption=f"{os.cpu_count()} cores; load average {os.getloadavg()[0]:.1f}, "
         "of which the bench itself makes about 1",
     )
@@ -71,16 +81,16 @@ def as_table(compared: list[Comparison]) -> Table:
 
 
 def _cells(row: Comparison) -> tuple[str, ...]:
-    stock = row.stock
+    reference, added, spread = row.reference, row.added, row.spread
     return (
-        f"{stock.calls_a_second:.0f}",
+        f"{reference.calls_a_second:.0f}",
         f"{row.boundary.calls_a_second:.0f}",
-        f"{row.ratio:.2f}",
-        f"{stock.p50:.2f}",
-        f"{row.added_p50:+.2f}",
-        f"{stock.p99:.2f}",
-        f"{row.added_p99:+.2f}",
-        f"{stock.cpu:.2f}",
-        f"{row.added_cpu:+.2f}",
-        f"{row.added_first_event:+.2f}" if "SSE" in row.case else "",
+        f"{added.ratio:.2f} ±{spread.ratio:.2f}",
+        f"{reference.p50:.2f}",
+        f"{added.p50:+.2f} ±{spread.p50:.2f}",
+        f"{reference.p99:.2f}",
+        f"{added.p99:+.2f} ±{spread.p99:.2f}",
+        f"{reference.cpu:.2f}",
+        f"{added.cpu:+.2f} ±{spread.cpu:.2f}",
+        f"{added.first_event:+.2f} ±{spread.first_event:.2f}" if "SSE" in row.case else "",
     )

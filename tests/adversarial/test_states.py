@@ -58,11 +58,6 @@ def cut_key(layout: Layout) -> None:
     key.write_bytes(key.read_bytes()[:40])
 
 
-def lose_key(layout: Layout) -> None:
-    """Take a key away whose receipts are there."""
-    (layout.keys / "receipt.pem").unlink()
-
-
 def open_folder(layout: Layout) -> None:
     """Let everybody into the keys' folder."""
     layout.keys.chmod(0o777)

@@ -79,7 +79,7 @@ class Boundary:
         self.confdir = confdir or state / "mitmproxy"
         with_ours = any(Path(each).name == ADDON.name for each in (addon or "", *args))
         self._ready = _READY if with_ours else ""
-        self._log_file = state / f"{program}.log"
+        self._log_file = state / f"{Path(program).name}.log"
         self._start_seconds = start_seconds
         pinned = {"HELM_PINS": str(state / "pins")}  # where no test run has said so
         own = {"HOME": str(state), "PYTHONUNBUFFERED": "1"}

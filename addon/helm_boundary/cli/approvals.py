@@ -10,6 +10,7 @@ import hashlib
 import json
 import sys
 import time
+from functools import partial
 from typing import Any
 
 import click
@@ -26,9 +27,12 @@ from helm_receipts.export.explain import printable
 from helm_receipts.layout import Layout
 from helm_receipts.recording.recorder import Recorder
 
-from .state_options import NO, StateError, json_option, state_option
+from .exits import NO, CommandError, ending_on
+from .state_options import json_option, state_option
 
 _POLL_SECONDS = 0.5
+
+_io_errors = partial(ending_on, ReceiptError, StoreError, OSError)
 
 
 @click.group()
@@ -97,8 +101,7 @@ def _decide(state: Layout, identity: str, decision: str, *, confirmed: bool, as_
             by = f"{decisions.person()} (command line)"
             decided = decisions.decide(store, recorder.record_now, identity, decision, by)
         except decisions.NotPending as error:
-            click.echo(f"Error: {error}", err=True)
-            raise SystemExit(NO) from None
+            raise CommandError(str(error), NO) from None
         finally:
             recorder.close()
     if as_json:
@@ -118,7 +121,7 @@ def _outcome(entry: Entry) -> str:
 
 def _confirm(entry: Entry, decision: str) -> None:
     if not sys.stdin.isatty():
-        raise StateError("expected a terminal to confirm on, found none: say --yes in scripts")
+        raise CommandError("expected a terminal to confirm on, found none: say --yes in scripts")
     _print_entry(entry, as_json=False)
     word = entry.id[-4:]
     what = "let this call through" if decision == GRANTED else "refuse this call"
@@ -211,7 +214,7 @@ _SHOWN = (
 
 def _store(state: Layout) -> Store:
     if not (state.state / "approvals").is_dir():
-        raise StateError(
+        raise CommandError(
             f"expected approvals in {state.state}, found none: name the boundary's state folder "
             "with --state"
         )
@@ -223,21 +226,10 @@ def _entry(store: Store, identity: str) -> Entry:
         raise click.UsageError(f"expected an id such as apr_0123456789abcdef, found {identity!r}")
     entry = store.find(identity)
     if entry is None:
-        click.echo(f"Error: there is no request for approval {identity}.", err=True)
-        raise SystemExit(NO)
+        raise CommandError(f"there is no request for approval {identity}.", NO)
     return entry
 
 
 def _configuration() -> str:
     """The configuration that the receipts of this command name: it has none but itself."""
     return hashlib.sha256(b"helm-boundary approvals").hexdigest()
-
-
-class _io_errors:  # noqa: N801 - reads as a clause where it is used
-    """What can't be read or written is one clear line and exit code 2."""
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, ReceiptError | StoreError | OSError):
-            raise StateError(str(error)) from error

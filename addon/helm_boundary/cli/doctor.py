@@ -14,7 +14,8 @@ from helm_boundary.doctor.finding import Finding
 from helm_receipts.export.explain import printable
 from helm_receipts.layout import Layout
 
-from .state_options import NO, YES, io_errors, json_option, state_option
+from .exits import NO, YES
+from .state_options import io_errors, json_option, state_option
 
 
 @click.command()

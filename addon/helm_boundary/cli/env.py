@@ -13,7 +13,8 @@ from helm_boundary.clients.launch import joinable
 from helm_boundary.clients.shells import SHELLS, script, shell_of
 from helm_receipts.layout import Layout
 
-from .state_options import StateError, io_errors, state_option
+from .exits import CommandError, ending_on
+from .state_options import io_errors, state_option
 
 
 @click.command()
@@ -36,12 +37,10 @@ def env(state: Layout, shell: str) -> None:
     with io_errors():
         running = joinable(state.state)
     if running is None or running.proxy is None:
-        raise StateError(
+        raise CommandError(
             f"no boundary runs on {state.state} as a forward proxy; start one: helm-boundary run"
         )
-    try:
+    with ending_on(BundleError):
         trust = make_trust(Path(running.ca_file), system_roots(os.environ), state.state)
-    except BundleError as error:
-        raise StateError(str(error)) from None
     told = variables(Route(running.proxy, trust), os.environ.get("JAVA_TOOL_OPTIONS", ""))
     click.echo(script(shell, told), nl=False)

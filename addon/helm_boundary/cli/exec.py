@@ -20,7 +20,7 @@ from helm_receipts.errors import ReceiptError
 from helm_receipts.storage.custody import refuse_foreign_state
 
 from .boundary_options import boundary_options
-from .state_options import StateError
+from .exits import CommandError, ending_on
 
 
 @click.command("exec", context_settings={"ignore_unknown_options": True})
@@ -65,12 +65,10 @@ def exec_(
         confined=confine,
     )
     try:
-        code, placed, tally = _run(wanted, command, os.environ)
-    except (LaunchFailed, BundleError, ConfinementRefused, ReceiptError) as error:
-        raise StateError(str(error)) from None
+        with ending_on(LaunchFailed, BundleError, ConfinementRefused, ReceiptError):
+            code, placed, tally = _run(wanted, command, os.environ)
     except NotStarted as error:
-        click.echo(f"helm-boundary: {error}", err=True)
-        raise SystemExit(error.exit_code) from None
+        raise CommandError(str(error), error.exit_code, who="helm-boundary") from None
     if not quiet:
         _print_summary(placed, tally, in_json)
     raise SystemExit(code)

@@ -15,7 +15,8 @@ from helm_receipts.errors import KeyRefused
 from helm_receipts.layout import Layout
 from helm_receipts.log.published_keys import read_published
 
-from .state_options import NO, StateError, io_errors, key_options, state_option
+from .exits import NO, CommandError
+from .state_options import io_errors, key_options, state_option
 from .verification_keys import named_log_key
 
 
@@ -36,9 +37,11 @@ def pin(state: Layout, keys: tuple[Path, ...], vkey: str | None, replace: bool) 
             click.echo(f"these keys are pinned since {old.since[:10]}")
             return
         if old is not None and not replace:
-            click.echo(f"other keys are pinned since {old.since[:10]}: {_told(old)}", err=True)
-            click.echo("If they really were replaced, add --replace.", err=True)
-            raise SystemExit(NO)
+            raise CommandError(
+                f"other keys are pinned since {old.since[:10]}: {_told(old)}\n"
+                "If they really were replaced, add --replace.",
+                NO,
+            )
         kept.keep(state, new)
     click.echo(f"pinned for {state.state}: {_told(new)}, in {kept.folder}")
 
@@ -55,7 +58,7 @@ def _published(state: Layout) -> Pin:
     try:
         return pin_of(read_published(state))
     except KeyRefused as error:
-        raise StateError(f"{error}; name keys with --key and --vkey") from error
+        raise CommandError(f"{error}; name keys with --key and --vkey") from error
 
 
 def _keys(pin: Pin) -> tuple[object, object]:

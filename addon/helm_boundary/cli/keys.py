@@ -21,9 +21,10 @@ from helm_receipts.recording.keyset import NEXT, open_keyset, read_keyset
 from helm_receipts.recording.republish import republish
 from helm_receipts.recording.rotation import rotate_log_key, rotate_receipt_key
 
+from .exits import NO, CommandError
 from .key_pins import pin
 from .receipt_log import CONFIGURATION
-from .state_options import NO, StateError, io_errors, json_option, state_option
+from .state_options import io_errors, json_option, state_option
 
 
 @click.group()
@@ -47,8 +48,7 @@ def init(state: Layout) -> None:
 def show(state: Layout, as_json: bool) -> None:
     """Print what to publish: PEM, vkey, trusted_root.json and keys.json."""
     with io_errors():
-        if not (state.log / "keys.json").exists():
-            raise StateError(f"no keys in {state.state} yet: `helm-boundary keys init` makes some")
+        _refuse_without_keys(state)
         swapped = list(differences(state))
         if swapped:
             _refuse(swapped, as_json)
@@ -74,13 +74,16 @@ def show(state: Layout, as_json: bool) -> None:
         click.echo(f"  opening {identity}")
 
 
+def _refuse_without_keys(state: Layout) -> None:
+    if not (state.log / "keys.json").exists():
+        raise CommandError(f"no keys in {state.state} yet: `helm-boundary keys init` makes some")
+
+
 def _refuse(swapped: list[Difference], as_json: bool) -> NoReturn:
     """What isn't what signs here isn't shown as such."""
     if as_json:
         click.echo(json.dumps({"differs": [asdict(each) for each in swapped]}))
-    for each in swapped:
-        click.echo(f"Error: {each}", err=True)
-    raise SystemExit(NO)
+    raise CommandError("\n".join(map(str, swapped)), NO)
 
 
 @keys.command()
@@ -98,8 +101,7 @@ def publish(state: Layout) -> None:
 def rotate(state: Layout, role: str) -> None:
     """Replace a key, with receipts by the old and the new one. Nothing may run meanwhile."""
     with io_errors():
-        if not (state.log / "keys.json").exists():
-            raise StateError(f"no keys in {state.state} yet: `helm-boundary keys init` makes some")
+        _refuse_without_keys(state)
         boundary = Boundary(read_keyset(state).origin, __version__, CONFIGURATION)
         if not (state.keys / NEXT).exists():
             settle(state)

@@ -12,8 +12,9 @@ import click
 from helm_boundary.policy.authoring.check import Report, check_policy
 from helm_boundary.policy.authoring.test_runner import Coverage, Result, Run, run_tests
 
+from .exits import INCOMPLETE, NO, YES
 from .policy_options import folders_argument, key_option, own_folders, policy_errors, say_json
-from .state_options import INCOMPLETE, NO, YES, json_option
+from .state_options import json_option
 
 WATCH_SECONDS = 0.5
 

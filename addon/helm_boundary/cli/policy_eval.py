@@ -17,9 +17,10 @@ from helm_boundary.policy.errors import EngineError
 from helm_boundary.policy.sources.policy import read_policy
 from helm_boundary.replay.recorded import Recording
 
-from .policy_options import PolicyProblem, folders_argument, policy_errors, policy_option, say_json
+from .exits import NO, YES, CommandError
+from .policy_options import folders_argument, policy_errors, policy_option, say_json
 from .policy_traffic import asked, recording_of
-from .state_options import NO, YES, json_option
+from .state_options import json_option
 
 
 @click.command("eval")
@@ -52,7 +53,7 @@ def eval_(
     Exit codes: 0 ALLOW, 1 DENY or ESCALATE, 2 no decision.
     """
     if (document is None) == (flows is None):
-        raise PolicyProblem("expected either --input FILE or --flow FILE")
+        raise CommandError("expected either --input FILE or --flow FILE")
     if document is not None:
         decisions = [_decide(document.read(), folders, deadline_ms, as_json)]
     else:
@@ -82,7 +83,7 @@ def _decide_recorded(
         for call in recording.calls:
             for phase, decision in policy.decide(call):
                 if isinstance(decision, EngineError):
-                    raise PolicyProblem(f"flow {call.number}, {phase}: {decision}")
+                    raise CommandError(f"flow {call.number}, {phase}: {decision}")
                 _say(decision, {"flow": call.number, "phase": phase}, as_json)
                 yield decision
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,13 @@ import click
 from helm_boundary.policy.errors import EngineError, PolicyError
 from helm_boundary.policy.sources.default_folder import default_policy_folder
 
-from .state_options import USAGE
+from .exits import ending_on
 
 Command = Callable[..., Any]
 
 
-class PolicyProblem(click.ClickException):
-    """A policy, a document or a file that can't be used: exit code 2."""
-
-    exit_code = USAGE
+policy_errors = partial(ending_on, PolicyError, EngineError, OSError)
+"""Ends a command on what can't be read or judged."""
 
 
 def folders_argument[C: Command](command: C) -> C:
@@ -57,13 +56,3 @@ def own_folders(folders: Sequence[Path]) -> tuple[Path, ...]:
 def say_json(value: Mapping[str, Any]) -> None:
     """One JSON object on one line."""
     click.echo(json.dumps(value, ensure_ascii=False))
-
-
-class policy_errors:  # noqa: N801 - reads as a clause where it is used
-    """What can't be read or judged is one clear line and exit code 2."""
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, PolicyError | EngineError | OSError):
-            raise PolicyProblem(str(error)) from error

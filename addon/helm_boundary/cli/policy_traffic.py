@@ -11,16 +11,18 @@ import click
 from rich.console import Console
 from rich.progress import track
 
+from helm_boundary.flows.recording import RecordingError
 from helm_boundary.policy.decision import ALLOW, Decision
 from helm_boundary.policy.detectors.detectors import Detectors, compile_detectors
 from helm_boundary.policy.engines.embedded import EmbeddedEngine, start_embedded
 from helm_boundary.policy.errors import EngineError
 from helm_boundary.policy.sources.policy import read_policy
 from helm_boundary.replay.learning import learn_data
-from helm_boundary.replay.recorded import RecordedCall, Recording, RecordingError, read_recording
+from helm_boundary.replay.recorded import RecordedCall, Recording, read_recording
 
-from .policy_options import PolicyProblem, key_option, policy_errors, say_json
-from .state_options import INCOMPLETE, NO, YES, json_option
+from .exits import INCOMPLETE, NO, YES, CommandError, ending_on
+from .policy_options import key_option, policy_errors, say_json
+from .state_options import json_option
 
 DEADLINE_MS = 5_000
 DEFAULT = "-"  # in place of a folder: the default policy alone
@@ -90,10 +92,8 @@ def asked(folders: Sequence[Path], key: Path | None = None) -> Iterator[Asked]:
 
 def recording_of(flows: Path) -> Recording:
     """The recording in a file; exit code 2 when it is none."""
-    try:
+    with ending_on(RecordingError):
         return read_recording(flows)
-    except RecordingError as error:
-        raise PolicyProblem(str(error)) from error
 
 
 @click.command("diff")
@@ -165,6 +165,6 @@ def learn(context: click.Context, flows: Path) -> None:
     """
     recording = recording_of(flows)
     if not recording.calls:
-        raise PolicyProblem(f"{flows}: has no calls to learn from")
+        raise CommandError(f"{flows}: has no calls to learn from")
     click.echo(learn_data(recording.calls), nl=False)
     context.exit(INCOMPLETE if recording.unreadable else YES)

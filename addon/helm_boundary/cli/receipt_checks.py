@@ -24,17 +24,9 @@ from helm_receipts.layout import Layout
 from helm_receipts.log.consistency import prove_consistency
 from helm_receipts.log.proof import parse_proof
 
+from .exits import INCOMPLETE, YES
 from .receipt_results import finish, nothing, progress_bar, refusal
-from .state_options import (
-    INCOMPLETE,
-    YES,
-    existing,
-    io_errors,
-    journal_of,
-    json_option,
-    key_options,
-    state_option,
-)
+from .state_options import existing, io_errors, journal_of, json_option, key_options, state_option
 from .verification_keys import Trust, trust_for
 
 _WORTH_PROCESSES = 20 * 2**20

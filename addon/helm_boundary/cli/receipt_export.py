@@ -33,18 +33,9 @@ from helm_receipts.log.pending import check_cursors
 from helm_receipts.log.proof import InclusionProof, prove_under
 from helm_receipts.log.tree import read_tree
 
+from .exits import INCOMPLETE, NO, YES, CommandError
 from .receipt_results import progress_bar
-from .state_options import (
-    INCOMPLETE,
-    NO,
-    YES,
-    StateError,
-    io_errors,
-    journal_of,
-    key_options,
-    selection_options,
-    state_option,
-)
+from .state_options import io_errors, journal_of, key_options, selection_options, state_option
 from .verification_keys import FOUND, Trust, trust_for
 
 FORMATS = ("intoto", "bundle", "bundle-with-log", "receipt.v5")
@@ -52,13 +43,11 @@ _IN_MEMORY = 2**24
 _CONTRADICTIONS = (Broken, LogError, ProofRefused)
 
 
-class Unverified(click.ClickException):
+class Unverified(CommandError):
     """What doesn't verify isn't handed on: exit code 1."""
 
-    exit_code = NO
-
     def __init__(self, error: ReceiptError) -> None:
-        super().__init__(f"this doesn't verify, so it isn't handed on: {error}")
+        super().__init__(f"this doesn't verify, so it isn't handed on: {error}", NO)
 
 
 @click.command()
@@ -204,7 +193,7 @@ def _signing_key(state: Layout, found: VerifiedJournals) -> SigningKey:
     """The private key, if it is the one that the verified receipts are signed with."""
     path = state.keys / "receipt.pem"
     if not path.exists():
-        raise StateError(f"receipt.v5 is signed anew, and {path} isn't here: export it at home")
+        raise CommandError(f"receipt.v5 is signed anew, and {path} isn't here: export it at home")
     key = load(path, "receipt")
     if key.keyid not in found.keys:
         raise Broken("foreign-key", path, f"{key.keyid[:16]}… hasn't signed these receipts")

@@ -17,8 +17,9 @@ from helm_receipts.recording.keyset import open_keyset
 from helm_receipts.recording.openings import erase
 from helm_receipts.recording.recorder import Recorder
 
+from .exits import NO, CommandError
 from .receipt_results import progress_bar
-from .state_options import NO, StateError, io_errors, journal_of, state_option
+from .state_options import io_errors, journal_of, state_option
 
 CONFIGURATION = hashlib.sha256(b"helm-boundary command line").hexdigest()
 """What sessions of this command say for a configuration: it judges nothing."""
@@ -43,10 +44,11 @@ def integrate(state: Layout, anew: bool) -> None:
                 finally:
                     log.close()
         except BlockingIOError as error:
-            raise StateError("a running boundary has this log and keeps it up by itself") from error
+            raise CommandError(
+                "a running boundary has this log and keeps it up by itself"
+            ) from error
         except LogError as error:
-            click.echo(str(error), err=True)
-            raise SystemExit(NO) from error
+            raise CommandError(str(error), NO) from error
     click.echo(f"{log.size} receipts in the log")
 
 

@@ -21,7 +21,7 @@ from helm_receipts.audit.verify import NOT_PROVEN
 from helm_receipts.errors import Broken, ReceiptError
 from helm_receipts.export.explain import printable
 
-from .state_options import INCOMPLETE, NO, YES
+from .exits import INCOMPLETE, NO, YES
 from .verification_keys import FOUND
 
 _WORDS = {YES: "VERIFIED", NO: "NOT VERIFIED", INCOMPLETE: "TRUE BUT INCOMPLETE"}

@@ -28,19 +28,11 @@ from helm_receipts.layout import Layout
 from helm_receipts.log.proof import prove_under
 from helm_receipts.recording.openings import Erased, digest_of, opens, salt_of
 
+from .exits import INCOMPLETE, NO, YES
 from .receipt_checks import consistency, fsck_folder, verify
 from .receipt_export import Unverified, export, prove_one
 from .receipt_log import erase_opening, integrate
-from .state_options import (
-    INCOMPLETE,
-    NO,
-    YES,
-    io_errors,
-    journal_of,
-    json_option,
-    selection_options,
-    state_option,
-)
+from .state_options import io_errors, journal_of, json_option, selection_options, state_option
 from .verification_keys import Trust, trust_for
 
 _POLL_SECONDS = 0.5

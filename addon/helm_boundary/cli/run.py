@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from helm_boundary.clients.mitmproxy_arguments import Order, mitmproxy_arguments, run_arguments
+from helm_boundary.runtime.mitmproxy_program import Program, run_mitmproxy
+from helm_boundary.runtime.start_order import Order, run_arguments
 from helm_receipts.storage import isolated
 
 from .boundary_options import boundary_options
@@ -42,7 +43,4 @@ def run(
             "helm_boundary", "run", *(["--web"] if web else []), *run_arguments(order)
         )
         os.execv(again[0], again)  # noqa: S606 - ourselves
-    from mitmproxy.tools.main import mitmdump, mitmweb
-
-    os.umask(os.umask(0o077) | 0o022)  # mitmproxy's folder is made by it, with its authority
-    (mitmweb if web else mitmdump)(mitmproxy_arguments(order))
+    run_mitmproxy(Program.WEB if web else Program.DUMP, order)

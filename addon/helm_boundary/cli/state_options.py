@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,14 @@ from helm_boundary.runtime.state_folder import default_state_folder
 from helm_receipts.errors import ReceiptError
 from helm_receipts.layout import Layout
 
-YES, NO, USAGE, INCOMPLETE = 0, 1, 2, 3
+from .exits import CommandError, ending_on
 
 Command = Callable[..., Any]
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
-class StateError(click.ClickException):
-    """A folder or file that can't be used: exit code 2."""
-
-    exit_code = USAGE
+io_errors = partial(ending_on, ReceiptError, OSError)
+"""Ends a command on what can't be read."""
 
 
 def state_option[C: Command](command: C) -> C:
@@ -74,24 +73,14 @@ def selection_options[C: Command](command: C) -> C:
 def existing(state: Layout) -> Layout:
     """The state folder; a clear refusal where there is no such folder."""
     if not state.state.is_dir():
-        raise StateError(f"expected a state folder in {state.state}, found none: name one")
+        raise CommandError(f"expected a state folder in {state.state}, found none: name one")
     return state
 
 
 def journal_of(state: Layout) -> Path:
     """The journal folder; a clear refusal where there is none."""
     if not state.journal.is_dir():
-        raise StateError(
+        raise CommandError(
             f"expected receipts in {state.state}, found none: name the state folder with --state"
         )
     return state.journal
-
-
-class io_errors:  # noqa: N801 - reads as a clause where it is used
-    """What can't be read is one clear line and exit code 2."""
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, ReceiptError | OSError):
-            raise StateError(str(error)) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
@@ -26,7 +27,10 @@ from helm_boundary.system.proxy_settings import (
 )
 from helm_receipts.layout import Layout
 
-from .state_options import NO, YES, StateError, io_errors, state_option
+from .exits import NO, YES, CommandError, ending_on
+from .state_options import io_errors, state_option
+
+_failures = partial(ending_on, CommandFailed, NothingSaved, OSError)
 
 
 def _options[F: Callable[..., Any]](command: F) -> F:
@@ -59,7 +63,8 @@ def on(dry_run: bool, name: str, proxy: str | None, state: Layout) -> None:
     if dry_run:
         click.echo("\n".join(map(shown, commands_on(to))))
         return
-    _ending_well(lambda: turn_on(to, state.state))
+    with _failures():
+        turn_on(to, state.state)
     click.echo(f"{to.name}: the proxy is set; `system-proxy off` puts back what was there")
 
 
@@ -76,7 +81,8 @@ def off(dry_run: bool, name: str, proxy: str | None, state: Layout) -> None:
             saved = {setting.name: "" for setting in to.settings}
         click.echo("\n".join(map(shown, commands_off(to, saved))))
         return
-    _ending_well(lambda: turn_off(to, state.state))
+    with _failures():
+        turn_off(to, state.state)
     click.echo(f"{to.name}: as it was before")
 
 
@@ -96,16 +102,9 @@ def _desktop(name: str, proxy: str | None, state: Layout, dry_run: bool) -> Desk
     address = proxy or (running.proxy if running else None) or "127.0.0.1:8080"
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal():
-        raise StateError(f"--proxy: expected HOST:PORT, found {address!r}")
+        raise CommandError(f"--proxy: expected HOST:PORT, found {address!r}")
     return desktop(name, host, int(port), _nothing if dry_run else run)
 
 
 def _nothing(command: tuple[str, ...]) -> Ran:
     return Ran(127, "")
-
-
-def _ending_well(act: Callable[[], None]) -> None:
-    try:
-        act()
-    except (CommandFailed, NothingSaved, OSError) as error:
-        raise StateError(str(error)) from None

@@ -14,7 +14,7 @@ import click
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from helm_boundary.runtime.banner import CA_FILE
+from helm_boundary.runtime.ca_authority import default_ca_file
 from helm_boundary.system.commands import Command, CommandFailed, carry_out, run, shown
 from helm_boundary.system.trust_stores import (
     SYSTEMS,
@@ -27,7 +27,8 @@ from helm_boundary.system.trust_stores import (
     system_store,
 )
 
-from .state_options import NO, YES, StateError, json_option
+from .exits import NO, YES, CommandError
+from .state_options import json_option
 
 _KINDS = ("system", "nss", "java")
 
@@ -111,7 +112,7 @@ def _say(where: dict[str, Any], store: Store, found: str, *, ok: bool) -> None:
 
 
 def _stores(where: dict[str, Any]) -> Iterator[Store]:
-    authority = _authority(where["ca"] or Path.home() / ".mitmproxy" / CA_FILE)
+    authority = _authority(where["ca"] or default_ca_file())
     user = os.getuid() if hasattr(os, "getuid") else 0
     if "system" in where["kinds"]:
         yield system_store(where["system"], authority, user)
@@ -126,7 +127,7 @@ def _authority(file: Path) -> Authority:
     try:
         certificate = x509.load_pem_x509_certificate(file.read_bytes())
     except (OSError, ValueError) as error:
-        raise StateError(
+        raise CommandError(
             f"expected the boundary's authority in {file}: {error}; `helm-boundary run` makes it "
             "when it first starts, --ca names another"
         ) from None

@@ -21,7 +21,7 @@ from helm_receipts.layout import Layout
 from helm_receipts.log.handovers import follow_handovers
 from helm_receipts.log.published_keys import PublishedKeys, read_published
 
-from .state_options import StateError
+from .exits import CommandError
 
 NAMED = "named by you"
 PINNED = "pinned outside of the folder"
@@ -49,14 +49,14 @@ class Trust:
     def receipt_keys(self) -> list[PublicKey]:
         """The receipt keys; a refusal where none was named."""
         if not self.receipt:
-            raise StateError("no receipt key to verify with: name one with --key")
+            raise CommandError("no receipt key to verify with: name one with --key")
         return self.receipt
 
     @property
     def log_keys(self) -> list[LogKey]:
         """The log's keys; a refusal where none was named."""
         if not self.log:
-            raise StateError("no log key to verify with: name one with --vkey")
+            raise CommandError("no log key to verify with: name one with --vkey")
         return self.log
 
     def whose_folder(self, *, kept: bool = False) -> str:
@@ -112,7 +112,9 @@ def trust_for(state: Layout, keys: tuple[Path, ...] = (), vkey: str | None = Non
     if own is not None and not log:
         log, whose_log = _chain(state, own), FOUND
     if not (receipt or log):
-        raise StateError(f"no key to verify with: name one with --key, or look into {state.state}")
+        raise CommandError(
+            f"no key to verify with: name one with --key, or look into {state.state}"
+        )
     return Trust(receipt, log, whose, whose_log, pin)
 
 

@@ -15,10 +15,9 @@ from types import TracebackType
 from typing import IO, Self
 
 from helm_boundary.runtime.health import Health, ask, running_boundaries, socket_of
+from helm_boundary.runtime.start_order import Order, run_arguments
 from helm_receipts.storage import isolated
 from helm_receipts.storage.custody import refuse_foreign_state
-
-from .mitmproxy_arguments import Order, run_arguments
 
 START_SECONDS = 60.0
 _STOP_SECONDS = 30.0

@@ -10,12 +10,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from helm_boundary.runtime.health import Health
+from helm_boundary.runtime.start_order import Order
 
 from .ca_bundle import make_trust, system_roots
 from .confine import Confinement
 from .environment import LOOPBACK, Route, variables
 from .launch import Launched, LaunchFailed, joinable
-from .mitmproxy_arguments import Order
 from .providers import Redirection, redirections
 from .supervise import run_program
 

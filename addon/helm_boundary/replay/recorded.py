@@ -10,16 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mitmproxy import http
-from mitmproxy.exceptions import FlowReadException
-from mitmproxy.io import FlowReader
-
 from helm_boundary.calls.call import Answer
 from helm_boundary.calls.hosts import DEFAULT_HOSTS, parse_host_pattern
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.enforcement.exchange import api_key, correlation_id
 from helm_boundary.evaluation.document import Context, state_call, state_request, state_response
-from helm_boundary.flows.conversion import read_request, read_response
+from helm_boundary.flows.recording import RecordedFlow, read_flows
 from helm_boundary.matching.matcher import Matcher
 from helm_boundary.parsing.parsed_call import Recognised
 from helm_boundary.parsing.requests import read_call, recognise
@@ -28,10 +24,6 @@ from helm_boundary.policy.detectors.detectors import Detectors
 
 MAX_BODY = 64 * 1_048_576
 NO_KEY = "unknown-key"  # the pseudonym's key belongs to the boundary that recorded
-
-
-class RecordingError(Exception):
-    """A file that can't be read as recorded flows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,22 +58,17 @@ class Recording:
 
 
 def read_recording(path: Path) -> Recording:
-    """Every call of a flow file; RecordingError when it isn't one."""
+    """Return every call of a flow file; raises `RecordingError` when it isn't one."""
     matcher = Matcher([parse_host_pattern(host) for host in DEFAULT_HOSTS])
     recording = Recording([])
-    try:
-        with path.open("rb") as file:
-            for number, flow in enumerate(FlowReader(file).stream(), 1):
-                if isinstance(flow, http.HTTPFlow):
-                    _read_flow(recording, matcher, flow, number)
-    except (OSError, FlowReadException) as error:
-        raise RecordingError(f"{path}: not recorded flows: {error}") from None
+    for flow in read_flows(path):
+        _add(recording, matcher, flow)
     return recording
 
 
-def _read_flow(recording: Recording, matcher: Matcher, flow: http.HTTPFlow, number: int) -> None:
+def _add(recording: Recording, matcher: Matcher, flow: RecordedFlow) -> None:
     try:
-        request = read_request(flow)
+        request = flow.request
         operation = recognise(matcher, request, MAX_BODY)
         if operation is None:
             recording.other += 1
@@ -95,24 +82,14 @@ def _read_flow(recording: Recording, matcher: Matcher, flow: http.HTTPFlow, numb
     shared = state_call(
         request, read.operation, read.call, read.body, mode="enforce", key_id=key_id
     )
-    now_ns = int(flow.request.timestamp_start * 1e9)
-    context = Context(now_ns, flow.id, correlation_id(request))
+    context = Context(flow.started_ns, flow.id, correlation_id(request))
     recording.calls.append(
         RecordedCall(
-            number, request.method, request.host, request.path, read, answer, shared, context
+            flow.number, request.method, request.host, request.path, read, answer, shared, context
         )
     )
 
 
-def _answer(flow: http.HTTPFlow, read: Recognised) -> Answer | None:
+def _answer(flow: RecordedFlow, read: Recognised) -> Answer | None:
     response = flow.response
-    if response is None or _is_ours(response):
-        return None
-    given = read_response(response, with_body=True)
-    return read_answer(read.operation, given, MAX_BODY).answer
-
-
-def _is_ours(response: http.Response) -> bool:
-    """Whether the boundary answered in the upstream's place: nothing of that is the upstream's."""
-    status = str(response.headers.get("x-helm-status", "APPROVED"))
-    return status not in ("APPROVED", "OBSERVED")
+    return None if response is None else read_answer(read.operation, response, MAX_BODY).answer

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from mitmproxy.proxy import mode_specs
 
+from .ca_authority import CA_FILE
 from .options import Config, OptionValues
 from .startup import Running
-
-CA_FILE = "mitmproxy-ca-cert.pem"
 
 
 def banner(

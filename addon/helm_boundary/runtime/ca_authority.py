@@ -20,14 +20,18 @@ from helm_receipts.storage.ownership import (
     keepers,
 )
 
-from .banner import CA_FILE
-
+CA_FILE = "mitmproxy-ca-cert.pem"
 _SECRET = ("mitmproxy-ca.pem", "mitmproxy-ca.p12")
 _BELIEVED = (CA_FILE, "config.yaml", "config.yml")
 
 
 class AuthorityRefused(Exception):
     """Others could have, or become, the authority; the message says how and what to do."""
+
+
+def default_ca_file() -> Path:
+    """Return where mitmproxy writes the authority's certificate, unless it is told otherwise."""
+    return Path.home() / ".mitmproxy" / CA_FILE
 
 
 def refuse_foreign_authority(confdir: Path) -> None:

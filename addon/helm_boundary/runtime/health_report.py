@@ -9,7 +9,7 @@ from typing import Any
 
 from helm_boundary import __version__
 
-from .banner import CA_FILE
+from .ca_authority import CA_FILE
 from .health import Health, Listener
 from .options import Config, OptionValues
 from .startup import Running

@@ -17,7 +17,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from helm_boundary.policy import parse_decision
+from helm_boundary.policy.decision import parse_decision
 from helm_boundary.policy.engines.evaluator import Evaluator
 from helm_boundary.policy.engines.smoke_test import SAMPLES
 from helm_boundary.policy.sources.default_folder import default_policy_folder

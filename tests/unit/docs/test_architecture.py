@@ -11,6 +11,7 @@ import pytest
 
 import helm_boundary
 import helm_receipts
+from support.boundary import ADDON
 from support.pages import DOCS, codes, pages
 
 PACKAGES = {
@@ -20,6 +21,8 @@ PACKAGES = {
 PAGE = DOCS / "architecture.md"
 _ROW = re.compile(r"^\| (\d+) \| `([\w/]+)/` \|", re.MULTILINE)
 _FUNCTION = re.compile(r"`(\w+)`(?: and\s+`(\w+)`)? in\s+`([\w/]+\.py)`")
+_MITMPROXY = re.compile(r"(?:mitmproxy|mitmdump|mitmweb)(?:\.[\w.]+)?")
+_KNOW_MITMPROXY = ("flows", "runtime", "views", "proxy")
 _MODULE = re.compile(r"[a-z_]+(?:/[a-z_]+)*/(?:[a-z_]+\.(?:py|tsv))?")
 
 
@@ -58,6 +61,20 @@ def test_rooms_import_only_from_below() -> None:
     assert upwards == set()
 
 
+def test_mitmproxy_is_known_to_four_rooms() -> None:
+    """Nothing else imports it, has it imported by name or starts one of its programs."""
+    knowing = [PACKAGES["helm_boundary"] / room for room in _KNOW_MITMPROXY]
+    files = [file for folder in PACKAGES.values() for file in folder.rglob("*.py")]
+    found = {
+        f"{file} names {name}"
+        for file in (ADDON, *files)
+        if not any(map(file.is_relative_to, knowing))
+        for name in named(file)
+        if _MITMPROXY.fullmatch(name)
+    }
+    assert found == set()
+
+
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
 def test_every_module_that_a_page_names_exists(page: Path) -> None:
     """As a path below one of the packages, with each function that is named in it."""
@@ -80,6 +97,17 @@ def located(name: str) -> Path | None:
 def room_of(folder: Path, package: Path) -> str:
     """The room that a folder belongs to, as the page names it: at most one within another."""
     return "/".join(folder.relative_to(package.parent).parts[:3])
+
+
+def named(file: Path) -> Iterator[str]:
+    """The modules that a file imports from anywhere, and every text in it."""
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+        elif isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
 
 
 def imported(file: Path, package: Path) -> Iterator[str]:

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from helm_boundary.calls.call import Text
-from helm_boundary.policy import Decision, parse_decision
+from helm_boundary.policy.decision import Decision, parse_decision
 from helm_boundary.policy.detectors.detectors import compile_detectors
 from helm_boundary.policy.engines.evaluator import Evaluator
 from helm_boundary.policy.engines.smoke_test import SAMPLES

@@ -19,7 +19,7 @@ import pytest
 from click.testing import CliRunner
 
 from helm_boundary.cli.policy import policy
-from helm_boundary.policy import PolicyError
+from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.reload.watch import load_aside
 from helm_boundary.policy.sources.policy import read_policy
 from support.verifiers import opa

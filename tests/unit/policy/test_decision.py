@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helm_boundary.policy import Decision, MalformedDecision, Reason, parse_decision
+from helm_boundary.policy.decision import Decision, Reason, parse_decision
+from helm_boundary.policy.errors import MalformedDecision
 
 REASON = {"code": "X_1", "rule": "t.r", "message": "m", "finality": "ungranted"}
 

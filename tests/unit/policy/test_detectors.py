@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helm_boundary.calls.call import Text
-from helm_boundary.policy import PolicyError
 from helm_boundary.policy.detectors.detectors import (
     CANARY,
     MAX_SPANS,
@@ -19,6 +18,7 @@ from helm_boundary.policy.detectors.detectors import (
     compile_detectors,
 )
 from helm_boundary.policy.detectors.validators import entropy, iban, luhn
+from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.sources.policy import read_policy
 
 SHIPPED = compile_detectors(read_policy([]).detectors_text)

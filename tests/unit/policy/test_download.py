@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from helm_boundary.policy import PolicyError
 from helm_boundary.policy.engines.opa_server import parse_address
+from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.reload.watch import Change, PolicyWatch
 from helm_boundary.policy.sources.download import Download
 from helm_boundary.policy.sources.policy import read_policy

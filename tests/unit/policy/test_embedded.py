@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from helm_boundary.policy import Decision, EngineError, PolicyError
+from helm_boundary.policy.decision import Decision
 from helm_boundary.policy.engines.embedded import EmbeddedEngine, start_embedded
 from helm_boundary.policy.engines.engine import Turn
 from helm_boundary.policy.engines.smoke_test import SAMPLES
+from helm_boundary.policy.errors import EngineError, PolicyError
 from helm_boundary.policy.sources.policy import read_policy
 
 CHAT = SAMPLES["a chat request"]
@@ -298,17 +299,19 @@ def test_no_new_worker_is_an_engine_error(start: Start, monkeypatch: pytest.Monk
     assert engine.decide_now(document()).verdict == "ALLOW"
 
 
-def test_draining_waits_for_a_call_whose_client_has_gone(start: Start) -> None:
-    """And ends."""
+def test_a_call_whose_client_has_gone_is_not_in_flight_for_ever(start: Start) -> None:
+    """Otherwise a pool would pass its worker over."""
     engine = start(ALLOW, deadline_ms=5_000)
 
-    async def leave_and_drain() -> None:
+    async def leave() -> list[int]:
         gone = asyncio.ensure_future(engine.decide(document()))
         await asyncio.sleep(0)
+        before = engine.in_flight
         gone.cancel()
-        await asyncio.wait_for(engine.drain(), 5)
+        await engine.decide(document())
+        return [before, engine.in_flight]
 
-    asyncio.run(leave_and_drain())
+    assert asyncio.run(leave()) == [1, 0]
 
 
 def test_a_closed_engine_decides_nothing(start: Start) -> None:

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from helm_boundary.policy import EngineError, PolicyError
 from helm_boundary.policy.authoring.bench import sample
 from helm_boundary.policy.engines.candidate import FAILED, WithCandidate
 from helm_boundary.policy.engines.embedded import EmbeddedEngine, start_embedded
 from helm_boundary.policy.engines.pool import Pool, start_engine
 from helm_boundary.policy.engines.smoke_test import SAMPLES
+from helm_boundary.policy.errors import EngineError, PolicyError
 from helm_boundary.policy.sources.policy import read_policy
 
 DOCUMENT = sample("a chat request", 100)
@@ -104,7 +104,7 @@ def test_a_slow_call_holds_up_no_other(tmp_path: Path) -> None:
 
 def test_a_pool_closes_whole(pool: Pool) -> None:
     """No worker is left."""
-    asyncio.run(pool.drain())
+    pool.close()
     with pytest.raises(EngineError, match="closed"):
         pool.decide_now(DOCUMENT)
 

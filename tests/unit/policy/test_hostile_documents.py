@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helm_boundary.policy import EngineError, parse_decision
+from helm_boundary.policy.decision import parse_decision
 from helm_boundary.policy.engines.evaluator import Evaluator
 from helm_boundary.policy.engines.smoke_test import SAMPLES
+from helm_boundary.policy.errors import EngineError
 from helm_boundary.policy.sources.policy import read_policy
 
 JSON = st.recursive(

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from helm_boundary.policy import PolicyError
 from helm_boundary.policy.authoring.bench import sample
 from helm_boundary.policy.engines.embedded import start_embedded
+from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.sources.dormant_topics import awake
 from helm_boundary.policy.sources.policy import Policy, read_policy
 

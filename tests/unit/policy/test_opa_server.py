@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from helm_boundary.policy import EngineError, PolicyError
 from helm_boundary.policy.authoring.bench import sample
 from helm_boundary.policy.engines.evaluator import Evaluator
 from helm_boundary.policy.engines.opa_server import DECISION, start_opa_server
 from helm_boundary.policy.engines.smoke_test import SAMPLES
+from helm_boundary.policy.errors import EngineError, PolicyError
 from helm_boundary.policy.sources.default_folder import default_policy_folder
 from helm_boundary.policy.sources.policy import read_policy
 from support.verifiers import opa

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from helm_boundary.policy import PolicyError
+from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.sources.policy import read_policy
 
 RULE = 'package helm.rules.mine\n\ndeny contains {"rule": "mine"} if input.model == "x"\n'

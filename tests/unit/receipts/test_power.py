@@ -19,7 +19,6 @@ from helm_receipts.recording.recorder import Recorder
 from support.receipts import CONFIGURATION, journal_of, outcome, request
 
 SECTOR = 512
-UNACKNOWLEDGED = 3
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from mitmproxy.io import FlowWriter
 from mitmproxy.test import tflow
 
 from helm_boundary.cli.policy import policy
+from helm_boundary.flows.recording import RecordingError
 from helm_boundary.policy.sources.policy import read_policy
-from helm_boundary.replay.recorded import RecordingError, read_recording
+from helm_boundary.replay.recorded import read_recording
 
 
 def chat(

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
+from dataclasses import astuple
+from pathlib import Path
 
+import click
 import pytest
 
 from bench.chats import CASES, Case, request, stream_answer
-from bench.compare import fold, fold_sample
+from bench.compare import fold, fold_sample, other_boundary
 from bench.cpu import cpu_seconds
 from bench.load import Sample, UnexpectedAnswer, load
 from bench.report import Round
 from bench.streams import StreamEndedEarly, read_streams
+from support.boundary import ROOT
 from support.upstream import DONE, Break, Pause, Reply, Upstream
 
 
@@ -76,11 +82,28 @@ def test_what_is_added_is_the_median_of_pairs() -> None:
         Round(80, 1.5, 3.0, 1.1, 1.5),
     ]
     compared = fold(CASES[0], list(zip(stock, boundary, strict=True)))
-    assert compared.ratio == pytest.approx(0.6)
-    assert compared.added_p50 == pytest.approx(1.0)
-    assert compared.added_p99 == pytest.approx(1.0)
-    assert compared.added_first_event == pytest.approx(0.5)
-    assert compared.added_cpu == pytest.approx(1.0)
+    assert astuple(compared.added) == pytest.approx((0.6, 1.0, 1.0, 0.5, 1.0))
+    assert astuple(compared.spread) == pytest.approx((0.15, 1.25, 0.75, 0.45, 0.5))
+
+
+def test_another_checkout_is_measured_with_its_own_code(tmp_path: Path) -> None:
+    """Its script and its packages, whatever the bench itself has on its path."""
+    checkout = tmp_path / "checkout"
+    for folder in ("addon", "receipts", "policies"):
+        shutil.copytree(ROOT / folder, checkout / folder)
+    (checkout / ".venv").symlink_to(sys.prefix)
+    with (checkout / "addon" / "helm.py").open("a") as script:
+        script.write("import helm_boundary, helm_receipts\n")
+        script.write("print(helm_boundary.__file__, helm_receipts.__file__)\n")
+    with other_boundary(checkout, tmp_path / "state", "regular", None) as boundary:
+        assert f"{checkout}/addon/helm_boundary/__init__.py" in boundary.log
+        assert f"{checkout}/receipts/helm_receipts/__init__.py" in boundary.log
+
+
+def test_a_checkout_that_is_not_set_up_is_not_measured(tmp_path: Path) -> None:
+    """It says what to do."""
+    with pytest.raises(click.UsageError, match="run scripts/setup"):
+        other_boundary(tmp_path, tmp_path / "state", "regular", None)
 
 
 def test_processor_time_grows_with_work() -> None:

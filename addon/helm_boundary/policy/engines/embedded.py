@@ -31,7 +31,6 @@ TRIAL_SECONDS = 30.0  # to start Python, and compile and lint a policy for the f
 RESTART_SECONDS = 5.0  # to start Python and compile a policy again
 SAMPLE_SECONDS = 2.0  # for a sample of the self-test, on a machine that is busy starting things
 SHORT = 4_096  # bytes of an answer worth remembering
-DRAIN_SECONDS = 0.01
 SLOW_SECONDS = 0.002  # several times what an evaluation usually takes
 RESTART_PAUSE = 1.0  # seconds before a worker that never got ready is tried again
 # The worker's own alarm, for when nobody is there to kill it: later than any kill of ours.
@@ -177,12 +176,6 @@ class EmbeddedEngine:
         """A further engine of the same policy, which this one has tried."""
         plan = os.fdopen(os.dup(self._plan.fileno()), "rb")
         return EmbeddedEngine(self.policy, self.deadline, plan, trial="live")
-
-    async def drain(self) -> None:
-        """Wait until no call is in flight, then close: for an engine that was replaced."""
-        while self._calls:
-            await asyncio.sleep(DRAIN_SECONDS)
-        self.close()
 
     def wait_until_ready(self) -> None:
         """Block until the worker has compiled the policy; PolicyError if it can't."""

@@ -47,11 +47,6 @@ class Pool:
         """Judge like ``decide``, blocking this thread."""
         return self._idlest().decide_now(document)
 
-    async def drain(self) -> None:
-        """Wait until no call is in flight, then close."""
-        for engine in self._engines:
-            await engine.drain()
-
     def close(self) -> None:
         """End every worker; idempotent."""
         for engine in self._engines:

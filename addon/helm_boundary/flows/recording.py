@@ -1,0 +1,71 @@
+"""Recorded traffic as the boundary's values: the flows of a file that mitmproxy wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mitmproxy import http
+from mitmproxy.exceptions import FlowReadException
+from mitmproxy.io import FlowReader
+
+from helm_boundary.calls.call import HttpRequest, HttpResponse
+
+from .conversion import read_request, read_response
+
+
+class RecordingError(Exception):
+    """A file that can't be read as recorded flows."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedFlow:
+    """One HTTP flow of a recording, by its place in the file."""
+
+    number: int
+    flow: http.HTTPFlow
+
+    @property
+    def id(self) -> str:
+        """The flow's id in mitmproxy."""
+        return self.flow.id
+
+    @property
+    def started_ns(self) -> int:
+        """When the request began, in nanoseconds since the epoch."""
+        return int(self.flow.request.timestamp_start * 1e9)
+
+    @property
+    def request(self) -> HttpRequest:
+        """The request as the boundary would have judged it."""
+        return read_request(self.flow)
+
+    @property
+    def response(self) -> HttpResponse | None:
+        """The upstream's response; None where none came, or the boundary answered instead."""
+        response = self.flow.response
+        if response is None or _is_ours(response):
+            return None
+        return read_response(response, with_body=True)
+
+
+def read_flows(path: Path) -> Iterator[RecordedFlow]:
+    """Yield the HTTP flows of a file, with their places in it.
+
+    Raises:
+        RecordingError: the file can't be read, or isn't one that mitmproxy wrote.
+    """
+    try:
+        with path.open("rb") as file:
+            for number, flow in enumerate(FlowReader(file).stream(), 1):
+                if isinstance(flow, http.HTTPFlow):
+                    yield RecordedFlow(number, flow)
+    except (OSError, FlowReadException) as error:
+        raise RecordingError(f"{path}: not recorded flows: {error}") from None
+
+
+def _is_ours(response: http.Response) -> bool:
+    """Tell whether the boundary wrote the response, so that nothing of it is the upstream's."""
+    status = str(response.headers.get("x-helm-status", "APPROVED"))
+    return status not in ("APPROVED", "OBSERVED")
