@@ -1,4 +1,4 @@
-"""Asking policy: a call in, a decision out; every doubt is a DENY that says why."""
+"""The judge of calls: a call in, a decision out; every doubt is a DENY that says why."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Judge:
         patience: float = 0.0,
         meanwhile: Meanwhile = nothing,
     ) -> Decision:
-        """Judge a request by its document's shared part; the last two as an engine's."""
+        """Judge a request by its document's shared part; the last two are as in `Engine.decide`."""
         document = state_request(shared, self._findings(texts), context)
         try:
             return await self.engine.decide(document, patience, meanwhile)
@@ -47,7 +47,7 @@ class Judge:
         patience: float = 0.0,
         meanwhile: Meanwhile = nothing,
     ) -> Decision:
-        """Judge a response beside the request it answers; the last two as an engine's."""
+        """Judge a response beside its request; the last two are as in `Engine.decide`."""
         document = state_response(shared, answer, self._findings(answer.texts), context)
         try:
             return await self.engine.decide(document, patience, meanwhile)
@@ -67,7 +67,7 @@ class Judge:
 
 
 def no_decision(error: EngineError) -> Decision:
-    """The DENY of a judgement that couldn't be made; its cause is for the operator's log."""
+    """Return the DENY of a judgement that couldn't be made; the cause is for the log."""
     return deny(
         Refusal(
             "PDP_ERROR",
@@ -78,6 +78,6 @@ def no_decision(error: EngineError) -> Decision:
 
 
 def deny(refusal: Refusal) -> Decision:
-    """A refusal of the boundary's own as a decision."""
+    """Return one of the boundary's own refusals as a decision."""
     reason = Reason(refusal.code, BOUNDARY_RULE, refusal.message, refusal.finality)
     return Decision(DENY, (reason,))

@@ -1,4 +1,4 @@
-"""Reading, checking and asking a Rego policy."""
+"""Rego policies: read, checked and asked for decisions."""
 
 from .decision import Decision, Reason, parse_decision
 from .errors import EngineError, MalformedDecision, PolicyError

@@ -48,7 +48,7 @@ class RecordedCall:
     context: Context
 
     def documents(self, detectors: Detectors) -> Iterator[tuple[str, bytes]]:
-        """The documents of its judgements, by phase, with what these detectors find."""
+        """Yield the document of each phase, with what these detectors find."""
         findings = detectors.scan(self.read.call.texts)
         yield "request", state_request(self.shared, findings, self.context)
         if self.answer is not None:
@@ -66,7 +66,7 @@ class Recording:
 
 
 def read_recording(path: Path) -> Recording:
-    """Every call of a flow file; RecordingError when it isn't one."""
+    """Read every call of a flow file; RecordingError when it isn't one."""
     matcher = Matcher([parse_host_pattern(host) for host in DEFAULT_HOSTS])
     recording = Recording([])
     try:
@@ -113,6 +113,9 @@ def _answer(flow: http.HTTPFlow, read: Recognised) -> Answer | None:
 
 
 def _is_ours(response: http.Response) -> bool:
-    """Whether the boundary answered in the upstream's place: nothing of that is the upstream's."""
+    """Tell whether the boundary answered in the upstream's place.
+
+    Nothing of such a response is the upstream's.
+    """
     status = str(response.headers.get("x-helm-status", "APPROVED"))
     return status not in ("APPROVED", "OBSERVED")

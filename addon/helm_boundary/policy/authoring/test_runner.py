@@ -1,4 +1,4 @@
-"""Running a policy's own tests: rules named ``test_…`` in ``*_test.rego``, as OPA runs them."""
+"""The run of a policy's own tests: rules named ``test_…`` in ``*_test.rego``, as OPA runs them."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def run_tests(folders: Sequence[Path], *, only: str = "", seconds: float = SECON
 def check_tests(
     folders: Sequence[Path], *, key: Path | None = None, seconds: float = SECONDS
 ) -> Sequence[str]:
-    """What is wrong with the tests in the folders (or bundles) that can be told without a run."""
+    """Return what is wrong with the tests in the folders (or bundles), without a run."""
     plan, parts = _read(folders, key)
     if not any(part.modules for part in parts):
         return ()
@@ -97,7 +97,7 @@ def _read(folders: Sequence[Path], key: Path | None) -> tuple[dict[str, Any], Se
 
 
 def _run_some(run: Run, plan: Mapping[str, Any], seconds: float) -> int:
-    """Run tests until they are done or one takes the process down; how many were run."""
+    """Run tests until they are done or one crashes the process; return how many were run."""
     tests = plan["tests"]
     done = 0
     how, lines = _process(plan, seconds)

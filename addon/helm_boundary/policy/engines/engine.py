@@ -1,4 +1,4 @@
-"""What the boundary needs of an engine, whichever evaluates the Rego."""
+"""The interface of an engine, whichever evaluates the Rego."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ type Meanwhile = Callable[[], None]
 
 
 def nothing() -> None:
-    """There is nothing to do meanwhile."""
+    """Do nothing meanwhile."""
 
 
 class Engine(Protocol):
-    """Judges documents under one policy, which never changes during the engine's life."""
+    """A judge of documents under one policy, which never changes during the engine's life."""
 
     @property
     def name(self) -> str:
@@ -34,9 +34,9 @@ class Engine(Protocol):
     ) -> Decision:
         """Judge the document (UTF-8 JSON text); raise EngineError when that can't be done.
 
-        ``patience`` is for how many seconds nobody else needs this thread: for so long the engine
-        may wait on it, which is cheaper than a turn of the loop. If it does, it calls
-        ``meanwhile`` before, while others evaluate.
+        ``patience`` is how long the engine may block the event loop, in seconds, which is cheaper
+        than a turn of the loop; it is 0 while others need the loop. An engine that blocks calls
+        ``meanwhile`` before, while the policy is being evaluated.
         """
         ...
 
