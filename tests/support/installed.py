@@ -26,5 +26,5 @@ def installed(*parts: str) -> str:
 
 
 def on_path(name: str) -> str:
-    """Return the path of a program of the system's, or skip."""
+    """Return the path of a program that the system has, or skip."""
     return shutil.which(name) or pytest.skip(f"{name} isn't on PATH")

@@ -1,4 +1,4 @@
-"""The same in every dialect: a tool call that needs a person, its grant, the next call."""
+"""Tool calls that need a person, in every dialect: the refusal, the grant, the next call."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_tool_call_can_be_granted(
 
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[tuple[Boundary, RealtimeUpstream, ClientConnection]]:
-    """A Realtime session through a boundary that would hold, if a session could wait."""
+    """Open a Realtime session through a boundary that would hold, if a session could wait."""
     policy = write_policy(tmp_path / "policy")
     (policy / "data.yaml").write_text(_SESSIONS)
     options = {"helm_on_escalate": "hold"}
@@ -67,7 +67,7 @@ def session(tmp_path: Path) -> Iterator[tuple[Boundary, RealtimeUpstream, Client
 _SESSIONS = "operations: {allow_categories: [inference, meta, realtime]}\n"
 
 
-def test_a_session_goes_on(
+def test_a_session_continues_after_an_escalation(
     session: tuple[Boundary, RealtimeUpstream, ClientConnection],
 ) -> None:
     """A session can't wait: it gets an error event, and the next identical event passes."""
@@ -92,6 +92,6 @@ def _response(socket: ClientConnection) -> list[dict[str, Any]]:
 
 
 def _approval(body: bytes) -> str:
-    """The approval's id in a refusal, wherever its dialect has it."""
+    """Return the approval's id in a refusal, wherever its dialect has it."""
     start = body.index(b'"apr_') + 1
     return body[start : start + len("apr_0123456789abcdef")].decode()
