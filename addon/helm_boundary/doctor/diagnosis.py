@@ -14,7 +14,7 @@ from .environment_checks import look_at_exceptions, look_at_trust, proxy_for
 from .finding import NO, UNKNOWN, Finding
 from .key_checks import look_at_keys
 from .route_checks import look_at_routes, targets
-from .state_checks import look_at_clock, look_at_hands, look_at_journal
+from .state_checks import look_at_clock, look_at_journal, look_at_ownership
 
 
 def diagnose(
@@ -29,7 +29,7 @@ def diagnose(
         yield Finding("a boundary is up", NO, str(error), "remove it, and start one")
     if health is not None:
         yield look_at_policy(health, policies)
-    yield from look_at_hands(state, health)
+    yield from look_at_ownership(state, health)
     yield look_at_journal(state)
     yield from look_at_keys(state)
     yield from look_at_clock(state, health)

@@ -28,16 +28,20 @@ _BACKWARDS = 5.0
 """Seconds by which a clock may be behind the newest receipt."""
 
 
-def look_at_hands(state: Path, health: Health | None) -> Iterator[Finding]:
+def look_at_ownership(state: Path, health: Health | None) -> Iterator[Finding]:
     """Check that nobody else can change the state folder or the authority, or read the keys."""
     by = keepers_of(state)
-    yield _in_our_hands("the state folder is its user's alone", state, partial(state_faults, by=by))
+    yield _owned_by_its_user(
+        "the state folder is its user's alone", state, partial(state_faults, by=by)
+    )
     if health is not None:
         folder, look = Path(health.ca_file).parent, partial(authority_faults, by=by)
-        yield _in_our_hands("the authority is its user's alone", folder, look)
+        yield _owned_by_its_user("the authority is its user's alone", folder, look)
 
 
-def _in_our_hands(looked_at: str, folder: Path, look: Callable[[Path], Iterator[Fault]]) -> Finding:
+def _owned_by_its_user(
+    looked_at: str, folder: Path, look: Callable[[Path], Iterator[Fault]]
+) -> Finding:
     try:
         fault = next(look(folder), None)
     except OSError as error:

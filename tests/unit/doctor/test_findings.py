@@ -14,7 +14,7 @@ import pytest
 from helm_boundary.doctor.boundary_checks import look_at_boundary, look_at_policy
 from helm_boundary.doctor.environment_checks import look_at_trust
 from helm_boundary.doctor.finding import NO, UNKNOWN, YES, Finding
-from helm_boundary.doctor.state_checks import look_at_clock, look_at_hands, look_at_journal
+from helm_boundary.doctor.state_checks import look_at_clock, look_at_journal, look_at_ownership
 from helm_boundary.policy.sources.policy import read_policy
 from helm_boundary.runtime.health import Health, HealthSocket, Listener, ask, running_boundaries
 from helm_receipts.recording.recorder import Recorder
@@ -90,10 +90,10 @@ def test_a_state_folder_that_others_can_change_is_reported(tmp_path: Path) -> No
     conf.mkdir()
     (conf / "mitmproxy-ca.pem").touch(mode=0o600)
     health = replace(WELL, ca_file=str(conf / "mitmproxy-ca-cert.pem"))
-    assert bad(list(look_at_hands(state, health))) == {}
+    assert bad(list(look_at_ownership(state, health))) == {}
     (state / "keys" / "receipt.pem").chmod(0o644)
     (conf / "mitmproxy-ca.pem").chmod(0o604)
-    folder, authority = look_at_hands(state, health)
+    folder, authority = look_at_ownership(state, health)
     assert (folder.answer, authority.answer) == (NO, NO)
     assert str(state / "keys" / "receipt.pem") in folder.found
     assert "chmod 600" in folder.remedy
@@ -106,9 +106,11 @@ def test_root_finds_another_users_service_healthy(tmp_path: Path) -> None:
     Recorder.open(tmp_path, version="0", configuration=CONFIGURATION).close()
     for path in [tmp_path, *tmp_path.rglob("*")]:
         give_away(path)
-    assert bad(list(look_at_hands(tmp_path, None))) == {}
+    assert bad(list(look_at_ownership(tmp_path, None))) == {}
     (tmp_path / "keys").chmod(0o777)
-    assert bad(list(look_at_hands(tmp_path, None))) == {"the state folder is its user's alone": NO}
+    assert bad(list(look_at_ownership(tmp_path, None))) == {
+        "the state folder is its user's alone": NO
+    }
 
 
 def test_a_clock_that_went_back_is_reported(
