@@ -45,7 +45,7 @@ def missing() -> str | None:
 
 
 class Unfound(Exception):
-    """Something that was looked for and didn't come in time."""
+    """Text or an element that didn't come in time."""
 
 
 class Browser:

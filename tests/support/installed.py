@@ -1,4 +1,4 @@
-"""Where the clients are that `scripts/clients` installs, and the programs that use them."""
+"""The clients that `scripts/clients` installs, and the programs that use them."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Nothing for a while."""
+    """A silence in a reply."""
 
     seconds: float
 

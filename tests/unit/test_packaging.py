@@ -1,4 +1,4 @@
-"""What is built from this checkout is what runs in it."""
+"""The wheel, which holds what runs in this checkout."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _QUIET = ("flow_detail=0", "termlog_verbosity=warn")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What somebody wants for a program; `alone` means not to join a running boundary."""
+    """A request to run a program; `alone` means not to join a running boundary."""
 
     state: Path
     policies: tuple[Path, ...] = ()

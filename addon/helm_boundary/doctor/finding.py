@@ -9,7 +9,7 @@ YES, NO, UNKNOWN = "yes", "no", "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was looked at, the answer, what was found, and what to do if it isn't YES."""
+    """One check's answer: what was looked at, what was found, and a remedy if it isn't YES."""
 
     looked_at: str
     answer: str

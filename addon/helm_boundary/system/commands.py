@@ -17,7 +17,7 @@ class CommandFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """How a command ended."""
+    """The end of a command: its exit code and its output."""
 
     code: int
     out: str

@@ -45,7 +45,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a check found; ``incomplete`` says what could not be checked, and why."""
+    """The result of a check; ``incomplete`` says what could not be checked, and why."""
 
     policy: Policy | None
     found: Sequence[Found]

@@ -22,7 +22,7 @@ SECONDS = 30.0  # for all tests of a run that make no progress
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How one test ended; ``message`` says why it failed, ``prints`` what print() printed."""
+    """The end of one test; ``message`` says why it failed, ``prints`` what print() printed."""
 
     name: str
     passed: bool

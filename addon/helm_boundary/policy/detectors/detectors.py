@@ -46,7 +46,7 @@ MEMBERS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Where a detector matched: code points ``start`` to ``end`` of the text at ``pointer``."""
+    """A detector's match: code points ``start`` to ``end`` of the text at ``pointer``."""
 
     detector: str
     pointer: str

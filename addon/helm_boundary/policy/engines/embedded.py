@@ -163,7 +163,7 @@ class EmbeddedEngine:
 
     @property
     def in_flight(self) -> int:
-        """How many calls are waiting for their answer."""
+        """The number of calls that wait for their answer."""
         return len(self._calls)
 
     def another(self) -> EmbeddedEngine:

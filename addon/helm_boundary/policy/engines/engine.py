@@ -21,7 +21,7 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """What evaluates, with its version, as receipts record it."""
+        """The name of the evaluator with its version, as receipts record it."""
         ...
 
     @property

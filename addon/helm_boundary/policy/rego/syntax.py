@@ -109,7 +109,7 @@ class Rule:
 
     @property
     def arity(self) -> int:
-        """How many arguments it takes."""
+        """The number of arguments it takes."""
         return len(self.parameters)
 
 

@@ -30,7 +30,7 @@ SIGNATURES = ".signatures.json"
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a bundle says of itself; a folder has none, and may hold anything."""
+    """A bundle's own description; a folder has none, and may hold anything."""
 
     file: str = ""
     revision: str = ""

@@ -18,7 +18,7 @@ type Schema = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that must be put right before the policy can be used."""
+    """A fault that must be put right before the policy can be used."""
 
     place: Place
     message: str
@@ -42,7 +42,7 @@ class Program:
 
     @cached_property
     def inference(self) -> Inference:
-        """What can be told of its expressions without evaluating them."""
+        """The inference of what can be told of its expressions without evaluating them."""
         from .inference import Inference
 
         return Inference(self)
