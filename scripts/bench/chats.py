@@ -1,4 +1,4 @@
-"""The calls that are measured: chats of a given size, and what a lean upstream answers."""
+"""The calls that are measured: chats of a given size, and the answers of a lean upstream."""
 
 from __future__ import annotations
 

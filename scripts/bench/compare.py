@@ -100,7 +100,7 @@ def compare(
 
 
 def measure(proxy: Boundary, case: Case, seconds: float) -> Round:
-    """Load a proxy for a turn; raises unless what answers is what should be measured."""
+    """Load a proxy for a turn; raise unless what answers is what should be measured."""
     before = cpu_seconds(proxy.pid)
     sample = load(proxy.port, request(case), case.connections, seconds)
     after = cpu_seconds(proxy.pid)
@@ -147,7 +147,7 @@ def fold(case: Case, pairs: list[tuple[Round, Round]]) -> Comparison:
 
 @contextlib.contextmanager
 def lean_upstream() -> Iterator[int]:
-    """Run the lean upstream in a process of its own; gives its port."""
+    """Run the lean upstream in a process of its own; yield its port."""
     with subprocess.Popen(
         [sys.executable, "-m", "bench.lean_upstream"],
         stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""How much processor time a proxy has used: a measure that busy neighbours disturb least."""
+"""The processor time that a proxy has used: a measure that busy neighbours disturb least."""
 
 from __future__ import annotations
 

@@ -25,9 +25,11 @@ class LeanUpstream(asyncio.Protocol):
         self._received = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
         self._transport = cast(asyncio.WriteTransport, transport)
 
     def data_received(self, data: bytes) -> None:
+        """Answer each request once it is whole."""
         self._received += data
         head_end = self._received.find(b"\r\n\r\n")
         if head_end < 0:

@@ -14,12 +14,12 @@ _PATIENCE = 30.0
 
 
 class UnexpectedAnswer(Exception):
-    """A call was not answered with 200; the message has the answer's beginning."""
+    """A call that wasn't answered with 200; the message has the answer's beginning."""
 
 
 @dataclass(slots=True)
 class Sample:
-    """What was measured: times in seconds, one entry a call; `head` is the last answer's."""
+    """The measurements: times in seconds, one entry per call; `head` is the last answer's."""
 
     seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
@@ -28,7 +28,7 @@ class Sample:
 
 
 class _Connection:
-    """One client: it sends the request again as soon as the answer is whole."""
+    """One client, which sends the request again as soon as the answer is whole."""
 
     def __init__(self, port: int, request: bytes) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE)

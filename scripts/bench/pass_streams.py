@@ -1,4 +1,4 @@
-"""For stock mitmdump: pass streams on as they come, where it would wait for their end."""
+"""A script for stock mitmdump that passes streams on as they come, instead of collecting them."""
 
 from __future__ import annotations
 
@@ -6,5 +6,6 @@ from mitmproxy import http
 
 
 def responseheaders(flow: http.HTTPFlow) -> None:
+    """Pass an event stream on."""
     if flow.response and flow.response.headers.get("content-type") == "text/event-stream":
         flow.response.stream = True

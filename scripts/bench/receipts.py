@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How long receipts take: building, committing, integrating, checking.
+"""The time that receipts take: building, committing, integrating, checking.
 
     scripts/bench/run receipts [--receipts N] [--folder DIR]
 
@@ -64,7 +64,7 @@ def _measure(folder: Path, receipts: int) -> None:
 
 
 def _primitives(folder: Path) -> float:
-    """A signature, a verification and a sync; seconds of a verification."""
+    """Measure a signature, a verification and a sync; return the seconds of a verification."""
     key = open_keyset(Layout(folder / "primitives")).receipt
     message = bytes(1300)
     signature = key.private.sign(message)
@@ -101,7 +101,7 @@ def _committing(folder: Path, connections: int) -> None:
 
 
 async def _load(state: Path, connections: int, calls: int) -> tuple[float, float, float]:
-    """p50 and p99 seconds of a record, and records a second, with time between records."""
+    """Return p50 and p99 seconds of a record, and records a second, with time in between."""
     recorder = Recorder.open(state, version="bench", configuration=CONFIGURATION)
     times: list[float] = []
 
@@ -184,7 +184,7 @@ def _writer(state: Path) -> Iterator[Writer]:
 
 @contextmanager
 def _no_sync() -> Iterator[None]:
-    """What a recorder would do that doesn't wait for the disk."""
+    """Measure what a recorder would do that doesn't wait for the disk."""
     kept = os.fdatasync
     os.fdatasync = lambda _descriptor: None  # type: ignore[assignment]
     try:

@@ -1,4 +1,4 @@
-"""The comparison as people read it, and as programs do."""
+"""The comparison, as a table for people and as values for programs."""
 
 from __future__ import annotations
 

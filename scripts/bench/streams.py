@@ -32,13 +32,16 @@ _END = b"\r\n0\r\n\r\n"
 
 
 class StreamEndedEarly(Exception):
-    """A stream had no `[DONE]`; the message has the end of what came."""
+    """A stream without a `[DONE]`; the message has the end of what came."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """All in seconds: for all streams from the first request to the last byte, for the slowest
-    and the middle stream from its own first byte to its last, processor time of what served."""
+    """The times of one turn, in seconds.
+
+    `all` is from the first request to the last byte of all streams; `slowest` and `middle` are of a
+    stream from its own first byte to its last, `cpu` is processor time of what served.
+    """
 
     all: float
     slowest: float
@@ -78,7 +81,7 @@ def main(streams: int, events: int, rate: int, rounds: int, as_json: bool) -> No
 
 
 def measure(port: int, pid: int, streams: int) -> Turn:
-    """One turn of so many streams through what listens there."""
+    """Run one turn of so many streams through what listens there."""
     before, begun = cpu_seconds(pid) or 0.0, time.perf_counter()
     lengths = sorted(read_streams(port, streams))
     taken = time.perf_counter() - begun
@@ -93,7 +96,7 @@ class _Reading:
 
 
 def read_streams(port: int, streams: int) -> list[float]:
-    """Open so many streams at once and read each to its end; the seconds that each took.
+    """Open so many streams at once and read each to its end; return the seconds that each took.
 
     A stream's time runs from its first byte. Raises `StreamEndedEarly` for one without its last
     event.
@@ -127,7 +130,7 @@ def _is_over(data: bytes, tail: bytearray) -> bool:
 
 @contextlib.contextmanager
 def _ways(folder: Path, events: int, rate: int) -> Iterator[dict[str, tuple[int, int]]]:
-    """The port and the process of each way to the paced upstream."""
+    """Yield the port and the process of each way to the paced upstream."""
     with _upstream(events, rate) as upstream:
         try:
             port = int(cast(IO[str], upstream.stdout).readline())

@@ -1,4 +1,4 @@
-"""The calls of the demonstration: what the client does, and how each must come out."""
+"""The calls of the demonstration, and how each must come out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ANSWER = "The capital of Austria is Vienna."
 
 
 class Unintended(Exception):
-    """A call came out otherwise than it should; the message says what was expected and found."""
+    """A call that came out otherwise than it should; the message has both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What a scene plays on: the SDK, and the upstream that the calls may or may not reach."""
+    """The SDK, and the upstream that a scene's calls may or may not reach."""
 
     client: openai.OpenAI
     upstream: Upstream
@@ -68,24 +68,24 @@ def model(request: Recorded) -> Reply:
 
 
 def an_answer(stage: Stage) -> str:
-    """An ordinary chat."""
+    """Ask for an ordinary chat."""
     return expect(stage.ask(QUESTION), ANSWER)
 
 
 def an_unlisted_model(stage: Stage) -> str:
-    """A model that the policy doesn't list."""
+    """Ask a model that the policy doesn't list."""
     return stage.is_refused(QUESTION, model="somebody-elses-model")
 
 
 def a_secret(stage: Stage) -> str:
-    """A cloud credential, made up here and now, in the prompt."""
+    """Send a cloud credential, made up here and now, in the prompt."""
     alphabet = string.ascii_uppercase + "234567"
     key = "AKIA" + "".join(secrets.choice(alphabet) for _ in range(16))
     return stage.is_refused(f"Why does aws_access_key_id={key} not work?")
 
 
 def an_address(stage: Stage) -> str:
-    """An e-mail address in the prompt: the call passes, the address doesn't."""
+    """Send an e-mail address in the prompt: the call passes, the address doesn't."""
     answer = expect(stage.ask(f"{QUESTION} Write to {MAIL}."), ANSWER)
     sent = stage.upstream.requests[-1].json()["messages"][-1]["content"]
     if MAIL in sent:
@@ -94,13 +94,13 @@ def an_address(stage: Stage) -> str:
 
 
 def a_tool(stage: Stage) -> str:
-    """The model calls a tool that nobody has allowed."""
+    """Let the model call a tool that nobody has allowed."""
     tool = {"type": "function", "function": {"name": TOOL, "parameters": {"type": "object"}}}
     return stage.is_refused("Clean up, please.", tools=[tool])
 
 
 def a_stream(stage: Stage) -> str:
-    """Text arrives in pieces, as the model writes it."""
+    """Read text that arrives in pieces, as the model writes it."""
     messages: Any = [{"role": "user", "content": QUESTION}]
     stream = stage.client.chat.completions.create(
         model="gpt-4o-mini", messages=messages, stream=True
@@ -110,7 +110,7 @@ def a_stream(stage: Stage) -> str:
 
 
 def a_failure(stage: Stage) -> str:
-    """The upstream resets the connection."""
+    """Ask while the upstream resets the connection."""
     try:
         found = stage.ask("Please fail.")
     except openai.InternalServerError as failed:
@@ -119,7 +119,7 @@ def a_failure(stage: Stage) -> str:
 
 
 def expect(found: str, expected: str) -> str:
-    """Return what was found if it is as expected; raises `Unintended`."""
+    """Return what was found if it is as expected; raise `Unintended` otherwise."""
     if found != expected:
         raise Unintended(f"expected {expected!r}, found {found!r}")
     return found

@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that are generated."""
+"""A script that writes the pages of docs/ that are generated."""
 
 from pages.options import PAGE, options_page
 

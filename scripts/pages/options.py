@@ -35,7 +35,7 @@ another size, but not none."""
 
 
 def options_page() -> str:
-    """The whole page."""
+    """Return the whole page."""
     return "\n\n".join(
         (_HEAD, _options(), _HOSTS, _hosts(), _SAFE, _safe_defaults(), f"{_REFUSED}\n")
     )

@@ -1,0 +1,1 @@
+"""The program that makes the README's pictures."""

@@ -35,7 +35,7 @@ TOOLS = [
 
 
 def main() -> int:
-    """Make every picture; 2 where a program for it is missing."""
+    """Make every picture; return 2 where a program for it is missing."""
     lacking = browser.missing() or console.missing()
     if lacking:
         print(f"pictures can't be made: {lacking}", file=sys.stderr)
@@ -100,7 +100,7 @@ def _held(boundary: Boundary, web: Web) -> Iterator[None]:
 
 
 def _traffic(boundary: Boundary) -> None:
-    """What there is to see besides: a redacted call, an allowed one, a denied one."""
+    """Make some calls to be seen as well: a redacted one, an allowed one, a denied one."""
     for _ in range(20):
         try:
             ask(boundary, _chat("Answer ada.lovelace@example.org: where is order 1842?"))
@@ -143,7 +143,7 @@ def _choose(page: browser.Browser, view: str) -> None:
 
 
 def _draw(text: str, name: str, width: int) -> None:
-    """Text as it stands in a terminal, as an SVG."""
+    """Draw text as it stands in a terminal, as an SVG."""
     paper = Paper(record=True, width=width, file=io.StringIO())
     paper.print(Text.from_ansi(text.rstrip()))
     paper.save_svg(str(HERE / f"{name}.svg"), title=f"helm-boundary: {name}")

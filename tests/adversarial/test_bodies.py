@@ -1,4 +1,4 @@
-"""Request bodies with two readings, or none: refused, told why, and nothing left the boundary."""
+"""Request bodies with two readings, or none: refused with a reason, and never forwarded."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MEBIBYTE = 1 << 20
 
 
 def chat_with(member: str) -> bytes:
-    """An ordinary body with one more member, as JSON text."""
+    """Return an ordinary body with one more member, as JSON text."""
     return PLAIN[:-1] + b", " + member.encode() + b"}"
 
 
@@ -76,7 +76,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
-def test_a_body_without_one_reading_is_refused(stage: Scene, name: str) -> None:
+def test_an_ambiguous_body_is_refused(stage: Scene, name: str) -> None:
     """Whatever another JSON reader might make of it, nobody gets to read it."""
     with stage.untouched():
         answer = stage.post(UNREADABLE[name])
@@ -92,7 +92,7 @@ def test_a_body_of_64_mebibytes_is_refused(stage: Scene) -> None:
 
 
 def deflated(data: bytes) -> bytes:
-    """Deflate as RFC 9110 has it: with the zlib wrapper."""
+    """Compress as RFC 9110 says: deflate with the zlib wrapper."""
     return zlib.compress(data)
 
 
@@ -109,7 +109,7 @@ CODED: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("coding", CODED)
-def test_a_body_coded_once_is_judged_decoded_and_forwarded_as_it_came(
+def test_an_encoded_body_is_judged_decoded_and_forwarded_unchanged(
     stage: Scene, coding: str
 ) -> None:
     """The policy sees the model's name; the upstream gets the client's own bytes."""
@@ -123,7 +123,7 @@ def test_a_body_coded_once_is_judged_decoded_and_forwarded_as_it_came(
 
 
 def raw_deflate(data: bytes) -> bytes:
-    """Deflate without the wrapper, which some readers also take."""
+    """Compress without the zlib wrapper, which some readers also accept."""
     compressor = zlib.compressobj(wbits=-15)
     return compressor.compress(data) + compressor.flush()
 
@@ -150,7 +150,7 @@ MISCODED = {
 
 
 @pytest.mark.parametrize("name", MISCODED)
-def test_a_body_that_cant_be_decoded_one_way_is_refused(stage: Scene, name: str) -> None:
+def test_a_body_with_a_doubtful_coding_is_refused(stage: Scene, name: str) -> None:
     """Unknown, doubled, damaged or followed by more."""
     coding, body = MISCODED[name]
     with stage.untouched():
@@ -158,7 +158,7 @@ def test_a_body_that_cant_be_decoded_one_way_is_refused(stage: Scene, name: str)
     assert_refused(stage, answer, "SCHEMA_VIOLATION")
 
 
-def test_codings_spread_over_two_headers_are_one_list(stage: Scene) -> None:
+def test_codings_in_two_headers_count_as_one_list(stage: Scene) -> None:
     """A reader of the last header only would find one coding, where there are two."""
     headers = (*JSON_BODY, ("Content-Encoding", "gzip"), ("Content-Encoding", "gzip"))
     with stage.untouched():
@@ -167,7 +167,7 @@ def test_codings_spread_over_two_headers_are_one_list(stage: Scene) -> None:
 
 
 def gzip_bomb() -> bytes:
-    """512 MiB of spaces."""
+    """Return 512 MiB of spaces, compressed."""
     return gzip.compress(b" " * (512 * MEBIBYTE), 9)
 
 
@@ -179,7 +179,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("coding", BOMBS)
-def test_a_bomb_costs_neither_memory_nor_time(stage: Scene, coding: str) -> None:
+def test_a_decompression_bomb_costs_neither_memory_nor_time(stage: Scene, coding: str) -> None:
     """Half a gigabyte out of nothing: refused at once, with memory where it was."""
     bomb = BOMBS[coding]()
     before = resident(stage.boundary.pid)
@@ -192,13 +192,13 @@ def test_a_bomb_costs_neither_memory_nor_time(stage: Scene, coding: str) -> None
 
 
 def resident(pid: int) -> int:
-    """A process's resident memory, in bytes."""
+    """Return a process's resident memory, in bytes."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.partition("VmRSS:")[2].split()[0]) * 1024
 
 
 def processor_seconds(pid: int) -> float:
-    """The time that a process has had on a processor, however busy the machine is."""
+    """Return a process's processor time, which a busy machine doesn't change."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -230,7 +230,7 @@ def test_a_chunked_body_is_judged_whole(stage: Scene) -> None:
 
 
 @pytest.mark.parametrize("end", [b"", b"5\r\nab", b"zz\r\n", b"-1\r\n", b"0\r\nTrailer: a\r\n\r\n"])
-def test_a_chunked_body_without_its_end_goes_nowhere(stage: Scene, end: bytes) -> None:
+def test_a_malformed_chunked_body_is_not_forwarded(stage: Scene, end: bytes) -> None:
     """Cut off, of a false length, or with trailers, which mitmproxy doesn't carry."""
     with stage.untouched():
         chunked(stage, PLAIN, end=end)
@@ -239,7 +239,7 @@ def test_a_chunked_body_without_its_end_goes_nowhere(stage: Scene, end: bytes) -
 
 @pytest.mark.parametrize("path", [CHAT, "/generate"])
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
-def test_a_transfer_coding_hides_no_call(stage: Scene, coding: str, path: str) -> None:
+def test_a_transfer_coding_does_not_hide_a_call(stage: Scene, coding: str, path: str) -> None:
     """`Transfer-Encoding: gzip, chunked`, which few servers undo: none gets to."""
     body = CODED[coding](chat_body(model="denied"))
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: {coding}, chunked\r\n\r\n"
@@ -277,7 +277,7 @@ SMUGGLED = {
 
 
 @pytest.mark.parametrize("name", SMUGGLED)
-def test_framing_with_two_readings_never_leaves(stage: Scene, name: str) -> None:
+def test_ambiguous_framing_is_not_forwarded(stage: Scene, name: str) -> None:
     """One reader's body is another reader's next request."""
     with stage.untouched(), stage.wire() as wire:
         wire.send(f"POST {CHAT} HTTP/1.1\r\nHost: x\r\n".encode() + SMUGGLED[name])

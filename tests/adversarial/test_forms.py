@@ -15,7 +15,7 @@ FORM = f"multipart/form-data; boundary={BOUNDARY}"
 
 
 def part(name: str, content: bytes, filename: str | None = None, *headers: str) -> bytes:
-    """One part of a form."""
+    """Return one part of a form."""
     file = "" if filename is None else f'; filename="{filename}"'
     head = [f'Content-Disposition: form-data; name="{name}"{file}', *headers]
     return f"--{BOUNDARY}\r\n".encode() + "\r\n".join((*head, "", "")).encode() + content + b"\r\n"
@@ -29,7 +29,7 @@ CHAT = b'{"model":"ordinary","messages":[]}'
 
 
 def batch(lines: bytes) -> bytes:
-    """The upload of a batch's file."""
+    """Return the upload of a batch's file."""
     return part("purpose", b"batch") + part("file", lines, "batch.jsonl") + END
 
 
@@ -72,14 +72,14 @@ CASES: dict[str, tuple[str, bytes, str]] = {
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """A boundary for which every request to the upstream is a call."""
+    """Return a boundary for which every request to the upstream is a call."""
     options = {"helm_hosts": "127.0.0.1"}
     with scene(tmp_path_factory.mktemp("forms"), options=options) as stage:
         yield stage
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_form_that_cannot_be_read_in_one_way_is_refused(stage: Scene, case: str) -> None:
+def test_an_ambiguous_form_is_refused(stage: Scene, case: str) -> None:
     """Each is a SCHEMA_VIOLATION, and the call after it works."""
     path, body, content_type = CASES[case]
     with stage.untouched():
@@ -95,7 +95,7 @@ def test_a_batch_in_parts_is_refused(stage: Scene) -> None:
     assert_refused(stage, answer, "CAPABILITY_UNKNOWN")
 
 
-def test_a_denied_line_keeps_the_whole_batch(stage: Scene) -> None:
+def test_a_denied_line_denies_the_whole_batch(stage: Scene) -> None:
     """The first lines may pass: the file goes as a whole or not at all."""
     lines = LINE % CHAT + LINE % CHAT.replace(b"ordinary", b"denied")
     with stage.untouched():

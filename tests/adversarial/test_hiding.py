@@ -22,17 +22,17 @@ LONG = "no secrets here, " * 20 + SECRET
 
 
 def coded(text: str, encoding: str = "utf-8") -> str:
-    """That text in base64."""
+    """Return the text in base64."""
     return base64.b64encode(text.encode(encoding)).decode()
 
 
 def lines(text: str) -> str:
-    """That text in lines of 76 characters, as mail has it."""
+    """Return the text in lines of 76 characters, as in mail."""
     return "\r\n".join(text[at : at + 76] for at in range(0, len(text), 76))
 
 
 def tool(**function: Any) -> dict[str, Any]:
-    """A chat that offers this tool."""
+    """Return a chat that offers this tool."""
     return {
         **BODY,
         "tools": [{"type": "function", "function": {"name": "get_weather", **function}}],
@@ -40,12 +40,12 @@ def tool(**function: Any) -> dict[str, Any]:
 
 
 def said(content: Any, role: str = "user", **more: Any) -> dict[str, Any]:
-    """A chat in which this is said."""
+    """Return a chat in which this is said."""
     return {**BODY, "messages": [*BODY["messages"], {"role": role, "content": content, **more}]}
 
 
 def calling(arguments: str, name: str = "get_weather") -> dict[str, Any]:
-    """A chat with a tool call of before."""
+    """Return a chat with an earlier tool call."""
     call = {"id": "c", "type": "function", "function": {"name": name, "arguments": arguments}}
     return said(None, "assistant", tool_calls=[call])
 
@@ -119,13 +119,13 @@ PLACES: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """A boundary with the default policy."""
+    """Start a boundary with the default policy."""
     with scene(tmp_path_factory.mktemp("default"), policy=None) as stage:
         yield stage
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_credential_does_not_leave(stage: Scene, place: str) -> None:
+def test_a_hidden_credential_is_not_forwarded(stage: Scene, place: str) -> None:
     """Refused, nothing reaches the upstream, and the refusal doesn't repeat it."""
     body = json.dumps(PLACES[place]).encode()
     with stage.untouched():
@@ -137,13 +137,13 @@ def test_a_credential_does_not_leave(stage: Scene, place: str) -> None:
     assert SECRET not in json.dumps([request, outcome])
 
 
-def test_base64_in_a_sentence_is_not_looked_into(stage: Scene) -> None:
+def test_base64_in_a_sentence_is_not_decoded(stage: Scene) -> None:
     """What SECURITY.md says about detectors is true: they find patterns, not meaning."""
     encoded = base64.b64encode(SECRET.encode()).decode()
     assert stage.post(json.dumps(said(f"use {encoded}")).encode()).status == 200
 
 
-def test_pictures_and_sound_pass(stage: Scene) -> None:
+def test_images_and_audio_pass(stage: Scene) -> None:
     """Base64 that isn't text is an attachment, whatever letters it happens to have."""
     data = base64.b64encode(b"\x89PNG\r\n\x1a\n" + _chance.randbytes(3000)).decode()
     for part in (
@@ -228,7 +228,7 @@ RESULTS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("place", RESULTS)
-def test_instructions_in_what_a_tool_gave_back_are_found(stage: Scene, place: str) -> None:
+def test_instructions_in_a_tool_result_are_found(stage: Scene, place: str) -> None:
     """In every dialect, and whatever role stands near it."""
     path, body = RESULTS[place]
     with stage.untouched():
@@ -236,7 +236,7 @@ def test_instructions_in_what_a_tool_gave_back_are_found(stage: Scene, place: st
     assert answer.code == "PROMPT_INJECTION_DETECTED"
 
 
-def test_a_person_may_say_the_same(stage: Scene) -> None:
+def test_a_user_may_write_the_same_instructions(stage: Scene) -> None:
     """What a user writes is no tool's result."""
     body = {"model": "gpt-4o-mini", "input": [{"role": "user", "content": ORDER}]}
     answer = stage.post(json.dumps(body).encode(), path="/v1/responses")

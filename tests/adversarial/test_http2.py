@@ -16,13 +16,13 @@ SLEEPER = b"GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """A forward proxy before an upstream that speaks HTTP/1.1 only."""
+    """Start a forward proxy before an upstream that speaks only HTTP/1.1."""
     with forward_scene(tmp_path_factory.mktemp("forward")) as stage:
         yield stage
 
 
 def pseudo(stage: Scene, **changes: str | None) -> list[tuple[str, str]]:
-    """The pseudo-headers of a chat completion to the upstream; None leaves one out."""
+    """Return the pseudo-headers of a chat completion to the upstream; None leaves one out."""
     given: dict[str, str | None] = {
         "method": "POST",
         "scheme": "https",
@@ -34,14 +34,14 @@ def pseudo(stage: Scene, **changes: str | None) -> list[tuple[str, str]]:
 
 
 def ask(stage: Scene, headers: list[tuple[str, str]], body: bytes = b"", **more: object) -> Answer:
-    """One request over HTTP/2 through a tunnel of its own."""
+    """Send one request over HTTP/2 through a tunnel of its own."""
     trailers = [("x-late", "1")] if more.get("trailers") else []
     with stage.tunnel(alpn="h2") as wire:
         return ask_over_http2(wire, headers, body, trailers)
 
 
 def assert_passes(stage: Scene) -> None:
-    """An ordinary call gets through, with the very bytes of its body."""
+    """Assert that an ordinary call gets through with the very bytes of its body."""
     seen = len(stage.upstream.requests)
     assert ask(stage, [*pseudo(stage), *JSON], chat_body()).status == 200
     (arrived,) = stage.upstream.requests[seen:]
@@ -55,7 +55,7 @@ def test_a_call_without_a_length_arrives_whole(stage: Scene) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "GET", "DELETE"])
-def test_a_body_isnt_the_servers_next_request(stage: Scene, method: str) -> None:
+def test_a_body_is_not_read_as_the_next_request(stage: Scene, method: str) -> None:
     """Also where the request is no call: what it carries is a body, to the last byte."""
     stage.upstream.answer(lambda _: Reply.of(b"{}", "application/json"))
     smuggled = SLEEPER + stage.request(chat_body(model="denied"), host="localhost")
@@ -66,7 +66,7 @@ def test_a_body_isnt_the_servers_next_request(stage: Scene, method: str) -> None
     assert (arrived.path, arrived.body) == ("/anything", smuggled)
 
 
-def test_a_denied_call_contacts_nobody(stage: Scene) -> None:
+def test_a_denied_call_contacts_no_upstream(stage: Scene) -> None:
     """The same verdict as over HTTP/1.1."""
     with stage.untouched():
         answer = ask(stage, [*pseudo(stage), *JSON], chat_body(model="denied"))
@@ -94,7 +94,7 @@ ODD: dict[str, tuple[dict[str, str | None], list[tuple[str, str]]]] = {
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_what_http_1_would_read_otherwise_never_leaves(stage: Scene, name: str) -> None:
+def test_headers_that_http_1_reads_differently_are_refused(stage: Scene, name: str) -> None:
     """Headers that contradict the frames, or become other headers once they are lines."""
     changes, more = ODD[name]
     with stage.untouched():
@@ -103,7 +103,7 @@ def test_what_http_1_would_read_otherwise_never_leaves(stage: Scene, name: str) 
     assert_passes(stage)
 
 
-def test_trailers_of_a_request_stay_here(stage: Scene) -> None:
+def test_request_trailers_are_not_forwarded(stage: Scene) -> None:
     """They aren't judged, so they aren't sent; the call itself passes."""
     seen = len(stage.upstream.requests)
     answer = ask(stage, [*pseudo(stage), *JSON], chat_body(), trailers=True)

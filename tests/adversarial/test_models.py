@@ -1,4 +1,4 @@
-"""Requests that name several models, and batches of requests: each is judged, or none goes."""
+"""Requests that name several models, and batches of requests: each is judged, or none leaves."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SEVERAL: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module")
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """The shipped policy, with batches allowed."""
+    """Start a boundary with the shipped policy, which here allows batches."""
     folder = tmp_path_factory.mktemp("shipped")
     policy = folder / "mine"
     policy.mkdir()
@@ -39,7 +39,7 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 
 
 def chat(**more: Any) -> bytes:
-    """A chat completion of a model that the shipped policy allows."""
+    """Return a chat completion of a model that the shipped policy allows."""
     return json.dumps({"model": "gpt-4o-mini", "messages": MESSAGES, **more}).encode()
 
 
@@ -52,7 +52,7 @@ def test_each_model_that_may_run_is_judged(shipped: Scene, case: str) -> None:
     assert answer.json()["helm"]["reasons"][0]["rule"] == "models.unlisted"
 
 
-def test_several_models_that_are_allowed_pass_as_they_came(shipped: Scene) -> None:
+def test_several_allowed_models_pass_unchanged(shipped: Scene) -> None:
     """A fallback is nothing bad."""
     body = chat(models=["gpt-4o", "claude-sonnet-4-5"], route="fallback")
     assert shipped.post(body).status == 200
@@ -60,7 +60,7 @@ def test_several_models_that_are_allowed_pass_as_they_came(shipped: Scene) -> No
 
 
 @pytest.mark.parametrize("case", SEVERAL)
-def test_a_policy_that_reads_one_model_alone_lets_no_more_through(stage: Scene, case: str) -> None:
+def test_a_policy_that_reads_one_model_denies_several(stage: Scene, case: str) -> None:
     """No rule of it would look at the others."""
     with stage.untouched():
         answer = stage.post(chat(**SEVERAL[case]))
@@ -69,14 +69,14 @@ def test_a_policy_that_reads_one_model_alone_lets_no_more_through(stage: Scene, 
 
 
 @pytest.mark.parametrize("models", [[{"id": "x"}], {"first": "x"}])
-def test_models_in_a_form_that_nobody_can_tell_are_refused(shipped: Scene, models: Any) -> None:
+def test_models_in_an_unknown_form_are_refused(shipped: Scene, models: Any) -> None:
     """Whatever the policy."""
     with shipped.untouched():
         answer = shipped.post(chat(models=models))
     assert (answer.status, answer.code) == (403, "CAPABILITY_UNKNOWN")
 
 
-def test_a_policy_of_ones_own_may_read_them(tmp_path: Path) -> None:
+def test_a_custom_policy_can_judge_several_models(tmp_path: Path) -> None:
     """By whatever it says of them."""
     policy = tmp_path / "mine"
     policy.mkdir()
@@ -93,7 +93,7 @@ def test_a_policy_of_ones_own_may_read_them(tmp_path: Path) -> None:
 
 
 def batch(*params: dict[str, Any], **more: Any) -> bytes:
-    """A batch of messages."""
+    """Return a batch of messages."""
     requests = [{"custom_id": str(at), "params": each} for at, each in enumerate(params)]
     return json.dumps({"requests": requests, **more}).encode()
 
@@ -102,7 +102,7 @@ GOOD: dict[str, Any] = {"model": "claude-sonnet-4-5", "max_tokens": 5, "messages
 SERVERS = [{"type": "url", "url": "https://mcp.evil.example", "name": "x"}]
 
 
-def test_a_batch_of_messages_passes_as_it_came(shipped: Scene) -> None:
+def test_an_allowed_batch_of_messages_passes_unchanged(shipped: Scene) -> None:
     """Where each of its requests would pass by itself."""
     made = {"id": "msgbatch_1", "type": "message_batch", "processing_status": "in_progress"}
     shipped.upstream.answer(lambda _: Reply.json(made))
@@ -125,7 +125,7 @@ DENIED_IN_BATCHES: dict[str, tuple[dict[str, Any], str, str]] = {
 
 @pytest.mark.parametrize("case", DENIED_IN_BATCHES)
 @pytest.mark.parametrize("path", [BATCHES, f"/anthropic{BATCHES}?beta=true"])
-def test_one_request_of_a_batch_keeps_all_of_it(shipped: Scene, path: str, case: str) -> None:
+def test_one_denied_request_denies_the_whole_batch(shipped: Scene, path: str, case: str) -> None:
     """On any host, and the refusal says which one it is."""
     params, verdict, code = DENIED_IN_BATCHES[case]
     with shipped.untouched():
@@ -149,18 +149,18 @@ def test_one_request_of_a_batch_keeps_all_of_it(shipped: Scene, path: str, case:
         b'{"requests": [], "requests": []}',
     ],
 )
-def test_a_batch_that_cant_be_read_in_one_way_is_refused(shipped: Scene, body: bytes) -> None:
+def test_an_ambiguous_batch_is_refused(shipped: Scene, body: bytes) -> None:
     """Every doubt is a DENY."""
     with shipped.untouched():
         answer = shipped.post(body, path=BATCHES)
     assert (answer.status, answer.code) == (403, "SCHEMA_VIOLATION")
 
 
-def test_the_calls_after_it_work(shipped: Scene) -> None:
+def test_calls_after_a_refusal_work(shipped: Scene) -> None:
     """A refusal harms nobody else."""
     assert shipped.post(chat(), headers=JSON_BODY).status == 200
 
 
-def test_works_with_the_scripted_policy(stage: Scene) -> None:
+def test_one_model_passes_under_the_scripted_policy(stage: Scene) -> None:
     """One model, as ever."""
     assert_works(stage)

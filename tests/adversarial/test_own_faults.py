@@ -58,7 +58,7 @@ for owner, names in (
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """A boundary whose own steps fail when they are told to."""
+    """Start a boundary whose own steps fail when they are told to."""
     folder = tmp_path_factory.mktemp("faults")
     script = folder / "faults.py"
     script.write_text(FAULTS)
@@ -68,7 +68,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 
 @pytest.fixture(scope="module")
 def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """The same where verdicts are only observed."""
+    """Start the same in observe mode."""
     folder = tmp_path_factory.mktemp("observed")
     script = folder / "faults.py"
     script.write_text(FAULTS)
@@ -77,7 +77,7 @@ def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 
 
 def post(stage: Scene, fault: str, **changes: object) -> Answer:
-    """A chat completion under that fault."""
+    """Post a chat completion during which that fault happens."""
     return stage.post(chat_body(**changes), headers=(*JSON_BODY, ("X-Fault", fault)))
 
 
@@ -90,7 +90,7 @@ BEFORE = [
 
 
 @pytest.mark.parametrize("fault", BEFORE)
-def test_a_request_without_a_verdict_goes_nowhere(stage: Scene, fault: str) -> None:
+def test_a_request_without_a_verdict_is_not_forwarded(stage: Scene, fault: str) -> None:
     """Not even an ordinary one; the next is none the worse."""
     with stage.untouched():
         answer = post(stage, fault)
@@ -108,7 +108,7 @@ AFTER = [
 
 
 @pytest.mark.parametrize(("fault", "stream"), AFTER)
-def test_an_answer_without_a_verdict_goes_nowhere(
+def test_an_answer_without_a_verdict_is_not_delivered(
     stage: Scene, fault: str, *, stream: bool
 ) -> None:
     """Nothing of it reaches the client, and the call has one outcome."""
@@ -124,7 +124,7 @@ def test_an_answer_without_a_verdict_goes_nowhere(
 @pytest.mark.parametrize(
     "fault", ["raise in Gate.feed", "give up in Gate.feed", "raise in Gate.finish"]
 )
-def test_a_stream_whose_gate_fails_is_shut(stage: Scene, fault: str) -> None:
+def test_a_stream_whose_gate_fails_is_cut_off(stage: Scene, fault: str) -> None:
     """An error event for its end; no later chunk of it, and no tool call, gets through."""
     turn = Turn("", (ToolCall("forbidden", '{"path": "/etc/shadow"}'),))
     stage.upstream.answer(lambda request: reply_to_chat(request, turn))
@@ -136,7 +136,7 @@ def test_a_stream_whose_gate_fails_is_shut(stage: Scene, fault: str) -> None:
     assert_works(stage)
 
 
-def test_a_fault_between_the_receipt_and_the_upstream_has_its_outcome(stage: Scene) -> None:
+def test_a_fault_after_the_request_receipt_has_an_outcome(stage: Scene) -> None:
     """The request's receipt says ALLOW; that it never left is said by a second one."""
     with stage.untouched():
         answer = post(stage, "raise in requests.mark")
@@ -146,7 +146,7 @@ def test_a_fault_between_the_receipt_and_the_upstream_has_its_outcome(stage: Sce
     assert_works(stage)
 
 
-def test_a_stream_whose_end_fails_has_its_outcome(stage: Scene) -> None:
+def test_a_stream_whose_end_fails_has_an_outcome(stage: Scene) -> None:
     """What has left has left; the receipt is written all the same."""
     stage.upstream.answer(lambda request: reply_to_chat(request, Turn("ordinary words")))
     answer = post(stage, "raise in Streamed.end", stream=True)
@@ -156,7 +156,7 @@ def test_a_stream_whose_end_fails_has_its_outcome(stage: Scene) -> None:
 
 
 @pytest.mark.parametrize("fault", BEFORE)
-def test_a_request_that_is_only_observed_passes_and_is_told_of_later(
+def test_an_observed_request_passes_and_the_next_receipt_counts_it(
     observed: Scene, fault: str
 ) -> None:
     """It has no receipt; the next one says that one is missing."""
@@ -169,9 +169,7 @@ def test_a_request_that_is_only_observed_passes_and_is_told_of_later(
 
 
 @pytest.mark.parametrize(("fault", "stream"), AFTER)
-def test_an_answer_that_is_only_observed_passes(
-    observed: Scene, fault: str, *, stream: bool
-) -> None:
+def test_an_observed_answer_passes(observed: Scene, fault: str, *, stream: bool) -> None:
     """Whole, and its outcome says that it was observed."""
     observed.upstream.answer(lambda request: reply_to_chat(request, Turn("unjudged words")))
     answer = post(observed, fault, stream=stream)

@@ -49,7 +49,7 @@ LOOKALIKES = {
 
 @pytest.mark.parametrize("name", LOOKALIKES)
 @pytest.mark.parametrize("body", [chat_body(), b"no JSON at all"], ids=["a call", "not JSON"])
-def test_a_path_with_another_reading_is_refused(stage: Scene, name: str, body: bytes) -> None:
+def test_an_ambiguous_path_is_refused(stage: Scene, name: str, body: bytes) -> None:
     """Also when the body gives nothing away: the path alone is ambiguous."""
     with stage.untouched():
         answer = stage.post(body, path=LOOKALIKES[name])
@@ -57,7 +57,9 @@ def test_a_path_with_another_reading_is_refused(stage: Scene, name: str, body: b
 
 
 @pytest.mark.parametrize("method", ["post", "Post", "pOST"])
-def test_a_method_in_other_letters_is_judged_as_that_method(stage: Scene, method: str) -> None:
+def test_a_method_in_another_letter_case_is_judged_as_that_method(
+    stage: Scene, method: str
+) -> None:
     """Some servers don't tell letter cases apart."""
     with stage.untouched():
         answer = stage.post(chat_body(model="denied"), method=method)
@@ -102,7 +104,7 @@ NAMED_IN_THE_PATH = {
 
 
 @pytest.mark.parametrize("path", NAMED_IN_THE_PATH)
-def test_the_model_that_the_path_names_is_the_one_that_is_judged(stage: Scene, path: str) -> None:
+def test_the_model_in_the_path_is_judged(stage: Scene, path: str) -> None:
     """The body names an ordinary one, which no such server looks at."""
     with stage.untouched():
         answer = stage.post(chat_body(), path=path)
@@ -168,7 +170,7 @@ SHAPES: dict[str, tuple[bytes, tuple[tuple[str, str], ...]]] = {
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_a_call_on_an_unknown_path_is_known_by_its_body(stage: Scene, name: str) -> None:
+def test_a_call_on_an_unknown_path_is_recognised_by_its_body(stage: Scene, name: str) -> None:
     """Whatever it is dressed as: it isn't forwarded without a verdict."""
     body, headers = SHAPES[name]
     with stage.untouched():
@@ -177,7 +179,7 @@ def test_a_call_on_an_unknown_path_is_known_by_its_body(stage: Scene, name: str)
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "GET", "DELETE", "QUERY", "X-POST"])
-def test_a_call_is_one_with_any_method(stage: Scene, method: str) -> None:
+def test_a_call_is_recognised_with_any_method(stage: Scene, method: str) -> None:
     """A server that looks at the path alone would serve it."""
     with stage.untouched():
         answer = stage.post(chat_body(model="denied"), method=method)
@@ -196,7 +198,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_traffic_that_no_reading_makes_a_call_is_left_alone(stage: Scene, name: str) -> None:
+def test_traffic_that_is_no_call_is_left_alone(stage: Scene, name: str) -> None:
     """It arrives as it was sent, and no receipt is written."""
     method, path, body = OTHERS[name]
     seen = len(stage.upstream.requests)
@@ -225,7 +227,7 @@ def test_a_key_that_differs_in_letter_case_only_is_refused(stage: Scene, name: s
 
 
 @pytest.mark.parametrize("path", [CHAT, "/generate"])
-def test_an_absolute_form_elsewhere_is_refused(stage: Scene, path: str) -> None:
+def test_an_absolute_form_to_another_host_is_refused(stage: Scene, path: str) -> None:
     """In reverse mode the target counts; a proxy behind it would go where the request line says."""
     with stage.untouched():
         answer = stage.post(chat_body(), path=f"http://example.com{path}")
@@ -243,7 +245,7 @@ OVERRIDES = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"]
 
 
 @pytest.mark.parametrize("name", OVERRIDES)
-def test_a_header_that_asks_for_another_method_is_refused(stage: Scene, name: str) -> None:
+def test_a_method_override_header_is_refused(stage: Scene, name: str) -> None:
     """A server that honours it would delete what policy was asked to have read."""
     with stage.untouched():
         path = f"{CHAT}/chatcmpl-1"
@@ -252,7 +254,7 @@ def test_a_header_that_asks_for_another_method_is_refused(stage: Scene, name: st
     assert stage.post(chat_body(), headers=(*JSON_BODY, (name, "post"))).status == 200
 
 
-def test_headers_of_ours_dont_go_up_and_credentials_dont_get_into_the_log(stage: Scene) -> None:
+def test_helm_headers_are_not_forwarded_and_credentials_are_not_logged(stage: Scene) -> None:
     """X-Helm headers that a client sends are taken off, all of them."""
     credential = "made-up-" + "credential"
     headers = (

@@ -51,7 +51,7 @@ def test_a_response_without_a_decision_is_denied(stage: Scene, word: str, way: s
     assert_works(stage)
 
 
-def test_a_rewrite_of_what_has_left_is_denied(stage: Scene) -> None:
+def test_a_rewrite_of_a_running_stream_is_denied(stage: Scene) -> None:
     """A policy that wants to cut a running stream can't, so the tool calls don't leave."""
     turn = Turn("this is personal", (ToolCall("search"),))
     stage.upstream.answer(lambda request: reply_to_chat(request, turn))
@@ -62,7 +62,7 @@ def test_a_rewrite_of_what_has_left_is_denied(stage: Scene) -> None:
     assert_works(stage)
 
 
-def test_a_runaway_policy_holds_nobody_up(stage: Scene) -> None:
+def test_ordinary_calls_are_answered_despite_a_runaway_policy(stage: Scene) -> None:
     """While an endless call runs into its deadline, ordinary ones wait, and are answered."""
     found: list[Answer] = []
     endless = threading.Thread(target=lambda: found.append(stage.chat(model="endless")))
@@ -75,7 +75,7 @@ def test_a_runaway_policy_holds_nobody_up(stage: Scene) -> None:
 
 
 def children(pid: int) -> list[int]:
-    """The processes that a process has started."""
+    """Return the processes that a process has started."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         found += [int(child) for child in (task / "children").read_text().split()]
@@ -83,20 +83,20 @@ def children(pid: int) -> list[int]:
 
 
 def workers_of(pid: int) -> list[int]:
-    """Those of them that evaluate policy."""
+    """Return the child processes that evaluate policy."""
     program = b"helm_boundary.policy.engines.worker_main"
     return [one for one in children(pid) if program in Path(f"/proc/{one}/cmdline").read_bytes()]
 
 
 @pytest.fixture(scope="module")
 def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """A boundary whose policy may take ten seconds."""
+    """Start a boundary whose policy may take ten seconds."""
     options = {"helm_deadline_ms": 10_000}
     with scene(tmp_path_factory.mktemp("patient"), options=options) as stage:
         yield stage
 
 
-def test_a_worker_that_dies_under_a_call_costs_that_call_only(patient: Scene) -> None:
+def test_a_worker_that_dies_during_a_call_fails_only_that_call(patient: Scene) -> None:
     """Killed while it evaluates: DENY with PDP_ERROR, and the next call works."""
     found: list[Answer] = []
     with patient.untouched():
@@ -117,7 +117,7 @@ def test_a_worker_that_dies_between_calls_is_replaced(patient: Scene) -> None:
     assert_works(patient)
 
 
-def test_a_worker_that_stands_still_is_a_denial_within_the_deadline(stage: Scene) -> None:
+def test_a_stopped_worker_is_a_denial_within_the_deadline(stage: Scene) -> None:
     """Stopped, so that it neither answers nor dies."""
     assert_works(stage)  # a worker that still starts has longer than a call
     for worker in workers_of(stage.boundary.pid):
@@ -127,7 +127,7 @@ def test_a_worker_that_stands_still_is_a_denial_within_the_deadline(stage: Scene
     assert_refused(stage, answer, "PDP_ERROR")
 
 
-def test_nothing_outlives_a_boundary_that_is_killed(tmp_path: Path) -> None:
+def test_no_process_outlives_a_killed_boundary(tmp_path: Path) -> None:
     """SIGKILL for mitmdump: its worker and what integrates its log end by themselves."""
     boundary = Boundary(state=tmp_path)
     boundary.start()
@@ -143,7 +143,7 @@ def test_nothing_outlives_a_boundary_that_is_killed(tmp_path: Path) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs; a zombie doesn't."""
+    """Tell whether a process runs; a zombie doesn't."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
@@ -243,7 +243,7 @@ UNUSABLE: dict[str, tuple[dict[str, str], str]] = {
 
 
 @pytest.mark.parametrize("name", UNUSABLE)
-def test_an_unusable_policy_is_a_refusal_to_start(tmp_path: Path, name: str) -> None:
+def test_an_unusable_policy_prevents_the_start(tmp_path: Path, name: str) -> None:
     """Exit code 1 and one clear line that says where; no traceback."""
     files, expected = UNUSABLE[name]
     folder = tmp_path / "policy"
@@ -283,7 +283,7 @@ def test_a_package_that_imports_itself_finds_its_own_rules(tmp_path: Path) -> No
         assert b"1 words." in answer.body
 
 
-def test_a_policy_folder_that_isnt_there_is_a_refusal_to_start(tmp_path: Path) -> None:
+def test_a_missing_policy_folder_prevents_the_start(tmp_path: Path) -> None:
     """Missing, or a file."""
     assert_refuses(Boundary(state=tmp_path, policy=tmp_path / "absent"), "absent")
     (tmp_path / "file").write_text(GOOD)

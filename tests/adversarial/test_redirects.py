@@ -1,4 +1,4 @@
-"""An upstream that sends calls elsewhere: in reverse mode the client would go there without us."""
+"""Upstreams that send calls elsewhere: in reverse mode the client would go there without us."""
 
 from __future__ import annotations
 
@@ -29,26 +29,28 @@ BODY = b'{"choices": []}'
 def redirect(
     status: int, *addresses: str, content_type: str = "application/json", body: bytes = BODY
 ) -> Reply:
-    """A redirect with a body that nobody reads."""
+    """Return a redirect with a body that nobody reads."""
     fields = (("content-type", content_type), *(("Location", each) for each in addresses))
     return Reply(status, fields, (body,))
 
 
 def always(reply: Reply) -> Script:
-    """Answer everything so."""
+    """Return a script that answers everything with this."""
     return lambda _: reply
 
 
 @pytest.fixture
 def elsewhere() -> Iterator[Upstream]:
-    """Another server."""
+    """Start another server."""
     with Upstream() as other:
         yield other
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 307, 308])
 @pytest.mark.parametrize("form", ["{url}/v1/chat/completions", "//127.0.0.1:{port}/x", "/\\evil/x"])
-def test_a_call_isnt_led_away(stage: Scene, elsewhere: Upstream, status: int, form: str) -> None:
+def test_a_call_is_not_redirected_to_another_host(
+    stage: Scene, elsewhere: Upstream, status: int, form: str
+) -> None:
     """A client that follows redirects reaches nobody but us, and is told why."""
     address = form.format(url=elsewhere.url, port=elsewhere.port)
     stage.upstream.answer(lambda _: redirect(status, address))
@@ -67,7 +69,7 @@ def test_a_call_isnt_led_away(stage: Scene, elsewhere: Upstream, status: int, fo
     assert_works(stage)
 
 
-def test_a_stream_isnt_led_away(stage: Scene, elsewhere: Upstream) -> None:
+def test_a_stream_is_not_redirected_to_another_host(stage: Scene, elsewhere: Upstream) -> None:
     """Whatever the redirect's body claims to be."""
     fields = (("content-type", "text/event-stream"), ("Location", elsewhere.url))
     stage.upstream.answer(lambda _: Reply(307, fields, (b"data: {}\n\n",)))
@@ -76,7 +78,7 @@ def test_a_stream_isnt_led_away(stage: Scene, elsewhere: Upstream) -> None:
     assert "location" not in answer.headers
 
 
-def test_one_of_several_addresses_is_enough(stage: Scene, elsewhere: Upstream) -> None:
+def test_one_foreign_address_among_several_is_refused(stage: Scene, elsewhere: Upstream) -> None:
     """Some clients take the first, some the last."""
     for pair in (("/x", elsewhere.url), (elsewhere.url, "/x")):
         stage.upstream.answer(always(redirect(307, *pair)))
@@ -87,7 +89,7 @@ def test_one_of_several_addresses_is_enough(stage: Scene, elsewhere: Upstream) -
 @pytest.mark.parametrize(
     "form", ["{url}/v2{path}?a=b", "/v2{path}?a=b", "//127.0.0.1:{port}/v2{path}?a=b"]
 )
-def test_a_call_that_the_upstream_moves_within_itself_comes_back_by_us(
+def test_a_call_redirected_within_the_upstream_is_judged_again(
     stage: Scene, status: int, form: str
 ) -> None:
     """Judged again, on the path that it is sent to."""
@@ -110,7 +112,9 @@ def test_a_call_that_the_upstream_moves_within_itself_comes_back_by_us(
 @pytest.mark.parametrize(
     ("content_type", "body"), [("text/html", b"<a href='/x'>moved</a>"), ("application/json", b"")]
 )
-def test_a_redirect_needs_no_answer_in_it(stage: Scene, content_type: str, body: bytes) -> None:
+def test_a_redirect_passes_without_an_answer_in_it(
+    stage: Scene, content_type: str, body: bytes
+) -> None:
     """Web frameworks send a page, or nothing."""
     reply = redirect(307, "/v2" + CHAT, content_type=content_type, body=body)
     stage.upstream.answer(always(reply))
@@ -118,7 +122,7 @@ def test_a_redirect_needs_no_answer_in_it(stage: Scene, content_type: str, body:
     assert (answer.status, answer.body, answer.headers["location"]) == (307, body, "/v2" + CHAT)
 
 
-def test_a_redirect_to_a_call_that_is_denied_is_denied(stage: Scene) -> None:
+def test_a_redirect_to_a_denied_call_is_denied(stage: Scene) -> None:
     """It is a call like any other."""
     target = "/openai/deployments/denied/chat/completions"
     stage.upstream.answer(lambda _: redirect(307, stage.upstream.url + target))
@@ -129,7 +133,7 @@ def test_a_redirect_to_a_call_that_is_denied_is_denied(stage: Scene) -> None:
     assert len(stage.upstream.requests) == seen + 1
 
 
-def test_a_download_from_elsewhere_passes(tmp_path: Path, elsewhere: Upstream) -> None:
+def test_a_redirect_to_a_download_passes(tmp_path: Path, elsewhere: Upstream) -> None:
     """A file's content lies with a store, whose address is signed; nothing of a call goes there."""
     with scene(tmp_path, options={"helm_hosts": "127.0.0.1"}) as stage:
         address = f"{elsewhere.url}/store/file?signature=1"
@@ -142,7 +146,7 @@ def test_a_download_from_elsewhere_passes(tmp_path: Path, elsewhere: Upstream) -
         assert (answer.status, answer.headers["location"]) == (303, address)
 
 
-def test_a_websocket_isnt_led_away(stage: Scene, elsewhere: Upstream) -> None:
+def test_a_websocket_is_not_redirected_to_another_host(stage: Scene, elsewhere: Upstream) -> None:
     """What is said on it would be said elsewhere."""
     address = elsewhere.url.replace("http", "ws")
     stage.upstream.answer(lambda _: redirect(302, f"{address}/v1/realtime"))
@@ -153,14 +157,14 @@ def test_a_websocket_isnt_led_away(stage: Scene, elsewhere: Upstream) -> None:
     assert elsewhere.connections == 0
 
 
-def test_other_traffic_is_led_where_its_server_says(stage: Scene, elsewhere: Upstream) -> None:
+def test_other_traffic_may_be_redirected_anywhere(stage: Scene, elsewhere: Upstream) -> None:
     """What is no call is none of ours."""
     stage.upstream.answer(lambda _: redirect(307, elsewhere.url))
     answer = stage.post(b"a=b", path="/login", headers=())
     assert (answer.status, answer.headers["location"]) == (307, elsewhere.url)
 
 
-def test_in_a_forward_proxy_every_redirect_passes_as_it_came(tmp_path: Path) -> None:
+def test_every_redirect_passes_through_a_forward_proxy(tmp_path: Path) -> None:
     """The client's next request comes by us anyway, and is judged as what it is."""
     with forward_scene(tmp_path) as stage:
         here = f"https://localhost:{stage.upstream.port}"
@@ -176,7 +180,7 @@ def test_in_a_forward_proxy_every_redirect_passes_as_it_came(tmp_path: Path) -> 
         assert len(stage.upstream.requests) == seen + 1
 
 
-def test_where_verdicts_are_only_observed_it_passes_and_is_written_down(tmp_path: Path) -> None:
+def test_an_observed_redirect_passes_and_is_recorded(tmp_path: Path) -> None:
     """With the reason that would have kept it."""
     with scene(tmp_path, options={"helm_mode": "observe"}) as stage:
         stage.upstream.answer(lambda _: redirect(307, "http://127.0.0.1:9/x"))

@@ -1,4 +1,4 @@
-"""What other addons do, by accident or on purpose: the boundary still has the last word.
+"""Other addons, which by accident or on purpose work against us: the boundary is still last.
 
 Each case is a row of the list of mitmproxy's ways to fail open; each asserts that the upstream saw
 nothing of a denied call, or the client nothing of a denied answer.
@@ -116,7 +116,7 @@ class After:
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The hostile script."""
+    """Write the hostile script."""
     file = tmp_path_factory.mktemp("hostile") / "hostile.py"
     file.write_text(HOSTILE)
     return file
@@ -124,14 +124,14 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory, hostile: Path) -> object:
-    """A boundary behind the hostile script, which mitmproxy runs both before and after ours."""
+    """Start a boundary behind the hostile script, which mitmproxy runs before and after ours."""
     # The scripts' order is theirs; ours leaves that entry of the chain.
     with scene(tmp_path_factory.mktemp("scene"), args=["-s", str(hostile)]) as stage:
         yield stage
 
 
 def post(stage: Scene, do: str, **changes: object) -> Answer:
-    """A chat completion that asks the hostile script for something."""
+    """Post a chat completion that asks the hostile script for something."""
     headers = (("Content-Type", "application/json"), ("X-Do", do))
     return stage.post(chat_body(**changes), headers=headers)
 
@@ -156,9 +156,7 @@ def test_a_denied_call_stays_denied(stage: Scene, do: str) -> None:
 
 
 @pytest.mark.parametrize("do", ["halt in request", "raise in request", "stream the request"])
-def test_a_denied_call_stays_denied_on_a_connection_that_is_open_already(
-    stage: Scene, do: str
-) -> None:
+def test_a_denied_call_stays_denied_on_an_open_connection(stage: Scene, do: str) -> None:
     """The wall at the connection can't help here: client and upstream are both connected."""
     headers = (("Content-Type", "application/json"), ("X-Do", do))
     with stage.wire() as wire:
@@ -194,7 +192,7 @@ def test_what_is_forwarded_is_what_was_judged(stage: Scene, do: str) -> None:
     assert_works(stage)
 
 
-def test_a_hook_that_is_cancelled_lets_nothing_out(stage: Scene) -> None:
+def test_a_cancelled_hook_lets_nothing_through(stage: Scene) -> None:
     """The call ends without an answer, not without a verdict."""
     with stage.untouched(), stage.wire() as wire:
         headers = (("Content-Type", "application/json"), ("X-Do", "cancel"))
@@ -231,7 +229,7 @@ def test_nothing_of_a_denied_answer_reaches_the_client(
 
 
 @pytest.mark.parametrize("do", ["spoil the answer", "intercept and spoil the answer"])
-def test_the_answer_that_is_judged_is_the_one_that_is_sent(stage: Scene, do: str) -> None:
+def test_a_changed_answer_is_judged_as_it_is_sent(stage: Scene, do: str) -> None:
     """An answer that an addon or a person has changed is judged as changed."""
     stage.upstream.answer(lambda request: reply_to_chat(request, Turn("harmless")))
     answer = post(stage, do)
@@ -278,7 +276,7 @@ def test_an_unsafe_option_set_at_run_time_has_no_effect(stage: Scene, setting: s
 
 
 @pytest.mark.parametrize("do", ["remove the boundary", "come after"])
-def test_a_chain_without_the_boundary_at_its_end_passes_nothing(
+def test_nothing_passes_unless_the_boundary_is_last_in_the_chain(
     tmp_path: Path, hostile: Path, do: str
 ) -> None:
     """Taken out of the chain, or not the last in it any more: everything is denied."""
@@ -291,7 +289,7 @@ def test_a_chain_without_the_boundary_at_its_end_passes_nothing(
         stage.boundary.kill()  # what counts open calls is out of the chain too, so it would wait
 
 
-def test_an_empty_chain_passes_nothing(tmp_path: Path, hostile: Path) -> None:
+def test_nothing_passes_through_an_empty_chain(tmp_path: Path, hostile: Path) -> None:
     """Not even mitmproxy's own addons are left: nobody gets an answer."""
     with scene(tmp_path, args=["-s", str(hostile)]) as stage:
         assert_works(stage)
@@ -311,10 +309,10 @@ def test_an_empty_chain_passes_nothing(tmp_path: Path, hostile: Path) -> None:
     ["def request(flow): raise RuntimeError", "raise RuntimeError('at load')", "def load(:"],
     ids=["raises in its hook", "raises at load", "isn't Python"],
 )
-def test_a_broken_script_beside_ours_lets_nothing_out(
+def test_a_broken_script_beside_ours_lets_nothing_through(
     tmp_path: Path, order: str, script: str
 ) -> None:
-    """mitmproxy skips the other scripts then; the boundary isn't one of them, or doesn't start."""
+    """Then mitmproxy skips the other scripts; the boundary isn't one of them, or doesn't start."""
     broken = tmp_path / "broken.py"
     broken.write_text(script)
     ours = {"addon": None, "args": ["-s", str(broken), "-s", str(ADDON)]}
@@ -368,14 +366,14 @@ def test_live_reload_neither_unloads_the_boundary_nor_adds_a_second(
 
 
 def wait_for(true: Callable[[], bool]) -> None:
-    """Wait until it is true; a test that waits in vain fails."""
+    """Wait until the condition is true; fail after a while."""
     deadline = time.monotonic() + 20
     while not true():
         assert time.monotonic() < deadline, "it never came true"
         time.sleep(0.05)
 
 
-def test_rewriting_options_of_mitmproxy_come_before_the_judgement(tmp_path: Path) -> None:
+def test_mitmproxys_rewriting_options_apply_before_the_judgement(tmp_path: Path) -> None:
     """--modify-body makes a denied model of an ordinary one: it is judged as it would leave."""
     options = {"modify_body": "/~q/ordinary/denied"}
     with scene(tmp_path, options=options) as stage, stage.untouched():
@@ -384,7 +382,7 @@ def test_rewriting_options_of_mitmproxy_come_before_the_judgement(tmp_path: Path
         assert answer.code == "POLICY_VIOLATION"
 
 
-def test_a_request_that_is_mapped_elsewhere_is_judged_as_what_it_becomes(tmp_path: Path) -> None:
+def test_a_mapped_request_is_judged_as_what_it_becomes(tmp_path: Path) -> None:
     """--map-remote turns a path that is no call's into one; the call is judged."""
     options = {"map_remote": "|/harmless|/v1/chat/completions"}
     with scene(tmp_path, options=options) as stage, stage.untouched():
@@ -411,28 +409,26 @@ IN_CONFIG = {**REFUSED, "rawtcp": "true"}
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_an_unsafe_option_on_the_command_line_is_a_refusal_to_start(
-    tmp_path: Path, name: str
-) -> None:
+def test_an_unsafe_option_on_the_command_line_prevents_the_start(tmp_path: Path, name: str) -> None:
     """Exit code 1, and one line that names the option."""
     boundary = Boundary(state=tmp_path, args=["--set", f"{name}={REFUSED[name]}"])
     assert_refuses_to_start(boundary, name)
 
 
-def test_a_policy_beside_an_opa_server_is_a_refusal_to_start(tmp_path: Path) -> None:
+def test_a_policy_beside_an_opa_server_prevents_the_start(tmp_path: Path) -> None:
     """Nobody learns only by what passes that their folder was never read."""
     options = {"helm_opa_url": "http://127.0.0.1:9"}
     boundary = Boundary(state=tmp_path, policy=tmp_path, options=options)
     assert_refuses_to_start(boundary, "helm_policy")
 
 
-def test_a_mode_that_carries_raw_bytes_is_a_refusal_to_start(tmp_path: Path) -> None:
+def test_a_mode_that_carries_raw_bytes_prevents_the_start(tmp_path: Path) -> None:
     """Only HTTP can be judged."""
     assert_refuses_to_start(Boundary(state=tmp_path, mode="reverse:tcp://127.0.0.1:9"), "mode=")
 
 
 @pytest.mark.parametrize("name", IN_CONFIG)
-def test_an_unsafe_option_in_config_yaml_is_a_refusal_to_start(tmp_path: Path, name: str) -> None:
+def test_an_unsafe_option_in_config_yaml_prevents_the_start(tmp_path: Path, name: str) -> None:
     """The file beats --set, so it is the effective value that counts."""
     boundary = Boundary(state=tmp_path)
     boundary.confdir.mkdir()
@@ -458,7 +454,9 @@ def assert_refuses_to_start(boundary: Boundary, name: str) -> None:
     assert "Traceback" not in failed.value.log
 
 
-def test_another_addon_of_the_same_name_is_no_boundary(tmp_path: Path, hostile: Path) -> None:
+def test_another_addon_of_the_same_name_does_not_replace_the_boundary(
+    tmp_path: Path, hostile: Path
+) -> None:
     """A script that calls itself ours doesn't keep ours away without a word."""
     impostor = tmp_path / "impostor.py"
     impostor.write_text(
@@ -474,7 +472,7 @@ def test_another_addon_of_the_same_name_is_no_boundary(tmp_path: Path, hostile: 
     assert "helmboundary" in failed.value.log
 
 
-def test_an_answer_of_another_addon_contacts_nobody(tmp_path: Path) -> None:
+def test_an_answer_of_another_addon_contacts_no_upstream(tmp_path: Path) -> None:
     """An addon may answer by itself; that is no call, and no byte leaves for it."""
     script = tmp_path / "answers.py"
     script.write_text(
@@ -485,7 +483,7 @@ def test_an_answer_of_another_addon_contacts_nobody(tmp_path: Path) -> None:
         assert stage.chat(model="denied").body == b"mine"
 
 
-def test_a_huge_answer_is_not_let_through_for_its_size(stage: Scene) -> None:
+def test_an_oversized_answer_is_denied(stage: Scene) -> None:
     """Larger than what is judged: refused whole."""
     big = Reply.json({"choices": [], "padding": "x" * (33 << 20)})
     stage.upstream.answer(lambda _: big)

@@ -19,7 +19,7 @@ from support.upstream import Upstream
 
 @pytest.mark.parametrize("fault", ["raise RuntimeError('broken')", "import nothing_of_that_name"])
 def test_a_package_that_cant_be_imported_opens_no_port(tmp_path: Path, fault: str) -> None:
-    """mitmproxy alone would log the error, listen, and only then end."""
+    """By itself mitmproxy would log the error, listen, and only then end."""
     script = tmp_path / "addon" / "helm.py"
     package = script.parent / "helm_boundary" / "__init__.py"
     package.parent.mkdir(parents=True)
@@ -35,7 +35,7 @@ def test_a_package_that_cant_be_imported_opens_no_port(tmp_path: Path, fault: st
     assert "listening" not in failed.value.log
 
 
-def test_an_option_made_unsafe_behind_our_back_ends_the_start(tmp_path: Path) -> None:
+def test_an_option_made_unsafe_during_the_start_prevents_it(tmp_path: Path) -> None:
     """Set where no `configure` hook is asked: seen when all addons run, and nothing passes."""
     script = tmp_path / "sly.py"
     script.write_text(
@@ -66,7 +66,7 @@ NO_HOSTS = [
 
 
 @pytest.mark.parametrize("value", NO_HOSTS)
-def test_what_is_no_list_of_hosts_is_a_refusal_to_start(tmp_path: Path, value: str) -> None:
+def test_an_invalid_list_of_hosts_prevents_the_start(tmp_path: Path, value: str) -> None:
     """It would match no request, and the hosts that were meant would be ungoverned."""
     boundary = Boundary(state=tmp_path, args=["--set", f"helm_hosts={value}"])
     with pytest.raises(StartFailed) as failed:
@@ -80,7 +80,9 @@ def test_what_is_no_list_of_hosts_is_a_refusal_to_start(tmp_path: Path, value: s
 @pytest.mark.parametrize(
     "text", ["helm_hosts: api.openai.com", "helm_hosts: []", "helm_hosts: [a.com b.com]"]
 )
-def test_what_is_no_list_of_hosts_in_config_yaml_is_one_too(tmp_path: Path, text: str) -> None:
+def test_an_invalid_list_of_hosts_in_config_yaml_prevents_the_start(
+    tmp_path: Path, text: str
+) -> None:
     """The file is read by mitmproxy, and what it makes of the value counts."""
     boundary = Boundary(state=tmp_path)
     boundary.confdir.mkdir()
@@ -92,8 +94,8 @@ def test_what_is_no_list_of_hosts_in_config_yaml_is_one_too(tmp_path: Path, text
     assert any("helm-boundary: " in line and "helm_hosts" in line for line in lines), lines
 
 
-def test_hosts_set_while_it_runs_are_refused_and_the_old_ones_stay(tmp_path: Path) -> None:
-    """mitmweb's command and its page of options: neither takes a host out of the boundary."""
+def test_hosts_can_not_be_changed_at_run_time(tmp_path: Path) -> None:
+    """Neither mitmweb's command nor its page of options takes a host out of the boundary."""
     with (
         Upstream() as upstream,
         mitmweb(tmp_path, upstream, helm_hosts="127.0.0.1") as (boundary, web),
@@ -109,12 +111,12 @@ def test_hosts_set_while_it_runs_are_refused_and_the_old_ones_stay(tmp_path: Pat
 
 
 def _checked(boundary: Boundary) -> int:
-    """The exit code of fsck by the command, as the boundary's own user."""
+    """Return the exit code of fsck, run as the boundary's own user."""
     return CliRunner().invoke(receipts, ["fsck", str(boundary.state)]).exit_code
 
 
 def _call(boundary: Boundary) -> int:
-    """The status of a call through the boundary."""
+    """Return the status of a call through the boundary."""
     return httpx.post(
         f"{boundary.url}/v1/chat/completions",
         json={"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]},
@@ -122,7 +124,7 @@ def _call(boundary: Boundary) -> int:
     ).status_code
 
 
-def test_another_folder_in_the_place_of_the_pinned_one_opens_no_port(tmp_path: Path) -> None:
+def test_a_folder_swapped_for_the_pinned_one_opens_no_port(tmp_path: Path) -> None:
     """Somebody's folder, keys and receipts and all, under the path that was started before."""
     with Upstream() as upstream:
         boundary = Boundary(upstream, state=tmp_path / "own")
@@ -143,7 +145,7 @@ def test_another_folder_in_the_place_of_the_pinned_one_opens_no_port(tmp_path: P
     assert _checked(boundary) == 1
 
 
-def test_a_folder_that_was_removed_is_made_anew(tmp_path: Path) -> None:
+def test_a_removed_state_folder_is_created_again(tmp_path: Path) -> None:
     """An honest reset: one warning, and the boundary is up."""
     with Upstream() as upstream:
         boundary = Boundary(upstream, state=tmp_path)
@@ -157,7 +159,7 @@ def test_a_folder_that_was_removed_is_made_anew(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("where", ["file/pins", "helm/pins"])
-def test_a_boundary_that_can_pin_nothing_is_up_all_the_same(tmp_path: Path, where: str) -> None:
+def test_a_boundary_that_can_not_pin_its_keys_still_starts(tmp_path: Path, where: str) -> None:
     """In a container, say, where nothing but the state can be written: a warning."""
     (tmp_path / "file").write_text("")
     env = {VARIABLE: str(tmp_path / where)}

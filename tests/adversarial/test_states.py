@@ -1,4 +1,4 @@
-"""State folders that fail: no receipt, no call."""
+"""State folders that fail: without a receipt, no call passes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from support.scripted_policy import write_scripted_policy
 from support.upstream import ToolCall, Turn, Upstream, reply_to_chat
 
 
-def test_a_state_folder_that_cant_be_made_is_a_refusal_to_start(tmp_path: Path) -> None:
+def test_a_state_folder_that_cant_be_created_prevents_the_start(tmp_path: Path) -> None:
     """Below a file: exit code 1 and one line."""
     (tmp_path / "file").write_text("")
     boundary = Boundary(state=tmp_path, options={"helm_state": tmp_path / "file" / "state"})
@@ -26,7 +26,7 @@ def test_a_state_folder_that_cant_be_made_is_a_refusal_to_start(tmp_path: Path) 
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
-def test_a_state_folder_that_cant_be_written_is_a_refusal_to_start(tmp_path: Path) -> None:
+def test_a_state_folder_that_cant_be_written_prevents_the_start(tmp_path: Path) -> None:
     """Somebody else's folder."""
     folder = tmp_path / "state"
     folder.mkdir(mode=0o500)
@@ -36,19 +36,19 @@ def test_a_state_folder_that_cant_be_written_is_a_refusal_to_start(tmp_path: Pat
 
 @pytest.fixture
 def used(tmp_path: Path) -> Path:
-    """A folder in which a boundary has run and stopped; its state is in `helm`."""
+    """Return a folder in which a boundary has run and stopped; its state is in `helm`."""
     with scene(tmp_path) as stage:
         assert_works(stage)
     return tmp_path
 
 
 def again(folder: Path) -> Boundary:
-    """A boundary on the state of the first."""
+    """Return a boundary on the state of the first."""
     return Boundary(state=folder, policy=folder / "policy")
 
 
 def make_readable(layout: Layout) -> None:
-    """Let everybody read the receipt key."""
+    """Make the receipt key readable for everybody."""
     (layout.keys / "receipt.pem").chmod(0o644)
 
 
@@ -59,7 +59,7 @@ def cut_key(layout: Layout) -> None:
 
 
 def open_folder(layout: Layout) -> None:
-    """Let everybody into the keys' folder."""
+    """Make the keys' folder accessible to everybody."""
     layout.keys.chmod(0o777)
 
 
@@ -71,7 +71,7 @@ def open_folder(layout: Layout) -> None:
         (open_folder, "the state folder can't be used"),
     ],
 )
-def test_keys_that_others_may_have_are_a_refusal_to_start(
+def test_keys_that_others_may_have_prevent_the_start(
     used: Path, damage: Callable[[Layout], None], said: str
 ) -> None:
     """A key that others can read, or put another in place of, proves nothing."""
@@ -79,7 +79,7 @@ def test_keys_that_others_may_have_are_a_refusal_to_start(
     assert_refuses(again(used), said)
 
 
-def test_a_torn_line_is_put_aside_and_said(used: Path) -> None:
+def test_a_torn_line_is_set_aside_and_reported(used: Path) -> None:
     """The end of a write that never was acknowledged: kept, but not in the journal."""
     layout = Layout(used / "helm")
     (writer,) = layout.journal.iterdir()
@@ -92,7 +92,7 @@ def test_a_torn_line_is_put_aside_and_said(used: Path) -> None:
     verify_all(boundary)
 
 
-def test_a_damaged_journal_is_not_written_on(used: Path) -> None:
+def test_a_damaged_journal_is_not_appended_to(used: Path) -> None:
     """A line in the middle has been changed: refuse, or begin another journal, but say so."""
     layout = Layout(used / "helm")
     (writer,) = layout.journal.iterdir()
@@ -126,7 +126,7 @@ def test_two_boundaries_on_one_state_dont_mix_their_journals(tmp_path: Path) -> 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of four mebibytes, where that is permitted."""
+    """Mount a file system of four mebibytes, where that is permitted."""
     folder = tmp_path / "small"
     folder.mkdir()
     mounted = subprocess.run(
@@ -138,8 +138,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", folder], check=True)
 
 
-def test_a_full_disk_lets_no_call_through(tmp_path: Path, small_disk: Path) -> None:
-    """RECEIPT_UNAVAILABLE while it is full, and work again when there is room."""
+def test_no_call_passes_when_the_disk_is_full(tmp_path: Path, small_disk: Path) -> None:
+    """Calls are denied with RECEIPT_UNAVAILABLE, and pass again once there is space."""
     state = small_disk / "state"
     with Upstream() as upstream, on_small_disk(tmp_path, state, upstream) as stage:
         assert_works(stage)
@@ -152,7 +152,7 @@ def test_a_full_disk_lets_no_call_through(tmp_path: Path, small_disk: Path) -> N
         make_room(stage, ballast)
 
 
-def test_a_full_disk_stops_nothing_that_is_only_observed(tmp_path: Path, small_disk: Path) -> None:
+def test_observed_calls_pass_when_the_disk_is_full(tmp_path: Path, small_disk: Path) -> None:
     """What has no receipt is counted, and the first one after it says so."""
     state, ballast = small_disk / "state", small_disk / "ballast"
     with Upstream() as upstream, on_small_disk(tmp_path, state, upstream, mode="observe") as stage:
@@ -177,7 +177,7 @@ def test_a_full_disk_stops_nothing_that_is_only_observed(tmp_path: Path, small_d
 def on_small_disk(
     folder: Path, state: Path, upstream: Upstream, mode: str = "enforce"
 ) -> Iterator[Scene]:
-    """A scene whose receipts go to that folder; an outcome may be missing in the end."""
+    """Run a scene whose receipts go to that folder; an outcome may be missing in the end."""
     policy = write_scripted_policy(folder / "policy")
     options = {"helm_state": state, "helm_mode": mode}
     boundary = Boundary(upstream, state=folder, policy=policy, options=options)
@@ -187,7 +187,7 @@ def on_small_disk(
 
 
 def fill(file: Path) -> None:
-    """Write until there is no room."""
+    """Write until the disk is full."""
     with file.open("wb", buffering=0) as ballast:
         try:
             while True:
@@ -197,7 +197,7 @@ def fill(file: Path) -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_disk_that_fills_up_under_a_response_lets_it_not_through(
+def test_a_response_is_denied_when_the_disk_is_full(
     tmp_path: Path, small_disk: Path, *, stream: bool
 ) -> None:
     """The request had its receipt; the answer's can't be written, so the answer isn't sent."""
@@ -211,7 +211,7 @@ def test_a_disk_that_fills_up_under_a_response_lets_it_not_through(
 
 
 def make_room(stage: Scene, ballast: Path) -> None:
-    """Free the disk; the boundary looks for it once a second, and then calls pass again."""
+    """Free disk space; the boundary checks once a second, and then calls pass again."""
     ballast.unlink()
     stage.upstream.answer(lambda _: None)
     deadline = time.monotonic() + 5
@@ -224,7 +224,7 @@ MANY = Turn("", tuple(ToolCall(f"search_{number}") for number in range(1000)))
 
 
 def use_up(stage: Scene, *, stream: bool = False) -> Answer:
-    """Fill the room that the journal has reserved, by answers whose receipts are long.
+    """Use up the journal's preallocated space, by answers whose receipts are long.
 
     Returns the first that is refused; its request has passed, for that receipt is short.
     """

@@ -29,7 +29,7 @@ def next_layer(data):
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """A forward proxy behind a script that would tunnel some names, for all of this module."""
+    """Start a forward proxy behind a script that would tunnel some names."""
     folder = tmp_path_factory.mktemp("forward")
     script = folder / "hostile.py"
     script.write_text(HOSTILE)
@@ -46,7 +46,7 @@ def ask(
     path: str = CHAT,
     model: str = "ordinary",
 ) -> Answer:
-    """One chat completion through a tunnel."""
+    """Send one chat completion through a tunnel."""
     correlation = str(uuid.uuid4())
     host = host or f"localhost:{stage.upstream.port}"
     with stage.tunnel(target, sni=sni) as wire:
@@ -57,7 +57,7 @@ def ask(
 
 
 def assert_passes(stage: Scene) -> None:
-    """An ordinary call still gets through."""
+    """Assert that an ordinary call still gets through."""
     seen = len(stage.upstream.requests)
     assert ask(stage).status == 200
     assert len(stage.upstream.requests) == seen + 1
@@ -73,7 +73,7 @@ def test_an_ordinary_call_passes_under_the_generated_authority(stage: Scene) -> 
     assert outcome["outcome"]["end"] == "complete"
 
 
-def test_a_denied_call_contacts_nobody(stage: Scene) -> None:
+def test_a_denied_call_contacts_no_upstream(stage: Scene) -> None:
     """Not even the connection is opened before the verdict, in a tunnel that asked for it."""
     with stage.untouched():
         answer = ask(stage, model="denied")
@@ -81,14 +81,14 @@ def test_a_denied_call_contacts_nobody(stage: Scene) -> None:
     assert_passes(stage)
 
 
-def test_a_tunnel_alone_contacts_nobody(stage: Scene) -> None:
+def test_a_tunnel_alone_contacts_no_upstream(stage: Scene) -> None:
     """CONNECT and TLS without a request open nothing upstream."""
     with stage.untouched(), stage.tunnel():
         pass
 
 
 @pytest.mark.parametrize("first", [b"RAW bytes\r\n", b"\x00\x01\x02", b"SSH-2.0-x\r\n", b"\n\n"])
-def test_raw_bytes_after_connect_go_nowhere(stage: Scene, first: bytes) -> None:
+def test_raw_bytes_after_connect_are_not_forwarded(stage: Scene, first: bytes) -> None:
     """What isn't HTTP can't be judged, so it isn't carried, whatever another addon says."""
     with stage.untouched(), stage.tunnel(sni=None) as wire:
         wire.socket.settimeout(0.5)
@@ -98,7 +98,7 @@ def test_raw_bytes_after_connect_go_nowhere(stage: Scene, first: bytes) -> None:
 
 
 @pytest.mark.parametrize("sni", ["ignored.localhost", "raw.localhost"])
-def test_no_addon_can_have_a_connection_ignored(stage: Scene, sni: str) -> None:
+def test_no_addon_can_make_a_connection_bypass_the_boundary(stage: Scene, sni: str) -> None:
     """A denied call in a tunnel that an addon would leave uninspected stays denied."""
     with stage.untouched(), contextlib.suppress(ssl.SSLError, ConnectionError):
         answer = ask(stage, sni=sni, model="denied")
@@ -129,7 +129,7 @@ DISAGREEMENTS = {
 
 
 @pytest.mark.parametrize("name", DISAGREEMENTS)
-def test_names_that_disagree_are_refused(stage: Scene, name: str) -> None:
+def test_host_names_that_disagree_are_refused(stage: Scene, name: str) -> None:
     """Two names for one destination are two readings of where the call goes."""
     given = dict(DISAGREEMENTS[name])
     if given.pop("target", None):
@@ -152,7 +152,7 @@ def test_absolute_form_with_another_host_is_refused(stage: Scene) -> None:
     assert_passes(stage)
 
 
-def test_absolute_form_inside_a_tunnel_doesnt_go_elsewhere(stage: Scene) -> None:
+def test_absolute_form_to_another_host_inside_a_tunnel_is_refused(stage: Scene) -> None:
     """A request line with another authority inside a tunnel isn't one that we pass."""
     with stage.untouched():
         answer = ask(stage, path=f"https://example.com{CHAT}")
@@ -210,7 +210,7 @@ def test_a_protocol_upgrade_of_a_call_is_refused(stage: Scene) -> None:
 
 @pytest.mark.parametrize("protocol", ["websocket", "raw"])
 @pytest.mark.parametrize("path", [CHAT, "/v1/embeddings", "/anything"])
-def test_nothing_but_http_follows_an_upgrade(stage: Scene, protocol: str, path: str) -> None:
+def test_no_raw_bytes_pass_after_an_upgrade(stage: Scene, protocol: str, path: str) -> None:
     """On a call's path it is refused; elsewhere only WebSockets go on, no raw bytes."""
     host = f"localhost:{stage.upstream.port}"
     upgrade = (
@@ -238,7 +238,7 @@ def test_nothing_but_http_follows_an_upgrade(stage: Scene, protocol: str, path: 
     assert_passes(stage)
 
 
-def test_a_101_that_nobody_asked_for_is_refused(stage: Scene) -> None:
+def test_an_unrequested_101_is_refused(stage: Scene) -> None:
     """The upstream changes protocols: the client gets an error object, not raw bytes."""
     stage.upstream.answer(
         lambda _: Reply.raw(

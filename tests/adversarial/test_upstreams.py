@@ -1,4 +1,4 @@
-"""Upstreams that fail, lie or attack: a clear error, one outcome, and the next call works."""
+"""Upstreams that fail or attack: a clear error, one outcome, and the next call works."""
 
 from __future__ import annotations
 
@@ -34,28 +34,28 @@ GOOD_JSON = json.dumps(
 
 
 def text_event(text: str) -> bytes:
-    """A chunk with a text delta."""
+    """Return a chunk with a text delta."""
     return event({"choices": [{"index": 0, "delta": {"content": text}}]})
 
 
 def evil_event() -> bytes:
-    """A chunk that begins a tool call."""
+    """Return a chunk that begins a tool call."""
     call = {"index": 0, **EVIL_CALL}
     return event({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]})
 
 
 def given(reply: Reply, _: Recorded) -> Reply:
-    """Answer a request with this."""
+    """Return a script that answers every request with this."""
     return reply
 
 
 def headed(body: bytes, *headers: tuple[str, str], status: int = 200) -> Reply:
-    """A reply with exactly these headers and a length."""
+    """Return a reply with exactly these headers and a length."""
     return Reply(status, headers, (body,))
 
 
 def assert_outcome(stage: Scene, answer: Answer, verdict: str, end: str) -> Any:
-    """Assert how a call ended in its one outcome receipt; returns it."""
+    """Assert how a call ended in its one outcome receipt; return it."""
     request, outcome = stage.records(answer.correlation)
     assert request["verdict"] == "ALLOW"
     assert (outcome["verdict"], outcome["outcome"]["end"]) == (verdict, end), outcome
@@ -148,7 +148,7 @@ EVIL_ANSWERS: dict[str, Reply] = {
 
 @pytest.mark.parametrize("name", EVIL_ANSWERS)
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_denied_tool_call_doesnt_get_out_in_any_guise(
+def test_a_denied_tool_call_is_not_delivered_under_any_label(
     stage: Scene, name: str, *, stream: bool
 ) -> None:
     """JSON when a stream was asked for, a stream when JSON was, under any label."""
@@ -173,7 +173,7 @@ COMPLETIONS: dict[str, tuple[dict[str, Any], str | None]] = {
 
 
 @pytest.mark.parametrize("case", COMPLETIONS)
-def test_a_tool_call_in_a_completion_of_old_is_judged_or_refused(stage: Scene, case: str) -> None:
+def test_a_tool_call_in_a_legacy_completion_is_judged_or_refused(stage: Scene, case: str) -> None:
     """There is none in that API, but clients of its choices may know a chat's."""
     choice, code = COMPLETIONS[case]
     reply = Reply.json({"object": "text_completion", "choices": [choice]})
@@ -199,7 +199,7 @@ UNPARSEABLE = {
 
 @pytest.mark.parametrize("name", UNPARSEABLE)
 def test_an_error_page_quotes_nothing_of_an_answer(stage: Scene, name: str) -> None:
-    """mitmproxy's message would cite what it couldn't parse, past every judgement."""
+    """Otherwise mitmproxy's message would quote what it couldn't parse, past every judgement."""
     stage.upstream.answer(lambda _: Reply.raw(UNPARSEABLE[name]))
     answer = stage.chat()
     assert (answer.status, answer.code) == (502, "UPSTREAM_UNAVAILABLE")
@@ -211,8 +211,8 @@ def test_an_error_page_quotes_nothing_of_an_answer(stage: Scene, name: str) -> N
 
 
 @pytest.mark.parametrize("body", [evil_event(), text_event("fine")])
-def test_trailers_of_an_answer_dont_reach_the_client(stage: Scene, body: bytes) -> None:
-    """mitmproxy reads none from HTTP/1, so the stream breaks off; nothing held is released."""
+def test_response_trailers_do_not_reach_the_client(stage: Scene, body: bytes) -> None:
+    """A stream with trailers breaks off, as mitmproxy reads none; nothing held is released."""
     head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n"
     trailed = b"\r\n%x\r\n%b\r\n0\r\nx-trailer: forbidden\r\n\r\n" % (len(body), body)
     stage.upstream.answer(lambda _: Reply.raw(head + trailed))
@@ -225,7 +225,7 @@ def test_trailers_of_an_answer_dont_reach_the_client(stage: Scene, body: bytes) 
     assert_works(stage)
 
 
-def test_bytes_on_the_heels_of_an_answer_are_not_the_next_answer(stage: Scene) -> None:
+def test_extra_bytes_after_a_response_are_dropped(stage: Scene) -> None:
     """Two answers to one request: the second isn't given to anybody."""
     one = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
     twice = one % (len(GOOD_JSON), GOOD_JSON) + one % (len(EVIL_JSON), EVIL_JSON)
@@ -239,7 +239,7 @@ def test_bytes_on_the_heels_of_an_answer_are_not_the_next_answer(stage: Scene) -
     assert_works(stage)
 
 
-def test_no_header_of_the_upstream_passes_for_ours(stage: Scene) -> None:
+def test_helm_headers_of_the_upstream_are_removed(stage: Scene) -> None:
     """X-Helm headers from there are taken off."""
     fake = (("x-helm-verdict", "ALLOW"), ("X-HELM-Receipt-Id", "made-up"), ("x-helm-other", "1"))
     stage.upstream.answer(lambda _: headed(GOOD_JSON, JSON_TYPE, *fake))
@@ -298,7 +298,7 @@ BROKEN: dict[str, Reply] = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_an_upstream_that_breaks_off_is_an_error_object(stage: Scene, name: str) -> None:
+def test_an_upstream_that_disconnects_gives_an_error_object(stage: Scene, name: str) -> None:
     """502 in the form that clients of an API read, no part of the answer, one outcome."""
     stage.upstream.answer(lambda _: BROKEN[name])
     answer = stage.chat()
@@ -311,7 +311,7 @@ def test_an_upstream_that_breaks_off_is_an_error_object(stage: Scene, name: str)
 
 
 @pytest.mark.parametrize("ending", [Break.RESET, Break.CLOSE])
-def test_a_stream_that_breaks_off_doesnt_look_whole(stage: Scene, ending: Break) -> None:
+def test_a_truncated_stream_does_not_look_complete(stage: Scene, ending: Break) -> None:
     """What came before has left; the client's read fails instead of ending in good order."""
     stage.upstream.answer(lambda _: Reply.events(text_event("half"), Pause(0.1), ending))
     answer = stage.chat(stream=True)
@@ -322,7 +322,7 @@ def test_a_stream_that_breaks_off_doesnt_look_whole(stage: Scene, ending: Break)
     assert_works(stage)
 
 
-def test_a_stream_that_breaks_off_inside_a_tool_call_releases_none_of_it(stage: Scene) -> None:
+def test_a_stream_truncated_inside_a_tool_call_releases_none_of_it(stage: Scene) -> None:
     """Held bytes are dropped, not flushed."""
     reply = Reply.events(text_event("half"), evil_event(), Pause(0.1), Break.RESET)
     stage.upstream.answer(lambda _: reply)
@@ -333,7 +333,7 @@ def test_a_stream_that_breaks_off_inside_a_tool_call_releases_none_of_it(stage: 
     assert_works(stage)
 
 
-def test_an_upstream_that_refuses_is_an_error_object(tmp_path: Path) -> None:
+def test_an_upstream_that_refuses_connections_gives_an_error_object(tmp_path: Path) -> None:
     """Nobody listens there: 502 with an error object, and an outcome."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -357,7 +357,7 @@ def test_a_client_that_gives_up_waiting_ends_its_call(stage: Scene) -> None:
     assert_works(stage)
 
 
-def test_a_client_that_leaves_a_stream_ends_its_call(stage: Scene) -> None:
+def test_a_client_that_disconnects_during_a_stream_ends_its_call(stage: Scene) -> None:
     """In the middle of the text, and in the middle of a held tool call."""
     for steps in ((text_event("half"),), (text_event("half"), evil_event())):
         reply = Reply.events(*steps, Break.SILENCE)
@@ -377,7 +377,7 @@ def test_a_client_that_leaves_a_stream_ends_its_call(stage: Scene) -> None:
 @pytest.mark.parametrize(
     ("last", "end"), [(b"", "client_gone"), (DONE, "complete")], ids=["midway", "at the end"]
 )
-def test_a_client_that_leaves_early_escapes_no_judgement(
+def test_a_client_that_disconnects_early_does_not_escape_judgement(
     stage: Scene, last: bytes, end: str
 ) -> None:
     """What had left of the stream is judged late, as for a client that stays to its end."""
@@ -395,7 +395,7 @@ def test_a_client_that_leaves_early_escapes_no_judgement(
     assert_works(stage)
 
 
-def test_a_client_that_leaves_inside_its_request_leaves_nothing_behind(stage: Scene) -> None:
+def test_a_client_that_disconnects_during_its_request_leaves_no_receipt(stage: Scene) -> None:
     """Half a body: no call yet, so no receipt, and the upstream has seen nothing."""
     correlation = str(uuid.uuid4())
     request = stage.request(chat_body(), correlation=correlation)
@@ -408,7 +408,7 @@ def test_a_client_that_leaves_inside_its_request_leaves_nothing_behind(stage: Sc
     assert_works(stage)
 
 
-def test_a_client_that_leaves_while_it_is_judged_forwards_nothing_more(stage: Scene) -> None:
+def test_a_call_whose_client_disconnects_during_judgement_has_one_outcome(stage: Scene) -> None:
     """Its request may still go, or not; either way there is exactly one outcome."""
     correlations = [str(uuid.uuid4()) for _ in range(10)]
     for correlation in correlations:
@@ -420,7 +420,7 @@ def test_a_client_that_leaves_while_it_is_judged_forwards_nothing_more(stage: Sc
     assert_works(stage)
 
 
-def test_a_reset_client_on_a_denied_answer_hurts_nobody(stage: Scene) -> None:
+def test_a_denied_answer_to_a_client_that_resets_has_its_receipts(stage: Scene) -> None:
     """The refusal has nowhere to go; the receipts are there all the same."""
     correlation = str(uuid.uuid4())
     stage.upstream.answer(lambda request: answer_chat(request, EVIL_TURN))
@@ -431,7 +431,7 @@ def test_a_reset_client_on_a_denied_answer_hurts_nobody(stage: Scene) -> None:
     assert_works(stage)
 
 
-def test_requests_one_after_the_other_in_one_write_are_each_judged(stage: Scene) -> None:
+def test_pipelined_requests_are_each_judged(stage: Scene) -> None:
     """Pipelining: an ordinary call does not carry a denied one through."""
     seen = len(stage.upstream.requests)
     with stage.wire() as wire:
@@ -453,7 +453,7 @@ def send_and_wait(stage: Scene, wire: Wire, correlation: str) -> None:
         time.sleep(0.01)
 
 
-def test_what_is_held_of_a_stream_is_bounded_by_an_option(tmp_path: Path) -> None:
+def test_helm_max_body_bounds_what_is_held_of_a_stream(tmp_path: Path) -> None:
     """A tool call that never ends costs memory up to `helm_max_body`, then the stream ends."""
     argument = event(
         {

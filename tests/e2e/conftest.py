@@ -24,7 +24,7 @@ SCENES: dict[str, Callable[[Path], AbstractContextManager[Scene]]] = {
 
 @dataclass(slots=True)
 class Desk:
-    """A scene with a client of the SDK that knows the way into it."""
+    """A scene with an SDK client that is configured for it."""
 
     scene: Scene
     forward: bool
@@ -32,20 +32,20 @@ class Desk:
 
     @property
     def base_url(self) -> str:
-        """Where the SDK is pointed."""
+        """The SDK's base URL."""
         scene = self.scene
         here = f"https://localhost:{scene.upstream.port}" if self.forward else scene.boundary.url
         return here + "/v1"
 
     def settings(self) -> dict[str, Any]:
-        """What an HTTP client needs to get through the proxy."""
+        """Return what an HTTP client needs to get through the proxy."""
         if not self.forward:
             return {}
         context = ssl.create_default_context(cafile=str(self.scene.boundary.ca_file))
         return {"proxy": self.scene.boundary.proxy_url, "verify": context}
 
     def client(self) -> openai.OpenAI:
-        """The synchronous client, with its retries on, as programs have it."""
+        """Return the synchronous client, with its retries on, as programs have it."""
         return openai.OpenAI(
             base_url=self.base_url,
             api_key=self.api_key,
@@ -53,7 +53,7 @@ class Desk:
         )
 
     def asynchronous(self) -> openai.AsyncOpenAI:
-        """The asynchronous client."""
+        """Return the asynchronous client."""
         return openai.AsyncOpenAI(
             base_url=self.base_url,
             api_key=self.api_key,
@@ -65,20 +65,20 @@ class Desk:
 def shared_desk(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Desk]:
-    """Each way of standing in between, once a module."""
+    """Start each kind of proxy, once per module."""
     with SCENES[request.param](tmp_path_factory.mktemp(request.param)) as stage:
         yield Desk(stage, request.param == "forward")
 
 
 @pytest.fixture
 def desk(shared_desk: Desk) -> Desk:
-    """The desk with an upstream that answers by itself."""
+    """Return the desk with an upstream that answers by itself."""
     shared_desk.scene.upstream.answer(lambda _: None)
     return shared_desk
 
 
 @pytest.fixture
 def client(desk: Desk) -> Iterator[openai.OpenAI]:
-    """The synchronous client."""
+    """Return the synchronous client."""
     with desk.client() as client:
         yield client

@@ -1,4 +1,4 @@
-"""The demonstration shows what it promises."""
+"""The demonstration, which shows what it promises."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands in docs/, executed as a reader types them: what the pages say comes out."""
+"""The commands in docs/, executed as a reader types them: they print what the pages say."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from support.upstream import Upstream
 
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[Upstream]:
-    """The upstream."""
+    """Start the upstream."""
     with Upstream() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def state(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A state folder in which a call was allowed and another one denied."""
+    """Return a state folder in which a call was allowed and another one denied."""
     folder = tmp_path_factory.mktemp("recorded")
     with Boundary(upstream, state=folder) as boundary:
         assert ask(boundary, body("Hello")).status == 200
@@ -35,12 +35,14 @@ def state(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def names(state: Path) -> dict[str, str]:
-    """What stands for a receipt's id on the pages."""
+    """Return what stands for a receipt's id on the pages."""
     [denied] = select(state / "journal", Selection(verdict="DENY", phase="request"))
     return {"RECEIPT_ID": denied.id}
 
 
-def test_every_block_about_receipts(state: Path, names: dict[str, str], tmp_path: Path) -> None:
+def test_every_command_about_receipts_works(
+    state: Path, names: dict[str, str], tmp_path: Path
+) -> None:
     """From a list to a proof that somebody else verifies."""
     shown = list(steps((DOCS / "receipts.md").read_text("utf-8")))
     assert len(shown) >= 4
@@ -51,7 +53,7 @@ def test_every_block_about_receipts(state: Path, names: dict[str, str], tmp_path
     assert (tmp_path / "receipt.tlog-proof").read_text().startswith("c2sp.org/tlog-proof@v1\n")
 
 
-def test_the_readmes_block_about_receipts(
+def test_the_readmes_commands_about_receipts_work(
     state: Path, names: dict[str, str], tmp_path: Path
 ) -> None:
     """Without a key by name."""
@@ -62,7 +64,7 @@ def test_the_readmes_block_about_receipts(
     assert len(re.findall(r"^  receipts +6$", printed, re.MULTILINE)) == 2
 
 
-def test_every_block_about_policy(tmp_path: Path) -> None:
+def test_every_command_about_policy_works(tmp_path: Path) -> None:
     """A topic is written, checked, tested, asked, measured and bundled."""
     shown = list(steps((DOCS / "policy.md").read_text("utf-8")))
     assert len(shown) >= 3
@@ -71,7 +73,7 @@ def test_every_block_about_policy(tmp_path: Path) -> None:
     assert (tmp_path / "my-policy.tar.gz").exists()
 
 
-def test_every_block_about_approvals(upstream: Upstream, tmp_path: Path) -> None:
+def test_every_command_about_approvals_works(upstream: Upstream, tmp_path: Path) -> None:
     """A question is listed, shown and approved, and the next identical call passes."""
     shown = list(steps((DOCS / "approvals.md").read_text("utf-8")))
     assert len(shown) == 1
@@ -84,7 +86,7 @@ def test_every_block_about_approvals(upstream: Upstream, tmp_path: Path) -> None
         assert ask(boundary, body("please, as documented")).status == 200
 
 
-def test_every_block_about_operations(state: Path, tmp_path: Path) -> None:
+def test_every_command_about_operations_works(state: Path, tmp_path: Path) -> None:
     """A restored folder is checked, and doctor says that no boundary runs on it."""
     shown = list(steps((DOCS / "operations.md").read_text("utf-8")))
     assert len(shown) == 2

@@ -16,12 +16,12 @@ MESSAGES: Any = [{"role": "user", "content": "Hello"}]
 
 
 def client_of(stage: Scene) -> openai.OpenAI:
-    """A client of the SDK that asks once."""
+    """Return a client of the SDK that asks once."""
     return openai.OpenAI(base_url=stage.boundary.url + "/v1", api_key="any", max_retries=0)
 
 
 def test_on_deny_kill_closes_the_connection(tmp_path: Path) -> None:
-    """No answer at all, receipts all the same; the SDK takes it for a fault and asks again."""
+    """No answer at all, receipts all the same; the SDK takes it for a network error and retries."""
     with scene(tmp_path, options={"helm_on_deny": "kill"}) as stage:
         with stage.untouched():
             answer = stage.chat(model="denied")
@@ -41,7 +41,7 @@ def test_on_deny_kill_closes_the_connection(tmp_path: Path) -> None:
         assert stage.chat().status == 200
 
 
-def test_observe_lets_everything_pass_and_writes_down_what_it_would_have_done(
+def test_observe_lets_everything_pass_and_records_what_it_would_have_done(
     tmp_path: Path,
 ) -> None:
     """Denied, escalated, rewritten, unreadable, tool calls: all pass, OBSERVED, with receipts."""

@@ -1,4 +1,4 @@
-"""Observe mode: everything passes as it came, and the receipts say what would have been done."""
+"""Observe mode: everything passes unchanged, and the receipts say what would have been done."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ OBSERVED = {"helm_mode": "observe", "helm_hosts": "127.0.0.1", "helm_deadline_ms
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """A boundary that only observes, for which every request is a call."""
+    """Start a boundary that only observes, for which every request is a call."""
     with scene(tmp_path_factory.mktemp("observed"), options=OBSERVED) as stage:
         yield stage
 
 
 @pytest.fixture
 def stage(shared: Scene) -> Scene:
-    """The same, its upstream answering by itself."""
+    """Return the observing boundary, with an upstream that answers by itself."""
     shared.upstream.answer(lambda _: None)
     return shared
 
 
 def always(reply: Reply) -> Script:
-    """Answer everything so."""
+    """Return a script that answers everything with this."""
     return lambda _: reply
 
 
@@ -58,7 +58,7 @@ UNREAD: dict[str, tuple[str, str, bytes, str]] = {
 
 @pytest.mark.parametrize("case", UNREAD)
 @pytest.mark.parametrize("kind", ["text", "bytes", "stream", "error"])
-def test_what_cant_be_read_passes_and_its_receipts_say_so(
+def test_an_unreadable_request_passes_and_its_receipts_say_so(
     stage: Scene, case: str, kind: str
 ) -> None:
     """Nothing of it was judged, and nothing enforced."""
@@ -84,7 +84,7 @@ def test_what_cant_be_read_passes_and_its_receipts_say_so(
 
 
 def bytes_of(step: object) -> bytes:
-    """A reply's bytes, which have no pauses."""
+    """Return a reply's bytes, which have no pauses."""
     assert isinstance(step, bytes)
     return step
 
@@ -103,7 +103,7 @@ UNREADABLE: dict[str, Reply] = {
 
 
 @pytest.mark.parametrize("case", UNREADABLE)
-def test_an_answer_that_cant_be_read_passes(stage: Scene, case: str) -> None:
+def test_an_unreadable_answer_passes(stage: Scene, case: str) -> None:
     """Byte for byte, with its headers."""
     reply = UNREADABLE[case]
     stage.upstream.answer(always(reply))
@@ -117,7 +117,7 @@ def test_an_answer_that_cant_be_read_passes(stage: Scene, case: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/realtime/calls", "/v1/unknown", "/v1/embeddings"])
-def test_a_stream_that_nobody_knows_isnt_kept_waiting(stage: Scene, path: str) -> None:
+def test_an_unknown_stream_is_not_delayed(stage: Scene, path: str) -> None:
     """Its first event comes while it still runs."""
     first = event({"text": "first"})
     stage.upstream.answer(always(Reply.events(first, Pause(3), event({"text": "last"}))))
@@ -131,7 +131,7 @@ def test_a_stream_that_nobody_knows_isnt_kept_waiting(stage: Scene, path: str) -
         assert time.monotonic() - began < 2.5
 
 
-def test_a_length_that_was_promised_is_kept(stage: Scene) -> None:
+def test_a_streams_content_length_is_kept(stage: Scene) -> None:
     """A stream of known length stays one."""
     told = event({"choices": [{"index": 0, "delta": {"content": "x"}}]}) + DONE
     reply = Reply(200, (("content-type", "text/event-stream"),), (told,), Framing.LENGTH)
@@ -142,7 +142,7 @@ def test_a_length_that_was_promised_is_kept(stage: Scene) -> None:
 
 @pytest.fixture(scope="module")
 def realtime() -> Iterator[RealtimeUpstream]:
-    """An upstream of WebSockets."""
+    """Start an upstream of WebSockets."""
     with RealtimeUpstream() as upstream:
         yield upstream
 
@@ -151,7 +151,7 @@ def realtime() -> Iterator[RealtimeUpstream]:
 def proxy(
     realtime: RealtimeUpstream, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Boundary]:
-    """A boundary that observes it."""
+    """Start a boundary that observes the upstream."""
     state = tmp_path_factory.mktemp("sockets")
     policy = write_scripted_policy(state / "policy")
     mode = f"reverse:{realtime.url}"
@@ -162,7 +162,7 @@ def proxy(
 
 @contextmanager
 def greeted(proxy: Boundary, path: str, correlation: str) -> Iterator[ClientConnection]:
-    """A session, after its greeting."""
+    """Open a session, and read its greeting."""
     headers = {"X-Helm-Correlation-Id": correlation}
     address = proxy.url.replace("http", "ws") + path
     with connect(address, additional_headers=headers) as session:
@@ -173,7 +173,7 @@ def greeted(proxy: Boundary, path: str, correlation: str) -> Iterator[ClientConn
 @pytest.mark.parametrize(
     "path", ["/v1/unknown", "/", "/v1/chat/completions", "/v1/Realtime", "/x/responses/"]
 )
-def test_a_socket_that_nobody_knows_passes(
+def test_an_unknown_websocket_passes(
     proxy: Boundary, realtime: RealtimeUpstream, path: str
 ) -> None:
     """With all that is said on it; the receipts say that it wasn't judged."""
@@ -211,7 +211,7 @@ def test_a_session_passes_whatever_it_says(proxy: Boundary, realtime: RealtimeUp
 
 
 @pytest.mark.parametrize("message", ODD)
-def test_an_event_that_is_none_passes(
+def test_a_malformed_event_passes(
     proxy: Boundary, realtime: RealtimeUpstream, message: str | bytes
 ) -> None:
     """The upstream, which can't read it either, ends the session."""

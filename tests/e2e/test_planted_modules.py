@@ -1,4 +1,4 @@
-"""Code of the folder that a command is typed in, or that PYTHONPATH names, never gets into it.
+"""Code in the current folder or on PYTHONPATH, which must never get into a command or a boundary.
 
 A repository that is to be governed has what it likes in its folder, and direnv or an editor may
 have set PYTHONPATH to it. For the command that is typed, PYTHONPATH is its user's own choice; what
@@ -85,7 +85,7 @@ STARTERS = ["exec", "policy bench", "policy check", "policy diff", "policy test"
 
 
 def commands(group: click.Group, before: str = "") -> Iterator[str]:
-    """Every command that can be typed."""
+    """Yield every command that can be typed."""
     context = click.Context(group)
     for name in group.list_commands(context):
         found = group.get_command(context, name)
@@ -102,13 +102,13 @@ def test_every_command_is_tried_here() -> None:
 
 @pytest.fixture
 def planted(tmp_path: Path) -> Planted:
-    """Modules that lie in wait."""
+    """Plant modules in a folder."""
     return Planted(tmp_path)
 
 
 @pytest.fixture(scope="module")
 def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A state folder with receipts and a question."""
+    """Return a state folder with receipts and a question."""
     state = tmp_path_factory.mktemp("used") / "state"
     record_calls(state, 3)
     Store.open(state).add(asked(1))
@@ -116,7 +116,7 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_nothing_of_the_current_folder_gets_into_a_command(
+def test_a_command_imports_nothing_from_the_current_folder(
     command: str, used: Path, planted: Planted, tmp_path: Path
 ) -> None:
     """Nor into what it starts: modules of every name that we import, and none is."""
@@ -126,7 +126,7 @@ def test_nothing_of_the_current_folder_gets_into_a_command(
 
 
 @pytest.mark.parametrize("command", STARTERS)
-def test_nothing_of_pythonpath_gets_into_what_a_command_starts(
+def test_what_a_command_starts_imports_nothing_from_pythonpath(
     command: str, used: Path, planted: Planted, tmp_path: Path
 ) -> None:
     """Nor what the user's site folder customises; only the command itself may see those."""
@@ -187,7 +187,7 @@ def _chat() -> http.HTTPFlow:
 
 
 @pytest.mark.parametrize("by", ["folder", "environment"])
-def test_nothing_planted_gets_into_a_boundary_that_runs(
+def test_a_running_boundary_imports_nothing_planted(
     by: str, planted: Planted, tmp_path: Path
 ) -> None:
     """Its workers, its log's process, and the processes of a policy that is loaded anew."""
@@ -229,7 +229,7 @@ def _until_ready(process: subprocess.Popen[bytes], state: Path) -> str:
     raise AssertionError(f"it did not start: {process.poll()}")
 
 
-def test_nothing_planted_gets_into_the_processes_that_check_a_log(
+def test_processes_that_check_a_log_import_nothing_planted(
     planted: Planted, used: Path, tmp_path: Path
 ) -> None:
     """An auditor may stand in the very folder that is checked, which somebody else sent."""
@@ -258,9 +258,7 @@ def test_nothing_planted_gets_into_the_processes_that_check_a_log(
 
 
 @pytest.mark.parametrize("script", ["run", "demo"])
-def test_nothing_planted_gets_into_the_scripts(
-    script: str, planted: Planted, tmp_path: Path
-) -> None:
+def test_scripts_import_nothing_planted(script: str, planted: Planted, tmp_path: Path) -> None:
     """`scripts/run` is the boundary, and takes nothing from PYTHONPATH either."""
     done = subprocess.run(
         [str(ROOT / "scripts" / script), *(["--version"] if script == "run" else ["--help"])],

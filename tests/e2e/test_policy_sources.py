@@ -1,4 +1,4 @@
-"""Where policy comes from in the running proxy: a changing folder, a candidate, an OPA server."""
+"""Sources of policy in the running proxy: a changing folder, a candidate, an OPA server."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ deny contains {
 
 
 def write(folder: Path, model: str) -> Path:
-    """A folder over the default policy that denies one model and allows the others."""
+    """Write a folder over the default policy that denies one model and allows the others."""
     folder.mkdir(exist_ok=True)
     (folder / "data.yaml").write_text("models: {allow_prefixes: [model-]}\n")
     fresh = folder / ".new"
@@ -54,7 +54,7 @@ def until(holds: Callable[[], bool], seconds: float = 20) -> None:
 
 
 def policies(boundary: Boundary) -> list[dict[str, Any]]:
-    """The receipts of changes of policy."""
+    """Return the receipts of changes of policy."""
     records = read_records(Layout(boundary.state).journal)
     return [r.predicate for r in records if r.predicate["phase"] == "policy"]
 
@@ -77,7 +77,7 @@ def test_a_changed_folder_takes_over_and_leaves_a_receipt(tmp_path: Path) -> Non
         assert len(policies(stage.boundary)) == 1
 
 
-def test_a_change_that_the_engine_would_read_otherwise_is_refused(tmp_path: Path) -> None:
+def test_a_change_that_the_engine_reads_differently_than_opa_is_refused(tmp_path: Path) -> None:
     """A not over what may be missing: the old policy stays, and the log says where."""
     folder = write(tmp_path / "mine", "model-a")
     with scene(tmp_path, policy=folder) as stage:
@@ -111,7 +111,7 @@ def test_a_call_in_flight_ends_under_the_policy_that_judged_its_request(tmp_path
             assert predicate["policy"]["digest"]["sha256"] == digest
 
 
-def test_a_candidate_is_noted_and_never_in_effect(tmp_path: Path) -> None:
+def test_a_candidate_is_recorded_and_never_takes_effect(tmp_path: Path) -> None:
     """What it would have said is in the receipt beside what was done."""
     enforced, candidate = write(tmp_path / "one", "model-a"), write(tmp_path / "two", "model-b")
     with scene(tmp_path, policy=enforced, options={"helm_candidate": candidate}) as stage:

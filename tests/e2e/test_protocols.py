@@ -25,20 +25,20 @@ needs_curl = pytest.mark.skipif(CURL is None, reason="curl isn't installed")
 
 @pytest.fixture(scope="module")
 def forward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """A forward proxy before an upstream that speaks TLS."""
+    """Start a forward proxy before an upstream that speaks TLS."""
     with forward_scene(tmp_path_factory.mktemp("forward")) as stage:
         yield stage
 
 
 @pytest.fixture(scope="module")
 def reverse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """A reverse proxy."""
+    """Start a reverse proxy."""
     with scene(tmp_path_factory.mktemp("reverse")) as stage:
         yield stage
 
 
 def curl(stage: Scene, *arguments: str, model: str = "ordinary") -> tuple[str, str]:
-    """Post a chat with curl; returns the status with the protocol's version, and the body."""
+    """Post a chat with curl; return the status with the protocol's version, and the body."""
     url = f"https://localhost:{stage.upstream.port}{CHAT}"
     command = [
         str(CURL), "--silent", "--max-time", "10", "--cacert", str(stage.boundary.ca_file),
@@ -52,7 +52,7 @@ def curl(stage: Scene, *arguments: str, model: str = "ordinary") -> tuple[str, s
 
 @needs_curl
 @pytest.mark.parametrize("version", ["--http1.1", "--http2"])
-def test_a_client_of_either_version_is_judged(forward: Scene, version: str) -> None:
+def test_http1_and_http2_clients_are_judged(forward: Scene, version: str) -> None:
     """Over HTTP/2 as over HTTP/1.1, an allowed call passes and a denied one goes nowhere."""
     proxy = ("--proxy", forward.boundary.proxy_url, version)
     number = "2" if version == "--http2" else "1.1"
@@ -118,7 +118,7 @@ EVENTS, RATE = 25, 50
 
 
 def slowly(request: Recorded) -> Reply:
-    """A stream at its natural pace."""
+    """Stream at a natural pace."""
     if not request.json().get("stream"):
         return reply_to_chat(request, Turn())
     chunk = event({"choices": [{"index": 0, "delta": {"content": "word "}}]})
@@ -143,7 +143,7 @@ def test_many_streams_at_once_keep_their_pace(tmp_path: Path) -> None:
     print(f"200 streams of {EVENTS / RATE:.2f} s took {seconds:.2f} s")
 
 
-def test_an_upstream_that_is_not_there_is_an_error_object(tmp_path: Path) -> None:
+def test_a_missing_upstream_gives_an_error_object(tmp_path: Path) -> None:
     """The client gets JSON that says what happened, and the journal its two receipts."""
     with Upstream() as gone:
         mode = f"reverse:{gone.url}"

@@ -1,4 +1,4 @@
-"""What README.md says is true: its policy in the real proxy with the real SDK, and its demo."""
+"""The README's promises: its policy in the real proxy with the real SDK, and its demo."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from support.upstream import Upstream
 
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[Upstream]:
-    """The upstream."""
+    """Start the upstream."""
     with Upstream() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def client(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[openai.OpenAI]:
-    """The SDK before a boundary with the README's policy."""
+    """Return the SDK before a boundary with the README's policy."""
     folder, state = tmp_path_factory.mktemp("policy"), tmp_path_factory.mktemp("state")
     [data] = re.findall(
         r"<<'YAML'\n(.*?)^YAML$", README.read_text("utf-8"), re.DOTALL | re.MULTILINE
@@ -38,7 +38,7 @@ def client(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def ask(client: openai.OpenAI, model: str = "gpt-5-mini", **more: Any) -> Any:
-    """One chat completion."""
+    """Ask for one chat completion."""
     messages: Any = [{"role": "user", "content": "Hello"}]
     return client.chat.completions.create(model=model, messages=messages, **more)
 
@@ -60,7 +60,7 @@ def test_only_the_listed_model_passes(client: openai.OpenAI, upstream: Upstream)
         ("something_else", "helm_escalated"),
     ],
 )
-def test_tools_do_as_the_data_says(
+def test_tools_are_judged_as_the_data_says(
     client: openai.OpenAI, upstream: Upstream, tool: str, kind: str | None
 ) -> None:
     """Allowed, a person's, never, and what nobody listed."""
@@ -73,7 +73,7 @@ def test_tools_do_as_the_data_says(
     assert refused.value.type == kind
 
 
-def test_the_rule_of_its_own_speaks(client: openai.OpenAI, upstream: Upstream) -> None:
+def test_the_readmes_own_rule_applies(client: openai.OpenAI, upstream: Upstream) -> None:
     """Rego beside the data extends the default policy."""
     upstream.answer(lambda _: None)
     with pytest.raises(openai.PermissionDeniedError) as refused:

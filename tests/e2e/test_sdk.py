@@ -1,4 +1,4 @@
-"""What a program with the OpenAI SDK sees of the boundary: typed answers, typed refusals."""
+"""A program with the OpenAI SDK and what it sees of the boundary: typed answers, typed refusals."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ HARMLESS = ToolCall("get_weather", '{"city": "Genève", "unit": "celsius"}')
 
 
 def new_id() -> dict[str, str]:
-    """A correlation id of the test's own, by which it finds its receipts."""
+    """Return a correlation id of the test's own, by which it finds its receipts."""
     return {"X-Helm-Correlation-Id": str(uuid.uuid4())}
 
 
@@ -45,7 +45,7 @@ def say(desk: Desk, *turns: Turn) -> None:
 
 
 def assert_receipts(scene: Scene, headers: dict[str, str], *said: tuple[str, str]) -> list[Any]:
-    """Assert the phases and verdicts of a call's receipts; returns their predicates."""
+    """Assert the phases and verdicts of a call's receipts; return their predicates."""
     records = scene.records(headers["X-Helm-Correlation-Id"], len(said))
     assert [(r["phase"], r["verdict"]) for r in records] == list(said)
     return records
@@ -54,7 +54,7 @@ def assert_receipts(scene: Scene, headers: dict[str, str], *said: tuple[str, str
 PASSED = (("request", "ALLOW"), ("outcome", "ALLOW"))
 
 
-def test_an_allowed_call_passes_as_it_came(desk: Desk, client: openai.OpenAI) -> None:
+def test_an_allowed_call_passes_unchanged(desk: Desk, client: openai.OpenAI) -> None:
     """The upstream gets the SDK's own body and credential; no header of ours goes up."""
     headers = new_id()
     raw = client.chat.completions.with_raw_response.create(
@@ -77,7 +77,7 @@ def test_an_allowed_call_passes_as_it_came(desk: Desk, client: openai.OpenAI) ->
 
 
 def receipt_id(predicate: Any) -> str:
-    """The id that a receipt's place in its journal gives it."""
+    """Return the id that a receipt's place in its journal gives it."""
     sequence = predicate["sequence"]
     return f"{sequence['writer']}-{sequence['number']:06d}"
 
@@ -224,7 +224,7 @@ def test_an_allowed_stream_is_the_upstreams_own_bytes(desk: Desk, client: openai
     assert outcome["outcome"]["finishReasons"] == ["stop"]
 
 
-def test_text_arrives_while_the_upstream_still_thinks(desk: Desk, client: openai.OpenAI) -> None:
+def test_text_arrives_before_the_stream_is_complete(desk: Desk, client: openai.OpenAI) -> None:
     """A stream isn't collected: the first event is there before the second has been sent."""
     first = event({"choices": [{"index": 0, "delta": {"content": "now"}}]})
     desk.scene.upstream.answer(lambda _: Reply.events(first, Pause(30), DONE))
@@ -309,7 +309,7 @@ def test_a_refused_stream_is_a_typed_exception(desk: Desk, client: openai.OpenAI
 
 
 def legacy_call(asked: Recorded) -> Reply:
-    """An answer with the `function_call` of old, streamed or whole."""
+    """Return an answer with a legacy `function_call`, streamed or whole."""
     call = {"name": "forbidden", "arguments": SECRET_ARGUMENTS}
     if not asked.json().get("stream"):
         message = {"role": "assistant", "content": None, "function_call": call}
@@ -327,7 +327,7 @@ def legacy_call(asked: Recorded) -> Reply:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_the_function_call_of_old_is_a_tool_call(
+def test_a_legacy_function_call_is_a_tool_call(
     desk: Desk, client: openai.OpenAI, *, stream: bool
 ) -> None:
     """Judged like any other, in both forms."""
@@ -396,7 +396,7 @@ def test_a_buffered_stream_is_judged_before_any_of_it_leaves(
     assert "".join(texts) == "this is fine"
 
 
-def test_text_of_a_gated_stream_is_judged_late_and_said_so(
+def test_text_of_a_gated_stream_is_judged_late_and_recorded(
     desk: Desk, client: openai.OpenAI
 ) -> None:
     """It has left already; the outcome is DENY, observed, not enforced."""
@@ -411,7 +411,7 @@ def test_text_of_a_gated_stream_is_judged_late_and_said_so(
     assert outcome["enforcement"] == "observed"
 
 
-def test_many_asynchronous_calls_are_each_their_own(desk: Desk) -> None:
+def test_concurrent_calls_are_not_mixed_up(desk: Desk) -> None:
     """Twenty at a time, each second one denied, streams among them: no two are mixed up."""
     desk.scene.upstream.answer(
         lambda request: reply_to_chat(request, Turn(request.json()["messages"][0]["content"]))
@@ -454,7 +454,7 @@ def test_connections_are_kept(desk: Desk, client: openai.OpenAI) -> None:
     assert desk.scene.upstream.connections == connections
 
 
-def test_an_upstream_error_is_the_clients_to_see(desk: Desk, client: openai.OpenAI) -> None:
+def test_an_upstream_error_reaches_the_client(desk: Desk, client: openai.OpenAI) -> None:
     """A 500 in the API's own form: the SDK's own exception, with the upstream's message."""
     error = {"error": {"message": "overloaded", "type": "server_error", "code": "busy"}}
     desk.scene.upstream.answer(lambda _: Reply.json(error, status=500))
@@ -468,6 +468,6 @@ def test_an_upstream_error_is_the_clients_to_see(desk: Desk, client: openai.Open
     assert outcome["outcome"]["end"] == "upstream_error"
 
 
-def test_listing_models_is_governed_too_where_the_host_is(desk: Desk, client: Any) -> None:
+def test_listing_models_is_governed_on_a_governed_host(desk: Desk, client: Any) -> None:
     """On a host that isn't governed, GET /v1/models is other traffic and passes."""
     assert [model.id for model in client.models.list()] == ["gpt-4o", "gpt-4o-mini"]

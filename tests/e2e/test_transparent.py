@@ -27,7 +27,7 @@ DENIED = {"status": 403, "code": "POLICY_VIOLATION"}
 
 @pytest.fixture(scope="module")
 def network() -> Iterator[OwnNetwork]:
-    """A network in which the kernel may divert connections."""
+    """Create a network in which the kernel may divert connections."""
     if shutil.which("iptables") is None:
         pytest.skip("diverting connections needs iptables")
     with own_network() as network:
@@ -49,7 +49,7 @@ def in_transparent_mode(network: OwnNetwork, folder: Path, test: Callable[[Scene
 
 
 def diverted(stage: Scene, *command: str) -> str:
-    """What a diverted program prints; it trusts the boundary's CA and knows of no proxy."""
+    """Run a program that is diverted and trusts the boundary's CA; return what it prints."""
     trust = dict.fromkeys(
         ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"), str(stage.boundary.ca_file)
     )
@@ -62,9 +62,7 @@ def diverted(stage: Scene, *command: str) -> str:
 
 
 @pytest.mark.parametrize("name", ["httpx", "requests", "aiohttp", "openai"])
-def test_programs_are_governed_without_knowing(
-    network: OwnNetwork, tmp_path: Path, name: str
-) -> None:
+def test_diverted_programs_are_governed(network: OwnNetwork, tmp_path: Path, name: str) -> None:
     """One call passes, one is denied and leaves the upstream alone."""
 
     def calls(stage: Scene) -> None:
@@ -82,14 +80,14 @@ def test_programs_are_governed_without_knowing(
 
 
 def curl(stage: Scene, body: bytes, *options: str) -> str:
-    """What curl prints of a chat, its status last."""
+    """Return what curl prints of a chat, its status last."""
     address = f"https://localhost:{stage.upstream.port}/v1/chat/completions"
     head = ["-H", "Content-Type: application/json", "--data-binary", body.decode()]
     return diverted(stage, "curl", "--silent", "-w", "\n%{http_code}", *head, *options, address)
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl isn't on PATH")
-def test_streams_and_names_are_looked_at_as_in_the_other_modes(
+def test_streams_and_host_names_are_judged_in_transparent_mode(
     network: OwnNetwork, tmp_path: Path
 ) -> None:
     """A denied tool call in a stream doesn't come; a Host that isn't where bytes go is refused."""

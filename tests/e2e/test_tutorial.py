@@ -1,4 +1,4 @@
-"""The tutorial, executed: every block of it, in order, and what it says comes out."""
+"""The tutorial, executed: every block of it, in order, prints what it says."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from support.upstream import Upstream
 
 
 def agent(boundary: Boundary, upstream: Upstream, command: str) -> Any:
-    """An agent that has a shell, whose model wants one command run."""
+    """Run an agent that has a shell, whose model wants one command run."""
     call = ToolCall("run_shell", json.dumps({"command": command}))
     upstream.answer(lambda request: reply_to_chat(request, Turn("", (call,))))
     client = openai.OpenAI(base_url=boundary.url + "/v1", api_key="none")
@@ -27,7 +27,7 @@ def agent(boundary: Boundary, upstream: Upstream, command: str) -> Any:
 
 
 def started(step: Step, upstream: Upstream, folder: Path, state: Path) -> Boundary:
-    """The boundary that a `scripts/run` line starts, before our upstream and on a free port."""
+    """Start the boundary of a `scripts/run` line, before our upstream and on a free port."""
     script, *arguments = shlex.split(step.commands)
     assert (ROOT / script).exists()
     absolute = [re.sub(r"=(my-policy)$", rf"={folder}/\1", word) for word in arguments]
@@ -35,7 +35,7 @@ def started(step: Step, upstream: Upstream, folder: Path, state: Path) -> Bounda
     return Boundary(upstream, state=state, args=absolute)
 
 
-def test_the_tutorial_comes_out_as_it_says(tmp_path: Path) -> None:
+def test_the_tutorial_works_as_written(tmp_path: Path) -> None:
     """From recording a day to a policy in force."""
     folder = tmp_path / "desk"
     folder.mkdir()

@@ -1,4 +1,4 @@
-"""The way of a call as docs/architecture.md tells it is the way that a call takes."""
+"""The way of a call in docs/architecture.md, compared with the way that a call takes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FUNCTION = re.compile(r"`(\w+)` in\s+`([\w/]+\.py)`")
 
 @pytest.fixture(scope="module")
 def ways(tmp_path_factory: pytest.TempPathFactory) -> list[list[str]]:
-    """The functions that ran for a whole call and for a stream: module and name."""
+    """Return the functions that ran for a whole call and for a stream: module and name."""
     folder = tmp_path_factory.mktemp("traced")
     trace = folder / "trace"
     with (

@@ -56,7 +56,7 @@ reason(rule, code, message) := {
 
 
 def write_policy(folder: Path, extra: str = "") -> Path:
-    """A policy folder over the default policy; calls that say "please" need a person."""
+    """Write a policy folder over the default policy; calls that say "please" need a person."""
     folder.mkdir(exist_ok=True)
     (folder / "asking.rego").write_text(RULES + extra)
     return folder
@@ -64,7 +64,7 @@ def write_policy(folder: Path, extra: str = "") -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the client got: status, headers in lower case, body."""
+    """A client's answer: status, headers in lower case, body."""
 
     status: int
     headers: dict[str, str]
@@ -91,7 +91,7 @@ class Answer:
 
 
 def body(text: str = "please", **more: Any) -> dict[str, Any]:
-    """A chat completions request that says this."""
+    """Return a chat completions request that says this."""
     return {"model": "gpt-4o", "messages": [{"role": "user", "content": text}], **more}
 
 
@@ -134,7 +134,7 @@ class Asking:
             self._answer.append(error)
 
     def result(self, seconds: float = 20) -> Answer:
-        """The answer, once it is there; raises what went wrong."""
+        """Return the answer once it is there; raise what went wrong."""
         self._thread.join(seconds)
         if not self._answer:
             raise TimeoutError("expected an answer by now")
@@ -144,7 +144,7 @@ class Asking:
 
 
 def pending(boundary: Boundary, count: int = 1, seconds: float = 20) -> list[Entry]:
-    """The requests that wait for a person, once there are so many."""
+    """Return the requests that wait for a person, once there are so many."""
 
     def waiting() -> list[Entry]:
         if not (boundary.state / "approvals").is_dir():
@@ -156,7 +156,7 @@ def pending(boundary: Boundary, count: int = 1, seconds: float = 20) -> list[Ent
 
 
 def until[Found](look: Callable[[], Found | None], seconds: float = 20) -> Found:
-    """What `look` finds, as soon as it does."""
+    """Return what `look` finds, as soon as it does."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if (found := look()) is not None:
@@ -179,24 +179,24 @@ def grant(boundary: Boundary, identity: str) -> None:
 
 
 def said(boundary: Boundary) -> list[str]:
-    """The kinds of all approval receipts, in time."""
+    """Return the kinds of all approval receipts, in time."""
     return [str(record.predicate["event"]["kind"]) for record in records(boundary, "approval")]
 
 
 def records(boundary: Boundary, phase: str) -> list[Record]:
-    """The receipts of a phase, in time."""
+    """Return the receipts of a phase, in time."""
     return list(select(boundary.state / "journal", Selection(phase=phase)))
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
+    """Return a port of 127.0.0.1 that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 class Web:
-    """mitmweb as its own page uses it."""
+    """An operator's mitmweb, used as its own page uses it."""
 
     PASSWORD = "of-the-operator"
 
@@ -209,7 +209,7 @@ class Web:
         return f"http://127.0.0.1:{self.port}/?token={self.PASSWORD}"
 
     def call(self, method: str, path: str, value: Any = None) -> Any:
-        """Call the API; returns its JSON, or None. Raises OSError for a refusal."""
+        """Call the API and return its JSON, or None. Raises OSError for a refusal."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         headers = {
             "Authorization": f"Bearer {self.PASSWORD}",
@@ -228,17 +228,17 @@ class Web:
             connection.close()
 
     def command(self, name: str, *arguments: str) -> Any:
-        """Run a mitmproxy command; returns its value or its error's text."""
+        """Run a mitmproxy command; return its value or its error's text."""
         told = self.call("POST", f"/commands/{name}", {"arguments": arguments})
         return told.get("value", told.get("error"))
 
     def flows(self) -> list[dict[str, Any]]:
-        """All flows."""
+        """Return all flows."""
         found: list[dict[str, Any]] = self.call("GET", "/flows.json")
         return found
 
     def held(self) -> dict[str, Any]:
-        """The one flow that waits, as soon as it does."""
+        """Return the one flow that waits, as soon as it does."""
         return until(lambda: next((f for f in self.flows() if f["intercepted"]), None))
 
     def edit(self, flow: dict[str, Any], value: Any) -> None:
@@ -247,14 +247,14 @@ class Web:
         self.call("PUT", f"/flows/{flow['id']}", content)
 
     def view(self, flow: dict[str, Any], message: str, view: str) -> str:
-        """A message in one of the views."""
+        """Return a message in one of the views."""
         told = self.call("GET", f"/flows/{flow['id']}/{message}/content/{view}.json")
         return str(told["text"])
 
 
 @contextmanager
 def mitmweb(state: Path, upstream: Any, **options: object) -> Iterator[tuple[Boundary, Web]]:
-    """mitmweb with the boundary, holding what needs a person."""
+    """Run mitmweb with the boundary, holding what needs a person."""
     web = Web(free_port())
     settings = {
         "helm_on_escalate": "hold",

@@ -15,7 +15,7 @@ BINDING = Binding("00" * 32, "user ada", "createChatCompletion", "ab" * 32)
 
 
 def request(number: int = 0, *, seconds: float = 60, **changed: Any) -> Request:
-    """A request that a person may decide on for so many seconds from now."""
+    """Return a request that a person may decide on for so many seconds from now."""
     now = time.time_ns()
     made = Request(
         id=f"apr_{number:016x}",

@@ -36,13 +36,13 @@ _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def _die_with_the_tests() -> None:
-    """Have the kernel end this process when a test run that is killed can't do it."""
+    """Have the kernel end this process when the test run is killed."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class StartFailed(Exception):
-    """The process ended, or did not listen in time; carries its exit code and what it printed."""
+    """A process that ended, or didn't listen in time; has its exit code and its output."""
 
     def __init__(self, exit_code: int | None, log: str) -> None:
         super().__init__(f"expected a listening proxy; exit code {exit_code}, log:\n{log}")
@@ -103,34 +103,34 @@ class Boundary:
 
     @property
     def url(self) -> str:
-        """Return where a reverse proxy is reached."""
+        """The address of a reverse proxy."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def proxy_url(self) -> str:
-        """Return what goes in HTTPS_PROXY."""
+        """The value for HTTPS_PROXY."""
         return self.url
 
     @property
     def ca_file(self) -> Path:
-        """Return the authority (PEM) that clients of a forward proxy must trust."""
+        """The authority (PEM) that clients of a forward proxy must trust."""
         return self.confdir / "mitmproxy-ca-cert.pem"
 
     @property
     def log(self) -> str:
-        """Return what the process has printed so far."""
+        """The output of the process so far."""
         with contextlib.suppress(FileNotFoundError):
             return self._log_file.read_text(errors="replace")
         return ""
 
     @property
     def pid(self) -> int:
-        """Return the process's id."""
+        """The process id."""
         return self._running().pid
 
     @property
     def alive(self) -> bool:
-        """Tell whether the process is still there."""
+        """Whether the process is still there."""
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
@@ -154,7 +154,7 @@ class Boundary:
             raise
 
     def stop(self) -> int:
-        """End it as a person would, with SIGTERM, wait, and return the exit code."""
+        """Stop the process as a person would, with SIGTERM, wait, and return the exit code."""
         process = self._running()
         if process.poll() is None:
             process.terminate()
@@ -166,13 +166,13 @@ class Boundary:
             self._end_group(process)
 
     def kill(self) -> int:
-        """End it and all it started at once, with SIGKILL; return the exit code."""
+        """Kill the process and all it started, with SIGKILL; return the exit code."""
         process = self._running()
         self._end_group(process)
         return process.wait(10)
 
     def restart(self) -> None:
-        """Start it again with the same state, on another port."""
+        """Start again with the same state, on another port."""
         self.stop()
         self.start()
 

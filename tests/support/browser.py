@@ -37,7 +37,7 @@ _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
 
 def missing() -> str | None:
-    """Why there is no browser to drive, or None."""
+    """Return why there is no browser to drive, or None."""
     for program in ("chromium", "chromedriver"):
         if shutil.which(program) is None:
             return f"no {program} (on Debian: apt-get install chromium chromium-driver)"
@@ -45,7 +45,7 @@ def missing() -> str | None:
 
 
 class Unfound(Exception):
-    """What was looked for didn't come in time."""
+    """Text or an element that didn't come in time."""
 
 
 class Browser:
@@ -64,11 +64,11 @@ class Browser:
         return self._do("POST", "/execute/sync", {"script": script, "args": arguments})
 
     def text(self) -> str:
-        """The page's visible text."""
+        """Return the page's visible text."""
         return str(self.run("return document.body.innerText"))
 
     def see(self, *words: str, seconds: float = 25) -> str:
-        """Wait until the page shows all these words; returns its text."""
+        """Wait until the page shows all these words; return its text."""
         return self._until(lambda: all(word in self.text() for word in words), words, seconds)
 
     def click(self, css: str, text: str = "", seconds: float = 25) -> None:
@@ -89,7 +89,7 @@ class Browser:
         self._do("POST", "/actions", {"actions": [source]})
 
     def screenshot(self, path: Path) -> None:
-        """Write what is seen as a PNG."""
+        """Take a screenshot of the page, as a PNG."""
         path.write_bytes(base64.b64decode(self._do("GET", "/screenshot")))
 
     def close(self) -> None:
@@ -125,7 +125,7 @@ class Browser:
 
 @contextmanager
 def chromium(folder: Path) -> Iterator[Browser]:
-    """A browser with a profile of its own in `folder`."""
+    """Start a browser with a profile of its own in `folder`."""
     port = free_port()
     driver = subprocess.Popen(
         ["chromedriver", f"--port={port}"],

@@ -31,7 +31,7 @@ class Certificate:
     file: Path
 
     def server_context(self) -> ssl.SSLContext:
-        """Return what a server needs to speak TLS with this certificate."""
+        """Return the TLS context of a server with this certificate."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.file)
         return context

@@ -29,7 +29,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What the model says: text, tool calls or both; `finish_reason` follows from them."""
+    """The model's words: text, tool calls or both; `finish_reason` follows from them."""
 
     text: str = "Hello from the upstream."
     tool_calls: tuple[ToolCall, ...] = ()

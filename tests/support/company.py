@@ -44,7 +44,7 @@ deny contains {{
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A program that ran under the boundary, and what `exec` said about it at the end."""
+    """A program that ran under the boundary, and the summary that `exec` printed at the end."""
 
     code: int
     out: str
@@ -52,12 +52,12 @@ class Finished:
 
     @property
     def calls(self) -> list[dict[str, Any]]:
-        """The calls in the summary, which is the last line of what `exec --json` prints."""
+        """The calls in the summary, which is the last line that `exec --json` prints."""
         return json.loads(self.err.rstrip().rpartition("\n")[2])["calls"]  # type: ignore[no-any-return]
 
     @property
     def said(self) -> list[dict[str, Any]]:
-        """The JSON objects that the program printed, one a line."""
+        """The JSON objects that the program printed, one per line."""
         return [json.loads(line) for line in self.out.splitlines() if line.startswith("{")]
 
 
@@ -94,7 +94,7 @@ class Company:
         self._open.close()
 
     def environment(self, **more: str) -> dict[str, str]:
-        """What a program finds here before the boundary comes into it."""
+        """Return the environment of a program before the boundary is added to it."""
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
@@ -107,7 +107,7 @@ class Company:
         }
 
     def command(self, *options: str) -> list[str]:
-        """`helm-boundary exec` with this company's state, policy and these options."""
+        """Return `helm-boundary exec` with this company's state, policy and these options."""
         where = ("--state", str(self.state), "--policy", str(self.policy))
         return [sys.executable, "-m", "helm_boundary", "exec", "--json", *where, *options]
 
@@ -134,7 +134,7 @@ class Company:
 
 
 def answer(request: Recorded) -> Reply | None:
-    """Every dialect greets."""
+    """Greet in every dialect."""
     path = request.path.partition("?")[0]
     if request.method != "POST":
         return None

@@ -15,7 +15,7 @@ from pathlib import Path
 
 
 def missing() -> str | None:
-    """Why there is no terminal to drive, or None."""
+    """Return why there is no terminal to drive, or None."""
     return None if shutil.which("tmux") else "no tmux (on Debian: apt-get install tmux)"
 
 
@@ -26,7 +26,7 @@ class Console:
         self._socket = socket
 
     def screen(self) -> str:
-        """What the terminal shows."""
+        """Return what the terminal shows."""
         return self._tmux("capture-pane", "-p", "-t", "console")
 
     def type(self, *keys: str) -> None:
@@ -34,11 +34,11 @@ class Console:
         self._tmux("send-keys", "-t", "console", *keys)
 
     def say(self, text: str) -> None:
-        """Type text as it is."""
+        """Type text literally."""
         self._tmux("send-keys", "-l", "-t", "console", text)
 
     def see(self, *words: str, seconds: float = 25) -> str:
-        """Wait until the screen shows all these words; returns it."""
+        """Wait until the screen shows all these words; return it."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             screen = self.screen()
@@ -55,7 +55,7 @@ class Console:
         self._tmux("new-session", "-d", "-s", "console", *size, *environment, line)
 
     def stop(self) -> None:
-        """End everything on the screen; a console without its terminal would go on for ever."""
+        """End everything on the screen, as a console outlives its terminal."""
         tmux = ["tmux", "-S", str(self._socket)]
         shown = subprocess.run(
             [*tmux, "list-panes", "-a", "-F", "#{pane_pid}"], check=False, capture_output=True
@@ -76,7 +76,7 @@ class Console:
 
 @contextmanager
 def console(command: Sequence[str], folder: Path) -> Iterator[Console]:
-    """The program, for as long as the `with` block lasts."""
+    """Run the program for as long as the `with` block lasts."""
     terminal = Console(folder / "tmux")
     terminal.start(command, folder)
     try:

@@ -15,7 +15,7 @@ from typing import Self
 
 
 class Gateway:
-    """Takes CONNECT on 127.0.0.1 (RFC 9110 section 9.3.6) while the `with` block lasts.
+    """A proxy that takes CONNECT on 127.0.0.1 (RFC 9110 section 9.3.6) in the `with` block.
 
     `connections` counts those it made to each host, `refused` names the hosts it doesn't know.
     """
@@ -32,7 +32,7 @@ class Gateway:
 
     @property
     def url(self) -> str:
-        """What goes in HTTPS_PROXY."""
+        """The value for HTTPS_PROXY."""
         return f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:

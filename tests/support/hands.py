@@ -1,4 +1,4 @@
-"""Other users' hands: what of theirs can be put where it doesn't belong."""
+"""Another user of this machine, whose files and processes are put where they don't belong."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ while True:
 
 
 def give_away(path: Path) -> None:
-    """Make a path the stranger's."""
+    """Make the stranger the owner of a path."""
     os.lchown(path, STRANGER, STRANGER)
 
 
@@ -46,7 +46,7 @@ def share(path: Path, mode: int) -> None:
 
 
 def allow(path: Path, user: int, permissions: int) -> None:
-    """Let a user in by an access list, as `setfacl -m u:USER:…` does; skips where there is none."""
+    """Grant access by an access list, as `setfacl -m u:USER:…` does; skip where there is none."""
     if not hasattr(os, "setxattr"):
         pytest.skip("no POSIX access lists here")
     nobody = 0xFFFFFFFF
@@ -76,7 +76,7 @@ def serve_as_stranger(path: Path, said: str, *, file_of_root: bool) -> subproces
 
 @contextlib.contextmanager
 def reachable_folder() -> Iterator[Path]:
-    """A folder of root's that the stranger can reach: pytest's own are closed."""
+    """Create a folder of root's that the stranger can reach: pytest's own are closed."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         yield Path(name)
@@ -92,7 +92,7 @@ Path("/proc/self/gid_map").write_text("{STRANGER} {STRANGER} 1")
 
 
 def refused_to_stranger(state: Path, *, in_namespace: bool = False) -> str:
-    """Why the stranger's process refuses a state folder; empty where it doesn't."""
+    """Return why the stranger's process refuses a state folder; empty if it doesn't."""
     program = (
         "import ctypes, os; from pathlib import Path\n"
         "from helm_receipts.storage.custody import refuse_foreign_state\n"

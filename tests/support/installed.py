@@ -1,4 +1,4 @@
-"""Where the clients are that `scripts/clients` installs, and the programs that use them."""
+"""The clients that `scripts/clients` installs, and the programs that use them."""
 
 from __future__ import annotations
 
@@ -26,5 +26,5 @@ def installed(*parts: str) -> str:
 
 
 def on_path(name: str) -> str:
-    """Return the path of a program of the system's, or skip."""
+    """Return the path of a program that the system has, or skip."""
     return shutil.which(name) or pytest.skip(f"{name} isn't on PATH")

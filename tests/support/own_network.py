@@ -25,13 +25,13 @@ class OwnNetwork:
         self._thread = thread
 
     def run[T](self, function: Callable[[], T]) -> T:
-        """Call a function inside; what it raises is raised here."""
+        """Call a function inside, and raise here what it raises."""
         return self._thread.submit(function).result()
 
 
 @contextlib.contextmanager
 def own_network() -> Iterator[OwnNetwork]:
-    """Make one, with its loopback up; skips where this user or kernel can't."""
+    """Create a network, with its loopback up; skip where this user or kernel can't."""
     if not hasattr(os, "unshare") or shutil.which("ip") is None:
         pytest.skip("network namespaces need Linux and iproute2")
     with ThreadPoolExecutor(1, thread_name_prefix="own-network") as thread:
@@ -45,7 +45,7 @@ def own_network() -> Iterator[OwnNetwork]:
 
 
 def configure(*command: str) -> None:
-    """Run a command that changes this thread's network; skips where that isn't possible."""
+    """Run a command that changes this thread's network; skip where that isn't possible."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip(f"{' '.join(command[:4])} …: {done.stderr.strip()}")

@@ -30,29 +30,29 @@ class Step:
 
 
 def pages() -> list[Path]:
-    """Every page that a reader may follow."""
+    """Return every page that a reader may follow."""
     top = ("README", "SECURITY", "CONTRIBUTING", "CHANGELOG")
     return [*(ROOT / f"{name}.md" for name in top), *sorted(DOCS.glob("*.md"))]
 
 
 def blocks(page: Path, language: str) -> list[str]:
-    """The fenced blocks of a page in one language."""
+    """Return the fenced blocks of a page in one language."""
     return [text for found, text in _FENCED.findall(page.read_text("utf-8")) if found == language]
 
 
 def codes(page: Path) -> list[str]:
-    """What a page sets as code within its sentences, each on one line."""
+    """Return what a page sets as code within its sentences, each on one line."""
     prose = _FENCED.sub("", page.read_text("utf-8"))
     return [" ".join(text.split()) for text in _CODE.findall(prose)]
 
 
 def links(page: Path) -> list[str]:
-    """Where a page's links and pictures lead."""
+    """Return where a page's links and pictures lead."""
     return _LINK.findall(_FENCED.sub("", page.read_text("utf-8")))
 
 
 def section(page: Path, title: str) -> str:
-    """What is below a heading of a page, up to the next one of its level."""
+    """Return what is below a heading of a page, up to the next one of its level."""
     text = page.read_text("utf-8")
     found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)
     assert found is not None, f"{page.name} has no heading {title!r}"
@@ -60,7 +60,7 @@ def section(page: Path, title: str) -> str:
 
 
 def steps(text: str) -> Iterator[Step]:
-    """The blocks of commands, each with the block of text behind it."""
+    """Yield the blocks of commands, each with the block of text behind it."""
     for commands, says in _STEP.findall(text):
         yield Step(commands, tuple(says.splitlines()))
 

@@ -1,4 +1,4 @@
-"""Modules that lie in wait: each says that it was imported, then does what the real one does.
+"""Planted modules: each reports that it was imported, then does what the real one does.
 
 planted = Planted(tmp_path)
 subprocess.run(command, cwd=planted.folder)
@@ -38,7 +38,7 @@ class Sprung(NamedTuple):
 
 
 class Planted:
-    """A folder with a module of each name that the product imports, and what became of them."""
+    """A folder with a module of each name that the product imports, and the imports of them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "planted"
@@ -60,7 +60,7 @@ class Planted:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables by which a Python would find them."""
+        """Variables by which Python would find the modules."""
         return {
             "PYTHONPATH": str(self.folder),
             "PYTHONUSERBASE": str(self.user_base),
@@ -68,14 +68,14 @@ class Planted:
         }
 
     def sprung(self) -> list[Sprung]:
-        """Each import of one of them."""
+        """Return each import of a planted module."""
         if not self._marker.exists():
             return []
         return [Sprung(*ast.literal_eval(line)) for line in self._marker.read_text().splitlines()]
 
 
 def imported_names() -> set[str]:
-    """Every top-level name that the product imports, its own packages among them."""
+    """Return every top-level name that the product imports, its own packages among them."""
     found = set()
     for root in ("addon", "receipts"):
         for file in (ROOT / root).rglob("*.py"):

@@ -68,7 +68,7 @@ class RealtimeUpstream:
 
     @property
     def url(self) -> str:
-        """Return the address for a reverse proxy."""
+        """The address for a reverse proxy."""
         if self._server is None:
             raise RuntimeError("the server isn't running")
         return f"http://127.0.0.1:{self._server.socket.getsockname()[1]}"

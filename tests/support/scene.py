@@ -37,7 +37,7 @@ PATIENT = {"helm_deadline_ms": 1000}
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the client got; `status` is 0 where the connection ended without an answer."""
+    """A client's answer; `status` is 0 where the connection ended without one."""
 
     status: int
     headers: Mapping[str, str]
@@ -46,7 +46,7 @@ class Answer:
     whole: bool = True
 
     def json(self) -> Any:
-        """The body, parsed."""
+        """Return the body, parsed."""
         return json.loads(self.body)
 
     @property
@@ -68,7 +68,7 @@ class Wire:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE)
 
     def send(self, data: bytes) -> None:
-        """Send bytes as they are; a peer that has gone already is none of the sender's business."""
+        """Send bytes as they are, even if the peer has closed already."""
         with contextlib.suppress(ConnectionError):
             self.socket.sendall(data)
 
@@ -88,7 +88,7 @@ class Wire:
             return Answer(response.status, headers, b"", correlation, whole=False)
 
     def rest(self) -> bytes:
-        """Everything until the peer closes."""
+        """Read everything until the peer closes."""
         data = bytearray()
         with contextlib.suppress(ConnectionError, TimeoutError):
             while piece := self.socket.recv(1 << 16):
@@ -96,7 +96,7 @@ class Wire:
         return bytes(data)
 
     def close(self) -> None:
-        """Go."""
+        """Close the connection."""
         self.socket.close()
 
     def __enter__(self) -> Wire:
@@ -114,7 +114,7 @@ class Scene:
     upstream: Upstream
 
     def wire(self) -> Wire:
-        """A fresh connection to the boundary."""
+        """Open a new connection to the boundary."""
         return Wire(self.boundary.port)
 
     def post(
@@ -141,7 +141,7 @@ class Scene:
         host: str = "",
         correlation: str = "",
     ) -> bytes:
-        """A request's bytes."""
+        """Return a request's bytes."""
         named = [
             ("Host", host or f"127.0.0.1:{self.upstream.port}"),
             ("X-Helm-Correlation-Id", correlation),
@@ -152,7 +152,7 @@ class Scene:
         return "\r\n".join((*lines, "", "")).encode("utf-8", "surrogateescape") + body
 
     def tunnel(self, target: str = "", *, sni: str | None = "localhost", alpn: str = "") -> Wire:
-        """A tunnel through a forward proxy, with TLS inside unless `sni` is None."""
+        """Open a tunnel through a forward proxy, with TLS inside unless `sni` is None."""
         wire = self.wire()
         target = target or f"localhost:{self.upstream.port}"
         wire.send(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
@@ -173,9 +173,9 @@ class Scene:
         return self.post(chat_body(**changes))
 
     def records(self, correlation: str, expected: int = 2) -> list[dict[str, Any]]:
-        """The predicates of one call's own receipts, in order, verified; waits a little for them.
+        """Return the predicates of one call's own receipts, in order, verified.
 
-        Receipts about its approval are left out.
+        Waits a little for them. Receipts about the call's approval are left out.
         """
         deadline = time.monotonic() + 20
         while True:
@@ -206,14 +206,14 @@ class Scene:
 
 
 def chat_body(**changes: Any) -> bytes:
-    """A chat completion's body."""
+    """Return a chat completion's body."""
     body = {"model": "ordinary", "messages": [{"role": "user", "content": "Hello"}], **changes}
     return json.dumps(body).encode()
 
 
 @contextlib.contextmanager
 def forward_scene(folder: Path, **settings: Any) -> Iterator[Scene]:
-    """A forward proxy with the scripted policy, and an upstream that speaks TLS."""
+    """Run a forward proxy with the scripted policy, and an upstream that speaks TLS."""
     settings.setdefault("policy", write_scripted_policy(folder / "policy"))
     authority = Authority(folder / "upstream")
     trusted = {"ssl_verify_upstream_trusted_ca": authority.file}
@@ -229,7 +229,7 @@ def forward_scene(folder: Path, **settings: Any) -> Iterator[Scene]:
 
 @contextlib.contextmanager
 def scene(folder: Path, **settings: Any) -> Iterator[Scene]:
-    """A reverse proxy with the scripted policy before an upstream of our own."""
+    """Run a reverse proxy with the scripted policy before an upstream of our own."""
     settings.setdefault("policy", write_scripted_policy(folder / "policy"))
     settings["options"] = {**PATIENT, **settings.get("options", {})}
     with Upstream() as upstream, Boundary(upstream, state=folder, **settings) as boundary:
@@ -245,7 +245,7 @@ def verify_all(boundary: Boundary) -> None:
 
 
 def assert_refusal(answer: Answer, code: str, verdict: str = "DENY") -> dict[str, Any]:
-    """Assert that a client was refused in the one form there is; returns the `helm` member."""
+    """Assert that a client was refused in the one form there is; return the `helm` member."""
     assert answer.status == 403, answer
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["x-should-retry"] == "false"

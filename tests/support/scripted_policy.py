@@ -1,4 +1,4 @@
-"""A policy that does as the call tells it, so that each verdict can be had when a test wants it.
+"""A policy that does as the call tells it, so that a test can have each verdict when it wants.
 
 The request phase follows the model's name, the response phase the names of tools and words in the
 text. It replaces the default policy whole.
@@ -163,7 +163,7 @@ about_response := allow if count(verdicts) == 0
 
 
 def write_scripted_policy(folder: Path) -> Path:
-    """Write the policy into a new folder; returns it."""
+    """Write the policy into a new folder and return it."""
     folder.mkdir(parents=True)
     (folder / "main.rego").write_text(REGO)
     return folder

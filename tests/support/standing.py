@@ -1,4 +1,4 @@
-"""How a boundary that is well says that it is."""
+"""The health report of a boundary that is well."""
 
 from __future__ import annotations
 

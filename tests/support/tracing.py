@@ -1,9 +1,9 @@
-"""A mitmproxy script that writes down which of our functions run, each when it is first called.
+"""A mitmproxy script that records which of our functions run, each when it is first called.
 
     mitmdump -s addon/helm.py -s tests/support/tracing.py       with TRACE_FILE in the environment
 
-A call a section, which begins with an empty line; a function a line: its module below its package,
-and its name.
+A section for each call, which begins with an empty line; a line for each function: its module
+below its package, and its name.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _OURS = re.compile(r".*/helm_(?:boundary|receipts)/(.*)")
 
 
 class Tracing:
-    """The script."""
+    """A mitmproxy addon that traces calls."""
 
     def __init__(self) -> None:
         self._file = Path(os.environ["TRACE_FILE"])
         self._seen: set[tuple[str, str]] = set()
 
     def requestheaders(self, _: object) -> None:
-        """A call begins."""
+        """Begin the section of a call."""
         self._seen.clear()
         self._write("\n")
         sys.setprofile(self._profile)

@@ -71,7 +71,7 @@ class Upstream:
 
     @property
     def url(self) -> str:
-        """Return scheme, address and port, without a trailing slash."""
+        """The scheme, address and port, without a trailing slash."""
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     def answer(self, script: Script) -> None:

@@ -31,7 +31,7 @@ def _may_install() -> bool:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """One installation at a time: tests run in parallel."""
+    """Allow one installation at a time, as tests run in parallel."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -39,7 +39,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _installed(name: str, install: Callable[[Path], None]) -> Path:
-    """The folder of a verifier, installed if that is allowed; else the test is skipped."""
+    """Return the folder of a verifier, installed if that is allowed; else skip the test."""
     folder = _folder() / name
     with _alone(folder):
         done = folder / "installed"
@@ -74,7 +74,7 @@ def _need(program: str) -> str:
 
 @cache
 def sigstore() -> tuple[Path, Path]:
-    """A Node new enough for @sigstore/verify 4.1, and the folder with its modules."""
+    """Return a Node new enough for @sigstore/verify 4.1, and the folder with its modules."""
     npm = _need("npm")
 
     def install(folder: Path) -> None:
@@ -96,7 +96,7 @@ def sigstore() -> tuple[Path, Path]:
 
 
 def _build(name: str) -> Path:
-    """A Go program of ours around other people's packages."""
+    """Build a Go program of ours around other people's packages."""
     go = _need("go")
 
     def install(folder: Path) -> None:
@@ -118,19 +118,19 @@ def _build(name: str) -> Path:
 
 @cache
 def tlogcheck() -> Path:
-    """golang.org/x/mod/sumdb: note and tlog."""
+    """Return a program around golang.org/x/mod/sumdb: note and tlog."""
     return _build("tlogcheck")
 
 
 @cache
 def tesseracheck() -> Path:
-    """Tessera's fsck."""
+    """Return a program around Tessera's fsck."""
     return _build("tesseracheck")
 
 
 @cache
 def opa() -> str:
-    """OPA itself: the one on PATH, else one that is built here."""
+    """Return OPA itself: the one on PATH, else one that is built here."""
     if found := shutil.which("opa"):
         return found
     go = _need("go")
@@ -144,7 +144,7 @@ def opa() -> str:
 
 @cache
 def python_verifiers() -> Path:
-    """A Python with aics-tlog and proofbundle; they need a newer cryptography than we do."""
+    """Return a Python with aics-tlog and proofbundle, which need a newer cryptography."""
 
     def install(folder: Path) -> None:
         python = folder / "bin" / "python"
@@ -155,7 +155,7 @@ def python_verifiers() -> Path:
 
 
 def accepts(*command: object) -> str | None:
-    """What a verifier says against it, or None when it accepts."""
+    """Return what a verifier says against it, or None when it accepts."""
     done = subprocess.run(
         [str(part) for part in command], capture_output=True, timeout=120, check=False
     )

@@ -41,13 +41,13 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Nothing for a while."""
+    """A silence in a reply."""
 
     seconds: float
 
 
 class Break(Enum):
-    """What ends a reply before its time."""
+    """The way a reply ends before its time."""
 
     RESET = "reset"
     """Reset the connection (TCP RST)."""
@@ -61,7 +61,7 @@ Step = bytes | Pause | Break
 
 
 class Framing(Enum):
-    """How the end of a body is known."""
+    """The way a body's end is marked."""
 
     LENGTH = "content-length"
     CHUNKED = "chunked"
@@ -73,7 +73,7 @@ class Framing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the server answers. Headers given here are never overwritten by the framing's."""
+    """A server's answer. Headers given here are never overwritten by the framing's."""
 
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
@@ -118,11 +118,11 @@ class Reply:
 
 
 class Malformed(Exception):
-    """What came was not an HTTP/1.1 request; the message says what was expected."""
+    """Input that isn't an HTTP/1.1 request; the message says what was expected."""
 
 
 class RequestReader:
-    """Reads requests from one connection; `count` is told of every byte, parsed or not."""
+    """A reader of requests from one connection; `count` is told of every byte."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What is built from this checkout is what runs in it."""
+"""The wheel, which holds what runs in this checkout."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_the_command_and_the_packages_work_from_the_wheel(wheel: Path, tmp_path:
     assert done.stdout.startswith(str(tmp_path))
 
 
-def test_the_wheel_says_what_it_needs(wheel: Path) -> None:
+def test_the_wheels_metadata_are_pyprojects(wheel: Path) -> None:
     """Its metadata are pyproject's: name, Python, licence."""
     with zipfile.ZipFile(wheel) as archive:
         [name] = [name for name in archive.namelist() if name.endswith("/METADATA")]

@@ -28,7 +28,7 @@ REGISTRIES = [
 
 
 def tracked_files() -> list[Path]:
-    """Return the files that git tracks here; skips where this is not a clone."""
+    """Return the files that git tracks here; skip the test where this is not a clone."""
     if not (ROOT / ".git").exists():
         pytest.skip("not a git clone")
     listed = subprocess.run(

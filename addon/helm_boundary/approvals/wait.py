@@ -12,7 +12,8 @@ from .entry import Request
 class Said(enum.Enum):
     """What came of waiting; DECIDED where the store has the answer, CROWDED where too many
     wait already, STOPPED where the boundary ends, VOID where another policy has come,
-    FLOODED where the upstream sent more meanwhile than can wait."""
+    FLOODED where the upstream sent more meanwhile than can wait.
+    """
 
     YES = "yes"
     NO = "no"

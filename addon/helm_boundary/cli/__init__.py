@@ -1,4 +1,4 @@
-"""`helm-boundary`: what operators, policy authors and auditors type."""
+"""The `helm-boundary` command of operators, policy authors and auditors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _COMMANDS = {
 
 
 class _Commands(click.Group):
-    """A group whose commands are imported one at a time: `exec` is there for every program."""
+    """A group whose commands are imported one at a time: `exec` runs before every program."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(_COMMANDS)
@@ -40,7 +40,7 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="helm-boundary")
 def main() -> None:
-    """An execution boundary for OpenAI-shaped traffic.
+    """Govern OpenAI-shaped traffic: policy, approvals and signed receipts.
 
-    Exit codes: 0 yes, 1 no, 2 usage or I/O, 3 true but incomplete.
+    Exit codes: 0 yes, 1 no, 2 usage or I/O error, 3 true but incomplete.
     """

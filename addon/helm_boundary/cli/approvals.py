@@ -1,4 +1,4 @@
-"""`helm-boundary approvals`: what waits for a person, and saying yes or no to it.
+"""`helm-boundary approvals`: the calls that wait for a person, and the decision on them.
 
 Whoever can write in the state folder can approve, and nobody else: there is no other way in.
 Exit codes: 0 yes, 1 no (it isn't pending, or you changed your mind), 2 usage or I/O.
@@ -37,16 +37,16 @@ _io_errors = partial(ending_on, ReceiptError, StoreError, OSError)
 
 @click.group()
 def approvals() -> None:
-    """Look at the calls that wait for a person, and decide on them."""
+    """Review the calls that wait for approval, and decide."""
 
 
 @approvals.command("list")
 @state_option
 @json_option
-@click.option("--all", "everything", is_flag=True, help="Those that were decided on, too.")
-@click.option("--watch", is_flag=True, help="Go on: show each new one, and what becomes of it.")
+@click.option("--all", "everything", is_flag=True, help="Include decided ones.")
+@click.option("--watch", is_flag=True, help="Keep running: print new ones and each change.")
 def list_approvals(state: Layout, as_json: bool, everything: bool, watch: bool) -> None:
-    """List what waits for a person, the oldest first."""
+    """List the calls that wait for approval, oldest first."""
     with _io_errors():
         store = _store(state)
         shown: dict[str, str] = {}
@@ -63,7 +63,7 @@ def list_approvals(state: Layout, as_json: bool, everything: bool, watch: bool) 
 @json_option
 @click.argument("identity", metavar="ID")
 def show(state: Layout, as_json: bool, identity: str) -> None:
-    """Show one call as far as it may be seen: what is asked, why, and how much time is left."""
+    """Show one call: what it asks for, why it needs approval, and how much time is left."""
     with _io_errors():
         entry = _entry(_store(state), identity)
     _print_entry(entry, as_json)
@@ -75,7 +75,7 @@ def show(state: Layout, as_json: bool, identity: str) -> None:
 @click.option("-y", "--yes", is_flag=True, help="Don't ask for confirmation.")
 @click.argument("identity", metavar="ID")
 def approve(state: Layout, as_json: bool, yes: bool, identity: str) -> None:
-    """Let one call through: the held flow, or the client's next identical call, once."""
+    """Approve one call: the held flow, or the client's next identical call, once."""
     _decide(state, identity, GRANTED, confirmed=yes, as_json=as_json)
 
 
@@ -85,7 +85,7 @@ def approve(state: Layout, as_json: bool, yes: bool, identity: str) -> None:
 @click.option("-y", "--yes", is_flag=True, help="Don't ask for confirmation.")
 @click.argument("identity", metavar="ID")
 def deny(state: Layout, as_json: bool, yes: bool, identity: str) -> None:
-    """Refuse one call; identical ones are refused too, until its time has run out."""
+    """Deny one call; identical calls are denied too, until its time has run out."""
     _decide(state, identity, REFUSED, confirmed=yes, as_json=as_json)
 
 
@@ -159,7 +159,7 @@ _WIDTHS = (20, 9, 6, 24, 20, 16)
 
 
 def _columns(*cells: str) -> str:
-    """Cells in columns, cut where they don't fit; the last one takes what it needs."""
+    """Lay out cells in columns, cut where they don't fit; the last one takes what it needs."""
     *narrow, last = map(printable, cells)
     cut = (
         cell if len(cell) <= width else f"{cell[: width - 1]}…"
@@ -231,5 +231,5 @@ def _entry(store: Store, identity: str) -> Entry:
 
 
 def _configuration() -> str:
-    """The configuration that the receipts of this command name: it has none but itself."""
+    """Return the digest of this command's configuration: it has none but itself."""
     return hashlib.sha256(b"helm-boundary approvals").hexdigest()

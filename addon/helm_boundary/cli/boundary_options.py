@@ -1,4 +1,4 @@
-"""What every command takes that starts a boundary."""
+"""Options of every command that starts a boundary."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ import click
 
 
 def boundary_options[Command: Callable[..., Any]](command: Command) -> Command:
-    """`--state`, `--policy` and `--set`, as `state`, `policies` and `settings`."""
+    """Add `--state`, `--policy` and `--set`, as `state`, `policies` and `settings`."""
     for option in (
         click.option(
             "--set",
             "settings",
             metavar="NAME=VALUE",
             multiple=True,
-            help="One of mitmproxy's options, helm_* among them.",
+            help="A mitmproxy or helm_* option; may be given several times.",
         ),
         click.option(
             "--policy",
             "policies",
             multiple=True,
             type=click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True),
-            help="A policy folder, over the ones before it.",
+            help="A policy folder over the ones before it; may be given several times.",
         ),
         click.option(
             "--state",
             envvar="HELM_STATE",
             type=click.Path(path_type=Path, file_okay=False, resolve_path=True),
-            help="The boundary's state folder.",
+            help="The boundary's state folder: keys, receipts, approvals.",
         ),
     ):
         command = option(command)

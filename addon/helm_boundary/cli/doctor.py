@@ -1,4 +1,4 @@
-"""`helm-boundary doctor`: a line for each thing that must be so, and what to do where it isn't."""
+"""`helm-boundary doctor`: one line for each check, and what to do where it fails."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from .state_options import io_errors, json_option, state_option
     "policies",
     multiple=True,
     type=click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True),
-    help="The policy folders that should be in force.",
+    help="A policy folder that should be in force; may be given several times.",
 )
-@click.option("--up", is_flag=True, help="Only whether a boundary is ready: for health checks.")
+@click.option("--up", is_flag=True, help="Only check that a boundary is ready.")
 def doctor(state: Layout, as_json: bool, policies: tuple[Path, ...], up: bool) -> None:
-    """Tell whether calls made from here really go through a boundary that is one.
+    """Check that calls from here really go through a boundary.
 
-    Exit codes: 0 all is well, 1 something isn't, 3 something couldn't be seen.
+    Exit codes: 0 all is well, 1 something isn't, 3 something couldn't be checked.
     """
     if up:
         with io_errors():

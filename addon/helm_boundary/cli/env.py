@@ -1,4 +1,4 @@
-"""`helm-boundary env`: what a shell must be told to be under a boundary that runs."""
+"""`helm-boundary env`: the variables that put a shell under a running boundary."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from .state_options import io_errors, state_option
     type=click.Choice(sorted(SHELLS)),
     default=lambda: shell_of(os.environ.get("SHELL", "")),
     show_default="the one in $SHELL",
-    help="Whose language to print.",
+    help="The shell whose syntax to print.",
 )
 def env(state: Layout, shell: str) -> None:
-    """Print the variables that bring a shell under the running boundary.
+    """Print variables that put a shell under a running boundary.
 
     \b
     bash, zsh:   eval "$(helm-boundary env)"
     fish:        helm-boundary env --shell fish | source
     PowerShell:  helm-boundary env --shell powershell | Out-String | Invoke-Expression
-    """
+    """  # noqa: D301 - click's sign for lines that stay as they are
     with io_errors():
         running = joinable(state.state)
     if running is None or running.proxy is None:

@@ -24,7 +24,7 @@ from .exits import CommandError, ending_on
 
 
 @click.command("exec", context_settings={"ignore_unknown_options": True})
-@click.option("--own", is_flag=True, help="Start a boundary of its own, even if one runs.")
+@click.option("--own", is_flag=True, help="Start a separate boundary, even if one runs.")
 @click.option(
     "--base-url",
     is_flag=True,
@@ -34,10 +34,10 @@ from .exits import CommandError, ending_on
 @click.option(
     "--confine",
     is_flag=True,
-    help="Run it where it can reach the boundary and no other address (Linux).",
+    help="Let the program reach the boundary and no other address (Linux).",
 )
-@click.option("--quiet", is_flag=True, help="No summary at the end.")
-@click.option("--json", "in_json", is_flag=True, help="The summary as one JSON object.")
+@click.option("--quiet", is_flag=True, help="Don't print the summary.")
+@click.option("--json", "in_json", is_flag=True, help="Print the summary as one JSON object.")
 @boundary_options
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- CMD …")
 def exec_(
@@ -54,7 +54,7 @@ def exec_(
     """Run a program under the boundary.
 
     Joins a boundary that runs on the same state folder, or starts one that ends with the program.
-    Its signals and its exit code are passed through. The summary goes to standard error.
+    Signals and the exit code are passed through. A summary of the calls goes to standard error.
     """
     wanted = Wanted(
         state=state or default_state_folder(),

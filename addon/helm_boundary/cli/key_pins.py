@@ -1,4 +1,4 @@
-"""`helm-boundary keys pin`: note outside of a state folder which keys it is known by."""
+"""`helm-boundary keys pin`: a note, outside of a state folder, of the keys it is known by."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from .verification_keys import named_log_key
 @click.command()
 @state_option
 @key_options
-@click.option("--replace", is_flag=True, help="Also where other keys are pinned already.")
+@click.option("--replace", is_flag=True, help="Replace keys that are pinned already.")
 def pin(state: Layout, keys: tuple[Path, ...], vkey: str | None, replace: bool) -> None:
-    """Note the keys that a state folder is known by, in your configuration folder.
+    """Pin the keys that a state folder is known by, in your configuration folder.
 
     Without --key and --vkey, those that it has published. Afterwards `receipts verify` and `fsck`
     hold the folder to them.

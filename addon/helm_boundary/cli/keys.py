@@ -1,4 +1,4 @@
-"""`helm-boundary keys`: make them, publish them, change them."""
+"""`helm-boundary keys`: the keys of a state folder, created, published and replaced."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from .state_options import io_errors, json_option, state_option
 
 @click.group()
 def keys() -> None:
-    """Make, publish and change keys."""
+    """Create, publish, pin and replace keys."""
 
 
 @keys.command()
 @state_option
 def init(state: Layout) -> None:
-    """Make the keys of a state folder, unless it has some."""
+    """Create the keys of a state folder, unless it has some."""
     with io_errors():
         made = open_keyset(state)
         settle(state)
@@ -80,7 +80,7 @@ def _refuse_without_keys(state: Layout) -> None:
 
 
 def _refuse(swapped: list[Difference], as_json: bool) -> NoReturn:
-    """What isn't what signs here isn't shown as such."""
+    """Refuse to show published keys that aren't the ones that sign here."""
     if as_json:
         click.echo(json.dumps({"differs": [asdict(each) for each in swapped]}))
     raise CommandError("\n".join(map(str, swapped)), NO)
@@ -89,7 +89,7 @@ def _refuse(swapped: list[Difference], as_json: bool) -> NoReturn:
 @keys.command()
 @state_option
 def publish(state: Layout) -> None:
-    """Write what is published anew, from the keys in use: where a file was lost or swapped."""
+    """Write the published files again, from the keys in use, where one was lost or swapped."""
     with io_errors():
         republish(state)
     click.echo(f"published in {state.log}; `helm-boundary keys show` shows it")
@@ -99,7 +99,10 @@ def publish(state: Layout) -> None:
 @state_option
 @click.argument("role", type=click.Choice(["receipt", "log"]))
 def rotate(state: Layout, role: str) -> None:
-    """Replace a key, with receipts by the old and the new one. Nothing may run meanwhile."""
+    """Replace a key, with receipts by the old and the new one.
+
+    The boundary must be stopped.
+    """
     with io_errors():
         _refuse_without_keys(state)
         boundary = Boundary(read_keyset(state).origin, __version__, CONFIGURATION)

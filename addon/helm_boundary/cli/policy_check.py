@@ -21,7 +21,7 @@ WATCH_SECONDS = 0.5
 
 @click.command("check")
 @folders_argument
-@click.option("--strict", is_flag=True, help="Warnings count as errors.")
+@click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 @key_option
 @json_option
 @click.pass_context
@@ -34,8 +34,8 @@ def check(
 ) -> None:
     """Check a policy: syntax, unknown functions, names and codes, metadata, tests, detectors.
 
-    Each thing found has its file, its line and what to do. Exit codes: 0 sound, 1 not, 3 sound
-    as far as could be checked.
+    Everything found has its file, its line and what to do. Exit codes: 0 sound, 1 not sound,
+    3 sound as far as could be checked.
     """
     report = check_policy(own_folders(folders), key=key)
     for found in report.found:
@@ -65,8 +65,8 @@ def _summary(report: Report) -> str:
 
 @click.command("test")
 @folders_argument
-@click.option("--run", "only", default="", help="Only tests whose name matches this expression.")
-@click.option("--coverage", is_flag=True, help="Say which lines no test ran.")
+@click.option("--run", "only", default="", help="Only tests whose name matches this regex.")
+@click.option("--coverage", is_flag=True, help="Print the lines that no test ran.")
 @click.option("--watch", is_flag=True, help="Run again whenever a file changes.")
 @json_option
 @click.pass_context
@@ -129,7 +129,7 @@ def _print_coverage(coverage: Sequence[Coverage], as_json: bool) -> None:
 
 
 def _ranges(lines: Sequence[int]) -> Iterator[str]:
-    """1, 2, 3, 7 as 1-3, 7."""
+    """Write 1, 2, 3, 7 as 1-3, 7."""
     start = previous = lines[0]
     for line in (*lines[1:], None):
         if line is not None and line == previous + 1:

@@ -1,4 +1,4 @@
-"""`helm-boundary policy eval` and `bench`: what does this policy say, and what does it cost?"""
+"""`helm-boundary policy eval` and `bench`: a policy's decision on a call, and its cost."""
 
 from __future__ import annotations
 
@@ -28,16 +28,22 @@ from .state_options import json_option
     "--input",
     "document",
     type=click.File("rb"),
-    help="An input document (helm.input/v1); - for standard input.",
+    help="An input document (helm.input/v1), or - for standard input.",
 )
 @click.option(
     "--flow",
     "flows",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Recorded traffic (mitmdump -w FILE): each of its calls.",
+    help="Recorded traffic (mitmdump -w FILE), of which every call is judged.",
 )
 @policy_option
-@click.option("--deadline-ms", type=click.IntRange(1), default=5_000, show_default=True)
+@click.option(
+    "--deadline-ms",
+    type=click.IntRange(1),
+    default=5_000,
+    show_default=True,
+    help="Longest an evaluation may take, in milliseconds.",
+)
 @json_option
 @click.pass_context
 def eval_(
@@ -48,7 +54,7 @@ def eval_(
     deadline_ms: int,
     as_json: bool,
 ) -> None:
-    """Ask a policy about a call: the decision, and which rules spoke.
+    """Evaluate a policy on a call: the decision, and which rules spoke.
 
     Exit codes: 0 ALLOW, 1 DENY or ESCALATE, 2 no decision.
     """
@@ -116,13 +122,25 @@ def _print(decision: Decision) -> None:
 
 @click.command("bench")
 @folders_argument
-@click.option("--runs", type=click.IntRange(10), default=1_000, show_default=True)
-@click.option("--top", type=click.IntRange(1), default=10, show_default=True)
+@click.option(
+    "--runs",
+    type=click.IntRange(10),
+    default=1_000,
+    show_default=True,
+    help="Evaluations for each figure.",
+)
+@click.option(
+    "--top",
+    type=click.IntRange(1),
+    default=10,
+    show_default=True,
+    help="How many topics and detectors to show.",
+)
 @json_option
 def bench(folders: tuple[Path, ...], runs: int, top: int, as_json: bool) -> None:
     """Measure what a policy costs in the engine, and which topics and detectors cost most.
 
-    Microseconds at p50 and p99, for chats of 1 KB and 20 KB, the worker's pipe apart.
+    Prints microseconds at p50 and p99, for chats of 1 KB and 20 KB, without the worker's pipe.
     """
     with policy_errors():
         costs = measure(read_policy(folders), runs)

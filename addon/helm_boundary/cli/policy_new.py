@@ -19,11 +19,11 @@ from .state_options import json_option
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("policy"),
     show_default=True,
-    help="Your policy folder; made where there is none.",
+    help="Your policy folder; created if missing.",
 )
 @json_option
 def new(topic: str, folder: Path, as_json: bool) -> None:
-    """Write a new topic: a rule, a test of it, and its data, ready to edit."""
+    """Write a new topic, ready to edit: a rule, its test and its data."""
     with policy_errors():
         files = new_topic(folder, topic)
     if as_json:

@@ -1,4 +1,4 @@
-"""What every `policy` command takes, and how it ends."""
+"""Options of every `policy` command, and the way it ends."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ policy_errors = partial(ending_on, PolicyError, EngineError, OSError)
 
 
 def folders_argument[C: Command](command: C) -> C:
-    """`[FOLDER]...`: policies over the default one, later over earlier; none is the default."""
+    """Add `[FOLDER]...`: policies over the default one, later over earlier."""
     kind = click.Path(path_type=Path, exists=True)
     return click.argument("folders", nargs=-1, type=kind, metavar="[FOLDER]...")(command)
 
 
 def policy_option[C: Command](command: C) -> C:
-    """`--policy FOLDER`, several times for several."""
+    """Add `--policy FOLDER`, several times for several."""
     return click.option(
         "--policy",
         "folders",
@@ -40,7 +40,7 @@ def policy_option[C: Command](command: C) -> C:
 
 
 def key_option[C: Command](command: C) -> C:
-    """`--key FILE`: what bundles must be signed with."""
+    """Add `--key FILE`: what bundles must be signed with."""
     return click.option(
         "--key",
         type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -49,10 +49,10 @@ def key_option[C: Command](command: C) -> C:
 
 
 def own_folders(folders: Sequence[Path]) -> tuple[Path, ...]:
-    """The folders, or the default policy's own when there are none."""
+    """Return the folders, or the default policy's own when there are none."""
     return tuple(folders) or (default_policy_folder(),)
 
 
 def say_json(value: Mapping[str, Any]) -> None:
-    """One JSON object on one line."""
+    """Print one JSON object on one line."""
     click.echo(json.dumps(value, ensure_ascii=False))

@@ -31,13 +31,13 @@ flows_option = click.option(
     "--flows",
     required=True,
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Traffic that mitmproxy recorded (mitmdump -w FILE).",
+    help="Recorded traffic (mitmdump -w FILE).",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a policy says of one phase of a call; ``error`` where it says nothing."""
+    """A policy's verdict on one phase of a call; ``error`` where it has none."""
 
     phase: str
     verdict: str
@@ -55,7 +55,7 @@ class Asked:
         self._detectors = detectors
 
     def judge(self, call: RecordedCall) -> Iterator[Judgement]:
-        """What it says of the request and, where that is allowed, of the response."""
+        """Yield the policy's judgement of the request and, where that is allowed, the response."""
         for phase, decision in self.decide(call):
             if isinstance(decision, EngineError):
                 yield Judgement(phase, "DENY", ("PDP_ERROR",))
@@ -65,7 +65,7 @@ class Asked:
                 yield Judgement(phase, decision.verdict, (*rules, *rewrites))
 
     def decide(self, call: RecordedCall) -> Iterator[tuple[str, Decision | EngineError]]:
-        """Its decisions, one a phase, up to the first that isn't ALLOW."""
+        """Yield the policy's decisions, one for each phase, up to the first that isn't ALLOW."""
         for phase, document in call.documents(self._detectors):
             try:
                 decision = self._engine.decide_now(document)
@@ -79,7 +79,7 @@ class Asked:
 
 @contextmanager
 def asked(folders: Sequence[Path], key: Path | None = None) -> Iterator[Asked]:
-    """The policy of the folders while the block runs."""
+    """Start the policy of the folders for as long as the block runs."""
     with policy_errors():
         policy = read_policy(folders, key=key)
         detectors = compile_detectors(policy.detectors_text)
@@ -91,7 +91,7 @@ def asked(folders: Sequence[Path], key: Path | None = None) -> Iterator[Asked]:
 
 
 def recording_of(flows: Path) -> Recording:
-    """The recording in a file; exit code 2 when it is none."""
+    """Read the recording in a file; exit code 2 when it is none."""
     with ending_on(RecordingError):
         return read_recording(flows)
 
@@ -106,7 +106,7 @@ def recording_of(flows: Path) -> Recording:
 def diff(
     context: click.Context, old: Path, new: Path, flows: Path, key: Path | None, as_json: bool
 ) -> None:
-    """Judge recorded traffic under two policies and show every call that would end otherwise.
+    """Judge recorded traffic under two policies and show every call that would end differently.
 
     OLD and NEW are policy folders or bundles; - is the default policy alone. Exit codes: 0
     nothing changes, 1 something does, 3 nothing does, but not all calls could be read.
@@ -161,7 +161,7 @@ def _plain(judgement: Judgement) -> dict[str, object]:
 def learn(context: click.Context, flows: Path) -> None:
     """Propose a data.yaml from recorded traffic: models, hosts, operations, tools.
 
-    A proposal for a person to review: it lists what was seen, not what is right.
+    Review the proposal: it lists what was seen, not what is right.
     """
     recording = recording_of(flows)
     if not recording.calls:

@@ -1,4 +1,4 @@
-"""`helm-boundary receipts verify | fsck | consistency`: is it so?"""
+"""`helm-boundary receipts verify | fsck | consistency`: checks of receipts and of the log."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @state_option
 @json_option
 @key_options
-@click.option("--proof", type=_FILE, help="A .tlog-proof of the one receipt in FILE.")
+@click.option("--proof", type=_FILE, help="A .tlog-proof of the one receipt in FILES.")
 @click.argument("files", nargs=-1, type=_FILE)
 def verify(
     state: Layout,
@@ -47,7 +47,7 @@ def verify(
     proof: Path | None,
     files: tuple[Path, ...],
 ) -> None:
-    """Verify receipts in FILES, or every journal of the state folder."""
+    """Verify the receipts in FILES, or in every journal of the state folder."""
     with io_errors():
         if not files and proof is None and is_empty(existing(state).journal):
             finish(nothing(state.state), "", as_json)
@@ -70,7 +70,7 @@ def verify(
 @json_option
 @key_options
 @click.option(
-    "--kept", multiple=True, type=_FILE, help="A checkpoint from earlier that must still hold."
+    "--kept", multiple=True, type=_FILE, help="An earlier checkpoint that must still hold."
 )
 @click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
 def fsck_folder(
@@ -81,7 +81,7 @@ def fsck_folder(
     kept: tuple[Path, ...],
     folder: Path | None,
 ) -> None:
-    """Check a state folder whole: tiles, entries, chains, keys, outcomes."""
+    """Check a whole state folder: tiles, entries, chains, keys, outcomes."""
     with io_errors():
         layout = existing(Layout(folder) if folder else state)
         if is_empty(layout.journal) and not _has_log(layout):
@@ -113,7 +113,7 @@ def consistency(
     old: Path,
     new: Path | None,
 ) -> None:
-    """Prove that checkpoint NEW (the log's, by default) continues checkpoint OLD."""
+    """Prove that checkpoint NEW (by default the log's) continues checkpoint OLD."""
     with io_errors():
         trust = trust_for(state, keys, vkey)
         newer = new or state.log / "checkpoint"
@@ -183,7 +183,7 @@ def _verify_journal(journal: Path, trust: Trust) -> dict[str, Any]:
 
 
 def _has_log(layout: Layout) -> bool:
-    """Whether the folder has, or says that it had, a log with something in it."""
+    """Tell whether the folder has, or says that it had, a log with something in it."""
     made = (layout.log / "checkpoint", layout.log / "tile", layout.log_state / "tree.json")
     return any(path.exists() for path in made)
 

@@ -1,4 +1,4 @@
-"""`helm-boundary receipts export | prove`: copies for others, of nothing that wasn't verified.
+"""`helm-boundary receipts export | prove`: copies for others, of what was verified.
 
 What leaves here is taken for true by whoever gets it, and some of it is signed anew. So every
 journal is verified first, under the keys that the folder is known by, and held against the log's
@@ -44,7 +44,7 @@ _CONTRADICTIONS = (Broken, LogError, ProofRefused)
 
 
 class Unverified(CommandError):
-    """What doesn't verify isn't handed on: exit code 1."""
+    """Something that doesn't verify, and so isn't handed on: exit code 1."""
 
     def __init__(self, error: ReceiptError) -> None:
         super().__init__(f"this doesn't verify, so it isn't handed on: {error}", NO)
@@ -54,13 +54,13 @@ class Unverified(CommandError):
 @state_option
 @key_options
 @selection_options
-@click.option("--format", "form", type=click.Choice(FORMATS), required=True, help="For whom.")
+@click.option("--format", "form", type=click.Choice(FORMATS), required=True, help="Output format.")
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     default="-",
-    help="A file; else stdout.",
+    help="Output file; standard output by default.",
 )
 @click.argument("identities", metavar="[ID]...", nargs=-1)
 def export(
@@ -72,16 +72,16 @@ def export(
     identities: tuple[str, ...],
     **filters: str | None,
 ) -> None:
-    """Write receipts for other tools, one a line: those named, or all that match.
+    """Write receipts for other tools, one per line: those named, or all that match.
 
-    All journals are verified before, and nothing is written if any of it is wrong.
+    All journals are verified first; nothing is written if anything is wrong.
 
     \b
     intoto            DSSE envelopes, as *.intoto.jsonl
     bundle            Sigstore bundles v0.3
     bundle-with-log   the same with the log's entry and proof
     receipt.v5        HELM's own receipts of calls, a bundle for each session
-    """
+    """  # noqa: D301 - click's sign for lines that stay as they are
     with io_errors(), tempfile.SpooledTemporaryFile(_IN_MEMORY) as spool:
         trust = trust_for(state, keys, vkey)
         found = _verified(state, trust)
@@ -97,7 +97,12 @@ def export(
 @click.command("prove")
 @state_option
 @key_options
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="A file.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Output file; standard output by default.",
+)
 @click.argument("identity", metavar="ID")
 def prove_one(
     state: Layout, keys: tuple[Path, ...], vkey: str | None, output: Path | None, identity: str
@@ -115,7 +120,7 @@ def prove_one(
 
 
 def _verified(state: Layout, trust: Trust) -> VerifiedJournals:
-    """The journals, all verified, and as long as the log says."""
+    """Verify all journals, and that they are as long as the log says."""
     journal_of(state)
     try:
         committed = _committed(state, trust)
@@ -132,7 +137,10 @@ def _verified(state: Layout, trust: Trust) -> VerifiedJournals:
 
 
 def _committed(state: Layout, trust: Trust) -> int:
-    """How many receipts the checkpoint says there are; looked at first, as more may come."""
+    """Return how many receipts the checkpoint says there are.
+
+    It is read before the journals, as more may come meanwhile.
+    """
     path = state.log / "checkpoint"
     if not (path.exists() and trust.log):
         return 0
@@ -143,7 +151,7 @@ def _committed(state: Layout, trust: Trust) -> int:
 
 
 def _tell(found: VerifiedJournals, trust: Trust) -> int:
-    """Say what wasn't verified; the exit code."""
+    """Say what wasn't verified, and return the exit code."""
     unknown = [f"the key was {FOUND}"] if trust.whose == FOUND else []
     for line in (*found.late, *unknown):
         click.echo(f"not verified: {line}", err=True)
@@ -182,7 +190,10 @@ def _exported(
 
 
 def _receipts_v5(state: Layout, found: VerifiedJournals, wanted: set[str]) -> Iterator[bytes]:
-    """A chain is over a whole session, so that is what is exported when any of it is wanted."""
+    """Yield the bundle of every session that a wanted receipt is in.
+
+    A chain is over a whole session, so sessions are exported whole.
+    """
     key = _signing_key(state, found)
     for bundle in receipt_v5.export(found.records(), key):
         if wanted & {receipt["receipt_id"] for receipt in bundle["receipts"]}:
@@ -190,7 +201,7 @@ def _receipts_v5(state: Layout, found: VerifiedJournals, wanted: set[str]) -> It
 
 
 def _signing_key(state: Layout, found: VerifiedJournals) -> SigningKey:
-    """The private key, if it is the one that the verified receipts are signed with."""
+    """Return the private key, if it is the one that the verified receipts are signed with."""
     path = state.keys / "receipt.pem"
     if not path.exists():
         raise CommandError(f"receipt.v5 is signed anew, and {path} isn't here: export it at home")

@@ -1,4 +1,4 @@
-"""`helm-boundary receipts integrate | erase`: the log, and oblivion."""
+"""`helm-boundary receipts integrate | erase`: the log, and the deletion of opening keys."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ CONFIGURATION = hashlib.sha256(b"helm-boundary command line").hexdigest()
 
 @click.command()
 @state_option
-@click.option("--rebuild", "anew", is_flag=True, help="Make the tiles anew from the journals.")
+@click.option("--rebuild", "anew", is_flag=True, help="Rebuild the tiles from the journals.")
 def integrate(state: Layout, anew: bool) -> None:
-    """Bring the log up with the journals, while no boundary runs."""
+    """Add the journals' new receipts to the log, while no boundary runs."""
     with io_errors():
         journal_of(state)
         try:

@@ -1,4 +1,4 @@
-"""What verifying commands print: the answer, what it covers, and what it does not prove."""
+"""The output of verifying commands: the answer, what it covers, and what it does not prove."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ _LABELS = {
 
 
 def nothing(where: object) -> dict[str, Any]:
-    """The result where there is no receipt: what isn't there isn't verified."""
+    """Return the result where there is no receipt: what isn't there isn't verified."""
     return {"exit": INCOMPLETE, "receipts": 0, "checked": f"nothing: no receipt is in {where}"}
 
 
 def refusal(error: ReceiptError) -> dict[str, Any]:
-    """The result for something that doesn't verify."""
+    """Return the result for something that doesn't verify."""
     result: dict[str, Any] = {"exit": NO, "bad": str(error)}
     if isinstance(error, Broken):
         result |= {"kind": error.kind, "place": error.place}
@@ -91,7 +91,7 @@ def _text(result: dict[str, Any]) -> Iterator[str]:
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on the terminal with rate and time left; gives a function for (done, total)."""
+    """Show a bar with rate and time left; gives a function that takes (done, total)."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

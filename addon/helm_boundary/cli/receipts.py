@@ -40,16 +40,16 @@ _POLL_SECONDS = 0.5
 
 @click.group()
 def receipts() -> None:
-    """Look at receipts and verify them."""
+    """List, explain, verify and export receipts."""
 
 
 @receipts.command("list")
 @state_option
 @json_option
 @selection_options
-@click.option("--limit", type=click.IntRange(0), default=100, help="The latest N; 0 for all.")
+@click.option("--limit", type=click.IntRange(0), default=100, help="How many to show; 0 for all.")
 def list_receipts(state: Layout, as_json: bool, limit: int, **filters: str | None) -> None:
-    """List receipts, the latest last, as they say themselves: nothing is verified here."""
+    """List receipts, latest last, as they describe themselves: nothing is verified here."""
     with io_errors():
         chosen = select(journal_of(state), Selection(**filters))
         for record in deque(chosen, maxlen=limit) if limit else chosen:
@@ -60,10 +60,10 @@ def list_receipts(state: Layout, as_json: bool, limit: int, **filters: str | Non
 @state_option
 @json_option
 @selection_options
-@click.option("-n", "--lines", type=click.IntRange(0), default=10, help="Start with the last N.")
-@click.option("-f", "--follow", is_flag=True, help="Go on as receipts come in.")
+@click.option("-n", "--lines", type=click.IntRange(0), default=10, help="How many to start with.")
+@click.option("-f", "--follow", is_flag=True, help="Keep running and show new receipts.")
 def tail(state: Layout, as_json: bool, lines: int, follow: bool, **filters: str | None) -> None:
-    """Show the latest receipts, and with -f those to come."""
+    """Show the latest receipts, and with -f also new ones."""
     with io_errors():
         follower, selection = Follower(journal_of(state)), Selection(**filters)
         for record in deque(filter(selection.matches, follower.poll()), maxlen=lines):
@@ -79,7 +79,7 @@ def tail(state: Layout, as_json: bool, lines: int, follow: bool, **filters: str 
 @json_option
 @click.argument("identity", metavar="ID")
 def show(state: Layout, as_json: bool, identity: str) -> None:
-    """Explain one receipt, and say whether its signature verifies."""
+    """Explain one receipt, and tell whether its signature verifies."""
     with io_errors():
         record, trust = _find(state, identity), trust_for(state)
         why = _unverified(state, record, trust)
@@ -98,7 +98,12 @@ def show(state: Layout, as_json: bool, identity: str) -> None:
 
 @receipts.command("explain")
 @state_option
-@click.option("--opening", "role", metavar="ROLE", help="Print the salt of this body's digest.")
+@click.option(
+    "--opening",
+    "role",
+    metavar="ROLE",
+    help="Print the salt of a body's digest: request, response or event.",
+)
 @click.option(
     "--body",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -106,11 +111,7 @@ def show(state: Layout, as_json: bool, identity: str) -> None:
 )
 @click.argument("identity", metavar="ID")
 def explain_one(state: Layout, role: str | None, body: Path | None, identity: str) -> None:
-    """Explain one receipt: what happened, why, what is proven and what isn't.
-
-    \b
-    Bodies have roles: request, response, event.
-    """
+    """Explain one receipt: what happened, why, what is proven and what isn't."""
     with io_errors():
         record, trust = _find(state, identity), trust_for(state)
         why = _unverified(state, record, trust)
@@ -146,7 +147,7 @@ def _proven(state: Layout, record: Record, trust: Trust) -> Iterator[str]:
 
 
 def _open(state: Layout, record: Record, role: str, body: Path | None) -> int:
-    """Print how to check a digest; whether a body is the one, as an exit code."""
+    """Print how to check a digest; the exit code says whether a body is the one."""
     digest = digest_of(record, role)
     try:
         salt = salt_of(state.keys, record, role)
@@ -165,7 +166,7 @@ def _open(state: Layout, record: Record, role: str, body: Path | None) -> int:
 
 
 def _unverified(state: Layout, record: Record, trust: Trust) -> ReceiptError | None:
-    """Why a receipt doesn't verify by itself, or None."""
+    """Return why a receipt doesn't verify by itself, or None."""
     try:
         verify_receipt(record.envelope, _key(state, record, trust))
     except ReceiptError as error:
@@ -174,7 +175,7 @@ def _unverified(state: Layout, record: Record, trust: Trust) -> ReceiptError | N
 
 
 def _key(state: Layout, record: Record, trust: Trust) -> PublicKey:
-    """The key that a receipt names, if it is trusted, or a trusted one handed over to it."""
+    """Return the key that a receipt names, if it is trusted, or a trusted one handed over to it."""
     keyid = parse_line(record.envelope).keyid
     if keyid not in {key.keyid for key in trust.receipt_keys}:
         with suppress(ReceiptError):

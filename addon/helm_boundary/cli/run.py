@@ -16,10 +16,10 @@ from .boundary_options import boundary_options
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.option("--web", is_flag=True, help="mitmweb instead of mitmdump: to look and approve.")
+@click.option("--web", is_flag=True, help="Run mitmweb instead of mitmdump.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", "-p", type=int, default=8080, show_default=True, help="Port to listen on.")
-@click.option("--mode", "modes", multiple=True, help="As mitmproxy's, such as reverse:https://…")
+@click.option("--mode", "modes", multiple=True, help="mitmproxy's mode, such as reverse:https://…")
 @boundary_options
 @click.argument("extra", metavar="[MITMPROXY ARGUMENTS]…", nargs=-1, type=click.UNPROCESSED)
 def run(
@@ -32,10 +32,10 @@ def run(
     settings: tuple[str, ...],
     extra: tuple[str, ...],
 ) -> None:
-    """Run the boundary as a proxy until it is told to stop.
+    """Run the boundary as a proxy until it is stopped.
 
-    What isn't known here goes to mitmproxy as it is. SIGTERM lets open calls end; under systemd
-    it says when it is ready.
+    Unknown options go to mitmproxy as they are. SIGTERM lets open calls end; under systemd the
+    service is reported ready.
     """
     order = Order(host, port, modes, state, policies, settings, extra)
     if not sys.flags.isolated:  # what PYTHONPATH names has no place in a boundary

@@ -1,4 +1,4 @@
-"""What every command that looks into a state folder takes, and how it ends."""
+"""Options of every command that reads a state folder, and the way it ends."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ io_errors = partial(ending_on, ReceiptError, OSError)
 
 
 def state_option[C: Command](command: C) -> C:
-    """`--state DIR`, also from HELM_STATE; the platform's folder otherwise."""
+    """Add `--state DIR`, also from HELM_STATE; the platform's folder otherwise."""
     option = click.option(
         "--state",
         envvar="HELM_STATE",
         type=click.Path(path_type=Path, file_okay=False),
         default=default_state_folder,
         show_default="the platform's folder",
-        help="The boundary's state folder.",
+        help="The boundary's state folder: keys, receipts, approvals.",
         callback=lambda _context, _parameter, value: Layout(value),
     )
     return option(command)
 
 
 def json_option[C: Command](command: C) -> C:
-    """`--json`: one JSON object a line, for programs."""
+    """Add `--json`: one JSON object per line, for programs."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")(command)
 
 
 def key_options[C: Command](command: C) -> C:
-    """`--key` and `--vkey`: what the auditor trusts."""
+    """Add `--key` and `--vkey`: what the auditor trusts."""
     command = click.option(
         "--vkey", metavar="TEXT|FILE", help="The log's verifier key that you trust."
     )(command)
@@ -53,7 +53,7 @@ def key_options[C: Command](command: C) -> C:
 
 
 def selection_options[C: Command](command: C) -> C:
-    """The filters of `list` and `tail`, all of which must match."""
+    """Add the filters of `list` and `tail`, all of which must match."""
     for name, metavar, text in reversed(
         (
             ("verdict", "VERDICT", "ALLOW, DENY or ESCALATE."),
@@ -71,14 +71,14 @@ def selection_options[C: Command](command: C) -> C:
 
 
 def existing(state: Layout) -> Layout:
-    """The state folder; a clear refusal where there is no such folder."""
+    """Return the state folder; a clear refusal where there is none."""
     if not state.state.is_dir():
         raise CommandError(f"expected a state folder in {state.state}, found none: name one")
     return state
 
 
 def journal_of(state: Layout) -> Path:
-    """The journal folder; a clear refusal where there is none."""
+    """Return the journal folder; a clear refusal where there is none."""
     if not state.journal.is_dir():
         raise CommandError(
             f"expected receipts in {state.state}, found none: name the state folder with --state"

@@ -1,4 +1,4 @@
-"""`helm-boundary system-proxy`: the desktop's own setting, with what was there before put back."""
+"""`helm-boundary system-proxy`: the desktop's own setting, and its restoration."""
 
 from __future__ import annotations
 
@@ -37,28 +37,28 @@ def _options[F: Callable[..., Any]](command: F) -> F:
     for option in (
         click.option("--desktop", "name", type=click.Choice(DESKTOPS), show_default="this one",
                      default=lambda: desktop_of_this_machine(os.environ),
-                     help="Whose commands to use."),
+                     help="The desktop to configure."),
         click.option("--proxy", metavar="HOST:PORT", show_default="the running boundary's",
-                     help="Where the boundary is."),
+                     help="The boundary's address."),
         state_option,
     ):  # fmt: skip
         command = option(command)
     return command
 
 
-_dry_run = click.option("--dry-run", is_flag=True, help="Print the commands, run none.")
+_dry_run = click.option("--dry-run", is_flag=True, help="Print the commands without running them.")
 
 
 @click.group("system-proxy")
 def system_proxy() -> None:
-    """Lead every program that heeds the desktop's proxy setting to the boundary, or no longer."""
+    """Point the desktop's proxy setting at the boundary, or restore it."""
 
 
 @system_proxy.command()
 @_dry_run
 @_options
 def on(dry_run: bool, name: str, proxy: str | None, state: Layout) -> None:
-    """Remember the present setting, and set the boundary."""
+    """Save the present setting, and point it at the boundary."""
     to = _desktop(name, proxy, state, dry_run)
     if dry_run:
         click.echo("\n".join(map(shown, commands_on(to))))
@@ -72,7 +72,7 @@ def on(dry_run: bool, name: str, proxy: str | None, state: Layout) -> None:
 @_dry_run
 @_options
 def off(dry_run: bool, name: str, proxy: str | None, state: Layout) -> None:
-    """Put back what was set before `on`."""
+    """Restore the setting from before `on`."""
     to = _desktop(name, proxy, state, dry_run)
     if dry_run:
         try:
@@ -89,7 +89,7 @@ def off(dry_run: bool, name: str, proxy: str | None, state: Layout) -> None:
 @system_proxy.command()
 @_options
 def status(name: str, proxy: str | None, state: Layout) -> None:
-    """Tell what is set; exit code 1 when it isn't the boundary."""
+    """Show the setting; exit code 1 when it isn't the boundary."""
     to = _desktop(name, proxy, state, dry_run=False)
     for setting, value in current(to).items():
         click.echo(f"{setting}: {value or 'not set'}")

@@ -36,23 +36,23 @@ _KINDS = ("system", "nss", "java")
 def _options[F: Callable[..., Any]](command: F) -> F:
     for option in (
         click.option("--store", "kinds", type=click.Choice(_KINDS), multiple=True, default=_KINDS,
-                     help="Only these; all of them otherwise."),
+                     help="Stores to change; all by default."),
         click.option("--system", type=click.Choice(SYSTEMS), default=system_of_this_machine,
-                     show_default="this machine's", help="Whose commands to use."),
+                     show_default="this machine's", help="System to configure."),
         click.option("--ca", type=click.Path(path_type=Path, exists=True, dir_okay=False),
-                     help="The authority, in PEM; mitmproxy's own otherwise."),
+                     help="The authority (PEM); mitmproxy's own by default."),
         json_option,
     ):  # fmt: skip
         command = option(command)
     return command
 
 
-_dry_run = click.option("--dry-run", is_flag=True, help="Print the commands, run none.")
+_dry_run = click.option("--dry-run", is_flag=True, help="Print the commands without running them.")
 
 
 @click.group()
 def trust() -> None:
-    """Put the boundary's authority where clients look for those they trust, or take it out.
+    """Add the boundary's authority to trust stores, or remove it.
 
     Whoever has the authority's key (in mitmproxy's folder) can then read what is sent from here.
     """
@@ -70,14 +70,14 @@ def install(dry_run: bool, **where: Any) -> None:
 @_dry_run
 @_options
 def remove(dry_run: bool, **where: Any) -> None:
-    """Take the authority out again."""
+    """Remove the authority again."""
     _change(where, dry_run, lambda store: store.remove)
 
 
 @trust.command()
 @_options
 def status(**where: Any) -> None:
-    """Tell for each store whether the authority is in it; exit code 1 if one lacks it."""
+    """Show for each store whether the authority is in it; exit code 1 if one lacks it."""
     missing = False
     for store in _stores(where):
         trusted = run(store.status).code == 0

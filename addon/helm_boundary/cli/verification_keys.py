@@ -1,6 +1,6 @@
-"""Whose keys a command verifies with, which is what its answer is worth.
+"""The keys that a command verifies with, and whose they are: its answer is worth no more.
 
-A key that was named counts most, then one that is pinned outside of the folder. What lies in the
+A key that was named counts most, then one that is pinned outside of the folder. What is in the
 folder itself, private keys included, shows only that it is consistent.
 """
 
@@ -42,7 +42,7 @@ class Trust:
     pin: Pin | None = None
 
     def key_of(self, keyid: str) -> PublicKey:
-        """The trusted key that a receipt names; any other one will refuse it."""
+        """Return the trusted key that a receipt names; any other one will refuse it."""
         return next((key for key in self.receipt_keys if key.keyid == keyid), self.receipt[0])
 
     @property
@@ -60,7 +60,7 @@ class Trust:
         return self.log
 
     def whose_folder(self, *, kept: bool = False) -> str:
-        """Whose a folder is that was checked whole.
+        """Say whose keys a folder was checked with as a whole.
 
         The log's entries name the key of each receipt, so its key vouches for theirs; a
         checkpoint that the auditor kept vouches for the log's key.
@@ -73,12 +73,12 @@ class Trust:
         return f"{self.whose}; the log's {self.whose_log}"
 
     def whose_proof(self) -> str:
-        """Whose a receipt with a proof is: both keys were used."""
+        """Say whose keys a receipt with a proof was checked with: both were used."""
         same = self.whose == self.whose_log
         return self.whose if same else f"{self.whose}; the log's {self.whose_log}"
 
     def name_rightly(self, state: Layout, error: ReceiptError) -> ReceiptError:
-        """What is wrong, by its right name where it is the keys that are not the folder's."""
+        """Return what is wrong, which may be that the keys are not the folder's."""
         if isinstance(error, Broken) and error.kind not in _ABOUT_KEYS:
             return error
         if self.pin is not None:
@@ -95,7 +95,7 @@ class Trust:
 
 
 def trust_for(state: Layout, keys: tuple[Path, ...] = (), vkey: str | None = None) -> Trust:
-    """The keys that were named; for what wasn't, those that are pinned, else the folder's own."""
+    """Return the keys that were named, or else those that are pinned, or the folder's own."""
     receipt = [read_public_key(path.read_bytes()) for path in keys]
     log = follow(state, named_log_key(vkey)) if vkey else []
     whose, whose_log, pin = NAMED, NAMED, None
@@ -119,13 +119,13 @@ def trust_for(state: Layout, keys: tuple[Path, ...] = (), vkey: str | None = Non
 
 
 def named_log_key(text: str) -> LogKey:
-    """The log key in a vkey, or in a file that holds one."""
+    """Read the log key in a vkey, or in a file that holds one."""
     path = Path(text)
     return parse_vkey(path.read_text() if path.is_file() else text)
 
 
 def follow(state: Layout, log: LogKey) -> list[LogKey]:
-    """The log key and those it has handed over to."""
+    """Return the log key and those it has handed over to."""
     try:
         return follow_handovers(state.log, log, read_published(state))
     except KeyRefused:
@@ -137,7 +137,7 @@ def _since(pin: Pin) -> str:
 
 
 def _pinned_chain(state: Layout, pin: Pin) -> list[LogKey]:
-    """The pinned log keys and those they handed over to.
+    """Return the pinned log keys and those they handed over to.
 
     A copy under another path may be older than the last handover: it ends with the key it had.
     """
@@ -154,6 +154,6 @@ def _published(state: Layout) -> PublishedKeys | None:
 
 
 def _chain(state: Layout, own: PublishedKeys) -> list[LogKey]:
-    """The folder's log keys from the first on, where they were handed over; else the last."""
+    """Return the folder's log keys from the first on, or the last if none was handed over."""
     chain = follow_handovers(state.log, own.log[0].key, own)
     return chain if chain[-1] == own.log[-1].key else [own.log[-1].key]

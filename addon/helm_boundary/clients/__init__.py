@@ -1,1 +1,1 @@
-"""Programs brought under the boundary: what they are told, how they are run, and how to look."""
+"""Programs under the boundary: their environment, how they are run, a summary of their calls."""

@@ -28,11 +28,13 @@ _SYSTEM_BUNDLES = (
 
 
 class BundleError(Exception):
-    """No bundle can be made; the message says what is missing and what to do."""
+    """A bundle that can't be made; the message says what is missing and what to do."""
 
 
 def system_roots(environment: Mapping[str, str]) -> Path:
-    """The roots that programs here trust: SSL_CERT_FILE, else OpenSSL's, the system's, certifi's.
+    """Return the file of roots that programs here trust.
+
+    That is what SSL_CERT_FILE names, else OpenSSL's own file, the system's, or certifi's.
 
     Raises:
         BundleError: SSL_CERT_FILE names no file.
@@ -87,7 +89,10 @@ def _java_store(authority: x509.Certificate, system: bytes) -> bytes:
 
 
 def certificates(bundle: bytes) -> list[x509.Certificate]:
-    """Every certificate of a bundle that can be read: old roots are not always to the letter."""
+    """Return every certificate of a bundle that can be parsed.
+
+    Some old roots don't follow the standard to the letter; they are left out.
+    """
     end = b"-----END CERTIFICATE-----"
     found = []
     with warnings.catch_warnings():

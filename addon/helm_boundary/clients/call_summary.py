@@ -1,4 +1,4 @@
-"""Which calls were made while something ran, and what became of them, from the receipts."""
+"""The calls made while something ran, and their verdicts, read from the receipts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RANK = ("ALLOW", "ESCALATE", "DENY")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call with its last word; `receipt` is the receipt that says it."""
+    """One call with its strictest verdict; `receipt` is the id of the receipt that states it."""
 
     verdict: str
     operation: str
@@ -30,14 +30,14 @@ class Call:
 
 
 class Tally:
-    """Reads what is added to the journals of a state folder from now on."""
+    """A reader of what is added to a state folder's journals from now on."""
 
     def __init__(self, state: Path) -> None:
         self._journal = Layout(state).journal
         self._before = {segment: written_size(segment) for segment in self._segments()}
 
     def calls(self, pid: int | None = None) -> list[Call]:
-        """The calls since, in order; with `pid` only those that this boundary judged.
+        """Return the calls since, in order; with `pid`, only those that this boundary judged.
 
         `pid` must be of a boundary that has started since.
         """
@@ -67,7 +67,7 @@ class Tally:
 
 
 def summary(calls: list[Call]) -> list[str]:
-    """Lines for a person: how many of what, then each kind of call with its latest receipt."""
+    """Return lines for a person: counts by verdict, then each kind of call and its last receipt."""
     if not calls:
         return ["no OpenAI-shaped calls"]
     verdicts = Counter(call.verdict for call in calls)
@@ -79,7 +79,7 @@ def summary(calls: list[Call]) -> list[str]:
 
 
 def as_json(calls: list[Call]) -> dict[str, Any]:
-    """The same for a program."""
+    """Return the calls and the counts by verdict, for a program."""
     verdicts = Counter(call.verdict for call in calls)
     return {"calls": [asdict(call) for call in calls], "verdicts": dict(verdicts)}
 

@@ -1,4 +1,4 @@
-"""A program in a network namespace of its own, where the boundary is all there is to reach.
+"""A network namespace for one program, in which the boundary is all there is to reach.
 
 A proxy can't stop a program that doesn't use it. A network namespace can: it has a loopback
 interface and nothing else (network_namespaces(7)). The listening sockets in it are made inside
@@ -31,12 +31,12 @@ _CHUNK = 1 << 16
 
 
 class ConfinementRefused(Exception):
-    """The system doesn't let us; the message says what it wants."""
+    """A system that doesn't allow namespaces; the message says what it would take."""
 
 
 @dataclass(frozen=True, slots=True)
 class Confinement:
-    """Runs programs for which 127.0.0.1 has the boundary's `ports` and nothing else."""
+    """A way to run programs for which 127.0.0.1 has the boundary's `ports` and nothing else."""
 
     ports: Sequence[int]
 
@@ -68,7 +68,7 @@ class Confinement:
 
 
 class _Relay(threading.Thread):
-    """Waits for the namespace's listening sockets, then joins what connects to the boundary."""
+    """A thread that takes the namespace's listening sockets and joins clients to the boundary."""
 
     def __init__(self, channel: socket.socket, ports: Sequence[int]) -> None:
         super().__init__(name="confinement", daemon=True)

@@ -1,4 +1,4 @@
-"""What runs inside: make the namespaces and the listening sockets, hand those out, become CMD.
+"""The script that runs inside: makes namespaces and listening sockets, hands them out, becomes CMD.
 
 A script by itself (`python -I -S confined.py FD PORT,PORT CMD …`): nothing of the package is
 imported, so that a program starts as fast as it can.
@@ -43,7 +43,7 @@ def main(descriptor: str, numbers: str, command: list[str]) -> None:
 
 
 def _enter() -> None:
-    """New namespaces in which we are who we were; user_namespaces(7), "Defining mappings"."""
+    """Enter new namespaces as the same user and group; user_namespaces(7), "Defining mappings"."""
     user, group = os.getuid(), os.getgid()
     os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWNET)
     Path("/proc/self/setgroups").write_text("deny")

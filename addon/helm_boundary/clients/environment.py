@@ -61,7 +61,7 @@ class Trust:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How a program reaches the boundary.
+    """A program's way to the boundary.
 
     `base_urls` maps variables such as OPENAI_BASE_URL to addresses of reverse listeners.
     """

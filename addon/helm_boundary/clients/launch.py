@@ -1,4 +1,4 @@
-"""Starting a boundary for somebody, and waiting until it says that it is there."""
+"""A boundary started for a program, and the wait until it is ready."""
 
 from __future__ import annotations
 
@@ -27,16 +27,17 @@ _PR_SET_PDEATHSIG = 1
 
 
 class LaunchFailed(Exception):
-    """The boundary didn't come up; the message holds the end of what it said."""
+    """A boundary that didn't come up; the message holds the end of its output."""
 
 
 class Launched:
     """A boundary in a process of its own, as long as the `with` block lasts.
 
-    Raises LaunchFailed on systems where it couldn't tell us that it is ready.
+    It has a session of its own, so that a Ctrl-C in the terminal reaches the program alone. Where
+    the system can be asked for that, it ends with the process that started it.
 
-    It has a session of its own, so that a Ctrl-C in the terminal is the program's alone, and goes
-    with the process that started it, where the system can be asked for that.
+    Raises:
+        LaunchFailed: on systems where it couldn't tell us that it is ready.
     """
 
     def __init__(self, order: Order, state: Path, environment: Mapping[str, str]) -> None:
@@ -59,11 +60,11 @@ class Launched:
 
     @property
     def pid(self) -> int:
-        """The process's id."""
+        """The process id."""
         return self._process.pid
 
     def wait_until_ready(self) -> Health:
-        """Return its health as soon as calls are judged.
+        """Wait until the boundary judges calls, and return its health.
 
         Raises:
             LaunchFailed: it ended, or took too long.
@@ -77,7 +78,7 @@ class Launched:
         raise LaunchFailed(f"the boundary did not start:\n{self._end_of_log()}")
 
     def stop(self) -> None:
-        """Let open calls end, then end it."""
+        """Ask the boundary to end, which lets open calls finish; kill it if that takes too long."""
         if self._process.poll() is None:
             self._process.terminate()
         try:
@@ -105,7 +106,7 @@ class Launched:
 
 
 def joinable(state: Path) -> Health | None:
-    """A boundary that runs on this state folder and takes proxy clients, or None.
+    """Return a running boundary on this state folder that takes proxy clients, or None.
 
     Raises:
         StateRefused: others can write in the folder, or it is somebody else's that runs there.

@@ -1,4 +1,4 @@
-"""A place under the boundary for one program: a boundary, the files and variables, a way to run."""
+"""Everything one program needs to run under the boundary: a proxy, files, variables."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _QUIET = ("flow_detail=0", "termlog_verbosity=warn")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What somebody wants for a program; `alone` means not to join a boundary that runs."""
+    """A request to run a program; `alone` means not to join a running boundary."""
 
     state: Path
     policies: tuple[Path, ...] = ()
@@ -36,7 +36,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Ready to run programs: `own_pid` is the boundary's if it was started for them."""
+    """A prepared environment; `own_pid` is the boundary's if it was started for these programs."""
 
     environment: Mapping[str, str]
     own_pid: int | None
@@ -107,7 +107,7 @@ def _order(
 
 
 def _forward_mode(environment: Mapping[str, str]) -> str:
-    """Behind a proxy that the environment names already, as in many companies, or not."""
+    """Return the mode of the proxy: behind another one, if the environment names one."""
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         proxy = urlsplit(environment.get(name, ""))
         if not proxy.hostname:
@@ -124,7 +124,7 @@ def _forward_mode(environment: Mapping[str, str]) -> str:
 
 
 def _listeners(environment: Mapping[str, str]) -> dict[int, Redirection]:
-    """A free port of loopback for each provider: mitmproxy can't be asked for many at once."""
+    """Reserve a free loopback port for each provider: mitmproxy can't be asked for many at once."""
     with contextlib.ExitStack() as held:
         ports = []
         for _ in (wanted := redirections(environment)):

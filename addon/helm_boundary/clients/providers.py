@@ -39,10 +39,10 @@ class Redirection:
 
 
 def redirections(environment: Mapping[str, str]) -> list[Redirection]:
-    """Which reverse listeners a program needs: one an origin.
+    """Return the reverse listeners that a program needs, one for each origin.
 
-    A variable that the environment sets already keeps its target and path: what changes is only
-    that the boundary stands in between.
+    A variable that the environment sets already keeps its target and path: the boundary only
+    comes in between.
     """
     paths: dict[str, dict[str, str]] = {}
     for origin, name, path in _targets(environment):

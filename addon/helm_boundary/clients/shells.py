@@ -1,4 +1,4 @@
-"""Variables written down as a shell takes them."""
+"""Variables written in the syntax of a shell."""
 
 from __future__ import annotations
 

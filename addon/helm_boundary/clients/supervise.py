@@ -1,4 +1,4 @@
-"""Running a program as a shell would: its signals and its exit code are passed through."""
+"""A program run as a shell would run it: its signals and its exit code are passed through."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FORWARDED = ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH", 
 
 
 class NotStarted(Exception):
-    """The program can't be run; `exit_code` is what a shell would return."""
+    """A program that can't be run; `exit_code` is what a shell would return."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
@@ -65,7 +65,7 @@ def run_program(
 
 @contextlib.contextmanager
 def _handling(forward: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Have signals forwarded meanwhile.
+    """Forward signals to the program while the block runs.
 
     A terminal sends Ctrl-C to the program too, which shares our process group: then it isn't
     forwarded, or it would come twice.

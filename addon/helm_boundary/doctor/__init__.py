@@ -1,1 +1,1 @@
-"""`helm-boundary doctor`: is this machine's traffic really under the boundary?"""
+"""The checks of `helm-boundary doctor`: does this machine's traffic go through the boundary?"""

@@ -1,4 +1,4 @@
-"""The boundary itself: up, sealed, with safe options and the policy that is expected."""
+"""Checks of the boundary: it runs, is sealed, and has safe options and the expected policy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHOWN = 12
 
 
 def look_at_boundary(state: Path, health: Health | None) -> Iterator[Finding]:
-    """Is it up, and is it a boundary?"""
+    """Check that a boundary runs, is sealed, has safe options and enforces its verdicts."""
     found = f"none answers in {state}"
     if health is not None:
         found = f"process {health.pid} on {', '.join(one.address for one in health.listeners)}"
@@ -48,7 +48,7 @@ def look_at_boundary(state: Path, health: Health | None) -> Iterator[Finding]:
 
 
 def look_at_policy(health: Health, folders: Sequence[Path]) -> Finding:
-    """Is the policy in force the one in these folders (the default one without any)?"""
+    """Check that the policy in force is the one in these folders (the default without any)."""
     looked_at = "the policy is the one expected"
     try:
         expected = read_policy(folders)

@@ -1,4 +1,4 @@
-"""All of it, in the order in which a person would look."""
+"""All checks, in the order in which a person would look."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .environment_checks import look_at_exceptions, look_at_trust, proxy_for
 from .finding import NO, UNKNOWN, Finding
 from .key_checks import look_at_keys
 from .route_checks import look_at_routes, targets
-from .state_checks import look_at_clock, look_at_hands, look_at_journal
+from .state_checks import look_at_clock, look_at_journal, look_at_ownership
 
 
 def diagnose(
     state: Path, policies: Sequence[Path], environment: Mapping[str, str]
 ) -> Iterator[Finding]:
-    """Look at everything; what needs a boundary is left out where none runs."""
+    """Run every check; those that need a boundary are left out where none runs."""
     health = None
     try:
         health = best(state)
@@ -29,7 +29,7 @@ def diagnose(
         yield Finding("a boundary is up", NO, str(error), "remove it, and start one")
     if health is not None:
         yield look_at_policy(health, policies)
-    yield from look_at_hands(state, health)
+    yield from look_at_ownership(state, health)
     yield look_at_journal(state)
     yield from look_at_keys(state)
     yield from look_at_clock(state, health)
@@ -42,7 +42,7 @@ def diagnose(
 
 
 def best(state: Path) -> Health | None:
-    """The boundary that runs on a state folder: one that is ready, if any is.
+    """Return the boundary that runs on a state folder: a ready one, if there is any.
 
     Raises:
         StateRefused: a process of somebody else's answers there.
@@ -52,6 +52,6 @@ def best(state: Path) -> Health | None:
 
 
 def exit_code(findings: Sequence[Finding]) -> int:
-    """1 when anything is NO, else 3 when anything is UNKNOWN, else 0."""
+    """Return 1 when anything is NO, else 3 when anything is UNKNOWN, else 0."""
     answers = {finding.answer for finding in findings}
     return 1 if NO in answers else 3 if UNKNOWN in answers else 0

@@ -1,4 +1,4 @@
-"""What the environment tells clients: their proxies, exceptions from them, whom they trust."""
+"""Checks of the environment: the proxies it names, the exceptions from them, whom it trusts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TRUST_REMEDY = (
 
 
 def proxy_for(target: Target, environment: Mapping[str, str]) -> str | None:
-    """The proxy that clients here use for a target, or None; the environment, then the system."""
+    """Return the proxy that clients use for a target, or None; the environment, then the system."""
     if bypassed(target.host, environment):
         return None
     named = _proxies(environment)
@@ -33,7 +33,7 @@ def proxy_for(target: Target, environment: Mapping[str, str]) -> str | None:
 
 
 def bypassed(host: str, environment: Mapping[str, str]) -> str | None:
-    """The entry of NO_PROXY that keeps a host from the proxy, or None.
+    """Return the entry of NO_PROXY that keeps a host from the proxy, or None.
 
     Read as most clients do: `*`, a name and what is under it, with or without a leading dot.
     """
@@ -45,7 +45,7 @@ def bypassed(host: str, environment: Mapping[str, str]) -> str | None:
 
 
 def look_at_exceptions(targets: Iterable[Target], environment: Mapping[str, str]) -> Finding:
-    """Is anything in NO_PROXY that should be governed?"""
+    """Check that NO_PROXY names no governed host."""
     excepted = {t.host: entry for t in targets if (entry := bypassed(t.host, environment))}
     told = ", ".join(f"{entry} for {host}" for host, entry in excepted.items())
     return judged(
@@ -57,7 +57,7 @@ def look_at_exceptions(targets: Iterable[Target], environment: Mapping[str, str]
 
 
 def look_at_trust(health: Health, environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Do clients trust the authority: by each variable that names roots, else by the system's?"""
+    """Check that clients trust the authority, by each variable that names roots or by default."""
     try:
         own = certificates(Path(health.ca_file).read_bytes())
     except OSError as error:

@@ -9,7 +9,7 @@ YES, NO, UNKNOWN = "yes", "no", "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was looked at, YES, NO or UNKNOWN, what was found, and what to do if it isn't YES."""
+    """One check's answer: what was looked at, what was found, and a remedy if it isn't YES."""
 
     looked_at: str
     answer: str
@@ -18,5 +18,5 @@ class Finding:
 
 
 def judged(good: bool, looked_at: str, found: str, remedy: str) -> Finding:
-    """Return a finding that is YES where it is good; then it needs no remedy."""
+    """Return a finding that is YES if `good`; then it needs no remedy."""
     return Finding(looked_at, YES, found) if good else Finding(looked_at, NO, found, remedy)

@@ -1,4 +1,4 @@
-"""The keys: those that the folder is known by, and published as they are."""
+"""Checks of the keys: the folder has the pinned ones, and what is published names them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .finding import NO, UNKNOWN, Finding, judged
 
 
 def look_at_keys(state: Path) -> Iterator[Finding]:
-    """Does what is published name the keys that sign, and are they the pinned ones, if any are?"""
+    """Check that the published keys are those that sign, and the pinned ones, if any are."""
     layout = Layout(state)
     if not (layout.log / "keys.json").exists():
         return
@@ -31,7 +31,7 @@ def look_at_keys(state: Path) -> Iterator[Finding]:
 
 
 def _look_at_pin(layout: Layout) -> Iterator[Finding]:
-    """Nothing where nothing is pinned: another user, or one who can't."""
+    """Check the keys against the pin; yield nothing where this user has none."""
     looked_at = "the keys are the pinned ones"
     try:
         pin, published = pins().find(layout), read_published(layout)

@@ -1,4 +1,4 @@
-"""Where this environment's calls to a governed host really go.
+"""Checks of the route that this environment's calls to a governed host really take.
 
 A TLS handshake along the client's own route tells: behind the boundary the certificate is its
 authority's, around it somebody else's. No request is sent.
@@ -35,7 +35,7 @@ class Target:
 
 
 def targets(hosts: Sequence[str], environment: Mapping[str, str]) -> list[Target]:
-    """Governed hosts that have a name of their own, and those that base URLs name."""
+    """Return the governed hosts that aren't wildcards, and those that base URLs name."""
     patterns = [parse_host_pattern(host) for host in hosts]
     named = [Target(each.name, each.port or 443) for each in patterns if not each.any_label]
     for variable in BASE_URLS:
@@ -46,7 +46,7 @@ def targets(hosts: Sequence[str], environment: Mapping[str, str]) -> list[Target
 
 
 def look_at_routes(health: Health, proxies: Mapping[Target, str | None]) -> Iterator[Finding]:
-    """For each target: does a call go through the boundary? `proxies` has the way to each."""
+    """Check that calls to each target go through the boundary; `proxies` has the way to each."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         yield from pool.map(
             lambda item: _look(item[0], item[1], Path(health.ca_file)), proxies.items()
@@ -93,7 +93,7 @@ def _connected(target: Target, proxy: str | None) -> Iterator[socket.socket]:
 
 
 def _head(connection: socket.socket) -> str:
-    """The status line of an answer without a body."""
+    """Read the status line of an answer without a body."""
     said = b""
     while b"\r\n\r\n" not in said and len(said) < 1 << 14:
         part = connection.recv(1)  # not a byte of what comes after it

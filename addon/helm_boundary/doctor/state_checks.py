@@ -1,4 +1,4 @@
-"""Receipts can be kept: the state folder takes a synced write, and the clock makes sense."""
+"""Checks of what receipts need: a state folder that takes synced writes, and a sane clock."""
 
 from __future__ import annotations
 
@@ -28,16 +28,20 @@ _BACKWARDS = 5.0
 """Seconds by which a clock may be behind the newest receipt."""
 
 
-def look_at_hands(state: Path, health: Health | None) -> Iterator[Finding]:
-    """Are the state folder, and the authority's, nobody else's to change, and the keys to read?"""
+def look_at_ownership(state: Path, health: Health | None) -> Iterator[Finding]:
+    """Check that nobody else can change the state folder or the authority, or read the keys."""
     by = keepers_of(state)
-    yield _in_our_hands("the state folder is its user's alone", state, partial(state_faults, by=by))
+    yield _owned_by_its_user(
+        "the state folder is its user's alone", state, partial(state_faults, by=by)
+    )
     if health is not None:
         folder, look = Path(health.ca_file).parent, partial(authority_faults, by=by)
-        yield _in_our_hands("the authority is its user's alone", folder, look)
+        yield _owned_by_its_user("the authority is its user's alone", folder, look)
 
 
-def _in_our_hands(looked_at: str, folder: Path, look: Callable[[Path], Iterator[Fault]]) -> Finding:
+def _owned_by_its_user(
+    looked_at: str, folder: Path, look: Callable[[Path], Iterator[Fault]]
+) -> Finding:
     try:
         fault = next(look(folder), None)
     except OSError as error:
@@ -48,7 +52,7 @@ def _in_our_hands(looked_at: str, folder: Path, look: Callable[[Path], Iterator[
 
 
 def look_at_journal(state: Path) -> Finding:
-    """Can a byte be made durable where receipts go, and how long does that take?"""
+    """Check that a write can be made durable where receipts go, and how long it takes."""
     looked_at = "the journal's file system takes synced writes"
     try:
         with tempfile.TemporaryFile(dir=state) as probe:
@@ -68,7 +72,7 @@ def look_at_journal(state: Path) -> Finding:
 
 
 def look_at_clock(state: Path, health: Health | None) -> Iterator[Finding]:
-    """Is it later than the newest receipt, and within the authority's lifetime?"""
+    """Check that it is later than the newest receipt, and within the authority's lifetime."""
     now = time.time()
     newest, looked_at = _newest(Layout(state).journal), "the clock runs forward"
     if newest is None:
@@ -102,7 +106,7 @@ def _lifetime(authority: Path, now: float) -> Finding:
 
 
 def _newest(journal: Path) -> float | None:
-    """When the newest receipt was signed, in seconds since 1970; None where there is none."""
+    """Return when the newest receipt was signed, in seconds since 1970; None without receipts."""
     times = []
     for writer in list_writers(journal) if journal.is_dir() else ():
         for segment in list_segments(writer)[-1:]:

@@ -1,4 +1,4 @@
-"""From a call to its decision: detectors find, the document states, policy decides, once or twice.
+"""The way from a call to its decision: detectors find, the document states, policy decides.
 
 call -> findings -> document -> decision -> rewrite -> document -> decision
 """

@@ -38,7 +38,7 @@ HEADERS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """When and in which exchange a judgement happens; `approval` is a person's grant, or None."""
+    """The time and the exchange of a judgement; `approval` is a person's grant, or None."""
 
     now_ns: int
     flow_id: str
@@ -55,7 +55,7 @@ def state_call(
     mode: Mode,
     key_id: str | None,
 ) -> bytes:
-    """The part of the document that both phases share, as JSON text without its closing brace.
+    """Return what the documents of both phases share, as JSON text without its closing brace.
 
     `body` is the JSON text that `call` was read from, or empty; it is taken over as it is.
     """
@@ -89,14 +89,14 @@ def state_call(
 
 
 def state_request(shared: bytes, findings: Sequence[Finding], context: Context) -> bytes:
-    """The whole document of a request's judgement."""
+    """Return the whole document of a request's judgement."""
     return shared + _phase("request", findings, context) + b"}"
 
 
 def state_response(
     shared: bytes, answer: Answer, findings: Sequence[Finding], context: Context
 ) -> bytes:
-    """The whole document of a response's judgement; its findings are those of the answer."""
+    """Return the whole document of a response's judgement; its findings are the answer's."""
     return shared + _phase("response", findings, context) + b',"response":' + _json(answer) + b"}"
 
 

@@ -1,4 +1,4 @@
-"""Asking policy: a call in, a decision out; every doubt is a DENY that says why."""
+"""The judge of calls: a call in, a decision out; every doubt is a DENY that says why."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Judge:
 
 
 def no_decision(error: EngineError) -> Decision:
-    """The DENY of a judgement that couldn't be made; its cause is for the operator's log."""
+    """Return the DENY of a judgement that couldn't be made; the cause is for the log."""
     return deny(
         Refusal(
             "PDP_ERROR",
@@ -68,6 +68,6 @@ def no_decision(error: EngineError) -> Decision:
 
 
 def deny(refusal: Refusal) -> Decision:
-    """A refusal of the boundary's own as a decision."""
+    """Return one of the boundary's own refusals as a decision."""
     reason = Reason(refusal.code, BOUNDARY_RULE, refusal.message, refusal.finality)
     return Decision(DENY, (reason,))

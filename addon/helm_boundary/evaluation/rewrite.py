@@ -1,4 +1,4 @@
-"""Rewriting a body as a decision asks: RFC 6902 operations, and redactions."""
+"""Rewrites of a body, as a decision asks: RFC 6902 operations, and redactions."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ type Json = Any
 
 
 class RewriteError(Exception):
-    """The rewrite doesn't fit the body. Whoever asked for it must treat that as DENY."""
+    """A rewrite that doesn't fit the body. Whoever asked for it must treat that as DENY."""
 
 
 def apply_rewrite(body: Json, operations: Sequence[Mapping[str, Any]]) -> Json:
-    """The body with the operations applied; ``body`` itself stays as it is.
+    """Return the body with the operations applied; ``body`` itself stays as it is.
 
     Redactions come first, because their spans (code points of the string at ``pointer``) are
     those of the body as it was judged; overlapping ones become one. Then RFC 6902 operations
@@ -44,7 +44,7 @@ def apply_rewrite(body: Json, operations: Sequence[Mapping[str, Any]]) -> Json:
 
 
 def redact(text: str, redactions: Iterable[Mapping[str, Any]]) -> str:
-    """The text with each span replaced by its ``with``; overlapping spans become one."""
+    """Replace each span of a text by its ``with``; overlapping spans become one."""
     pieces: list[str] = []
     position = 0
     for start, end, replacement in _spans(text, redactions):

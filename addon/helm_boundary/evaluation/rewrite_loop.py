@@ -18,7 +18,7 @@ type Again = Callable[[Json, bytes], Awaitable[Decision]]
 
 
 async def settle(value: Json, decision: Decision, judge_again: Again) -> tuple[Decision, bytes]:
-    """Apply a decision's rewrite to a body; returns the final decision and the rewritten bytes.
+    """Apply a decision's rewrite to a body; return the final decision and the rewritten bytes.
 
     Anything but a plain ALLOW of the rewritten body is that decision; a rewrite that can't be
     applied, or that a second judgement would rewrite further, is a DENY.
@@ -41,7 +41,7 @@ async def settle(value: Json, decision: Decision, judge_again: Again) -> tuple[D
 
 
 def unstable() -> Refusal:
-    """A rewrite that, judged again, would be rewritten again."""
+    """Return the refusal of a rewrite that, judged again, would be rewritten again."""
     return Refusal(
         "PDP_ERROR", "the policy's rewrite isn't stable: judged again, it would change again"
     )

@@ -21,7 +21,7 @@ MAX_DEPTH = 64
 
 
 def parse_yaml(text: bytes, file: str) -> Json:
-    """The JSON value of a YAML text; PolicyError with file and line where it isn't one."""
+    """Parse YAML as a JSON value; PolicyError with file and line where it isn't one."""
     try:
         decoded = _utf8(text, file)
         _refuse_bombs(decoded)
@@ -35,7 +35,7 @@ def parse_yaml(text: bytes, file: str) -> Json:
 
 
 def parse_json(text: bytes, file: str) -> Json:
-    """The value of a JSON text, without repeated keys and without NaN and infinities."""
+    """Parse JSON without repeated keys, NaN and infinities."""
     try:
         return json.loads(
             _utf8(text, file),
@@ -50,7 +50,7 @@ def parse_json(text: bytes, file: str) -> Json:
 
 
 def parse_object(text: bytes, file: str) -> Mapping[str, Json]:
-    """A data file's content, YAML or JSON by its name; it must be an object."""
+    """Parse a data file, YAML or JSON by its name; it must be an object."""
     value = parse_json(text, file) if file.endswith(".json") else parse_yaml(text, file)
     if value is None:
         return {}
@@ -94,13 +94,14 @@ _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _Strict(_Base):  # type: ignore[misc]
-    """YAML that is JSON in other clothes."""
+    """A loader for YAML that says the same as JSON."""
 
 
 def _refuse_bombs(text: str) -> None:
-    """Aliases, ten lines of which can make a billion nodes, and nesting that kills the parser.
+    """Refuse aliases, which multiply, and nesting that kills the parser.
 
-    Events come without recursion, so they can be looked at before anything is built.
+    Ten lines of aliases can make a billion nodes. Events come without recursion, so they can be
+    looked at before anything is built.
     """
     depth = 0
     for event in yaml.parse(text, Loader=_Base):

@@ -56,8 +56,11 @@ NEEDS_VALUE = frozenset({"add", "replace", "test"})
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a rule spoke. ``pointer`` is an RFC 6901 pointer into the judged body, down to the first
-    name in it that isn't a plain one."""
+    """A rule's reason to speak.
+
+    ``pointer`` is an RFC 6901 pointer into the judged body, down to the first name in it that
+    isn't a plain one.
+    """
 
     code: str
     rule: str

@@ -1,4 +1,4 @@
-"""What can go wrong with a policy, and with asking it."""
+"""Errors of a policy, and of asking it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 class PolicyError(Exception):
-    """A policy can't be used: unreadable, refused by the lint, failing its trial.
+    """A policy that can't be used: unreadable, refused by the lint, failing its trial.
 
     The message names the file and, where there is one, the line, and says what to do.
     ``problems`` has all that was found, each as ``file:line: what``.
@@ -19,11 +19,11 @@ class PolicyError(Exception):
 
 
 class EngineError(Exception):
-    """A judgement could not be made: undefined, malformed, late, crashed.
+    """A judgement that could not be made: undefined, malformed, late, crashed.
 
     Whoever asked must treat it as DENY with PDP_ERROR.
     """
 
 
 class MalformedDecision(EngineError):
-    """The engine answered, but not with a decision as the contract describes it."""
+    """An answer of the engine that isn't a decision as the contract describes it."""

@@ -18,7 +18,7 @@ HEAD = """\
 
 
 def learn_data(calls: Iterable[RecordedCall]) -> str:
-    """YAML text with the models, hosts, operations and tools of the calls, most used first."""
+    """Return YAML text with the calls' models, hosts, operations and tools, most used first."""
     seen = list(calls)
     models = Counter(call.read.call.model for call in seen if call.read.call.model)
     hosts = Counter(call.host for call in seen)
@@ -60,7 +60,7 @@ def _lists(lists: Mapping[str, Counter[str]], shapes: Mapping[str, set[str]]) ->
 
 
 def _shape(value: Any) -> str:
-    """The members of an object and their types, never their values."""
+    """Describe the members of an object by their types, never by their values."""
     if isinstance(value, dict):
         members = (f"{_string(key)}: {_kind(item)}" for key, item in sorted(value.items()))
         return f"{{{', '.join(members)}}}"
@@ -86,6 +86,6 @@ KINDS: Sequence[tuple[type, str]] = (
 
 
 def _string(value: str) -> str:
-    """A JSON string that is the same YAML string: YAML takes more characters for line ends."""
+    """Quote a string so that JSON and YAML read the same: YAML has more line ends."""
     text = json.dumps(value, ensure_ascii=False)
     return re.sub("[\x7f-\x9f\u2028\u2029\ufeff]", lambda found: f"\\u{ord(found[0]):04x}", text)

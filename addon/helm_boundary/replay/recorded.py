@@ -40,7 +40,7 @@ class RecordedCall:
     context: Context
 
     def documents(self, detectors: Detectors) -> Iterator[tuple[str, bytes]]:
-        """The documents of its judgements, by phase, with what these detectors find."""
+        """Yield the document of each phase, with what these detectors find."""
         findings = detectors.scan(self.read.call.texts)
         yield "request", state_request(self.shared, findings, self.context)
         if self.answer is not None:

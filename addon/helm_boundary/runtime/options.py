@@ -56,38 +56,40 @@ def add_options(loader: Loader) -> None:
 
 
 OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
-    ("helm_policy", Sequence[str], [], "Policy folders, OPA bundles (.tar.gz) or their addresses, "
-     "the later over the earlier. One that defines data.helm.decision replaces the default policy; "
-     "others extend it. A change is tried aside and takes over while the boundary runs.", None),
-    ("helm_policy_key", str, "", "A key file (PEM, or a shared secret) with which every policy "
-     "must be a signed bundle.", None),
-    ("helm_candidate", Sequence[str], [], "A second policy, as in helm_policy: judged beside the "
-     "enforced one, noted in the receipts, never in effect.", None),
+    ("helm_policy", Sequence[str], [], "Policy folders, OPA bundles (.tar.gz) or their URLs, later "
+     "ones over earlier ones. One that defines data.helm.decision replaces the default policy; "
+     "others extend it. A changed policy is tested, then takes over while the boundary runs.",
+     None),
+    ("helm_policy_key", str, "", "A key file (PEM, or a shared secret); every policy must then "
+     "be a bundle that is signed with it.", None),
+    ("helm_candidate", Sequence[str], [], "A second policy, as in helm_policy: it is evaluated "
+     "beside the enforced one and noted in the receipts, but never takes effect.", None),
     ("helm_opa_url", str, "", "An OPA server that decides in place of the embedded engine, such as "
-     "http://127.0.0.1:8181. Not together with helm_policy or helm_policy_key.", None),
-    ("helm_state", str, "", "Folder for keys and receipts, private to the user who runs the "
-     "boundary. Default: helm-boundary in the platform's user state folder.", None),
-    ("helm_mode", str, "enforce", "enforce: verdicts take effect. observe: they are only written "
-     "down, and everything passes.", ("enforce", "observe")),
+     "http://127.0.0.1:8181. Can't be combined with helm_policy or helm_policy_key.", None),
+    ("helm_state", str, "", "Folder for keys, receipts and approvals, private to the user who "
+     "runs the boundary. Default: helm-boundary in the platform's user state folder.", None),
+    ("helm_mode", str, "enforce", "enforce: verdicts take effect. observe: they are only "
+     "recorded, and everything passes.", ("enforce", "observe")),
     ("helm_hosts", Sequence[str], list(DEFAULT_HOSTS), "Hosts on which every request is a call, "
      "as [*.]name[:port][/prefix]. Calls to other hosts are recognised by path and body.", None),
     ("helm_on_deny", str, "respond", "respond: 403 with the verdict. kill: close the connection; "
-     "most clients take that for a fault and ask again.", ("respond", "kill")),
+     "most clients take that for a network error and retry.", ("respond", "kill")),
     ("helm_on_escalate", str, "respond", "respond: 403 with an approval id; once that is granted "
      "(`helm-boundary approvals`), the client's next identical call passes. hold: the flow waits "
-     "for a person, who resumes or kills it in mitmweb or mitmproxy, or decides by command.",
+     "for a person, who resumes or kills it in mitmweb or mitmproxy, or decides on the command "
+     "line.",
      ("respond", "hold")),
     ("helm_hold_seconds", int, 300, "How long an approval may take, in seconds; a grant that isn't "
-     "used by then is void. With helm_on_escalate=hold it must be less than tcp_timeout.", None),
-    ("helm_hold_max", int, 100, "How many flows may wait for a person at a time; what comes then "
-     "is denied.", None),
-    ("helm_notify", str, "", "Who is told that a person is needed: an http(s) address to which "
-     "JSON is posted, or a command that gets it on its input. Never told any content.", None),
-    ("helm_keep_flows", int, 5000, "How many flows mitmweb and mitmproxy keep; of more, the oldest "
-     "that are over are forgotten, never one that waits. 0 keeps all.", None),
-    ("helm_max_body", str, "32m", "Largest body that is judged, decoded, and the most that is held "
-     "of a stream's tool calls; what is larger is denied. Understands k, m and g.", None),
-    ("helm_deadline_ms", int, 250, "How long policy may take over one judgement, in milliseconds; "
+     "used by then expires. With helm_on_escalate=hold it must be less than tcp_timeout.", None),
+    ("helm_hold_max", int, 100, "How many flows may wait for a person at a time; further ones are "
+     "denied.", None),
+    ("helm_notify", str, "", "How to tell a person that an approval is needed: an http(s) URL to "
+     "which JSON is posted, or a command that reads it. No content is included.", None),
+    ("helm_keep_flows", int, 5000, "How many flows mitmweb and mitmproxy keep; beyond that the "
+     "oldest finished ones are dropped, never one that waits. 0 keeps all.", None),
+    ("helm_max_body", str, "32m", "Largest body that is judged, after decoding, and the most "
+     "that is held of a stream's tool calls; anything larger is denied. Suffixes: k, m and g.", None),
+    ("helm_deadline_ms", int, 250, "How long policy may take for one judgement, in milliseconds; "
      "after that the verdict is DENY.", None),
 )  # fmt: skip
 
@@ -159,7 +161,7 @@ def _notify(value: str) -> str:
 
 
 def _check_names(options: OptionValues) -> None:
-    """mitmproxy keeps an option that nobody has, in case somebody adds it, and says nothing."""
+    """Mitmproxy keeps an option that nobody has, in case somebody adds it, and says nothing."""
     for name in options.deferred:
         if name.startswith("helm"):
             raise ConfigError(f"{name}: there is no such option; see `mitmdump --options`")

@@ -1,1 +1,1 @@
-"""What a machine is told so that everything on it is under the boundary, and how it is untold."""
+"""Settings of a whole machine that lead its traffic to the boundary, and how to undo them."""

@@ -12,12 +12,12 @@ _SECONDS = 120.0
 
 
 class CommandFailed(Exception):
-    """A command of the system's didn't do it; the message has the command and what it said."""
+    """A system command that failed; the message has the command and its output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """How a command ended."""
+    """The end of a command: its exit code and its output."""
 
     code: int
     out: str
@@ -27,7 +27,7 @@ Runner = Callable[[Command], Ran]
 
 
 def run(command: Command) -> Ran:
-    """Run a command; 127 where there is no such program."""
+    """Run a command; the exit code is 127 where there is no such program."""
     try:
         done = subprocess.run(
             command,
@@ -47,7 +47,7 @@ def run(command: Command) -> Ran:
 
 
 def carry_out(commands: Sequence[Command], runner: Runner = run) -> None:
-    """Run them in order.
+    """Run commands in order.
 
     Raises:
         CommandFailed: at the first that fails.
@@ -60,12 +60,12 @@ def carry_out(commands: Sequence[Command], runner: Runner = run) -> None:
 
 
 def shown(command: Command) -> str:
-    """A command as a person can paste it: into a shell, or cmd where it is one of Windows'."""
+    """Return a command as a person can paste it: into a shell, or into cmd for Windows."""
     if any("\\" in part for part in command):
         return subprocess.list2cmdline(command)
     return shlex.join(command)
 
 
 def as_root(command: Command, user: int) -> Command:
-    """The command, by sudo unless the user (a uid) is root."""
+    """Return the command, by sudo unless the user (a uid) is root."""
     return command if user == 0 else ("sudo", *command)

@@ -28,7 +28,7 @@ class NothingSaved(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One value of the system's: the command that reads it, and those that write one.
+    """One of the system's settings: the command that reads it, and those that write it.
 
     `value` makes of what `read` prints the text that `write` takes; "" is a value that isn't set.
     """
@@ -42,7 +42,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Desktop:
-    """All settings of one kind of desktop, and commands that make programs notice."""
+    """All proxy settings of one kind of desktop, and commands that make programs notice."""
 
     name: str
     settings: tuple[Setting, ...]
@@ -50,7 +50,7 @@ class Desktop:
 
 
 def desktop_of_this_machine(environment: Mapping[str, str]) -> str:
-    """One of DESKTOPS."""
+    """Return which of DESKTOPS this machine has."""
     if sys.platform == "darwin":
         return "macos"
     if sys.platform == "win32":
@@ -59,21 +59,21 @@ def desktop_of_this_machine(environment: Mapping[str, str]) -> str:
 
 
 def desktop(name: str, host: str, port: int, runner: Runner = run) -> Desktop:
-    """The settings that lead a desktop to a proxy at this address."""
+    """Return the settings that point a desktop at a proxy with this address."""
     return {"gnome": _gnome, "kde": _kde, "macos": _macos, "windows": _windows}[name](
         host, port, runner
     )
 
 
 def commands_on(to: Desktop) -> list[Command]:
-    """Every command of `on`: what is read, to be restored, and what is written."""
+    """Return every command of `on`: what is read, to be restored, and what is written."""
     reads = [setting.read for setting in to.settings]
     writes = [command for setting in to.settings for command in setting.write(setting.wanted)]
     return [*reads, *writes, *to.after]
 
 
 def commands_off(to: Desktop, saved: Mapping[str, str]) -> list[Command]:
-    """Every command of `off`, which writes what was there before."""
+    """Return every command of `off`, which writes what was there before."""
     known = {setting.name: setting for setting in to.settings}
     writes = [
         command
@@ -85,7 +85,7 @@ def commands_off(to: Desktop, saved: Mapping[str, str]) -> list[Command]:
 
 
 def turn_on(to: Desktop, state: Path, runner: Runner = run) -> None:
-    """Remember what is set, then set ours; what was remembered before stays.
+    """Save the present settings, unless some are saved already, and set ours.
 
     Raises:
         CommandFailed, OSError
@@ -98,7 +98,7 @@ def turn_on(to: Desktop, state: Path, runner: Runner = run) -> None:
 
 
 def turn_off(to: Desktop, state: Path, runner: Runner = run) -> None:
-    """Put back what `turn_on` remembered.
+    """Restore the settings that `turn_on` saved.
 
     Raises:
         NothingSaved, CommandFailed, OSError
@@ -108,7 +108,7 @@ def turn_off(to: Desktop, state: Path, runner: Runner = run) -> None:
 
 
 def saved_settings(state: Path) -> dict[str, str]:
-    """What `turn_on` remembered; raises NothingSaved."""
+    """Return the settings that `turn_on` saved; raises NothingSaved."""
     try:
         settings: dict[str, str] = json.loads((state / SAVED).read_text())["settings"]
     except FileNotFoundError:
@@ -119,7 +119,7 @@ def saved_settings(state: Path) -> dict[str, str]:
 
 
 def current(to: Desktop, runner: Runner = run) -> dict[str, str]:
-    """What is set now; what can't be read counts as not set."""
+    """Return the present settings; one that can't be read counts as not set."""
     found = {}
     for setting in to.settings:
         ran = runner(setting.read)
@@ -229,6 +229,6 @@ def _registry(name: str, kind: str, wanted: str) -> Setting:
 
 
 def is_on(to: Desktop, runner: Runner = run) -> bool:
-    """Whether every setting is as `on` sets it."""
+    """Tell whether every setting is as `on` sets it."""
     found = current(to, runner)
     return all(found[setting.name] == setting.wanted for setting in to.settings)

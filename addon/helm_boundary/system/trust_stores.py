@@ -1,4 +1,4 @@
-"""Where an authority must be for clients to trust it, and the commands that put it there.
+"""The stores in which clients look for authorities, and the commands that change them.
 
 Sources: update-ca-certificates(8), update-ca-trust(8), security(1) on macOS, certutil on Windows,
 certutil of NSS (its -A, -D and -L), keytool of the JDK.
@@ -39,7 +39,7 @@ class Authority:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """One place of trust: how to get in, how to get out, and a command that fails when not in."""
+    """One trust store: commands that add the authority, remove it, and fail where it isn't in."""
 
     name: str
     install: tuple[Command, ...]
@@ -48,7 +48,7 @@ class Store:
 
 
 def system_of_this_machine() -> str:
-    """One of SYSTEMS, by what is installed; `debian` where nothing tells."""
+    """Return which of SYSTEMS this is, by what is installed; `debian` if in doubt."""
     if sys.platform == "darwin":
         return "macos"
     if sys.platform == "win32":
@@ -57,7 +57,7 @@ def system_of_this_machine() -> str:
 
 
 def system_store(system: str, authority: Authority, user: int) -> Store:
-    """The system's own store; `user` is the uid, for sudo."""
+    """Return the system's own store; `user` is the uid, for sudo."""
     file, sha1 = str(authority.file), authority.sha1
     match system:
         case "debian":
@@ -107,7 +107,7 @@ def system_store(system: str, authority: Authority, user: int) -> Store:
 
 
 def nss_stores(authority: Authority, home: Path) -> Iterator[Store]:
-    """Chromium's database, made if it isn't there, and one for each profile of Firefox."""
+    """Yield Chromium's database, created if missing, and one for each profile of Firefox."""
     chromium = home / ".pki" / "nssdb"
     makes: tuple[Command, ...] = ()
     if not (chromium / "cert9.db").exists():
@@ -122,7 +122,7 @@ def nss_stores(authority: Authority, home: Path) -> Iterator[Store]:
 
 
 def java_store(authority: Authority, keytool: str, user: int) -> Store:
-    """The JDK's cacerts; `keytool` is the one that belongs to it."""
+    """Return the JDK's cacerts; `keytool` is the one that belongs to it."""
     where = ("-cacerts", "-storepass", "changeit", "-alias", NICKNAME)
     imports = (keytool, "-importcert", "-noprompt", *where, "-file", str(authority.file))
     return Store(
@@ -134,7 +134,7 @@ def java_store(authority: Authority, keytool: str, user: int) -> Store:
 
 
 def keytool_of_this_machine(java_home: str | None, path: Iterable[str]) -> str | None:
-    """JAVA_HOME's keytool, else the first on the path."""
+    """Return JAVA_HOME's keytool, else the first on the path."""
     folders = [Path(java_home) / "bin"] if java_home else []
     for folder in [*folders, *map(Path, path)]:
         for name in ("keytool", "keytool.exe"):

@@ -1,1 +1,1 @@
-"""Bytes to plain values: content codings, strict JSON, forms."""
+"""Bytes read as plain values: content codings, strict JSON, forms."""

@@ -22,7 +22,7 @@ _STEP = 1 << 16
 
 
 def decode(body: bytes, coding: str | None, limit: int) -> bytes:
-    """The body without its content coding, at most `limit` bytes.
+    """Decode a body's content coding, to at most `limit` bytes.
 
     `coding` is the Content-Encoding header, all its values joined by commas, or None.
 
@@ -53,7 +53,7 @@ def decode(body: bytes, coding: str | None, limit: int) -> bytes:
 
 
 def glimpse(body: bytes, coding: str | None, most: int) -> bytes:
-    """What can be read of the start of a body that `decode` refuses; at most `most` bytes of it.
+    """Decode the start of a body that `decode` refuses, as far as it goes; at most `most` bytes.
 
     For telling what a body may be, never for judging it: damage is passed over, and codings that
     aren't known end the reading.
@@ -87,7 +87,7 @@ def check_charset(content_type: str | None) -> None:
 
 
 def too_large(limit: int) -> Refusal:
-    """The refusal of a body over the bound."""
+    """Return the refusal of a body over the bound."""
     return schema_violation(
         f"the body is larger than {limit} bytes, or expands too far; see helm_max_body"
     )

@@ -33,12 +33,12 @@ class Part:
 
 
 def is_form(content_type: str | None) -> bool:
-    """Whether a request's Content-Type says that it is a form."""
+    """Tell whether a request's Content-Type says that it is a form."""
     return (content_type or "").partition(";")[0].strip().lower() == MEDIA_TYPE
 
 
 def read_form(body: bytes, content_type: str) -> tuple[Part, ...]:
-    """The parts of a form.
+    """Parse the parts of a form.
 
     Raises:
         Refusal: no boundary, a damaged form, or one that could be read in two ways.
@@ -57,7 +57,7 @@ def read_form(body: bytes, content_type: str) -> tuple[Part, ...]:
 
 
 def read_call(parts: tuple[Part, ...]) -> tuple[Call, bytes]:
-    """The call that a form makes, and the form as policy sees it: JSON with files described.
+    """Return the call that a form makes, and the form as policy sees it: JSON, files described.
 
     Raises:
         Refusal: a field that isn't UTF-8 text, or a model that is a file.
@@ -112,7 +112,7 @@ def _part(head: Field | File, content: bytes) -> Part:
 
 
 def _text(part: Part) -> str | None:
-    """The part's content where it is text; a file that isn't is only an attachment."""
+    """Return the part's content where it is text; a file that isn't is only an attachment."""
     try:
         return part.content.decode("utf-8")
     except UnicodeDecodeError:

@@ -24,7 +24,7 @@ MAX_INTEGER = 2**64 - 1
 
 
 def parse(text: bytes, what: str = "the body") -> Json:
-    """The value of a JSON text in UTF-8; `what` names it in messages.
+    """Parse a JSON text in UTF-8; `what` names it in messages.
 
     Raises:
         Refusal: SCHEMA_VIOLATION, with what is wrong with it.
@@ -45,7 +45,7 @@ def parse(text: bytes, what: str = "the body") -> Json:
 
 
 def dump(value: Json) -> bytes:
-    """The JSON text of a value, compact, in UTF-8."""
+    """Serialise a value as compact JSON in UTF-8."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
 
 

@@ -33,7 +33,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def check(state: Path) -> FsckReport:
-    """fsck with the published keys."""
+    """Fsck with the published keys."""
     known = read_published(Layout(state))
     return fsck(state, [k.key for k in known.receipt], [known.log[-1].key])
 

@@ -52,7 +52,8 @@ class Load(threading.Thread):
 @pytest.mark.slow
 def test_a_killed_boundary_forwarded_nothing_without_a_receipt(tmp_path: Path) -> None:
     """After every kill each call that the upstream saw has its request receipt; in the end every
-    call has one outcome, and fsck is content."""
+    call has one outcome, and fsck is content.
+    """
     recorded: set[str] = set()
     seen: set[str] = set()
     with Upstream() as upstream:

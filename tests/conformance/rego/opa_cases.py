@@ -1,4 +1,4 @@
-"""Runs OPA's own cases on our engine, in a process that a case may take down.
+"""OPA's own cases run on our engine, in a process that a case may take down.
 
 Reads cases (JSON lines) from standard input and writes ``[id, outcome, detail]`` for each, as it
 ends: pass, loud (it failed where it shouldn't), wrong (another value), no_error (a value where
@@ -69,7 +69,7 @@ CALL = re.compile(
 
 
 def with_results(text: str) -> str:
-    """The module with ``x = f(a)`` for ``f(a, x)`` where f is an extension of ours.
+    """Write ``x = f(a)`` for ``f(a, x)`` in a module, where f is an extension of ours.
 
     The engine takes an extension's result only so, and the lint refuses the other way.
     """
@@ -77,7 +77,7 @@ def with_results(text: str) -> str:
 
 
 def loosely(value: Any) -> Any:
-    """Equal where JSON values are: 1 and 1.0, and results in any order."""
+    """Compare as JSON values: 1 equals 1.0, and results may be in any order."""
     if isinstance(value, list):
         return sorted((loosely(item) for item in value), key=repr)
     if isinstance(value, dict):

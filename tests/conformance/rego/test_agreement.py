@@ -1,4 +1,4 @@
-"""Our engine and OPA say the same of every call.
+"""Our engine and OPA, which decide the same on every call.
 
 A thousand generated documents (and the self-test's), under the shipped policy and under
 settings that switch every topic on, through both engines; the decisions must be equal.
@@ -203,7 +203,7 @@ def theirs(policy: Policy, inputs: list[dict[str, Any]], folder: Path) -> list[A
 
 
 @pytest.mark.parametrize("settings", ["", SETTINGS], ids=["as shipped", "every topic on"])
-def test_both_engines_decide_alike(tmp_path: Path, settings: str) -> None:
+def test_both_engines_give_the_same_decisions(tmp_path: Path, settings: str) -> None:
     """Whole decisions: verdict, every reason in its order, rewrites, what was only observed."""
     folders = []
     if settings:
@@ -225,7 +225,7 @@ def test_both_engines_decide_alike(tmp_path: Path, settings: str) -> None:
     assert min(verdicts[verdict] for verdict in ("ALLOW", "DENY", "ESCALATE")) > 20
 
 
-def test_the_documents_are_documents() -> None:
+def test_the_generated_documents_fit_the_schema() -> None:
     """What both engines judged is valid by the input's schema."""
     validator = jsonschema.Draft202012Validator(SCHEMA)
     for document in documents(100):

@@ -1,4 +1,4 @@
-"""The tables of forms say the truth: OPA itself is asked."""
+"""The tables of forms, compared with OPA itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.verifiers import opa
 
 @pytest.fixture(scope="module")
 def theirs(tmp_path_factory: pytest.TempPathFactory) -> list[list[Any]]:
-    """The value of each form's rule in OPA, for each document: one run for all of them."""
+    """Evaluate each form's rule in OPA, for each document: one run for all of them."""
     folder = tmp_path_factory.mktemp("forms")
     for number, form in enumerate(FORMS):
         for file, text in form.modules.items():
@@ -47,7 +47,7 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> list[list[Any]]:
 
 
 def apart(text: str, number: int) -> str:
-    """The module with its form's packages under a name of their own."""
+    """Return the module with its form's packages under a name of their own."""
     return re.sub(
         rf"^(package |import data\.){PACKAGE}\b(?=\.| as|$)|\bdata\.{PACKAGE}\b",
         lambda found: f"{found[1] or 'data.'}{PACKAGE}{number}",
@@ -59,7 +59,7 @@ def apart(text: str, number: int) -> str:
 
 
 @pytest.mark.parametrize("number", range(len(FORMS)), ids=lambda number: str(FORMS[number]))
-def test_the_tables_are_true(theirs: list[list[Any]], number: int) -> None:
+def test_the_tables_agree_with_opa(theirs: list[list[Any]], number: int) -> None:
     """A form that is refused differs on one document at least; one that passes on none."""
     form: Form = FORMS[number]
     mine = ours(form)

@@ -25,7 +25,7 @@ VALUES += ['{{"a": 1}}', "{1: 2}", "{[1]: set()}", '"日本"', "0", "input.text"
 FLOATS = ["1.5", "-0.25", "0.0000001", "123456789.5", "0.1", "[[1.5]]"]
 
 
-def test_every_verb_prints_every_value_alike(tmp_path: Path) -> None:
+def test_every_verb_prints_every_value_as_opa_does(tmp_path: Path) -> None:
     """Some thousand calls, in both."""
     calls = [(verb, f"[{value}]") for verb, value in product(VERBS, VALUES)]
     calls += [(verb, f"[{value}]") for verb, value in product(VERBS, FLOATS) if _is_taken(verb)]
@@ -52,5 +52,5 @@ def test_every_verb_prints_every_value_alike(tmp_path: Path) -> None:
 
 
 def _is_taken(verb: str) -> bool:
-    """Whether a float may have the verb: the rest fails, and says so."""
+    """Tell whether a float may have the verb: the rest fails, and says so."""
     return "#" not in verb and not ("." in verb and verb[-1] in "xX")

@@ -13,14 +13,14 @@ from support.upstream import Upstream
 
 @pytest.fixture(scope="module")
 def shared_upstream() -> Iterator[Upstream]:
-    """One upstream a module."""
+    """Start one upstream per module."""
     with Upstream() as upstream:
         yield upstream
 
 
 @pytest.fixture
 def upstream(shared_upstream: Upstream) -> Upstream:
-    """The upstream, answering by itself, with nothing counted yet."""
+    """Return the upstream, answering by itself, with nothing counted yet."""
     shared_upstream.answer(lambda _: None)
     shared_upstream.requests.clear()
     return shared_upstream
@@ -30,7 +30,7 @@ def upstream(shared_upstream: Upstream) -> Upstream:
 def boundary(
     shared_upstream: Upstream, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Boundary]:
-    """`helm_on_escalate=respond`, the default."""
+    """Start a boundary with `helm_on_escalate=respond`, the default."""
     folder = tmp_path_factory.mktemp("respond")
     policy = write_policy(folder / "policy")
     with Boundary(shared_upstream, state=folder, policy=policy) as running:

@@ -35,7 +35,7 @@ NOBODY = 65534
 def desk(
     shared_upstream: Upstream, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Boundary, Web]]:
-    """mitmweb as a forward proxy, whose password the agent has come to know."""
+    """Start mitmweb as a forward proxy, whose password the agent has come to know."""
     folder = tmp_path_factory.mktemp("agents")
     web = Web(free_port())
     boundary = Boundary(
@@ -66,7 +66,7 @@ NAMES = (
 
 
 @pytest.mark.parametrize("host", NAMES)
-def test_mitmweb_is_out_of_reach_through_its_proxy(
+def test_mitmweb_is_unreachable_through_its_own_proxy(
     desk: tuple[Boundary, Web], shared_upstream: Upstream, host: str
 ) -> None:
     """Whatever the name for this machine, and even with the password, nothing is answered."""
@@ -91,7 +91,7 @@ def test_mitmweb_is_out_of_reach_through_its_proxy(
     assert identity in [entry.id for entry in pending(boundary)]
 
 
-def test_a_tunnel_to_mitmweb_is_out_of_reach_too(desk: tuple[Boundary, Web]) -> None:
+def test_mitmweb_is_unreachable_through_a_tunnel(desk: tuple[Boundary, Web]) -> None:
     """CONNECT, and then mitmweb's API inside of it."""
     boundary, web = desk
     agent = http.client.HTTPConnection("127.0.0.1", boundary.port, timeout=10)
@@ -103,7 +103,7 @@ def test_a_tunnel_to_mitmweb_is_out_of_reach_too(desk: tuple[Boundary, Web]) -> 
 
 
 @pytest.mark.parametrize("tunnel", [False, True], ids=["plain", "tunnel"])
-def test_mitmweb_is_out_of_reach_past_another_proxy(
+def test_mitmweb_is_unreachable_through_an_upstream_proxy(
     tmp_path: Path, shared_upstream: Upstream, tunnel: bool
 ) -> None:
     """An upstream proxy on this machine could carry the call back to it."""
@@ -115,7 +115,7 @@ def test_mitmweb_is_out_of_reach_past_another_proxy(
         assert f":{web.port}" not in other.log
 
 
-def test_a_port_of_the_systems_choice_is_shut_too(tmp_path: Path) -> None:
+def test_mitmweb_is_unreachable_on_a_port_chosen_by_the_system(tmp_path: Path) -> None:
     """With web_port=0 the port is chosen before mitmweb listens, so that it is known."""
     with _mitmweb(tmp_path, Web(0)) as boundary:
         (port,) = until(
@@ -136,7 +136,7 @@ def _mitmweb(folder: Path, web: Web, mode: str = "regular") -> Boundary:
 
 
 def _get(boundary: Boundary, port: int, *, tunnel: bool = False) -> int:
-    """The status of mitmweb's list of flows, asked for through the proxy with the password."""
+    """Return the status of mitmweb's list of flows, asked for by proxy with the password."""
     agent = http.client.HTTPConnection("127.0.0.1", boundary.port, timeout=10)
     try:
         if tunnel:
@@ -148,7 +148,7 @@ def _get(boundary: Boundary, port: int, *, tunnel: bool = False) -> int:
         agent.close()
 
 
-def test_mitmweb_wants_its_password(desk: tuple[Boundary, Web]) -> None:
+def test_mitmweb_requires_its_password(desk: tuple[Boundary, Web]) -> None:
     """Who reaches it directly, being on this machine, needs the operator's password."""
     _, web = desk
     direct = http.client.HTTPConnection("127.0.0.1", web.port, timeout=10)
@@ -182,7 +182,7 @@ def test_another_user_cannot_touch_the_folder(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_a_grant_that_somebody_else_wrote_is_none(tmp_path: Path, upstream: Upstream) -> None:
+def test_a_grant_written_by_another_user_is_ignored(tmp_path: Path, upstream: Upstream) -> None:
     """Even where the folder was open for a while: a file of another user grants nothing."""
     policy = write_policy(tmp_path / "policy")
     with Boundary(upstream, state=tmp_path, policy=policy) as boundary:
@@ -197,7 +197,7 @@ def test_a_grant_that_somebody_else_wrote_is_none(tmp_path: Path, upstream: Upst
         assert upstream.requests == []
 
 
-def test_an_open_folder_is_refused(tmp_path: Path) -> None:
+def test_a_folder_that_others_can_write_is_refused(tmp_path: Path) -> None:
     """Whoever can write there can approve, so the command line won't work in it."""
     state = tmp_path / "state"
     (state / "approvals").mkdir(parents=True, mode=0o755)
@@ -238,7 +238,7 @@ def test_headers_and_bodies_grant_nothing(desk: tuple[Boundary, Web], upstream: 
 
 
 def _escalated(boundary: Boundary, upstream: Upstream) -> str:
-    """A call that needs a person, sent through the forward proxy; returns the approval's id."""
+    """Send a call that needs a person through the forward proxy; return the approval's id."""
     agent = http.client.HTTPConnection("127.0.0.1", boundary.port, timeout=10)
     agent.request(
         "POST",

@@ -20,7 +20,7 @@ CONTROL = "\ue009"
 def page(
     shared_upstream: Upstream, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Boundary, Web, Browser]]:
-    """mitmweb, and a browser that has it open."""
+    """Start mitmweb, and a browser that has it open."""
     folder = tmp_path_factory.mktemp("browser")
     with (
         mitmweb(folder, shared_upstream, helm_hold_seconds=120) as (boundary, web),
@@ -50,7 +50,7 @@ def test_a_person_reads_and_approves(
     assert said(boundary)[-2:] == ["granted", "used"]
 
 
-def test_a_person_edits_into_a_denial(
+def test_a_call_that_a_person_edits_is_judged_again(
     page: tuple[Boundary, Web, Browser], upstream: Upstream
 ) -> None:
     """What was typed is judged when it is resumed."""
@@ -69,7 +69,9 @@ def test_a_person_edits_into_a_denial(
     assert upstream.requests == []
 
 
-def test_a_person_kills(page: tuple[Boundary, Web, Browser], upstream: Upstream) -> None:
+def test_a_person_denies_by_aborting(
+    page: tuple[Boundary, Web, Browser], upstream: Upstream
+) -> None:
     """Abort is a no, and the client is told so."""
     boundary, _, browser = page
     asking = Asking(boundary, body("please, to be killed"))

@@ -23,7 +23,7 @@ PROGRAM = Path(sys.executable).parent / "helm-boundary"
 
 @contextmanager
 def terminal(boundary: Boundary, *arguments: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """The command at a terminal of its own; yields what one reads and writes at."""
+    """Run the command at a terminal of its own; yield what one reads and writes at."""
     ours, theirs = pty.openpty()
     command = [str(PROGRAM), "approvals", *arguments, "--state", str(boundary.state)]
     process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs)
@@ -37,7 +37,7 @@ def terminal(boundary: Boundary, *arguments: str) -> Iterator[tuple[int, subproc
 
 
 def read_until(terminal: int, word: str, seconds: float = 20) -> str:
-    """What the terminal shows, once that includes the word."""
+    """Return what the terminal shows, once that includes the word."""
     shown = ""
     deadline = time.monotonic() + seconds
     while word not in shown:
@@ -60,7 +60,7 @@ def read_until(terminal: int, word: str, seconds: float = 20) -> str:
     ],
     ids=["nothing", "yes", "approve", "deny"],
 )
-def test_deciding_at_a_terminal(
+def test_a_decision_at_a_terminal_is_confirmed(
     boundary: Boundary, command: str, typed: str, exit_code: int, status: str
 ) -> None:
     """The call is shown, and only the end of its own id confirms."""
@@ -75,7 +75,7 @@ def test_deciding_at_a_terminal(
     assert json.loads(shown)["status"] == status
 
 
-def test_watching(boundary: Boundary) -> None:
+def test_watch_prints_new_requests_and_decisions(boundary: Boundary) -> None:
     """Each new request is a line as it comes, and so is what becomes of it."""
     with terminal(boundary, "list", "--watch", "--json") as (screen, process):
         asked = ask(boundary, body("please, watch")).approval

@@ -14,7 +14,7 @@ from support.upstream import Upstream
 pytestmark = pytest.mark.skipif(missing() is not None, reason=missing() or "there is a terminal")
 
 
-def test_a_person_at_the_console(upstream: Upstream, tmp_path: Path) -> None:
+def test_a_person_decides_at_the_console(upstream: Upstream, tmp_path: Path) -> None:
     """Marks in the list, the judgement by command, yes by command, no by key."""
     policy = write_policy(tmp_path / "policy")
     options = {"helm_on_escalate": "hold", "helm_hold_seconds": 120}

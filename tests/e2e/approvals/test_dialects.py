@@ -1,4 +1,4 @@
-"""The same in every dialect: a tool call that needs a person, its grant, the next call."""
+"""Tool calls that need a person, in every dialect: the refusal, the grant, the next call."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def session(tmp_path: Path) -> Iterator[tuple[Boundary, RealtimeUpstream, Client
 _SESSIONS = "operations: {allow_categories: [inference, meta, realtime]}\n"
 
 
-def test_a_session_goes_on(
+def test_a_session_continues_after_an_escalation(
     session: tuple[Boundary, RealtimeUpstream, ClientConnection],
 ) -> None:
     """A session gets an error event, and with the grant the next identical event passes."""
@@ -91,6 +91,6 @@ def _response(socket: ClientConnection) -> list[dict[str, Any]]:
 
 
 def _approval(body: bytes) -> str:
-    """The approval's id in a refusal, wherever its dialect has it."""
+    """Return the approval's id in a refusal, wherever its dialect has it."""
     start = body.index(b'"apr_') + 1
     return body[start : start + len("apr_0123456789abcdef")].decode()

@@ -56,7 +56,7 @@ def streams(*more: Step) -> Reply:
 def running(
     shared_upstream: Upstream, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Boundary, Web]]:
-    """mitmweb that holds."""
+    """Mitmweb that holds."""
     folder = tmp_path_factory.mktemp("held")
     with mitmweb(folder, shared_upstream, helm_max_body="256k") as found:
         yield found

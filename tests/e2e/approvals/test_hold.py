@@ -1,4 +1,4 @@
-"""A flow waits for a person, who answers in mitmweb or by command; silence is a no."""
+"""Flows that wait for a person, who answers in mitmweb or by command; silence is a no."""
 
 from __future__ import annotations
 
@@ -46,31 +46,31 @@ from support.upstream import Upstream
 def running(
     shared_upstream: Upstream, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Boundary, Web]]:
-    """mitmweb that holds."""
+    """Start mitmweb that holds."""
     with mitmweb(tmp_path_factory.mktemp("hold"), shared_upstream) as found:
         yield found
 
 
 @pytest.fixture
 def boundary(running: tuple[Boundary, Web]) -> Boundary:
-    """Its proxy."""
+    """Return the proxy of the mitmweb that holds."""
     return running[0]
 
 
 @pytest.fixture
 def web(running: tuple[Boundary, Web]) -> Web:
-    """Its page."""
+    """Return the page of the mitmweb that holds."""
     return running[1]
 
 
 def last_outcome(boundary: Boundary) -> tuple[str, str, list[str]]:
-    """Verdict, end and reason codes of the latest outcome receipt."""
+    """Return verdict, end and reason codes of the latest outcome receipt."""
     found = records(boundary, "outcome")[-1].predicate
     codes = [reason["code"] for reason in found["reasons"]]
     return found["verdict"], found["outcome"]["end"], codes
 
 
-def test_resume_is_yes(boundary: Boundary, web: Web, upstream: Upstream) -> None:
+def test_resuming_a_flow_approves_it(boundary: Boundary, web: Web, upstream: Upstream) -> None:
     """The flow waits, marked and with a comment; nothing has left until it is resumed."""
     asking = Asking(boundary, body("please, resume"))
     flow = web.held()
@@ -86,7 +86,7 @@ def test_resume_is_yes(boundary: Boundary, web: Web, upstream: Upstream) -> None
     assert last_outcome(boundary)[:2] == ("ALLOW", "complete")
 
 
-def test_kill_is_no(boundary: Boundary, web: Web, upstream: Upstream) -> None:
+def test_killing_a_flow_denies_it(boundary: Boundary, web: Web, upstream: Upstream) -> None:
     """The client gets a 403 that says so, and doesn't ask again; the upstream saw nothing."""
     asking = Asking(boundary, body("please, kill"))
     web.call("POST", f"/flows/{web.held()['id']}/kill")
@@ -115,7 +115,7 @@ def test_an_edit_is_judged_again(boundary: Boundary, web: Web, upstream: Upstrea
     assert upstream.requests[-1].json() == body("something harmless")
 
 
-def test_an_edit_that_needs_a_person_is_another_question(
+def test_an_edit_that_escalates_needs_an_approval_of_its_own(
     boundary: Boundary, web: Web, upstream: Upstream
 ) -> None:
     """A yes is to what was shown: what was edited since waits again, and can be granted then."""
@@ -131,8 +131,8 @@ def test_an_edit_that_needs_a_person_is_another_question(
     assert upstream.requests[-1].json() == body("please, second")
 
 
-def test_a_replay_is_not_granted_anything(boundary: Boundary, web: Web, upstream: Upstream) -> None:
-    """mitmweb's Replay of an approved flow is another call, of a client that isn't there."""
+def test_a_replay_does_not_use_a_grant(boundary: Boundary, web: Web, upstream: Upstream) -> None:
+    """The Replay of an approved flow in mitmweb is another call, of a client that isn't there."""
     asking = Asking(boundary, body("please, replay"))
     flow = web.held()
     web.call("POST", f"/flows/{flow['id']}/resume")
@@ -144,7 +144,7 @@ def test_a_replay_is_not_granted_anything(boundary: Boundary, web: Web, upstream
     assert len(upstream.requests) == 1
 
 
-def test_what_is_edited_or_replayed_is_a_call_of_its_own(
+def test_an_edited_or_replayed_flow_is_a_call_of_its_own(
     boundary: Boundary, web: Web, upstream: Upstream
 ) -> None:
     """One flow, three calls in the receipts, each with one outcome: so the journal verifies."""
@@ -186,7 +186,7 @@ def _edit_answer(web: Web, flow: dict[str, Any], message: dict[str, Any]) -> Non
     web.call("POST", f"/flows/{flow['id']}/resume")
 
 
-def test_a_whole_response_waits(boundary: Boundary, web: Web, upstream: Upstream) -> None:
+def test_a_whole_response_is_held(boundary: Boundary, web: Web, upstream: Upstream) -> None:
     """The answer's tool call waits before the client has seen any of it."""
     turn = Turn("", (ToolCall("remove", '{"path": "/srv/a"}'),))
     upstream.answer(lambda request: reply_to_chat(request, turn))
@@ -203,7 +203,7 @@ def test_a_whole_response_waits(boundary: Boundary, web: Web, upstream: Upstream
 
 
 @pytest.mark.parametrize(("text", "calls_upstream"), [("please, bye", 0), ("clean, bye", 1)])
-def test_a_client_that_leaves_is_noticed(
+def test_a_held_call_ends_when_its_client_disconnects(
     boundary: Boundary, web: Web, upstream: Upstream, text: str, calls_upstream: int
 ) -> None:
     """Its request or answer stops waiting, nothing is sent, and the receipts say that it went."""
@@ -219,7 +219,7 @@ def test_a_client_that_leaves_is_noticed(
     assert not any(flow["intercepted"] for flow in web.flows())
 
 
-def test_a_stream_that_a_client_gives_up_is_noticed(tmp_path: Path) -> None:
+def test_a_held_call_ends_when_its_http2_stream_is_reset(tmp_path: Path) -> None:
     """An HTTP/2 client resets the waiting stream and keeps its connection: nothing is sent."""
     options = {"helm_on_escalate": "hold", "helm_hold_seconds": 60}
     policy = write_policy(tmp_path / "asking")
@@ -238,7 +238,9 @@ def test_a_stream_that_a_client_gives_up_is_noticed(tmp_path: Path) -> None:
         until(lambda: len(stage.upstream.requests) == 1 or None)
 
 
-def test_a_filter_of_ones_own(boundary: Boundary, web: Web, upstream: Upstream) -> None:
+def test_a_flow_held_by_an_intercept_filter_is_judged_after_the_edit(
+    boundary: Boundary, web: Web, upstream: Upstream
+) -> None:
     """A flow that an intercept filter holds is judged after it was edited, and may be killed."""
     web.call("PUT", "/options", {"intercept": "~b mine"})
     try:
@@ -276,7 +278,7 @@ def test_mitmdump_holds_too(upstream: Upstream, tmp_path: Path) -> None:
         assert len(upstream.requests) == 1
 
 
-def test_a_thousand_that_wait(upstream: Upstream, tmp_path: Path) -> None:
+def test_a_thousand_waiting_calls_do_not_block_others(upstream: Upstream, tmp_path: Path) -> None:
     """A hundred wait, the others are denied at once, and ordinary calls pass meanwhile."""
     policy = write_policy(tmp_path / "policy")
     options = {"helm_on_escalate": "hold", "helm_hold_seconds": 60}
@@ -292,7 +294,7 @@ def test_a_thousand_that_wait(upstream: Upstream, tmp_path: Path) -> None:
         assert len(upstream.requests) == 1
 
 
-def test_a_stop_while_waiting(upstream: Upstream, tmp_path: Path) -> None:
+def test_waiting_clients_are_answered_at_a_stop(upstream: Upstream, tmp_path: Path) -> None:
     """The client is told at once; the question stays, and its grant holds after the restart."""
     with _holding(upstream, tmp_path) as boundary:
         asking = Asking(boundary, body("please, hold on"))
@@ -303,7 +305,9 @@ def test_a_stop_while_waiting(upstream: Upstream, tmp_path: Path) -> None:
         _is_granted_later(boundary, upstream, entry.id)
 
 
-def test_a_crash_while_waiting(upstream: Upstream, tmp_path: Path) -> None:
+def test_a_held_call_is_recorded_as_denied_after_a_crash(
+    upstream: Upstream, tmp_path: Path
+) -> None:
     """The held flow is a receipted DENY once the boundary is back; the question stays."""
     with _holding(upstream, tmp_path) as boundary:
         asking = Asking(boundary, body("please, hold on"))
@@ -316,7 +320,9 @@ def test_a_crash_while_waiting(upstream: Upstream, tmp_path: Path) -> None:
         _is_granted_later(boundary, upstream, entry.id)
 
 
-def test_a_policy_that_changes_while_a_call_waits(upstream: Upstream, tmp_path: Path) -> None:
+def test_a_policy_change_withdraws_the_question_of_a_held_call(
+    upstream: Upstream, tmp_path: Path
+) -> None:
     """What was asked under the old policy can't be approved any more; the new policy judges."""
     with _holding(upstream, tmp_path) as boundary:
         asking = Asking(boundary, body("please, hold on"))
@@ -338,7 +344,7 @@ deny contains reason("deny.hold", "POLICY_VIOLATION", "Not now.") if {
 """
 
 
-def test_an_answer_that_waits_while_the_policy_changes(upstream: Upstream, tmp_path: Path) -> None:
+def test_a_held_answer_is_refused_after_a_policy_change(upstream: Upstream, tmp_path: Path) -> None:
     """Its request was judged by a policy that counts no more: the answer is refused."""
     turn = Turn("", (ToolCall("remove", '{"path": "/srv/a"}'),))
     upstream.answer(lambda request: reply_to_chat(request, turn))
@@ -353,7 +359,9 @@ def test_an_answer_that_waits_while_the_policy_changes(upstream: Upstream, tmp_p
         assert last_outcome(boundary)[:2] == ("DENY", "denied")
 
 
-def test_a_stop_after_the_policy_changed(upstream: Upstream, tmp_path: Path) -> None:
+def test_waiting_clients_are_answered_at_a_stop_after_a_policy_change(
+    upstream: Upstream, tmp_path: Path
+) -> None:
     """What came to wait again under the new policy is told at once, like all that waits."""
     with _holding(upstream, tmp_path) as boundary:
         asking = Asking(boundary, body("please, hold on"))
@@ -380,7 +388,9 @@ def _is_granted_later(boundary: Boundary, upstream: Upstream, identity: str) -> 
     assert len(upstream.requests) == 1
 
 
-def test_waiting_longer_than_a_connection_lives(upstream: Upstream, tmp_path: Path) -> None:
+def test_a_hold_longer_than_tcp_timeout_prevents_the_start(
+    upstream: Upstream, tmp_path: Path
+) -> None:
     """helm_hold_seconds beyond tcp_timeout: a line that says so, and no start."""
     options = {"helm_on_escalate": "hold", "helm_hold_seconds": 600}
     with pytest.raises(StartFailed) as failed:
@@ -412,7 +422,7 @@ def _http2(stage: Scene) -> Iterator[Http2]:
 
 
 def _begin(client: Http2, stage: Scene, value: dict[str, object]) -> int:
-    """Send a chat completion on a stream of its own; returns the stream's id."""
+    """Send a chat completion on a stream of its own; return the stream's id."""
     raw = json.dumps(value).encode()
     stream = client.h2.get_next_available_stream_id()
     headers = {
@@ -429,7 +439,7 @@ def _begin(client: Http2, stage: Scene, value: dict[str, object]) -> int:
 
 
 def _send(boundary: Boundary, text: str) -> socket.socket:
-    """A request on its way, not waited for."""
+    """Send a request without waiting for its answer."""
     raw = str(body(text)).replace("'", '"').encode()
     client = socket.create_connection(("127.0.0.1", boundary.port))
     client.sendall(
@@ -440,7 +450,7 @@ def _send(boundary: Boundary, text: str) -> socket.socket:
 
 
 def _answered(clients: list[socket.socket]) -> int:
-    """How many have an answer."""
+    """Count those that have an answer."""
     count = 0
     for client in clients:
         client.setblocking(False)

@@ -111,7 +111,7 @@ def test_a_deny_beats_a_grant(boundary: Boundary, upstream: Upstream) -> None:
     assert shown["status"] == "granted"
 
 
-def test_a_denied_call_is_never_asked_about(boundary: Boundary, upstream: Upstream) -> None:
+def test_a_denied_call_has_no_approval(boundary: Boundary, upstream: Upstream) -> None:
     """Where a rule denies and another escalates, there is no approval to be had."""
     denied = ask(boundary, body("please, the forbidden"))
     assert denied.helm["verdict"] == "DENY"
@@ -119,7 +119,7 @@ def test_a_denied_call_is_never_asked_about(boundary: Boundary, upstream: Upstre
     assert upstream.requests == []
 
 
-def test_a_refusal_stands(boundary: Boundary, upstream: Upstream) -> None:
+def test_a_refused_call_is_not_asked_about_again(boundary: Boundary, upstream: Upstream) -> None:
     """After a no, the same call isn't put before the person again."""
     value = body("please, no")
     identity = ask(boundary, value).approval
@@ -130,7 +130,7 @@ def test_a_refusal_stands(boundary: Boundary, upstream: Upstream) -> None:
     assert approvals(boundary, "approve", "--yes", identity).exit_code == 1
 
 
-def test_of_racing_identical_calls_one_passes(boundary: Boundary, upstream: Upstream) -> None:
+def test_only_one_of_racing_identical_calls_passes(boundary: Boundary, upstream: Upstream) -> None:
     """Twelve at once on one grant: one 200, eleven 403."""
     value = body("please, a race")
     grant(boundary, ask(boundary, value).approval)
@@ -174,7 +174,9 @@ def test_a_grant_covers_the_tool_call_that_was_shown(
     assert second.approval != first
 
 
-def test_a_call_whose_answer_needs_a_person_too(boundary: Boundary, upstream: Upstream) -> None:
+def test_a_request_and_its_answer_may_each_need_an_approval(
+    boundary: Boundary, upstream: Upstream
+) -> None:
     """Two questions, one after the other; the second grant holds for both."""
     calls_a_tool(upstream)
     value = body("please, clean up", tools=TOOLS)
@@ -213,7 +215,7 @@ def test_the_command_line_lists_and_asks_for_confirmation(boundary: Boundary) ->
     assert approvals(boundary, "show", "nonsense").exit_code == 2
 
 
-def test_a_question_is_answered_even_where_denials_are_not(
+def test_an_escalation_is_answered_even_when_denials_close_the_connection(
     upstream: Upstream, tmp_path: Path
 ) -> None:
     """helm_on_deny=kill closes on a DENY; an escalation's approval id must reach the client."""
@@ -228,7 +230,7 @@ def test_a_question_is_answered_even_where_denials_are_not(
         assert ask(boundary, body("please")).status == 200
 
 
-def test_time_runs_out(upstream: Upstream, tmp_path: Path) -> None:
+def test_approvals_and_grants_expire(upstream: Upstream, tmp_path: Path) -> None:
     """After `expires_at` nothing can be approved, what was granted is void, and receipts say so."""
     policy = write_policy(tmp_path / "policy")
     options = {"helm_hold_seconds": 3}

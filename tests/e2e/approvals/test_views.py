@@ -1,4 +1,4 @@
-"""What mitmproxy shows of governed flows: live, saved and read back, and not for ever."""
+"""Governed flows as mitmproxy shows them: live, saved and read back, and not for ever."""
 
 from __future__ import annotations
 
@@ -71,9 +71,7 @@ def test_saved_flows_show_their_judgement(upstream: Upstream, tmp_path: Path) ->
     assert '"path": "/srv/a"' in told
 
 
-def test_nothing_a_client_or_a_model_names_steers_a_terminal(
-    upstream: Upstream, tmp_path: Path
-) -> None:
+def test_names_from_traffic_can_not_control_a_terminal(upstream: Upstream, tmp_path: Path) -> None:
     """Escapes, bidirectional marks and line breaks are escapes of ours wherever names are shown."""
     turn = Turn(f"say {HOSTILE}", (ToolCall(f"remove{HOSTILE}", json.dumps({"path": HOSTILE})),))
     upstream.answer(lambda request: reply_to_chat(request, turn))
@@ -111,12 +109,12 @@ def _any_model(folder: Path) -> Path:
 
 
 def receipts(boundary: Boundary, *arguments: str) -> str:
-    """What `helm-boundary receipts` prints."""
+    """Return what `helm-boundary receipts` prints."""
     command = ["receipts", *arguments, "--state", str(boundary.state)]
     return str(CliRunner().invoke(main, command).output)
 
 
-def test_mitmweb_forgets_what_is_over_and_nothing_else(upstream: Upstream, tmp_path: Path) -> None:
+def test_mitmweb_drops_finished_flows_only(upstream: Upstream, tmp_path: Path) -> None:
     """With room for ten flows, the oldest go; the one that waits stays, however old it is."""
     with mitmweb(tmp_path, upstream, helm_keep_flows=10) as (boundary, web):
         asking = Asking(boundary, body("please, stay"))
@@ -153,7 +151,7 @@ def test_commands_have_help_and_can_be_completed(upstream: Upstream, tmp_path: P
 
 @contextmanager
 def receiver() -> Iterator[tuple[str, list[dict[str, object]]]]:
-    """A webhook of ours: its address, and what it has been told."""
+    """Run a webhook of ours; yield its address, and what it has been told."""
     told: list[dict[str, object]] = []
 
     class Hook(BaseHTTPRequestHandler):
@@ -174,7 +172,9 @@ def receiver() -> Iterator[tuple[str, list[dict[str, object]]]]:
 
 
 @pytest.mark.parametrize("kind", ["webhook", "command"])
-def test_somebody_is_told(upstream: Upstream, tmp_path: Path, kind: str) -> None:
+def test_a_person_is_notified_once_without_content(
+    upstream: Upstream, tmp_path: Path, kind: str
+) -> None:
     """Once for each question, with its id and nothing of its content."""
     policy = write_policy(tmp_path / "policy")
     file = tmp_path / "told.jsonl"

@@ -12,6 +12,6 @@ from support.company import Company
 
 @pytest.fixture
 def company(tmp_path: Path) -> Iterator[Company]:
-    """A company of its own for each test."""
+    """Create a company of its own for each test."""
     with Company(tmp_path) as company:
         yield company

@@ -45,13 +45,13 @@ def answer(request: Recorded) -> Reply | None:
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """The authority that the upstream's certificate comes from."""
+    """Create the authority that issues the upstream's certificate."""
     return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="module")
 def module_upstream(authority: Authority) -> Iterator[Upstream]:
-    """An upstream that speaks TLS."""
+    """Start an upstream that speaks TLS."""
     with Upstream(authority.issue("localhost")) as server:
         server.answer(answer)
         yield server
@@ -59,14 +59,14 @@ def module_upstream(authority: Authority) -> Iterator[Upstream]:
 
 @pytest.fixture
 def upstream(module_upstream: Upstream) -> Upstream:
-    """The upstream with its books empty."""
+    """Return the upstream with nothing recorded."""
     module_upstream.requests.clear()
     return module_upstream
 
 
 @pytest.fixture(scope="module")
 def forward(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boundary]:
-    """The boundary as a forward proxy with the default policy."""
+    """Start the boundary as a forward proxy with the default policy."""
     options = {"ssl_verify_upstream_trusted_ca": authority.file}
     with Boundary(state=tmp_path_factory.mktemp("forward"), options=options) as boundary:
         yield boundary
@@ -76,7 +76,7 @@ def forward(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> I
 def reverse(
     authority: Authority, module_upstream: Upstream, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Boundary]:
-    """The boundary as a reverse proxy with the default policy."""
+    """Start the boundary as a reverse proxy with the default policy."""
     options = {"ssl_verify_upstream_trusted_ca": authority.file}
     mode = f"reverse:https://localhost:{module_upstream.port}"
     state = tmp_path_factory.mktemp("reverse")
@@ -109,7 +109,7 @@ def test_curl_is_governed(forward: Boundary, upstream: Upstream) -> None:
 
 @pytest.mark.slow
 def test_node_is_governed(reverse: Boundary, upstream: Upstream, tmp_path: Path) -> None:
-    """The SDK for Node, which heeds no proxy variable, by its base URL."""
+    """The SDK for Node ignores proxy variables, so it is governed by its base URL."""
     npm = shutil.which("npm") or pytest.skip("npm isn't installed")
     folder = tmp_path / "node"
     shutil.copytree(HERE / "node", folder)
@@ -130,12 +130,12 @@ def test_node_is_governed(reverse: Boundary, upstream: Upstream, tmp_path: Path)
 
 
 def asking(model: str) -> str:
-    """A chat completions request as JSON text."""
+    """Return a chat completions request as JSON text."""
     return json.dumps({"model": model, "messages": [{"role": "user", "content": "Hello"}]})
 
 
 def run(command: list[str], boundary: Boundary) -> Any:
-    """Run a client that trusts the boundary and is led to it; return the JSON that it prints."""
+    """Run a client that trusts the boundary and is configured for it; return the JSON it prints."""
     led = {name: str(boundary.ca_file) for name in TRUST}
     led |= {"HTTPS_PROXY": boundary.proxy_url, "NO_PROXY": "", "no_proxy": ""}
     done = subprocess.run(

@@ -13,17 +13,17 @@ SMALL = ("--own", *(part for host in HOSTS[:2] for part in ("--set", f"helm_host
 
 
 def doctor(company: Company, *more: str) -> list[str]:
-    """The command, looking at the company's state and policy."""
+    """Run the command on the company's state and policy."""
     where = ("--state", str(company.state), "--policy", str(company.policy))
     return [sys.executable, "-m", "helm_boundary", "doctor", "--json", *where, *more]
 
 
 def no(said: list[dict[str, str]]) -> set[str]:
-    """What isn't well."""
+    """Return what isn't well."""
     return {finding["looked_at"] for finding in said if finding["answer"] != "yes"}
 
 
-def test_all_is_well_under_exec(company: Company) -> None:
+def test_every_check_passes_under_exec(company: Company) -> None:
     """Every answer is yes, for each governed host too; no upstream is bothered for it."""
     finished = company.exec(*doctor(company), options=SMALL)
     assert (finished.code, no(finished.said)) == (0, set()), finished
@@ -32,7 +32,7 @@ def test_all_is_well_under_exec(company: Company) -> None:
     assert company.upstream.connections == 0
 
 
-def test_another_policy_is_noticed(company: Company) -> None:
+def test_another_policy_is_reported(company: Company) -> None:
     """The policy in force is compared with the one that was named."""
     command = [part for part in doctor(company) if part not in ("--policy", str(company.policy))]
     finished = company.exec(*command, options=SMALL)
@@ -40,7 +40,7 @@ def test_another_policy_is_noticed(company: Company) -> None:
     assert no(finished.said) == {"the policy is the one expected"}
 
 
-def test_calls_around_it_are_noticed(company: Company) -> None:
+def test_calls_past_the_boundary_are_reported(company: Company) -> None:
     """A program that puts the old proxy back, and trusts the old roots: both are seen."""
     put_back = (
         *("env", f"HTTPS_PROXY={company.gateway.url}", f"https_proxy={company.gateway.url}"),
@@ -55,7 +55,7 @@ def test_calls_around_it_are_noticed(company: Company) -> None:
     assert not company.upstream.requests
 
 
-def test_an_exception_is_noticed(company: Company) -> None:
+def test_a_governed_host_in_no_proxy_is_reported(company: Company) -> None:
     """NO_PROXY with a governed host in it: named, with what to do."""
     finished = company.exec("env", f"NO_PROXY={OPENAI}", f"no_proxy={OPENAI}", *doctor(company),
                             options=SMALL)  # fmt: skip
@@ -65,7 +65,7 @@ def test_an_exception_is_noticed(company: Company) -> None:
     assert finding["remedy"]
 
 
-def test_nothing_runs(tmp_path: Path) -> None:
+def test_a_missing_boundary_is_reported(tmp_path: Path) -> None:
     """Without a boundary the first line says so; `--up` says it with its exit code alone."""
     command = [sys.executable, "-m", "helm_boundary", "doctor", "--state", str(tmp_path)]
     done = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)

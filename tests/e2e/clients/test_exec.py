@@ -1,4 +1,4 @@
-"""`helm-boundary exec`: what a program under it is told, what it can do, what is said at the end.
+"""`helm-boundary exec`: a program's environment, its limits, and the summary at the end.
 
 The programs here are small ones of Python's standard library; the clients that people use are in
 `test_installed.py`.
@@ -63,7 +63,7 @@ def test_a_denied_call_leaves_the_upstream_alone(company: Company) -> None:
     assert company.upstream.connections == 0
 
 
-def test_base_urls_lead_a_program_that_ignores_proxies(company: Company) -> None:
+def test_base_urls_govern_a_program_that_ignores_proxies(company: Company) -> None:
     """With --base-url a program that only reads OPENAI_BASE_URL is governed too."""
     program = (
         "import os; [os.environ.pop(n, 0) for n in list(os.environ) if 'proxy' in n.lower()];"
@@ -83,7 +83,7 @@ def test_base_urls_lead_a_program_that_ignores_proxies(company: Company) -> None
     assert company.upstream.connections == 1
 
 
-def test_base_urls_behind_a_companys_proxy(company: Company) -> None:
+def test_base_urls_work_behind_a_companys_proxy(company: Company) -> None:
     """Where the environment names a proxy, a reverse listener's calls leave by it too."""
     program = "import sys, os; sys.argv[1] = os.environ['OPENAI_BASE_URL'];" + CHAT
     for words, expected in (("Hello", GREETING), (FORBIDDEN, DENIED)):
@@ -124,7 +124,7 @@ def test_the_exit_code_is_the_programs(company: Company, code: int) -> None:
     assert company.exec("sh", "-c", f"exit {code}").code == code
 
 
-def test_a_program_that_isnt_there(company: Company) -> None:
+def test_a_missing_program_ends_with_127(company: Company) -> None:
     """As in a shell: 127, and one line that names it."""
     finished = company.exec("no-such-program-here")
     assert (finished.code, finished.err) == (
@@ -158,7 +158,7 @@ def test_signals_reach_the_program(company: Company, number: signal.Signals) -> 
     assert list((company.state / "run").glob("*.sock")) == []
 
 
-def test_a_program_killed_by_a_signal(company: Company) -> None:
+def test_a_program_killed_by_a_signal_ends_as_in_a_shell(company: Company) -> None:
     """As in a shell: 128 and the signal's number."""
     assert company.exec("sh", "-c", "kill -KILL $$").code == 128 + signal.SIGKILL
 
@@ -214,7 +214,7 @@ def test_a_running_boundary_is_joined(company: Company) -> None:
 
 @as_root
 @pytest.mark.parametrize("file_of_root", [True, False])
-def test_what_a_stranger_serves_is_not_joined(company: Company, file_of_root: bool) -> None:
+def test_a_boundary_of_another_user_is_not_joined(company: Company, file_of_root: bool) -> None:
     """Another user's process in `run/`: no program is sent to its proxy, nor a shell."""
     path = socket_of(company.state, 1)
     path.parent.mkdir(parents=True, mode=0o700)
@@ -244,7 +244,7 @@ def test_what_a_stranger_serves_is_not_joined(company: Company, file_of_root: bo
     assert sum(company.gateway.connections.values()) == company.upstream.connections == 0
 
 
-def test_a_state_folder_that_everybody_can_write_is_refused(company: Company) -> None:
+def test_a_world_writable_state_folder_is_refused(company: Company) -> None:
     """The program isn't run, and one line says what was found and what to do."""
     company.state.mkdir()
     company.state.chmod(0o777)
@@ -318,7 +318,7 @@ def test_a_confined_program_reaches_nothing_else(company: Company) -> None:
 
 
 @namespaces
-def test_a_confined_program_can_unset_the_variables_and_gets_nowhere(company: Company) -> None:
+def test_a_confined_program_can_not_escape_by_unsetting_variables(company: Company) -> None:
     """Without its proxy settings there is no name and no route left for it."""
     target = f"https://127.0.0.1:{company.upstream.port}/v1"
     finished = company.exec(
@@ -331,7 +331,7 @@ def test_a_confined_program_can_unset_the_variables_and_gets_nowhere(company: Co
 
 
 @namespaces
-def test_the_exit_code_and_user_of_a_confined_program(company: Company) -> None:
+def test_a_confined_program_keeps_its_user_and_exit_code(company: Company) -> None:
     """Inside, the program is who it was, and its exit code comes out."""
     finished = company.exec("sh", "-c", "id -u; exit 5", options=("--confine",))
     assert (finished.code, finished.out) == (5, f"{os.getuid()}\n"), finished
@@ -347,7 +347,7 @@ def test_base_urls_work_confined(company: Company) -> None:
     assert finished.said == [GREETING], finished
 
 
-def test_a_boundary_goes_with_an_exec_that_is_killed(company: Company, tmp_path: Path) -> None:
+def test_the_boundary_ends_when_its_exec_is_killed(company: Company, tmp_path: Path) -> None:
     """SIGKILL to `exec` leaves no boundary behind."""
     with subprocess.Popen(
         [*company.command(), "--", "sh", "-c", "echo ready; sleep 3"],

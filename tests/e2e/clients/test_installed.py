@@ -27,7 +27,7 @@ TWO_EACH = {"ALLOW": 2, "DENY": 2}
 
 
 def assert_governed(company: Company, finished: Finished, host: str = OPENAI) -> None:
-    """The receipts tell of two calls let through and two denied; the upstream saw only the two."""
+    """Assert receipts of two allowed and two denied calls, of which two reached the upstream."""
     verdicts = [call["verdict"] for call in finished.calls]
     assert {name: verdicts.count(name) for name in TWO_EACH} == TWO_EACH, finished
     assert_only_allowed(company, host)
@@ -35,7 +35,7 @@ def assert_governed(company: Company, finished: Finished, host: str = OPENAI) ->
 
 
 def assert_only_allowed(company: Company, host: str) -> None:
-    """No denied word reached the upstream, and nobody came past the boundary's own connections."""
+    """Assert that no denied word reached the upstream, and that all came by the boundary."""
     assert FORBIDDEN.encode() not in b"".join(each.body for each in company.upstream.requests)
     assert company.upstream.connections == company.gateway.connections[host]
 
@@ -59,14 +59,14 @@ BIG = {
 
 
 def deeds(error: str) -> list[dict[str, object]]:
-    """What a client reports that got its two answers, and this error twice."""
+    """Return the report of a client that got its two answers, and this error twice."""
     passed: dict[str, object] = {"text": GREETING}
     denied: dict[str, object] = {"error": error, "told": True}
     return [{"deed": deed, **each} for deed in ("whole", "stream") for each in (passed, denied)]
 
 
 @pytest.mark.parametrize("client", [*SMALL, *BIG])
-def test_a_python_client(company: Company, client: str) -> None:
+def test_a_python_client_is_governed(company: Company, client: str) -> None:
     """The SDKs and what is built on them: typed errors that carry the reason's code."""
     python = sys.executable if client in SMALL else installed("python", "bin", "python")
     finished = company.exec(python, PROGRAMS / f"with_{client}.py")
@@ -92,8 +92,8 @@ def modules(company: Company) -> None:
 
 @pytest.mark.usefixtures("modules")
 @pytest.mark.parametrize("client", NODE)
-def test_a_node_client(company: Company, client: str) -> None:
-    """Node from version 24 on heeds the proxy variables when NODE_USE_ENV_PROXY says so."""
+def test_a_node_client_is_governed(company: Company, client: str) -> None:
+    """Node 24 and later use the proxy variables when NODE_USE_ENV_PROXY is set."""
     node = installed("node", "node_modules", ".bin", "node")
     finished = company.exec(node, *NODE[client])
     assert finished.said == deeds("PermissionDeniedError"), finished
@@ -101,7 +101,7 @@ def test_a_node_client(company: Company, client: str) -> None:
 
 
 @pytest.mark.usefixtures("modules")
-def test_an_older_node_by_its_base_url(company: Company) -> None:
+def test_an_older_node_is_governed_by_its_base_url(company: Company) -> None:
     """Node 20's fetch takes no proxy from the environment; the SDK takes a base URL."""
     finished = company.exec(
         *(on_path("node"), "with_openai.mjs"),
@@ -118,14 +118,14 @@ STATUSES = [
 ]
 
 
-def test_java(company: Company) -> None:
+def test_java_is_governed(company: Company) -> None:
     """The JDK's HTTP client takes proxy and trust from JAVA_TOOL_OPTIONS."""
     finished = company.exec(on_path("java"), PROGRAMS / "Client.java")
     assert finished.said == STATUSES, finished
     assert_governed(company, finished)
 
 
-def test_go(company: Company, tmp_path: Path) -> None:
+def test_go_is_governed(company: Company, tmp_path: Path) -> None:
     """Go's HTTP client takes its proxy from the environment and SSL_CERT_FILE for its roots."""
     program, build = tmp_path / "client", {**company.environment(), "GOFLAGS": "-mod=mod"}
     build |= {"HOME": str(Path.home()), "GOTOOLCHAIN": "local"}
@@ -138,8 +138,8 @@ def test_go(company: Company, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_curl(company: Company, stream: bool) -> None:
-    """curl prints the answer or the denial, and --fail makes the denial its exit code."""
+def test_curl_is_governed(company: Company, stream: bool) -> None:
+    """With curl, the answer or the denial is printed; --fail makes a denial the exit code."""
     url = f"https://{OPENAI}/v1/chat/completions"
     for words, code in ((PASSES, 0), (DENIED, 22)):
         message = {"role": "user", "content": words}
@@ -188,7 +188,7 @@ async function ask(words, stream) {
 </script>"""
 
 
-def test_headless_chromium(company: Company) -> None:
+def test_headless_chromium_is_governed(company: Company) -> None:
     """A page's own fetch is governed, once the authority is in the user's NSS database."""
     chromium, _ = on_path("chromium"), on_path("certutil")
     company.upstream.answer(_page)
@@ -206,19 +206,19 @@ def test_headless_chromium(company: Company) -> None:
 
 
 def codex(words: str) -> list[str]:
-    """Codex CLI, not asking anything."""
+    """Return Codex CLI's command, without questions to the user."""
     program = installed("node", "node_modules", ".bin", "codex")
     return [program, "exec", "--skip-git-repo-check", "-m", "gpt-5", words]
 
 
 def claude_code(words: str) -> list[str]:
-    """Claude Code, not asking anything."""
+    """Return Claude Code's command, without questions to the user."""
     program = installed("node", "node_modules", ".bin", "claude")
     return [program, "-p", words, "--model", "claude-sonnet-4-5"]
 
 
 def aider(words: str) -> list[str]:
-    """Aider with one message; told no it would ask again for a minute, so it has 25 seconds."""
+    """Return Aider's command for one message; it has 25 seconds, as it retries for a minute."""
     program = installed("aider", "bin", "aider")
     quiet = ["--no-git", "--yes-always", "--no-check-update", "--analytics-disable", "--no-pretty"]
     quiet += ["--no-show-model-warnings", "--no-show-release-notes", "--map-tokens", "0"]
@@ -235,7 +235,7 @@ AGENTS: dict[str, tuple[Callable[[str], list[str]], str, str]] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("agent", AGENTS)
-def test_a_coding_agent(company: Company, agent: str) -> None:
+def test_a_coding_agent_is_governed(company: Company, agent: str) -> None:
     """It says what the model said, or in its own words that the boundary denied the call."""
     command, host, operation = AGENTS[agent]
     told = {"CODEX_HOME": str(company.home)}

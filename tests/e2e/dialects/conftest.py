@@ -53,7 +53,7 @@ reason(code, rule) := {
 
 @pytest.fixture(scope="module")
 def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A policy of its own, so that the default one may change."""
+    """Write a policy of its own, so that the default one may change."""
     folder = tmp_path_factory.mktemp("policy")
     (folder / "main.rego").write_text(POLICY)
     return folder
@@ -61,7 +61,7 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def module_upstream() -> Iterator[Upstream]:
-    """The upstream, for the whole module."""
+    """Start the upstream for the whole module."""
     with Upstream() as upstream:
         yield upstream
 
@@ -70,7 +70,7 @@ def module_upstream() -> Iterator[Upstream]:
 def boundary(
     module_upstream: Upstream, policy: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Boundary]:
-    """The real mitmdump before it."""
+    """Start the real mitmdump before the upstream."""
     state = tmp_path_factory.mktemp("state")
     options = {"helm_hosts": "127.0.0.1"}
     with Boundary(module_upstream, state=state, policy=policy, options=options) as running:
@@ -80,7 +80,7 @@ def boundary(
 
 @pytest.fixture
 def upstream(module_upstream: Upstream) -> Iterator[Upstream]:
-    """The upstream, answering as itself again after each test, with its books empty."""
+    """Return the upstream, answering by itself and with nothing recorded."""
     module_upstream.requests.clear()
     yield module_upstream
     module_upstream.answer(lambda _request: None)

@@ -21,7 +21,7 @@ HELLO: dict[str, Any] = {"type": "response.create", "model": "gpt-5-codex", "inp
 
 
 def answer(*output: dict[str, Any]) -> list[dict[str, Any]]:
-    """The events of a response with these items."""
+    """Return the events of a response with these items."""
     response = {"id": "resp_1", "status": "completed", "model": "gpt-5-codex"}
     items = [
         {"type": f"response.output_item.{step}", "output_index": at, "item": item}
@@ -36,14 +36,14 @@ def answer(*output: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def call(name: str) -> dict[str, Any]:
-    """The item that is a function's call."""
+    """Return the item that is a function's call."""
     return {"id": "item_1", "type": "function_call", "name": name, "call_id": "c",
             "arguments": "{}", "status": "completed"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def codex() -> Iterator[RealtimeUpstream]:
-    """The upstream of these tests."""
+    """Start the upstream of these tests."""
     with RealtimeUpstream() as upstream:
         yield upstream
 
@@ -52,7 +52,7 @@ def codex() -> Iterator[RealtimeUpstream]:
 def proxy(
     codex: RealtimeUpstream, policy: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Boundary]:
-    """The boundary before it, for which no host is governed but the known ones."""
+    """Start a boundary that governs only hosts that are known by default."""
     state = tmp_path_factory.mktemp("state")
     with Boundary(state=state, mode=f"reverse:{codex.url}", policy=policy) as running:
         yield running
@@ -63,7 +63,7 @@ def proxy(
 def socket(
     request: pytest.FixtureRequest, proxy: Boundary, codex: RealtimeUpstream
 ) -> Iterator[ClientConnection]:
-    """A session through the boundary, after its greeting."""
+    """Open a session through the boundary, and read its greeting."""
     codex.events.clear()
     codex.script = lambda _: answer()
     with connect(proxy.url.replace("http", "ws") + request.param) as session:
@@ -72,7 +72,7 @@ def socket(
 
 
 def ask(socket: ClientConnection, event: dict[str, Any]) -> list[dict[str, Any]]:
-    """Send an event; everything up to the end of its response, or an error."""
+    """Send an event; return everything up to the end of its response, or an error."""
     socket.send(json.dumps(event))
     told: list[dict[str, Any]] = [json.loads(socket.recv(timeout=10))]
     while told[-1]["type"] not in ("response.completed", "error"):
@@ -109,7 +109,7 @@ def test_a_session_is_judged_under_any_prefix(
         "/any/REALTIME",
     ],
 )
-def test_a_path_with_two_readings_opens_nothing(
+def test_an_ambiguous_path_opens_no_session(
     proxy: Boundary, codex: RealtimeUpstream, path: str
 ) -> None:
     """As for a POST."""
@@ -121,7 +121,7 @@ def test_a_path_with_two_readings_opens_nothing(
     assert codex.handshakes == before
 
 
-def test_other_sockets_are_none_of_ours(proxy: Boundary, codex: RealtimeUpstream) -> None:
+def test_other_websockets_are_left_alone(proxy: Boundary, codex: RealtimeUpstream) -> None:
     """Whatever is said on them passes, without a receipt."""
     with connect(proxy.url.replace("http", "ws") + "/people/chat") as session:
         session.recv(timeout=10)
@@ -134,7 +134,7 @@ def test_other_sockets_are_none_of_ours(proxy: Boundary, codex: RealtimeUpstream
 CHATGPT = "http://chatgpt.com/backend-api/codex"
 
 
-def test_of_chatgpt_only_what_codex_speaks_is_governed(tmp_path: Path) -> None:
+def test_only_codex_traffic_to_chatgpt_is_governed(tmp_path: Path) -> None:
     """By default, and before anything is connected to."""
     with Upstream() as upstream, Boundary(state=tmp_path) as boundary:
         stage = Scene(boundary, upstream)

@@ -17,12 +17,12 @@ SOUND = b"\xff\xfb\x90\x00" * 64
 
 @pytest.fixture
 def client(boundary: Boundary) -> openai.OpenAI:
-    """The SDK, pointed at the boundary, whose host is governed."""
+    """Return the SDK, configured for the boundary, whose host is governed."""
     return openai.OpenAI(base_url=boundary.url + "/v1", api_key="none", max_retries=0)
 
 
 def batch(*words: str) -> io.BytesIO:
-    """A batch's file: a chat completion a line."""
+    """Return a batch's file: a chat completion per line."""
     lines = [
         {
             "custom_id": str(number),
@@ -59,7 +59,7 @@ def test_a_batch_is_judged_line_by_line(client: openai.OpenAI, upstream: Upstrea
         b'{"method":"POST","url":"/v1/chat/completions","body":{"model":"m"}}',
     ],
 )
-def test_a_line_that_cant_be_judged_keeps_the_file(
+def test_a_line_that_cant_be_judged_denies_the_file(
     client: openai.OpenAI, upstream: Upstream, line: bytes
 ) -> None:
     """Every doubt about a line is a DENY that names it."""
@@ -72,7 +72,7 @@ def test_a_line_that_cant_be_judged_keeps_the_file(
     assert upstream.requests == []
 
 
-def test_a_transcription_comes_and_is_judged(client: openai.OpenAI, upstream: Upstream) -> None:
+def test_a_transcription_is_judged_and_delivered(client: openai.OpenAI, upstream: Upstream) -> None:
     """The sound goes as an attachment, the prompt as a text, the answer is read."""
     upstream.answer(lambda _: Reply.json({"text": "what was said"}))
     told = client.audio.transcriptions.create(
@@ -90,16 +90,14 @@ def test_a_transcription_comes_and_is_judged(client: openai.OpenAI, upstream: Up
     assert len(upstream.requests) == 2
 
 
-def test_speech_comes_as_sound(client: openai.OpenAI, upstream: Upstream) -> None:
+def test_speech_is_delivered_as_audio(client: openai.OpenAI, upstream: Upstream) -> None:
     """An answer in which there is no text passes unchanged."""
     upstream.answer(lambda _: Reply.of(SOUND, "audio/mpeg"))
     spoken = client.audio.speech.create(model="tts-1", voice="alloy", input="hello")
     assert spoken.content == SOUND
 
 
-def test_embeddings_moderations_and_pictures_pass(
-    client: openai.OpenAI, upstream: Upstream
-) -> None:
+def test_embeddings_moderations_and_images_pass(client: openai.OpenAI, upstream: Upstream) -> None:
     """Operations without tools are read generically."""
     upstream.answer(
         lambda r: Reply.json(

@@ -16,7 +16,7 @@ HELLO: Any = [{"role": "user", "content": "hello"}]
 
 @pytest.fixture
 def client(boundary: Boundary) -> Any:
-    """The SDK, pointed at the boundary."""
+    """Return the SDK, configured for the boundary."""
     return anthropic.Anthropic(base_url=boundary.url, api_key="none", max_retries=0)
 
 
@@ -25,7 +25,7 @@ def ask(client: Any, messages: Any = HELLO, model: str = "claude-x", **more: Any
     return client.messages.create(model=model, max_tokens=99, messages=messages, **more)
 
 
-def test_an_allowed_message_comes_unchanged(client: Any, upstream: Upstream) -> None:
+def test_an_allowed_message_is_delivered_unchanged(client: Any, upstream: Upstream) -> None:
     """Text and a harmless tool reach the client."""
     upstream.answer(lambda r: reply_to_message(r, text("Hi."), tool_use("look", a=1)))
     message = ask(client)
@@ -33,7 +33,7 @@ def test_an_allowed_message_comes_unchanged(client: Any, upstream: Upstream) -> 
     assert message.content[1].input == {"a": 1}
 
 
-def test_a_denied_request_never_leaves(client: Any, upstream: Upstream) -> None:
+def test_a_denied_request_is_not_forwarded(client: Any, upstream: Upstream) -> None:
     """Whatever part of it the words are in."""
     result = {"type": "tool_result", "tool_use_id": "t", "content": "the password"}
     for messages, more in (
@@ -46,7 +46,7 @@ def test_a_denied_request_never_leaves(client: Any, upstream: Upstream) -> None:
     assert upstream.requests == []
 
 
-def test_a_denied_tool_doesnt_come(client: Any, upstream: Upstream) -> None:
+def test_a_denied_tool_call_is_not_delivered(client: Any, upstream: Upstream) -> None:
     """Neither in a whole message nor in a stream."""
     upstream.answer(lambda r: reply_to_message(r, text("Sure."), tool_use("rm_rf", path="/")))
     with pytest.raises(anthropic.PermissionDeniedError):
@@ -61,7 +61,7 @@ def test_a_denied_tool_doesnt_come(client: Any, upstream: Upstream) -> None:
     assert "rm_rf" not in repr(told)
 
 
-def test_an_allowed_stream_is_the_upstreams_own(client: Any, upstream: Upstream) -> None:
+def test_an_allowed_stream_is_delivered_unchanged(client: Any, upstream: Upstream) -> None:
     """The SDK's stream helper builds the same message as without us."""
     upstream.answer(lambda r: reply_to_message(r, text("Hi."), tool_use("look", a=1)))
     with client.messages.stream(model="claude-x", max_tokens=9, messages=HELLO) as stream:

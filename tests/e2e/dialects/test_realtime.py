@@ -19,7 +19,7 @@ from support.scene import verify_all
 
 @pytest.fixture(scope="module")
 def realtime() -> Iterator[RealtimeUpstream]:
-    """The upstream of these tests."""
+    """Start the upstream of these tests."""
     with RealtimeUpstream() as upstream:
         yield upstream
 
@@ -28,7 +28,7 @@ def realtime() -> Iterator[RealtimeUpstream]:
 def proxy(
     realtime: RealtimeUpstream, policy: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Boundary]:
-    """The boundary before it."""
+    """Start the boundary before the upstream."""
     state = tmp_path_factory.mktemp("state")
     with Boundary(state=state, mode=f"reverse:{realtime.url}", policy=policy) as running:
         yield running
@@ -37,7 +37,7 @@ def proxy(
 
 @pytest.fixture
 def upstream(realtime: RealtimeUpstream) -> RealtimeUpstream:
-    """The upstream with its books empty."""
+    """Return the upstream with nothing recorded."""
     realtime.events.clear()
     realtime.script = lambda _: says("Hello.")
     return realtime
@@ -45,7 +45,7 @@ def upstream(realtime: RealtimeUpstream) -> RealtimeUpstream:
 
 @pytest.fixture
 def socket(proxy: Boundary) -> Iterator[ClientConnection]:
-    """A session through the boundary, after its greeting."""
+    """Open a session through the boundary, and read its greeting."""
     address = proxy.url.replace("http", "ws") + "/v1/realtime?model=gpt-realtime"
     with connect(address, additional_headers={"Authorization": "Bearer none"}) as session:
         assert receive(session)["type"] == "session.created"
@@ -53,13 +53,13 @@ def socket(proxy: Boundary) -> Iterator[ClientConnection]:
 
 
 def receive(socket: ClientConnection) -> dict[str, Any]:
-    """One event of the server."""
+    """Read one event of the server."""
     event: dict[str, Any] = json.loads(socket.recv(timeout=10))
     return event
 
 
 def response(socket: ClientConnection, event: dict[str, Any] | None = None) -> list[dict[str, Any]]:
-    """Ask for a response; everything up to its end, or up to an error."""
+    """Ask for a response; return everything up to its end, or up to an error."""
     socket.send(json.dumps(event or {"type": "response.create"}))
     told = [receive(socket)]
     while told[-1]["type"] not in ("response.done", "error"):
@@ -68,13 +68,13 @@ def response(socket: ClientConnection, event: dict[str, Any] | None = None) -> l
 
 
 def words(text: str) -> dict[str, Any]:
-    """The event that adds a person's words to the conversation."""
+    """Return the event that adds a person's words to the conversation."""
     part = {"type": "input_text", "text": text}
     item = {"type": "message", "role": "user", "content": [part]}
     return {"type": "conversation.item.create", "item": item}
 
 
-def test_an_allowed_response_comes_whole_and_in_order(
+def test_an_allowed_response_is_delivered_whole_and_in_order(
     socket: ClientConnection, upstream: RealtimeUpstream
 ) -> None:
     """Text, and a harmless call, exactly as the upstream sent them."""
@@ -84,7 +84,9 @@ def test_an_allowed_response_comes_whole_and_in_order(
     assert response(socket) == calls("look", '{"a": 1}')
 
 
-def test_a_denied_event_never_leaves(socket: ClientConnection, upstream: RealtimeUpstream) -> None:
+def test_a_denied_event_is_not_forwarded(
+    socket: ClientConnection, upstream: RealtimeUpstream
+) -> None:
     """The client gets the error event, and the session goes on."""
     socket.send(json.dumps(words("the password")))
     refused = receive(socket)
@@ -96,7 +98,7 @@ def test_a_denied_event_never_leaves(socket: ClientConnection, upstream: Realtim
 
 
 @pytest.mark.parametrize("event", ["{not json", '{"type":"x","type":"y"}', "[]", '{"a":1}'])
-def test_an_event_that_cant_be_read_never_leaves(
+def test_an_event_that_cant_be_read_is_not_forwarded(
     socket: ClientConnection, upstream: RealtimeUpstream, event: str
 ) -> None:
     """Every doubt about an event is a DENY that says why."""
@@ -105,14 +107,16 @@ def test_an_event_that_cant_be_read_never_leaves(
     assert upstream.events == []
 
 
-def test_binary_never_leaves(socket: ClientConnection, upstream: RealtimeUpstream) -> None:
+def test_a_binary_message_is_not_forwarded(
+    socket: ClientConnection, upstream: RealtimeUpstream
+) -> None:
     """The API speaks JSON as text."""
     socket.send(b"\x00\x01")
     assert receive(socket)["error"]["code"] == "SCHEMA_VIOLATION"
     assert upstream.events == []
 
 
-def test_nothing_of_a_denied_call_comes(
+def test_nothing_of_a_denied_tool_call_is_delivered(
     socket: ClientConnection, upstream: RealtimeUpstream
 ) -> None:
     """Not its name, not its arguments, not in response.done; then the session goes on."""
@@ -126,7 +130,7 @@ def test_nothing_of_a_denied_call_comes(
     assert response(socket) == says("Again.")
 
 
-def test_sound_passes(socket: ClientConnection, upstream: RealtimeUpstream) -> None:
+def test_audio_passes(socket: ClientConnection, upstream: RealtimeUpstream) -> None:
     """What has no text in it isn't judged, only let through."""
     sound = {"type": "input_audio_buffer.append", "audio": "AAAA" * 1000}
     socket.send(json.dumps(sound))
@@ -145,7 +149,7 @@ DECOYS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("event", DECOYS)
-def test_an_event_with_a_decoy_never_leaves(
+def test_an_event_with_a_decoy_is_not_forwarded(
     socket: ClientConnection, upstream: RealtimeUpstream, event: dict[str, Any]
 ) -> None:
     """What one server reads in one member, another may read in the other."""
@@ -158,7 +162,7 @@ def test_an_event_with_a_decoy_never_leaves(
     "audio",
     ["the words of somebody", "AAA=AAA=", "A", {"text": "the words"}, ["AAAA"], 5, None],
 )
-def test_sound_that_is_none_never_leaves(
+def test_audio_that_is_not_base64_is_not_forwarded(
     socket: ClientConnection, upstream: RealtimeUpstream, audio: Any
 ) -> None:
     """It would pass unjudged otherwise."""
@@ -167,7 +171,7 @@ def test_sound_that_is_none_never_leaves(
     assert upstream.events == []
 
 
-def test_words_in_the_id_of_sound_are_judged(
+def test_text_in_the_id_of_audio_is_judged(
     socket: ClientConnection, upstream: RealtimeUpstream
 ) -> None:
     """An id is anybody's to choose; one that says nothing denied passes with its sound."""
@@ -179,7 +183,9 @@ def test_words_in_the_id_of_sound_are_judged(
     assert upstream.events[0] == sound | {"event_id": "event_A1b2"}
 
 
-def test_an_items_output_is_the_tools(socket: ClientConnection, upstream: RealtimeUpstream) -> None:
+def test_the_output_of_a_tool_is_judged(
+    socket: ClientConnection, upstream: RealtimeUpstream
+) -> None:
     """It is judged like any other text."""
     item = {"type": "function_call_output", "call_id": "c", "output": "the password"}
     socket.send(json.dumps({"type": "conversation.item.create", "item": item}))
@@ -198,7 +204,7 @@ def test_an_items_output_is_the_tools(socket: ClientConnection, upstream: Realti
         ("conversation.item.done", {"arguments": '{"wipe": 1}'}),
     ],
 )
-def test_a_call_told_in_two_ways_doesnt_come(
+def test_a_tool_call_told_in_two_ways_is_not_delivered(
     socket: ClientConnection, upstream: RealtimeUpstream, kind: str, members: dict[str, Any]
 ) -> None:
     """The telling that policy didn't hear never reaches the client, and the session goes on."""
@@ -227,7 +233,7 @@ def test_a_denied_model_gets_no_session(proxy: Boundary, upstream: RealtimeUpstr
 
 # The SDK opens its socket in a way that the websockets library has come to discourage.
 @pytest.mark.filterwarnings("ignore:connect:DeprecationWarning")
-def test_the_sdk_works(proxy: Boundary, upstream: RealtimeUpstream) -> None:
+def test_the_sdks_realtime_client_works(proxy: Boundary, upstream: RealtimeUpstream) -> None:
     """The real SDK's Realtime client sees what the upstream said."""
     client = openai.OpenAI(base_url=proxy.url + "/v1", api_key="none")
     with client.realtime.connect(model="gpt-realtime") as connection:

@@ -22,14 +22,16 @@ from support.wire import Reply
 
 @pytest.fixture
 def client(boundary: Boundary) -> openai.OpenAI:
-    """The SDK, pointed at the boundary."""
+    """Return the SDK, configured for the boundary."""
     return openai.OpenAI(base_url=boundary.url + "/v1", api_key="none", max_retries=0)
 
 
 TOOLS = [{"type": "function", "name": "rm_rf", "parameters": {"type": "object"}, "strict": False}]
 
 
-def test_an_allowed_response_comes_unchanged(client: openai.OpenAI, upstream: Upstream) -> None:
+def test_an_allowed_response_is_delivered_unchanged(
+    client: openai.OpenAI, upstream: Upstream
+) -> None:
     """Text and a harmless call reach the client."""
     upstream.answer(
         lambda r: reply_to_response(r, message("Hi."), function_call("look", '{"a":1}'))
@@ -40,7 +42,7 @@ def test_an_allowed_response_comes_unchanged(client: openai.OpenAI, upstream: Up
     assert len(upstream.requests) == 1
 
 
-def test_a_denied_request_never_leaves(client: openai.OpenAI, upstream: Upstream) -> None:
+def test_a_denied_request_is_not_forwarded(client: openai.OpenAI, upstream: Upstream) -> None:
     """Whatever part of the input the words are in."""
     items = [{"type": "function_call_output", "call_id": "c", "output": "it is the password"}]
     for asked in ("the password", items, [{"role": "user", "content": "the password"}]):
@@ -59,7 +61,7 @@ def test_a_denied_request_never_leaves(client: openai.OpenAI, upstream: Upstream
     ],
     ids=["function", "shell", "mcp"],
 )
-def test_a_denied_tool_call_doesnt_come(
+def test_a_denied_tool_call_is_not_delivered(
     client: openai.OpenAI, upstream: Upstream, item: dict[str, object]
 ) -> None:
     """Neither in a whole response nor in a stream."""
@@ -76,7 +78,9 @@ def test_a_denied_tool_call_doesnt_come(
     assert not [event for event in told if "call" in event.type or event.type.endswith("completed")]
 
 
-def test_an_allowed_stream_is_the_upstreams_own(client: openai.OpenAI, upstream: Upstream) -> None:
+def test_an_allowed_stream_is_delivered_unchanged(
+    client: openai.OpenAI, upstream: Upstream
+) -> None:
     """The SDK's stream helper builds the same response as without us."""
     upstream.answer(lambda r: reply_to_response(r, message("Hi."), function_call("look", "{}")))
     with client.responses.stream(model="gpt-4o", input="hello") as stream:

@@ -19,7 +19,7 @@ END = "response.completed"
 
 
 def events(*output: dict[str, Any]) -> list[dict[str, Any]]:
-    """The events of a response with that output."""
+    """Return the events of a response with that output."""
     lines = [each.split(b"data: ")[1] for each in response_events({"model": "m"}, output)]
     return [json.loads(line) for line in lines]
 
@@ -30,7 +30,7 @@ CALL = {**function_call("look", '{"a": 1}'), "id": "fc_1", "call_id": "call_1"}
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[RealtimeUpstream]:
-    """The upstream of these tests."""
+    """Start the upstream of these tests."""
     with RealtimeUpstream() as upstream:
         yield upstream
 
@@ -39,7 +39,7 @@ def server() -> Iterator[RealtimeUpstream]:
 def proxy(
     server: RealtimeUpstream, policy: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Boundary]:
-    """The boundary before it."""
+    """Start the boundary before the upstream."""
     state = tmp_path_factory.mktemp("state")
     with Boundary(state=state, mode=f"reverse:{server.url}", policy=policy) as running:
         yield running
@@ -48,7 +48,7 @@ def proxy(
 
 @pytest.fixture
 def upstream(server: RealtimeUpstream) -> RealtimeUpstream:
-    """The upstream with its books empty."""
+    """Return the upstream with nothing recorded."""
     server.events.clear()
     server.script = lambda _: events(HELLO)
     return server
@@ -56,20 +56,20 @@ def upstream(server: RealtimeUpstream) -> RealtimeUpstream:
 
 @pytest.fixture
 def socket(proxy: Boundary) -> Iterator[ClientConnection]:
-    """A session through the boundary, after its greeting."""
+    """Open a session through the boundary, and read its greeting."""
     with connect(proxy.url.replace("http", "ws") + "/v1/responses") as session:
         assert receive(session)["type"] == "session.created"
         yield session
 
 
 def receive(socket: ClientConnection) -> dict[str, Any]:
-    """One event of the server."""
+    """Read one event of the server."""
     event: dict[str, Any] = json.loads(socket.recv(timeout=10))
     return event
 
 
 def ask(socket: ClientConnection, **event: Any) -> list[dict[str, Any]]:
-    """Ask for a response; everything up to its end, or up to an error."""
+    """Ask for a response; return everything up to its end, or up to an error."""
     socket.send(json.dumps({"type": "response.create", **event}))
     told = [receive(socket)]
     while told[-1]["type"] not in (END, "error"):
@@ -77,7 +77,7 @@ def ask(socket: ClientConnection, **event: Any) -> list[dict[str, Any]]:
     return told
 
 
-def test_one_response_after_another_comes_as_it_was_sent(
+def test_consecutive_responses_are_delivered_unchanged(
     socket: ClientConnection, upstream: RealtimeUpstream
 ) -> None:
     """Text and calls, also where the same places come again."""
@@ -99,7 +99,7 @@ def test_one_response_after_another_comes_as_it_was_sent(
         {"model": "forbidden", "response": ""},
     ],
 )
-def test_what_is_denied_never_leaves(
+def test_a_denied_event_is_not_forwarded(
     socket: ClientConnection, upstream: RealtimeUpstream, event: dict[str, Any]
 ) -> None:
     """Nor what is asked for in two places, of which a server reads one."""
@@ -126,7 +126,7 @@ def test_a_request_within_response_passes(
         ("response.completed", {"output": [{**CALL, "name": "wipe"}]}),
     ],
 )
-def test_a_call_told_in_two_ways_doesnt_come(
+def test_a_tool_call_told_in_two_ways_is_not_delivered(
     socket: ClientConnection, upstream: RealtimeUpstream, kind: str, members: dict[str, Any]
 ) -> None:
     """The telling that policy didn't hear never reaches the client, and the session goes on."""
@@ -142,7 +142,7 @@ def test_a_call_told_in_two_ways_doesnt_come(
     assert ask(socket, model="m", input="hi")[-1]["type"] == END
 
 
-def test_responses_told_at_once_are_refused(
+def test_interleaved_responses_are_refused(
     socket: ClientConnection, upstream: RealtimeUpstream
 ) -> None:
     """A call of the one would leave with the other's verdict."""

@@ -35,24 +35,24 @@ ASK = {
 
 
 def ask(boundary: Boundary, path: str, **changes: Any) -> httpx.Response:
-    """Post a streaming request; the whole stream that came of it."""
+    """Post a streaming request; return the whole stream that came of it."""
     return httpx.post(boundary.url + path, json={**ASK[path], **changes}, timeout=20)
 
 
 def told(events: Events) -> bytes:
-    """The stream of those events."""
+    """Return the stream of those events."""
     return b"".join(map(typed_event, events))
 
 
 def call(name: str = "look", arguments: str = "{}") -> dict[str, Any]:
-    """A function call's item, the same each time."""
+    """Return a function call's item, the same each time."""
     return {**function_call(name, arguments), "id": "fc_1", "call_id": "call_1"}
 
 
 def function(
     start: dict[str, Any], said: str, end: dict[str, Any], final: dict[str, Any]
 ) -> Events:
-    """A response that tells a function call four times."""
+    """Return a response that tells a function call four times."""
     return (
         {"type": "response.created", "response": {"output": []}},
         {"type": "response.output_item.added", "output_index": 0, "item": start},
@@ -63,7 +63,7 @@ def function(
 
 
 def block(start: dict[str, Any], said: str) -> Events:
-    """A message that uses a tool."""
+    """Return a message that uses a tool."""
     used = messages.tool_use("look") | {"input": start}
     delta = {"type": "input_json_delta", "partial_json": said}
     return (
@@ -99,7 +99,7 @@ CASES: dict[str, tuple[str, Events]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_telling_that_policy_didnt_hear_doesnt_come(
+def test_a_telling_that_policy_did_not_see_is_not_delivered(
     boundary: Boundary, upstream: Upstream, case: str
 ) -> None:
     """The stream ends in an error that says why."""
@@ -112,7 +112,7 @@ def test_the_telling_that_policy_didnt_hear_doesnt_come(
 
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("kind", ["custom_tool_call", "function_call"])
-def test_input_beside_arguments_doesnt_come(
+def test_input_beside_arguments_is_not_delivered(
     boundary: Boundary, upstream: Upstream, kind: str, stream: bool
 ) -> None:
     """Codex reads the one, another client the other."""
@@ -127,7 +127,7 @@ SAID = "the forbidden word"
 
 
 def unrepeated(path: str) -> bytes:
-    """A stream whose end doesn't say what its deltas did."""
+    """Return a stream whose end doesn't say what its deltas did."""
     if path == "/v1/responses":
         place = {"output_index": 0, "content_index": 0, "item_id": "m"}
         return told(
@@ -144,7 +144,7 @@ def unrepeated(path: str) -> bytes:
 
 
 @pytest.mark.parametrize("path", ["/v1/responses", "/v1/completions", "/v1/chat/completions"])
-def test_what_deltas_said_is_judged_though_the_end_doesnt_repeat_it(
+def test_deltas_are_judged_even_if_the_end_does_not_repeat_them(
     boundary: Boundary, upstream: Upstream, path: str
 ) -> None:
     """Before it comes where policy asked for `buffer`; else in the outcome."""
@@ -155,7 +155,7 @@ def test_what_deltas_said_is_judged_though_the_end_doesnt_repeat_it(
     assert SAID in ask(boundary, path).text  # it has left before the end is known
 
 
-def test_what_a_done_event_says_beside_its_deltas_is_judged(
+def test_a_done_event_that_differs_from_its_deltas_is_judged(
     boundary: Boundary, upstream: Upstream
 ) -> None:
     """Whichever of both a client shows."""
@@ -169,7 +169,9 @@ def test_what_a_done_event_says_beside_its_deltas_is_judged(
     assert ask(boundary, "/v1/responses", model="buffered").status_code == 403
 
 
-def test_a_member_in_other_letters_doesnt_come(boundary: Boundary, upstream: Upstream) -> None:
+def test_a_member_in_another_letter_case_is_not_delivered(
+    boundary: Boundary, upstream: Upstream
+) -> None:
     """Readers in Go take the last of both for the arguments."""
     told_twice = {"name": "look", "arguments": "{}", "Arguments": json.dumps({"wipe": True})}
     delta = {"tool_calls": [{"index": 0, "id": "c", "function": told_twice}]}

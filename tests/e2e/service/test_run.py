@@ -19,7 +19,7 @@ COMMAND = [sys.executable, "-m", "helm_boundary", "run", "--port", "0"]
 
 @contextmanager
 def running(state: Path, *arguments: str) -> Iterator[Health]:
-    """A boundary that runs on a state folder, until the block ends."""
+    """Run a boundary on a state folder, until the block ends."""
     where = ["--state", str(state), "--set", f"confdir={state / 'mitmproxy'}"]
     with _log(state).open("wb") as log:
         process = subprocess.Popen([*COMMAND, *where, *arguments], stdout=log, stderr=log)
@@ -52,7 +52,9 @@ def _health(state: Path, process: subprocess.Popen[bytes]) -> Health:
     ],
     ids=["mitmdump", "reverse", "mitmweb"],
 )
-def test_run(arguments: tuple[str, ...], mode: str, tmp_path: Path) -> None:
+def test_run_is_sealed_and_ends_on_a_signal(
+    arguments: tuple[str, ...], mode: str, tmp_path: Path
+) -> None:
     """It is sealed and safe, listens on loopback only, and ends when it is told."""
     with running(tmp_path, *arguments) as health:
         assert (health.ready, health.unsafe) == (True, ())
@@ -70,7 +72,7 @@ def test_run(arguments: tuple[str, ...], mode: str, tmp_path: Path) -> None:
         (("--set", "helm_mode=perhaps"), "helm_mode"),
     ],
 )
-def test_run_refuses(arguments: tuple[str, ...], named: str, tmp_path: Path) -> None:
+def test_run_refuses_unsafe_options(arguments: tuple[str, ...], named: str, tmp_path: Path) -> None:
     """An option with which it would be no boundary ends it at once, and is named."""
     done = subprocess.run(
         [*COMMAND, "--state", str(tmp_path), *arguments],
@@ -87,7 +89,7 @@ def test_run_refuses(arguments: tuple[str, ...], named: str, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("folder", "mode"), [("state", 0o777), ("state/keys", 0o777), ("mitmproxy", 0o707)]
 )
-def test_run_refuses_what_everybody_can_change(folder: str, mode: int, tmp_path: Path) -> None:
+def test_run_refuses_world_writable_folders(folder: str, mode: int, tmp_path: Path) -> None:
     """Keys, approvals or an authority that anybody could put there: one line says what to do."""
     state, confdir = tmp_path / "state", tmp_path / "mitmproxy"
     (state / "keys").mkdir(parents=True)
@@ -109,7 +111,7 @@ def test_run_refuses_what_everybody_can_change(folder: str, mode: int, tmp_path:
     assert not (state / "journal").exists()
 
 
-def test_run_makes_what_others_cannot_change(tmp_path: Path) -> None:
+def test_run_creates_folders_that_others_cannot_change(tmp_path: Path) -> None:
     """Whatever the umask: mitmproxy's folder, which it makes itself, isn't left open."""
     before = os.umask(0)
     try:

@@ -28,7 +28,7 @@ UNIT = ROOT / "scripts" / "service" / "helm-boundary.service"
 
 @pytest.fixture
 def upstream() -> Iterator[Upstream]:
-    """An upstream that takes a second for its answers."""
+    """Start an upstream that takes a second for its answers."""
     with Upstream() as server:
         server.answer(_slowly)
         yield server
@@ -74,7 +74,7 @@ def test_health_says_what_is_in_force(tmp_path: Path, upstream: Upstream) -> Non
     assert list(folder.iterdir()) == []
 
 
-def test_a_socket_that_nobody_serves_is_removed(tmp_path: Path, upstream: Upstream) -> None:
+def test_a_stale_socket_is_removed(tmp_path: Path, upstream: Upstream) -> None:
     """What a killed boundary leaves isn't taken for one that runs, and the next one tidies up."""
     with Boundary(upstream, state=tmp_path) as boundary:
         dead = boundary.state / "run" / f"{_health(boundary).pid}.sock"
@@ -86,7 +86,7 @@ def test_a_socket_that_nobody_serves_is_removed(tmp_path: Path, upstream: Upstre
         assert not dead.exists()
 
 
-def test_a_stop_lets_an_open_call_end(tmp_path: Path, upstream: Upstream) -> None:
+def test_a_stop_lets_open_calls_finish(tmp_path: Path, upstream: Upstream) -> None:
     """SIGTERM in the middle of a stream: its client gets all of it, a new one isn't taken."""
     with Boundary(upstream, state=tmp_path) as boundary:
         _health(boundary)
@@ -115,7 +115,7 @@ def test_a_second_sigterm_stops_at_once(tmp_path: Path, upstream: Upstream) -> N
         assert time.monotonic() - begun < 10
 
 
-def test_systemd_is_told(tmp_path: Path, upstream: Upstream) -> None:
+def test_systemd_is_notified(tmp_path: Path, upstream: Upstream) -> None:
     """READY=1 when calls are judged, STOPPING=1 when it is told to stop; sd_notify(3)."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.settimeout(20)
@@ -127,7 +127,9 @@ def test_systemd_is_told(tmp_path: Path, upstream: Upstream) -> None:
             assert systemd.recv(100) == b"STOPPING=1"
 
 
-def test_sighup_is_survived(tmp_path: Path, upstream: Upstream) -> None:
+def test_sighup_leaves_the_policy_and_the_boundary_in_place(
+    tmp_path: Path, upstream: Upstream
+) -> None:
     """A reload that can't be done leaves the policy in force and the boundary up."""
     with Boundary(upstream, state=tmp_path) as boundary:
         before = _health(boundary)
@@ -141,8 +143,8 @@ def test_sighup_is_survived(tmp_path: Path, upstream: Upstream) -> None:
         )
 
 
-def test_the_unit_is_sound(tmp_path: Path) -> None:
-    """systemd finds nothing to say about it, and rates what it may do as "OK" (below 2.5 of 10)."""
+def test_the_systemd_unit_is_sound(tmp_path: Path) -> None:
+    """It passes `systemd-analyze verify`, and its exposure is rated "OK" (below 2.5 of 10)."""
     analyze = shutil.which("systemd-analyze") or pytest.skip("no systemd-analyze")
     program = Path(sys.executable).with_name("helm-boundary")
     unit = tmp_path / UNIT.name

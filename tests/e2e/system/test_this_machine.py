@@ -22,7 +22,7 @@ COMMAND = [sys.executable, "-m", "helm_boundary"]
 
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
-    """An authority as good as the boundary's."""
+    """Create an authority as good as the boundary's."""
     return Authority(tmp_path / "authority", "helm-boundary test")
 
 
@@ -41,7 +41,7 @@ def run(*arguments: str, env: dict[str, str], code: int = 0) -> str:
     return done.stdout
 
 
-def test_nss_databases(authority: Authority, tmp_path: Path) -> None:
+def test_nss_databases_take_the_authority_and_lose_it(authority: Authority, tmp_path: Path) -> None:
     """Chromium's database is made, a Firefox profile's is found; both take it and lose it."""
     certutil = on_path("certutil")
     profile = tmp_path / ".mozilla" / "firefox" / "abc.default"
@@ -73,7 +73,9 @@ if "$@" status $STORES; then exit 9; fi
 """
 
 
-def test_debians_store_and_javas(authority: Authority, tmp_path: Path) -> None:
+def test_debians_and_javas_stores_take_the_authority_and_lose_it(
+    authority: Authority, tmp_path: Path
+) -> None:
     """update-ca-certificates and keytool take the authority in, and out again, for real."""
     for program in ("update-ca-certificates", "openssl", "unshare"):
         on_path(program)
@@ -109,8 +111,8 @@ def test_debians_store_and_javas(authority: Authority, tmp_path: Path) -> None:
     assert done.stdout.count("doesn't trust it") == stores.count("--store")
 
 
-def test_gnomes_proxy(tmp_path: Path) -> None:
-    """gsettings has ours after `on` and its own again after `off`."""
+def test_gnomes_proxy_is_set_and_restored(tmp_path: Path) -> None:
+    """As gsettings shows it, after `on` and after `off`."""
     gsettings = on_path("gsettings")
     env = {
         "HOME": str(tmp_path),

@@ -1,8 +1,8 @@
-"""Ways to write Rego that the embedded engine may read otherwise than OPA.
+"""Ways to write Rego that the embedded engine may read differently than OPA.
 
 Each form is a policy around a rule ``v``. One that is refused differs from OPA on one of its
 documents; one that isn't agrees on each. The lint's tests say that it refuses the first and not
-the second; the conformance tests ask OPA, so that the tables can't lie.
+the second; the conformance tests ask OPA, so that the tables stay true.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SCHEMA: Mapping[str, Any] = {
 
 
 def document(p: Mapping[str, Any], **members: Any) -> dict[str, Any]:
-    """A document that the schema allows."""
+    """Return a document that the schema allows."""
     whole: dict[str, Any] = {"phase": "request", "name": "abc", "model": None, "tools": [], "p": p}
     return whole | members
 
@@ -85,7 +85,7 @@ class Form:
 
 
 def forms(common: str, refused: Sequence[str], agree: Sequence[str]) -> list[Form]:
-    """The forms of two tables, with rules that all of them may use."""
+    """Return the forms of two tables, with rules that all of them may use."""
     return [
         Form(f"{text}\n{common}" if "---" not in text else text, differs)
         for table, differs in ((refused, True), (agree, False))
@@ -94,7 +94,7 @@ def forms(common: str, refused: Sequence[str], agree: Sequence[str]) -> list[For
 
 
 def ours(form: Form) -> list[Any]:
-    """The value of the form's rule in the embedded engine, for each document."""
+    """Return the value of the form's rule in the embedded engine, for each document."""
     engine = compile_engine(form.modules, json.dumps(DATA))
     return [_value(engine.clone(), given) for given in DOCUMENTS]
 

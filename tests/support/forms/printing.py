@@ -1,4 +1,4 @@
-"""What sprintf prints."""
+"""Formats of sprintf and what they print."""
 
 from __future__ import annotations
 

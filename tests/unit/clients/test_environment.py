@@ -1,4 +1,4 @@
-"""The variables that bring a program under the boundary, and how shells are told."""
+"""The variables that bring a program under the boundary, in the syntax of each shell."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ TRUST = Trust(Path("/s/bundle.pem"), Path("/s/certs"), Path("/s/java.p12"))
         ("DENO_CERT", "/s/bundle.pem"),
     ],
 )
-def test_what_clients_read(name: str, value: str) -> None:
+def test_every_variable_leads_to_the_boundary_or_its_bundle(name: str, value: str) -> None:
     """Every variable that some client reads leads to the boundary or to its bundle."""
     assert variables(Route("127.0.0.1:1", TRUST))[name] == value
 
 
-def test_java_is_told_by_its_own_options() -> None:
+def test_java_is_configured_by_java_tool_options() -> None:
     """What JAVA_TOOL_OPTIONS held stays, and a path with a space stays one property."""
     trust = Trust(TRUST.bundle, TRUST.folder, Path("/a b/java.p12"))
     told = variables(Route("127.0.0.1:1", trust), "-Xmx1g")["JAVA_TOOL_OPTIONS"]
@@ -97,7 +97,7 @@ def test_powershell_quotes_are_doubled(value: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("pwsh") is None, reason="no PowerShell here")
-def test_powershell_itself() -> None:
+def test_powershell_reads_back_what_was_written() -> None:
     """PowerShell sets what was meant."""
     told = script("pwsh", {"V": "it's $HOME"})
     done = subprocess.run(
@@ -114,6 +114,6 @@ def test_powershell_itself() -> None:
     ("path", "shell"),
     [("/usr/bin/fish", "fish"), ("/bin/zsh", "zsh"), ("", "bash"), ("/x", "bash")],
 )
-def test_the_shell_of_a_user(path: str, shell: str) -> None:
+def test_the_shell_is_the_one_in_the_shell_variable(path: str, shell: str) -> None:
     """$SHELL decides, and bash's language is what most others read."""
     assert shell_of(path) == shell

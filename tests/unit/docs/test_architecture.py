@@ -1,4 +1,4 @@
-"""The architecture page is the architecture: its rooms, its floors, its functions."""
+"""The architecture page, compared with the code: its rooms, its floors, its functions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MODULE = re.compile(r"[a-z_]+(?:/[a-z_]+)*/(?:[a-z_]+\.(?:py|tsv))?")
 
 
 def floors() -> dict[str, int]:
-    """The rooms of both packages on the page, and the floor of each."""
+    """Return the rooms of both packages on the page, and the floor of each."""
     above, below = PAGE.read_text("utf-8").split("`receipts/helm_receipts`, in the same order:")
     rows = [("helm_boundary", row) for row in _ROW.findall(above)]
     rows += [("helm_receipts", row) for row in _ROW.findall(below)]
@@ -90,12 +90,12 @@ def test_every_module_that_a_page_names_exists(page: Path) -> None:
 
 
 def located(name: str) -> Path | None:
-    """The file or folder of that name below one of the packages."""
+    """Return the file or folder of that name below one of the packages."""
     return next((path for root in PACKAGES.values() if (path := root / name).exists()), None)
 
 
 def room_of(folder: Path, package: Path) -> str:
-    """The room that a folder belongs to, as the page names it: at most one within another."""
+    """Return the room that a folder belongs to, as the page names it: at most one in another."""
     return "/".join(folder.relative_to(package.parent).parts[:3])
 
 
@@ -111,7 +111,7 @@ def named(file: Path) -> Iterator[str]:
 
 
 def imported(file: Path, package: Path) -> Iterator[str]:
-    """The rooms that a module imports from."""
+    """Yield the rooms that a module imports from."""
     own = file.relative_to(package.parent).parent.parts
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):
         if isinstance(node, ast.ImportFrom):
@@ -128,7 +128,7 @@ def imported(file: Path, package: Path) -> Iterator[str]:
 
 
 def longest_room(name: list[str], root: Path) -> str:
-    """The room that a dotted name is in; empty where it is in none of ours."""
+    """Return the room that a dotted name is in; empty where it is in none of ours."""
     parts: list[str] = []
     for part in name[:3]:
         if not (root / "/".join([*parts, part])).is_dir():

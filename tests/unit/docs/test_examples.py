@@ -28,7 +28,7 @@ def test_rego_on_a_page_is_a_policy(page: Path, tmp_path: Path) -> None:
 
 
 @EVERY_PAGE
-def test_yaml_on_a_page_is_a_policys_file(page: Path, tmp_path: Path) -> None:
+def test_yaml_on_a_page_is_a_file_of_a_policy(page: Path, tmp_path: Path) -> None:
     """Its first line says which; settings are ones that there are, patterns compile."""
     for number, text in enumerate(blocks(page, "yaml")):
         named = re.match(r"# (data|detectors)\.yaml\n", text)
@@ -46,7 +46,7 @@ def test_json_on_a_page_is_json(page: Path) -> None:
         assert json.loads(text), text
 
 
-def test_the_decision_that_is_shown_is_one() -> None:
+def test_the_decision_on_the_page_is_valid() -> None:
     """As the boundary reads it from an engine."""
     [text] = blocks(DOCS / "policy.md", "json")
     assert parse_decision(json.loads(text)).verdict == "DENY"

@@ -1,4 +1,4 @@
-"""What pages name exists: commands and their options, our own options, files."""
+"""Names on the pages, which must exist: commands and their options, our own options, files."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_every_command_in_mitmproxy_exists(page: Path) -> None:
 
 
 def command_lines(page: Path) -> Iterator[str]:
-    """What a page tells to type after `helm-boundary`, in blocks and in sentences."""
+    """Yield what a page tells to type after `helm-boundary`, in blocks and in sentences."""
     for block in blocks(page, "sh"):
         yield from (typed.strip() for typed in _TYPED.findall(block))
     for code in codes(page):
@@ -80,7 +80,7 @@ def command_lines(page: Path) -> Iterator[str]:
 
 
 def resolved(line: str) -> tuple[click.Command, list[str]]:
-    """The command that a line names, and the words after it."""
+    """Return the command that a line names, and the words after it."""
     command: click.Command = main
     words = shlex.split(line)
     while words and isinstance(command, click.Group):

@@ -1,4 +1,4 @@
-"""Pages hang together: their links lead somewhere, and what is generated is current."""
+"""Pages as a whole: their links lead somewhere, and what is generated is current."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
     assert set(DOCS.glob("*.md")) <= reached
 
 
-def test_the_options_page_is_the_table_of_options() -> None:
+def test_the_options_page_is_current() -> None:
     """`scripts/options_page` writes it anew."""
     assert PAGE.read_text("utf-8") == options_page()
 
 
-def test_the_glossary_has_a_sentence_a_word_in_order() -> None:
+def test_the_glossary_is_sorted_with_one_sentence_per_word() -> None:
     """One plain sentence each, sorted."""
     rows = re.findall(r"^\| \*\*(.+?)\*\* \| (.+) \|$", (DOCS / "glossary.md").read_text(), re.M)
     words = [word for word, _ in rows]
@@ -55,6 +55,6 @@ def test_the_glossary_has_a_sentence_a_word_in_order() -> None:
 
 
 def anchors(page: Path) -> set[str]:
-    """The headings of a page as its links name them."""
+    """Return the headings of a page as its links name them."""
     headings = _HEADING.findall(page.read_text("utf-8"))
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}

@@ -1,4 +1,4 @@
-"""What doctor says of boundaries that aren't well, and of clocks and folders that aren't."""
+"""Doctor's findings on faulty boundaries, clocks and folders."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from helm_boundary.doctor.boundary_checks import look_at_boundary, look_at_policy
 from helm_boundary.doctor.environment_checks import look_at_trust
 from helm_boundary.doctor.finding import NO, UNKNOWN, YES, Finding
-from helm_boundary.doctor.state_checks import look_at_clock, look_at_hands, look_at_journal
+from helm_boundary.doctor.state_checks import look_at_clock, look_at_journal, look_at_ownership
 from helm_boundary.policy.sources.policy import read_policy
 from helm_boundary.runtime.health import Health, HealthSocket, Listener, ask, running_boundaries
 from helm_receipts.recording.recorder import Recorder
@@ -25,7 +25,7 @@ from support.standing import WELL
 
 
 def bad(findings: list[Finding]) -> dict[str, str]:
-    """What isn't well, and how."""
+    """Return what isn't well, and how."""
     assert all(finding.remedy for finding in findings if finding.answer != YES)
     return {each.looked_at: each.answer for each in findings if each.answer != YES}
 
@@ -41,13 +41,13 @@ def bad(findings: list[Finding]) -> dict[str, str]:
         ({"mode": "observe"}, {"verdicts take effect": NO}),
     ],
 )
-def test_a_boundary_that_isnt_one(change: dict[str, Any], expected: dict[str, str]) -> None:
+def test_a_faulty_boundary_is_reported(change: dict[str, Any], expected: dict[str, str]) -> None:
     """Each thing that makes it less than a boundary is a no with a remedy."""
     health = replace(WELL, **change)
     assert bad(list(look_at_boundary(Path("/s"), health))) == expected
 
 
-def test_none_at_all() -> None:
+def test_nothing_else_is_checked_without_a_boundary() -> None:
     """Then there is nothing more to look at."""
     assert bad(list(look_at_boundary(Path("/s"), None))) == {"a boundary is up": NO}
 
@@ -61,12 +61,14 @@ def test_none_at_all() -> None:
         ("reverse:https://api.openai.com", "127.0.0.1:8080", None),
     ],
 )
-def test_where_its_proxy_is(mode: str, address: str, proxy: str | None) -> None:
+def test_the_proxys_address_is_one_that_clients_can_use(
+    mode: str, address: str, proxy: str | None
+) -> None:
     """A forward listener, at an address that clients here can use."""
     assert replace(WELL, listeners=(Listener(mode, address),)).proxy == proxy
 
 
-def test_the_policy_that_is_expected() -> None:
+def test_the_policy_is_compared_by_its_digest() -> None:
     """Told by its digest; a folder that can't be read is not a yes."""
     default = read_policy([])
     in_force = replace(WELL, policy_digest=default.digest)
@@ -75,23 +77,23 @@ def test_the_policy_that_is_expected() -> None:
     assert look_at_policy(WELL, [Path("/nonexistent")]).answer == UNKNOWN
 
 
-def test_a_folder_that_takes_no_receipts(tmp_path: Path) -> None:
+def test_a_folder_that_takes_no_receipts_is_reported(tmp_path: Path) -> None:
     """A write that can't be made durable is a no."""
     assert look_at_journal(tmp_path).answer == YES
     assert look_at_journal(tmp_path / "missing").answer == NO
 
 
-def test_a_state_folder_in_other_hands(tmp_path: Path) -> None:
+def test_a_state_folder_that_others_can_change_is_reported(tmp_path: Path) -> None:
     """A no with the path and the command, for keys and for the authority too."""
     state, conf = tmp_path / "state", tmp_path / "conf"
     Recorder.open(state, version="0", configuration=CONFIGURATION).close()
     conf.mkdir()
     (conf / "mitmproxy-ca.pem").touch(mode=0o600)
     health = replace(WELL, ca_file=str(conf / "mitmproxy-ca-cert.pem"))
-    assert bad(list(look_at_hands(state, health))) == {}
+    assert bad(list(look_at_ownership(state, health))) == {}
     (state / "keys" / "receipt.pem").chmod(0o644)
     (conf / "mitmproxy-ca.pem").chmod(0o604)
-    folder, authority = look_at_hands(state, health)
+    folder, authority = look_at_ownership(state, health)
     assert (folder.answer, authority.answer) == (NO, NO)
     assert str(state / "keys" / "receipt.pem") in folder.found
     assert "chmod 600" in folder.remedy
@@ -99,17 +101,21 @@ def test_a_state_folder_in_other_hands(tmp_path: Path) -> None:
 
 
 @as_root
-def test_a_service_of_another_user_is_well_in_roots_eyes(tmp_path: Path) -> None:
+def test_root_finds_another_users_service_healthy(tmp_path: Path) -> None:
     """`sudo helm-boundary doctor` looks on behalf of the folder's user."""
     Recorder.open(tmp_path, version="0", configuration=CONFIGURATION).close()
     for path in [tmp_path, *tmp_path.rglob("*")]:
         give_away(path)
-    assert bad(list(look_at_hands(tmp_path, None))) == {}
+    assert bad(list(look_at_ownership(tmp_path, None))) == {}
     (tmp_path / "keys").chmod(0o777)
-    assert bad(list(look_at_hands(tmp_path, None))) == {"the state folder is its user's alone": NO}
+    assert bad(list(look_at_ownership(tmp_path, None))) == {
+        "the state folder is its user's alone": NO
+    }
 
 
-def test_a_clock_that_went_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_that_went_back_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It must not be earlier than the newest receipt."""
     assert bad(list(look_at_clock(tmp_path, None))) == {"the clock runs forward": UNKNOWN}
     Recorder.open(tmp_path, version="0", configuration=CONFIGURATION).close()
@@ -119,7 +125,9 @@ def test_a_clock_that_went_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert bad(list(look_at_clock(tmp_path, None))) == {"the clock runs forward": NO}
 
 
-def test_an_authority_out_of_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_authority_outside_its_lifetime_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Clients would refuse it, whatever else is right."""
     health = replace(WELL, ca_file=str(Authority(tmp_path).file))
     now = time.time()
@@ -128,7 +136,7 @@ def test_an_authority_out_of_its_time(tmp_path: Path, monkeypatch: pytest.Monkey
     assert bad(list(look_at_clock(tmp_path, health)))["the authority is valid now"] == NO
 
 
-def test_whom_clients_trust(tmp_path: Path) -> None:
+def test_a_bundle_without_the_authority_is_reported(tmp_path: Path) -> None:
     """A bundle with the authority in it is a yes, one without it a no, none at all unknown."""
     ours, theirs = Authority(tmp_path / "a"), Authority(tmp_path / "b")
     both = tmp_path / "both.pem"
@@ -146,7 +154,7 @@ def test_whom_clients_trust(tmp_path: Path) -> None:
     }
 
 
-def test_health_comes_over_the_socket_as_it_is(tmp_path: Path) -> None:
+def test_health_is_served_over_a_socket(tmp_path: Path) -> None:
     """Also where the state folder's path is longer than a socket's may be."""
     state = tmp_path / ("long" * 20) / ("longer" * 12)
     state.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""What NO_PROXY and the proxy variables mean for a host."""
+"""NO_PROXY and the proxy variables, and what they mean for a host."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HOST = "api.openai.com"
         ("penai.com,api.openai.com.evil", None),
     ],
 )
-def test_exceptions_from_the_proxy(no_proxy: str, entry: str | None) -> None:
+def test_a_no_proxy_entry_covers_its_name_and_subdomains(no_proxy: str, entry: str | None) -> None:
     """An entry counts for its name and what is under it, as most clients read it."""
     assert bypassed(HOST, {"NO_PROXY": no_proxy}) == entry
     finding = look_at_exceptions([Target(HOST)], {"no_proxy": no_proxy})
@@ -44,12 +44,14 @@ def test_exceptions_from_the_proxy(no_proxy: str, entry: str | None) -> None:
         ({"HTTPS_PROXY": "http://a:1", "NO_PROXY": "openai.com"}, None),
     ],
 )
-def test_the_way_to_a_host(environment: dict[str, str], proxy: str | None) -> None:
+def test_the_proxy_for_a_host_comes_from_the_environment(
+    environment: dict[str, str], proxy: str | None
+) -> None:
     """HTTPS_PROXY before ALL_PROXY, and NO_PROXY before both."""
     assert proxy_for(Target(HOST), environment) == proxy
 
 
-def test_what_is_called_from_here() -> None:
+def test_targets_are_governed_hosts_and_base_urls() -> None:
     """Hosts with a name of their own, once each, and those of base URLs; no wildcards."""
     found = targets(
         (HOST, "*.openai.azure.com", "openrouter.ai/api/", "a.example.test:8443", HOST),
@@ -67,6 +69,6 @@ def test_what_is_called_from_here() -> None:
     ("answers", "code"),
     [((YES,), 0), ((YES, UNKNOWN), 3), ((NO, UNKNOWN, YES), 1), ((YES, NO), 1)],
 )
-def test_the_exit_code(answers: tuple[str, ...], code: int) -> None:
+def test_the_exit_code_follows_from_the_findings(answers: tuple[str, ...], code: int) -> None:
     """0 for all well, 1 for anything that isn't, 3 for what couldn't be seen."""
     assert exit_code([Finding("", answer, "") for answer in answers]) == code

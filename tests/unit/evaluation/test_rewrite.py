@@ -32,7 +32,7 @@ def redact(start: int, end: int, replacement: str = "[x]", pointer: str = POINTE
         ([redact(9, 10, "")], "write to  ada@x.org or bob@x.org"),
     ],
 )
-def test_redactions_take_code_points_of_the_body_as_it_was(operations: Any, content: str) -> None:
+def test_redactions_refer_to_the_original_body(operations: Any, content: str) -> None:
     """Order, neighbours and overlaps don't matter; positions are those that were judged."""
     assert apply_rewrite(BODY, operations)["messages"][0]["content"] == content
 
@@ -74,7 +74,7 @@ def test_patches_follow_redactions() -> None:
     ],
     ids=str,
 )
-def test_what_does_not_fit_is_an_error(operation: Any) -> None:
+def test_a_rewrite_that_does_not_fit_is_an_error(operation: Any) -> None:
     """Nothing is half done, and no other exception escapes."""
     before = copy.deepcopy(BODY)
     with pytest.raises(RewriteError):

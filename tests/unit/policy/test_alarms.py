@@ -1,4 +1,4 @@
-"""What raises an alarm and what doesn't: ordinary developers' prompts, and the real thing.
+"""False and missed alarms of the shipped policy: ordinary developers' prompts, and real leaks.
 
 Both rates are printed (``pytest -s``). Everything that looks like a credential here is made
 up at run time from a seed.
@@ -40,7 +40,7 @@ def evaluator() -> Evaluator:
 
 
 def judge(text: str, role: str) -> Decision:
-    """The shipped policy's decision on a chat with the text in one message of the role."""
+    """Return the shipped policy's decision on a chat with the text in one message of the role."""
     found = Text("/messages/0/content", role, text)
     findings = [
         {"detector": f.detector, "pointer": f.pointer, "start": f.start, "end": f.end}
@@ -63,7 +63,7 @@ def written(name: str) -> list[str]:
 
 
 def made_up_ordinary(seed: int = 5) -> Iterator[str]:
-    """Things developers paste all day: encoded bytes, ids, hashes, logs, schemas, tables."""
+    """Yield what developers paste all day: encoded bytes, ids, hashes, logs, schemas, tables."""
     r = random.Random(seed)
     pick: Callable[[str, int], str] = lambda letters, n: "".join(r.choices(letters, k=n))  # noqa: E731
     for _ in range(12):
@@ -111,7 +111,7 @@ def tool_schema(r: random.Random) -> dict[str, Any]:
 ORDINARY = [*written("ordinary.txt"), *made_up_ordinary()]
 
 
-def test_ordinary_prompts_raise_nothing() -> None:
+def test_ordinary_prompts_raise_no_alarm() -> None:
     """Over 200 of them, from the user and as a tool's result: allowed, unchanged, no reason."""
     assert len(ORDINARY) >= 200
     alarms = []
@@ -128,7 +128,10 @@ def test_ordinary_prompts_raise_nothing() -> None:
 
 
 def made_up_credentials(seed: int = 7) -> Iterator[tuple[str, str]]:
-    """(detector, credential): made from parts, so that no scanner takes this file for a leak."""
+    """Yield detectors and credentials for them.
+
+    They are made from parts, so that no scanner takes this file for a leak.
+    """
     r = random.Random(seed)
     pick: Callable[[str, int], str] = lambda letters, n: "".join(r.choices(letters, k=n))  # noqa: E731
     upper = string.ascii_uppercase + "234567"
@@ -327,7 +330,7 @@ def test_hidden_text_in_a_tool_result_escalates(text: str) -> None:
         ("SSN: 078-05-1120", "078-05-1120"),
     ],
 )
-def test_personal_data_is_cut_out(text: str, found: str) -> None:
+def test_personal_data_is_redacted(text: str, found: str) -> None:
     """Exactly the span, as a rewrite; the call is allowed."""
     decision = judge(text, "user")
     assert decision.verdict == "ALLOW"

@@ -46,7 +46,7 @@ def pack(path: Path, files: Mapping[str, bytes], members: tuple[tarfile.TarInfo,
 def sign(
     content: Mapping[str, bytes], *, header: str = '{"alg": "HS256"}', **changes: Any
 ) -> dict[str, bytes]:
-    """The files with a signature by SECRET; changes replace entries of the payload."""
+    """Add a signature by SECRET to the files; changes replace entries of the payload."""
     entries = [
         {"name": name, "hash": hashlib.sha256(file).hexdigest(), "algorithm": "SHA-256"}
         for name, file in content.items()
@@ -67,7 +67,7 @@ def key(tmp_path: Path) -> Path:
     return tmp_path / "key"
 
 
-def test_a_bundle_is_a_policy(tmp_path: Path) -> None:
+def test_a_bundle_is_read_as_a_policy(tmp_path: Path) -> None:
     """Rules, data, manifest; the revision is in the policy's address."""
     manifest = b'{"revision": "r 7", "roots": ["helm/rules/mine", "mine"]}'
     bundle = pack(
@@ -102,7 +102,7 @@ def test_a_doubtful_bundle_is_refused(tmp_path: Path, files: dict[str, bytes], s
         read_policy([pack(tmp_path / "b.tar.gz", files)])
 
 
-def test_only_plain_files(tmp_path: Path) -> None:
+def test_only_plain_files_are_accepted(tmp_path: Path) -> None:
     """No links and no devices: what they point to is not the bundle's."""
     for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE):
         member = tarfile.TarInfo("mine/other.rego")
@@ -123,14 +123,14 @@ def test_only_plain_files(tmp_path: Path) -> None:
     ],
     ids=["empty", "text", "no tar", "bomb", "cut", "trailing"],
 )
-def test_what_is_no_bundle_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_bundle_is_refused(tmp_path: Path, content: bytes) -> None:
     """Bounded, and with the file's name."""
     (tmp_path / "b.tar.gz").write_bytes(content)
     with pytest.raises(PolicyError, match=r"b\.tar\.gz"):
         read_policy([tmp_path / "b.tar.gz"])
 
 
-def test_a_signed_bundle(tmp_path: Path, key: Path) -> None:
+def test_a_signed_bundle_is_accepted_with_its_key(tmp_path: Path, key: Path) -> None:
     """Taken with its key; structured files are hashed by what they say."""
     files = {"mine/mine.rego": RULE, "data.json": b'{"mine":{"model":"cat"}}'}
     bundle = pack(tmp_path / "b.tar.gz", sign(files))
@@ -140,7 +140,7 @@ def test_a_signed_bundle(tmp_path: Path, key: Path) -> None:
     change.engine.close()
 
 
-def test_check_takes_the_key(tmp_path: Path, key: Path) -> None:
+def test_check_verifies_a_bundle_with_its_key(tmp_path: Path, key: Path) -> None:
     """`policy check --key` looks into a signed bundle, and only with it."""
     files = {"mine/mine.rego": RULE, "data.json": b'{"mine":{"model":"cat"}}'}
     bundle = pack(tmp_path / "b.tar.gz", sign(files))
@@ -182,7 +182,7 @@ def test_a_bad_signature_is_refused(
         read_policy([pack(tmp_path / "b.tar.gz", files)], key=key)
 
 
-def test_a_key_asks_for_signatures(tmp_path: Path, key: Path) -> None:
+def test_a_key_requires_signed_bundles(tmp_path: Path, key: Path) -> None:
     """With a key, a folder won't do; a signed bundle isn't taken without one, nor with another."""
     bundle = pack(tmp_path / "b.tar.gz", sign({"a.rego": RULE}))
     with pytest.raises(PolicyError, match="is signed: give the key"):
@@ -200,7 +200,7 @@ def test_a_key_asks_for_signatures(tmp_path: Path, key: Path) -> None:
 @pytest.mark.parametrize(
     "algorithm", ["RS256", "RS512", "PS256", "ES256", "ES384", "HS256", "HS512"]
 )
-def test_bundles_that_opa_signed(tmp_path: Path, algorithm: str) -> None:
+def test_bundles_signed_by_opa_are_accepted(tmp_path: Path, algorithm: str) -> None:
     """OPA's own builds, by every kind of key; one changed byte, and it is refused."""
     source = tmp_path / "source"
     for name, content in FILES.items():

@@ -1,4 +1,4 @@
-"""What a policy author types: each command's answer and its exit code."""
+"""The commands of a policy author: each command's output and its exit code."""
 
 from __future__ import annotations
 
@@ -100,14 +100,14 @@ unit := 10
 
 
 def borrowing(folder: Path, test: str) -> Path:
-    """A rule that needs what its test's document is computed from."""
+    """Return a rule that needs what its test's document is computed from."""
     rule = SOUND.replace('input.model == "cat"', "input.model > data.limits.of(1)")
     (folder / "limits.rego").write_text(LIMITS)
     return write(folder, rule, f"import data.limits\n\n{test}")
 
 
 @pytest.mark.parametrize(("command", "code"), [("test", 2), ("check", 1)])
-def test_a_test_whose_with_spoils_what_it_tests_is_refused(
+def test_a_test_whose_with_value_spoils_its_statement_is_refused(
     tmp_path: Path, command: str, code: int
 ) -> None:
     """It would pass here and fail in OPA: named by file and line, with what to write instead."""
@@ -117,7 +117,7 @@ def test_a_test_whose_with_spoils_what_it_tests_is_refused(
     assert result.exit_code == code
 
 
-def test_a_test_that_computes_before_runs(tmp_path: Path) -> None:
+def test_a_test_that_computes_its_with_value_first_runs(tmp_path: Path) -> None:
     """What the message says to do works, and the test fails as it should."""
     before = BORROWED.replace("\tcount", "\tx := limits.of(2)\n\tcount").replace(
         "limits.of(2)}", "x}"
@@ -127,7 +127,7 @@ def test_a_test_that_computes_before_runs(tmp_path: Path) -> None:
     assert run("check", tmp_path).exit_code in (0, 3)
 
 
-def test_a_helper_in_with_is_no_fault(tmp_path: Path) -> None:
+def test_a_helper_in_with_is_accepted(tmp_path: Path) -> None:
     """Most tests make their document with one."""
     test = 'test_no if count(cats.deny) == 1 with input as made("cat")\n\nmade(x) := {"model": x}'
     assert run("test", write(tmp_path, SOUND, test)).exit_code == 0
@@ -140,7 +140,7 @@ def test_check_reads_the_tests_too(tmp_path: Path) -> None:
     assert result.exit_code == 1
 
 
-def test_check_wants_tests_outside_of_what_they_test(tmp_path: Path) -> None:
+def test_check_refuses_a_test_package_inside_a_topic(tmp_path: Path) -> None:
     """A test package below helm.rules would be evaluated as a topic."""
     folder = write(tmp_path, SOUND, "test_a if true")
     test = folder / "cats" / "cats_test.rego"
@@ -155,7 +155,7 @@ def test_check_finds_everything_at_once(tmp_path: Path) -> None:
     assert sum(line["level"] == "error" for line in found) >= 3
 
 
-def test_check_of_detectors(tmp_path: Path) -> None:
+def test_check_names_an_unusable_detector(tmp_path: Path) -> None:
     """A detector that RE2 can't run is an error with its name."""
     (tmp_path / "detectors.yaml").write_text("detectors: [{name: secret.mine, pattern: '(?=a)'}]")
     result = run("check", tmp_path)
@@ -163,7 +163,7 @@ def test_check_of_detectors(tmp_path: Path) -> None:
     assert result.exit_code == 1
 
 
-def test_check_of_slow_detectors(tmp_path: Path) -> None:
+def test_check_names_a_slow_detector(tmp_path: Path) -> None:
     """One that makes RE2 work hard is named, with what to do."""
     (tmp_path / "detectors.yaml").write_text(
         "detectors: [{name: secret.slow, pattern: '[a-z].{0,100}z!'}]"
@@ -173,13 +173,13 @@ def test_check_of_slow_detectors(tmp_path: Path) -> None:
     assert result.output.count("takes") == 1
 
 
-def test_check_of_nothing(tmp_path: Path) -> None:
+def test_check_refuses_an_empty_or_missing_folder(tmp_path: Path) -> None:
     """An empty folder is not a policy; a missing one is a mistake of usage."""
     assert run("check", tmp_path).exit_code == 1
     assert run("check", tmp_path / "nosuch").exit_code == 2
 
 
-def test_test_passes_and_counts(tmp_path: Path) -> None:
+def test_test_prints_a_summary_and_coverage(tmp_path: Path) -> None:
     """The summary, and a line-by-line coverage."""
     passing = 'test_no_cats if cats.deny != set() with input as {"model": "cat"}'
     result = run("test", "--coverage", write(tmp_path, SOUND, passing))
@@ -207,7 +207,7 @@ def test_test_says_what_failed(tmp_path: Path, test: str, says: str) -> None:
     assert result.exit_code == 1
 
 
-def test_test_watches(tmp_path: Path) -> None:
+def test_test_runs_again_after_a_change(tmp_path: Path) -> None:
     """A change runs the tests again."""
     folder = write(tmp_path, SOUND, "test_a if true")
     command = [sys.executable, "-c", "from helm_boundary.cli.policy import policy; policy()"]
@@ -244,7 +244,7 @@ def test_no_tests_is_not_a_pass(tmp_path: Path) -> None:
     assert run("test", write(tmp_path, SOUND)).exit_code == 1
 
 
-def test_eval_says_what_spoke(tmp_path: Path) -> None:
+def test_eval_prints_the_rules_that_spoke(tmp_path: Path) -> None:
     """ALLOW is 0, DENY is 1, no decision is 2."""
     document = sample("a chat request", 100)
     assert run("eval", "--input", "-", stdin=document).output == "ALLOW\n"

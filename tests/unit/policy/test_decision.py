@@ -29,12 +29,12 @@ def test_a_whole_decision_is_read() -> None:
     )
 
 
-def test_what_is_optional_may_be_left_out() -> None:
+def test_optional_members_may_be_left_out() -> None:
     """A verdict and reasons are enough."""
     assert parse_decision({"verdict": "ALLOW", "reasons": []}) == Decision("ALLOW", ())
 
 
-def test_a_flood_of_reasons_is_cut() -> None:
+def test_excess_reasons_are_dropped() -> None:
     """The verdict stands; a receipt has room for so many and no more."""
     decision = parse_decision({"verdict": "DENY", "reasons": [REASON] * 100_000})
     assert (decision.verdict, len(decision.reasons)) == ("DENY", 256)
@@ -117,7 +117,7 @@ LOOSE = st.fixed_dictionaries(
 
 
 @given(JSON | LOOSE)
-def test_no_value_can_do_anything_but_be_a_decision_or_malformed(value: Any) -> None:
+def test_every_value_is_a_decision_or_malformed(value: Any) -> None:
     """Reading never fails in another way, and ALLOW never comes from a value that lacks it."""
     try:
         decision = parse_decision(value)

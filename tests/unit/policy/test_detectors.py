@@ -81,7 +81,7 @@ def test_findings_name_their_text() -> None:
         ({"pattern": "[0-9 ]+", "validator": "luhn"}, "4111 1111 1111 1112", []),
     ],
 )
-def test_what_a_detector_can_ask_for(
+def test_every_member_of_a_detector_has_its_effect(
     member: dict[str, object], text: str, found: list[str]
 ) -> None:
     """Groups, letter case, characters by number, keywords, exceptions, validators."""
@@ -112,13 +112,13 @@ def test_what_a_detector_can_ask_for(
     ],
     ids=str,
 )
-def test_what_can_not_run_is_refused_by_name(member: dict[str, object], says: str) -> None:
+def test_an_unusable_detector_is_refused_by_name(member: dict[str, object], says: str) -> None:
     """A detector that can't look must not look like one that found nothing."""
     with pytest.raises(PolicyError, match=says.replace("(", r"\(")):
         detectors(member)
 
 
-def test_two_of_one_name_are_refused() -> None:
+def test_two_detectors_of_one_name_are_refused() -> None:
     """Else a finding wouldn't say which."""
     with pytest.raises(PolicyError, match="two detectors"):
         detectors({"name": "d", "pattern": "a"}, {"name": "d", "pattern": "b"})
@@ -146,7 +146,7 @@ def test_every_span_is_inside_its_text(text: str) -> None:
 
 
 @pytest.mark.parametrize("letter", ["a", "@", "4 ", "eyJ", "-", "=", "A", "sk-", "://", "0"])
-def test_no_text_makes_them_slow(letter: str) -> None:
+def test_no_text_makes_detectors_slow(letter: str) -> None:
     """A megabyte of the least pleasant letters takes well under a second."""
     text = (letter * 1_000_000)[:1_000_000]
     started = time.perf_counter()

@@ -31,7 +31,7 @@ def bundle(model: str) -> bytes:
 
 
 class Server:
-    """Serves one bundle with an ETag; remembers what it was asked."""
+    """A server of one bundle with an ETag, which remembers what it was asked."""
 
     def __init__(self) -> None:
         self.status, self.body, self.tag = 200, bundle("a"), '"1"'
@@ -73,7 +73,7 @@ def allowed(download: Download) -> object:
     return read_policy([download.path]).data["models"]["allow"]
 
 
-def test_only_what_is_new_is_fetched(server: Server, tmp_path: Path) -> None:
+def test_only_a_new_bundle_is_fetched(server: Server, tmp_path: Path) -> None:
     """The second question carries the tag of the first answer, and the token."""
     download = Download(server.url, tmp_path / "cache", token="t")
     assert download.fetch() is True
@@ -86,14 +86,16 @@ def test_only_what_is_new_is_fetched(server: Server, tmp_path: Path) -> None:
     assert allowed(download) == ["b"]
 
 
-def test_a_new_process_goes_on_where_the_last_one_was(server: Server, tmp_path: Path) -> None:
+def test_a_new_process_uses_the_stored_bundle(server: Server, tmp_path: Path) -> None:
     """What is there is used, and asked for with its tag."""
     Download(server.url, tmp_path).fetch()
     assert Download(server.url, tmp_path).fetch() is False
 
 
 @pytest.mark.parametrize("status", [301, 302, 404, 429, 500])
-def test_a_failing_server_leaves_what_is_there(server: Server, tmp_path: Path, status: int) -> None:
+def test_a_failing_server_leaves_the_stored_bundle_in_place(
+    server: Server, tmp_path: Path, status: int
+) -> None:
     """Redirects are not followed: policy comes from where the operator said."""
     download = Download(server.url, tmp_path)
     download.fetch()
@@ -104,7 +106,9 @@ def test_a_failing_server_leaves_what_is_there(server: Server, tmp_path: Path, s
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", bundle("b")[:-20]])
-def test_what_is_no_bundle_is_not_put_in_place(server: Server, tmp_path: Path, body: bytes) -> None:
+def test_a_download_that_is_no_bundle_is_not_stored(
+    server: Server, tmp_path: Path, body: bytes
+) -> None:
     """And the next good one is."""
     download = Download(server.url, tmp_path)
     download.fetch()
@@ -118,7 +122,7 @@ def test_what_is_no_bundle_is_not_put_in_place(server: Server, tmp_path: Path, b
     assert not list(tmp_path.glob("tmp*"))
 
 
-def test_a_signature_is_checked_before(server: Server, tmp_path: Path) -> None:
+def test_a_signature_is_checked_before_a_bundle_is_stored(server: Server, tmp_path: Path) -> None:
     """An unsigned answer doesn't get in place when a key was given."""
     (tmp_path / "key").write_text("secret")
     download = Download(server.url, tmp_path, key=tmp_path / "key")
@@ -131,7 +135,7 @@ def test_a_signature_is_checked_before(server: Server, tmp_path: Path) -> None:
     "url",
     ["http://example.com/b.tar.gz", "ftp://localhost/b", "file:///etc/passwd"],
 )
-def test_only_trustworthy_addresses(url: str, tmp_path: Path) -> None:
+def test_only_https_or_loopback_urls_are_accepted(url: str, tmp_path: Path) -> None:
     """TLS, or this machine."""
     with pytest.raises(PolicyError, match="expected https"):
         Download(url, tmp_path)
@@ -140,7 +144,7 @@ def test_only_trustworthy_addresses(url: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "url", ["https://user:hunter2@host/b", "https://:hunter2@host/b", "http://hunter2@localhost/b"]
 )
-def test_no_credentials_in_an_address(url: str, tmp_path: Path) -> None:
+def test_credentials_in_a_url_are_refused(url: str, tmp_path: Path) -> None:
     """It would be shown, and stand in receipts; the refusal doesn't repeat them."""
     for use in (lambda: Download(url, tmp_path), lambda: parse_address(url)):
         with pytest.raises(PolicyError, match="no user and no password") as refused:
@@ -148,7 +152,7 @@ def test_no_credentials_in_an_address(url: str, tmp_path: Path) -> None:
         assert "hunter2" not in str(refused.value)
 
 
-def test_nobody_there(tmp_path: Path) -> None:
+def test_an_unreachable_server_is_one_clear_error(tmp_path: Path) -> None:
     """One clear line."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

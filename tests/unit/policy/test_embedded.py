@@ -33,7 +33,7 @@ type Start = Callable[..., EmbeddedEngine]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts engines on policies written out as text, and closes them."""
+    """Return a function that starts engines on policies given as text; close them at the end."""
     engines: list[EmbeddedEngine] = []
 
     def start_on(rego: str, *, data: str = "{}", deadline_ms: int = 300) -> EmbeddedEngine:
@@ -54,7 +54,7 @@ def document(model: str | None = "good", **changes: Any) -> bytes:
     return json.dumps({**CHAT, "model": model, **changes}).encode()
 
 
-def test_patience_ends_where_the_deadline_does(start: Start) -> None:
+def test_patience_ends_at_the_deadline(start: Start) -> None:
     """A rule that loops is late for a call that waits on the thread, as for any other."""
     engine = start(f"decision := {{}} if {{ {BAD}; {LOOP} }}\n{ALLOW} if not {BAD}", deadline_ms=50)
     began = time.monotonic()
@@ -93,7 +93,7 @@ def test_the_default_policy_decides() -> None:
         (f"{ALLOW} if data.nosuch.x", r"data\.nosuch\.x is neither a rule nor in a data file"),
     ],
 )
-def test_a_policy_that_can_not_work_is_refused_at_start(start: Start, rego: str, says: str) -> None:
+def test_an_unusable_policy_is_refused_at_start(start: Start, rego: str, says: str) -> None:
     """The message says where and what; nothing was ever judged by it."""
     with pytest.raises(PolicyError, match=says):
         start(rego)
@@ -137,7 +137,7 @@ def test_undefined_is_an_engine_error(start: Start) -> None:
         engine.decide_now(document("bad"))
 
 
-def test_an_endless_rule_costs_one_call_its_deadline(start: Start) -> None:
+def test_an_endless_rule_fails_one_call_at_its_deadline(start: Start) -> None:
     """The call fails when its time is up, and the next one is judged by a new worker."""
     engine = start(f'{ALLOW} if input.model != "bad"\nelse := {{}} if {LOOP}')
     started = time.monotonic()
@@ -147,7 +147,7 @@ def test_an_endless_rule_costs_one_call_its_deadline(start: Start) -> None:
     assert engine.decide_now(document()).verdict == "ALLOW"
 
 
-def test_a_killed_worker_costs_one_call(start: Start) -> None:
+def test_a_killed_worker_fails_one_call(start: Start) -> None:
     """Calls behind the one that was being judged go to the next worker."""
     engine = start(f'{ALLOW} if input.model != "bad"\nelse := {{}} if {LOOP}', deadline_ms=5_000)
 
@@ -164,7 +164,7 @@ def test_a_killed_worker_costs_one_call(start: Start) -> None:
     assert [decision.verdict for decision in others] == ["ALLOW"] * 20
 
 
-def test_a_stack_overflow_costs_one_call(start: Start) -> None:
+def test_a_stack_overflow_fails_one_call(start: Start) -> None:
     """A native crash is a failed call, not a failed boundary."""
     nested = "[" * 120 + "]" * 120
     chain = "\n".join(f"f{i}(x) := f{i + 1}(x)" for i in range(380)) + "\nf380(x) := x"
@@ -188,7 +188,7 @@ def test_memory_is_limited(start: Start) -> None:
 @pytest.mark.parametrize(
     "text", [b"", b"{", b'"\\ud800"', b"[1e999]", b"\xff", b"[" * 5000 + b"]" * 5000]
 )
-def test_a_document_that_is_not_one_is_an_engine_error(start: Start, text: bytes) -> None:
+def test_an_invalid_document_is_an_engine_error(start: Start, text: bytes) -> None:
     """Never judged by the input that was there before."""
     engine = start(ALLOW)
     engine.decide_now(document())
@@ -205,7 +205,7 @@ def test_messages_do_not_quote_the_call(start: Start) -> None:
     assert "confidential" not in str(caught.value)
 
 
-def test_many_at_once_each_get_their_own_answer(start: Start) -> None:
+def test_concurrent_calls_each_get_their_own_answer(start: Start) -> None:
     """Answers are matched to calls, also when decide_now comes in between."""
     reason = '{"code": "C", "rule": input.model, "message": "m", "finality": "ungranted"}'
     engine = start(
@@ -236,7 +236,7 @@ def test_large_documents_go_through_the_pipe(start: Start) -> None:
     assert engine.decide_now(large).verdict == "ALLOW"
 
 
-def test_a_cancelled_call_disturbs_nobody(start: Start) -> None:
+def test_a_cancelled_call_does_not_affect_others(start: Start) -> None:
     """A client that goes away while its call is judged leaves the others alone."""
     engine = start(ALLOW, deadline_ms=5_000)
 
@@ -280,7 +280,9 @@ def test_an_idle_worker_that_dies_is_replaced(start: Start) -> None:
     assert worker_of(engine) != before
 
 
-def test_no_new_worker_is_an_engine_error(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_cant_be_started_is_an_engine_error(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """When no process can be started, every call fails at once; later ones try again."""
     engine = start(ALLOW, deadline_ms=5_000)
 

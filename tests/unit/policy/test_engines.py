@@ -35,7 +35,7 @@ def pool() -> Iterator[Any]:
     engine.close()
 
 
-def test_a_pool_answers_everyone(pool: Pool) -> None:
+def test_a_pool_answers_every_call(pool: Pool) -> None:
     """Calls are spread, each gets its own answer, and decide_now may come in between."""
 
     async def judge_all() -> list[str]:
@@ -53,9 +53,8 @@ def test_a_pool_answers_everyone(pool: Pool) -> None:
     assert asyncio.run(judge_all()) == ["ALLOW", "DENY"] * 50
 
 
-def test_a_pool_is_asked_evenly(pool: Pool) -> None:
+def test_a_pool_uses_the_least_busy_worker(pool: Pool) -> None:
     """The next call goes to whoever has least to do."""
-
     for engine in pool._engines:
         engine.wait_until_ready()
 
@@ -102,7 +101,7 @@ def test_a_slow_call_holds_up_no_other(tmp_path: Path) -> None:
         pool.close()
 
 
-def test_a_pool_closes_whole(pool: Pool) -> None:
+def test_a_pool_closes_every_worker(pool: Pool) -> None:
     """No worker is left."""
     pool.close()
     with pytest.raises(EngineError, match="closed"):
@@ -132,7 +131,7 @@ LOOP = "count([1 | numbers.range(1, 10000)[_]; numbers.range(1, 10000)[_]]) > 0"
     ],
     ids=["would deny", "would allow", "undefined", "endless"],
 )
-def test_a_candidate_is_only_an_opinion(
+def test_a_candidates_verdict_is_recorded_without_effect(
     tmp_path: Path, enforced: str, candidate: str, verdict: str, opinion: str
 ) -> None:
     """Its verdict is noted and never in effect, and neither is its failure."""
@@ -148,7 +147,7 @@ def test_a_candidate_is_only_an_opinion(
         engine.close()
 
 
-def test_an_enforced_policy_that_fails_is_a_failure(tmp_path: Path) -> None:
+def test_a_candidate_does_not_replace_a_failing_policy(tmp_path: Path) -> None:
     """A candidate that would allow doesn't help."""
     engine = WithCandidate(
         engine_of(tmp_path / "enforced", f'{ALLOW} if input.model != "bad"'),

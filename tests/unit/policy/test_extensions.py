@@ -64,7 +64,7 @@ def ask(expression: str) -> Any:
         ('io.jwt.decode("eyJhbGciOiJub25lIn0.eyJhIjoxfQ.AQI")[2]', "0102"),
     ],
 )
-def test_worked_examples(expression: str, value: Any) -> None:
+def test_extensions_answer_as_documented(expression: str, value: Any) -> None:
     """As the documentation of OPA and of Go's regexp has them."""
     assert ask(expression) == value
 
@@ -82,7 +82,7 @@ def test_worked_examples(expression: str, value: Any) -> None:
         'net.cidr_merge(["x/8"])',
     ],
 )
-def test_what_does_not_fit_ends_the_evaluation(expression: str) -> None:
+def test_a_bad_argument_ends_the_evaluation(expression: str) -> None:
     """A DENY, not a guess."""
     with pytest.raises(EngineError):
         ask(expression)
@@ -125,7 +125,7 @@ def test_regexes_agree_with_opa() -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(st.text(max_size=30))
-def test_no_text_breaks_them(text: str) -> None:
+def test_no_text_breaks_the_extensions(text: str) -> None:
     """Any text a JSON document can hold."""
     value = json.dumps(text, ensure_ascii=False)
     assert ask(f'concat("", regex.split("\\\\s", {value}))') == "".join(

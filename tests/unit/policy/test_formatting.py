@@ -1,4 +1,4 @@
-"""sprintf prints what OPA prints."""
+"""Our sprintf, which prints what OPA's prints."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from support.forms.printing import INPUT, PRINTED
 
 
 def evaluate(rule: str, modules: dict[str, str] | None = None) -> Any:
-    """The value of a rule called v; the engine's error where it fails."""
+    """Return the value of a rule called v; the engine's error where it fails."""
     engine = compile_engine({"p.rego": f"package p\n\n{rule}\n", **(modules or {})}, "{}")
     engine.set_input_json(json.dumps(INPUT))
     return json.loads(engine.eval_rule_as_json("data.p.v"))
 
 
 @pytest.mark.parametrize(("template", "values", "printed"), PRINTED)
-def test_prints_what_opa_prints(template: str, values: str, printed: str) -> None:
+def test_sprintf_prints_what_opa_prints(template: str, values: str, printed: str) -> None:
     """Verbs, flags, and values that a verb can't take."""
     assert evaluate(f"v := sprintf({json.dumps(template)}, {values})") == printed
 
 
 @pytest.mark.parametrize("values", ["input.no", "input", "null"])
-def test_what_is_no_array_fails(values: str) -> None:
+def test_sprintf_of_no_array_fails(values: str) -> None:
     """Undefined in OPA; here the evaluation ends, which is a DENY."""
     with pytest.raises(RuntimeError, match="expects an array"):
         evaluate(f'x := [y | y := {values}][0]\nv := sprintf("%v", x)')
@@ -45,7 +45,7 @@ def test_what_is_no_array_fails(values: str) -> None:
         ('v := sprintf("%d", [1]).x', "<undefined>"),
     ],
 )
-def test_is_called_like_a_builtin(rule: str, value: object) -> None:
+def test_sprintf_is_called_like_a_builtin(rule: str, value: object) -> None:
     """With an output argument, replaced by with, nested, undefined arguments."""
     assert evaluate(rule) == value
 
@@ -57,7 +57,7 @@ def test_a_policy_may_have_a_sprintf_of_its_own() -> None:
     assert evaluate("sprintf(x) := x\n\nv := sprintf(3)") == 3
 
 
-def test_lines_stay_as_they_are() -> None:
+def test_line_numbers_stay_the_same() -> None:
     """Whatever is wrong is still found where it stands."""
     text = 'package p\n\nv := sprintf("%d",\n\t[1])\n\nw := 1\n'
     assert call_instead(text).count("\n") == text.count("\n")

@@ -50,7 +50,7 @@ PATHS = [
 
 @functools.cache
 def evaluator() -> Evaluator:
-    """Every topic on, so that every rule meets what is wrong."""
+    """Switch every topic on, so that every rule meets what is wrong."""
     policy = read_policy([])
     data = {
         **policy.data,
@@ -68,7 +68,7 @@ def evaluator() -> Evaluator:
 
 
 def judge(document: Any) -> str:
-    """The verdict, or ERROR: what the boundary would deny with PDP_ERROR."""
+    """Return the verdict, or ERROR: what the boundary would deny with PDP_ERROR."""
     try:
         return parse_decision(json.loads(evaluator().judge(json.dumps(document).encode()))).verdict
     except EngineError as error:
@@ -78,14 +78,16 @@ def judge(document: Any) -> str:
 
 @settings(max_examples=300, deadline=None)
 @given(JSON)
-def test_any_json_at_all(document: Any) -> None:
+def test_arbitrary_json_is_never_allowed_by_accident(document: Any) -> None:
     """Nothing that isn't a call of an allowed operation is allowed."""
     assert judge(document) != "ALLOW"
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(sorted(SAMPLES)), st.sampled_from(PATHS), JSON)
-def test_one_wrong_thing_in_a_good_document(name: str, path: tuple[Any, ...], value: Any) -> None:
+def test_one_wrong_value_in_a_document_never_crashes(
+    name: str, path: tuple[Any, ...], value: Any
+) -> None:
     """Each place of each sample, with anything in it: an answer or an error, never a crash."""
     document = json.loads(json.dumps(SAMPLES[name]))
     here: Any = document
@@ -113,7 +115,7 @@ def test_one_wrong_thing_in_a_good_document(name: str, path: tuple[Any, ...], va
     ],
     ids=lambda text: str(text[:30]),
 )
-def test_texts_at_the_edge(text: bytes) -> None:
+def test_extreme_texts_never_crash(text: bytes) -> None:
     """What readers of JSON disagree on, and what is too much."""
     with contextlib.suppress(EngineError):
         assert parse_decision(json.loads(evaluator().judge(text))).verdict == "DENY"

@@ -25,7 +25,7 @@ def own(folder: Path, data: str, **modules: str) -> Policy:
     return read_policy([folder])
 
 
-def test_as_shipped_the_limits_are_off() -> None:
+def test_limits_are_off_by_default() -> None:
     """What has a limit to check is evaluated, what has none isn't."""
     off = {"hosts", "residency", "hours", "attachments", "parameters"}
     assert not off & topics(read_policy([]))
@@ -48,7 +48,7 @@ def test_as_shipped_the_limits_are_off() -> None:
         ("parameters: {forbid: {store: [true]}}", "parameters"),
     ],
 )
-def test_a_setting_wakes_its_topic(tmp_path: Path, data: str, topic: str) -> None:
+def test_a_setting_switches_its_topic_on(tmp_path: Path, data: str, topic: str) -> None:
     """And only it."""
     woken = topics(own(tmp_path, data)) - topics(read_policy([]))
     assert woken == {topic} - {""}
@@ -84,7 +84,7 @@ def test_a_topic_that_others_use_stays(tmp_path: Path) -> None:
     assert "hours" in topics(own(tmp_path, "x: 1", mine=text))
 
 
-def test_nothing_else_is_left_out(tmp_path: Path) -> None:
+def test_unmarked_modules_are_always_evaluated(tmp_path: Path) -> None:
     """A module without the mark is always evaluated, whatever is in the data."""
     text = "package helm.rules.mine\n\ndeny contains 1 if data.mine.list == null\n"
     policy = own(tmp_path, json.dumps({"mine": {"list": None}}), mine=text)

@@ -49,13 +49,13 @@ def test_names_are_written_out(text: str, expected: str) -> None:
 
 
 def test_a_name_that_is_no_word_is_put_in_brackets() -> None:
-    """import data["x y"].z"""
+    """As in `import data["x y"].z`."""
     text = 'package a\n\nimport data["x y"].z\n\nv := z.a\n'
     assert write_out_imports({"a": text})["a"].endswith('v := data["x y"].z.a\n')
 
 
 def test_modules_without_imports_are_left_alone() -> None:
-    """import rego.v1 is no name."""
+    """A module that only imports rego.v1 imports no name."""
     text = "package a\n\nimport rego.v1\n\nv := data.b\n"
     assert write_out_imports({"a": text}) == {"a": text}
 

@@ -1,4 +1,4 @@
-"""What the engine would find out too late, or never, is found at load."""
+"""Faults that the engine would find too late, or never, found at load."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEFAULT = read_policy([])
 
 
 def problems(text: str, package: str = "helm.rules.mine") -> list[str]:
-    """What the lint says about a module beside the default policy."""
+    """Return what the lint says about a module beside the default policy."""
     modules = {**DEFAULT.modules, "mine.rego": f"package {package}\n{text}\n"}
     modules["speaks.rego"] = 'package helm.rules.mine\n\ndeny contains 1 if input.model == "x"\n'
     tree = compile_engine(modules, json.dumps(DEFAULT.data)).get_ast_as_json()
@@ -137,7 +137,7 @@ def test_unsound_rules_are_named(text: str, says: str) -> None:
         ("helm.rules.silent", deny("input.model").replace("deny", "denny"), "silent says nothing"),
     ],
 )
-def test_topics_that_nobody_hears_are_named(package: str, text: str, says: str) -> None:
+def test_topics_without_effect_are_named(package: str, text: str, says: str) -> None:
     """A rule in the wrong place, or under the wrong name, would be a silence."""
     assert any(says in line for line in problems(text, package)), problems(text, package)
 

@@ -130,7 +130,7 @@ def test_anything_else_is_an_engine_error(fake: Fake, status: int, body: bytes, 
         engine.close()
 
 
-def test_late_is_an_engine_error(fake: Fake) -> None:
+def test_a_late_answer_is_an_engine_error(fake: Fake) -> None:
     """The deadline is for the whole answer."""
     engine = start_opa_server(fake.url, deadline_ms=200)
     try:
@@ -156,7 +156,7 @@ def test_a_closed_connection_is_opened_again(fake: Fake) -> None:
         engine.close()
 
 
-def test_nobody_there_is_refused_at_start() -> None:
+def test_an_unreachable_server_is_refused_at_start() -> None:
     """And an address that is none."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -39,7 +39,7 @@ def test_there_are_tests() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_passes_in_our_engine(evaluator: Evaluator, name: str) -> None:
+def test_every_test_rule_passes_in_our_engine(evaluator: Evaluator, name: str) -> None:
     """The rule is true."""
     try:
         answer = evaluator.evaluate(name, b"null")
@@ -48,7 +48,7 @@ def test_passes_in_our_engine(evaluator: Evaluator, name: str) -> None:
     assert answer == b"true"
 
 
-def test_every_rule_lies_beside_its_test() -> None:
+def test_every_module_has_its_tests_beside_it() -> None:
     """No module without a _test.rego of its name."""
     modules = {Path(name).with_suffix("") for name in read_part(FOLDER).names.values()}
     tests = {Path(name[: -len("_test.rego")]) for name in TESTS.names.values()}
@@ -60,7 +60,7 @@ def test_every_rule_lies_beside_its_test() -> None:
     [["check", "--strict"], ["test"], ["fmt", "--list", "--fail"]],
     ids=["check", "test", "fmt"],
 )
-def test_is_plain_opa(arguments: list[str]) -> None:
+def test_opas_tools_accept_the_policy(arguments: list[str]) -> None:
     """OPA's own tools take the folder as it is."""
     done = subprocess.run(
         [opa(), *arguments, str(FOLDER)], capture_output=True, text=True, check=False
@@ -69,7 +69,7 @@ def test_is_plain_opa(arguments: list[str]) -> None:
 
 
 @pytest.mark.skipif(shutil.which("regal") is None, reason="regal is not installed")
-def test_regal_has_nothing_to_say() -> None:
+def test_regal_finds_no_problem() -> None:
     """Rego's linter passes too."""
     done = subprocess.run(
         ["regal", "lint", str(FOLDER)], capture_output=True, text=True, check=False
@@ -77,7 +77,7 @@ def test_regal_has_nothing_to_say() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_the_table_of_rules_is_true() -> None:
+def test_the_table_of_rules_is_current() -> None:
     """The folder's README has a row for each rule, with what its METADATA says."""
     part = read_part(FOLDER)
     rows = (FOLDER / "README.md").read_text().splitlines()

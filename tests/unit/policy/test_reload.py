@@ -31,7 +31,7 @@ async def next_change(changes: AsyncIterator[Change | PolicyError]) -> Change | 
     return await asyncio.wait_for(anext(changes), 20)
 
 
-def test_changes_arrive_tried_and_errors_as_errors(tmp_path: Path) -> None:
+def test_changes_are_tested_and_errors_are_reported(tmp_path: Path) -> None:
     """Good, bad, the same again, good: three changes, each what it is."""
     folder = allow(tmp_path / "policy", "other")
     policy = read_policy([folder])
@@ -67,7 +67,7 @@ def test_changes_arrive_tried_and_errors_as_errors(tmp_path: Path) -> None:
     asyncio.run(follow())
 
 
-def test_a_change_that_was_not_taken_comes_again(tmp_path: Path) -> None:
+def test_a_change_that_was_not_applied_is_offered_again(tmp_path: Path) -> None:
     """Nobody has to edit the folder once more because its receipt couldn't be written."""
     folder = allow(tmp_path / "policy", "other")
     digest = read_policy([folder]).digest
@@ -89,7 +89,7 @@ def test_a_change_that_was_not_taken_comes_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("gone", ["folder", "files"])
-def test_a_vanished_policy_is_an_error(tmp_path: Path, gone: str) -> None:
+def test_a_removed_policy_is_an_error(tmp_path: Path, gone: str) -> None:
     """Never the default policy in its place."""
     folder = allow(tmp_path / "policy", "other")
     (folder / "data.yaml").unlink()
@@ -108,7 +108,7 @@ def test_a_policy_that_fails_its_trial_is_an_error(tmp_path: Path) -> None:
         load_aside([folder], 1_000)
 
 
-def test_touching_is_not_changing(tmp_path: Path) -> None:
+def test_touching_a_file_is_no_change(tmp_path: Path) -> None:
     """The same bytes with a new time are the same policy."""
     folder = allow(tmp_path / "policy", "other")
     digest = read_policy([folder]).digest

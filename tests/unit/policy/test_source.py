@@ -47,7 +47,7 @@ def test_a_folder_extends_the_default(tmp_path: Path) -> None:
     assert policy.uri == tmp_path.as_uri()
 
 
-def test_a_folder_with_data_alone_is_enough(tmp_path: Path) -> None:
+def test_a_folder_may_have_data_only(tmp_path: Path) -> None:
     """Most changes need no Rego."""
     policy = read_policy([write(tmp_path, {"data.yaml": "models: {allow: [x]}"})])
     assert policy.data["models"]["allow"] == ["x"]
@@ -75,7 +75,7 @@ def test_data_is_rooted_where_opa_roots_it(tmp_path: Path) -> None:
     assert read_policy([write(tmp_path, files)]).data["a"] == {"b": {"c": 1}, "d": 2}
 
 
-def test_the_digest_is_of_what_decides(tmp_path: Path) -> None:
+def test_the_digest_covers_what_decides(tmp_path: Path) -> None:
     """The same files elsewhere have the same digest; any change that decides has another."""
     files: Files = {"mine.rego": RULE, "data.yaml": "a: 1\n"}
     digest = read_policy([write(tmp_path / "1", files)]).digest
@@ -161,7 +161,7 @@ def test_anything_doubtful_is_refused(tmp_path: Path, files: Any, says: str) -> 
         read_policy([write(tmp_path, files)])
 
 
-def test_settings_of_your_own_rules(tmp_path: Path) -> None:
+def test_rules_of_a_folder_can_be_configured(tmp_path: Path) -> None:
     """A rule that a folder brings can be set as the default's can."""
     data = "rules: {mine: observe, secrets.response: deny}\nmine: {anything: [1]}\n"
     policy = read_policy([write(tmp_path, {"mine.rego": RULE, "data.yaml": data})])
@@ -198,7 +198,7 @@ def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
         read_policy([tmp_path])
 
 
-def test_only_plain_files(tmp_path: Path) -> None:
+def test_only_plain_files_are_accepted(tmp_path: Path) -> None:
     """A pipe would be waited for, a device read for ever."""
     write(tmp_path, {"data.yaml": "a: 1"})
     os.mkfifo(tmp_path / "mine.rego")

@@ -55,7 +55,7 @@ def test_the_text_is_the_same_without_orjson(slowly: ModuleType, value: object) 
 
 @pytest.mark.parametrize("depth", [10, 200, 300, 500])
 def test_depth_makes_no_difference(slowly: ModuleType, depth: int) -> None:
-    """orjson goes less deep than the standard library does."""
+    """Orjson goes less deep than the standard library does."""
     text = b"[" * depth + b"]" * depth
     assert canonical.decode(text) == slowly.decode(text)
     assert canonical.encode(canonical.decode(text)) == text

@@ -220,7 +220,7 @@ def test_integrate_and_rebuild(state: Path) -> None:
 
 
 def test_erasing_leaves_a_receipt(state: Path) -> None:
-    """fsck says erased, not broken; the digests can't be opened."""
+    """Fsck says erased, not broken; the digests can't be opened."""
     (name,) = [p.stem.removeprefix("opening-") for p in (state / "keys").glob("opening-*.key")]
     one = identities(state)[1]
     assert run("explain", "--state", state, one, "--opening", "request").exit_code == 0

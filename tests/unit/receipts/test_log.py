@@ -30,7 +30,7 @@ from support.receipts import CONFIGURATION, journal_of, outcome, record_calls, r
 
 
 def check(state: Path) -> FsckReport:
-    """fsck with the state folder's own keys."""
+    """Fsck with the state folder's own keys."""
     published = keyset.open_keyset(Layout(state)).published
     return fsck(state, [k.key for k in published.receipt], [published.log[-1].key])
 

@@ -1,5 +1,6 @@
 """A call has one beginning and one end, and times are told as they are: whoever has the receipt
-key can sign more, but not a second story that verifies."""
+key can sign more, but not a second story that verifies.
+"""
 
 import time
 from collections.abc import Callable

@@ -79,7 +79,7 @@ SWAPS: dict[str, tuple[str, Callable[[Path, Path], None]]] = {
 def test_a_swapped_file_is_named(
     state: Path, other: Path, name: str, swap: Callable[[Path, Path], object]
 ) -> None:
-    """fsck and `keys show` refuse, doctor says no; each says which file and what to do."""
+    """Fsck and `keys show` refuse, doctor says no; each says which file and what to do."""
     swap(state, other)
     checked, shown = run("fsck", state), keys("show", "--state", state)
     assert (checked.exit_code, shown.exit_code) == (1, 1)

@@ -35,7 +35,7 @@ def trusted(state: Path) -> tuple[PublicKey, LogKey]:
 
 
 def check(state: Path, receipt: PublicKey, log: LogKey, *kept: bytes) -> FsckReport:
-    """fsck by an auditor with these keys, following handovers."""
+    """Fsck by an auditor with these keys, following handovers."""
     chain = follow_handovers(state / "log", log, read_published(Layout(state)))
     return fsck(state, [receipt], chain, kept)
 

@@ -69,7 +69,7 @@ class Case:
         return self.state / "log" / name
 
     def check(self, *kept: bytes) -> None:
-        """fsck with what the auditor trusts."""
+        """Fsck with what the auditor trusts."""
         fsck(self.state, [self.receipt], [self.log], kept)
 
 
@@ -463,7 +463,7 @@ WITH_EVERY_KEY: dict[str, tuple[Attack, str]] = {
     ],
 )
 def test_tampering_is_found_and_named(case: Case, attack: Attack, kind: str) -> None:
-    """fsck refuses, and its first bad thing has the right kind."""
+    """Fsck refuses, and its first bad thing has the right kind."""
     attack(case)
     with pytest.raises(Broken) as caught:
         case.check()

@@ -27,7 +27,7 @@ def chat(
     reply: dict[str, Any] | None = None,
     headers: dict[str, str] | None = None,
 ) -> http.HTTPFlow:
-    """A recorded chat over api.openai.com, with the reply's message or without a reply."""
+    """Return a recorded chat over api.openai.com, with the reply's message or without a reply."""
     flow = tflow.tflow()
     body = {"model": model, "messages": [{"role": "user", "content": text}]}
     flow.request = http.Request.make(
@@ -52,7 +52,7 @@ def calling(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def flows(tmp_path: Path) -> Path:
-    """Six flows: a chat, another model, a tool call, a page, a path that is refused, a denial."""
+    """Record six flows: a chat, another model, a tool call, a page, a refused path, a denial."""
     page = tflow.tflow()
     page.request = http.Request.make(
         "GET", "https://www.example.com/", headers=http.Headers(host="www.example.com")
@@ -91,7 +91,7 @@ def test_a_recording_is_read_as_the_boundary_would(flows: Path) -> None:
     assert recording.calls[3].answer is None  # the boundary's own denial says nothing
 
 
-def test_what_is_not_a_recording_is_an_error(tmp_path: Path) -> None:
+def test_a_file_that_is_no_recording_is_an_error(tmp_path: Path) -> None:
     """With the file's name."""
     (tmp_path / "x").write_text("not flows")
     with pytest.raises(RecordingError, match="not recorded flows"):
@@ -99,7 +99,7 @@ def test_what_is_not_a_recording_is_an_error(tmp_path: Path) -> None:
     assert run("diff", "-", "-", "--flows", tmp_path / "x").exit_code == 2
 
 
-def test_diff_shows_each_call_that_would_end_otherwise(flows: Path, tmp_path: Path) -> None:
+def test_diff_shows_each_call_that_would_end_differently(flows: Path, tmp_path: Path) -> None:
     """And nothing else."""
     new = data(tmp_path / "new", "models: {allow: [house-model]}\ntools: {allow: [search]}\n")
     result = run("diff", "-", new, "--flows", flows, "--json")
@@ -114,7 +114,7 @@ def test_diff_shows_each_call_that_would_end_otherwise(flows: Path, tmp_path: Pa
     assert changed[3]["new"][1]["verdict"] == "ALLOW"
 
 
-def test_diff_for_people(flows: Path, tmp_path: Path) -> None:
+def test_diff_prints_two_lines_per_call_and_a_count(flows: Path, tmp_path: Path) -> None:
     """Two lines a call, and a count; incomplete when a flow could not be read."""
     new = data(tmp_path / "new", "models: {allow: [house-model]}")
     result = run("diff", "-", new, "--flows", flows)
@@ -138,7 +138,7 @@ def test_learn_proposes_what_was_seen(flows: Path, tmp_path: Path) -> None:
     assert run("diff", own, own, "--flows", flows).exit_code == 3
 
 
-def test_names_from_traffic_stay_names(tmp_path: Path) -> None:
+def test_names_from_traffic_can_not_break_the_proposal(tmp_path: Path) -> None:
     """A model's name can't break out of its line in the proposal."""
     strange = 'x"\n  evil: [y]\u2028# \x85😀'
     path = tmp_path / "recorded.mitm"
@@ -148,7 +148,7 @@ def test_names_from_traffic_stay_names(tmp_path: Path) -> None:
     assert proposed["models"] == {"allow": [strange], "allow_prefixes": []}
 
 
-def test_eval_of_recorded_calls(flows: Path) -> None:
+def test_eval_judges_recorded_calls(flows: Path) -> None:
     """Each call and phase with its decision."""
     result = run("eval", "--flow", flows)
     assert "flow 1, request: ALLOW" in result.output

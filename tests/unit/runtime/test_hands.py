@@ -74,7 +74,7 @@ def _open_and_close(health: HealthSocket) -> None:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """mitmproxy's folder, as mitmproxy makes it."""
+    """Mitmproxy's folder, as mitmproxy makes it."""
     folder = tmp_path_factory.mktemp("made") / "conf"
     CertStore.create_store(folder, BASENAME, KEY_BITS)
     return folder

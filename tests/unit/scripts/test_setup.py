@@ -39,7 +39,7 @@ CASES: dict[str, tuple[dict[str, str], str | None]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_python_that_makes_the_environment(tmp_path: Path, case: str) -> None:
+def test_setup_picks_a_python_that_is_new_enough(tmp_path: Path, case: str) -> None:
     """The expected one of those on the machine; with none: exit code 2, one line, nothing made."""
     pythons, expected = CASES[case]
     for name, text in pythons.items():

@@ -25,7 +25,7 @@ def test_stock_mitmdump_is_a_reverse_proxy_for_the_upstream(tmp_path: Path) -> N
     assert proxy.stop() == 0
 
 
-def test_a_failed_start_tells_the_exit_code_and_the_log(tmp_path: Path) -> None:
+def test_a_failed_start_reports_the_exit_code_and_the_log(tmp_path: Path) -> None:
     """A script that doesn't exist: mitmdump's own complaint is in the error."""
     boundary = Boundary(state=tmp_path, addon=tmp_path / "absent.py")
     with pytest.raises(StartFailed, match=r"absent\.py") as failed:

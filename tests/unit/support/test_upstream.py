@@ -103,7 +103,7 @@ def test_a_stream_carries_text_in_deltas_for_each_choice(client: OpenAI) -> None
     assert last.usage is not None
 
 
-def test_tool_calls_come_whole(client: OpenAI, upstream: Upstream) -> None:
+def test_tool_calls_arrive_whole(client: OpenAI, upstream: Upstream) -> None:
     """The calls that the script says, with their arguments as they are."""
     calls = (ToolCall("get_weather", '{"city": "Wien"}'), ToolCall("get_weather", "{not json"))
     upstream.answer(lambda request: reply_to_chat(request, Turn("", calls)))
@@ -269,7 +269,7 @@ def test_a_script_that_fails_answers_500_and_says_so(upstream: Upstream) -> None
 
 
 @pytest.mark.parametrize("sent", [b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nno colon\r\n\r\n"])
-def test_what_is_not_http_is_refused(upstream: Upstream, sent: bytes) -> None:
+def test_a_request_that_is_not_http_is_refused(upstream: Upstream, sent: bytes) -> None:
     """400 and a close; nothing is recorded as a request."""
     with socket.create_connection(("127.0.0.1", upstream.port), timeout=5) as connection:
         connection.sendall(sent)

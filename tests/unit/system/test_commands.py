@@ -44,7 +44,9 @@ KEY = r'"HKCU\Software\Microsoft\Windows\CurrentVersion\Internet Settings"'
         ("windows", "remove", ["certutil -user -delstore Root"]),
     ],
 )  # fmt: skip
-def test_trust_in_a_dry_run(system: str, action: str, expected: list[str], tmp_path: Path) -> None:
+def test_a_dry_run_prints_the_trust_commands(
+    system: str, action: str, expected: list[str], tmp_path: Path
+) -> None:
     """Each command is printed, in order, and none is run."""
     file = Authority(tmp_path).file
     arguments = ["trust", action, "--store", "system", "--system", system, "--ca", str(file)]
@@ -71,7 +73,9 @@ def test_trust_in_a_dry_run(system: str, action: str, expected: list[str], tmp_p
                    "gsettings set org.gnome.system.proxy.https port 8899"]),
     ],
 )  # fmt: skip
-def test_the_system_proxy_in_a_dry_run(name: str, expected: list[str], tmp_path: Path) -> None:
+def test_a_dry_run_prints_the_proxy_commands(
+    name: str, expected: list[str], tmp_path: Path
+) -> None:
     """What is read, to be put back, and then what is written; nothing is remembered."""
     arguments = ["system-proxy", "on", "--desktop", name, "--proxy", "127.0.0.1:8899"]
     printed = CliRunner().invoke(main, [*arguments, "--state", str(tmp_path), "--dry-run"])
@@ -119,7 +123,7 @@ class Network:
 
 
 @pytest.mark.parametrize("before", [{}, {"ProxyEnable": "0x1", "ProxyServer": "corp:3128"}])
-def test_windows_gets_back_what_it_had(before: dict[str, str], tmp_path: Path) -> None:
+def test_windows_settings_are_restored(before: dict[str, str], tmp_path: Path) -> None:
     """Values that weren't there are gone again, the others are what they were."""
     registry = Registry(**before)
     to = desktop("windows", "127.0.0.1", 8080, registry)
@@ -132,7 +136,7 @@ def test_windows_gets_back_what_it_had(before: dict[str, str], tmp_path: Path) -
 
 
 @pytest.mark.parametrize("before", [{}, {"webproxy": "corp 3128", "securewebproxy": "corp 3129"}])
-def test_macos_gets_back_what_it_had(before: dict[str, str], tmp_path: Path) -> None:
+def test_macos_settings_are_restored(before: dict[str, str], tmp_path: Path) -> None:
     """A proxy that was set comes back; one that was off is off."""
     network = Network(**before)
     to = desktop("macos", "127.0.0.1", 8080, network)
@@ -142,7 +146,7 @@ def test_macos_gets_back_what_it_had(before: dict[str, str], tmp_path: Path) -> 
     assert network.values == (before or dict.fromkeys(("webproxy", "securewebproxy"), "off"))
 
 
-def test_off_without_on(tmp_path: Path) -> None:
+def test_off_without_on_changes_nothing(tmp_path: Path) -> None:
     """Nothing is remembered, so nothing is touched."""
     network = Network()
     with pytest.raises(NothingSaved, match="wasn't used"):
@@ -163,7 +167,7 @@ def test_a_command_that_fails_stops_the_rest() -> None:
     assert ran == [("a", "b c")]
 
 
-def test_commands_as_people_paste_them() -> None:
+def test_printed_commands_can_be_pasted() -> None:
     """For a shell, or for Windows; by sudo for who isn't root."""
     assert shown(("a", "b c")) == "a 'b c'"
     assert shown(("reg", r"HKCU\a b")) == r'reg "HKCU\a b"'

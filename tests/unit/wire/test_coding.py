@@ -29,7 +29,7 @@ ENCODERS: dict[str, Callable[[bytes], bytes]] = {
 
 
 @given(st.sampled_from(sorted(ENCODERS)), st.binary(max_size=4096))
-def test_what_was_coded_comes_back(name: str, body: bytes) -> None:
+def test_every_coding_round_trips(name: str, body: bytes) -> None:
     """Every coding there is, whatever its letters' case."""
     coded = ENCODERS[name](body)
     assert content_coding.decode(coded, name, LIMIT) == body
@@ -56,7 +56,7 @@ def test_every_damaged_end_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(ENCODERS))
-def test_the_limit_is_the_limit(name: str) -> None:
+def test_the_limit_is_exact(name: str) -> None:
     """Exactly so many bytes are let through, one more is not."""
     limit = 2 << 20
     body = random.Random(1).randbytes(limit // 2).hex().encode()
@@ -97,7 +97,7 @@ def test_a_glimpse_shows_the_start_of_what_is_refused(name: str) -> None:
         ("application/json; charset=utf-8, text/plain; charset=utf-7", False),
     ],
 )
-def test_one_charset_there_is(content_type: str | None, *, fits: bool) -> None:
+def test_only_utf8_is_accepted(content_type: str | None, *, fits: bool) -> None:
     """Whoever honours another charset reads another text."""
     if fits:
         content_coding.check_charset(content_type)

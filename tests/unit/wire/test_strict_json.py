@@ -1,4 +1,4 @@
-"""JSON has one reading, or is refused; what is accepted is what every reader reads."""
+"""JSON that has one reading is read as every reader reads it; the rest is refused."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_what_json_can_say_is_read_as_it_was_said(value: Any) -> None:
+def test_every_json_value_round_trips(value: Any) -> None:
     """Every value comes back, escaped or not."""
     try:
         plain = json.dumps(value, ensure_ascii=False).encode()

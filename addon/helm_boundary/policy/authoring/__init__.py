@@ -1,1 +1,1 @@
-"""What policy authors use: check, test, bench, scaffolds."""
+"""Tools of policy authors: check, test, bench, scaffolds."""

@@ -1,4 +1,4 @@
-"""What a policy costs, whole and by its parts: ``policy bench``."""
+"""The cost of a policy, whole and by its parts: ``policy bench``."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def measure(policy: Policy, runs: int) -> list[Cost]:
 
 
 def sample(phase: str, size: int) -> bytes:
-    """An ordinary chat's document with a text of ``size`` characters; phase as in SAMPLES."""
+    """Return an ordinary chat's document with ``size`` characters of text; phase as in SAMPLES."""
     text = (PROSE * (size // len(PROSE) + 1))[:size]
     chat: dict[str, Any] = dict(SAMPLES[phase])
     chat["texts"] = [{"pointer": "/messages/0/content", "role": "user", "text": text}]
@@ -56,7 +56,7 @@ def _whole(policy: Policy, runs: int) -> Iterator[Cost]:
 
 
 def _topics(policy: Policy, runs: int) -> Iterator[Cost]:
-    """Each topic by itself, less what a policy without rules costs."""
+    """Measure each topic by itself, less what a policy without rules costs."""
     document = sample("a chat request", 1_000)
     data = json.dumps(policy.data)
     modules = awake(policy.modules, policy.data)

@@ -37,7 +37,7 @@ IMPORT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One thing to say: ``level`` is error (the policy won't do) or warning."""
+    """One thing to say: ``level`` is error (the policy can't be used) or warning."""
 
     level: str
     message: str
@@ -45,7 +45,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a check found; ``incomplete`` says what could not be checked, and why."""
+    """The result of a check; ``incomplete`` says what could not be checked, and why."""
 
     policy: Policy | None
     found: Sequence[Found]
@@ -182,7 +182,7 @@ def _check_block(block: Metadata, rule: str, place: str) -> Iterator[Found]:
 
 
 def _opa_check(folders: Sequence[Path]) -> Iterator[str]:
-    """What ``opa check --strict`` says of each folder beside the default policy."""
+    """Yield what ``opa check --strict`` says of each folder beside the default policy."""
     if not folders:
         return
     with_default = [str(folder) for folder in folders]

@@ -64,7 +64,7 @@ words:
 
 
 def new_topic(folder: Path, name: str) -> list[Path]:
-    """Write a rule, its test and its data into ``folder/name``; the files written.
+    """Write a rule, its test and its data into ``folder/name``; return the files written.
 
     Raises PolicyError for a name that Rego can't have, and where something is there already.
     """

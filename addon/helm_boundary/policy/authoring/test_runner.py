@@ -1,4 +1,4 @@
-"""Running a policy's own tests: rules named ``test_…`` in ``*_test.rego``, as OPA runs them."""
+"""The run of a policy's own tests: rules named ``test_…`` in ``*_test.rego``, as OPA runs them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECONDS = 30.0  # for all tests of a run that make no progress
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How one test ended; ``message`` says why it failed, ``prints`` what print() printed."""
+    """The end of one test; ``message`` says why it failed, ``prints`` what print() printed."""
 
     name: str
     passed: bool
@@ -80,7 +80,7 @@ def run_tests(folders: Sequence[Path], *, only: str = "", seconds: float = SECON
 def check_tests(
     folders: Sequence[Path], *, key: Path | None = None, seconds: float = SECONDS
 ) -> Sequence[str]:
-    """What is wrong with the tests in the folders (or bundles) that can be told without a run."""
+    """Return what is wrong with the tests in the folders (or bundles), without a run."""
     plan, parts = _read(folders, key)
     if not any(part.modules for part in parts):
         return ()
@@ -97,7 +97,7 @@ def _read(folders: Sequence[Path], key: Path | None) -> tuple[dict[str, Any], Se
 
 
 def _run_some(run: Run, plan: Mapping[str, Any], seconds: float) -> int:
-    """Run tests until they are done or one takes the process down; how many were run."""
+    """Run tests until they are done or one crashes the process; return how many were run."""
     tests = plan["tests"]
     done = 0
     how, lines = _process(plan, seconds)

@@ -1,1 +1,1 @@
-"""Patterns over texts: what is sought, and what counts as found."""
+"""Patterns over texts: what is looked for, and what counts as found."""

@@ -11,7 +11,7 @@ from helm_boundary.policy.errors import PolicyError
 
 
 def merge_detectors(files: Sequence[tuple[bytes, str]]) -> bytes:
-    """One detector file (as JSON text) out of several, each ``(content, file name)``.
+    """Merge detector files, each ``(content, file name)``, into one (as JSON text).
 
     A detector of a later file replaces the one of the same name; ``disable: [names]`` takes
     out what earlier files brought.

@@ -1,4 +1,4 @@
-"""Detectors find what policy then judges: credentials, personal data, hidden characters.
+r"""Detectors, which find what policy then judges: credentials, personal data, hidden characters.
 
 All patterns are compiled into one RE2 automaton that reads each text once; only a pattern
 that is known to match is run again, by itself, for its spans. RE2 has no backtracking, so no
@@ -8,7 +8,7 @@ A detector file is YAML::
 
     detectors:
       - name: secret.example_token
-        pattern: '\\bex_([A-Za-z0-9]{32})\\b'   # RE2; the span is group 1 where there is one
+        pattern: '\bex_([A-Za-z0-9]{32})\b'    # RE2; the span is group 1 where there is one
         validator: entropy                       # optional: luhn, entropy, jwt
         entropy: 3.5                             # optional, bits a character
         keywords: [token, example]               # optional: one must be near, any letter case
@@ -46,7 +46,7 @@ MEMBERS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Where a detector matched: code points ``start`` to ``end`` of the text at ``pointer``."""
+    """A detector's match: code points ``start`` to ``end`` of the text at ``pointer``."""
 
     detector: str
     pointer: str
@@ -67,7 +67,7 @@ class Detector:
     unless: Any | None
 
     def spans(self, text: bytes) -> Iterator[tuple[int, int]]:
-        """Byte spans of what it finds, in order."""
+        """Yield the byte spans of what the detector finds, in order."""
         for match in self.pattern.finditer(text):
             start, end = match.span(self.group)
             if start < 0:  # the group took no part in the match
@@ -77,7 +77,7 @@ class Detector:
                 yield start, end
 
     def _valid_end(self, text: bytes, start: int, end: int) -> int:
-        """Where the part that is valid ends; ``start`` when none is.
+        """Return where the part that is valid ends; ``start`` when none is.
 
         A number in groups may have taken the word behind it for one more group.
         """
@@ -106,7 +106,7 @@ class Detectors:
         self.names = tuple(detector.name for detector in self._detectors)
 
     def scan(self, texts: Iterable[Text]) -> list[Finding]:
-        """What is found in the texts, in their order."""
+        """Return the findings in the texts, in their order."""
         findings: list[Finding] = []
         for text in texts:
             raw = text.text.encode("utf-8", "surrogatepass")
@@ -116,7 +116,7 @@ class Detectors:
         return findings
 
     def slowest(self, text: bytes) -> list[tuple[str, float]]:
-        """Seconds that each detector's own pattern takes for a text, the slowest first."""
+        """Return the seconds that each detector's own pattern takes, the slowest first."""
         times = [(detector.name, _seconds(detector, text)) for detector in self._detectors]
         return sorted(times, key=lambda item: -item[1])
 
@@ -243,7 +243,7 @@ def _options() -> Any:
 
 
 def _seconds(detector: Detector, text: bytes) -> float:
-    """For a pattern that has seen no text yet: what text can make it do is what counts."""
+    """Time a freshly compiled pattern: what counts is what a text can make it do."""
     best = math.inf
     for _ in range(3):
         fresh = replace(detector, pattern=_compile(detector.pattern.pattern))
@@ -255,7 +255,7 @@ def _seconds(detector: Detector, text: bytes) -> float:
 
 
 def _positions(text: str, raw: bytes) -> Any:
-    """From byte offsets to code points; free where every character is one byte."""
+    """Return a function from byte offsets to code points; free where all characters are ASCII."""
     if len(text) == len(raw):
         return lambda offset: offset
     return lambda offset: len(raw[:offset].decode("utf-8", "surrogatepass"))

@@ -1,4 +1,4 @@
-"""What tells a credential or a card number from a string that only looks like one."""
+"""Checks that tell a credential or a card number from a string that only looks like one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ type Validator = Callable[[bytes], bool]
 
 
 def luhn(found: bytes) -> bool:
-    """Whether the digits carry a valid check digit (ISO/IEC 7812-1 annex B)."""
+    """Tell whether the digits carry a valid check digit (ISO/IEC 7812-1 annex B)."""
     digits = [byte - 48 for byte in found if 48 <= byte <= 57]
     if len(set(digits)) < 2:
         return False  # 0000 0000 0000 0000 passes the sum and is nobody's card
@@ -23,13 +23,13 @@ def luhn(found: bytes) -> bool:
 
 
 def entropy(found: bytes) -> float:
-    """Shannon's entropy of the bytes, in bits a byte."""
+    """Return Shannon's entropy of the bytes, in bits per byte."""
     counts = Counter(found).values()
     return -sum(n / len(found) * math.log2(n / len(found)) for n in counts)
 
 
 def jwt(found: bytes) -> bool:
-    """Whether it starts with a JOSE header (RFC 7515 section 4): JSON that names an "alg"."""
+    """Tell whether it starts with a JOSE header (RFC 7515 section 4): JSON that names an "alg"."""
     header = found.split(b".", 1)[0]
     try:
         value = json.loads(base64.urlsafe_b64decode(header + b"=" * (-len(header) % 4)))
@@ -39,7 +39,7 @@ def jwt(found: bytes) -> bool:
 
 
 def iban(found: bytes) -> bool:
-    """Whether the length is its country's and the check digits are right (ISO 13616-1)."""
+    """Tell whether the length is its country's and the check digits are right (ISO 13616-1)."""
     compact = found.replace(b" ", b"").decode("ascii")
     if IBAN_LENGTHS.get(compact[:2]) != len(compact):
         return False

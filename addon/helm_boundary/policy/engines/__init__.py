@@ -1,1 +1,1 @@
-"""What evaluates a policy: the embedded engine, its workers, an OPA server."""
+"""The engines that evaluate a policy: the embedded one with its workers, or an OPA server."""

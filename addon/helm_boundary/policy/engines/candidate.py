@@ -48,11 +48,11 @@ class WithCandidate:
         return self._enforced
 
     def succeeded_by(self, enforced: Engine) -> WithCandidate:
-        """The same candidate beside another enforced policy."""
+        """Return the same candidate beside another enforced policy."""
         return WithCandidate(enforced, self._candidate)
 
     async def decide(self, document: bytes, turn: Turn = NO_TURN) -> Decision:
-        """The enforced decision, both policies judging at the same time."""
+        """Return the enforced decision; both policies judge at the same time."""
         opinion = asyncio.ensure_future(self._opinion(document))
         try:
             decision = await self._enforced.decide(document)
@@ -62,7 +62,7 @@ class WithCandidate:
         return replace(decision, candidate=await opinion)
 
     def decide_now(self, document: bytes) -> Decision:
-        """The enforced decision, one policy after the other."""
+        """Return the enforced decision; one policy judges after the other."""
         decision = self._enforced.decide_now(document)
         try:
             return replace(decision, candidate=self._candidate.decide_now(document).verdict)

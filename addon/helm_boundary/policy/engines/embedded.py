@@ -160,7 +160,7 @@ class EmbeddedEngine:
 
     @property
     def in_flight(self) -> int:
-        """How many calls are waiting for their answer."""
+        """The number of calls that wait for their answer."""
         return len(self._calls)
 
     @property
@@ -173,7 +173,7 @@ class EmbeddedEngine:
         return time.monotonic() > self._head_until - self.deadline + SLOW_SECONDS
 
     def another(self) -> EmbeddedEngine:
-        """A further engine of the same policy, which this one has tried."""
+        """Start a further engine of the same policy, which this one has tried."""
         plan = os.fdopen(os.dup(self._plan.fileno()), "rb")
         return EmbeddedEngine(self.policy, self.deadline, plan, trial="live")
 
@@ -278,14 +278,14 @@ class EmbeddedEngine:
             loop.add_reader(self._worker.fileno(), self._on_readable)
 
     def _judge_late(self) -> None:
-        """Late, unless the answer is there and only this loop was too busy to take it."""
+        """Give the oldest call up, unless its answer waits for this busy loop."""
         if self._worker is not None and self._worker.wait(0):
             self._on_readable()
         if self._calls and time.monotonic() >= self._head_until:
             self._late()
 
     def _late(self) -> None:
-        """The oldest call has had its time: end the worker, which nothing else can stop."""
+        """End the worker, which nothing else can stop: the oldest call has had its time."""
         if self._worker is not None:
             self._detach()
             self._worker.kill()
@@ -295,7 +295,7 @@ class EmbeddedEngine:
             self._lost("the policy worker did not start in time")
 
     def _lost(self, why: str) -> None:
-        """The worker is gone: the oldest call fails, the others go to the next worker."""
+        """Fail the oldest call, as the worker is gone; the others go to the next worker."""
         self._worker = None
         waiting = list(self._calls.values())
         if self._ready:
@@ -330,7 +330,7 @@ class EmbeddedEngine:
         return None if self._loop is None or self._loop.is_closed() else self._loop
 
     def _watch(self) -> None:
-        """One timer for all calls: it looks at the oldest, and comes again while there are any."""
+        """Look at the oldest call, and again as long as there are calls: one timer for all."""
         self._timer = None
         if not self._calls or self._loop is None or self._closed:
             return

@@ -1,4 +1,4 @@
-"""What the boundary needs of an engine, whichever evaluates the Rego."""
+"""The interface of an engine, whichever evaluates the Rego."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ type Meanwhile = Callable[[], None]
 
 
 def nothing() -> None:
-    """There is nothing to do meanwhile."""
+    """Do nothing meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,11 @@ NO_TURN = Turn()
 
 
 class Engine(Protocol):
-    """Judges documents under one policy, which never changes during the engine's life."""
+    """A judge of documents under one policy, which never changes during the engine's life."""
 
     @property
     def name(self) -> str:
-        """What evaluates, with its version, as receipts record it."""
+        """The name of the evaluator with its version, as receipts record it."""
         ...
 
     @property

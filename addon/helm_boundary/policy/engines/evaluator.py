@@ -1,4 +1,4 @@
-"""The embedded Rego engine, with its ways walled in. Runs only in a policy worker.
+"""The embedded Rego engine, guarded against its own faults. Runs only in a policy worker.
 
 Every rule here answers something the engine was seen to do: only JSON text goes in and out
 (other values can kill the process); a failed ``set_input_json`` leaves the previous input, so
@@ -33,16 +33,16 @@ class Evaluator:
         self._engine = self._pristine.clone()
 
     def syntax(self) -> str:
-        """The syntax tree of the modules, JSON text."""
+        """Return the syntax tree of the modules, as JSON text."""
         tree: str = self._pristine.get_ast_as_json()
         return tree
 
     def judge(self, document: bytes) -> bytes:
-        """The JSON text of ``data.helm.decision`` for the document; EngineError if none."""
+        """Return the JSON text of ``data.helm.decision`` for the document; EngineError if none."""
         return self.evaluate(DECISION, document)
 
     def evaluate(self, rule: str, document: bytes) -> bytes:
-        """The JSON text of a rule's value for the document; EngineError if it has none."""
+        """Return the JSON text of a rule's value for the document; EngineError if none."""
         try:
             self._engine.set_input_json(document.decode())
             answer: str = self._engine.eval_rule_as_json(rule)
@@ -55,7 +55,7 @@ class Evaluator:
 
 
 def compile_engine(modules: Mapping[str, str], data: str) -> regorus.Engine:
-    """An engine with the modules and the data (JSON text); PolicyError if it refuses them."""
+    """Make an engine of the modules and the data (JSON text); PolicyError if it refuses."""
     engine = regorus.Engine()
     _extend(engine, modules)
     try:
@@ -85,7 +85,7 @@ def _extend(engine: regorus.Engine, modules: Mapping[str, str]) -> None:
 
 
 def message_of(error: BaseException) -> str:
-    """The engine's message on one line: ``file:line:column: what``."""
+    """Return the engine's message on one line: ``file:line:column: what``."""
     lines = [line.strip() for line in str(error).split("Stack backtrace")[0].splitlines()]
     place = next((line[4:] for line in lines if line.startswith("--> ")), "")
     what = next((line[7:] for line in lines if line.startswith("error: ")), "")
@@ -95,7 +95,7 @@ def message_of(error: BaseException) -> str:
 
 
 def discreet(message: str) -> str:
-    """The message up to the first value it quotes.
+    """Cut the message off before the first value that it quotes.
 
     While it judges, the engine quotes values it stumbled over, and these are what the call was
     about. Names of built-ins are quoted too, and kept.

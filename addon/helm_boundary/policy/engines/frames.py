@@ -22,18 +22,18 @@ type Frame = tuple[int, int, bytes]
 
 
 def encode(number: int, kind: int, body: bytes) -> bytes:
-    """One frame as bytes."""
+    """Encode one frame."""
     return HEADER.pack(len(body), number, kind) + body
 
 
 class FrameReader:
-    """Takes bytes in any portions, gives whole frames: ``(id, kind, body)``."""
+    """A reader of whole frames, ``(id, kind, body)``, from bytes in any portions."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
 
     def feed(self, portion: bytes) -> Iterator[Frame]:
-        """The frames that are complete now that ``portion`` has come."""
+        """Yield the frames that are complete now that ``portion`` has come."""
         self._buffer += portion
         start = 0
         while len(self._buffer) - start >= HEADER.size:

@@ -54,7 +54,7 @@ def start_opa_server(url: str, *, deadline_ms: int) -> OpaServer:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the server listens."""
+    """The host, port and path of the server."""
 
     url: str
     host: str
@@ -64,7 +64,7 @@ class Address:
 
 
 def parse_address(url: str) -> Address:
-    """The address in an URL; PolicyError when it is not one that we can use."""
+    """Parse the address in a URL; PolicyError when it isn't one that we can use."""
     parts = urlsplit(url)
     try:
         port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -115,7 +115,7 @@ class OpaServer:
             connection.close()
 
     def describe(self) -> Policy:
-        """What the server has, as far as it says."""
+        """Return the server's policy, as far as it tells."""
         modules = self._ask("GET", "/v1/policies", b"").get("result")
         stated = self._ask("POST", DECISION + "?provenance=true", b'{"input": {}}')
         provenance = stated.get("provenance")
@@ -158,7 +158,7 @@ class OpaServer:
         return answer
 
     def _exchange(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
-        """One request; on a kept connection that the server has since closed, once more."""
+        """Send one request; once more if the server has closed the kept connection."""
         kept: http.client.HTTPConnection | None = getattr(self._kept, "connection", None)
         if kept is not None:
             try:

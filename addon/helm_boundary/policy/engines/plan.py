@@ -1,4 +1,4 @@
-"""What a policy worker needs to know, as one JSON text in a file that every worker reads."""
+"""The plan of a policy worker: one JSON text, in a file that every worker reads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from helm_boundary.policy.sources.policy import Policy
 
 
 def plan_of(policy: Policy) -> bytes:
-    """The plan of a policy: modules (all, and those that can speak), data, the input's schema."""
+    """Return a policy's plan: modules (all, and those that can speak), data, the input's schema."""
     schema = json.loads((default_policy_folder() / "input.schema.json").read_bytes())
     data = json.dumps(policy.data, allow_nan=False)
     modules, speaking = dict(policy.modules), awake(policy.modules, policy.data)
@@ -21,12 +21,12 @@ def plan_of(policy: Policy) -> bytes:
 
 
 def empty_plan() -> IO[bytes]:
-    """An unnamed file for a plan; it is gone once nobody has it open."""
+    """Open an unnamed file for a plan; it is gone once nobody has it open."""
     return tempfile.TemporaryFile()
 
 
 def write_plan(policy: Policy) -> IO[bytes]:
-    """A policy's plan in an unnamed file."""
+    """Write a policy's plan into an unnamed file."""
     file = empty_plan()
     file.write(plan_of(policy))
     file.flush()

@@ -15,7 +15,7 @@ LEAST = 2
 
 
 def start_engine(policy: Policy, *, deadline_ms: int, workers: int | None = None) -> Engine:
-    """An embedded engine with as many workers as this machine's cores are good for.
+    """Start an embedded engine with as many workers as this machine has cores for.
 
     One core is the proxy's own, and there are `LEAST` at least; ``workers`` overrides. Raises
     PolicyError as start_embedded does: the first worker tries the policy, the others start on what

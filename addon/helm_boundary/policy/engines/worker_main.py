@@ -32,8 +32,9 @@ START_ALARM = 60.0  # seconds to compile; the boundary gives up long before
 
 
 def main(arguments: list[str]) -> int:
-    """Serve documents from the pipe; arguments: pipe fd, plan fd, alarm seconds, memory
-    bytes, and "trial" or "live".
+    """Serve documents from the pipe.
+
+    Arguments: pipe fd, plan fd, alarm seconds, memory bytes, and "trial" or "live".
     """
     pipe_fd, plan_fd, alarm, memory, trial = arguments
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -80,7 +81,7 @@ def _read_plan(plan_fd: int) -> Any:
 
 
 def _lint(plan: Any) -> list[str]:
-    """What is wrong with the whole policy, with what is switched off in it."""
+    """Return what is wrong with the whole policy, including what is switched off in it."""
     # Imported for a trial only: a worker that replaces a crashed one must be there at once.
     from helm_boundary.policy.rego.lint import Program, lint
     from helm_boundary.policy.rego.syntax import read_rules

@@ -1,4 +1,4 @@
-"""Starting and ending a policy worker, and the boundary's end of its pipe."""
+"""The process of a policy worker, and the boundary's end of its pipe."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ class WorkerProcess:
         self._frames = frames.FrameReader()
         self.unsent = bytearray()
         self.has_core = cores() > 1
-        """Whether it can run while the boundary does, which then needn't sleep for it to."""
+        """Whether the worker can run while the boundary does, which then needn't go to sleep."""
 
     def fileno(self) -> int:
-        """The boundary's end of the pipe."""
+        """Return the file descriptor of the boundary's end of the pipe."""
         return self._socket.fileno()
 
     def send(self, frame: bytes) -> None:
@@ -77,7 +77,7 @@ class WorkerProcess:
             self.unsent += memoryview(frame)[sent:]
 
     def flush(self) -> None:
-        """Send what waits."""
+        """Send what is unsent, as far as the pipe takes it."""
         while self.unsent:
             try:
                 sent = self._socket.send(self.unsent)
@@ -89,7 +89,7 @@ class WorkerProcess:
             del self.unsent[:sent]
 
     def receive(self) -> Iterator[frames.Frame] | None:
-        """The frames that have come; None when the worker has ended."""
+        """Return the frames that have come; None when the worker has ended."""
         try:
             portion = self._socket.recv(PORTION)
         except BlockingIOError:
@@ -106,7 +106,7 @@ class WorkerProcess:
         return bool(poll.poll(max(0.0, seconds) * 1_000))
 
     def wait_awake(self, seconds: float) -> bool:
-        """Like `wait` for reading, without going to sleep at first: waking up takes longer."""
+        """Wait for reading, polling at first, since waking from a sleep takes longer."""
         until = time.perf_counter() + (min(seconds, AWAKE_SECONDS) if self.has_core else 0.0)
         while not self._readable.poll(0):
             if time.perf_counter() >= until:
@@ -114,13 +114,13 @@ class WorkerProcess:
         return True
 
     def kill(self) -> None:
-        """End it, whatever it is doing."""
+        """Kill the worker, whatever it is doing."""
         self._socket.close()
         self._process.kill()
         self._process.wait()
 
     def reap(self) -> str:
-        """After its pipe has ended: how it ended, in words."""
+        """Return, in words, how the worker ended whose pipe has ended."""
         self._socket.close()
         try:
             code = self._process.wait(timeout=0.2)
@@ -131,5 +131,5 @@ class WorkerProcess:
 
 
 def worker_environment() -> dict[str, str]:
-    """The environment variables of a process that evaluates policy."""
+    """Return the environment variables of a process that evaluates policy."""
     return isolated.bare_environment() | {"RUST_BACKTRACE": "0"}

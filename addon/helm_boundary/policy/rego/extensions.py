@@ -1,4 +1,4 @@
-"""Built-ins of OPA that the embedded engine lacks, or has otherwise: given to it from here.
+"""Built-ins of OPA that the embedded engine lacks, or has otherwise, as extensions of it.
 
 ``regex.*`` runs on RE2, which is what OPA runs: the engine's own has Unicode classes where OPA
 has ASCII ones, and refuses patterns that are large when compiled. The rest is what policies
@@ -36,7 +36,7 @@ def _compile(pattern: str) -> Any:
 
 
 def regex_is_valid(pattern: object) -> bool:
-    """Whether the pattern compiles; false for anything but a string."""
+    """Tell whether the pattern compiles; false for anything but a string."""
     try:
         return isinstance(pattern, str) and _compile(pattern) is not None
     except re2.error:
@@ -44,17 +44,17 @@ def regex_is_valid(pattern: object) -> bool:
 
 
 def regex_match(pattern: str, value: str) -> bool:
-    """Whether the pattern matches somewhere in the value."""
+    """Tell whether the pattern matches somewhere in the value."""
     return _compile(pattern).search(_text(value)) is not None
 
 
 def regex_find_n(pattern: str, value: str, number: int) -> list[str]:
-    """The first ``number`` matches; all when it is negative."""
+    """Return the first ``number`` matches; all when it is negative."""
     return [match.group() for match in _matches(pattern, value, number)]
 
 
 def regex_find_all_string_submatch_n(pattern: str, value: str, number: int) -> list[list[str]]:
-    """The first ``number`` matches, each with its groups; a group that took no part is empty."""
+    """Return the first ``number`` matches with their groups; an unused group is empty."""
     return [
         [match.group(), *(group or "" for group in match.groups())]
         for match in _matches(pattern, value, number)
@@ -62,7 +62,7 @@ def regex_find_all_string_submatch_n(pattern: str, value: str, number: int) -> l
 
 
 def regex_split(pattern: str, value: str) -> list[str]:
-    """The value between the matches, as Go's ``Split`` has it."""
+    """Split the value at the matches, as Go's ``Split`` does."""
     pieces: list[str] = []
     start = end = 0
     for match in _matches(pattern, value, -1):
@@ -76,7 +76,7 @@ def regex_split(pattern: str, value: str) -> list[str]:
 
 
 def regex_replace(value: str, pattern: str, template: str) -> str:
-    """The value with every match replaced by the template, in which $1 is a group."""
+    """Replace every match in the value by the template, in which $1 is a group."""
     compiled = _compile(pattern)
     pieces: list[str] = []
     position = 0
@@ -87,7 +87,7 @@ def regex_replace(value: str, pattern: str, template: str) -> str:
 
 
 def _matches(pattern: str, value: str, number: int) -> Iterator[Any]:
-    """Go's FindAll: like finditer, but no empty match right behind another match."""
+    """Yield matches as Go's FindAll does: no empty match right behind another match."""
     previous, count = -1, 0
     for match in _compile(pattern).finditer(_text(value)):
         if count == number:
@@ -119,17 +119,20 @@ def _hmac(name: str) -> Callable[[str, str], str]:
 
 
 def strings_count(value: str, part: str) -> int:
-    """How often the part is in the value, without overlaps. (The engine's own counts overlaps.)"""
+    """Count the part in the value, without overlaps.
+
+    The engine's own counts overlaps.
+    """
     return _text(value).count(_text(part))
 
 
 def hmac_equal(first: str, second: str) -> bool:
-    """Whether two digests are the same, in constant time."""
+    """Compare two digests in constant time."""
     return hmac.compare_digest(_text(first).encode(), _text(second).encode())
 
 
 def jwt_decode(token: str) -> list[Any]:
-    """Header, payload and signature (hex) of a JSON Web Token (RFC 7519), not verified."""
+    """Return a JSON Web Token's header, payload and signature (hex), not verified (RFC 7519)."""
     parts = _text(token).split(".")
     if len(parts) != 3:
         raise ValueError("not three parts")
@@ -142,13 +145,13 @@ def jwt_decode(token: str) -> list[Any]:
 
 
 def cidr_intersects(first: str, second: str) -> bool:
-    """Whether two networks share an address."""
+    """Tell whether two networks share an address."""
     one, two = _network(first), _network(second)
     return one.version == two.version and one.overlaps(two)
 
 
 def cidr_merge(networks: Any) -> set[str]:
-    """The fewest networks that hold the same addresses."""
+    """Return the fewest networks that hold the same addresses."""
     found = [_network(network) for network in networks]
     merged: set[str] = set()
     for version in (4, 6):

@@ -32,14 +32,14 @@ OWN = re.compile(r"^(?:default[ \t]+)?sprintf\b", re.MULTILINE)
 
 
 def call_instead(text: str) -> str:
-    """A module's text that calls this sprintf; one that defines a sprintf of its own stays."""
+    """Make a module call this sprintf, unless it defines one of its own."""
     if "sprintf" not in text or OWN.search(text):
         return text
     return TOKENS.sub(lambda found: PATH if found[0] == "sprintf" else found[0], text)
 
 
 def format_values(text: str, notation: str, marshalled: str) -> str:
-    """The text with each verb replaced by a value.
+    """Replace each verb in the text by a value.
 
     ``notation`` has the array of values in the engine's notation, inside another array;
     ``marshalled`` is its JSON, which tells the empty set from the empty object.
@@ -53,14 +53,14 @@ def format_values(text: str, notation: str, marshalled: str) -> str:
 
 
 class _Notation:
-    """Reads values in Rego's notation, and writes those that are in others as OPA does."""
+    """A reader of values in Rego's notation; inside other values it writes them as OPA does."""
 
     def __init__(self, text: str, position: int) -> None:
         self._text = text
         self._position = position
 
     def values(self, known: Any) -> Iterator[Value]:
-        """The values up to the end of the array."""
+        """Yield the values up to the end of the array."""
         for number in self._items("]"):
             start, shown = self._position, self._value(_at(known, number))
             if self._text[start] == '"':
@@ -87,7 +87,7 @@ class _Notation:
         return found[0]
 
     def _member(self, known: Any, number: int) -> str:
-        """A set's element, or an object's key and value."""
+        """Read a set's element, or an object's key and value."""
         start = self._position
         shown = self._value(_at(known, number))
         if self._text[self._position] != ":":

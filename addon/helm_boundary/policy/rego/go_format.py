@@ -29,7 +29,7 @@ class Verb:
     precision: int | None = None
 
     def pad(self, text: str, *, zeros: bool = False) -> str:
-        """The text as wide as asked for."""
+        """Pad the text to the width that the verb asks for."""
         width = self.width or 0
         if "-" in self.flags:
             return text.ljust(width)
@@ -40,7 +40,7 @@ class Verb:
 
 
 def sprintf(text: str, values: Sequence[Value]) -> str:
-    """The text with each verb replaced by the next value."""
+    """Replace each verb in the text by the next value."""
     return "".join(_Printer(text, values).pieces())
 
 
@@ -153,7 +153,7 @@ class _Printer:
 
 
 def format_value(verb: Verb, value: Value) -> str:
-    """A value as its verb prints it."""
+    """Print a value as its verb does."""
     if verb.name == "T":
         return _string(replace(verb, name="s"), _type(value)) or ""
     if verb.name == "v" and not _is_big(value):  # takes + for other things than signs

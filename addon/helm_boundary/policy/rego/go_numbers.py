@@ -14,7 +14,7 @@ LARGE_EXPONENT = 6  # where the shortest form begins to write an exponent
 def format_integer(
     name: str, value: int, flags: Set[str], precision: int | None, *, big: bool
 ) -> str | None:
-    """A whole number; None when the verb doesn't take one."""
+    """Print a whole number; None when the verb doesn't take one."""
     if big and name == "s":
         name = "d"
     if name not in BASES:
@@ -28,7 +28,7 @@ def format_integer(
 
 
 def format_float(name: str, value: float, flags: Set[str], precision: int | None) -> str | None:
-    """A float; None when the verb doesn't take one."""
+    """Print a float; None when the verb doesn't take one."""
     lower = name.lower()
     if lower not in FLOATS or name in {"V", "B"}:
         return None

@@ -18,12 +18,12 @@ ESCAPES: Mapping[str, str] = {
 
 
 def quote(text: str, *, ascii_only: bool = False) -> str:
-    """The text in double quotes."""
+    """Put a text in double quotes."""
     return f'"{"".join(_escape(one, ascii_only, chr(34)) for one in text)}"'
 
 
 def quote_character(character: str, *, ascii_only: bool = False) -> str:
-    """One character in single quotes."""
+    """Put one character in single quotes."""
     return f"'{_escape(character, ascii_only, chr(39))}'"
 
 
@@ -39,5 +39,5 @@ def _escape(one: str, ascii_only: bool, mark: str) -> str:
 
 
 def is_printable(one: str) -> bool:
-    """Whether it is shown as it is: letters, marks, numbers, punctuation, symbols and a space."""
+    """Tell whether a character is shown as it is, rather than escaped."""
     return one == " " or unicodedata.category(one)[0] in "LMNPS"

@@ -21,7 +21,7 @@ IMPORT = re.compile(r"^[ \t]*import[ \t]+(?:data|input)\b", re.MULTILINE)
 
 
 def write_out_imports(modules: Mapping[str, str]) -> dict[str, str]:
-    """The modules (by file) with the names they import replaced by what they stand for.
+    """Replace the names that modules (by file) import by what they stand for.
 
     Raises what the engine raises for one that it can't read.
     """
@@ -51,7 +51,7 @@ def _write_out(module: Module, syntax: Node) -> str:
 
 
 def _may_use(module: Module, rule: Node) -> bool:
-    """A look at the rule's text, which spares most rules the walk."""
+    """Tell from the rule's text whether it may use an import, which spares most rules the walk."""
     text = module.text(only(rule)[1]["span"])
     return any(name in text for name in module.imports)
 
@@ -68,7 +68,7 @@ def _written(path: Path) -> str:
 
 
 def _uses(module: Module, rule: Node) -> Iterator[tuple[Span, str]]:
-    """Where a rule uses imported names; where a variable has the name, it is the variable's."""
+    """Yield where a rule uses imported names, unless a variable has the name there."""
     waiting = list(_parts(module, rule))
     while waiting:
         node, hidden = waiting.pop()
@@ -93,7 +93,7 @@ def _uses(module: Module, rule: Node) -> Iterator[tuple[Span, str]]:
 
 
 def _parts(module: Module, rule: Node) -> Iterator[tuple[Node, frozenset[str]]]:
-    """The head's value and the bodies of a rule, each with the variables that it sees."""
+    """Yield the head's value and the bodies of a rule, each with the variables that it sees."""
     head, bodies = _head(rule), only(rule)[1].get("bodies", [])
     own = frozenset(name for node in head.get("args", []) for name in names_in(node))
     first = declared(module, bodies[0]["query"]["stmts"]) if bodies else frozenset()
@@ -112,7 +112,7 @@ def _head(rule: Node) -> Node:
 
 
 def declared(module: Module, statements: Sequence[Node]) -> frozenset[str]:
-    """The variables that statements declare: with ``:=`` and ``some``."""
+    """Return the variables that statements declare: with ``:=`` and ``some``."""
     found: set[str] = set()
     for node in statements:
         kind, body = only(node["literal"])
@@ -126,7 +126,7 @@ def declared(module: Module, statements: Sequence[Node]) -> frozenset[str]:
 
 
 def names_in(pattern: Node) -> Iterator[str]:
-    """The variables of a pattern."""
+    """Yield the variables of a pattern."""
     kind, body = only(pattern)
     if kind == "Var":
         yield str(body["value"])

@@ -24,7 +24,7 @@ REFERENCES = frozenset({"RefDot", "RefBrack", "Var"})
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something stands."""
+    """A file and a line in it."""
 
     file: str
     line: int
@@ -61,11 +61,11 @@ class Module:
     contents: bytes
 
     def text(self, span: Span) -> str:
-        """What stands at a span of the syntax tree."""
+        """Return the text at a span of the syntax tree."""
         return self.contents[span["start"] : span["end"]].decode()
 
     def resolve(self, path: Path) -> Path:
-        """A path with its first name followed through the imports."""
+        """Return a path with its first name followed through the imports."""
         if path == SPRINTF:
             return ("sprintf",)
         imported = self.imports.get(path[0] or "") if path else None
@@ -109,12 +109,12 @@ class Rule:
 
     @property
     def arity(self) -> int:
-        """How many arguments it takes."""
+        """The number of arguments it takes."""
         return len(self.parameters)
 
 
 def read_rules(tree: str) -> list[Rule]:
-    """Every rule of the modules in a syntax tree (JSON text of ``get_ast_as_json``)."""
+    """Read every rule of the modules in a syntax tree (JSON text of ``get_ast_as_json``)."""
     rules: list[Rule] = []
     for node in json.loads(tree):
         module = read_module(node)
@@ -125,7 +125,7 @@ def read_rules(tree: str) -> list[Rule]:
 
 
 def read_module(node: Node) -> Module:
-    """A module of a syntax tree, without its rules."""
+    """Read a module of a syntax tree, without its rules."""
     syntax, contents = node["ast"], node["source"]["contents"].encode()
     package = tuple(str(part) for part in flatten(syntax["package"]["refr"])[0])
     imports = _imports(syntax["imports"], contents)
@@ -133,7 +133,7 @@ def read_module(node: Node) -> Module:
 
 
 def flatten(node: Node) -> tuple[Path, list[Node]]:
-    """A reference's path, and the expressions that compute its dynamic parts.
+    """Return a reference's path, and the expressions that compute its dynamic parts.
 
     The path is empty when the reference doesn't start at a name.
     """
@@ -185,7 +185,7 @@ def _bodies(head: Mapping[str, Any], nodes: Sequence[Node]) -> Sequence[Body]:
 
 
 class Reader:
-    """Collects the calls and references below a node of a module."""
+    """A collector of the calls and references below a node of a module."""
 
     def __init__(self, module: Module) -> None:
         self._module = module
@@ -193,7 +193,7 @@ class Reader:
         self.references: list[Reference] = []
 
     def read(self, node: Node) -> None:
-        """Add those below another node."""
+        """Add the calls and references below another node."""
         # A list of its own instead of recursion: expressions can nest deeply.
         waiting = [node]
         while waiting:
@@ -236,19 +236,19 @@ def _imports(nodes: Sequence[Node], contents: bytes) -> dict[str, Path]:
 
 
 def line_of(node: Node) -> int:
-    """The line a node starts in."""
+    """Return the line a node starts in."""
     _, body = only(node)
     return int(body["span"]["line"])
 
 
 def only(node: Node) -> tuple[str, Any]:
-    """A node's kind and what it holds."""
+    """Return a node's kind and what it holds."""
     kind, body = next(iter(node.items()))
     return kind, body
 
 
 def static(path: Path) -> Iterator[str]:
-    """The parts of a path up to the first computed one."""
+    """Yield the parts of a path up to the first computed one."""
     for part in path:
         if part is None:
             return

@@ -1,4 +1,4 @@
-"""Reading a policy aside: ``python -m helm_boundary.policy.reload.read_aside PLAN KEY FOLDER...``.
+"""The process that reads a policy aside: ``python -m ….reload.read_aside PLAN KEY FOLDER...``.
 
 A data file of some megabytes takes Python a tenth of a second to read, during which nothing else
 runs in that process. So while the boundary runs, another one reads. It writes the plan for the
@@ -20,7 +20,7 @@ from helm_boundary.policy.sources.policy import read_policy
 
 
 def main(arguments: list[str]) -> int:
-    """Read, write the plan, say what it is; or say what is wrong."""
+    """Read the policy, write its plan and say what it is; or say what is wrong."""
     plan_fd, key, *folders = arguments
     try:
         policy = read_policy(list(map(Path, folders)), key=Path(key) if key else None)

@@ -1,4 +1,4 @@
-"""Changing the policy while the boundary runs.
+"""Changes of the policy while the boundary runs.
 
 The folders are watched; what changed is read in a process of its own, compiled, linted and
 self-tested in its worker's, and only then handed over. A change that can't be used is handed over
@@ -39,7 +39,7 @@ class Change:
 
 
 class PolicyWatch:
-    """Watches policy folders and brings up what changes in them.
+    """A watch over policy folders, which brings up what changes in them.
 
     ``digest`` is the policy in force's, so that touching a file without changing what decides
     is no change. ``seconds`` is how often to look; a change counts once it has stood that long.
@@ -67,12 +67,15 @@ class PolicyWatch:
         self._again = False
 
     def take_back(self, digest: str) -> None:
-        """The last change wasn't taken, and that policy is still in force: hand it over again."""
+        """Hand the last change over again: it wasn't taken, and ``digest`` is in force."""
         self._digest = digest
         self._again = True
 
     async def changes(self) -> AsyncIterator[Change | PolicyError]:
-        """Each change as it comes, for ever. The caller swaps, and closes the old engine."""
+        """Yield each change as it comes, for ever.
+
+        The caller puts it in force, and closes the old engine.
+        """
         seen = await asyncio.to_thread(stamps, self._folders)
         refreshed = time.monotonic()
         while True:
@@ -109,7 +112,7 @@ class PolicyWatch:
 
 
 def stamps(folders: Sequence[Path]) -> Stamps:
-    """What tells whether a file in the folders has changed."""
+    """Return what tells whether a file in the folders has changed."""
     found = set()
     for folder in folders:
         for path in [folder, *folder.rglob("*")]:

@@ -1,1 +1,1 @@
-"""Where policies come from: folders, bundles and downloads, merged into one policy."""
+"""The sources of policy: folders, bundles and downloads, merged into one policy."""

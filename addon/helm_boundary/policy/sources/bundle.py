@@ -30,18 +30,18 @@ SIGNATURES = ".signatures.json"
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a bundle says of itself; a folder has none, and may hold anything."""
+    """A bundle's own description; a folder has none, and may hold anything."""
 
     file: str = ""
     revision: str = ""
     roots: tuple[str, ...] = ("",)
 
     def uri(self, source: Path) -> str:
-        """Where the bundle is, with its revision."""
+        """Return where the bundle is, with its revision."""
         return source.as_uri() + (f"#{quote(self.revision)}" if self.revision else "")
 
     def check(self, packages: Mapping[str, str], data: Mapping[str, Any]) -> None:
-        """PolicyError for a package or data outside the roots."""
+        """Refuse a package or data outside the roots: PolicyError."""
         for path, package in packages.items():
             if not self._owns(package.replace(".", "/")):
                 raise PolicyError(f"{path}: package {package} is outside the bundle's roots")
@@ -63,12 +63,12 @@ def _leaves(value: Mapping[str, Any], at: str = "") -> list[str]:
 
 
 def is_bundle(source: Path) -> bool:
-    """Whether a path names a bundle rather than a folder."""
+    """Tell whether a path names a bundle rather than a folder."""
     return source.name.endswith((".tar.gz", ".tgz")) and not source.is_dir()
 
 
 def read_bundle(path: Path, key: Path | None) -> tuple[Manifest, Mapping[str, bytes]]:
-    """A bundle's manifest, and its files by name; PolicyError when it can't be taken.
+    """Read a bundle's manifest, and its files by name; PolicyError when it can't be used.
 
     With a ``key`` (a PEM public key, or a secret for HMAC) the signature must be good and cover
     every file. A bundle that is signed is not taken without a key.

@@ -33,7 +33,7 @@ STRUCTURED = frozenset({".manifest", "data.json", "data.yaml"})
 def verify_files(
     bundle: str, files: Mapping[str, bytes], signatures: bytes | None, key: Path
 ) -> None:
-    """PolicyError unless the signature is good and names exactly these files with their hashes."""
+    """Raise PolicyError unless the signature is good and covers exactly these files."""
     if signatures is None:
         raise PolicyError(f"{bundle}: is not signed, which the key given asks for")
     stated = _verified_payload(bundle, signatures, key)
@@ -141,7 +141,7 @@ def _hashed(name: str, content: bytes) -> bytes:
 
 
 def _canonical(value: Any) -> str:
-    """JSON as OPA hashes it: keys sorted, no white space, nothing escaped that needn't be."""
+    """Write JSON as OPA hashes it: keys sorted, no white space, nothing escaped needlessly."""
     if isinstance(value, dict):
         members = (f"{_canonical(key)}:{_canonical(value[key])}" for key in sorted(value))
         return f"{{{','.join(members)}}}"

@@ -1,4 +1,4 @@
-"""Where the policy that comes with the boundary lies."""
+"""The folder of the policy that comes with the boundary."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CANDIDATES = (PACKAGE / "default_policy", PACKAGE.parents[1] / "policies")
 
 
 def default_policy_folder() -> Path:
-    """The folder of the default policy; PolicyError when the installation lacks it."""
+    """Return the folder of the default policy; PolicyError if the installation lacks it."""
     for folder in CANDIDATES:
         if (folder / "main.rego").is_file():
             return folder

@@ -1,4 +1,4 @@
-"""Topics that can't speak, given the data, are left out of what is evaluated.
+"""Topics that can't speak, given the data, and so are left out of what is evaluated.
 
 A topic costs a few microseconds a call even when none of its rules applies. One that is all about
 settings says in its METADATA which: ``custom.off_unless`` lists paths in data, and while each of
@@ -19,7 +19,7 @@ NO_LIMIT: tuple[object, ...] = (None, {})
 
 
 def awake(modules: Mapping[str, str], data: Mapping[str, Any]) -> dict[str, str]:
-    """The modules without those whose topic the data has switched off."""
+    """Return the modules without those whose topic the data has switched off."""
     packages = {file: package_of(text, file) for file, text in modules.items()}
     return {
         file: text
@@ -39,7 +39,7 @@ def _is_off(text: str, file: str, data: Mapping[str, Any]) -> bool:
 
 
 def _is_needed(package: str, file: str, modules: Mapping[str, str]) -> bool:
-    """Whether another module names the package, and so may want what is in it."""
+    """Tell whether another module names the package, and so may want what is in it."""
     return any(package in text for other, text in modules.items() if other != file)
 
 

@@ -28,8 +28,8 @@ LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 class Download:
     """One bundle URL and the file that its latest good answer is kept in.
 
-    ``folder`` is where the file lies (made where there is none), ``key`` what it must be signed
-    with, ``token`` a bearer token for the server.
+    ``folder`` is where the file is stored (created if missing), ``key`` what the bundle must be
+    signed with, ``token`` a bearer token for the server.
     """
 
     def __init__(
@@ -50,7 +50,10 @@ class Download:
         self._tag = folder / f"{name}.etag"
 
     def fetch(self) -> bool:
-        """Ask once; whether a new bundle is in place. PolicyError when there is none to use."""
+        """Ask the server once, and tell whether a new bundle is in place.
+
+        Raises PolicyError when there is none to use.
+        """
         try:
             answer = self._get()
         except (OSError, HTTPException, ValueError) as error:
@@ -100,7 +103,7 @@ class Download:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Policy comes from where the operator said, and from nowhere else."""
+    """A handler without redirects: policy comes from where the operator said, only."""
 
     def redirect_request(self, *_: object) -> None:
         return None

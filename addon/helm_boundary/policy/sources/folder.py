@@ -110,7 +110,7 @@ def _part(uri: str, files: Iterable[File], tests: bool) -> Part:
 
 
 def package_of(text: str, file: str) -> str:
-    """The package a module declares, dotted."""
+    """Return the package that a module declares, dotted."""
     for number, line in enumerate(text.split("\n"), 1):
         stripped = line.strip()
         if not stripped or stripped.startswith("#"):

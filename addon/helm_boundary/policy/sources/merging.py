@@ -9,7 +9,7 @@ from helm_boundary.policy.errors import PolicyError
 
 
 def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """``over`` merged into ``under``: objects key by key, everything else replaced."""
+    """Merge ``over`` into ``under``: objects key by key, everything else replaced."""
     merged = dict(under)
     for key, value in over.items():
         below = merged.get(key)
@@ -37,7 +37,7 @@ def merge_apart(
 
 
 def refuse_overlap(data: Mapping[str, Any], packages: Mapping[str, str]) -> None:
-    """PolicyError for data at or under a package's path, which would silently beat its rules.
+    """Refuse data at or under a package's path, which would silently beat its rules.
 
     ``packages`` maps each package to a file that declares it.
     """

@@ -25,7 +25,7 @@ class Metadata:
 
 
 def read_metadata(text: str, file: str) -> dict[int, Metadata]:
-    """The blocks of a module, by the line that they are about."""
+    """Return the blocks of a module, by the line that they are about."""
     return {block.line: block for block in _blocks(text, file)}
 
 

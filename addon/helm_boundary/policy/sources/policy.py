@@ -30,7 +30,7 @@ class Policy:
     """Everything that decides.
 
     ``uri`` says where it came from, ``digest`` (hex SHA-256) what it is: the same modules, data
-    and detectors have the same digest wherever they lie. ``modules`` maps a file's path to its
+    and detectors have the same digest wherever they are. ``modules`` maps a file's path to its
     Rego text, ``detectors_text`` is JSON text (which is YAML). ``rules`` counts the rules.
     """
 
@@ -77,7 +77,7 @@ def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
 
 
 def mentions_models(policy: Policy) -> bool:
-    """Whether any rule reads ``input.models``: every model that may run, not the first alone."""
+    """Tell whether any rule reads ``input.models``: all models that may run, not one."""
     return any(_MODELS.search(_COMMENT.sub("", text)) for text in policy.modules.values())
 
 

@@ -20,7 +20,7 @@ STATED = re.compile(r'"rule":\s*"([^"]+)"|^#\s+id:\s*\[?([^\]\n]+)', re.MULTILIN
 
 
 def check_settings(data: Mapping[str, Any], modules: Iterable[str]) -> None:
-    """PolicyError for a setting that the default policy's topics don't have."""
+    """Refuse a setting that the default policy's topics don't have: PolicyError."""
     schema = json.loads((default_policy_folder() / SCHEMA).read_bytes())
     error = jsonschema.exceptions.best_match(
         jsonschema.Draft202012Validator(schema).iter_errors(data)

@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 
 
 def has_credentials(url: str) -> bool:
-    """Whether an address has a user or a password in it."""
+    """Tell whether an address has a user or a password in it."""
     return "@" in urlsplit(url).netloc
 
 
 def shown(url: str) -> str:
-    """An address for messages and logs: without user and password, and without a query."""
+    """Return an address for messages and logs: without user and password, and without a query."""
     scheme, _, rest = url.partition("://")
     place = rest.partition("?")[0]
     authority, slash, path = place.partition("/")

@@ -11,7 +11,7 @@ CODE = "FORBIDDEN_WORD"
 
 
 def report(whole: Callable[[str], str], stream: Callable[[str], str] | None) -> None:
-    """Do the deeds; print one JSON object for each: a text, or an error and if it told the code."""
+    """Do the deeds; print one JSON object for each: a text, or an error with its code."""
     for name, ask in (("whole", whole), ("stream", stream)):
         for words in (PASSES, FORBIDDEN) if ask else ():
             print(json.dumps({"deed": name, **_outcome(ask, words)}), flush=True)

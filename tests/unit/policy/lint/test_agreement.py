@@ -1,4 +1,4 @@
-"""What the engine reads otherwise than OPA is refused, and nothing that it reads alike."""
+"""The lint refuses what the engine reads differently than OPA, and nothing that it reads alike."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ APART = {"check_decision", "check_data", "check_input"}
 
 
 def problems(form: Form) -> list[str]:
-    """What the lint says about a form."""
+    """Return what the lint says about a form."""
     tree = compile_engine(form.modules, json.dumps(DATA)).get_ast_as_json()
     program = Program(read_rules(tree), DATA, SCHEMA)
     found = [check(program) for check in CHECKS if check.__name__ not in APART]

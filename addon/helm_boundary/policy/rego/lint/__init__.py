@@ -1,4 +1,4 @@
-"""What the engine would only find out in live traffic, or never: refused at load.
+"""Checks at load of what the engine would only find out in live traffic, or never.
 
 The engine looks a function up when it calls it, takes two defaults for one name, lets data that
 isn't there be undefined, which for a deny rule means silence, and reads some forms otherwise than
@@ -44,12 +44,12 @@ TEST_CHECKS: Sequence[Check] = (check_split_functions, check_with_values)
 
 
 def lint(program: Program) -> list[Problem]:
-    """Every problem of a policy, by file and line."""
+    """Return every problem of a policy, by file and line."""
     return _sorted(problem for check in CHECKS for problem in check(program))
 
 
 def lint_tests(program: Program, files: Iterable[str]) -> list[Problem]:
-    """What the tests in these files, read together with their policy, mean otherwise to OPA."""
+    """Return where these files' tests, read with their policy, mean something else to OPA."""
     mine = set(files)
     found = (problem for check in TEST_CHECKS for problem in check(program))
     return _sorted(problem for problem in found if problem.place.file in mine)

@@ -11,7 +11,7 @@ from .program import Problem, Program
 
 
 def check_calls(program: Program) -> Iterator[Problem]:
-    """Functions that don't exist, are called wrongly, or must not be called."""
+    """Find functions that don't exist, are called wrongly, or must not be called."""
     for rule in program.rules:
         for call in rule.calls:
             message = _wrong_call(program, rule, call)

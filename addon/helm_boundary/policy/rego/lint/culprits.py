@@ -1,4 +1,4 @@
-"""Which part of an expression may be undefined, in words for who wrote it."""
+"""The part of an expression that may be undefined, in words for whoever wrote it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .terms import below, is_reference, key_of, name_of, steps
 
 
 def culprit(node: Node, scope: Scope, inference: Inference) -> str | None:
-    """The first part that may be undefined, the innermost first; None if there is none."""
+    """Name the first part that may be undefined, the innermost first; None if there is none."""
     if inference.certain(node, scope):
         return None
     for part in below(node):

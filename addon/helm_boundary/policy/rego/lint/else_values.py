@@ -17,7 +17,7 @@ from .terms import below, expressions, is_reference, name_of, queries, statement
 
 
 def check_else_values(program: Program) -> Iterator[Problem]:
-    """Indices in a head's value that the last body doesn't bind, and values that may be missing."""
+    """Find indices of a head that the last body doesn't bind, and values that may be missing."""
     for rule in program.rules:
         if len(rule.bodies) > 1:
             yield from _free_indices(program, rule)
@@ -42,7 +42,7 @@ def _free_indices(program: Program, rule: Rule) -> Iterator[Problem]:
 
 
 def _indexed(node: Node) -> Iterator[Node]:
-    """The references with an index in an expression.
+    """Yield the references with an index in an expression.
 
     Of a comprehension's statements only what is negated, or in another comprehension's term: in
     the others the engine compares the index that it tries with the one that is bound.

@@ -1,4 +1,4 @@
-"""What expressions, rules and functions look like, and whether they have a value for certain.
+"""The shapes of expressions, rules and functions, and whether they have a value for certain.
 
 Certain means: for every document that the input's schema allows, with the data that the policy
 has. An argument of the wrong type isn't looked at, since the engine fails loudly then.
@@ -46,26 +46,26 @@ class Inference:
     # -- scopes --------------------------------------------------------------------------
 
     def scopes(self, rule: Rule) -> Sequence[Scope]:
-        """The scope of each body of a rule; a parameter is what the calls give it."""
+        """Return the scope of each body of a rule; a parameter is what the calls give it."""
         if rule not in self._scopes:
             given = self.parameters(rule.path) if rule.parameters else []
             self._scopes[rule] = [self._scope(rule, body, given) for body in rule.bodies]
         return self._scopes[rule]
 
     def query(self, outer: Scope, statements: Sequence[Node]) -> Scope:
-        """The scope of statements inside an expression or statement of another scope."""
+        """Return the scope of statements inside an expression or statement of another scope."""
         scope = outer.inner()
         learn(scope, statements, self.shape)
         return scope
 
     def visits(self, rule: Rule) -> Sequence[Visit]:
-        """Every expression of a rule, in its scope."""
+        """Return every expression of a rule, in its scope."""
         if rule not in self._visits:
             self._visits[rule] = list(visit(rule, self.scopes(rule), self))
         return self._visits[rule]
 
     def parameters(self, function: Route) -> Sequence[Shape]:
-        """What each parameter of a function looks like, over all calls of it."""
+        """Return what each parameter of a function looks like, over all calls of it."""
         if function not in self._parameters:
             self._parameters[function] = ()  # while it is being found out
             self._parameters[function] = self._look(lambda: self._given(function), ())
@@ -91,21 +91,21 @@ class Inference:
         return self.query(scope, body.statements)
 
     def is_rule(self, route: Route) -> bool:
-        """Whether a route (without data in front) is a rule's or a function's."""
+        """Tell whether a route (without data in front) is a rule's or a function's."""
         return route in self.program.named
 
     # -- expressions ---------------------------------------------------------------------
 
     def shape(self, node: Node, scope: Scope) -> Shape:
-        """What the value of an expression looks like."""
+        """Return what the value of an expression looks like."""
         return self.term(node, scope)[0]
 
     def certain(self, node: Node, scope: Scope) -> bool:
-        """Whether an expression has a value for certain."""
+        """Tell whether an expression has a value for certain."""
         return self.term(node, scope)[1]
 
     def term(self, node: Node, scope: Scope) -> Term:
-        """What an expression's value looks like, and whether it has one."""
+        """Return what an expression's value looks like, and whether it has one."""
         kind, body = only(node)
         value = literal(node)
         if value is not None:
@@ -175,7 +175,7 @@ class Inference:
     # -- calls and rules -----------------------------------------------------------------
 
     def function(self, call: Node, scope: Scope) -> Route | None:
-        """The path of the policy's own function that is called."""
+        """Return the path of the policy's own function that is called."""
         path = scope.module.resolve(flatten(only(call)[1]["fcn"])[0])
         return self.program.path_from(scope.module.package, path)
 
@@ -189,7 +189,7 @@ class Inference:
         return _builtin(name, body["params"], given), name not in UNSURE
 
     def rule(self, path: Route, *, blind: bool = False) -> Term:
-        """What a rule's value looks like, and whether it always has one."""
+        """Return what a rule's value looks like, and whether it always has one."""
         if (path, blind) not in self._rules:
             self._rules[path, blind] = UNKNOWN  # while it is being found out
             self._rules[path, blind] = self._look(
@@ -198,7 +198,7 @@ class Inference:
         return self._rules[path, blind]
 
     def _look[Found](self, inside: Callable[[], Found], unknown: Found) -> Found:
-        """Look into a rule or function, but not too deep and not for ever."""
+        """Look into a rule or function, but not too deep and not too often."""
         if self._depth >= MAX_DEPTH or self._calls >= MAX_CALLS:
             return unknown
         self._depth, self._calls = self._depth + 1, self._calls + 1
@@ -236,7 +236,7 @@ class Inference:
         return self.term(body.value, scope)
 
     def _holds(self, node: Node, scope: Scope) -> bool:
-        """Whether a statement always holds: a name for a value that is there."""
+        """Tell whether a statement always holds: a name for a value that is there."""
         kind, body = statement(node)
         if kind == "SomeVars":
             return True
@@ -254,7 +254,7 @@ class Inference:
 
 
 def _builtin(name: str, nodes: Sequence[Node], given: Sequence[Shape]) -> Shape:
-    """What the result of one of Rego's own functions looks like."""
+    """Return what the result of one of Rego's own functions looks like."""
     if name == "object.get" and len(given) == 3:
         return union([given[0].member(key_of(nodes[1]))[0], given[2]])
     if name == "split" and len(given) == 2 and (literal(nodes[1]) or ("",))[0]:

@@ -1,4 +1,4 @@
-"""What a body's statements tell about the names and references in it.
+"""Facts about names and references that a body's statements tell.
 
 A body holds when all its statements do, in whatever order they are evaluated. So whatever one of
 them needs has a value for the others too.
@@ -93,7 +93,7 @@ def _assign(scope: Scope, body: Mapping[str, Any], infer: Infer) -> None:
 
 
 def _is_new(scope: Scope, node: Node) -> bool:
-    """Whether it is a name, or a pattern with one, that nothing around has bound."""
+    """Tell whether it is a name, or a pattern with one, that nothing around has bound."""
     kind, _ = only(node)
     if kind == "Var":
         name = str(name_of(node))
@@ -169,7 +169,7 @@ def _keep(scope: Scope, node: Node, test: Test, infer: Infer) -> None:
 
 
 def _beginnings(node: Node) -> Sequence[Node]:
-    """A reference without its last steps, the shortest first; then whole."""
+    """Return each beginning of a reference, the shortest first, the whole last."""
     found = [node]
     while only(node)[0] in {"RefDot", "RefBrack"}:
         node = only(node)[1]["refr"]

@@ -13,7 +13,7 @@ from .visits import Role, Visit
 
 
 def check_memberships(program: Program) -> Iterator[Problem]:
-    """Memberships inside other expressions and in heads, over what may be undefined."""
+    """Find memberships in other expressions and in heads, over what may be undefined."""
     inference = program.inference
     for rule in program.rules:
         for found in inference.visits(rule):

@@ -18,7 +18,7 @@ from .visits import Role
 
 
 def check_negations(program: Program) -> Iterator[Problem]:
-    """Operands below a ``not`` that may be undefined."""
+    """Find operands below a ``not`` that may be undefined."""
     inference = program.inference
     for rule in program.rules:
         for found in inference.visits(rule):
@@ -37,7 +37,7 @@ def _message(name: str) -> str:
 
 
 def _evaluated_before(node: Node) -> Iterator[Node]:
-    """What OPA evaluates before it negates."""
+    """Yield what OPA evaluates before it negates."""
     kind, body = only(node)
     if is_reference(node):
         yield from _indices(node)

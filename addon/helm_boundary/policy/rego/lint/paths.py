@@ -11,7 +11,7 @@ from .program import Problem, Program, Schema
 
 
 def check_data(program: Program) -> Iterator[Problem]:
-    """References to data that nothing provides."""
+    """Find references to data that nothing provides."""
     for rule in program.rules:
         for reference in rule.references:
             if reference.path[0] != "data" or len(reference.path) == 1:
@@ -41,7 +41,7 @@ def _missing_data(program: Program, reference: Reference) -> str | None:
 
 
 def check_input(program: Program) -> Iterator[Problem]:
-    """References to parts of the input document that it never has."""
+    """Find references to parts of the input document that it never has."""
     for rule in program.rules:
         for reference in rule.references:
             if reference.path[0] == "input" and not _in_schema(program.schema, reference.path[1:]):

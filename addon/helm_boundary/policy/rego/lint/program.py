@@ -18,7 +18,7 @@ type Schema = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that must be mended before the policy can be used."""
+    """A fault that must be put right before the policy can be used."""
 
     place: Place
     message: str
@@ -42,24 +42,24 @@ class Program:
 
     @cached_property
     def inference(self) -> Inference:
-        """What can be told of its expressions without evaluating them."""
+        """The inference of what can be told of its expressions without evaluating them."""
         from .inference import Inference
 
         return Inference(self)
 
     def rule_path_in(self, package: tuple[str, ...], path: tuple[str, ...]) -> bool:
-        """Whether the path goes to or into a rule of the package."""
+        """Tell whether the path goes to or into a rule of the package."""
         size = len(package)
         return path[:size] == package and path[: size + 1] in self.named
 
     def rule_path(self, rule: Rule, path: Sequence[str | None]) -> tuple[str, ...] | None:
-        """The path of the rule that a reference in ``rule`` names; None if it names none."""
+        """Return the path of the rule that a reference in ``rule`` names, or None."""
         return self.path_from(rule.package, path)
 
     def path_from(
         self, package: tuple[str, ...], path: Sequence[str | None]
     ) -> tuple[str, ...] | None:
-        """The path of the rule that a reference in the package names; None if it names none."""
+        """Return the path of the rule that a reference in the package names, or None."""
         known = tuple(static(tuple(path)))
         if known[:1] == ("data",):
             return next(
@@ -69,7 +69,7 @@ class Program:
         return local if known and local in self.named else None
 
     def callers(self, function: tuple[str, ...]) -> Sequence[Rule]:
-        """The rules that call a function."""
+        """Return the rules that call a function."""
         return self._callers[function]
 
     def _find_callers(self) -> dict[tuple[str, ...], list[Rule]]:

@@ -1,4 +1,4 @@
-"""Which rules an expression needs, and which the engine evaluates on its way."""
+"""The rules that an expression needs, and those that the engine evaluates on its way."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Reach:
     def needed(
         self, module: Module, node: Node, local: Collection[str], without: Sequence[Node]
     ) -> set[Path]:
-        """The rules whose values an expression needs, but for those that are replaced."""
+        """Return the rules whose values an expression needs, except those that are replaced."""
         routes = [tuple(static(module.resolve(flatten(part)[0]))) for part in without]
         replaced = [route[1:] for route in routes if route[0] == "data"]
         found = Reader(module)
@@ -30,7 +30,7 @@ class Reach:
         return self._closure(start, replaced, whole=False)
 
     def evaluated(self, module: Module, node: Node, local: Collection[str]) -> set[Path]:
-        """The rules that the engine evaluates: of a package that is imported, every one."""
+        """Return the rules that the engine evaluates: of an imported package, every one."""
         found = Reader(module)
         found.read(node)
         references = [one for one in found.references if one.path[0] not in local]
@@ -71,7 +71,7 @@ class Reach:
                 yield from self._packages(reference, imported=target is not None)
 
     def _packages(self, reference: Reference, *, imported: bool) -> Iterator[Path]:
-        """All rules of the packages that are reached whole."""
+        """Yield all rules of the packages that are reached whole."""
         path = reference.imported if imported else reference.path
         names = tuple(static(path or ()))
         if names[:1] == ("data",) and names[1:] not in self._program.named:

@@ -12,7 +12,7 @@ MAX_CHAIN = 400  # rules that depend on each other in a row; the engine dies at 
 
 
 def check_recursion(program: Program) -> Iterator[Problem]:
-    """Rules that depend on themselves, or in a chain so long that the engine would die."""
+    """Find rules that depend on themselves, or in chains that would kill the engine."""
     edges = {path: set(_dependencies(program, rules)) for path, rules in program.named.items()}
     depth: dict[tuple[str, ...], int] = {}
     for start in edges:

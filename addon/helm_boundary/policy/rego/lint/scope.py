@@ -1,4 +1,4 @@
-"""What is known of names and references inside one body of a rule."""
+"""The names and references that are known inside one body of a rule."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Scope:
     blind: bool = False
 
     def inner(self) -> Scope:
-        """A scope inside this one: it knows all this, and nothing of it comes back."""
+        """Return a scope inside this one: it knows all this, and nothing of it comes back."""
         return replace(
             self,
             names=dict(self.names),
@@ -47,7 +47,7 @@ class Scope:
         )
 
     def bind(self, name: str, shape: Shape, alias: Route | None = None) -> None:
-        """Say what a local name stands for."""
+        """Note what a local name stands for."""
         if name == "_":
             return
         self.names[name] = shape
@@ -57,20 +57,20 @@ class Scope:
             self.aliases[name] = alias
 
     def is_local(self, name: str) -> bool:
-        """Whether the name is a variable's here, and not a rule's or an import's."""
+        """Tell whether the name is a variable's here, and not a rule's or an import's."""
         if name in self.names:
             return True
         elsewhere = name in self.module.imports or name in {"input", "data"}
         return not (elsewhere or self.is_rule((*self.module.package, name)))
 
     def shape(self, name: str) -> Shape:
-        """What a local name looks like; one that is bound further down is noted."""
+        """Return what a local name looks like; one that is bound further down is noted."""
         if name not in self.names:
             self.early.add(name)
         return self.names.get(name, ANY)
 
     def root(self, name: str) -> Route:
-        """Where a name leads."""
+        """Return where a name leads."""
         if self.is_local(name):
             return self.aliases.get(name, (f"${name}",))
         if name in self.module.imports:
@@ -78,13 +78,13 @@ class Scope:
         return (name,) if name in {"input", "data"} else ("data", *self.module.package, name)
 
     def route(self, node: Node) -> Route | None:
-        """Where a reference leads; None when it doesn't start at a name."""
+        """Return where a reference leads; None when it doesn't start at a name."""
         start, path = steps(node)
         name = name_of(start)
         return None if name is None else (*self.root(name), *map(self.step, path))
 
     def step(self, node: Node) -> str:
-        """One step of a route."""
+        """Return one step of a route."""
         key, name = key_of(node), name_of(node)
         if isinstance(key, str):
             return key
@@ -99,7 +99,7 @@ class Scope:
         self.defined.update(route[:size] for size in range(1, len(route) + 1))
 
     def under(self, given: Mapping[Route, Shape]) -> Scope:
-        """The scope of a statement with values given by ``with``."""
+        """Return the scope of a statement with values given by ``with``."""
         roots = {route[0] for route in given}
         scope = self.inner()
         scope.blind = True

@@ -1,4 +1,4 @@
-"""What a value may look like, as far as it can be told without evaluating anything.
+"""The shapes of values, as far as they can be told without evaluating anything.
 
 A shape is a choice of kinds. Each kind answers for one of its members: what that looks like, and
 whether it is there for certain. No kind is left where a value is impossible.
@@ -21,13 +21,13 @@ class Kind(Protocol):
     """One way for a value to look."""
 
     def member(self, key: Key) -> tuple[Shape, bool]:
-        """A member, and whether it is certainly there."""
+        """Return a member, and whether it is certainly there."""
 
     def element(self) -> Shape:
-        """What iterating over it gives."""
+        """Return what iterating over it gives."""
 
     def constants(self) -> Sequence[Any] | None:
-        """Every value it can have, where that is known."""
+        """Return every value it can have, where that is known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,16 +37,16 @@ class Shape:
     kinds: Sequence[Kind]
 
     def member(self, key: Key) -> tuple[Shape, bool]:
-        """A member, and whether it is certainly there."""
+        """Return a member, and whether it is certainly there."""
         found = [kind.member(key) for kind in self.kinds]
         return union(shape for shape, _ in found), all(certain for _, certain in found)
 
     def element(self) -> Shape:
-        """What iterating over it gives."""
+        """Return what iterating over it gives."""
         return union(kind.element() for kind in self.kinds)
 
     def only(self, path: Sequence[Key], test: Test) -> Shape:
-        """The shape without the kinds whose value at the path cannot pass the test."""
+        """Return the shape without the kinds whose value at the path cannot pass the test."""
         return Shape([kind for kind in self.kinds if _may_pass(kind, path, test)])
 
 
@@ -59,18 +59,18 @@ def _may_pass(kind: Kind, path: Sequence[Key], test: Test) -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Anything:
-    """Nothing is known."""
+    """A value of which nothing is known."""
 
     def member(self, key: Key) -> tuple[Shape, bool]:
-        """Perhaps there."""
+        """Return anything, which may be missing."""
         return ANY, False
 
     def element(self) -> Shape:
-        """Anything."""
+        """Return anything."""
         return ANY
 
     def constants(self) -> None:
-        """Unknown."""
+        """Return None: its values are unknown."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +80,7 @@ class Constant:
     value: Any
 
     def member(self, key: Key) -> tuple[Shape, bool]:
-        """What the value has there."""
+        """Return what the value has there."""
         if key is None:
             return self.element(), False
         if isinstance(self.value, Mapping) and key in self.value:
@@ -90,13 +90,13 @@ class Constant:
         return NEVER, False
 
     def element(self) -> Shape:
-        """Its members."""
+        """Return any of its members."""
         if isinstance(self.value, Mapping):
             return constants(self.value.values())
         return constants(self.value) if isinstance(self.value, list) else NEVER
 
     def constants(self) -> Sequence[Any]:
-        """The value."""
+        """Return the one value."""
         return (self.value,)
 
 
@@ -107,17 +107,17 @@ class Record:
     fields: Mapping[str, Shape]
 
     def member(self, key: Key) -> tuple[Shape, bool]:
-        """A member by name."""
+        """Return a member by name."""
         if isinstance(key, str) and key in self.fields:
             return self.fields[key], True
         return (self.element() if key is None else NEVER), False
 
     def element(self) -> Shape:
-        """Its members."""
+        """Return any of its members."""
         return union(self.fields.values())
 
     def constants(self) -> None:
-        """Unknown."""
+        """Return None: its values are unknown."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,17 +128,17 @@ class Items:
     rest: Shape
 
     def member(self, key: Key) -> tuple[Shape, bool]:
-        """One of the first by its index; others may be there."""
+        """Return one of the first by its index; others may be there."""
         if isinstance(key, int) and 0 <= key < len(self.first):
             return self.first[key], True
         return self.element(), False
 
     def element(self) -> Shape:
-        """Any of them."""
+        """Return any of the items."""
         return union([*self.first, self.rest])
 
     def constants(self) -> None:
-        """Unknown."""
+        """Return None: its values are unknown."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,14 +149,14 @@ class Described:
     root: Mapping[str, Any]
 
     def member(self, key: Key) -> tuple[Shape, bool]:
-        """A member; it is certain when the schema requires it."""
+        """Return a member; it is certain when the schema requires it."""
         properties = self.node.get("properties", {})
         if isinstance(key, str) and key in properties:
             return described(properties[key], self.root), key in self.node.get("required", [])
         return self.element(), False
 
     def element(self) -> Shape:
-        """What the schema says of items and members."""
+        """Return what the schema says of items and members."""
         nodes = [*self.node.get("properties", {}).values()]
         nodes += [
             self.node[name] for name in ("items", "additionalProperties") if name in self.node
@@ -166,7 +166,7 @@ class Described:
         return union(described(node, self.root) for node in nodes if isinstance(node, Mapping))
 
     def constants(self) -> Sequence[Any] | None:
-        """The values that the schema lists."""
+        """Return the values that the schema lists."""
         if "const" in self.node:
             return (self.node["const"],)
         if self.node.get("type") == "null":
@@ -176,7 +176,7 @@ class Described:
 
 
 def described(node: Mapping[str, Any], root: Mapping[str, Any]) -> Shape:
-    """The shape of what a schema describes, a kind for each of its types and cases."""
+    """Return the shape of what a schema describes, a kind for each of its types and cases."""
     if "$ref" in node:
         return described(root["$defs"][node["$ref"].rsplit("/", 1)[-1]], root)
     if isinstance(node.get("type"), list):
@@ -187,7 +187,7 @@ def described(node: Mapping[str, Any], root: Mapping[str, Any]) -> Shape:
 
 
 def _cases(node: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """A schema whose ``if`` asks for constants: once with them, once with the other ones."""
+    """Split a schema whose ``if`` asks for constants: once with them, once with the others."""
     properties = dict(node["properties"])
     wanted = {name: test["const"] for name, test in node["if"]["properties"].items()}
     then = properties | {name: {"const": value} for name, value in wanted.items()}
@@ -204,13 +204,13 @@ def _cases(node: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 
 def constants(values: Iterable[Any]) -> Shape:
-    """One of some JSON values."""
+    """Return the shape of any one of these JSON values."""
     found = list(values)
     return ANY if len(found) > MAX_VALUES else Shape([Constant(value) for value in found])
 
 
 def union(shapes: Iterable[Shape]) -> Shape:
-    """Either of some shapes."""
+    """Return the shape of what has any of these shapes."""
     kinds = [kind for shape in shapes for kind in shape.kinds]
     if any(isinstance(kind, Anything) for kind in kinds) or len(kinds) > MAX_VALUES:
         return ANY
@@ -218,12 +218,12 @@ def union(shapes: Iterable[Shape]) -> Shape:
 
 
 def may_be(value: Any) -> Test:
-    """Whether a kind can have the value."""
+    """Return the test whether a kind can have the value."""
     return lambda kind: (known := kind.constants()) is None or value in known
 
 
 def may_differ_from(value: Any) -> Test:
-    """Whether a kind can have another value."""
+    """Return the test whether a kind can have another value."""
     return lambda kind: (known := kind.constants()) is None or any(one != value for one in known)
 
 

@@ -11,7 +11,7 @@ from .program import Problem, Program
 
 
 def check_split_functions(program: Program) -> Iterator[Problem]:
-    """Definitions of a function that another file defines too; a default may be anywhere."""
+    """Find functions with definitions in several files; a default may be anywhere."""
     found: dict[tuple[str, ...], list[Rule]] = defaultdict(list)
     for rule in program.rules:
         if rule.kind == "function":

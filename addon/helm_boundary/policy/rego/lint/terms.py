@@ -16,24 +16,24 @@ OPERATIONS = frozenset({"ArithExpr", "BoolExpr", "BinExpr", "OrExpr"})
 
 
 def is_reference(node: Node) -> bool:
-    """Whether it is a variable, or a path from something."""
+    """Tell whether it is a variable, or a path from something."""
     return only(node)[0] in REFERENCES
 
 
 def name_of(node: Node) -> str | None:
-    """The name of a plain variable."""
+    """Return the name of a plain variable; None for anything else."""
     kind, body = only(node)
     return str(body["value"]) if kind == "Var" else None
 
 
 def literal(node: Node) -> tuple[Any] | None:
-    """The value of a scalar literal, in a tuple since it may be null."""
+    """Return the value of a scalar literal, in a tuple since it may be null."""
     kind, body = only(node)
     return (body.get("value"),) if kind in LITERALS else None
 
 
 def steps(node: Node) -> tuple[Node, list[Node]]:
-    """Where a reference starts, and the expressions of its steps (a name is a String)."""
+    """Return where a reference starts, and the expressions of its steps (a name is a String)."""
     found: list[Node] = []
     while True:
         kind, body = only(node)
@@ -47,7 +47,7 @@ def steps(node: Node) -> tuple[Node, list[Node]]:
 
 
 def key_of(step: Node) -> Key:
-    """A step's name or index; None when it is computed."""
+    """Return a step's name or index; None when it is computed."""
     kind, body = only(step)
     if kind in {"String", "RawString"}:
         return str(body["value"])
@@ -55,7 +55,7 @@ def key_of(step: Node) -> Key:
 
 
 def spelling(node: Node) -> str:
-    """The same text for the same expression, wherever it stands."""
+    """Return a text that is the same for the same expression, wherever it stands."""
     return json.dumps(_bare(node), sort_keys=True)
 
 
@@ -68,7 +68,7 @@ def _bare(node: Any) -> Any:
 
 
 def operands(node: Node) -> Sequence[Node]:
-    """The expressions that must have a value for this one to have one."""
+    """Return the expressions that must have a value for this one to have one."""
     kind, body = only(node)
     match kind:
         case "Array" | "Set":
@@ -89,7 +89,7 @@ def operands(node: Node) -> Sequence[Node]:
 
 
 def queries(node: Node) -> tuple[list[Node], Sequence[Node]] | None:
-    """A comprehension's terms and its statements; None for anything else."""
+    """Return a comprehension's terms and its statements; None for anything else."""
     kind, body = only(node)
     if kind not in COMPREHENSIONS:
         return None
@@ -98,7 +98,7 @@ def queries(node: Node) -> tuple[list[Node], Sequence[Node]] | None:
 
 
 def below(node: Node) -> Iterator[Node]:
-    """The expressions right below one, a comprehension's aside."""
+    """Yield the expressions right below one, except a comprehension's."""
     if is_reference(node):
         root, path = steps(node)
         yield from path
@@ -109,12 +109,12 @@ def below(node: Node) -> Iterator[Node]:
 
 
 def statement(node: Node) -> tuple[str, Any]:
-    """A statement's kind and what it holds."""
+    """Return a statement's kind and what it holds."""
     return only(node["literal"])
 
 
 def expressions(node: Node) -> Sequence[Node]:
-    """The expressions of a statement, values given with ``with`` included."""
+    """Return the expressions of a statement, values given with ``with`` included."""
     kind, body = statement(node)
     given = [modifier["as"] for modifier in node.get("with_mods", [])]
     match kind:

@@ -1,4 +1,4 @@
-"""What a topic says must have the type and the place in which the fold looks for it."""
+"""Checks that what a topic says has the type and the place that the fold expects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SETS = frozenset({"deny", "escalate", "rewrite", "stream"})
 
 
 def check_shapes(program: Program) -> Iterator[Problem]:
-    """What a topic says must have the type that the fold takes; a default must be one."""
+    """Find what the fold wouldn't take from a topic, and a second default for one name."""
     defaults: dict[tuple[str, ...], Place] = {}
     for rule in program.rules:
         name = str(rule.head[0])
@@ -43,7 +43,7 @@ def check_shapes(program: Program) -> Iterator[Problem]:
 
 
 def check_topics(program: Program) -> Iterator[Problem]:
-    """A topic that never says anything is misspelt."""
+    """Find topics that never say anything: their rules are misspelt."""
     said: dict[tuple[str, ...], set[str]] = defaultdict(set)
     first: dict[tuple[str, ...], Place] = {}
     for rule in program.rules:
@@ -60,7 +60,7 @@ def check_topics(program: Program) -> Iterator[Problem]:
 
 
 def check_decision(program: Program) -> Iterator[Problem]:
-    """There must be a data.helm.decision to ask for."""
+    """Check that there is a data.helm.decision to ask for."""
     if ("helm", "decision") not in program.named:
         place = Place(program.rules[0].place.file if program.rules else "the policy", 1)
         yield Problem(place, "the policy defines no data.helm.decision, so it could decide nothing")

@@ -15,7 +15,7 @@ from .terms import below, queries, statement
 
 
 class Role(Enum):
-    """What an expression is there for."""
+    """The purpose of an expression."""
 
     HOLDS = auto()  # a statement of its own
     NEGATED = auto()  # what stands below a not
@@ -32,11 +32,11 @@ class Visit:
 
     @property
     def place(self) -> Place:
-        """Where it stands."""
+        """The file and line of the expression."""
         return Place(self.scope.module.file, line_of(self.expression))
 
     def nodes(self) -> Iterator[Node]:
-        """The expression and all that is in it, down to its comprehensions."""
+        """Yield the expression and all that is in it, down to its comprehensions."""
         waiting = [self.expression]
         while waiting:
             node = waiting.pop()
@@ -45,17 +45,17 @@ class Visit:
 
 
 class Learned(Protocol):
-    """What is known of a program."""
+    """The facts that are known of a program."""
 
     def query(self, outer: Scope, statements: Sequence[Node]) -> Scope:
-        """The scope of statements inside another scope."""
+        """Return the scope of statements inside another scope."""
 
     def shape(self, node: Node, scope: Scope) -> Shape:
-        """What the value of an expression looks like."""
+        """Return what the value of an expression looks like."""
 
 
 def visit(rule: Rule, scopes: Sequence[Scope], learned: Learned) -> Iterator[Visit]:
-    """Every expression of a rule whose bodies have these scopes."""
+    """Yield every expression of a rule whose bodies have these scopes."""
     for body, scope in zip(rule.bodies, scopes, strict=True):
         if body.value is not None:
             yield from _expression(Visit(body.value, scope, Role.VALUE), learned)

@@ -16,7 +16,7 @@ from .reach import Reach
 
 
 def check_with_values(program: Program) -> Iterator[Problem]:
-    """Values whose rules are among those of the statement that they are given to."""
+    """Find values whose rules are among those of the statement that they are given to."""
     reach = Reach(program)
     for rule in program.rules:
         local = {name for scope in program.inference.scopes(rule) for name in scope.names}
