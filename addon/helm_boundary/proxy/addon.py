@@ -25,7 +25,7 @@ from helm_boundary.runtime.reload import Reloader
 from helm_boundary.runtime.startup import Running, StartError, start
 from helm_boundary.runtime.unsafe_options import unsafe_options
 
-from .call_tracker import UnderWay
+from .call_tracker import CallTracker
 from .client_presence import Leaving
 from .commands import Commands
 from .guards.connection_guard import Walls
@@ -47,14 +47,14 @@ class HelmBoundary:
     def __init__(self) -> None:
         self._running: Running | None = None
         self._config: Config | None = None
-        self._under_way = UnderWay()
+        self._tracker = CallTracker()
         self._sockets = Sockets()
         leaving = Leaving()
-        self._requests = Requests(self._under_way, leaving.has_gone, self._ready)
-        self._responses = Responses(self._under_way, leaving.has_gone, self._sockets)
+        self._requests = Requests(self._tracker, leaving.has_gone, self._ready)
+        self._responses = Responses(self._tracker, leaving.has_gone, self._sockets)
         self._reloader = Reloader(lambda: self._running, self._swap, self._is_in_use)
         self.addons: list[Any] = [
-            Walls(self._under_way.clearance),
+            Walls(self._tracker.may_connect),
             self._sockets,
             leaving,
             Service(self._health, self._stop_waiting),
@@ -142,7 +142,7 @@ class HelmBoundary:
 
     async def client_disconnected(self, client: connection.Client) -> None:
         """A client has gone."""
-        await self._under_way.sweep(client)
+        await self._tracker.sweep(client)
 
     def is_certified(self, flow: http.HTTPFlow) -> bool:
         """Whether a request is still what was certified."""
@@ -170,7 +170,7 @@ class HelmBoundary:
         self._running = running
 
     def _is_in_use(self, running: Running) -> bool:
-        return self._under_way.has(running) or self._sockets.uses(running)
+        return self._tracker.uses(running) or self._sockets.uses(running)
 
     def _health(self, open_calls: int, draining: bool) -> Health | None:
         if self._running is None or self._config is None:

@@ -21,7 +21,7 @@ from helm_boundary.policy.engines.engine import Turn
 from helm_boundary.streaming.tap import Tap
 from helm_receipts.envelope.statement import End
 
-from .call_tracker import Forwarded, UnderWay
+from .call_tracker import CallTracker, Forwarded
 from .hold import PATIENCE, Gone, Hold, resumed
 from .requests import MAX_CHANGES, refuse
 from .stream_feed import OursOnly, feed_from
@@ -33,45 +33,44 @@ logger = logging.getLogger(__name__)
 class Responses:
     """The addon's response half."""
 
-    def __init__(self, under_way: UnderWay, has_gone: Gone, sockets: Sockets) -> None:
-        self._under_way = under_way
+    def __init__(self, tracker: CallTracker, has_gone: Gone, sockets: Sockets) -> None:
+        self._tracker = tracker
         self._has_gone = has_gone
         self._sockets = sockets
 
     async def begin(self, flow: http.HTTPFlow) -> None:
         """Choose how a response is judged, by its headers; untouched traffic streams through."""
-        call, response = self._under_way.forwarded.get(flow.id), flow.response
+        call, response = self._tracker.forwarded(flow), flow.response
         if response is None:
             return
         if call is None:
-            if self._under_way.clearance.has(flow.client_conn, flow.id):
+            if self._tracker.is_untouched(flow):
                 response.stream = True
             return
         response.stream = False
         try:
-            await _begin(flow, response, call, self._under_way.turn)
+            await _begin(flow, response, call, self._tracker.turn)
         except Exception:
             if call.running.observes:
                 logger.exception("helm-boundary: a response could not be begun, and passes")
             else:
                 logger.exception("helm-boundary: a response could not be begun, so it is denied")
                 flow.response = OursOnly(deny_without_verdict(NO_VERDICT)).response()
-                await self._under_way.abandon(flow, "killed")
+                await self._tracker.abandon(flow, "killed")
         finally:
-            self._under_way.streams[flow.id] = flow.response.stream if flow.response else False
+            self._tracker.choose(flow, flow.response.stream if flow.response else False)
 
     async def certify_begun(self, flow: http.HTTPFlow) -> None:
         """A call's response streams as we have chosen, and where we couldn't, not at all."""
-        if flow.id in self._under_way.forwarded and flow.response is not None:
-            chosen = self._under_way.streams.get(flow.id, False)
-            flow.response.stream = chosen  # type: ignore[assignment]
+        if self._tracker.forwarded(flow) is not None and flow.response is not None:
+            flow.response.stream = self._tracker.stream(flow)  # type: ignore[assignment]
 
     async def judge(self, flow: http.HTTPFlow) -> None:
         """Judge a whole response, or close the books on a stream."""
         await resumed(flow, self._has_gone)
-        call, upstream = self._under_way.forwarded.get(flow.id), flow.response
+        call, upstream = self._tracker.forwarded(flow), flow.response
         if call is None or upstream is None:
-            self._under_way.forget(flow)
+            self._tracker.forget(flow)
             return
         passes = call.exchange.progress.gate is not None
         try:
@@ -81,31 +80,30 @@ class Responses:
             logger.exception("helm-boundary: a response could not be judged")
             conversion.strip_own_headers(upstream.headers)
             end: End = "complete" if call.running.observes else "killed"
-            await self._under_way.abandon(flow, end, NO_VERDICT)
+            await self._tracker.abandon(flow, end, NO_VERDICT)
         finally:
             passes = passes or call.running.observes
             if not passes and flow.response is upstream:
                 flow.response = conversion.write_reply(deny_without_verdict(NO_VERDICT))
-            self._release(flow)
             mark(flow, call.exchange, call.running.boundary)
-            self._under_way.forget(flow)
+            self._release(flow)
 
     async def certify(self, flow: http.HTTPFlow) -> None:
         """Nothing of a call's response is sent that hasn't been released, just as it is now."""
-        released = self._under_way.released.pop(flow.id, None)
-        unjudged = flow.id in self._under_way.forwarded
+        released = self._tracker.take_released(flow)
+        unjudged = self._tracker.forwarded(flow) is not None
         if flow.response is None or not (unjudged or released is not None):
             return
         if unjudged or released != conversion.response_fingerprint(flow.response):
             logger.error("helm-boundary: another addon kept a response from its judgement")
             flow.response = conversion.write_reply(deny_without_verdict(CLOSED))
-            await self._under_way.abandon(flow, "killed")
-            self._under_way.forget(flow)
+            await self._tracker.abandon(flow, "killed")
+            self._tracker.forget(flow)
 
     async def fail(self, flow: http.HTTPFlow) -> None:
         """The exchange has failed; its outcome says how."""
-        await self._under_way.abandon(flow, _end_of(flow))
-        self._under_way.forget(flow)
+        await self._tracker.abandon(flow, _end_of(flow))
+        self._tracker.forget(flow)
 
     async def _passes(
         self,
@@ -116,7 +114,7 @@ class Responses:
     ) -> bool:
         exchange, running = call.exchange, call.running
         if exchange.progress.gate is not None:
-            await running.answers.streamed.end(exchange, turn=self._under_way.turn)
+            await running.answers.streamed.end(exchange, turn=self._tracker.turn)
             return True
         if isinstance(upstream.stream, OursOnly):
             upstream.stream.finish(upstream)
@@ -132,7 +130,7 @@ class Responses:
         return passes
 
     async def _judge_whole(self, flow: http.HTTPFlow, call: Forwarded, park: Park | None) -> bool:
-        turn = self._under_way.turn
+        turn = self._tracker.turn
         for _ in range(MAX_CHANGES):
             if flow.error is not None or flow.response is None:
                 break
@@ -149,14 +147,15 @@ class Responses:
                     return False  # changed while it was judged
                 _let_go(response, result, call)
                 return True
-        await self._under_way.abandon(flow, "killed")
+        await self._tracker.abandon(flow, "killed")
         return False
 
     def _release(self, flow: http.HTTPFlow) -> None:
-        if flow.response is not None:
+        if flow.response is None:
+            self._tracker.forget(flow)
+        else:
             flow.response.trailers = None
-            released = conversion.response_fingerprint(flow.response)
-            self._under_way.released[flow.id] = released
+            self._tracker.release(flow, conversion.response_fingerprint(flow.response))
 
 
 async def _begin(flow: http.HTTPFlow, response: http.Response, call: Forwarded, turn: Turn) -> None:
