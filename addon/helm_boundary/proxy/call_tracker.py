@@ -58,7 +58,7 @@ class Tracked:
     running: Running
     """The boundary that judges the flow."""
     state: State = State.JUDGING
-    call: Forwarded | None = None
+    forwarded: Forwarded | None = None
     clearance: object | None = None
     """The fingerprint of the request that may leave."""
     stream: object = False
@@ -110,7 +110,9 @@ class CallTracker:
     def forwarded(self, flow: http.HTTPFlow) -> Forwarded | None:
         """Return the call of a flow whose request may leave and whose response isn't judged yet."""
         tracked = self._flows.get(flow.id)
-        return tracked.call if tracked is not None and tracked.state is State.FORWARDED else None
+        return (
+            tracked.forwarded if tracked is not None and tracked.state is State.FORWARDED else None
+        )
 
     def stream(self, flow: http.HTTPFlow) -> object:
         """Return how a flow's response streams, as it was chosen; not at all where it wasn't."""
@@ -126,7 +128,7 @@ class CallTracker:
     def forward(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         """Note that a flow's request was let through: it is a call that gets an outcome."""
         tracked = self._flows[flow.id]
-        tracked.state, tracked.call = State.FORWARDED, Forwarded(exchange, tracked.running)
+        tracked.state, tracked.forwarded = State.FORWARDED, Forwarded(exchange, tracked.running)
 
     def clear(self, flow: http.HTTPFlow, fingerprint: object) -> None:
         """Let a flow's request leave, just as it is now."""
@@ -180,5 +182,5 @@ class CallTracker:
         ]
         for flow_id in left:
             tracked = self._flows.pop(flow_id, None)
-            if tracked is not None and (call := tracked.call) is not None:
+            if tracked is not None and (call := tracked.forwarded) is not None:
                 await call.running.answers.abandon(call.exchange, "client_gone", self.turn)
