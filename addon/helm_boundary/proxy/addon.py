@@ -18,11 +18,12 @@ from mitmproxy.addonmanager import Loader
 
 from helm_boundary.runtime.banner import banner
 from helm_boundary.runtime.ca_authority import AuthorityRefused, refuse_foreign_authority
+from helm_boundary.runtime.current_boundary import CurrentBoundary
 from helm_boundary.runtime.health import Health
 from helm_boundary.runtime.health_report import standing
 from helm_boundary.runtime.options import Config, ConfigError, add_options, read_config
 from helm_boundary.runtime.reload import Reloader
-from helm_boundary.runtime.startup import Running, StartError, start
+from helm_boundary.runtime.startup import Running, StartError
 from helm_boundary.runtime.unsafe_options import unsafe_options
 
 from .call_tracker import CallTracker
@@ -45,22 +46,22 @@ class HelmBoundary:
     name = "helmboundary"
 
     def __init__(self) -> None:
-        self._running: Running | None = None
+        self._current = CurrentBoundary()
         self._config: Config | None = None
         self._tracker = CallTracker()
         self._sockets = Sockets()
         leaving = Leaving()
         self._requests = Requests(self._tracker, leaving.has_gone, self._ready)
         self._responses = Responses(self._tracker, leaving.has_gone, self._sockets)
-        self._reloader = Reloader(lambda: self._running, self._swap, self._is_in_use)
+        self._reloader = Reloader(self._current, self._is_in_use)
         self.addons: list[Any] = [
             Walls(self._tracker.may_connect),
             self._sockets,
             leaving,
-            Service(self._health, self._stop_waiting),
-            Interface(lambda: self._running),
+            Service(self._health, self._current),
+            Interface(self._current),
             Door(),
-            Commands(lambda: self._running, self._reloader.reload),
+            Commands(self._current, self._reloader.reload),
         ]
 
     # -- life of the proxy ---------------------------------------------------------------------
@@ -77,8 +78,8 @@ class HelmBoundary:
         try:
             config = read_config(ctx.options)
             refuse_foreign_authority(Path(ctx.options.confdir).expanduser())
-            if self._running is None:
-                self._running = start(config)
+            if self._current.running is None:
+                self._current.start(config)
             elif config != self._config:
                 raise ConfigError("helm_* options can't be changed while the boundary runs")
         except (AuthorityRefused, ConfigError, StartError) as error:
@@ -94,7 +95,7 @@ class HelmBoundary:
             self.done()
             ctx.master.shutdown()
         self.addons += observers(ctx.master.addons)
-        if self._running is not None and self._config is not None:
+        if self._current.running is not None and self._config is not None:
             self._reloader.start(self._config.deadline_ms)
             # Said last, when signals too are listened to: whoever waits for it may go on then.
             asyncio.get_running_loop().call_soon(self._say_where)
@@ -103,20 +104,14 @@ class HelmBoundary:
         gc.freeze()
 
     def _say_where(self) -> None:
-        if self._running is not None and self._config is not None:
-            for line in banner(self._running, self._config, ctx.options, _listening()):
+        if self._current.running is not None and self._config is not None:
+            for line in banner(self._current.running, self._config, ctx.options, _listening()):
                 print(line, flush=True)
 
     def done(self) -> None:
         """Stop: the recorder says so in a receipt."""
         self._reloader.stop()
-        running, self._running = self._running, None
-        if running is not None:
-            running.close()
-
-    def _stop_waiting(self) -> None:
-        if self._running is not None:
-            self._running.boundary.desk.stop()
+        self._current.close()
 
     # -- life of a call ------------------------------------------------------------------------
 
@@ -162,25 +157,24 @@ class HelmBoundary:
 
     def _ready(self) -> Running | None:
         """The boundary, while it is up and nothing stands behind it in the chain."""
-        return self._running if ctx.master.addons.chain[-1] is self else None
+        return self._current.running if self._is_last() else None
 
-    def _swap(self, running: Running) -> None:
-        if self._running is not None:
-            self._running.boundary.desk.supersede()
-        self._running = running
+    def _is_last(self) -> bool:
+        return ctx.master.addons.chain[-1] is self
 
     def _is_in_use(self, running: Running) -> bool:
         return self._tracker.uses(running) or self._sockets.uses(running)
 
     def _health(self, open_calls: int, draining: bool) -> Health | None:
-        if self._running is None or self._config is None:
+        running = self._current.running
+        if running is None or self._config is None:
             return None
         return standing(
-            self._running,
+            running,
             self._config,
             ctx.options,
             ctx.master.addons.get("proxyserver").servers,
-            sealed=ctx.master.addons.chain[-1] is self,
+            sealed=self._is_last(),
             open_calls=open_calls,
             draining=draining,
         )

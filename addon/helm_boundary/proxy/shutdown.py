@@ -17,6 +17,7 @@ from pathlib import Path
 
 from mitmproxy import connection, ctx, exceptions, http
 
+from helm_boundary.runtime.current_boundary import CurrentBoundary
 from helm_boundary.runtime.health import Health, HealthSocket
 
 from .upstream_proxy import Chaining
@@ -60,16 +61,16 @@ class Service:
     """Part of the addon: tells the outside how the boundary is, and ends it in good order.
 
     `look` gives the health with how many exchanges are open and whether it is stopping, or None
-    while the boundary isn't up. `stop_waiting` answers what waits for a person.
+    while the boundary isn't up.
     """
 
     name = "helmboundaryservice"
 
     def __init__(
-        self, look: Callable[[int, bool], Health | None], stop_waiting: Callable[[], None]
+        self, look: Callable[[int, bool], Health | None], current: CurrentBoundary
     ) -> None:
         self._look = look
-        self._stop_waiting = stop_waiting
+        self._current = current
         self._open = OpenExchanges()
         self._draining: asyncio.Task[None] | None = None
         self._health: HealthSocket | None = None
@@ -95,7 +96,8 @@ class Service:
             ctx.master.shutdown()
             return
         notify_systemd("STOPPING=1")
-        self._stop_waiting()
+        if self._current.running is not None:
+            self._current.running.boundary.desk.stop()
         self._draining = asyncio.get_running_loop().create_task(self._drain())
 
     def done(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable
 from typing import Any
 
 from mitmproxy import addonmanager, ctx, http
@@ -13,7 +12,7 @@ from mitmproxy import flow as mitmflow
 from mitmproxy.addonmanager import Loader
 from mitmproxy.hooks import UpdateHook
 
-from helm_boundary.runtime.startup import Running
+from helm_boundary.runtime.current_boundary import CurrentBoundary
 from helm_boundary.views import add_views
 from helm_receipts.log.index import log_index
 
@@ -28,8 +27,8 @@ class Interface:
 
     name = "helmboundaryinterface"
 
-    def __init__(self, running: Callable[[], Running | None]) -> None:
-        self._running = running
+    def __init__(self, current: CurrentBoundary) -> None:
+        self._current = current
         self._tidying: asyncio.Task[None] | None = None
 
     def load(self, _: Loader) -> None:
@@ -43,7 +42,7 @@ class Interface:
         self._tidying = asyncio.get_running_loop().create_task(self._tidy())
 
     def _index_of(self, receipt_id: str) -> int | None:
-        running = self._running()
+        running = self._current.running
         return None if running is None else log_index(running.state, receipt_id)
 
     def done(self) -> None:
@@ -64,7 +63,7 @@ class Interface:
         if view is None:
             return
         ctx.master.addons.trigger(UpdateHook([flow]))
-        running = self._running()
+        running = self._current.running
         if running is None or not running.keep_flows:
             return
         store: dict[str, mitmflow.Flow] = view._store
@@ -78,7 +77,7 @@ class Interface:
         last = ""
         while True:
             await asyncio.sleep(_TIDY_SECONDS)
-            running = self._running()
+            running = self._current.running
             if running is None:
                 continue
             try:
