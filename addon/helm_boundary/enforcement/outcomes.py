@@ -15,7 +15,8 @@ from helm_receipts.envelope.statement import Coverage, Covered, Draft, End, Enfo
 from helm_receipts.errors import ReceiptError
 
 from .exchange import Exchange, Progress
-from .requests import Boundary, no_receipt, not_asked
+from .refusals import no_receipt, not_asked
+from .requests import Boundary
 
 logger = logging.getLogger(__name__)
 

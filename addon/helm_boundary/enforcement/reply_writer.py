@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from helm_boundary.dialects import dialect
 from helm_boundary.policy.decision import ESCALATE, Decision
+from helm_receipts.envelope.statement import Enforcement
 
 from . import reply as wire
 from .exchange import Exchange
@@ -13,9 +14,9 @@ from .reply import Reply
 class Teller:
     """Puts verdicts into replies, headers and stream events."""
 
-    def __init__(self, policy_digest: str, observes: bool) -> None:
+    def __init__(self, policy_digest: str, enforcement: Enforcement) -> None:
         self._digest = policy_digest
-        self._observes = observes
+        self._enforcement = enforcement
 
     def refuse(self, exchange: Exchange, decision: Decision, receipt_id: str | None) -> Reply:
         """The reply in place of a request's, or a whole response's."""
@@ -25,7 +26,9 @@ class Teller:
         """The headers of a response that is let through."""
         decision, receipt_id = exchange.progress.decision, exchange.progress.receipt_id
         named = dict(wire.headers(self._verdict(exchange, decision, receipt_id)))
-        if self._observes:  # an observed verdict must not look like an enforced one
+        if (
+            self._enforcement == "observed"
+        ):  # an observed verdict must not look like an enforced one
             named["X-Helm-Status"] = "OBSERVED"
         return tuple(named.items())
 

@@ -34,8 +34,9 @@ from .exchange import Exchange
 from .fallback_reply import NO_VERDICT
 from .outcomes import Outcomes, coverage
 from .receipt_drafts import tool_calls
+from .refusals import not_asked
 from .reply import Reply
-from .requests import FORESEEN, Boundary, not_asked
+from .requests import FORESEEN, Boundary
 from .streams import Streamed
 
 logger = logging.getLogger(__name__)
@@ -113,7 +114,7 @@ class Answers:
         """
         progress = exchange.progress
         decision, release = await self._decide(exchange, response, turn)
-        if decision.verdict == ESCALATE and not self._settings.observes:
+        if self._settings.effect_of(decision).verdict == ESCALATE:
             decision = self._desk.admit(exchange, decision, progress.answer, park)
             if decision.verdict == ESCALATE and park is not None:
                 said = await self._hold(exchange, decision, park)
@@ -135,13 +136,13 @@ class Answers:
         progress.status = response.status
         try:
             addresses = lead_back(exchange.request, response)
-            if not self._settings.observes:
+            if not self._settings.observes:  # what is only watched passes as it came
                 release = Release(None, addresses)
             read = read_answer(exchange.operation, response, self._settings.max_body)
             progress.answer = read.answer
             foreseeing = turn.doing(partial(self._foresee, exchange, response))
             decision = await self._outcomes.ask(exchange, read.answer, foreseeing)
-            if decision.verdict == ALLOW and decision.rewrite and not self._settings.observes:
+            if decision.verdict == ALLOW and self._settings.effect_of(decision).rewrite:
                 decision, rewritten = await self._rewrite(exchange, read.body, decision, turn)
                 release = replace(release, body=rewritten)
         except Refusal as refusal:
@@ -222,19 +223,16 @@ class Answers:
     ) -> Reply | Release:
         draft = self._outcome(exchange, response, decision, release)
         told, receipt_id = await self._outcomes.record(exchange, draft, decision, turn)
-        if self._passes(decision) and (told is decision or self._settings.observes):
+        if self._settings.passes(told):
             exchange.progress.replaced = None if release.body is None else response.body
             return release
         return self._teller.refuse(exchange, self._outcomes.asked(exchange, told), receipt_id)
-
-    def _passes(self, decision: Decision) -> bool:
-        return decision.verdict == ALLOW or self._settings.observes
 
     def _outcome(
         self, exchange: Exchange, response: HttpResponse, decision: Decision, release: Release
     ) -> Draft:
         """The outcome of a whole response, if that is what is decided of it."""
-        passes = self._passes(decision)
+        passes = self._settings.passes(decision)
         end: End = (
             "denied" if not passes else "upstream_error" if response.status >= 500 else "complete"
         )

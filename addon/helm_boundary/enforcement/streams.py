@@ -23,7 +23,8 @@ from helm_receipts.errors import ReceiptError
 from .exchange import Exchange
 from .outcomes import Outcomes, coverage
 from .receipt_drafts import tool_calls
-from .requests import Boundary, no_receipt
+from .refusals import no_receipt, too_late
+from .requests import Boundary
 
 
 class Streamed:
@@ -41,7 +42,7 @@ class Streamed:
     def open(self, exchange: Exchange, stream: Stream) -> Gate | Tap:
         """Open what a stream goes through, from its first byte on."""
         progress = exchange.progress
-        if self._settings.observes or progress.decision.stream == "pass":
+        if self._settings.effect_of(progress.decision).stream == "pass":
             progress.gate = Tap(stream)
             return progress.gate
         most = self._settings.max_body
@@ -93,8 +94,7 @@ class Streamed:
         progress.answer = answer
         decision = await self._outcomes.ask(exchange, answer)
         progress.tool_calls += tool_calls(answer, decision.verdict)
-        if self._settings.observes:
-            decision = Decision(ALLOW, decision.reasons)
+        decision = self._settings.effect_of(decision)
         if decision.verdict != ALLOW:
             return decision
         try:
@@ -109,7 +109,7 @@ class Streamed:
         if decision.verdict == ESCALATE:
             decision = self._desk.admit(exchange, decision, progress.answer)
         progress.end()
-        end: End = "complete" if self._settings.observes else "denied"
+        end: End = "complete" if self._settings.passes(decision) else "denied"
         draft = self._drafts.outcome(exchange, decision, end, coverage=coverage(progress))
         try:
             receipt_id = self._recorder.record_now(draft).id
@@ -144,13 +144,3 @@ class Streamed:
 
 def _decision_of(why: Decision | Refusal) -> Decision:
     return deny(why) if isinstance(why, Refusal) else why
-
-
-def too_late() -> Refusal:
-    """Refuse an answer that policy would rewrite, when part of it has left."""
-    return Refusal(
-        "PDP_ERROR",
-        "the policy rewrites an answer that is already being sent; it can only rewrite a stream "
-        "for which it asked `buffer`",
-        "instance_context",
-    )

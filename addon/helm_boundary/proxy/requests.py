@@ -78,7 +78,7 @@ class Requests:
     def _passes_unjudged(self, flow: http.HTTPFlow, error: Exception) -> bool:
         """Whether a request passes though judging it failed: where that is only observed."""
         running = self._tracker.running(flow)
-        if running is None or not running.observes:
+        if running is None or not running.boundary.passes_unjudged:
             return False
         conversion.prepare_forwarding(flow.request, None)
         if self._tracker.forwarded(flow) is None:

@@ -11,7 +11,6 @@ from mitmproxy import connection, http
 from helm_boundary.approvals.wait import Park
 from helm_boundary.calls.call import HttpResponse
 from helm_boundary.calls.refusal import Refusal
-from helm_boundary.dialects import SOCKETS
 from helm_boundary.enforcement.fallback_reply import CLOSED, NO_VERDICT, deny_without_verdict
 from helm_boundary.enforcement.reply import Reply
 from helm_boundary.enforcement.responses import Release
@@ -51,7 +50,7 @@ class Responses:
         try:
             await _begin(flow, response, call, self._tracker.turn)
         except Exception:
-            if call.running.observes:
+            if call.running.boundary.passes_unjudged:
                 logger.exception("helm-boundary: a response could not be begun, and passes")
             else:
                 logger.exception("helm-boundary: a response could not be begun, so it is denied")
@@ -73,17 +72,17 @@ class Responses:
             self._tracker.forget(flow)
             return
         passes = call.exchange.progress.gate is not None
+        passes_unjudged = call.running.boundary.passes_unjudged
         try:
             async with asyncio.timeout(PATIENCE) as patience:
                 passes = await self._passes(flow, upstream, call, patience)
         except Exception:
             logger.exception("helm-boundary: a response could not be judged")
             conversion.strip_own_headers(upstream.headers)
-            end: End = "complete" if call.running.observes else "killed"
+            end: End = "complete" if passes_unjudged else "killed"
             await self._tracker.abandon(flow, end, NO_VERDICT)
         finally:
-            passes = passes or call.running.observes
-            if not passes and flow.response is upstream:
+            if not (passes or passes_unjudged) and flow.response is upstream:
                 flow.response = conversion.write_reply(deny_without_verdict(NO_VERDICT))
             mark(flow, call.exchange, call.running.boundary)
             self._release(flow)
@@ -124,8 +123,7 @@ class Responses:
         show = partial(mark, flow, exchange, running.boundary)
         park = hold.park(show) if running.holds else None
         passes = await self._judge_whole(flow, call, park)
-        opened = passes and flow.response is not None and flow.response.status_code == 101
-        if opened and (exchange.operation.dialect in SOCKETS or not running.observes):
+        if passes and flow.response is not None and flow.response.status_code == 101:
             self._sockets.open(flow, exchange, running)
         return passes
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from mitmproxy import ctx, http
 from mitmproxy.websocket import WebSocketMessage
 
+from helm_boundary.dialects import SOCKETS
 from helm_boundary.enforcement.exchange import Exchange
 from helm_boundary.enforcement.websocket_session import Session
 from helm_boundary.runtime.startup import Running
@@ -33,11 +34,16 @@ class Sockets:
         self._observed: set[str] = set()
 
     def open(self, flow: http.HTTPFlow, exchange: Exchange, running: Running) -> None:
-        """A call's handshake has been let through: its messages are judged from now on."""
+        """Judge the messages of a session, whose handshake has been let through, from now on.
+
+        Where verdicts are only observed they are listened to instead, if anybody can read them.
+        """
+        if running.observes:
+            if exchange.operation.dialect not in SOCKETS:
+                return
+            self._observed.add(flow.id)
         self._sessions[flow.id] = Session(running.boundary, running.answers, exchange)
         self._injected[flow.id] = 0
-        if running.observes:
-            self._observed.add(flow.id)
 
     def uses(self, running: Running) -> bool:
         """Whether any session goes on under that boundary."""
