@@ -1,4 +1,4 @@
-"""What whole answers and streams have in common: asking policy, and writing how a call ended."""
+"""The part that whole answers and streams share: asking policy, and writing how a call ended."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Outcomes:
         return self._desk.cover(exchange, decision, answer)
 
     def asked(self, exchange: Exchange, decision: Decision) -> Decision:
-        """Ask a person if that is the decision; if they can't be asked, it is another one."""
+        """Ask a person where that is the decision; return the DENY if nobody can be asked."""
         if decision.verdict != ESCALATE:
             return decision
         try:
@@ -56,7 +56,7 @@ class Outcomes:
     async def record(
         self, exchange: Exchange, draft: Draft, decision: Decision, turn: Turn = NO_TURN
     ) -> tuple[Decision, str | None]:
-        """Write a call's outcome; the same decision comes back only if it is durable."""
+        """Write a call's outcome; return the same decision only if the outcome is durable."""
         progress = exchange.progress
         if not progress.end():  # the client has gone meanwhile, and its outcome is written
             return deny(gone()), None

@@ -1,4 +1,4 @@
-"""What a client is told of a verdict, under one policy."""
+"""Verdicts as clients are told of them, under one policy."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Teller:
         self._enforcement = enforcement
 
     def refuse(self, exchange: Exchange, decision: Decision, receipt_id: str | None) -> Reply:
-        """The reply in place of a request's, or a whole response's."""
+        """Write the reply that a client gets in place of the provider's response."""
         return wire.refuse(self._verdict(exchange, decision, receipt_id))
 
     def headers(self, exchange: Exchange) -> tuple[tuple[str, str], ...]:
-        """The headers of a response that is let through."""
+        """Write the headers of a response that is let through."""
         decision, receipt_id = exchange.progress.decision, exchange.progress.receipt_id
         named = dict(wire.headers(self._verdict(exchange, decision, receipt_id)))
         if (
@@ -33,7 +33,7 @@ class Teller:
         return tuple(named.items())
 
     def event(self, exchange: Exchange, decision: Decision, receipt_id: str | None) -> bytes:
-        """The one event that ends a denied stream, in the call's own dialect."""
+        """Write the one event that ends a denied stream, in the call's own dialect."""
         told = wire.error_object(self._verdict(exchange, decision, receipt_id))
         return dialect(exchange.operation.dialect).error_event(told)
 

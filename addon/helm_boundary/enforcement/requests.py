@@ -41,7 +41,7 @@ from .settings import Settings
 from .unrecorded_calls import Unrecorded
 
 FORESEEN = Decision(ALLOW, ())
-"""What policy says of most calls."""
+"""The decision on most calls."""
 
 _UNJUDGED = deny(NO_VERDICT)
 
@@ -73,7 +73,7 @@ class Boundary:
         self._judges_models = mentions_models(policy)
 
     def under(self, judge: Judge) -> Boundary:
-        """The same boundary under another policy; what waits for a person waits for both."""
+        """Build the same boundary under another policy; both count what waits for a person."""
         other = Boundary(
             self._matcher, judge, self.recorder, self.settings, self._store, self._tell
         )
@@ -242,7 +242,7 @@ class Boundary:
         return decision
 
     def _foresee(self, exchange: Exchange) -> None:
-        """Get the receipt ready that most calls get."""
+        """Prepare the receipt that most calls get."""
         self.recorder.foresee(self.drafts.request(exchange, FORESEEN))
 
     async def _ask(self, exchange: Exchange, shared: bytes, call: Call, turn: Turn) -> Decision:
@@ -272,7 +272,7 @@ class Boundary:
 
 
 def _told_of(inner: Recognised, decision: Decision) -> Decision:
-    """The decision on one of a batch's calls, saying which of them it is."""
+    """Name in the reasons of a decision which of a batch's calls it is about."""
     reasons = tuple(
         replace(
             reason,

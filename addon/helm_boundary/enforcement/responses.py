@@ -1,4 +1,4 @@
-"""The boundary's other half: what happens to a forwarded call's response.
+"""The boundary's other half, which judges the response of a forwarded call.
 
 A whole response is judged before any of it is released; one that streams is judged in `streamed`.
 """
@@ -44,9 +44,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The upstream's response may go to the client; `body` in place of its own, if not None.
+    """The yes to a response; `body` goes in place of its own, if not None.
 
-    `addresses` are those in its headers that are told otherwise, and how.
+    `addresses` are those in its headers that are replaced, and by what.
     """
 
     body: bytes | None = None
@@ -197,7 +197,7 @@ class Answers:
         await self._outcomes.write(exchange, decision, end, turn)
 
     def _foresee(self, exchange: Exchange, response: HttpResponse) -> None:
-        """Get the receipt ready that most answers get."""
+        """Prepare the receipt that most answers get."""
         self._recorder.foresee(self._outcome(exchange, response, FORESEEN, Release()))
 
     async def _rewrite(
@@ -231,7 +231,7 @@ class Answers:
     def _outcome(
         self, exchange: Exchange, response: HttpResponse, decision: Decision, release: Release
     ) -> Draft:
-        """The outcome of a whole response, if that is what is decided of it."""
+        """Draft the outcome of a whole response under that decision."""
         passes = self._settings.passes(decision)
         end: End = (
             "denied" if not passes else "upstream_error" if response.status >= 500 else "complete"
@@ -248,7 +248,7 @@ class Answers:
 
 
 def _stream_of(exchange: Exchange, response: HttpResponse) -> Stream | None:
-    """A reader of a response that is a stream in its operation's dialect, and no redirect."""
+    """Open a reader where the response is a stream in its operation's dialect, and no redirect."""
     if not is_event_stream(response) or 300 <= response.status < 400:
         return None
     return dialect(exchange.operation.dialect).open_stream(response.status)

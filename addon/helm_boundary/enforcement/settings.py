@@ -1,4 +1,4 @@
-"""What the operator chose for a boundary, and what a decision does under it."""
+"""The operator's settings for a boundary, and the effect of a decision under them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from helm_receipts.envelope.statement import Enforcement
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the operator chose; `max_body` in bytes, decoded."""
+    """The operator's choices; `max_body` in bytes, decoded."""
 
     mode: Mode = "enforce"
     max_body: int = 32 << 20
@@ -25,7 +25,7 @@ class Settings:
 
     @property
     def enforcement(self) -> Enforcement:
-        """What receipts say of a verdict: that it took effect, or was only written down."""
+        """The word of receipts for whether verdicts take effect or are only written down."""
         return "observed" if self.observes else "enforced"
 
     def effect_of(self, decision: Decision) -> Decision:

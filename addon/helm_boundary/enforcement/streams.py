@@ -1,7 +1,7 @@
-"""Answers that run: judged as they pass, and at their end.
+"""Streams and sessions: judged as they pass, and at their end.
 
-Tool calls are held until policy has spoken and that is durable. What can only be judged at the end
-is judged there, and said so in the outcome.
+Tool calls are held until they are judged and that is durable. What can only be judged at the end is
+judged there, and the outcome says so.
 """
 
 from __future__ import annotations

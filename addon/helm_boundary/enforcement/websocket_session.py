@@ -36,7 +36,7 @@ _HANDSHAKE_HEADERS = ("upgrade", "connection", "content-encoding", "content-type
 
 @dataclass(frozen=True, slots=True)
 class Passing:
-    """What becomes of a message: what goes on to its receiver, and what goes to the client."""
+    """The result for a message: what goes on to its receiver, and what goes to the client."""
 
     onward: bytes | None
     to_client: tuple[bytes, ...] = ()
@@ -58,11 +58,11 @@ class Session:
         self._lock = asyncio.Lock()
 
     def is_under(self, boundary: Boundary) -> bool:
-        """Whether that boundary, under its policy, judges this session."""
+        """Tell whether that boundary, under its policy, judges this session."""
         return self._boundary is boundary
 
     async def from_client(self, message: bytes, *, is_text: bool) -> Passing:
-        """Judge an event of the client; it goes on only as `onward`."""
+        """Judge an event of the client; what goes on is `onward`."""
         try:
             if not is_text:
                 raise schema_violation("the event is binary; expected JSON as text")
@@ -74,7 +74,7 @@ class Session:
         return await self._judge_event(message, event, None)
 
     async def from_server(self, message: bytes, *, is_text: bool) -> list[bytes]:
-        """Judge an event of the server; returns what goes to the client now."""
+        """Judge an event of the server; return what goes to the client now."""
         try:
             event = strict_json.parse(message, "the event") if is_text else None
             if not isinstance(event, dict):
@@ -86,7 +86,7 @@ class Session:
             return await self._judge_answer(str(kind), event, message)
 
     async def end(self, end: End) -> None:
-        """The session is over; what was still open ends so (`complete`, `client_gone`, ...)."""
+        """End every call of the session that is still open (`complete`, `client_gone`, ...)."""
         if self._cycles and not self._gate.stream.done:  # of a response that is under way
             self._answering()
         while self._cycles:
@@ -128,7 +128,7 @@ class Session:
         return released
 
     def _mute(self, kind: str, event: Json, message: bytes) -> list[bytes]:
-        """After a denial: nothing of that response, until it is over."""
+        """Drop all that belongs to a response that was denied, until the response is over."""
         if kind in ENDS:
             self._reopen()
             return []
@@ -136,7 +136,7 @@ class Session:
         return [] if of_response or carries_tool_call(event) else [message]
 
     async def _begin_unasked(self) -> bytes | None:
-        """The server answers by itself (to speech): judge that as if it had been asked to."""
+        """Judge a response that nobody asked for (the server answers speech) as if somebody had."""
         passing = await self._judge_event(
             b'{"type":"response.create"}', {"type": "response.create"}, None
         )
@@ -169,7 +169,7 @@ class Session:
         return SocketGate(stream, judge, max_held=self._boundary.settings.max_body)
 
     def _answering(self) -> Exchange:
-        """The call whose answer is coming: the first that is open, else the handshake."""
+        """Return the call whose answer is coming: the first that is open, else the handshake."""
         exchange = self._cycles[0] if self._cycles else self._handshake
         exchange.progress.gate, exchange.progress.status = self._gate, 101
         return exchange

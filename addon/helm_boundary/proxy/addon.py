@@ -87,7 +87,7 @@ class HelmBoundary:
         self._config = config
 
     def running(self) -> None:
-        """Say where we are, and that nothing stands behind us."""
+        """Move behind every other addon, start to watch the policy, and print where we listen."""
         self._be_last()
         problems = unsafe_options(ctx.options)
         if problems:  # set behind `configure`, by an addon's own hook; nothing passes from here on
@@ -116,47 +116,47 @@ class HelmBoundary:
     # -- life of a call ------------------------------------------------------------------------
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        """No request body leaves before it is whole."""
+        """Keep the request's body until it is complete."""
         flow.request.stream = False
 
     async def request(self, flow: http.HTTPFlow) -> None:
-        """A request is all there."""
+        """Judge a request that is complete."""
         await self._requests.judge(flow)
 
     async def responseheaders(self, flow: http.HTTPFlow) -> None:
-        """A response begins."""
+        """Choose how a response is judged, now that its headers are there."""
         await self._responses.begin(flow)
 
     async def response(self, flow: http.HTTPFlow) -> None:
-        """A response is all there."""
+        """Judge a response that is complete."""
         await self._responses.judge(flow)
 
     async def error(self, flow: http.HTTPFlow) -> None:
-        """An exchange has failed."""
+        """End a call that has failed."""
         await self._responses.fail(flow)
 
     async def client_disconnected(self, client: connection.Client) -> None:
-        """A client has gone."""
+        """End the calls of a client that has disconnected."""
         await self._tracker.sweep(client)
 
     def is_certified(self, flow: http.HTTPFlow) -> bool:
-        """Whether a request is still what was certified."""
+        """Tell whether a request is still what was certified."""
         return self._requests.is_cleared(flow)
 
     async def certify_request(self, flow: http.HTTPFlow) -> None:
-        """The last look at a request."""
+        """Take the last look at a request."""
         await self._requests.certify(flow)
 
     async def certify_response_headers(self, flow: http.HTTPFlow) -> None:
-        """The last look at how a response streams."""
+        """Take the last look at how a response streams."""
         await self._responses.certify_begun(flow)
 
     async def certify_response(self, flow: http.HTTPFlow) -> None:
-        """The last look at a response."""
+        """Take the last look at a response."""
         await self._responses.certify(flow)
 
     def _ready(self) -> Running | None:
-        """The boundary, while it is up and nothing stands behind it in the chain."""
+        """Return the boundary while it runs and no addon comes after it in the chain."""
         return self._current.running if self._is_last() else None
 
     def _is_last(self) -> bool:

@@ -1,4 +1,4 @@
-"""mitmproxy commands, the same in the console, in mitmweb and over its API."""
+"""Commands of mitmproxy, the same in the console, in mitmweb and over its API."""
 
 # mypy: disable-error-code="untyped-decorator"
 # mitmproxy's decorators carry no types.
@@ -31,7 +31,7 @@ from .hold import user_interface
 
 
 class Commands:
-    """`helm.*`: look at what waits and at what was judged, and decide."""
+    """The commands `helm.*`: look at what waits and at what was judged, and decide."""
 
     name = "helmboundarycommands"
 

@@ -1,4 +1,4 @@
-"""Requests in mitmproxy: each is judged, and goes on only if this gets to say so."""
+"""Requests in mitmproxy: each is judged, and goes on only if this module says so."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ class Requests:
         self._running = running
 
     async def judge(self, flow: http.HTTPFlow) -> None:
-        """Judge a flow's request: afterwards it is cleared, or answered, or dead."""
+        """Judge a flow's request; afterwards it is cleared, answered or killed."""
         # Whoever intercepts it may edit it: judge what comes of that.
         await resumed(flow, self._has_gone)
         if flow.response is not None or flow.error is not None:
             return
         passes = False
         try:
-            async with asyncio.timeout(PATIENCE) as patience:
-                passes = await self._passes(flow, patience)
+            async with asyncio.timeout(PATIENCE) as deadline:
+                passes = await self._passes(flow, deadline)
         except Exception as error:
             logger.exception("helm-boundary: a request could not be judged")
             passes = self._passes_unjudged(flow, error)
@@ -61,12 +61,12 @@ class Requests:
                     flow.response = conversion.write_reply(deny_without_verdict(NO_VERDICT))
 
     def is_cleared(self, flow: http.HTTPFlow) -> bool:
-        """Whether a request may leave just as it is now."""
+        """Tell whether a request may leave just as it is now."""
         cleared = self._tracker.clearance(flow)
         return cleared is not None and cleared == conversion.fingerprint(flow)
 
     async def certify(self, flow: http.HTTPFlow) -> None:
-        """Nothing leaves that hasn't been cleared, just as it is now."""
+        """Deny a request that isn't exactly what was cleared."""
         if flow.response is not None or flow.error is not None:
             return
         if not self.is_cleared(flow):
@@ -76,7 +76,7 @@ class Requests:
             self._tracker.forget(flow)
 
     def _passes_unjudged(self, flow: http.HTTPFlow, error: Exception) -> bool:
-        """Whether a request passes though judging it failed: where that is only observed."""
+        """Let a request pass that could not be judged, where verdicts are only observed."""
         running = self._tracker.running(flow)
         if running is None or not running.boundary.passes_unjudged:
             return False
@@ -85,7 +85,7 @@ class Requests:
             running.boundary.unrecorded.count(error)
         return True
 
-    async def _passes(self, flow: http.HTTPFlow, patience: asyncio.Timeout) -> bool:
+    async def _passes(self, flow: http.HTTPFlow, deadline: asyncio.Timeout) -> bool:
         fingerprint = partial(conversion.fingerprint, flow)
         for turn in range(MAX_CHANGES):
             running = self._running()  # again: the policy may have changed while the flow waited
@@ -93,7 +93,7 @@ class Requests:
                 flow.response = conversion.write_reply(deny_without_verdict(CLOSED))
                 return False
             self._tracker.begin(flow, running)
-            hold = Hold(flow, patience, fingerprint, running.hold_seconds, self._has_gone)
+            hold = Hold(flow, deadline, fingerprint, running.hold_seconds, self._has_gone)
             conversion.frame(flow.request)
             judged = conversion.fingerprint(flow)
             identity = conversion.call_id(flow, again=turn > 0)
@@ -129,7 +129,7 @@ class Requests:
 
 
 def refuse(flow: http.HTTPFlow, reply: Reply, running: Running) -> None:
-    """Answer a flow with a reply, or end it where that is what denials do (`helm_on_deny`)."""
+    """Answer a flow with a reply, or kill it where that is what denials do (`helm_on_deny`)."""
     if running.kills and not reply.asks:
         flow.kill()
     else:

@@ -60,12 +60,12 @@ class Responses:
             self._tracker.choose(flow, flow.response.stream if flow.response else False)
 
     async def certify_begun(self, flow: http.HTTPFlow) -> None:
-        """A call's response streams as we have chosen, and where we couldn't, not at all."""
+        """Have a call's response stream as it was chosen, and where it wasn't, not at all."""
         if self._tracker.forwarded(flow) is not None and flow.response is not None:
             flow.response.stream = self._tracker.stream(flow)  # type: ignore[assignment]
 
     async def judge(self, flow: http.HTTPFlow) -> None:
-        """Judge a whole response, or close the books on a stream."""
+        """Judge a whole response, or all of a stream that is over."""
         await resumed(flow, self._has_gone)
         call, upstream = self._tracker.forwarded(flow), flow.response
         if call is None or upstream is None:
@@ -74,8 +74,8 @@ class Responses:
         passes = call.exchange.progress.gate is not None
         passes_unjudged = call.running.boundary.passes_unjudged
         try:
-            async with asyncio.timeout(PATIENCE) as patience:
-                passes = await self._passes(flow, upstream, call, patience)
+            async with asyncio.timeout(PATIENCE) as deadline:
+                passes = await self._passes(flow, upstream, call, deadline)
         except Exception:
             logger.exception("helm-boundary: a response could not be judged")
             conversion.strip_own_headers(upstream.headers)
@@ -88,7 +88,7 @@ class Responses:
             self._release(flow)
 
     async def certify(self, flow: http.HTTPFlow) -> None:
-        """Nothing of a call's response is sent that hasn't been released, just as it is now."""
+        """Deny a call's response that isn't exactly what was released."""
         released = self._tracker.take_released(flow)
         unjudged = self._tracker.forwarded(flow) is not None
         if flow.response is None or not (unjudged or released is not None):
@@ -100,7 +100,7 @@ class Responses:
             self._tracker.forget(flow)
 
     async def fail(self, flow: http.HTTPFlow) -> None:
-        """The exchange has failed; its outcome says how."""
+        """End the call of a flow that has failed."""
         await self._tracker.abandon(flow, _end_of(flow))
         self._tracker.forget(flow)
 
@@ -109,7 +109,7 @@ class Responses:
         flow: http.HTTPFlow,
         upstream: http.Response,
         call: Forwarded,
-        patience: asyncio.Timeout,
+        deadline: asyncio.Timeout,
     ) -> bool:
         exchange, running = call.exchange, call.running
         if exchange.progress.gate is not None:
@@ -119,7 +119,7 @@ class Responses:
             upstream.stream.finish(upstream)
             return True
         now = partial(_response, flow)
-        hold = Hold(flow, patience, now, running.hold_seconds, self._has_gone)
+        hold = Hold(flow, deadline, now, running.hold_seconds, self._has_gone)
         show = partial(mark, flow, exchange, running.boundary)
         park = hold.park(show) if running.holds else None
         passes = await self._judge_whole(flow, call, park)
@@ -170,7 +170,7 @@ async def _begin(flow: http.HTTPFlow, response: http.Response, call: Forwarded, 
 
 
 def _let_go(response: http.Response, release: Release, call: Forwarded) -> None:
-    """The upstream's response goes to the client, with what policy changed and our headers."""
+    """Prepare the upstream's response for the client: what policy changed, and our headers."""
     if release.body is not None:
         response.headers.pop("content-encoding", None)
         response.content = release.body
@@ -180,7 +180,7 @@ def _let_go(response: http.Response, release: Release, call: Forwarded) -> None:
 
 
 def _response(flow: http.HTTPFlow) -> HttpResponse:
-    """The flow's whole response as it is now."""
+    """Read the flow's whole response as it is now."""
     if flow.response is None:
         return HttpResponse(0, ())
     return conversion.read_response(flow.response, with_body=True)

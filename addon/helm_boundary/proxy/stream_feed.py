@@ -1,4 +1,4 @@
-"""What mitmproxy calls with each chunk of a streamed response.
+"""The functions that mitmproxy calls with each chunk of a streamed response.
 
 Bytes in, a list of bytes out: `[]` holds, where `b""` would end a chunked response. An exception
 would drop one chunk and let the next ones pass, so none may leave here.
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 def feed_from(gate: Gate | Tap) -> Callable[[bytes], list[bytes]]:
-    """A stream callable that lets through what the gate lets through."""
+    """Make the function that mitmproxy calls with each chunk; the gate says what passes."""
     broken = False
 
     def feed(chunk: bytes) -> list[bytes]:
@@ -47,13 +47,14 @@ class OursOnly:
         self._sent = False
 
     def __call__(self, _: bytes) -> list[bytes]:
+        """Give mitmproxy the whole reply in place of the first chunk, and nothing for the rest."""
         if self._sent:
             return []
         self._sent = True
         return [self._reply.body]
 
     def response(self) -> http.Response:
-        """The response that streams this reply."""
+        """Write the response that streams this reply."""
         response = conversion.write_reply(self._reply)
         response.stream = self
         return response

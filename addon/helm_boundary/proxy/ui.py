@@ -32,11 +32,11 @@ class Interface:
         self._tidying: asyncio.Task[None] | None = None
 
     def load(self, _: Loader) -> None:
-        """Show what there is to show, before any flow is read from a file."""
+        """Add our views, before any flow is read from a file."""
         add_views(self._index_of)
 
     def running(self) -> None:
-        """Set what makes it visible, and begin to tidy up."""
+        """Set the options that make judgements visible, and begin to tidy up."""
         if _view() is not None:
             _show_more()
         self._tidying = asyncio.get_running_loop().create_task(self._tidy())
@@ -51,11 +51,11 @@ class Interface:
             self._tidying.cancel()
 
     def response(self, flow: http.HTTPFlow) -> None:
-        """A flow has come to its end: show what was made of it; older ones may go."""
+        """Show how a flow was judged that has come to its end, and drop older ones."""
         self._end(flow)
 
     def error(self, flow: http.HTTPFlow) -> None:
-        """A flow has come to its end: show what was made of it; older ones may go."""
+        """Show how a flow was judged that has come to its end, and drop older ones."""
         self._end(flow)
 
     def _end(self, flow: http.HTTPFlow) -> None:
@@ -102,7 +102,7 @@ def observers(addons: addonmanager.AddonManager) -> list[Any]:
 
 
 def _show_more() -> None:
-    """Set what makes judgements visible, where nobody has set it otherwise."""
+    """Set the options that make judgements visible, where nobody has set them."""
     wanted: dict[str, Any] = {"store_streamed_bodies": True}
     if "web_columns" in ctx.options:
         wanted["web_columns"] = [*ctx.options.default("web_columns"), "comment"]
@@ -117,7 +117,7 @@ def _show_more() -> None:
 
 
 def finished(flows: list[mitmflow.Flow], count: int) -> list[mitmflow.Flow]:
-    """The first so many that are over: none that waits, none that is still under way."""
+    """Return the oldest flows that are over, at most so many; none of them waits or is open."""
     over = (f for f in flows if not (f.intercepted or f.live))
     return list(itertools.islice(over, count))
 

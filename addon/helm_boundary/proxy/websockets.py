@@ -18,9 +18,9 @@ from helm_boundary.enforcement.exchange import Exchange
 from helm_boundary.enforcement.websocket_session import Session
 from helm_boundary.runtime.startup import Running
 
-logger = logging.getLogger(__name__)
+from .hold import PATIENCE
 
-PATIENCE = 30.0
+logger = logging.getLogger(__name__)
 
 
 class Sockets:
@@ -46,7 +46,7 @@ class Sockets:
         self._injected[flow.id] = 0
 
     def uses(self, running: Running) -> bool:
-        """Whether any session goes on under that boundary."""
+        """Tell whether any session is open under that boundary."""
         return any(session.is_under(running.boundary) for session in self._sessions.values())
 
     async def websocket_message(self, flow: http.HTTPFlow) -> None:
@@ -67,7 +67,7 @@ class Sockets:
             logger.exception("helm-boundary: a message could not be judged, so it is %s", dropped)
 
     async def websocket_end(self, flow: http.HTTPFlow) -> None:
-        """The session is over."""
+        """End the calls of a session that is over."""
         session = self._sessions.pop(flow.id, None)
         self._injected.pop(flow.id, None)
         self._observed.discard(flow.id)
@@ -84,7 +84,7 @@ class Sockets:
             await self._from_server(flow, session)
 
     async def _observe(self, _: http.HTTPFlow, session: Session, message: WebSocketMessage) -> None:
-        """Have written down what would have become of a message, which passes as it came."""
+        """Judge a message for the record only; it passes as it came."""
         if message.from_client:
             await session.from_client(message.content, is_text=message.is_text)
         else:

@@ -1,4 +1,4 @@
-"""What a decision does, by the mode: one method says it for every place where it does something."""
+"""The effect of a decision in each mode; one method says it for every place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A flow that is followed has one record: what it says at each step of the flow's way."""
+"""The record of a flow that is followed, at each step of the flow's way."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ class Answers:
         self.ended: list[tuple[Any, str]] = []
 
     async def abandon(self, exchange: Any, end: str, *_: Any) -> None:
-        """Note it."""
+        """Note the end of a call."""
         self.ended.append((exchange, end))
 
 
 @pytest.fixture
 def running() -> Any:
-    """A boundary, as far as a tracker knows one."""
+    """Provide a boundary, as far as a tracker knows one."""
     return SimpleNamespace(answers=Answers(), boundary=None)
 
 
 @pytest.fixture
 def tracker() -> CallTracker:
-    """A tracker that follows nothing yet."""
+    """Provide a tracker that follows nothing yet."""
     return CallTracker()
 
 
 def flow_of() -> http.HTTPFlow:
-    """A flow of a client of its own, with a response."""
+    """Build a flow of a client of its own, with a response."""
     return tflow.tflow(resp=True)
 
 
 def forwarded(tracker: CallTracker, running: Any) -> http.HTTPFlow:
-    """A flow that is a call whose request may leave."""
+    """Build a flow that is a call whose request may leave."""
     flow = flow_of()
     tracker.begin(flow, running)
     tracker.forward(flow, "exchange")  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What mitmproxy calls with each chunk: no exception leaves, and a failure is final."""
+"""The function that mitmproxy calls with each chunk: no exception leaves it, a failure is final."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from helm_boundary.streaming.gate import Gate
 
 
 def gate_that(judge: object) -> Gate:
-    """A chat gate with that judge."""
+    """Build a chat gate with that judge."""
     stream = dialect("chat").open_stream(200)
     assert stream is not None
     return Gate(stream, judge, lambda _: b"<error>")  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Walls behind the wall: what holds when the boundary's own hooks were never reached."""
+"""The guard of connections, which holds where the boundary's own hooks were never reached."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ class Walls:
         self._may_connect = may_connect
 
     def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
-        """No connection to an upstream for a client none of whose requests may pass."""
+        """Refuse a connection to an upstream for a client none of whose requests was cleared."""
         if isinstance(data.client.proxy_mode, mode_specs.DnsMode):
             return
         if not self._may_connect(data.client):
             data.server.error = "helm-boundary: no request of this client has been let through"
 
     def tls_clienthello(self, data: tls.ClientHelloData) -> None:
-        """No tunnel that we can't look into, whoever asked for one."""
+        """Intercept every TLS connection, whoever asked for a tunnel past us."""
         data.ignore_connection = False
 
     def next_layer(self, nextlayer: layer.NextLayer) -> None:
-        """Bytes that aren't HTTP don't pass as raw TCP."""
+        """Give bytes that aren't HTTP to the HTTP layer, which refuses them, not to raw TCP."""
         if isinstance(nextlayer.layer, layers.TCPLayer):
             nextlayer.layer = layers.HttpLayer(nextlayer.context, HTTPMode.transparent)
