@@ -1,4 +1,4 @@
-"""What a grant is bound to: exactly this call, of this caller, under this policy."""
+"""The binding of a grant: to exactly this call, of this caller, under this policy."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """What a person was shown: the rules that asked in each phase, and digests of tool calls."""
+    """The part that a person was shown: rules that asked in each phase, digests of tool calls."""
 
     request: frozenset[str] = frozenset()
     response: frozenset[str] = frozenset()
     tool_calls: frozenset[str] = frozenset()
 
     def includes(self, other: Cover) -> bool:
-        """Whether everything in `other` was shown as well."""
+        """Tell whether everything in `other` was shown as well."""
         return (
             other.request <= self.request
             and other.response <= self.response
@@ -61,7 +61,7 @@ class Cover:
 def bind(
     request: HttpRequest, operation: Operation, call: Call, key_id: str | None, policy: str
 ) -> Binding:
-    """The binding of a call; `call` is what the client sent, before any rewrite."""
+    """Bind a grant to a call; `call` is what the client sent, before any rewrite."""
     user = f"user {request.principal}" if request.principal else None
     key = f"key {key_id}" if key_id else None
     named = ", ".join(filter(None, (user, key)))
@@ -70,7 +70,7 @@ def bind(
 
 
 def digest_request(request: HttpRequest, call: Call) -> str:
-    """SHA-256 of the request in canonical JSON (RFC 8785), so that white space doesn't count.
+    """Hash the request in canonical JSON (RFC 8785, SHA-256), so that white space doesn't count.
 
     The address is part of it, for in many operations it says which thing is meant, and so are
     headers that choose an account or an API's behaviour, and attachments and texts, for a form's
@@ -101,7 +101,7 @@ def _stated(*values: object) -> list[str]:
 
 
 def cover_of(decision: Decision, answer: Answer | None) -> Cover:
-    """What a person sees of an escalated request, or of an escalated answer to it."""
+    """Collect what a person sees of an escalated request, or of an escalated answer to it."""
     rules = frozenset(reason.rule for reason in decision.reasons)
     if answer is None:
         return Cover(request=rules)
@@ -109,7 +109,7 @@ def cover_of(decision: Decision, answer: Answer | None) -> Cover:
 
 
 def digest_tool_call(call: ToolCall) -> str:
-    """SHA-256 of a tool call's name and arguments; its id and place don't count."""
+    """Hash a tool call's name and arguments (SHA-256); its id and place don't count."""
     arguments = call.arguments if call.valid_json else call.arguments_text
     try:
         text = rfc8785.dumps([call.name, call.valid_json, arguments])

@@ -1,4 +1,4 @@
-"""Deciding on a request for approval: one decision, its receipt first, then its effect."""
+"""Decisions on requests for approval: one each, its receipt first, then its effect."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def decide(store: Store, record: Record, identity: str, decision: str, by: str) 
 
 
 def expire(store: Store, record: Record) -> Iterator[None]:
-    """Say of everything whose time has run out that it has; raises as `decide` does.
+    """Expire every request and grant whose time has run out; raises as `decide` does.
 
     Each step is one receipt: many may run out at once, and calls go on in between.
     """
@@ -69,7 +69,7 @@ def expire(store: Store, record: Record) -> Iterator[None]:
 
 
 def person() -> str:
-    """The user whom the operating system knows this process by."""
+    """Name the user that this process runs as."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):

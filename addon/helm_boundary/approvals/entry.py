@@ -26,7 +26,7 @@ class EntryError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a person is asked. `summary` is redacted; times are nanoseconds since 1970.
+    """A question to a person. `summary` is redacted; times are nanoseconds since 1970.
 
     `held` says that a flow waits for the answer; `request_receipt` is the receipt of the request
     that escalated, or whose answer did.
@@ -50,7 +50,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What was decided, by whom, when, and the receipt that says so."""
+    """A decision: which, by whom, when, and the receipt that says so."""
 
     decision: str
     by: str
@@ -81,7 +81,7 @@ class Entry:
         return self.request.id
 
     def status(self, now_ns: int) -> str:
-        """`pending`, `granted`, `refused`, `used`, `withdrawn` or `expired` at that time."""
+        """Return `pending`, `granted`, `refused`, `used`, `withdrawn` or `expired`."""
         if self.ended is not None:
             return self.ended.end
         if self.decided is not None and self.decided.decision not in (GRANTED, REFUSED):
@@ -103,7 +103,7 @@ class Grant:
     cover: Cover
 
     def told(self) -> dict[str, Json]:
-        """`context.approval` of the input document."""
+        """Return `context.approval` of the input document."""
         return {
             "id": self.id,
             "by": self.by,
@@ -115,7 +115,7 @@ class Grant:
 
 
 def grant_of(entry: Entry) -> Grant:
-    """The grant of an entry that was granted."""
+    """Return the grant of an entry that was granted."""
     request, decided = entry.request, entry.decided
     if decided is None or decided.decision != GRANTED:
         raise EntryError(f"expected a grant of {entry.id}, found none")
@@ -130,14 +130,14 @@ def grant_of(entry: Entry) -> Grant:
 
 
 def write_request(request: Request) -> dict[str, Any]:
-    """The request as JSON."""
+    """Return the request as JSON."""
     value = asdict(request)
     value["cover"] = {name: sorted(rules) for name, rules in value["cover"].items()}
     return value
 
 
 def read_request(value: Any) -> Request:
-    """The request that `write_request` wrote; raises EntryError."""
+    """Read what `write_request` wrote; raises EntryError."""
     try:
         given = dict(value)
         given["binding"] = Binding(**given["binding"])
@@ -153,7 +153,7 @@ def read_request(value: Any) -> Request:
 
 
 def read_decided(value: Any) -> Decided:
-    """What was decided; raises EntryError."""
+    """Read what was decided; raises EntryError."""
     try:
         decided = Decided(**value)
     except TypeError as error:
@@ -164,7 +164,7 @@ def read_decided(value: Any) -> Decided:
 
 
 def read_ended(value: Any) -> Ended:
-    """How a grant ended; raises EntryError."""
+    """Read how a grant ended; raises EntryError."""
     try:
         ended = Ended(**value)
     except TypeError as error:

@@ -1,4 +1,4 @@
-"""Telling somebody that a person is needed: a webhook or a command, never with content.
+"""Notices that a person is needed, to a webhook or a command, never with content.
 
 What is told names the approval, the operation, the model and the rules that asked; whoever wants
 to see the call looks at it with the operator's rights. Telling is best effort, in a thread of its
@@ -30,7 +30,7 @@ from .entry import Request
 logger = logging.getLogger(__name__)
 
 SECONDS = 5
-"""How long a receiver may take."""
+"""Longest that a receiver may take."""
 
 MAX_WAITING = 100
 
@@ -39,7 +39,7 @@ type Tell = Callable[[Request], None]
 
 
 def tell_nobody(_: Request) -> None:
-    """What `helm_notify` is without a value."""
+    """Tell nobody: `helm_notify` has no value."""
 
 
 class NotTold(Exception):
@@ -55,7 +55,7 @@ class Notifier:
         self._thread: threading.Thread | None = None
 
     def tell(self, request: Request) -> None:
-        """Tell of it soon; returns at once."""
+        """Tell of a request soon; return at once."""
         if self._thread is None:
             # A daemon: a receiver that hangs must not keep the boundary from ending.
             self._thread = threading.Thread(target=self._work, name="notify", daemon=True)
@@ -78,7 +78,7 @@ class Notifier:
 
 
 def notifier(target: str) -> Notifier:
-    """The notifier for a value of `helm_notify`: an http(s) address, or a command line.
+    """Make the notifier for a value of `helm_notify`: an http(s) address, or a command line.
 
     Raises:
         ValueError: an address without a host, a command line whose quotes don't match.
@@ -95,7 +95,7 @@ def notifier(target: str) -> Notifier:
 
 
 def notice(request: Request) -> dict[str, Any]:
-    """What is told: no content, no credential, nothing that a client wrote but a model's name."""
+    """Write what is told: no content, no credential, and of a client's words the model's name."""
     return {
         "event": "approval.requested",
         "id": request.id,

@@ -21,7 +21,7 @@ _VERDICTS: Mapping[str, Verdict] = {
 
 
 def draft_approval(request: Request, kind: str, by: str, body: bytes | None = None) -> Draft:
-    """The receipt that says `kind` of a request for approval, with who did it.
+    """Draft the receipt that says `kind` of a request for approval, with who did it.
 
     `body` is the request's, where it is at hand; only its salted digest is kept.
     """

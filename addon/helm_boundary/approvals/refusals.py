@@ -1,4 +1,4 @@
-"""Why a call that needs a person is refused, and what may be done about it."""
+"""Refusals of calls that need a person, and what can be done about them."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from .wait import Said
 
 
 def refused() -> Refusal:
-    """A person said no."""
+    """Refuse a call to which a person said no."""
     return Refusal("APPROVAL_REFUSED", "a person refused this call", "instance_context")
 
 
 def unanswered() -> Refusal:
-    """Nobody said anything in time."""
+    """Refuse a call on which nobody decided in time."""
     return Refusal(
         "APPROVAL_TIMEOUT", "nobody approved this call in time; it may be asked again", "ungranted"
     )
 
 
 def gone() -> Refusal:
-    """The reason of a reply that nobody will read."""
+    """Refuse a call whose client has gone; nobody will read it."""
     return Refusal("CONTEXT_MISMATCH", "the client has gone", "instance_context")
 
 
 def stopped() -> Refusal:
-    """The boundary ended while the call waited."""
+    """Refuse a call that waited when the boundary stopped."""
     return Refusal(
         "APPROVAL_TIMEOUT", "the boundary stopped while this call waited for a person", "ungranted"
     )
 
 
 def superseded() -> Refusal:
-    """What the call was granted or asked under isn't the policy any more."""
+    """Refuse a call that was asked about under a policy that isn't in force any more."""
     return Refusal(
         "APPROVAL_TIMEOUT",
         "the policy changed while this call waited for a person; it may be asked again",
@@ -41,12 +41,12 @@ def superseded() -> Refusal:
 
 
 def unavailable(why: str) -> Refusal:
-    """Nobody can be asked."""
+    """Refuse a call for which nobody can be asked."""
     return Refusal("APPROVAL_UNAVAILABLE", f"this call needs a person, but {why}", "ungranted")
 
 
 def crowded() -> Refusal:
-    """As many flows wait as may."""
+    """Refuse a call because as many flows wait as may."""
     return unavailable("as many calls as may wait are waiting for one")
 
 
@@ -60,7 +60,7 @@ def flooded() -> Refusal:
 
 
 def refusal_of(said: Said) -> Refusal:
-    """Why a call that was to wait is refused."""
+    """Return why a call that was to wait is refused."""
     reasons = {
         Said.SILENCE: unanswered,
         Said.GONE: gone,

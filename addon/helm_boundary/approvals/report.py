@@ -16,12 +16,12 @@ from .entry import GRANTED, PENDING, Entry, Request
 
 
 def seconds_left(request: Request, now_ns: int) -> int:
-    """Whole seconds until the request, and any grant of it, is void; 0 from then on."""
+    """Count the seconds until the request, and any grant of it, is void; 0 from then on."""
     return max(0, -(-(request.expires_ns - now_ns) // 10**9))
 
 
 def sentences(entry: Entry, now_ns: int) -> list[str]:
-    """The lines that tell a person everything they may see."""
+    """Write everything that a person may see, in lines."""
     return [printable(line) for line in _lines(entry, now_ns)]
 
 
@@ -61,7 +61,7 @@ def _decided(entry: Entry) -> Iterator[str]:
 
 
 def _answer(answer: Mapping[str, Any] | None) -> Iterator[str]:
-    """The tool calls first: they are what is decided on."""
+    """Write the tool calls first: they are what is decided on."""
     if answer is None:
         return
     for call in answer["tool_calls"]:

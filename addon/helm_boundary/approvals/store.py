@@ -42,10 +42,10 @@ from .entry import (
 logger = logging.getLogger(__name__)
 
 RETENTION_NS = 24 * 3600 * 10**9
-"""How long a finished request stays readable; its receipts stay for good."""
+"""Time for which a finished request stays readable; its receipts stay for good."""
 
 MAX_FINISHED = 1000
-"""How many of them stay readable: a client can make many, and they are only for looking at."""
+"""Finished requests that stay readable: a client can make many, and they are only to look at."""
 
 _SETTLED_NS = 50_000_000
 # A folder's time moves in the kernel's ticks, 10 ms at most; a scan younger than this may have
@@ -72,7 +72,7 @@ class Store:
 
     @classmethod
     def open(cls, state: Path) -> Store:
-        """The store of a state folder, made private on first use; raises StoreError."""
+        """Open the store of a state folder, made private on first use; raises StoreError."""
         folder = state / "approvals"
         try:
             durable.make_folder(folder, 0o700)
@@ -82,7 +82,7 @@ class Store:
         return cls(folder)
 
     def grants(self) -> list[Entry]:
-        """The grants that nobody has used, newest first; some may have expired meanwhile.
+        """Return the grants that nobody has used, newest first; some may have expired meanwhile.
 
         Like all that reads, raises StoreError where the folder can't be.
         """
@@ -90,21 +90,21 @@ class Store:
         return self._grants
 
     def entries(self) -> list[Entry]:
-        """Every request that is still kept, oldest first."""
+        """Return every request that is still kept, oldest first."""
         self._refresh()
         return sorted(self._entries.values(), key=lambda entry: entry.request.created_ns)
 
     def find(self, identity: str) -> Entry | None:
-        """The request of that id, as it stands now."""
+        """Return the request of that id, as it stands now."""
         self._refresh()
         return self._entries.get(identity)
 
     def of(self, binding: Binding) -> Iterator[Entry]:
-        """The requests for exactly that call, newest first."""
+        """Return the requests for exactly that call, newest first."""
         return (entry for entry in reversed(self.entries()) if entry.request.binding == binding)
 
     def pending(self, now_ns: int) -> list[Entry]:
-        """The requests that wait for a person, oldest first."""
+        """Return the requests that wait for a person, oldest first."""
         return [entry for entry in self.entries() if entry.status(now_ns) == PENDING]
 
     def add(self, request: Request) -> None:
@@ -130,13 +130,13 @@ class Store:
         self._scanned = (-1, 0)
 
     def is_decided(self, identity: str) -> bool:
-        """Whether somebody has decided on a request, or it is gone; one or two `stat`."""
+        """Tell whether somebody has decided on a request, or it is gone; one or two `stat`."""
         if os.path.lexists(f"{self._path}/{identity}.decision"):
             return True
         return not os.path.lexists(f"{self._path}/{identity}.request")
 
     def prune(self, now_ns: int) -> None:
-        """Forget what ended long ago, and more than is looked at of what ended; some at a time."""
+        """Delete what ended long ago, and the oldest beyond MAX_FINISHED; some at a time."""
         finished = [e for e in self.entries() if e.status(now_ns) in (EXPIRED, WITHDRAWN, USED)]
         surplus = len(finished) - MAX_FINISHED
         old = (
@@ -155,7 +155,7 @@ class Store:
 
     @contextlib.contextmanager
     def deciding(self) -> Iterator[None]:
-        """One decision at a time over all processes, so that its receipt comes before it."""
+        """Lock the store for one decision over all processes, so that its receipt comes first."""
         descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             _lock(descriptor)

@@ -1,4 +1,4 @@
-"""What a person is shown of a call: enough to decide by, and nothing that a detector finds.
+"""The summary of a call for a person: enough to decide by, and nothing that a detector finds.
 
 The summary is kept in the state folder, so what the policy would cut out of a call is cut out
 here too, and long texts are shortened; whatever isn't shown is counted. It is never told to a
@@ -29,7 +29,7 @@ def summarise(
     detectors: Detectors,
     pointers: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The call and, where it has one, its answer, redacted, as JSON.
+    """Write the call and, where it has one, its answer, redacted, as JSON.
 
     `pointers` are where the reasons point; what is there is shown wherever it is. `omitted` are
     characters of a text, `earlier` texts and `more` tool calls that aren't shown.
@@ -59,7 +59,7 @@ def summarise(
 
 
 def redact(text: str, findings: Iterable[Finding]) -> str:
-    """The text with each finding, in code points, replaced by its detector's name."""
+    """Replace each finding in a text, in code points, by its detector's name."""
     end = len(text)
     pieces: list[str] = []
     for found in sorted(findings, key=lambda found: found.end, reverse=True):
@@ -76,7 +76,7 @@ def _texts(
     pointers: Sequence[str],
     detectors: Detectors,
 ) -> dict[str, Any]:
-    """The latest of the conversation, after what the reasons point at."""
+    """Write the latest of the conversation, after what the reasons point at."""
     said = [Text(m.pointer, m.role, m.text) for m in messages if m.text] if messages else texts
     latest = list(said[-MAX_TEXTS:])
     shown = {text.text for text in latest}

@@ -1,4 +1,4 @@
-"""Waiting for a person: what it can end with."""
+"""The wait for a person, and the ways in which it can end."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from .entry import Request
 
 
 class Said(enum.Enum):
-    """What came of waiting; DECIDED where the store has the answer, CROWDED where too many
-    wait already, STOPPED where the boundary ends, VOID where another policy has come,
-    FLOODED where the upstream sent more meanwhile than can wait.
+    """The end of a wait.
+
+    DECIDED where the store has the answer, CROWDED where too many wait already, STOPPED where the
+    boundary ends, VOID where another policy has come, FLOODED where the upstream sent more
+    meanwhile than can wait.
     """
 
     YES = "yes"
@@ -29,18 +31,18 @@ class Said(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What a wait ended with, and who ended it."""
+    """The end of a wait, and who ended it."""
 
     said: Said
     by: str = ""
 
 
 type Park = Callable[[Request, Callable[[], bool]], Awaitable[Answered]]
-"""Lets a flow wait until a person answers, or the second argument says that somebody has."""
+"""Makes a flow wait until a person answers, or the second argument says that somebody has."""
 
 
 class Again(enum.Enum):
-    """What was judged isn't what is there any more: judge it again, as another call."""
+    """The result where the flow changed while it was judged: judge it again, as a new call."""
 
     AGAIN = "again"
 

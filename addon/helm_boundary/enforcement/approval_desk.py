@@ -1,4 +1,4 @@
-"""The desk: where calls that need a person are asked about, and grants are carried and used."""
+"""The approval desk: it asks about calls that need a person, and finds and uses grants."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ _HOLDERS_TURN_NS = 2 * 10**9
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the operator set: how long an approval may take, how many flows may wait for one."""
+    """The operator's limits: seconds for an approval, flows that may wait, bytes of a body."""
 
     seconds: int = 300
     waiting: int = 100
@@ -93,7 +93,7 @@ class Desk:
     # -- grants --------------------------------------------------------------------------------
 
     def carry(self, exchange: Exchange) -> None:
-        """Give a call the grant that a person gave for exactly it, if there is one, and use it."""
+        """Look up the grant that a person gave for exactly this call, and use it."""
         try:
             if exchange.consent.grant is not None or not self.store.grants():
                 return
@@ -222,15 +222,15 @@ class Desk:
         self.store.prune(time.time_ns())
 
     def decide(self, identity: str, decision: str, by: str) -> None:
-        """Decide for a person at this process; raises as `deciding.decide` does."""
+        """Record what a person at this process decided; raises as `deciding.decide` does."""
         deciding.decide(self.store, self._recorder.record_now, identity, decision, by)
 
     def stop(self) -> None:
-        """Let nothing wait any more; the questions stay, and may be answered later."""
+        """End every wait; the questions stay, and can be answered later."""
         self._stopping = True
 
     def supersede(self) -> None:
-        """Another policy counts from now on: what waits here asks about one that doesn't."""
+        """Void what waits here: it asks about a policy that is no longer in force."""
         self._superseded = True
 
     def close(self) -> None:

@@ -91,7 +91,7 @@ class Progress:
 
 @dataclass(slots=True)
 class Consent:
-    """What a person was asked about a call, and what they agreed to. Only the desk writes it."""
+    """The part of a person: what they were asked and agreed to. Only the desk writes it."""
 
     binding: Binding | None = None
     """What a grant for this call is bound to."""

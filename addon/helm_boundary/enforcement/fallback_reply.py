@@ -1,4 +1,4 @@
-"""The answer when there is no verdict: a plain DENY without a receipt."""
+"""The reply when there is no verdict: a plain DENY without a receipt."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ NO_VERDICT = Refusal(
 
 
 def deny_without_verdict(refusal: Refusal) -> Reply:
-    """The whole reply."""
+    """Write the reply that denies a call on which there is no verdict."""
     return wire.refuse(_verdict(refusal))
 
 
 def event_without_verdict(refusal: Refusal) -> bytes:
-    """The last event of a stream that could not be judged."""
+    """Write the last event of a stream that could not be judged."""
     told = wire.error_object(_verdict(refusal))
     return b"data: " + json.dumps(told, separators=(",", ":")).encode("ascii") + b"\n\n"
 

@@ -1,4 +1,4 @@
-"""What whole answers and streams have in common: asking policy, and writing how a call ended."""
+"""The part that whole answers and streams share: asking policy, and writing how a call ended."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from helm_receipts.envelope.statement import Coverage, Covered, Draft, End, Enfo
 from helm_receipts.errors import ReceiptError
 
 from .exchange import Exchange, Progress
-from .requests import Boundary, no_receipt, not_asked
+from .refusals import no_receipt, not_asked
+from .requests import Boundary
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ class Outcomes:
         return self._desk.cover(exchange, decision, answer)
 
     def asked(self, exchange: Exchange, decision: Decision) -> Decision:
-        """Ask a person if that is the decision; if they can't be asked, it is another one."""
+        """Ask a person where that is the decision; return the DENY if nobody can be asked."""
         if decision.verdict != ESCALATE:
             return decision
         try:
@@ -72,7 +73,7 @@ class Outcomes:
     async def record(
         self, exchange: Exchange, draft: Draft, decision: Decision, turn: Turn = NO_TURN
     ) -> tuple[Decision, str | None]:
-        """Write a call's outcome; the same decision comes back only if it is durable."""
+        """Write a call's outcome; return the same decision only if the outcome is durable."""
         progress = exchange.progress
         if not progress.end():  # the client has gone meanwhile, and its outcome is written
             return deny(gone()), None

@@ -1,4 +1,4 @@
-"""From a call and its decision to the drafts of its receipts."""
+"""Drafts of a call's receipts, from its exchange and a decision."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Drafter:
         self._detectors = detectors
 
     def request(self, exchange: Exchange, decision: Decision) -> statement.Draft:
-        """The receipt that is durable before anything is forwarded."""
+        """Draft the receipt that is durable before anything is forwarded."""
         seen, is_read = len(exchange.request.body), bool(exchange.progress.shared)
         covered: statement.Covered = "whole" if is_read else "none"
         return self._draft(
@@ -45,7 +45,7 @@ class Drafter:
         )
 
     def tool_calls(self, exchange: Exchange, answer: Answer, decision: Decision) -> statement.Draft:
-        """The receipt that is durable before a stream's held tool calls are released."""
+        """Draft the receipt that is durable before a stream's held tool calls are released."""
         gate = exchange.progress.gate
         seen = gate.seen if gate else 0
         return self._draft(
@@ -68,7 +68,7 @@ class Drafter:
         tool_calls: tuple[statement.ToolCall, ...] | None = None,
         enforcement: statement.Enforcement | None = None,
     ) -> statement.Draft:
-        """The one receipt that says how a call ended; `enforcement` where it isn't the mode's.
+        """Draft the outcome, which says how a call ended; `enforcement` where it isn't the mode's.
 
         `tool_calls` are those of a whole response, in place of those a stream has had so far.
         """
@@ -142,7 +142,7 @@ class Drafter:
         )
 
     def _model(self, model: str | None) -> str | None:
-        """The model's name; where a key was sent for one, what that looks like."""
+        """Name the model; where a key was sent in its place, only what it looks like."""
         if not model:
             return None
         found = self._detectors.scan((Text("/model", "", model),))
@@ -150,7 +150,7 @@ class Drafter:
 
 
 def tool_calls(answer: Answer, verdict: statement.Verdict) -> tuple[statement.ToolCall, ...]:
-    """Tool calls as receipts keep them: the name, a hash of the arguments, the verdict."""
+    """Return tool calls as receipts keep them: name, hash of the arguments, verdict."""
     return tuple(
         statement.ToolCall(call.name[:MAX_NAME], call.arguments_text.encode("utf-8"), verdict)
         for call in answer.tool_calls
@@ -158,7 +158,7 @@ def tool_calls(answer: Answer, verdict: statement.Verdict) -> tuple[statement.To
 
 
 def _beside(decision: Decision) -> dict[str, str | int] | None:
-    """What was said beside the decision, without effect: by a candidate, by observed rules."""
+    """Say what had no effect: the verdict of a candidate, the rules that only observe."""
     said: dict[str, str | int] = {}
     if decision.candidate is not None:
         said["candidateVerdict"] = decision.candidate

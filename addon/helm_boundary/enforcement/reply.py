@@ -22,7 +22,7 @@ _OPENINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """What a client needs to have an escalated call approved; `expires_at` is RFC 3339."""
+    """The way to have an escalated call approved, for its client; `expires_at` is RFC 3339."""
 
     id: str
     expires_at: str
@@ -52,7 +52,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """A request may go to its upstream; `body` is what policy made of its body, None for as it is.
+    """The yes to a request; `body` is what policy made of its body, None for as it is.
 
     Its receipt is durable, unless verdicts are only observed.
     """
@@ -61,7 +61,7 @@ class Forward:
 
 
 def headers(verdict: Verdict) -> tuple[tuple[str, str], ...]:
-    """The `X-Helm-*` headers of a governed response."""
+    """Write the `X-Helm-*` headers of a governed response."""
     named = {
         "X-Helm-Verdict": verdict.decision.verdict,
         "X-Helm-Status": STATUS_NAMES[verdict.decision.verdict],
@@ -74,7 +74,7 @@ def headers(verdict: Verdict) -> tuple[tuple[str, str], ...]:
 
 
 def refuse(verdict: Verdict) -> Reply:
-    """The whole response that says DENY or ESCALATE."""
+    """Write the whole response that says DENY or ESCALATE."""
     return Reply(
         403,
         (
@@ -89,7 +89,7 @@ def refuse(verdict: Verdict) -> Reply:
 
 
 def error_object(verdict: Verdict) -> dict[str, Any]:
-    """OpenAI's error object beside ours; also the one event that ends a denied stream."""
+    """Write OpenAI's error object beside ours, which is also the last event of a denied stream."""
     code = _code(verdict.decision)
     first = verdict.decision.reasons[0].message if verdict.decision.reasons else "no reason given"
     helm: dict[str, Any] = {

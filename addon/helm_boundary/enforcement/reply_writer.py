@@ -1,9 +1,10 @@
-"""What a client is told of a verdict, under one policy."""
+"""Verdicts as clients are told of them, under one policy."""
 
 from __future__ import annotations
 
 from helm_boundary.dialects import dialect
 from helm_boundary.policy.decision import ESCALATE, Decision
+from helm_receipts.envelope.statement import Enforcement
 
 from . import reply as wire
 from .exchange import Exchange
@@ -13,24 +14,26 @@ from .reply import Reply
 class Teller:
     """Puts verdicts into replies, headers and stream events."""
 
-    def __init__(self, policy_digest: str, observes: bool) -> None:
+    def __init__(self, policy_digest: str, enforcement: Enforcement) -> None:
         self._digest = policy_digest
-        self._observes = observes
+        self._enforcement = enforcement
 
     def refuse(self, exchange: Exchange, decision: Decision, receipt_id: str | None) -> Reply:
-        """The reply in place of a request's, or a whole response's."""
+        """Write the reply that a client gets in place of the provider's response."""
         return wire.refuse(self._verdict(exchange, decision, receipt_id))
 
     def headers(self, exchange: Exchange) -> tuple[tuple[str, str], ...]:
-        """The headers of a response that is let through."""
+        """Write the headers of a response that is let through."""
         decision, receipt_id = exchange.progress.decision, exchange.progress.receipt_id
         named = dict(wire.headers(self._verdict(exchange, decision, receipt_id)))
-        if self._observes:  # an observed verdict must not look like an enforced one
+        if (
+            self._enforcement == "observed"
+        ):  # an observed verdict must not look like an enforced one
             named["X-Helm-Status"] = "OBSERVED"
         return tuple(named.items())
 
     def event(self, exchange: Exchange, decision: Decision, receipt_id: str | None) -> bytes:
-        """The one event that ends a denied stream, in the call's own dialect."""
+        """Write the one event that ends a denied stream, in the call's own dialect."""
         told = wire.error_object(self._verdict(exchange, decision, receipt_id))
         return dialect(exchange.operation.dialect).error_event(told)
 

@@ -7,14 +7,14 @@ that the client gets in their place.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from helm_boundary.approvals.notify import Tell, tell_nobody
-from helm_boundary.approvals.refusals import refusal_of, unavailable
+from helm_boundary.approvals.refusals import refusal_of
 from helm_boundary.approvals.store import Store, StoreError
 from helm_boundary.approvals.wait import AGAIN, Again, Park, Said
-from helm_boundary.calls.call import Call, HttpRequest, Json, Mode
+from helm_boundary.calls.call import Call, HttpRequest, Json
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.evaluation.document import state_call
 from helm_boundary.evaluation.judge import Judge, deny
@@ -26,34 +26,24 @@ from helm_boundary.parsing.parsed_call import Recognised, read_value
 from helm_boundary.policy.decision import ALLOW, ESCALATE, Decision
 from helm_boundary.policy.engines.engine import NO_TURN, Turn
 from helm_boundary.policy.sources.policy import mentions_models
-from helm_receipts.envelope.statement import Draft, End, Enforcement
+from helm_receipts.envelope.statement import Draft, End
 from helm_receipts.errors import ReceiptError
 from helm_receipts.recording.recorder import Recorder
 
 from .approval_desk import Desk, Terms
 from .exchange import Exchange, api_key, correlation_id
+from .fallback_reply import NO_VERDICT
 from .receipt_drafts import Drafter
+from .refusals import cannot_rewrite, no_receipt, not_asked, several_models
 from .reply import Forward, Reply
 from .reply_writer import Teller
+from .settings import Settings
 from .unrecorded_calls import Unrecorded
 
 FORESEEN = Decision(ALLOW, ())
-"""What policy says of most calls."""
+"""The decision on most calls."""
 
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the operator chose; `max_body` in bytes, decoded; `mode` is enforce or observe."""
-
-    mode: Mode = "enforce"
-    max_body: int = 32 << 20
-    hold_seconds: int = 300
-    hold_max: int = 100
-
-    @property
-    def observes(self) -> bool:
-        """Whether verdicts are only written down."""
-        return self.mode == "observe"
+_UNJUDGED = deny(NO_VERDICT)
 
 
 class Boundary:
@@ -72,9 +62,8 @@ class Boundary:
         self.settings = settings
         self.judge = judge
         self.recorder = recorder
-        self.teller = Teller(policy.digest, settings.observes)
-        enforcement: Enforcement = "observed" if settings.observes else "enforced"
-        self.drafts = Drafter(policy, judge.engine.name, enforcement, judge.detectors)
+        self.teller = Teller(policy.digest, settings.enforcement)
+        self.drafts = Drafter(policy, judge.engine.name, settings.enforcement, judge.detectors)
         terms = Terms(settings.hold_seconds, settings.hold_max, settings.max_body)
         self.desk = Desk(store, recorder, self.drafts, judge.detectors, terms, tell)
         self.unrecorded = Unrecorded()
@@ -84,13 +73,18 @@ class Boundary:
         self._judges_models = mentions_models(policy)
 
     def under(self, judge: Judge) -> Boundary:
-        """The same boundary under another policy; what waits for a person waits for both."""
+        """Build the same boundary under another policy; both count what waits for a person."""
         other = Boundary(
             self._matcher, judge, self.recorder, self.settings, self._store, self._tell
         )
         other.desk.waiting = self.desk.waiting
         other.unrecorded = self.unrecorded
         return other
+
+    @property
+    def passes_unjudged(self) -> bool:
+        """Whether bytes go on though judging them failed, which is a DENY like any other."""
+        return self.settings.passes(_UNJUDGED)
 
     def recognise(self, request: HttpRequest) -> Exchange | None:
         """Begin the exchange of the call that a request makes; None for other traffic."""
@@ -121,7 +115,7 @@ class Boundary:
         progress = exchange.progress
         progress.decision = await self._decide(exchange, turn)
         end: End = "denied"
-        if progress.decision.verdict == ESCALATE and not self.settings.observes:
+        if self.settings.effect_of(progress.decision).verdict == ESCALATE:
             progress.decision = self.desk.admit(exchange, progress.decision, park=park)
             if progress.decision.verdict == ESCALATE and park is not None:
                 said = await self._hold(exchange, turn, park)
@@ -157,7 +151,7 @@ class Boundary:
 
     async def _conclude(self, exchange: Exchange, turn: Turn, end: End) -> Forward | Reply:
         progress = exchange.progress
-        passes = progress.decision.verdict == ALLOW or self.settings.observes
+        passes = self.settings.passes(progress.decision)
         was_recorded = progress.receipt_id is not None  # it waited, and now comes the answer
         drafts = []
         if passes or not was_recorded:
@@ -182,8 +176,9 @@ class Boundary:
             progress.took("request receipt", began)
         except ReceiptError as error:
             progress.end()
-            if not self.settings.observes:
-                return self.teller.refuse(exchange, deny(no_receipt(error)), None)
+            refused = deny(no_receipt(error))
+            if not self.settings.passes(refused):
+                return self.teller.refuse(exchange, refused, None)
             self.unrecorded.calls += missed
             self.unrecorded.count(error)
             return None
@@ -210,7 +205,7 @@ class Boundary:
                 exchange.request, exchange.operation, self.settings.max_body
             )
             self._note(exchange, read)
-            if not self.settings.observes:
+            if not self.settings.observes:  # watching uses no grant up
                 self.desk.carry(exchange)
             return await self._judge(exchange, read, turn)
         except Refusal as refusal:
@@ -225,7 +220,7 @@ class Boundary:
                 break
             decision = await self._ask(exchange, self._shared(exchange, inner), inner.call, turn)
             decision = _told_of(inner, decision)
-        if decision.verdict == ALLOW and decision.rewrite and not self.settings.observes:
+        if decision.verdict == ALLOW and self.settings.effect_of(decision).rewrite:
             return await self._rewrite(exchange, read, decision, turn)
         return decision
 
@@ -247,7 +242,7 @@ class Boundary:
         return decision
 
     def _foresee(self, exchange: Exchange) -> None:
-        """Get the receipt ready that most calls get."""
+        """Prepare the receipt that most calls get."""
         self.recorder.foresee(self.drafts.request(exchange, FORESEEN))
 
     async def _ask(self, exchange: Exchange, shared: bytes, call: Call, turn: Turn) -> Decision:
@@ -277,7 +272,7 @@ class Boundary:
 
 
 def _told_of(inner: Recognised, decision: Decision) -> Decision:
-    """The decision on one of a batch's calls, saying which of them it is."""
+    """Name in the reasons of a decision which of a batch's calls it is about."""
     reasons = tuple(
         replace(
             reason,
@@ -287,35 +282,3 @@ def _told_of(inner: Recognised, decision: Decision) -> Decision:
         for reason in decision.reasons
     )
     return replace(decision, reasons=reasons) if inner.name else decision
-
-
-def several_models() -> Refusal:
-    """The refusal of a call whose other models no rule would look at."""
-    return Refusal(
-        "CAPABILITY_UNKNOWN",
-        "the request names several models, and no rule of the policy in force reads input.models; "
-        "name one model",
-        "instance_parameter",
-    )
-
-
-def cannot_rewrite() -> Refusal:
-    """The refusal of a call that policy wants to rewrite where that can't be done."""
-    return Refusal(
-        "PDP_ERROR",
-        "the policy rewrites a body that isn't one JSON value (a form, or a batch's line)",
-    )
-
-
-def not_asked(error: Exception) -> Refusal:
-    """The refusal of a call that needs a person, when none can be asked."""
-    return unavailable(f"none can be asked ({type(error).__name__}); see the boundary's log")
-
-
-def no_receipt(error: ReceiptError) -> Refusal:
-    """The refusal of a call whose receipt couldn't be made durable."""
-    return Refusal(
-        "RECEIPT_UNAVAILABLE",
-        f"the receipt could not be made durable ({type(error).__name__}), so nothing may pass",
-        "instance_context",
-    )

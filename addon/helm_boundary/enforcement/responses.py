@@ -1,4 +1,4 @@
-"""The boundary's other half: what happens to a forwarded call's response.
+"""The boundary's other half, which judges the response of a forwarded call.
 
 A whole response is judged before any of it is released; one that streams is judged in `streamed`.
 """
@@ -40,9 +40,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The upstream's response may go to the client; `body` in place of its own, if not None.
+    """The yes to a response; `body` goes in place of its own, if not None.
 
-    `addresses` are those in its headers that are told otherwise, and how.
+    `addresses` are those in its headers that are replaced, and by what.
     """
 
     body: bytes | None = None
@@ -110,7 +110,7 @@ class Answers:
         """
         progress = exchange.progress
         decision, release = await self._decide(exchange, response, turn)
-        if decision.verdict == ESCALATE and not self._settings.observes:
+        if self._settings.effect_of(decision).verdict == ESCALATE:
             decision = self._desk.admit(exchange, decision, progress.answer, park)
             if decision.verdict == ESCALATE and park is not None:
                 said = await self._outcomes.hold(exchange, decision, park)
@@ -132,13 +132,13 @@ class Answers:
         progress.status = response.status
         try:
             addresses = lead_back(exchange.request, response)
-            if not self._settings.observes:
+            if not self._settings.observes:  # what is only watched passes as it came
                 release = Release(None, addresses)
             read = read_answer(exchange.operation, response, self._settings.max_body)
             progress.answer = read.answer
             foreseeing = turn.doing(partial(self._foresee, exchange, response))
             decision = await self._outcomes.ask(exchange, read.answer, foreseeing)
-            if decision.verdict == ALLOW and decision.rewrite and not self._settings.observes:
+            if decision.verdict == ALLOW and self._settings.effect_of(decision).rewrite:
                 decision, rewritten = await self._rewrite(exchange, read.body, decision, turn)
                 release = replace(release, body=rewritten)
         except Refusal as refusal:
@@ -179,7 +179,7 @@ class Answers:
         await self._outcomes.write(exchange, decision, end, turn)
 
     def _foresee(self, exchange: Exchange, response: HttpResponse) -> None:
-        """Get the receipt ready that most answers get."""
+        """Prepare the receipt that most answers get."""
         self._recorder.foresee(self._outcome(exchange, response, FORESEEN, Release()))
 
     async def _rewrite(
@@ -205,19 +205,16 @@ class Answers:
     ) -> Reply | Release:
         draft = self._outcome(exchange, response, decision, release)
         told, receipt_id = await self._outcomes.record(exchange, draft, decision, turn)
-        if self._passes(decision) and (told is decision or self._settings.observes):
+        if self._settings.passes(told):
             exchange.progress.replaced = None if release.body is None else response.body
             return release
         return self._teller.refuse(exchange, self._outcomes.asked(exchange, told), receipt_id)
 
-    def _passes(self, decision: Decision) -> bool:
-        return decision.verdict == ALLOW or self._settings.observes
-
     def _outcome(
         self, exchange: Exchange, response: HttpResponse, decision: Decision, release: Release
     ) -> Draft:
-        """The outcome of a whole response, if that is what is decided of it."""
-        passes = self._passes(decision)
+        """Draft the outcome of a whole response under that decision."""
+        passes = self._settings.passes(decision)
         end: End = (
             "denied" if not passes else "upstream_error" if response.status >= 500 else "complete"
         )
@@ -233,7 +230,7 @@ class Answers:
 
 
 def _stream_of(exchange: Exchange, response: HttpResponse) -> Stream | None:
-    """A reader of a response that is a stream in its operation's dialect, and no redirect."""
+    """Open a reader where the response is a stream in its operation's dialect, and no redirect."""
     if not is_event_stream(response) or 300 <= response.status < 400:
         return None
     return dialect(exchange.operation.dialect).open_stream(response.status)

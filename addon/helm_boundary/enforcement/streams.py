@@ -1,7 +1,7 @@
-"""Answers that run: judged as they pass, and at their end.
+"""Streams and sessions: judged as they pass, and at their end.
 
-Tool calls are held until policy has spoken and that is durable. What can only be judged at the end
-is judged there, and said so in the outcome.
+Tool calls are held until they are judged and that is durable. What can only be judged at the end is
+judged there, and the outcome says so.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from helm_receipts.errors import ReceiptError
 from .exchange import Exchange
 from .outcomes import Outcomes, coverage
 from .receipt_drafts import tool_calls
-from .requests import Boundary, no_receipt
+from .refusals import no_receipt, too_late
+from .requests import Boundary
 
 
 class Streamed:
@@ -44,7 +45,7 @@ class Streamed:
     def open(self, exchange: Exchange, stream: Stream) -> Gate | Tap:
         """Open what a stream goes through, from its first byte on."""
         progress, most = exchange.progress, self._settings.max_body
-        if self._settings.observes or progress.decision.stream == "pass":
+        if self._settings.effect_of(progress.decision).stream == "pass":
             progress.gate = Tap(stream, max_event=most)
         else:
             progress.gate = Gate(stream, EventCutter(most), max_held=most)
@@ -108,11 +109,10 @@ class Streamed:
         progress = exchange.progress
         progress.answer = answer
         decision = await self._ask(exchange, answer, turn)
-        if decision.verdict == ESCALATE and park is not None and not self._settings.observes:
+        if self._settings.effect_of(decision).verdict == ESCALATE and park is not None:
             decision = await self._ask_person(exchange, decision, answer, park)
         progress.tool_calls += tool_calls(answer, decision.verdict)
-        if self._settings.observes:
-            decision = Decision(ALLOW, decision.reasons)
+        decision = self._settings.effect_of(decision)
         if decision.verdict != ALLOW:
             return decision  # its receipt is the outcome, written with the error event
         draft = self._drafts.tool_calls(exchange, answer, decision)
@@ -132,7 +132,7 @@ class Streamed:
             decision = self._desk.admit(exchange, decision, progress.answer)
         if not progress.end():  # its client has gone, and its outcome is written
             return self._teller.event(exchange, decision, None)
-        end: End = "complete" if self._settings.observes else "denied"
+        end: End = "complete" if self._settings.passes(decision) else "denied"
         draft = self._drafts.outcome(exchange, decision, end, coverage=coverage(progress))
         try:
             receipt = await self._recorder.record(draft, turn.seconds)
@@ -162,13 +162,3 @@ class Streamed:
 
 def _decision_of(why: Decision | Refusal) -> Decision:
     return deny(why) if isinstance(why, Refusal) else why
-
-
-def too_late() -> Refusal:
-    """Refuse an answer that policy would rewrite, when part of it has left."""
-    return Refusal(
-        "PDP_ERROR",
-        "the policy rewrites an answer that is already being sent; it can only rewrite a stream "
-        "for which it asked `buffer`",
-        "instance_context",
-    )

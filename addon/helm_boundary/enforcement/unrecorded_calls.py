@@ -1,7 +1,7 @@
 """Calls that passed without a receipt: in observe mode, where none could be written.
 
-Whoever only observes has asked that nothing be stopped. What the journal misses for it is counted,
-and the next receipt says how much that is.
+Where verdicts are only observed, nothing may be stopped. The calls that the journal misses for it
+are counted, and the next receipt says how many they are.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from helm_receipts.envelope.statement import Draft
 logger = logging.getLogger(__name__)
 
 EVENT = "unrecordedCalls"
-"""What a receipt calls the number of calls before it that have none."""
+"""The member of a receipt's event that counts the calls before it without a receipt."""
 
 
 class Unrecorded:
-    """The number of calls that no receipt has told of yet."""
+    """The count of calls that no receipt has told of yet."""
 
     def __init__(self) -> None:
         self.calls = 0
 
     def count(self, error: Exception) -> None:
-        """One more, and why."""
+        """Count one more call, and log why it has no receipt."""
         self.calls += 1
         logger.error(
             "helm-boundary: a call passes without a receipt (%s), for verdicts are only observed; "
@@ -34,7 +34,7 @@ class Unrecorded:
         )
 
     def told_in(self, drafts: list[Draft]) -> tuple[list[Draft], int]:
-        """The drafts, the first of which says how many calls have no receipt, and that number.
+        """State in the first draft how many calls have no receipt; return also that number.
 
         It counts as told, so whoever can't write them adds it again.
         """

@@ -45,7 +45,7 @@ _HANDSHAKE_HEADERS = ("upgrade", "connection", "content-encoding", "content-type
 
 @dataclass(frozen=True, slots=True)
 class Passing:
-    """What becomes of a message: what goes on to its receiver, and what goes to the client."""
+    """The result for a message: what goes on to its receiver, and what goes to the client."""
 
     onward: bytes | None
     to_client: tuple[bytes, ...] = ()
@@ -75,11 +75,11 @@ class Session:
         self._has_ended = False
 
     def is_under(self, boundary: Boundary) -> bool:
-        """Whether that boundary, under its policy, judges this session."""
+        """Tell whether that boundary, under its policy, judges this session."""
         return self._boundary is boundary
 
     async def from_client(self, message: bytes, *, is_text: bool) -> Passing:
-        """Judge an event of the client; it goes on only as `onward`."""
+        """Judge an event of the client; what goes on is `onward`."""
         try:
             if not is_text:
                 raise schema_violation("the event is binary; expected JSON as text")
@@ -171,7 +171,7 @@ class Session:
         return await self._answers.streamed.judge_calls(exchange, answer, park=park)
 
     def _mute(self, kind: str, event: Json, message: bytes) -> list[bytes]:
-        """After a denial: nothing of that response, until it is over."""
+        """Drop all that belongs to a response that was denied, until the response is over."""
         if kind in ENDS:
             self._reopen()
             return []
@@ -179,7 +179,7 @@ class Session:
         return [] if of_response or carries_tool_call(event) else [message]
 
     async def _begin_unasked(self) -> bytes | None:
-        """The server answers by itself (to speech): judge that as if it had been asked to."""
+        """Judge a response that nobody asked for (the server answers speech) as if somebody had."""
         passing = await self._judge_event(
             b'{"type":"response.create"}', {"type": "response.create"}, None
         )
@@ -209,7 +209,7 @@ class Session:
         return Gate(stream, MessageCutter(most), max_held=most)
 
     def _answering(self) -> Exchange:
-        """The call whose answer is coming: the first that is open, else the handshake."""
+        """Return the call whose answer is coming: the first that is open, else the handshake."""
         exchange = self._cycles[0] if self._cycles else self._handshake
         exchange.progress.gate, exchange.progress.status = self._gate, 101
         return exchange

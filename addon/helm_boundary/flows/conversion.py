@@ -1,4 +1,4 @@
-"""Between mitmproxy's flows and the boundary's values."""
+"""Conversion of mitmproxy's flows to the boundary's values, and back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from helm_boundary.parsing.redirects import is_address_header
 
 
 def call_id(flow: http.HTTPFlow, *, again: bool) -> str:
-    """What receipts call this call: the flow's id, or another one where that was used before.
+    """Name a call as receipts do: the flow's id, or a new one where that was used before.
 
     A flow that is played again, read from a file, or judged again after somebody has edited it
     keeps its id and is another call, and of each call there is one outcome.
@@ -26,7 +26,7 @@ def call_id(flow: http.HTTPFlow, *, again: bool) -> str:
 
 
 def read_request(flow: http.HTTPFlow, identity: str | None = None) -> HttpRequest:
-    """The flow's request as the boundary judges it, with the host that its bytes go to."""
+    """Read the flow's request as the boundary judges it, with the host that its bytes go to."""
     request = flow.request
     path, _, query = request.path.partition("?")
     tls = request.scheme == "https"
@@ -51,7 +51,7 @@ def read_request(flow: http.HTTPFlow, identity: str | None = None) -> HttpReques
 
 
 def read_response(response: http.Response, *, with_body: bool) -> HttpResponse:
-    """A flow's response; its body only once it is all there."""
+    """Read a flow's response; the body only once it is complete."""
     headers = tuple((_plain(k), _plain(v)) for k, v in response.headers.items(multi=True))
     return HttpResponse(
         response.status_code, headers, (response.raw_content or b"") if with_body else b""
@@ -59,7 +59,7 @@ def read_response(response: http.Response, *, with_body: bool) -> HttpResponse:
 
 
 def write_reply(reply: Reply) -> http.Response:
-    """Our own response as mitmproxy sends it."""
+    """Write our own response as mitmproxy sends it."""
     fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
     return http.Response.make(reply.status, reply.body, http.Headers(fields))
 
@@ -72,7 +72,7 @@ def add_headers(response: http.Response, headers: tuple[tuple[str, str], ...]) -
 
 
 def change_addresses(response: http.Response, changed: Mapping[str, str]) -> None:
-    """Tell addresses that the response leads to otherwise, by what they are now."""
+    """Replace the addresses in a response's headers that would lead past us."""
     response.headers.fields = tuple(
         (name, changed.get(value.decode("latin-1"), "").encode("latin-1") or value)
         if is_address_header(name.decode("latin-1"))
@@ -82,14 +82,14 @@ def change_addresses(response: http.Response, changed: Mapping[str, str]) -> Non
 
 
 def strip_own_headers(headers: http.Headers) -> None:
-    """Take every `X-Helm-*` header off: none goes upstream, and none comes from there."""
+    """Remove every `X-Helm-*` header: none goes upstream, and none comes from there."""
     headers.fields = tuple(
         field for field in headers.fields if not field[0].lower().startswith(b"x-helm-")
     )
 
 
 def frame(request: http.Request) -> None:
-    """Have the body's length said, so that it ends for the server where it ended for us.
+    """Set Content-Length, so that the server sees the same end of the body as we did.
 
     HTTP/2 needs no Content-Length. Sent on over HTTP/1.1 without one, a body would be the server's
     next request, which nobody has judged (mitmproxy 12.2 doesn't add what is missing).
@@ -121,7 +121,7 @@ def make_endless(response: http.Response) -> None:
 
 
 def fingerprint(flow: http.HTTPFlow) -> tuple[object, ...]:
-    """Everything of a request that was judged; equal only while nothing has changed it."""
+    """Return everything of a request that was judged; equal only while nothing changes it."""
     data = flow.request.data
     return (
         data.method,
@@ -136,13 +136,13 @@ def fingerprint(flow: http.HTTPFlow) -> tuple[object, ...]:
 
 
 def response_fingerprint(response: http.Response) -> tuple[object, ...]:
-    """Everything of a response that a client gets; equal only while nothing has changed it."""
+    """Return everything of a response that a client gets; equal only while nothing changes it."""
     data = response.data
     return data.status_code, data.reason, data.headers.fields, data.content, data.trailers
 
 
 def _destination(flow: http.HTTPFlow, tls: bool) -> tuple[str, tuple[str, ...]]:
-    """The host that bytes go to, and the other names the request gives it.
+    """Find the host that bytes go to, and the other names that the request has for it.
 
     An address alone can't disagree with a name. Where TLS verifies the name (SNI), the name
     counts; where traffic was diverted to us, an address is all there is.
@@ -166,7 +166,7 @@ def _destination(flow: http.HTTPFlow, tls: bool) -> tuple[str, tuple[str, ...]]:
 
 
 def _reached_at(flow: http.HTTPFlow) -> str:
-    """Our own host and port where the client takes us for the server; elsewhere nothing."""
+    """Return our own host and port where the client takes us for the server; else nothing."""
     client = flow.client_conn
     if not isinstance(client.proxy_mode, ReverseMode):
         return ""
@@ -188,7 +188,7 @@ def _principal(flow: http.HTTPFlow) -> str | None:
 
 
 def _plain(text: str) -> str:
-    """Header bytes that aren't text become replacement characters: no JSON can carry them."""
+    """Replace header bytes that aren't text, which no JSON can carry."""
     return (
         text
         if text.isascii()

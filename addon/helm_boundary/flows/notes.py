@@ -1,4 +1,4 @@
-"""How a governed flow looks in mitmproxy: a mark, one line, and what its judgement view shows.
+"""Notes on a governed flow in mitmproxy: a mark, one line, and what its judgement view shows.
 
 Only plain values are kept on a flow, so that it can be saved and looked at elsewhere.
 """
@@ -38,7 +38,7 @@ def mark(flow: http.HTTPFlow, exchange: Exchange, boundary: Boundary) -> None:
 
 
 def _line(exchange: Exchange, observes: bool) -> str:
-    """`DENY POLICY_VIOLATION createChatCompletion gpt-4o`, for people and for view filters."""
+    """Write one line: `DENY POLICY_VIOLATION createChatCompletion gpt-4o`; filters can find it."""
     progress = exchange.progress
     worst = progress.judgements[-1].decision
     codes = [worst.reasons[0].code] if worst.reasons else []
@@ -50,7 +50,7 @@ def _line(exchange: Exchange, observes: bool) -> str:
 
 
 def shown_model(model: str) -> str:
-    """A model's name as it may be shown: short, and without what steers a terminal."""
+    """Return a model's name as it can be shown: short, and without control characters."""
     return model[:100] if model.isprintable() else printable(model[:100])
 
 

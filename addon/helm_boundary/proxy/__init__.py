@@ -1,1 +1,1 @@
-"""The mitmproxy adapter: hooks in, verdicts out, and everything that keeps mitmproxy closed."""
+"""The addon: mitmproxy's hooks, and everything that keeps mitmproxy from letting bytes past us."""

@@ -18,14 +18,15 @@ from mitmproxy.addonmanager import Loader
 
 from helm_boundary.runtime.banner import banner
 from helm_boundary.runtime.ca_authority import AuthorityRefused, refuse_foreign_authority
+from helm_boundary.runtime.current_boundary import CurrentBoundary
 from helm_boundary.runtime.health import Health
 from helm_boundary.runtime.health_report import standing
 from helm_boundary.runtime.options import Config, ConfigError, add_options, read_config
 from helm_boundary.runtime.reload import Reloader
-from helm_boundary.runtime.startup import Running, StartError, start
+from helm_boundary.runtime.startup import Running, StartError
 from helm_boundary.runtime.unsafe_options import unsafe_options
 
-from .call_tracker import UnderWay
+from .call_tracker import CallTracker
 from .client_presence import Leaving
 from .commands import Commands
 from .guards.connection_guard import Walls
@@ -45,22 +46,22 @@ class HelmBoundary:
     name = "helmboundary"
 
     def __init__(self) -> None:
-        self._running: Running | None = None
+        self._current = CurrentBoundary()
         self._config: Config | None = None
-        self._under_way = UnderWay()
+        self._tracker = CallTracker()
         leaving = Leaving()
         self._sockets = Sockets(leaving.has_gone)
-        self._requests = Requests(self._under_way, leaving.has_gone, self._ready)
-        self._responses = Responses(self._under_way, leaving, self._sockets)
-        self._reloader = Reloader(lambda: self._running, self._swap, self._is_in_use)
+        self._requests = Requests(self._tracker, leaving.has_gone, self._ready)
+        self._responses = Responses(self._tracker, leaving, self._sockets)
+        self._reloader = Reloader(self._current, self._is_in_use)
         self.addons: list[Any] = [
-            Walls(self._under_way.clearance),
+            Walls(self._tracker.may_connect),
             self._sockets,
             leaving,
-            Service(self._health, self._stop_waiting),
-            Interface(lambda: self._running),
+            Service(self._health, self._current),
+            Interface(self._current),
             Door(),
-            Commands(lambda: self._running, self._reloader.reload),
+            Commands(self._current, self._reloader.reload),
         ]
 
     # -- life of the proxy ---------------------------------------------------------------------
@@ -77,8 +78,8 @@ class HelmBoundary:
         try:
             config = read_config(ctx.options)
             refuse_foreign_authority(Path(ctx.options.confdir).expanduser())
-            if self._running is None:
-                self._running = start(config)
+            if self._current.running is None:
+                self._current.start(config)
             elif config != self._config:
                 raise ConfigError("helm_* options can't be changed while the boundary runs")
         except (AuthorityRefused, ConfigError, StartError) as error:
@@ -86,7 +87,7 @@ class HelmBoundary:
         self._config = config
 
     def running(self) -> None:
-        """Say where we are, and that nothing stands behind us."""
+        """Move behind every other addon, start to watch the policy, and print where we listen."""
         self._be_last()
         problems = unsafe_options(ctx.options)
         if problems:  # set behind `configure`, by an addon's own hook; nothing passes from here on
@@ -94,7 +95,7 @@ class HelmBoundary:
             self.done()
             ctx.master.shutdown()
         self.addons += observers(ctx.master.addons)
-        if self._running is not None and self._config is not None:
+        if self._current.running is not None and self._config is not None:
             self._reloader.start(self._config.deadline_ms)
             # Said last, when signals too are listened to: whoever waits for it may go on then.
             asyncio.get_running_loop().call_soon(self._say_where)
@@ -103,84 +104,77 @@ class HelmBoundary:
         gc.freeze()
 
     def _say_where(self) -> None:
-        if self._running is not None and self._config is not None:
-            for line in banner(self._running, self._config, ctx.options, _listening()):
+        if self._current.running is not None and self._config is not None:
+            for line in banner(self._current.running, self._config, ctx.options, _listening()):
                 print(line, flush=True)
 
     def done(self) -> None:
         """Stop: the recorder says so in a receipt."""
         self._reloader.stop()
-        running, self._running = self._running, None
-        if running is not None:
-            running.close()
-
-    def _stop_waiting(self) -> None:
-        if self._running is not None:
-            self._running.boundary.desk.stop()
+        self._current.close()
 
     # -- life of a call ------------------------------------------------------------------------
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        """No request body leaves before it is whole."""
+        """Keep the request's body until it is complete."""
         flow.request.stream = False
 
     async def request(self, flow: http.HTTPFlow) -> None:
-        """A request is all there."""
+        """Judge a request that is complete."""
         await self._requests.judge(flow)
 
     async def responseheaders(self, flow: http.HTTPFlow) -> None:
-        """A response begins."""
+        """Choose how a response is judged, now that its headers are there."""
         await self._responses.begin(flow)
 
     async def response(self, flow: http.HTTPFlow) -> None:
-        """A response is all there."""
+        """Judge a response that is complete."""
         await self._responses.judge(flow)
 
     async def error(self, flow: http.HTTPFlow) -> None:
-        """An exchange has failed."""
+        """End a call that has failed."""
         await self._responses.fail(flow)
 
     async def client_disconnected(self, client: connection.Client) -> None:
-        """A client has gone."""
-        await self._under_way.sweep(client)
+        """End the calls of a client that has disconnected."""
+        await self._tracker.sweep(client)
 
     def is_certified(self, flow: http.HTTPFlow) -> bool:
-        """Whether a request is still what was certified."""
+        """Tell whether a request is still what was certified."""
         return self._requests.is_cleared(flow)
 
     async def certify_request(self, flow: http.HTTPFlow) -> None:
-        """The last look at a request."""
+        """Take the last look at a request."""
         await self._requests.certify(flow)
 
     async def certify_response_headers(self, flow: http.HTTPFlow) -> None:
-        """The last look at how a response streams."""
+        """Take the last look at how a response streams."""
         await self._responses.certify_begun(flow)
 
     async def certify_response(self, flow: http.HTTPFlow) -> None:
-        """The last look at a response."""
+        """Take the last look at a response."""
         await self._responses.certify(flow)
 
     def _ready(self) -> Running | None:
-        """The boundary, while it is up and nothing stands behind it in the chain."""
-        return self._running if ctx.master.addons.chain[-1] is self else None
+        """Return the boundary while it runs and no addon comes after it in the chain."""
+        return self._current.running if self._is_last() else None
 
-    def _swap(self, running: Running) -> None:
-        if self._running is not None:
-            self._running.boundary.desk.supersede()
-        self._running = running
+    def _is_last(self) -> bool:
+        return ctx.master.addons.chain[-1] is self
 
     def _is_in_use(self, running: Running) -> bool:
-        return self._under_way.has(running) or self._sockets.uses(running)
+        return self._tracker.uses(running) or self._sockets.uses(running)
 
     def _health(self, open_calls: int, draining: bool) -> Health | None:
-        if self._running is None or self._config is None:
+        running = self._current.running
+        if running is None or self._config is None:
             return None
         return standing(
-            self._running,
+            running,
             self._config,
             ctx.options,
             ctx.master.addons.get("proxyserver").servers,
-            sealed=ctx.master.addons.chain[-1] is self,
+            sealed=self._is_last(),
             open_calls=open_calls,
             draining=draining,
         )

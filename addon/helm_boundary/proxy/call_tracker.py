@@ -1,11 +1,16 @@
-"""The calls under way: which flow is which call, under which boundary, and cleared for what.
+"""The flows under way: how far each has come, and what may leave of it.
 
-A call is in here from its request hook to its end. Each part of the addon that meets a flow looks
-here for what the others know of it.
+    JUDGING --allowed--> FORWARDED --response judged--> RELEASED --last look--> forgotten
+    JUDGING --not a call, or not judged where that is only observed--> UNTOUCHED --> forgotten
+    JUDGING --refused--> forgotten
+
+A flow is followed from its request hook to its end. Each part of the addon that meets a flow asks
+here what the others know of it, and tells here what it has done; nothing else writes a record.
 """
 
 from __future__ import annotations
 
+import enum
 import logging
 from dataclasses import dataclass
 
@@ -18,12 +23,22 @@ from helm_boundary.policy.engines.engine import NO_TURN, Turn
 from helm_boundary.runtime.startup import Running
 from helm_receipts.envelope.statement import End
 
-from .guards.connection_guard import Clearance
-
 logger = logging.getLogger(__name__)
 
 _ALONE = Turn(0.001)
 # A judgement or a sync usually takes less; a call or two that come meanwhile lose no more.
+
+
+class State(enum.Enum):
+    """How far a flow has come."""
+
+    JUDGING = "its request is being judged"
+    UNTOUCHED = "it passes and isn't judged"
+    FORWARDED = "it is a call whose request may leave"
+    RELEASED = "its response was judged and may go to the client"
+
+
+_OPEN = (State.JUDGING, State.FORWARDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,31 +49,122 @@ class Forwarded:
     running: Running
 
 
-class UnderWay:
-    """What is known of each flow that is a call, by the flow's id."""
+@dataclass(slots=True)
+class Tracked:
+    """The record of one flow. Only the tracker writes it."""
+
+    client: str
+    """The id of the client's connection."""
+    running: Running
+    """The boundary that judges the flow."""
+    state: State = State.JUDGING
+    forwarded: Forwarded | None = None
+    clearance: object | None = None
+    """The fingerprint of the request that may leave."""
+    stream: object = False
+    """How the response streams, as it was chosen."""
+    released: object | None = None
+    """The fingerprint of the response that may go to the client."""
+
+
+class CallTracker:
+    """Follows flows, by their ids."""
 
     def __init__(self) -> None:
-        self.owners: dict[str, Running] = {}
-        """The boundary of each call, from the beginning of its judgement to its end."""
-        self.forwarded: dict[str, Forwarded] = {}
-        self.streams: dict[str, object] = {}
-        """How each response streams, as we have chosen."""
-        self.released: dict[str, object] = {}
-        """The fingerprint of each response that may go to the client."""
-        self.clearance = Clearance()
+        self._flows: dict[str, Tracked] = {}
+
+    # -- what is known -------------------------------------------------------------------------
 
     @property
     def turn(self) -> Turn:
         """How long a call may keep the loop to itself: not at all beside others."""
-        return _ALONE if len(self.owners) == 1 else NO_TURN
+        calls = (each for each in self._flows.values() if each.state in _OPEN)
+        alone = next(calls, None) is not None and next(calls, None) is None
+        return _ALONE if alone else NO_TURN
 
-    def has(self, running: Running) -> bool:
-        """Whether any call goes on under that boundary."""
-        return running in self.owners.values()
+    def uses(self, running: Running) -> bool:
+        """Tell whether any call goes on under that boundary."""
+        return any(each.running is running and each.state in _OPEN for each in self._flows.values())
+
+    def may_connect(self, client: connection.Client) -> bool:
+        """Tell whether any request of that client may leave."""
+        return any(
+            each.client == client.id and each.clearance is not None for each in self._flows.values()
+        )
+
+    def running(self, flow: http.HTTPFlow) -> Running | None:
+        """Return the boundary that judges a flow, from the beginning of its judgement on."""
+        tracked = self._flows.get(flow.id)
+        return None if tracked is None else tracked.running
+
+    def clearance(self, flow: http.HTTPFlow) -> object | None:
+        """Return the fingerprint of a flow's request when it was cleared; None if it wasn't."""
+        tracked = self._flows.get(flow.id)
+        return None if tracked is None else tracked.clearance
+
+    def is_untouched(self, flow: http.HTTPFlow) -> bool:
+        """Tell whether a flow passes without being judged."""
+        tracked = self._flows.get(flow.id)
+        return tracked is not None and tracked.state is State.UNTOUCHED
+
+    def forwarded(self, flow: http.HTTPFlow) -> Forwarded | None:
+        """Return the call of a flow whose request may leave and whose response isn't judged yet."""
+        tracked = self._flows.get(flow.id)
+        return (
+            tracked.forwarded if tracked is not None and tracked.state is State.FORWARDED else None
+        )
+
+    def stream(self, flow: http.HTTPFlow) -> object:
+        """Return how a flow's response streams, as it was chosen; not at all where it wasn't."""
+        tracked = self._flows.get(flow.id)
+        return False if tracked is None else tracked.stream
+
+    # -- what is done --------------------------------------------------------------------------
+
+    def begin(self, flow: http.HTTPFlow, running: Running) -> None:
+        """Follow a flow, whose request is judged under that boundary from now on."""
+        self._flows[flow.id] = Tracked(flow.client_conn.id, running)
+
+    def forward(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        """Note that a flow's request was let through: it is a call that gets an outcome."""
+        tracked = self._flows[flow.id]
+        tracked.state, tracked.forwarded = State.FORWARDED, Forwarded(exchange, tracked.running)
+
+    def clear(self, flow: http.HTTPFlow, fingerprint: object) -> None:
+        """Let a flow's request leave, just as it is now."""
+        tracked = self._flows[flow.id]
+        tracked.clearance = fingerprint
+        if tracked.state is State.JUDGING:
+            tracked.state = State.UNTOUCHED
+
+    def choose(self, flow: http.HTTPFlow, stream: object) -> None:
+        """Note how a flow's response streams."""
+        tracked = self._flows.get(flow.id)
+        if tracked is not None:  # else its client has gone meanwhile
+            tracked.stream = stream
+
+    def release(self, flow: http.HTTPFlow, fingerprint: object) -> None:
+        """Let a flow's response go to the client, just as it is now; nothing else of it may."""
+        tracked = self._flows.get(flow.id)
+        if tracked is not None:  # else its client has gone meanwhile
+            tracked.state, tracked.released = State.RELEASED, fingerprint
+            tracked.clearance = None
+
+    def take_released(self, flow: http.HTTPFlow) -> object | None:
+        """Return the fingerprint of a response that was released, and forget its flow."""
+        tracked = self._flows.get(flow.id)
+        if tracked is None or tracked.state is not State.RELEASED:
+            return None
+        del self._flows[flow.id]
+        return tracked.released
+
+    def forget(self, flow: http.HTTPFlow) -> None:
+        """Follow a flow no longer: it is over, or its request goes nowhere."""
+        self._flows.pop(flow.id, None)
 
     async def abandon(self, flow: http.HTTPFlow, end: End, unread: Refusal | None = None) -> None:
-        """The flow's call, if it is one, has ended without a response that was let through."""
-        call = self.forwarded.get(flow.id)
+        """End a flow's call, if it is one, without a response that was let through."""
+        call = self.forwarded(flow)
         if call is None:
             return
         try:
@@ -67,22 +173,14 @@ class UnderWay:
         except Exception:
             logger.exception("helm-boundary: an outcome could not be written")
 
-    def refused(self, flow: http.HTTPFlow) -> None:
-        """The flow's request goes nowhere."""
-        self.forwarded.pop(flow.id, None)
-        self.owners.pop(flow.id, None)
-
-    def forget(self, flow: http.HTTPFlow) -> None:
-        """The flow is over, but for the last look at what goes to the client."""
-        self.refused(flow)
-        self.streams.pop(flow.id, None)
-        self.clearance.take(flow.client_conn, flow.id)
-
     async def sweep(self, client: connection.Client) -> None:
         """End what the client left without any other hook having told us."""
-        for flow_id in self.clearance.take_all(client):
-            call = self.forwarded.pop(flow_id, None)
-            for kept in (self.owners, self.streams, self.released):
-                kept.pop(flow_id, None)
-            if call is not None:
+        left = [
+            flow_id
+            for flow_id, each in self._flows.items()
+            if each.client == client.id and each.clearance is not None
+        ]
+        for flow_id in left:
+            tracked = self._flows.pop(flow_id, None)
+            if tracked is not None and (call := tracked.forwarded) is not None:
                 await call.running.answers.abandon(call.exchange, "client_gone", self.turn)

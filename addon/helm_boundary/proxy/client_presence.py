@@ -1,4 +1,4 @@
-"""Noticing that a client has gone while its flow waits.
+"""The presence of a client while its flow waits.
 
 mitmproxy queues what a client does meanwhile until the hook is over, and only then looks whether
 the client is still there. An HTTP/1 client's connection says so itself; an HTTP/2 client can give
@@ -28,13 +28,13 @@ class Leaving:
         ] = weakref.WeakKeyDictionary()
 
     def next_layer(self, nextlayer: layer.NextLayer) -> None:
-        """A connection turns out to be HTTP."""
+        """Remember the layer of a connection that turns out to be HTTP."""
         found = nextlayer.layer
         if isinstance(found, layers.HttpLayer):
             self._layers.setdefault(nextlayer.context.client, weakref.WeakSet()).add(found)
 
     def has_gone(self, flow: http.HTTPFlow) -> bool:
-        """Tell whether the flow's client has disconnected, or given up this request."""
+        """Tell whether the flow's client has disconnected, or has given up this stream."""
         if not flow.client_conn.state & connection.ConnectionState.CAN_READ:
             return True
         return any(isinstance(event, RequestProtocolError) for event in self._queued(flow))

@@ -1,4 +1,4 @@
-"""mitmproxy commands, the same in the console, in mitmweb and over its API."""
+"""Commands of mitmproxy, the same in the console, in mitmweb and over its API."""
 
 # mypy: disable-error-code="untyped-decorator"
 # mitmproxy's decorators carry no types.
@@ -17,6 +17,7 @@ from helm_boundary.approvals.entry import GRANTED, PENDING, REFUSED, Entry
 from helm_boundary.approvals.report import seconds_left
 from helm_boundary.approvals.store import StoreError
 from helm_boundary.enforcement.approval_desk import Desk
+from helm_boundary.runtime.current_boundary import CurrentBoundary
 from helm_boundary.runtime.startup import Running
 from helm_boundary.views.judgement import explain, receipts_of
 from helm_receipts.errors import ReceiptError
@@ -30,14 +31,12 @@ from .hold import user_interface
 
 
 class Commands:
-    """`helm.*`: look at what waits and at what was judged, and decide."""
+    """The commands `helm.*`: look at what waits and at what was judged, and decide."""
 
     name = "helmboundarycommands"
 
-    def __init__(
-        self, running: Callable[[], Running | None], reload_policy: Callable[[], str]
-    ) -> None:
-        self._running = running
+    def __init__(self, current: CurrentBoundary, reload_policy: Callable[[], str]) -> None:
+        self._current = current
         self._reload = reload_policy
 
     @command.command("helm.pending")
@@ -112,7 +111,7 @@ class Commands:
         return self._ready().boundary.desk
 
     def _ready(self) -> Running:
-        running = self._running()
+        running = self._current.running
         if running is None:
             raise exceptions.CommandError("the boundary isn't running; see the event log")
         return running

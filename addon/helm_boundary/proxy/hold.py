@@ -1,4 +1,4 @@
-"""Holding a flow until a person answers, where mitmproxy's own interface can see and answer it.
+"""The wait of a flow for a person, where mitmproxy's own interface can see and answer it.
 
 An intercepted flow is what mitmweb and the console know: resuming it is a yes, killing it a no,
 and whoever edits it first has made another call of it. `kill` wakes nobody, a client that goes
@@ -22,10 +22,13 @@ from helm_boundary.flows.notes import WAITING, shown_model
 POLL = 0.05
 
 type Gone = Callable[[http.HTTPFlow], bool]
-"""Whether nobody waits for a flow's answer any more."""
+"""Tells whether a flow's client has disconnected."""
 
 PATIENCE = 30.0
-"""Seconds that a judgement may take in all before it is a DENY; waiting for a person isn't one."""
+"""Longest that a judgement may take, in seconds, before the call is denied.
+
+Time spent waiting for a person doesn't count.
+"""
 
 
 class Hold:
@@ -37,21 +40,21 @@ class Hold:
     def __init__(
         self,
         flow: http.HTTPFlow,
-        patience: asyncio.Timeout,
+        deadline: asyncio.Timeout,
         fingerprint: Callable[[], object],
         seconds: int,
         has_gone: Gone,
         floods: Callable[[], bool] = lambda: False,
     ) -> None:
         self._flow = flow
-        self._patience = patience
+        self._deadline = deadline
         self._fingerprint = fingerprint
         self._seconds = seconds
         self._has_gone = has_gone
         self._floods = floods
 
     def park(self, show: Callable[[], None]) -> Park:
-        """How the boundary lets this flow wait; `show` puts what was judged on it."""
+        """Return what lets this flow wait for a person; `show` puts what was judged on the flow."""
 
         async def park(request: Request, is_decided: Callable[[], bool]) -> Answered:
             show()
@@ -64,7 +67,7 @@ class Hold:
         shown = self._fingerprint()
         before = flow.marked, flow.comment
         flow.marked, flow.comment = WAITING, _waits_for(request)
-        self._patience.reschedule(None)
+        self._deadline.reschedule(None)
         flow.intercept()
         _repaint(flow)
         try:
@@ -75,7 +78,7 @@ class Hold:
         finally:
             flow.resume()
             flow.marked, flow.comment = before
-            self._patience.reschedule(loop.time() + PATIENCE)
+            self._deadline.reschedule(loop.time() + PATIENCE)
 
     def _look(
         self, shown: object, is_decided: Callable[[], bool], is_late: bool
@@ -100,7 +103,7 @@ class Hold:
 
 
 async def resumed(flow: http.HTTPFlow, has_gone: Gone) -> None:
-    """Wait while somebody's own intercept filter holds the flow, who may edit it meanwhile.
+    """Wait while somebody's own intercept filter holds the flow; they may edit it meanwhile.
 
     `Flow.wait_for_resume` would wait for ever for one that is killed or whose client has gone.
     """
@@ -117,7 +120,7 @@ def _waits_for(request: Request) -> str:
 
 
 def user_interface() -> str:
-    """Who answers in mitmproxy's interface: whoever has its password, as far as we can know."""
+    """Name who answers in mitmproxy's interface: whoever has its password, as far as we know."""
     names = {"WebMaster": "mitmweb", "ConsoleMaster": "mitmproxy", "DumpMaster": "mitmdump"}
     return f"{person()} ({names.get(type(ctx.master).__name__, 'mitmproxy')})"
 

@@ -1,4 +1,4 @@
-"""Putting the boundary into mitmproxy's chain so that nothing after it can undo it.
+"""The boundary's place in mitmproxy's chain, where nothing after it can undo it.
 
 Scripts share one entry of the chain, so an exception in one skips the others, and a script that
 is edited or deleted is unloaded. The boundary is an entry of its own, behind everything that
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 def install(loader: Loader) -> None:
-    """The script's `load` hook: add the boundary, once, and configure it.
+    """Add the boundary to mitmproxy's chain, once, and configure it: the script's `load` hook.
 
     What goes wrong is logged as an error, with which mitmproxy ends at start; until then, and
     after it, the boundary denies everything.

@@ -1,4 +1,4 @@
-"""Requests in mitmproxy: each is judged, and goes on only if this gets to say so."""
+"""Requests in mitmproxy: each is judged, and goes on only if this module says so."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from helm_boundary.flows import conversion
 from helm_boundary.flows.notes import mark
 from helm_boundary.runtime.startup import Running
 
-from .call_tracker import Forwarded, UnderWay
+from .call_tracker import CallTracker
 from .hold import PATIENCE, Gone, Hold, resumed
 
 logger = logging.getLogger(__name__)
@@ -31,77 +31,74 @@ class Requests:
     """The addon's request half; `running` gives the boundary, or None while there is none."""
 
     def __init__(
-        self, under_way: UnderWay, has_gone: Gone, running: Callable[[], Running | None]
+        self, tracker: CallTracker, has_gone: Gone, running: Callable[[], Running | None]
     ) -> None:
-        self._under_way = under_way
+        self._tracker = tracker
         self._has_gone = has_gone
         self._running = running
 
     async def judge(self, flow: http.HTTPFlow) -> None:
-        """Judge a flow's request: afterwards it is cleared, or answered, or dead."""
+        """Judge a flow's request; afterwards it is cleared, answered or killed."""
         # Whoever intercepts it may edit it: judge what comes of that.
         await resumed(flow, self._has_gone)
         if flow.response is not None or flow.error is not None:
             return
         passes = False
         try:
-            async with asyncio.timeout(PATIENCE) as patience:
-                passes = await self._passes(flow, patience)
+            async with asyncio.timeout(PATIENCE) as deadline:
+                passes = await self._passes(flow, deadline)
         except Exception as error:
             logger.exception("helm-boundary: a request could not be judged")
             passes = self._passes_unjudged(flow, error)
             if not passes:
-                await self._under_way.abandon(flow, "killed")
+                await self._tracker.abandon(flow, "killed")
         finally:
             if passes:
-                cleared = conversion.fingerprint(flow)
-                self._under_way.clearance.give(flow.client_conn, flow.id, cleared)
+                self._tracker.clear(flow, conversion.fingerprint(flow))
             else:
-                self._under_way.refused(flow)
+                self._tracker.forget(flow)
                 if flow.response is None and flow.error is None:
                     flow.response = conversion.write_reply(deny_without_verdict(NO_VERDICT))
 
     def is_cleared(self, flow: http.HTTPFlow) -> bool:
-        """Whether a request may leave just as it is now."""
-        cleared = self._under_way.clearance.of(flow.client_conn, flow.id)
+        """Tell whether a request may leave just as it is now."""
+        cleared = self._tracker.clearance(flow)
         return cleared is not None and cleared == conversion.fingerprint(flow)
 
     async def certify(self, flow: http.HTTPFlow) -> None:
-        """Nothing leaves that hasn't been cleared, just as it is now."""
+        """Deny a request that isn't exactly what was cleared."""
         if flow.response is not None or flow.error is not None:
             return
         if not self.is_cleared(flow):
             logger.error("helm-boundary: another addon kept a request from its judgement")
             flow.response = conversion.write_reply(deny_without_verdict(CLOSED))
-            await self._under_way.abandon(flow, "killed")
-            self._under_way.forget(flow)
+            await self._tracker.abandon(flow, "killed")
+            self._tracker.forget(flow)
 
     def _passes_unjudged(self, flow: http.HTTPFlow, error: Exception) -> bool:
-        """Whether a request passes though judging it failed: where that is only observed."""
-        running = self._under_way.owners.get(flow.id)
-        if running is None or not running.observes:
+        """Let a request pass that could not be judged, where verdicts are only observed."""
+        running = self._tracker.running(flow)
+        if running is None or not running.boundary.passes_unjudged:
             return False
         conversion.prepare_forwarding(flow.request, None)
-        if flow.id not in self._under_way.forwarded:
+        if self._tracker.forwarded(flow) is None:
             running.boundary.unrecorded.count(error)
         return True
 
-    async def _passes(self, flow: http.HTTPFlow, patience: asyncio.Timeout) -> bool:
-        under_way = self._under_way
+    async def _passes(self, flow: http.HTTPFlow, deadline: asyncio.Timeout) -> bool:
         fingerprint = partial(conversion.fingerprint, flow)
         for turn in range(MAX_CHANGES):
             running = self._running()  # again: the policy may have changed while the flow waited
             if running is None:
                 flow.response = conversion.write_reply(deny_without_verdict(CLOSED))
                 return False
-            under_way.owners[flow.id] = running
-            hold = Hold(flow, patience, fingerprint, running.hold_seconds, self._has_gone)
+            self._tracker.begin(flow, running)
+            hold = Hold(flow, deadline, fingerprint, running.hold_seconds, self._has_gone)
             conversion.frame(flow.request)
             judged = conversion.fingerprint(flow)
             identity = conversion.call_id(flow, again=turn > 0)
             exchange = running.boundary.recognise(conversion.read_request(flow, identity))
             if exchange is None:
-                del under_way.owners[flow.id]
                 return True
             match await self._ask(flow, exchange, running, hold):
                 case Reply() as reply:
@@ -124,15 +121,15 @@ class Requests:
     ) -> Forward | Reply | Again:
         show = partial(mark, flow, exchange, running.boundary)
         park = hold.park(show) if running.holds else None
-        result = await running.boundary.judge_request(exchange, self._under_way.turn, park)
+        result = await running.boundary.judge_request(exchange, self._tracker.turn, park)
         if isinstance(result, Forward):  # it has its receipt, so that it gets its outcome too
-            self._under_way.forwarded[flow.id] = Forwarded(exchange, running)
+            self._tracker.forward(flow, exchange)
         show()
         return result
 
 
 def refuse(flow: http.HTTPFlow, reply: Reply, running: Running) -> None:
-    """Answer a flow with a reply, or end it where that is what denials do (`helm_on_deny`)."""
+    """Answer a flow with a reply, or kill it where that is what denials do (`helm_on_deny`)."""
     if running.kills and not reply.asks:
         flow.kill()
     else:

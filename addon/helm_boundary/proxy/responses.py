@@ -11,21 +11,20 @@ from mitmproxy import connection, http
 from helm_boundary.approvals.wait import Park
 from helm_boundary.calls.call import HttpResponse
 from helm_boundary.calls.refusal import Refusal
-from helm_boundary.dialects import SOCKETS
 from helm_boundary.enforcement.fallback_reply import CLOSED, NO_VERDICT, deny_without_verdict
 from helm_boundary.enforcement.reply import Reply
 from helm_boundary.enforcement.responses import Release
 from helm_boundary.flows import conversion
 from helm_boundary.flows.notes import mark
-from helm_boundary.streaming.gate import Gate, Question, Step
 from helm_boundary.streaming.tap import Tap
 from helm_receipts.envelope.statement import End
 
-from .call_tracker import Forwarded, UnderWay
+from .call_tracker import CallTracker, Forwarded
 from .client_presence import Leaving
+from .held_answers import HeldAnswers
 from .hold import PATIENCE, Hold, resumed
 from .requests import MAX_CHANGES, refuse
-from .stream_feed import GateFeed, OursOnly, TapFeed
+from .stream_feed import OursOnly, TapFeed
 from .websockets import Sockets
 
 logger = logging.getLogger(__name__)
@@ -34,80 +33,78 @@ logger = logging.getLogger(__name__)
 class Responses:
     """The addon's response half."""
 
-    def __init__(self, under_way: UnderWay, leaving: Leaving, sockets: Sockets) -> None:
-        self._under_way = under_way
-        self._leaving = leaving
+    def __init__(self, tracker: CallTracker, leaving: Leaving, sockets: Sockets) -> None:
+        self._tracker = tracker
         self._has_gone = leaving.has_gone
+        self._held = HeldAnswers(tracker, leaving)
         self._sockets = sockets
 
     async def begin(self, flow: http.HTTPFlow) -> None:
         """Choose how a response is judged, by its headers; untouched traffic streams through."""
-        call, response = self._under_way.forwarded.get(flow.id), flow.response
+        call, response = self._tracker.forwarded(flow), flow.response
         if response is None:
             return
         if call is None:
-            if self._under_way.clearance.has(flow.client_conn, flow.id):
+            if self._tracker.is_untouched(flow):
                 response.stream = True
             return
         response.stream = False
         try:
             await self._begin(flow, response, call)
         except Exception:
-            if call.running.observes:
+            if call.running.boundary.passes_unjudged:
                 logger.exception("helm-boundary: a response could not be begun, and passes")
             else:
                 logger.exception("helm-boundary: a response could not be begun, so it is denied")
                 flow.response = OursOnly(deny_without_verdict(NO_VERDICT)).response()
-                await self._under_way.abandon(flow, "killed")
+                await self._tracker.abandon(flow, "killed")
         finally:
-            self._under_way.streams[flow.id] = flow.response.stream if flow.response else False
+            self._tracker.choose(flow, flow.response.stream if flow.response else False)
 
     async def certify_begun(self, flow: http.HTTPFlow) -> None:
-        """A call's response streams as we have chosen, and where we couldn't, not at all."""
-        if flow.id in self._under_way.forwarded and flow.response is not None:
-            chosen = self._under_way.streams.get(flow.id, False)
-            flow.response.stream = chosen  # type: ignore[assignment]
+        """Have a call's response stream as it was chosen, and where it wasn't, not at all."""
+        if self._tracker.forwarded(flow) is not None and flow.response is not None:
+            flow.response.stream = self._tracker.stream(flow)  # type: ignore[assignment]
 
     async def judge(self, flow: http.HTTPFlow) -> None:
-        """Judge a whole response, or close the books on a stream."""
+        """Judge a whole response, or all of a stream that is over."""
         await resumed(flow, self._has_gone)
-        call, upstream = self._under_way.forwarded.get(flow.id), flow.response
+        call, upstream = self._tracker.forwarded(flow), flow.response
         if call is None or upstream is None:
-            self._under_way.forget(flow)
+            self._tracker.forget(flow)
             return
         passes = call.exchange.progress.gate is not None
+        passes_unjudged = call.running.boundary.passes_unjudged
         try:
-            async with asyncio.timeout(PATIENCE) as patience:
-                passes = await self._passes(flow, upstream, call, patience)
+            async with asyncio.timeout(PATIENCE) as deadline:
+                passes = await self._passes(flow, upstream, call, deadline)
         except Exception:
             logger.exception("helm-boundary: a response could not be judged")
             conversion.strip_own_headers(upstream.headers)
-            end: End = "complete" if call.running.observes else "killed"
-            await self._under_way.abandon(flow, end, NO_VERDICT)
+            end: End = "complete" if passes_unjudged else "killed"
+            await self._tracker.abandon(flow, end, NO_VERDICT)
         finally:
-            passes = passes or call.running.observes
-            if not passes and flow.response is upstream:
+            if not (passes or passes_unjudged) and flow.response is upstream:
                 flow.response = conversion.write_reply(deny_without_verdict(NO_VERDICT))
-            self._release(flow)
             mark(flow, call.exchange, call.running.boundary)
-            self._under_way.forget(flow)
+            self._release(flow)
 
     async def certify(self, flow: http.HTTPFlow) -> None:
-        """Nothing of a call's response is sent that hasn't been released, just as it is now."""
-        released = self._under_way.released.pop(flow.id, None)
-        unjudged = flow.id in self._under_way.forwarded
+        """Deny a call's response that isn't exactly what was released."""
+        released = self._tracker.take_released(flow)
+        unjudged = self._tracker.forwarded(flow) is not None
         if flow.response is None or not (unjudged or released is not None):
             return
         if unjudged or released != conversion.response_fingerprint(flow.response):
             logger.error("helm-boundary: another addon kept a response from its judgement")
             flow.response = conversion.write_reply(deny_without_verdict(CLOSED))
-            await self._under_way.abandon(flow, "killed")
-            self._under_way.forget(flow)
+            await self._tracker.abandon(flow, "killed")
+            self._tracker.forget(flow)
 
     async def fail(self, flow: http.HTTPFlow) -> None:
-        """The exchange has failed; its outcome says how."""
-        await self._under_way.abandon(flow, _end_of(flow))
-        self._under_way.forget(flow)
+        """End the call of a flow that has failed."""
+        await self._tracker.abandon(flow, _end_of(flow))
+        self._tracker.forget(flow)
 
     async def _begin(self, flow: http.HTTPFlow, response: http.Response, call: Forwarded) -> None:
         answers, headers = call.running.answers, call.running.boundary.teller.headers
@@ -115,7 +112,7 @@ class Responses:
         if way is None:
             return
         if isinstance(way, Refusal):
-            refusal = await answers.refuse_response(call.exchange, way, self._under_way.turn)
+            refusal = await answers.refuse_response(call.exchange, way, self._tracker.turn)
             flow.response = OursOnly(refusal).response()
             return
         conversion.add_headers(response, headers(call.exchange))
@@ -123,53 +120,33 @@ class Responses:
             response.stream = TapFeed(way)
             return
         conversion.make_endless(response)
-        response.stream = self._held_stream(flow, call, way)
-
-    def _held_stream(self, flow: http.HTTPFlow, call: Forwarded, gate: Gate) -> GateFeed:
-        exchange, running = call.exchange, call.running
-        most = running.boundary.settings.max_body
-
-        def floods() -> bool:
-            return self._leaving.queued_bytes(flow) > most
-
-        async def answer(question: Question) -> list[Step]:
-            async with asyncio.timeout(PATIENCE) as patience:
-                hold = Hold(
-                    flow, patience, lambda: None, running.hold_seconds, self._has_gone, floods
-                )
-                show = partial(mark, flow, exchange, running.boundary)
-                park = hold.park(show) if running.holds else None
-                streamed, turn = running.answers.streamed, self._under_way.turn
-                return await streamed.answer(exchange, gate, question, turn, park)
-
-        return GateFeed(gate, answer, exchange.progress.keep_alive)
+        response.stream = self._held.feed(flow, call, way)
 
     async def _passes(
         self,
         flow: http.HTTPFlow,
         upstream: http.Response,
         call: Forwarded,
-        patience: asyncio.Timeout,
+        deadline: asyncio.Timeout,
     ) -> bool:
         exchange, running = call.exchange, call.running
         if exchange.progress.gate is not None:
-            await running.answers.streamed.end(exchange, turn=self._under_way.turn)
+            await running.answers.streamed.end(exchange, turn=self._tracker.turn)
             return True
         if isinstance(upstream.stream, OursOnly):
             upstream.stream.finish(upstream)
             return True
         now = partial(_response, flow)
-        hold = Hold(flow, patience, now, running.hold_seconds, self._has_gone)
+        hold = Hold(flow, deadline, now, running.hold_seconds, self._has_gone)
         show = partial(mark, flow, exchange, running.boundary)
         park = hold.park(show) if running.holds else None
         passes = await self._judge_whole(flow, call, park)
-        opened = passes and flow.response is not None and flow.response.status_code == 101
-        if opened and (exchange.operation.dialect in SOCKETS or not running.observes):
+        if passes and flow.response is not None and flow.response.status_code == 101:
             self._sockets.open(flow, exchange, running)
         return passes
 
     async def _judge_whole(self, flow: http.HTTPFlow, call: Forwarded, park: Park | None) -> bool:
-        turn = self._under_way.turn
+        turn = self._tracker.turn
         for _ in range(MAX_CHANGES):
             if flow.error is not None or flow.response is None:
                 break
@@ -186,18 +163,19 @@ class Responses:
                     return False  # changed while it was judged
                 _let_go(response, result, call)
                 return True
-        await self._under_way.abandon(flow, "killed")
+        await self._tracker.abandon(flow, "killed")
         return False
 
     def _release(self, flow: http.HTTPFlow) -> None:
-        if flow.response is not None:
+        if flow.response is None:
+            self._tracker.forget(flow)
+        else:
             flow.response.trailers = None
-            released = conversion.response_fingerprint(flow.response)
-            self._under_way.released[flow.id] = released
+            self._tracker.release(flow, conversion.response_fingerprint(flow.response))
 
 
 def _let_go(response: http.Response, release: Release, call: Forwarded) -> None:
-    """The upstream's response goes to the client, with what policy changed and our headers."""
+    """Prepare the upstream's response for the client: what policy changed, and our headers."""
     if release.body is not None:
         response.headers.pop("content-encoding", None)
         response.content = release.body
@@ -207,7 +185,7 @@ def _let_go(response: http.Response, release: Release, call: Forwarded) -> None:
 
 
 def _response(flow: http.HTTPFlow) -> HttpResponse:
-    """The flow's whole response as it is now."""
+    """Read the flow's whole response as it is now."""
     if flow.response is None:
         return HttpResponse(0, ())
     return conversion.read_response(flow.response, with_body=True)

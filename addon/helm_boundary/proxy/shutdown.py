@@ -1,4 +1,4 @@
-"""The boundary as a service: health, word to systemd, and a stop that lets open calls end.
+"""The boundary as a service: health, messages to systemd, and a stop that lets open calls end.
 
 systemd's protocol is sd_notify(3): lines of NAME=VALUE in one datagram to $NOTIFY_SOCKET.
 """
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from mitmproxy import connection, ctx, exceptions, http
 
+from helm_boundary.runtime.current_boundary import CurrentBoundary
 from helm_boundary.runtime.health import Health, HealthSocket
 
 from .upstream_proxy import Chaining
@@ -24,7 +25,7 @@ from .upstream_proxy import Chaining
 logger = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 20.0
-"""How long a stop waits for open calls."""
+"""Longest that a stop waits for open calls."""
 
 _POLL = 0.05
 _LAST_BYTES = 0.1
@@ -40,36 +41,36 @@ class OpenExchanges:
         return sum(map(len, self._flows.values()))
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        """One begins."""
+        """Count an exchange that begins."""
         self._flows.setdefault(flow.client_conn.id, set()).add(flow.id)
 
     def response(self, flow: http.HTTPFlow) -> None:
-        """One has been answered, whole or to the end of its stream."""
+        """Drop an exchange that was answered, to the end of its stream."""
         self._flows.get(flow.client_conn.id, set()).discard(flow.id)
 
     def error(self, flow: http.HTTPFlow) -> None:
-        """One has failed."""
+        """Drop an exchange that has failed."""
         self._flows.get(flow.client_conn.id, set()).discard(flow.id)
 
     def client_disconnected(self, client: connection.Client) -> None:
-        """A client takes all of its exchanges along."""
+        """Drop all exchanges of a client that has disconnected."""
         self._flows.pop(client.id, None)
 
 
 class Service:
-    """Part of the addon: tells the outside how the boundary is, and ends it in good order.
+    """The part of the addon that tells others how the boundary is, and ends it in good order.
 
     `look` gives the health with how many exchanges are open and whether it is stopping, or None
-    while the boundary isn't up. `stop_waiting` answers what waits for a person.
+    while the boundary isn't up.
     """
 
     name = "helmboundaryservice"
 
     def __init__(
-        self, look: Callable[[int, bool], Health | None], stop_waiting: Callable[[], None]
+        self, look: Callable[[int, bool], Health | None], current: CurrentBoundary
     ) -> None:
         self._look = look
-        self._stop_waiting = stop_waiting
+        self._current = current
         self._open = OpenExchanges()
         self._draining: asyncio.Task[None] | None = None
         self._health: HealthSocket | None = None
@@ -95,11 +96,12 @@ class Service:
             ctx.master.shutdown()
             return
         notify_systemd("STOPPING=1")
-        self._stop_waiting()
+        if self._current.running is not None:
+            self._current.running.boundary.desk.stop()
         self._draining = asyncio.get_running_loop().create_task(self._drain())
 
     def done(self) -> None:
-        """Nobody is told about a boundary that isn't there."""
+        """Close the health socket."""
         if self._health is not None:
             self._health.close()
 

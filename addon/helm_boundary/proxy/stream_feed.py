@@ -122,6 +122,7 @@ class OursOnly:
         self._sent = False
 
     def __call__(self, _: bytes) -> list[bytes]:
+        """Give mitmproxy the whole reply in place of the first chunk, and nothing for the rest."""
         if self._sent:
             return []
         self._sent = True

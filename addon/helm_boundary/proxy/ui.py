@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable
 from typing import Any
 
 from mitmproxy import addonmanager, ctx, http
@@ -13,7 +12,7 @@ from mitmproxy import flow as mitmflow
 from mitmproxy.addonmanager import Loader
 from mitmproxy.hooks import UpdateHook
 
-from helm_boundary.runtime.startup import Running
+from helm_boundary.runtime.current_boundary import CurrentBoundary
 from helm_boundary.views import add_views
 from helm_receipts.log.index import log_index
 
@@ -28,22 +27,22 @@ class Interface:
 
     name = "helmboundaryinterface"
 
-    def __init__(self, running: Callable[[], Running | None]) -> None:
-        self._running = running
+    def __init__(self, current: CurrentBoundary) -> None:
+        self._current = current
         self._tidying: asyncio.Task[None] | None = None
 
     def load(self, _: Loader) -> None:
-        """Show what there is to show, before any flow is read from a file."""
+        """Add our views, before any flow is read from a file."""
         add_views(self._index_of)
 
     def running(self) -> None:
-        """Set what makes it visible, and begin to tidy up."""
+        """Set the options that make judgements visible, and begin to tidy up."""
         if _view() is not None:
             _show_more()
         self._tidying = asyncio.get_running_loop().create_task(self._tidy())
 
     def _index_of(self, receipt_id: str) -> int | None:
-        running = self._running()
+        running = self._current.running
         return None if running is None else log_index(running.state, receipt_id)
 
     def done(self) -> None:
@@ -52,11 +51,11 @@ class Interface:
             self._tidying.cancel()
 
     def response(self, flow: http.HTTPFlow) -> None:
-        """A flow has come to its end: show what was made of it; older ones may go."""
+        """Show how a flow was judged that has come to its end, and drop older ones."""
         self._end(flow)
 
     def error(self, flow: http.HTTPFlow) -> None:
-        """A flow has come to its end: show what was made of it; older ones may go."""
+        """Show how a flow was judged that has come to its end, and drop older ones."""
         self._end(flow)
 
     def _end(self, flow: http.HTTPFlow) -> None:
@@ -64,7 +63,7 @@ class Interface:
         if view is None:
             return
         ctx.master.addons.trigger(UpdateHook([flow]))
-        running = self._running()
+        running = self._current.running
         if running is None or not running.keep_flows:
             return
         store: dict[str, mitmflow.Flow] = view._store
@@ -78,7 +77,7 @@ class Interface:
         last = ""
         while True:
             await asyncio.sleep(_TIDY_SECONDS)
-            running = self._running()
+            running = self._current.running
             if running is None:
                 continue
             try:
@@ -103,7 +102,7 @@ def observers(addons: addonmanager.AddonManager) -> list[Any]:
 
 
 def _show_more() -> None:
-    """Set what makes judgements visible, where nobody has set it otherwise."""
+    """Set the options that make judgements visible, where nobody has set them."""
     wanted: dict[str, Any] = {"store_streamed_bodies": True}
     if "web_columns" in ctx.options:
         wanted["web_columns"] = [*ctx.options.default("web_columns"), "comment"]
@@ -118,7 +117,7 @@ def _show_more() -> None:
 
 
 def finished(flows: list[mitmflow.Flow], count: int) -> list[mitmflow.Flow]:
-    """The first so many that are over: none that waits, none that is still under way."""
+    """Return the oldest flows that are over, at most so many; none of them waits or is open."""
     over = (f for f in flows if not (f.intercepted or f.live))
     return list(itertools.islice(over, count))
 

@@ -15,12 +15,12 @@ from mitmproxy.proxy import mode_specs
 
 
 class Chaining:
-    """Part of the addon: says by which proxy a reverse listener's requests leave."""
+    """The part of the addon that says by which proxy a reverse listener's requests leave."""
 
     name = "helmboundarychaining"
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        """Before anything is connected, name the proxy in between."""
+        """Name the proxy in between, before anything is connected."""
         if isinstance(flow.client_conn.proxy_mode, mode_specs.ReverseMode):
             proxy = upstream_proxy(ctx.options.mode)
             if proxy is not None and not flow.server_conn.connected:
@@ -28,7 +28,7 @@ class Chaining:
 
 
 def upstream_proxy(modes: Sequence[str]) -> ServerSpec | None:
-    """The proxy that a mode such as `upstream:http://proxy:3128` names, or None."""
+    """Return the proxy that a mode such as `upstream:http://proxy:3128` names, or None."""
     for spec in modes:
         mode = mode_specs.ProxyMode.parse(spec)
         if isinstance(mode, mode_specs.UpstreamMode):

@@ -19,6 +19,7 @@ from mitmproxy.websocket import WebSocketMessage
 
 from helm_boundary.approvals.entry import Request
 from helm_boundary.approvals.wait import Answered, Park
+from helm_boundary.dialects import SOCKETS
 from helm_boundary.enforcement.exchange import Exchange
 from helm_boundary.enforcement.websocket_session import Session
 from helm_boundary.flows.notes import mark
@@ -61,7 +62,9 @@ class Sockets:
         self._has_gone = has_gone
 
     def open(self, flow: http.HTTPFlow, exchange: Exchange, running: Running) -> None:
-        """Judge a flow's messages from now on: its handshake has been let through."""
+        """Judge the messages of a session, whose handshake has been let through, from now on."""
+        if running.observes and exchange.operation.dialect not in SOCKETS:
+            return  # nobody can read them
         parking = partial(self._parking, flow, running) if running.holds else None
         session = Session(running.boundary, running.answers, exchange, parking)
         self._sockets[flow.id] = _Socket(session, running.observes, running.holds)

@@ -21,6 +21,7 @@ from helm_boundary.policy.reload.watch import Change, PolicyWatch
 from helm_receipts.envelope.statement import Draft, PolicyRef
 from helm_receipts.errors import ReceiptError
 
+from .current_boundary import CurrentBoundary
 from .startup import Running
 
 logger = logging.getLogger(__name__)
@@ -29,26 +30,20 @@ _POLL = 1.0
 
 
 class Reloader:
-    """Watches a running boundary's policy; `swap` puts another boundary in its place.
+    """Watches a running boundary's policy, and puts another boundary in its place.
 
     `in_use` tells whether any call or session still belongs to a boundary that was replaced.
     """
 
-    def __init__(
-        self,
-        running: Callable[[], Running | None],
-        swap: Callable[[Running], None],
-        in_use: Callable[[Running], bool],
-    ) -> None:
-        self._running = running
-        self._swap = swap
+    def __init__(self, current: CurrentBoundary, in_use: Callable[[Running], bool]) -> None:
+        self._current = current
         self._in_use = in_use
         self._watch: PolicyWatch | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, deadline_ms: int) -> None:
         """Begin to watch, where the policy lies in files."""
-        running = self._running()
+        running = self._current.running
         if running is None or not running.judging.can_change:
             return
         self._watch = PolicyWatch(
@@ -91,7 +86,7 @@ class Reloader:
             await self._take(change)
 
     async def _take(self, change: Change | PolicyError) -> None:
-        old = self._running()
+        old = self._current.running
         if old is None:
             return
         if isinstance(change, PolicyError):
@@ -106,7 +101,7 @@ class Reloader:
             if self._watch is not None:
                 self._watch.take_back(old.engine.policy.digest)
             return
-        self._swap(new)
+        self._current.replace(new)
         policy = new.engine.policy
         logger.info(
             "helm-boundary: policy %s, %d rules, sha256 %s", policy.uri, policy.rules, policy.digest

@@ -9,8 +9,9 @@ from pathlib import Path
 from helm_boundary import __version__
 from helm_boundary.approvals.notify import notifier, tell_nobody
 from helm_boundary.approvals.store import Store, StoreError
-from helm_boundary.enforcement.requests import Boundary, Settings
+from helm_boundary.enforcement.requests import Boundary
 from helm_boundary.enforcement.responses import Answers
+from helm_boundary.enforcement.settings import Settings
 from helm_boundary.evaluation.judge import Judge
 from helm_boundary.matching.matcher import Matcher
 from helm_boundary.policy.detectors.detectors import Detectors

@@ -46,7 +46,7 @@ class Conversation(Contentview):
     syntax_highlight = "none"
 
     def prettify(self, data: bytes, metadata: Metadata) -> str:
-        """The text of the call or answer; raises ValueError where it is neither."""
+        """Write the text of a call or an answer; raises ValueError where it is neither."""
         flow = metadata.flow
         if not isinstance(flow, http.HTTPFlow):
             raise ValueError("expected an HTTP flow")
@@ -63,7 +63,7 @@ class Conversation(Contentview):
         return "\n".join(printable(line) or " " for line in lines)
 
     def render_priority(self, data: bytes, metadata: Metadata) -> float:
-        """Before JSON's own view for what was judged, or is known by its address."""
+        """Rank this view before JSON's own for what was judged, or is known by its address."""
         flow = metadata.flow
         if not data or not isinstance(flow, http.HTTPFlow) or metadata.http_message is None:
             return -1
@@ -72,7 +72,7 @@ class Conversation(Contentview):
 
 
 def show_call(operation: Operation, call: Call) -> Iterator[str]:
-    """A request's lines."""
+    """Write a request in lines."""
     yield f"{operation.id}  {call.model or ''}{'  (streamed)' if call.stream else ''}".rstrip()
     set_ = {name: value for name, value in call.parameters.items() if value is not None}
     if set_:
@@ -90,7 +90,7 @@ def show_call(operation: Operation, call: Call) -> Iterator[str]:
 
 
 def show_answer(answer: Answer) -> Iterator[str]:
-    """A response's lines; a stream has become its final message."""
+    """Write a response in lines; a stream is shown as its final message."""
     reasons = ", ".join(filter(None, answer.finish_reasons))
     yield "  ".join(filter(None, (str(answer.status), answer.model, reasons)))
     usage = answer.usage

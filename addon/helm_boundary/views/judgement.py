@@ -15,13 +15,13 @@ from helm_boundary.flows.notes import KEY
 from helm_receipts.export.explain import FINALITY, printable
 
 type IndexOf = Callable[[str], int | None]
-"""Where in the log a receipt is, by its id; None where that isn't known."""
+"""Finds the index of a receipt in the log, by its id; None where that isn't known."""
 
 _MAX_DIFF = 400
 
 
 class Judgement(Contentview):
-    """What helm-boundary made of a flow; from the flow itself, so it works on saved ones."""
+    """The judgement of a flow, read from the flow itself, so that it works on saved ones."""
 
     name = "Judgement"
     syntax_highlight = "none"
@@ -30,14 +30,14 @@ class Judgement(Contentview):
         self._index_of = index_of
 
     def prettify(self, data: bytes, metadata: Metadata) -> str:
-        """The text of the judgement; raises ValueError for a flow that wasn't judged."""
+        """Write the text of the judgement; raises ValueError for a flow that wasn't judged."""
         flow = metadata.flow
         if not isinstance(flow, http.HTTPFlow):
             raise ValueError("expected an HTTP flow")
         return "\n".join(line or " " for line in explain(flow, self._index_of))
 
     def render_priority(self, data: bytes, metadata: Metadata) -> float:
-        """First for a reply of the boundary's own; for the rest, one of the views to choose."""
+        """Rank this view first for a reply of the boundary's own; else it is one to choose."""
         flow, message = metadata.flow, metadata.http_message
         if not isinstance(flow, http.HTTPFlow) or KEY not in flow.metadata:
             return -1
@@ -47,7 +47,7 @@ class Judgement(Contentview):
 
 
 def explain(flow: http.HTTPFlow, index_of: IndexOf = lambda _: None) -> list[str]:
-    """The lines of a flow's judgement, none of which steers a terminal.
+    """Write a flow's judgement in lines, without control characters.
 
     Raises ValueError for a flow that wasn't judged.
     """
@@ -61,7 +61,7 @@ def explain(flow: http.HTTPFlow, index_of: IndexOf = lambda _: None) -> list[str
 
 
 def receipts_of(flow: http.HTTPFlow) -> list[str]:
-    """The ids of a flow's receipts, in order."""
+    """List the ids of a flow's receipts, in order."""
     facts = flow.metadata.get(KEY)
     judgements = facts.get("judgements", ()) if isinstance(facts, dict) else ()
     return list(dict.fromkeys(j["receipt"] for j in judgements if j.get("receipt")))
@@ -97,7 +97,7 @@ def _receipt(identity: str | None, index_of: IndexOf) -> str:
 
 
 def _reason(reason: dict[str, Any]) -> Iterator[str]:
-    """What a person reads first, then what names it."""
+    """Write what a person reads first, then code and rule."""
     yield f"    {reason['message']}"
     if reason.get("counterfactual"):
         yield f"    {reason['counterfactual']}"

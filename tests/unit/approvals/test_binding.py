@@ -32,7 +32,7 @@ BODY: dict[str, Any] = {
 
 
 def digest(request: HttpRequest = SENT, **changed: Any) -> str:
-    """The digest of a chat completion that differs so."""
+    """Return the digest of a chat completion that differs so."""
     return bind(request, CHAT, chat.read_request({**BODY, **changed}), None, "p").request
 
 
@@ -127,7 +127,7 @@ def test_every_tool_call_has_a_digest(text: str) -> None:
 
 
 def tool(arguments: str, call_id: str = "call_1") -> ToolCall:
-    """A tool call with these arguments."""
+    """Build a tool call with these arguments."""
     return chat.tool_call(
         {"id": call_id, "function": {"name": "remove", "arguments": arguments}}, 0, "/x"
     )

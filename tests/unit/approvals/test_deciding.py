@@ -1,4 +1,4 @@
-"""Deciding: its receipt first, once, in time."""
+"""Decisions on approvals: the receipt first, once, in time."""
 
 from __future__ import annotations
 

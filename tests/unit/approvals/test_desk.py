@@ -38,7 +38,7 @@ class Scene:
     folder: Path
 
     def hold(self, meanwhile: Callable[[str], Answered]) -> tuple[Said, Exchange, str]:
-        """Let a call wait while that happens; returns what came of it, and the question's fate."""
+        """Let a call wait while that happens; return how the wait ended, the call, the decision."""
         asked: list[str] = []
 
         async def park(request: Request, _: Callable[[], bool]) -> Answered:
@@ -54,7 +54,7 @@ class Scene:
 
 
 def call(question: str = "please", key_id: str = "k1") -> Exchange:
-    """A chat completion that needs a person."""
+    """Build a chat completion that needs a person."""
     body = BODY.replace("please", question)
     headers = (("content-type", "application/json"),)
     path = "/v1/chat/completions"
@@ -64,7 +64,7 @@ def call(question: str = "please", key_id: str = "k1") -> Exchange:
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
-    """A desk with a real store and real receipts."""
+    """Set up a desk with a real store and real receipts."""
     store = Store.open(tmp_path)
     nothing = compile_detectors(b"detectors: []")
     policy = Policy("file:///p", "ab" * 32, {}, {}, b"{}", 1)

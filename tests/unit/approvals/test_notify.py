@@ -1,4 +1,4 @@
-"""Who is told that a person is needed: the receiver that was named, once, without harm to us."""
+"""Notices that a person is needed: to the receiver that was named, once, without harm to us."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ _BAD = {
 
 
 def asked(number: int) -> Request:
-    """A request for approval in which the client chose every name it can."""
+    """Build a request for approval in which the client chose every name it can."""
     plain = request(number)
     return replace(plain, flow=replace(plain.flow, model=HOSTILE))
 
 
 @pytest.fixture
 def receiver() -> Iterator[Upstream]:
-    """A server of ours that takes notices."""
+    """Run a server that takes notices."""
     with Upstream() as server:
         yield server
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A receiver has a second and a half: enough for a good one, also on a busy machine."""
+    """Give a receiver a second and a half: enough for a good one, also on a busy machine."""
     monkeypatch.setattr(notify, "SECONDS", 1.5)
 
 

@@ -1,4 +1,4 @@
-"""What a person is shown: redacted, shortened, unable to steer a terminal."""
+"""The summary that a person is shown: redacted, shortened, without control characters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A receipt that was made ready while policy decided says nothing, unless that was decided."""
+"""A receipt that was prepared while policy decided counts only if that was decided."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ reason := {"code": "NO", "rule": "helm", "message": "no", "finality": "class_for
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Running]:
-    """A boundary without a proxy, under a policy that denies some models in either phase."""
+    """Start a boundary without a proxy, under a policy that denies some models in either phase."""
     (tmp_path / "policy").mkdir()
     (tmp_path / "policy" / "main.rego").write_text(RULES)
     boundary = start(
@@ -87,7 +87,7 @@ def recognised(running: Running, model: str) -> Exchange:
 
 
 async def exchange(running: Running, model: str) -> Reply | Release | None:
-    """The whole life of a call: what came in place of its request, or of its response."""
+    """Run a whole call; return what came in place of its request, or of its response."""
     begun = recognised(running, model)
     judged = await running.boundary.judge_request(begun, ALONE)
     if not isinstance(judged, Forward):
@@ -100,7 +100,7 @@ async def exchange(running: Running, model: str) -> Reply | Release | None:
 
 
 def said(running: Running) -> list[tuple[str, str, list[str]]]:
-    """Phase, verdict and tool calls' verdicts of each receipt of a call."""
+    """List phase, verdict and tool calls' verdicts of each receipt of a call."""
     found = [record.predicate for record in read_records(running.state / "journal")]
     return [
         (each["phase"], each["verdict"], [call["verdict"] for call in each.get("toolCalls", [])])
@@ -136,7 +136,7 @@ def test_the_receipts_say_what_was_decided(
 
 
 def interrupted(running: Running, by: Callable[[], Any]) -> None:
-    """Let that happen each time policy is asked, after the receipt has been made ready."""
+    """Run `by` each time policy is asked, after the receipt has been prepared."""
     decide = running.engine.decide
 
     async def decide_late(document: bytes, turn: Turn = NO_TURN) -> Decision:

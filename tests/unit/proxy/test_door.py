@@ -1,4 +1,4 @@
-"""The door to mitmweb: what a name means is looked up once, and doubt keeps it shut."""
+"""The guard of mitmweb: a name is looked up once, and every doubt is a refusal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ELSEWHERE = "198.51.100.7"  # RFC 5737: nobody's
 
 
 def connect(host: str, port: int = PORT) -> Server:
-    """The server of a connection that a client asked for, after the door has seen it."""
+    """Return the server of a connection that a client asked for, after the guard has seen it."""
     with taddons.context() as context:
         context.options.add_option("web_port", int, PORT, "as mitmweb has it")
         door = Door()

@@ -1,4 +1,4 @@
-"""Between mitmproxy's flows and the boundary's values: nothing of a flow is lost or believed."""
+"""Conversion of mitmproxy's flows to the boundary's values: nothing is lost, nothing believed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from helm_boundary.flows import conversion
 
 
 def flow_of(mode: str = "regular", **changes: object) -> http.HTTPFlow:
-    """A flow with a request to that destination."""
+    """Build a flow with a request to that destination."""
     flow = tflow.tflow()
     flow.client_conn.proxy_mode = ProxyMode.parse(mode)
     flow.client_conn.sni = None

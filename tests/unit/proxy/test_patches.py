@@ -1,4 +1,4 @@
-"""What we replace of mitmproxy is what we have read: the day it changes, we read it again."""
+"""The functions of mitmproxy that we replace are those we have read."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ replaces it (or what it stands on), mitmproxy's file and the name there."""
 
 
 def read(file: str) -> str:
-    """A source file of mitmproxy's, as it is installed."""
+    """Read a source file of mitmproxy's, as it is installed."""
     return (Path(mitmproxy.__path__[0]) / file).read_text("utf-8")
 
 
 def source_of(file: str, name: str) -> str:
-    """A function's source, from the file: another test may have replaced the function."""
+    """Read a function's source from the file; another test may have replaced the function."""
     text = read(file)
     node: ast.AST = ast.parse(text)
     for part in name.split("."):
@@ -47,7 +47,7 @@ def source_of(file: str, name: str) -> str:
 
 
 def digest(file: str, name: str) -> str:
-    """The start of the SHA-256 of a function's source."""
+    """Return the start of the SHA-256 of a function's source."""
     return hashlib.sha256(source_of(file, name).encode()).hexdigest()[:16]
 
 

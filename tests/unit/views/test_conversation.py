@@ -80,7 +80,7 @@ RESPONSES_ANSWER = {
 
 
 def flow_of(path: str, asked: Any, answered: bytes, content_type: str) -> http.HTTPFlow:
-    """A flow that nobody has judged, as a file may hold it."""
+    """Build a flow that nobody has judged, as a file may hold it."""
     request = tutils.treq(
         method=b"POST",
         host="api.example.org",
@@ -93,7 +93,7 @@ def flow_of(path: str, asked: Any, answered: bytes, content_type: str) -> http.H
 
 
 def shown(flow: http.HTTPFlow, message: http.Request | http.Response | None) -> str:
-    """The message in the view."""
+    """Return the message as the view shows it."""
     assert message is not None
     metadata = Metadata(flow=flow, http_message=message)
     data = message.content or b""

@@ -1,1 +1,1 @@
-"""What holds where none of our hooks is reached."""
+"""Guards that hold where none of our hooks is reached."""

@@ -1,8 +1,8 @@
-"""mitmweb's door, shut from within: nobody behind the proxy reaches it through the proxy.
+"""The guard of mitmweb: nobody behind the proxy reaches it through the proxy.
 
-Whoever reaches mitmweb may try its password, and with that decide on approvals. A name is looked
-up once and what was looked at is what is connected to, so a name that means one machine now and
-this one in a moment opens nothing.
+Whoever reaches mitmweb can try its password, and with that decide on approvals. A name is looked up
+once, and the address that was checked is the one that is connected to; so a name that means another
+machine now and this one in a moment leads nowhere.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ class Door:
         self._opened: int | None = None
 
     def load(self, _: Loader) -> None:
-        """Know the port before mitmweb listens on it."""
+        """Choose the port before mitmweb listens on it."""
         _choose_port()
 
     def configure(self, updated: Iterable[str]) -> None:
-        """The same for one that is set later."""
+        """Choose the port where the option is set later."""
         if "web_port" in updated:
             _choose_port()
 
     def running(self) -> None:
-        """The port that mitmweb has opened; setting the option again moves nothing."""
+        """Remember the port that mitmweb has opened; setting the option again moves nothing."""
         self._opened = _web_port()
 
     async def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
-        """No connection to it, whatever the name for this machine."""
+        """Refuse a connection to mitmweb, whatever name of this machine was used."""
         address = data.server.address
         if address is None or data.server.error or not self._is_door(address[1]):
             return
@@ -54,7 +54,7 @@ class Door:
             data.server.address = (found[0], address[1])
 
     async def request(self, flow: http.HTTPFlow) -> None:
-        """No call that another proxy would carry to it: that proxy may be on this machine."""
+        """Refuse a call that another proxy would carry to mitmweb; it may be on this machine."""
         if flow.response is not None or flow.server_conn.via is None:
             return
         if not self._is_door(flow.request.port):
@@ -69,19 +69,19 @@ class Door:
 
 
 def _web_port() -> int | None:
-    """The option of mitmweb; None in the other programs."""
+    """Return the option `web_port`; None in the programs that don't have it."""
     return getattr(ctx.options, "web_port", None)
 
 
 def _choose_port() -> None:
-    """A port of our choice for 0, since mitmweb itself never learns which one it was given."""
+    """Choose a free port where the option is 0; mitmweb never learns which one it was given."""
     if _web_port() == 0:
         with socket.create_server((ctx.options.web_host or "127.0.0.1", 0)) as probe:
             ctx.options.update(web_port=probe.getsockname()[1])
 
 
 async def _look_up(host: str) -> list[str]:
-    """The addresses of a name; none where it has none, which is no reason to trust it."""
+    """Look up the addresses of a name; a name without any isn't to be trusted."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(
             host.strip("[]"), None, type=socket.SOCK_STREAM
@@ -92,7 +92,7 @@ async def _look_up(host: str) -> list[str]:
 
 
 def _is_own(address: str) -> bool:
-    """Whether an address is this machine's."""
+    """Tell whether an address is this machine's."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if ip.is_loopback or ip.is_unspecified:
         return True

@@ -1,4 +1,4 @@
-"""Hooks only where an addon has them.
+"""The dispatch of events, only to addons that have the hook.
 
 mitmproxy asks each of its forty addons about each of the eight events of a call, whether it has
 that hook or not, and that is half of what a call costs. Asking only those that have it, in the
@@ -32,7 +32,7 @@ def ask_only_listeners(addons: addonmanager.AddonManager) -> None:
 
 
 class _Listeners:
-    """Who listens to an event, looked up again only once addons have come or gone."""
+    """The listeners of each event, looked up again only once addons have come or gone."""
 
     def __init__(self, addons: addonmanager.AddonManager) -> None:
         self._addons = addons
@@ -42,7 +42,7 @@ class _Listeners:
         self._known: dict[str, list[list[Any]]] = {}
 
     def of(self, name: str) -> list[list[Any]]:
-        """The listeners of each entry of the chain that has any: itself and its own addons."""
+        """Return the listeners of each entry of the chain that has any: it and its own addons."""
         if self._has_changed():
             self._chain = list(self._addons.chain)
             self._groups = [(each, copy(each.addons)) for each in _groups(self._chain)]

@@ -24,7 +24,7 @@ _QUOTED = re.compile(r"""b?(["']).*\1""", re.DOTALL)
 
 
 def error_page(status: int, message: str) -> bytes:
-    """The error object for a failure of the proxy or its upstream, as JSON.
+    """Write the error object for a failure of the proxy or its upstream, as JSON.
 
     Of an upstream's failure nothing is quoted: mitmproxy cites what it couldn't parse, and that is
     an answer which nobody has judged.
@@ -40,7 +40,7 @@ def error_page(status: int, message: str) -> bytes:
 
 
 def error_response(status_code: int, message: str = "") -> bytes:
-    """The same as a whole HTTP/1.1 response that closes its connection."""
+    """Write the error object as a whole HTTP/1.1 response that closes its connection."""
     headers = http.Headers(content_type="application/json", connection="close")
     response = http.Response.make(status_code, error_page(status_code, message), headers)
     return bytes(http1.assemble_response(response))

@@ -1,4 +1,4 @@
-"""The last word on a flow, after every addon has had its own.
+"""The last look at a flow, after every addon has had its turn.
 
 Any addon can end a hook before it gets to us (AddonHalt), change what we have judged (in `update`,
 or while a person edits an intercepted flow), or take us out of the chain. What counts is what
@@ -28,15 +28,23 @@ _connect = HttpStream.make_server_connection
 
 
 class Certifier(Protocol):
-    """What has the last word: each makes a flow safe that its judgement doesn't cover."""
+    """The one with the last word: each makes a flow safe that its judgement doesn't cover."""
 
-    def is_certified(self, flow: http.HTTPFlow) -> bool: ...
+    def is_certified(self, flow: http.HTTPFlow) -> bool:
+        """Tell whether a request is still what was certified."""
+        ...
 
-    async def certify_request(self, flow: http.HTTPFlow) -> None: ...
+    async def certify_request(self, flow: http.HTTPFlow) -> None:
+        """Deny a request that isn't what was judged."""
+        ...
 
-    async def certify_response_headers(self, flow: http.HTTPFlow) -> None: ...
+    async def certify_response_headers(self, flow: http.HTTPFlow) -> None:
+        """Have a response stream as its judgement wants it."""
+        ...
 
-    async def certify_response(self, flow: http.HTTPFlow) -> None: ...
+    async def certify_response(self, flow: http.HTTPFlow) -> None:
+        """Deny a response that isn't what was judged."""
+        ...
 
 
 @dataclass

@@ -1,0 +1,37 @@
+"""The operator's settings for a boundary, and the effect of a decision under them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from helm_boundary.calls.call import Mode
+from helm_boundary.policy.decision import ALLOW, Decision
+from helm_receipts.envelope.statement import Enforcement
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The operator's choices; `max_body` in bytes, decoded."""
+
+    mode: Mode = "enforce"
+    max_body: int = 32 << 20
+    hold_seconds: int = 300
+    hold_max: int = 100
+
+    @property
+    def observes(self) -> bool:
+        """Whether verdicts are only written down."""
+        return self.mode == "observe"
+
+    @property
+    def enforcement(self) -> Enforcement:
+        """The word of receipts for whether verdicts take effect or are only written down."""
+        return "observed" if self.observes else "enforced"
+
+    def effect_of(self, decision: Decision) -> Decision:
+        """Return what a decision does: itself, or a plain ALLOW where it is only written down."""
+        return Decision(ALLOW, decision.reasons, stream="pass") if self.observes else decision
+
+    def passes(self, decision: Decision) -> bool:
+        """Tell whether bytes go on by that decision."""
+        return self.effect_of(decision).verdict == ALLOW

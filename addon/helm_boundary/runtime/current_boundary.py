@@ -1,0 +1,37 @@
+"""The boundary that runs now, held in one place for everything that asks for it again each time."""
+
+from __future__ import annotations
+
+from .options import Config
+from .startup import Running, start
+
+
+class CurrentBoundary:
+    """Holds the boundary that new calls are judged by.
+
+    There is none before the start and after the end; a changed policy puts another in its place.
+    """
+
+    def __init__(self) -> None:
+        self._running: Running | None = None
+
+    @property
+    def running(self) -> Running | None:
+        """The boundary that runs now, or None."""
+        return self._running
+
+    def start(self, config: Config) -> None:
+        """Start a boundary, the first; raises as `start` does."""
+        self._running = start(config)
+
+    def replace(self, running: Running) -> None:
+        """Judge new calls by another boundary; what waits for a person asks about the old one."""
+        if self._running is not None:
+            self._running.boundary.desk.supersede()
+        self._running = running
+
+    def close(self) -> None:
+        """Judge nothing more, and end the boundary with a receipt that says so."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.close()
