@@ -28,7 +28,7 @@ RECEIPTS, CALLS = 39, 8
 
 @pytest.fixture
 def older(tmp_path: Path) -> Path:
-    """A copy of the folder as it was, with its keys and with modes of its user's alone."""
+    """Copy the folder as it was, with its keys, and with modes for its user alone."""
     state = tmp_path / "helm"
     shutil.copytree(FIXTURE / "state", state)
     (state / "keys").mkdir()
@@ -40,12 +40,17 @@ def older(tmp_path: Path) -> Path:
 
 
 def test_an_older_folder_verifies(older: Path) -> None:
-    """By the keys of its first start, through both rotations, and from a checkpoint kept then."""
+    """By the keys of its first start, through both rotations, and from a checkpoint kept then.
+
+    Checking changes nothing in it.
+    """
+    before = {path: path.stat().st_mtime_ns for path in (older, *older.rglob("*"))}
     verified = helm("receipts", "verify", *TRUST, "--json", state=older)
     assert (verified["exit"], verified["receipts"]) == (0, RECEIPTS)
     checked = check(older)
     assert (checked["exit"], checked["size"], checked["calls"]) == (0, RECEIPTS, CALLS)
     assert checked["kept"] == 1
+    assert {path: path.stat().st_mtime_ns for path in (older, *older.rglob("*"))} == before
 
 
 def test_a_boundary_of_today_goes_on_with_an_older_folder(older: Path, tmp_path: Path) -> None:

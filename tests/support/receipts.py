@@ -26,7 +26,7 @@ POLICY = PolicyRef("file:///policies", "ab" * 32, "regorus")
 
 
 def flow(call: str, model: str | None = "gpt-4o") -> FlowFacts:
-    """The facts of a chat completion under this call id."""
+    """Make the facts of a chat completion under this call id."""
     return FlowFacts(
         id=call,
         correlation_id=f"c-{call}",
@@ -42,7 +42,7 @@ def flow(call: str, model: str | None = "gpt-4o") -> FlowFacts:
 
 
 def request(call: str, verdict: Verdict = "ALLOW", body: bytes = b'{"model":"gpt-4o"}') -> Draft:
-    """A request receipt's draft."""
+    """Draft a request receipt."""
     return Draft(
         phase="request",
         verdict=verdict,
@@ -57,7 +57,7 @@ def request(call: str, verdict: Verdict = "ALLOW", body: bytes = b'{"model":"gpt
 
 
 def outcome(call: str, verdict: Verdict = "ALLOW", end: End = "complete") -> Draft:
-    """An outcome receipt's draft."""
+    """Draft an outcome receipt."""
     return Draft(
         phase="outcome",
         verdict=verdict,
@@ -73,7 +73,7 @@ def outcome(call: str, verdict: Verdict = "ALLOW", end: End = "complete") -> Dra
 
 @contextmanager
 def recording(state: Path, **settings: int) -> Iterator[Recorder]:
-    """A recorder on a state folder whose keys are pinned, as a boundary's; closed in the end."""
+    """Open a recorder on a state folder and pin its keys as a boundary does; closed in the end."""
     recorder = Recorder.open(state, version="0.1.0", configuration=CONFIGURATION, **settings)
     if pins().find(Layout(state)) is None:
         settle(Layout(state))
@@ -107,6 +107,6 @@ def unpin(state: Path) -> None:
 
 
 def journal_of(state: Path) -> Path:
-    """The folder of the only writer."""
+    """Return the folder of the only writer."""
     (writer,) = (state / "journal").iterdir()
     return writer

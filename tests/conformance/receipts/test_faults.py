@@ -43,7 +43,7 @@ def traced(state: Path, trace: Path, *inject: str) -> subprocess.CompletedProces
 
 
 def calls_between(trace: Path, start: str, end: str) -> list[tuple[str, int]]:
-    """The traced calls between two marks, each with its number in the whole run."""
+    """List the traced calls between two marks, each with its number in the whole run."""
     counted: Counter[str] = Counter()
     found, inside = [], False
     for line in trace.read_text(errors="replace").splitlines():
@@ -60,7 +60,7 @@ def calls_between(trace: Path, start: str, end: str) -> list[tuple[str, int]]:
 
 
 def recovered(state: Path) -> FsckReport:
-    """A new session over what is left, then fsck."""
+    """Start a new session over what is left, then run fsck."""
     record_calls(state, 1)
     known = read_published(Layout(state))
     return fsck(state, [k.key for k in known.receipt], [known.log[-1].key])

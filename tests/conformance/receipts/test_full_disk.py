@@ -21,7 +21,7 @@ SIZE = "4m"
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 4 MiB."""
+    """Mount a file system of 4 MiB."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)]
@@ -33,7 +33,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def check(state: Path) -> FsckReport:
-    """Fsck with the published keys."""
+    """Run fsck with the published keys."""
     known = read_published(Layout(state))
     return fsck(state, [k.key for k in known.receipt], [known.log[-1].key])
 
@@ -57,7 +57,9 @@ def record_requests(recorder: Recorder) -> int:
     raise AssertionError("the disk never filled up")
 
 
-def test_refused_while_full_recovered_with_room(small_disk: Path) -> None:
+def test_receipts_are_refused_while_the_disk_is_full_and_recorded_afterwards(
+    small_disk: Path,
+) -> None:
     """Every refusal names the remedy; after it the same recorder goes on by itself."""
     state = small_disk / "state"
     with recording(state) as recorder:

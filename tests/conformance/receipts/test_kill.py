@@ -44,15 +44,17 @@ def run_and_kill(state: Path, name: str, chance: random.Random) -> set[str]:
 
 
 def check(state: Path) -> FsckReport:
-    """Fsck with the published keys."""
+    """Run fsck with the published keys."""
     known = read_published(Layout(state))
     return fsck(state, [k.key for k in known.receipt], [known.log[-1].key])
 
 
 @pytest.mark.slow
 def test_nothing_is_forwarded_without_a_durable_receipt(tmp_path: Path) -> None:
-    """After every kill each forwarded call has its request receipt, and fsck names at most a
-    torn tail; at the end every call has one outcome and everything is in the log.
+    """After every kill each forwarded call has its request receipt.
+
+    Fsck names a torn last line at most; at the end every call has one outcome and everything is in
+    the log.
     """
     seed = random.SystemRandom().randrange(2**32)
     print(f"seed {seed}")

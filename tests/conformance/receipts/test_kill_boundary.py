@@ -34,7 +34,7 @@ class Load(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        """Each call names itself in its body and in the header that receipts take it from."""
+        """Make calls that name themselves in the body and in the correlation header."""
         connection = http.client.HTTPConnection(self._address, timeout=10)
         try:
             while True:
@@ -51,8 +51,9 @@ class Load(threading.Thread):
 
 @pytest.mark.slow
 def test_a_killed_boundary_forwarded_nothing_without_a_receipt(tmp_path: Path) -> None:
-    """After every kill each call that the upstream saw has its request receipt; in the end every
-    call has one outcome, and fsck is content.
+    """After every kill each call that the upstream saw has its request receipt.
+
+    In the end every call has one outcome, and fsck finds nothing.
     """
     recorded: set[str] = set()
     seen: set[str] = set()

@@ -107,7 +107,7 @@ def test_a_changed_log_is_refused(
 
 @pytest.fixture
 def recorded(tmp_path: Path) -> tuple[Path, Keyset, list[Record]]:
-    """A state folder with real receipts in its log."""
+    """Make a state folder with real receipts in its log."""
     record_calls(tmp_path / "state", 150)
     layout = Layout(tmp_path / "state")
     return layout.state, keyset.open_keyset(layout), list(read_records(layout.journal))

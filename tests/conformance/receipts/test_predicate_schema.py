@@ -29,7 +29,7 @@ PROGRAM = Path(sys.executable).parent / "helm-boundary"
 
 @pytest.fixture(scope="module")
 def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
-    """The receipts of a boundary that has met all kinds of calls, and whose key was changed."""
+    """Collect the receipts of a boundary that met all kinds of calls, and whose key was rotated."""
     folder = tmp_path_factory.mktemp("kinds")
     policy = write_policy(folder / "policy")
     (policy / "data.yaml").write_text(f"tools: {{allow: [{TOOL}]}}\n")
@@ -51,7 +51,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
 
 
 def meet(boundary: Boundary) -> None:
-    """Allowed, denied, rewritten, streamed, failed, unreadable, asked about and approved."""
+    """Make calls: allowed, denied, rewritten, streamed, failed, unreadable, asked, approved."""
     ask(boundary, body("Hello"))
     ask(boundary, body("forbidden"))
     ask(boundary, body("Hello", model="somebody-elses-model"))
@@ -76,7 +76,7 @@ def model(request: Recorded) -> Reply:
     return reply_to_chat(request, Turn("Well.", calls.get(said, ())))
 
 
-def test_every_phase_is_there(records: list[Record]) -> None:
+def test_the_sample_has_receipts_of_every_phase(records: list[Record]) -> None:
     """And every verdict, so that the next test looks at all kinds."""
     assert {record.predicate["phase"] for record in records} == set(statement.PHASES)
     assert {record.predicate["verdict"] for record in records} == set(statement.VERDICTS)
@@ -85,7 +85,7 @@ def test_every_phase_is_there(records: list[Record]) -> None:
         assert any(member in record.predicate for record in records), member
 
 
-def test_every_predicate_is_as_the_schema_says(records: list[Record]) -> None:
+def test_every_predicate_fits_the_schema(records: list[Record]) -> None:
     """No member is there that the schema doesn't describe, though readers must expect new ones."""
     closed = Draft202012Validator(closed_to_others(SCHEMA))
     for record in records:
@@ -125,7 +125,7 @@ def test_a_reader_takes_new_members_and_no_wrong_ones(
 
 
 def closed_to_others(schema: Any) -> Any:
-    """The schema with every object closed to members that it doesn't describe."""
+    """Close every object of the schema to members that it doesn't describe."""
     if isinstance(schema, list):
         return [closed_to_others(each) for each in schema]
     if not isinstance(schema, dict):

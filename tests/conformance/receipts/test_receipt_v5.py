@@ -19,7 +19,7 @@ from support.vectors import vectors
 
 
 def suite() -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """The vectors and their receipts by id."""
+    """Load the vectors and their receipts by id."""
     folder = vectors("receipt-v5")
     value = json.loads((folder / "vectors.json").read_bytes())
     receipts = {
@@ -29,7 +29,7 @@ def suite() -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     return value, receipts
 
 
-def test_positive_vectors() -> None:
+def test_the_positive_vectors_are_accepted() -> None:
     """Three of three: our payload is theirs, byte for byte, and the signature verifies."""
     value, receipts = suite()
     key = public_key(bytes.fromhex(value["public_key"].removeprefix("ed25519:")))
@@ -43,7 +43,7 @@ def test_positive_vectors() -> None:
 
 
 def mutate(mutation: str, receipt: dict[str, Any]) -> dict[str, Any]:
-    """What the negative vectors do to a receipt."""
+    """Do to a receipt what a negative vector says."""
     if mutation == "set_verdict_to_ALLOW":
         return receipt | {"verdict": "ALLOW"}
     if mutation == "flip_signature_last_bit":
@@ -63,7 +63,7 @@ ERRORS: dict[str, type[ReceiptError]] = {
 }
 
 
-def test_negative_vectors() -> None:
+def test_the_negative_vectors_are_refused() -> None:
     """Four of four, each for its own reason."""
     value, receipts = suite()
     key = public_key(bytes.fromhex(value["public_key"].removeprefix("ed25519:")))
@@ -74,7 +74,7 @@ def test_negative_vectors() -> None:
             receipt_v5.verify(changed, key)
 
 
-def test_the_frozen_chain() -> None:
+def test_the_frozen_chain_of_hashes_is_reproduced() -> None:
     """A chain that HELM froze verifies; a broken one doesn't."""
     value = json.loads((vectors("receipt-v5") / "frozen-chain-2026.json").read_bytes())
     key = public_key(bytes.fromhex(value["public_key_hex"]))
@@ -116,7 +116,7 @@ ALWAYS = {
 
 
 def as_go_writes_it(receipt: dict[str, Any]) -> str:
-    """The chain hash after a round trip through HELM's struct: unknown members would be lost."""
+    """Hash a receipt after a round trip through HELM's struct, which loses unknown members."""
     assert set(receipt) == OMITTED_WHEN_EMPTY | ALWAYS
     assert not receipt["timestamp"].endswith("0Z")
     written = {n: v for n, v in receipt.items() if v or n in ALWAYS}

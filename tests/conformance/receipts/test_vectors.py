@@ -28,7 +28,7 @@ TWO_SIGNATURES = {
 }
 
 
-def test_dsse() -> None:
+def test_the_vectors_of_dsse_hold() -> None:
     """Nine of nine: accepted or refused as they should be, or refused as not a receipt."""
     suite = json.loads(vectors("dsse/vectors.json").read_bytes())
     trusted = {
@@ -85,7 +85,7 @@ def _check(kind: str, case: dict[str, Any]) -> None:
         merkle.verify_subtree_consistency(*place3, *roots, proof)
 
 
-def test_merkle_proofs() -> None:
+def test_the_vectors_of_merkle_proofs_hold() -> None:
     """518 of 518 inclusion and consistency proofs, good ones and corrupted ones."""
     lines = vectors("merkle/merkle-proofs.jsonl").read_text().splitlines()
     assert len(lines) == 518
@@ -103,11 +103,11 @@ def test_merkle_proofs() -> None:
 
 
 def _log_key(log: Path) -> Any:
-    """The sample log publishes no key: take none, only parse."""
+    """Parse the sample log's checkpoint, unverified: no key of it is published."""
     return parse_checkpoint((log / "checkpoint").read_bytes())
 
 
-def test_the_sample_log_at_all_sizes() -> None:
+def test_the_sample_log_verifies_at_all_sizes() -> None:
     """Each of the 16 checkpoints is the root of its entries, and each tile is what they give."""
     log = vectors("tlog-tiles/log")
     entries = list(TileReader(log, 15).all_entries())
@@ -144,7 +144,7 @@ def test_a_published_checkpoint_verifies_with_its_vkey() -> None:
         verify_checkpoint(note.encode(), key)
 
 
-def test_rfc_8785() -> None:
+def test_the_vectors_of_rfc_8785_hold() -> None:
     """Six of six files, byte for byte."""
     names = sorted(path.name for path in vectors("jcs/input").iterdir())
     assert len(names) == 6
@@ -183,13 +183,13 @@ NUMBERS = {
 
 
 @pytest.mark.parametrize(("bits", "text"), NUMBERS.items())
-def test_rfc_8785_numbers(bits: str, text: str) -> None:
+def test_the_numbers_of_rfc_8785_are_written_as_it_says(bits: str, text: str) -> None:
     """The table of appendix B."""
     (value,) = struct.unpack(">d", bytes.fromhex(bits))
     assert jcs.number(value) == text
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_numbers_as_another_implementation_writes_them(value: float) -> None:
+def test_numbers_are_written_as_another_implementation_writes_them(value: float) -> None:
     """Any double, compared with trailofbits' rfc8785."""
     assert jcs.encode(value) == rfc8785.dumps(value)

@@ -45,7 +45,7 @@ sys.exit(main())
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what `cryptography` needs, and nothing else of this environment."""
+    """Make a folder with what `cryptography` needs, and nothing else of this environment."""
     folder = tmp_path_factory.mktemp("packages")
     for name in NEEDED:
         spec = find_spec(name)
@@ -58,7 +58,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A state folder with three calls."""
+    """Make a state folder with three calls."""
     folder = tmp_path_factory.mktemp("audit") / "state"
     record_calls(folder, 3)
     return folder
@@ -73,7 +73,7 @@ def run(packages: Path, *arguments: object, user: int = 0) -> subprocess.Complet
 
 
 def keys_of(state: Path) -> tuple[object, ...]:
-    """The options that name the folder's own keys, as somebody else would hand them over."""
+    """Name the folder's own keys in options, as somebody else would hand them over."""
     log = Layout(state).log
     vkey = (log / "log.vkey").read_text().strip()
     return ("--key", log / "receipt.pub.pem", "--vkey", vkey)
@@ -152,7 +152,9 @@ def looks_of(folder: Path) -> dict[Path, tuple[int, int, bytes]]:
     }
 
 
-def test_nothing_is_not_verified(packages: Path, tmp_path: Path, state: Path) -> None:
+def test_a_folder_without_receipts_is_not_verified(
+    packages: Path, tmp_path: Path, state: Path
+) -> None:
     """No folder is a usage error, no receipt is incomplete, no key is asked for."""
     key = keys_of(state)[:2]
     assert run(packages, "verify", tmp_path / "none", *key).returncode == 2
@@ -163,7 +165,7 @@ def test_nothing_is_not_verified(packages: Path, tmp_path: Path, state: Path) ->
     assert run(packages, "verify", state).returncode == 2
 
 
-def test_the_public_names_are_there() -> None:
+def test_the_public_names_can_be_imported() -> None:
     """Each is imported when it is asked for."""
     for name in helm_receipts.__all__:
         assert getattr(helm_receipts, name) is not None

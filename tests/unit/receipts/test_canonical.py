@@ -26,14 +26,14 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
-def test_agrees_with_another_implementation_of_rfc_8785(value: object) -> None:
+def test_canonical_json_agrees_with_another_implementation(value: object) -> None:
     """Within the profile our text is the one that trailofbits' rfc8785 writes."""
     assert canonical.encode(value) == rfc8785.dumps(value)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
 def slowly() -> ModuleType:
-    """`canonical` as it is where orjson isn't installed."""
+    """Load `canonical` as it is where orjson isn't installed."""
     spec = importlib.util.find_spec("helm_receipts.envelope.canonical")
     assert spec is not None
     assert spec.loader is not None
@@ -54,8 +54,8 @@ def test_the_text_is_the_same_without_orjson(slowly: ModuleType, value: object) 
 
 
 @pytest.mark.parametrize("depth", [10, 200, 300, 500])
-def test_depth_makes_no_difference(slowly: ModuleType, depth: int) -> None:
-    """Orjson goes less deep than the standard library does."""
+def test_deeply_nested_values_are_encoded_the_same(slowly: ModuleType, depth: int) -> None:
+    """The standard library encodes values that are nested too deeply for orjson."""
     text = b"[" * depth + b"]" * depth
     assert canonical.decode(text) == slowly.decode(text)
     assert canonical.encode(canonical.decode(text)) == text
@@ -72,7 +72,7 @@ def test_decoding_gives_the_value_back(value: object) -> None:
     [1.5, {"é": 1}, {1: 2}, 2**53, -(2**53), {"a": [0.0]}, b"bytes", "\ud800", {"a": {1, 2}}],
     ids=repr,
 )
-def test_refuses_what_the_profile_has_no_text_for(value: object) -> None:
+def test_values_outside_the_profile_are_refused(value: object) -> None:
     """Floats, large integers, member names that aren't ASCII and lone surrogates are refused."""
     with pytest.raises(CanonicalError):
         canonical.encode(value)
@@ -99,13 +99,13 @@ def test_refuses_what_the_profile_has_no_text_for(value: object) -> None:
     ],
     ids=lambda text: repr(text[:24]),
 )
-def test_refuses_a_second_way_of_writing_a_value(text: bytes) -> None:
+def test_a_second_spelling_of_a_value_is_refused(text: bytes) -> None:
     """Only the canonical text of a value is read, so no two readers can differ."""
     with pytest.raises(CanonicalError):
         canonical.decode(text)
 
 
-def test_escapes_only_what_must_be() -> None:
+def test_only_characters_that_must_be_are_escaped() -> None:
     """RFC 8785 section 3.2.2.2: short escapes where there are some, else lower-case hex."""
     text = canonical.encode('\b\t\n\f\r\x00\x1f\x7f"\\/é€😀')
     assert text == '"\\b\\t\\n\\f\\r\\u0000\\u001f\x7f\\"\\\\/é€😀"'.encode()

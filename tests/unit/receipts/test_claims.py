@@ -63,7 +63,7 @@ def _calls(state: Path) -> None:
 
 
 def _running(state: Path) -> None:
-    """A copy of a folder that is being recorded into."""
+    """Copy a folder that is being recorded into."""
     _calls(state)
     with recording(state) as recorder:
         recorder.record_now(request("open"))
@@ -202,7 +202,7 @@ def test_no_claim_goes_beyond_the_evidence(tmp_path: Path, fixture: Fixture) -> 
         assert as_json["notProven"] == list(NOT_PROVEN)
 
 
-def test_no_text_of_ours_promises_more(tmp_path: Path) -> None:
+def test_no_help_text_or_published_file_promises_more_than_the_evidence(tmp_path: Path) -> None:
     """Neither help nor published files use the words either."""
     texts = [CliRunner().invoke(receipts, [*name, "--help"]).output for name in ([], ["fsck"])]
     keyset.open_keyset(Layout(tmp_path))

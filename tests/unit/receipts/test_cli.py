@@ -19,7 +19,7 @@ def run(*arguments: object) -> Result:
 
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
-    """A state folder with an allowed call and a denied one."""
+    """Make a state folder with an allowed call and a denied one."""
     with recording(tmp_path) as recorder:
         recorder.record_now(request("a"))
         recorder.record_now(outcome("a"))
@@ -52,14 +52,16 @@ FILTERS = {
 
 
 @pytest.mark.parametrize(("filters", "rows"), FILTERS.items(), ids=lambda x: str(x))
-def test_filters(state: Path, filters: tuple[str, ...], rows: int) -> None:
+def test_list_filters_receipts_by_what_they_say(
+    state: Path, filters: tuple[str, ...], rows: int
+) -> None:
     """Every filter must match; the same ones work for `tail`."""
     assert len(run("list", "--state", state, "--json", *filters).output.splitlines()) == rows
     if "--limit" not in filters:
         assert len(run("tail", "--state", state, *filters).output.splitlines()) == rows
 
 
-def test_show_explains_and_verifies(state: Path) -> None:
+def test_show_verifies_and_explains_a_receipt(state: Path) -> None:
     """The sentences name the call, the verdict, the policy and the key."""
     identity = json.loads(run("list", "--state", state, "--json").output.splitlines()[3])["id"]
     shown = run("show", "--state", state, identity)
@@ -94,7 +96,7 @@ def test_verify_says_what_it_checked_and_what_it_does_not_prove(state: Path) -> 
     assert json.loads(run("verify", "--state", state, "--json").output)["receipts"] == 6
 
 
-def test_verify_with_a_key_of_ones_own(
+def test_verify_takes_a_key_that_the_auditor_has(
     state: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """The published key verifies, another one doesn't, and says so."""
@@ -106,7 +108,7 @@ def test_verify_with_a_key_of_ones_own(
     assert "foreign-key" in refused.output
 
 
-def test_verify_one_file(state: Path, tmp_path: Path) -> None:
+def test_verify_checks_the_receipts_in_a_file(state: Path, tmp_path: Path) -> None:
     """A single receipt in a file, and one that was changed."""
     line = list_segments(journal_of(state))[0].read_bytes().splitlines()[1]
     (tmp_path / "receipt.json").write_bytes(line)
@@ -115,7 +117,7 @@ def test_verify_one_file(state: Path, tmp_path: Path) -> None:
     assert run("verify", "--state", state, tmp_path / "receipt.json").exit_code == 1
 
 
-def test_verify_while_running_is_incomplete(tmp_path: Path) -> None:
+def test_verify_is_incomplete_while_a_boundary_runs(tmp_path: Path) -> None:
     """Calls that are still open are no failure."""
     with recording(tmp_path) as recorder:
         recorder.record_now(request("a"))
@@ -124,7 +126,7 @@ def test_verify_while_running_is_incomplete(tmp_path: Path) -> None:
         assert "calls open   1" in result.output
 
 
-def test_tampering_is_exit_code_one(state: Path) -> None:
+def test_tampering_exits_with_code_one(state: Path) -> None:
     """The first bad thing is named."""
     (segment,) = list_segments(journal_of(state))
     lines = segment.read_bytes().splitlines(keepends=True)
@@ -147,7 +149,9 @@ def test_tampering_is_exit_code_one(state: Path) -> None:
         ("frobnicate",),
     ],
 )
-def test_usage_and_io_are_exit_code_two(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_wrong_usage_and_unreadable_files_exit_with_code_two(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
     """One clear line, no traceback."""
     record_calls(tmp_path / "full", 1)
     folder = tmp_path / ("empty" if arguments in (("list",), ("verify",)) else "full")
@@ -157,13 +161,13 @@ def test_usage_and_io_are_exit_code_two(tmp_path: Path, arguments: tuple[str, ..
 
 
 def identities(state: Path) -> list[str]:
-    """The ids of all receipts, in order."""
+    """List the ids of all receipts, in order."""
     return [
         json.loads(row)["id"] for row in run("list", "--state", state, "--json").output.splitlines()
     ]
 
 
-def test_a_proof_goes_to_whoever_has_the_keys(state: Path, tmp_path: Path) -> None:
+def test_a_proof_verifies_with_the_published_keys_alone(state: Path, tmp_path: Path) -> None:
     """prove, export and verify by files alone; another receipt under the proof is refused."""
     one, other = identities(state)[1:3]
     proof, receipt, wrong = (tmp_path / name for name in ("p.tlog-proof", "r.jsonl", "w.jsonl"))
@@ -182,7 +186,9 @@ def test_a_proof_goes_to_whoever_has_the_keys(state: Path, tmp_path: Path) -> No
     assert run("verify", "--state", empty, *keys, "--proof", proof).exit_code == 2
 
 
-def test_consistency_of_two_checkpoints(state: Path, tmp_path: Path) -> None:
+def test_consistency_proves_that_one_checkpoint_continues_another(
+    state: Path, tmp_path: Path
+) -> None:
     """The log continues what it said before; a forged past isn't continued."""
     old = tmp_path / "old"
     old.write_bytes((state / "log/checkpoint").read_bytes())
@@ -205,7 +211,7 @@ def test_exports_are_json_lines(state: Path, form: str) -> None:
     assert run("export", "--state", state, "--format", form, "x-1").exit_code in (0, 2)
 
 
-def test_integrate_and_rebuild(state: Path) -> None:
+def test_the_log_is_rebuilt_by_command(state: Path) -> None:
     """By hand, while nothing runs; refused while something does."""
     import shutil
 
@@ -219,8 +225,8 @@ def test_integrate_and_rebuild(state: Path) -> None:
         assert run("integrate", "--state", state).exit_code in (0, 2)
 
 
-def test_erasing_leaves_a_receipt(state: Path) -> None:
-    """Fsck says erased, not broken; the digests can't be opened."""
+def test_erasing_an_opening_key_is_recorded(state: Path) -> None:
+    """The result of fsck is "erased", not broken; the digests can't be opened."""
     (name,) = [p.stem.removeprefix("opening-") for p in (state / "keys").glob("opening-*.key")]
     one = identities(state)[1]
     assert run("explain", "--state", state, one, "--opening", "request").exit_code == 0

@@ -1,4 +1,4 @@
-"""A state folder is used only where nobody else can change it; each deed is named with its remedy.
+"""A state folder is used only where nobody else can change it; each fault is named with its remedy.
 
 Half of these need no other user: a mode says enough. The other half is skipped unless root runs
 them, who alone can give files away.
@@ -35,7 +35,7 @@ Deed = Callable[[Path], Path]
 
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A state folder that has been used."""
+    """Make a state folder that has been used."""
     monkeypatch.delenv("SUDO_UID", raising=False)
     folder = tmp_path / "above" / "state"
     record_calls(folder, 1)
@@ -132,14 +132,14 @@ BY_ANOTHER: dict[str, Deed] = {
 
 
 @pytest.mark.parametrize("deed", BY_MODE)
-def test_what_everybody_can_change_is_refused(state: Path, deed: str) -> None:
+def test_a_folder_that_everybody_can_change_is_refused(state: Path, deed: str) -> None:
     """The path, what was found and what to do, before anything in it is opened."""
     _is_refused(state, BY_MODE[deed])
 
 
 @as_root
 @pytest.mark.parametrize("deed", BY_ANOTHER)
-def test_what_somebody_else_can_change_is_refused(state: Path, deed: str) -> None:
+def test_a_folder_that_another_user_can_change_is_refused(state: Path, deed: str) -> None:
     """By owner and by group."""
     _is_refused(state, BY_ANOTHER[deed])
 
@@ -185,13 +185,13 @@ HONEST: dict[str, Deed] = {
 
 
 @pytest.mark.parametrize("deed", HONEST)
-def test_honest_folders_are_used(state: Path, deed: str) -> None:
+def test_folders_of_the_user_alone_are_accepted(state: Path, deed: str) -> None:
     """What an honest operator has isn't refused."""
     HONEST[deed](state)
     Recorder.open(state, version="0", configuration=CONFIGURATION).close()
 
 
-def test_a_state_folder_by_a_link_is_used(state: Path) -> None:
+def test_a_state_folder_behind_a_link_is_accepted(state: Path) -> None:
     """`ln -s /data/helm ~/.local/state/helm-boundary`, and a link in the middle of the way."""
     home = state.parent.parent / "home"
     home.mkdir()
@@ -201,7 +201,7 @@ def test_a_state_folder_by_a_link_is_used(state: Path) -> None:
     Recorder.open(home / "mine", version="0", configuration=CONFIGURATION).close()
 
 
-def test_every_folder_that_a_link_leads_through_counts(state: Path, tmp_path: Path) -> None:
+def test_every_folder_on_the_way_of_a_link_is_checked(state: Path, tmp_path: Path) -> None:
     """Whoever can change a link in the middle can lead elsewhere."""
     open_to_all = tmp_path / "open"
     open_to_all.mkdir()
@@ -221,7 +221,7 @@ def test_a_folder_is_not_made_where_it_could_be_swapped(tmp_path: Path) -> None:
 
 
 @as_root
-def test_files_of_root_are_anybodys_own() -> None:
+def test_files_of_root_are_accepted() -> None:
     """A secret mounted as root's, readable by the process's group, is fine for another user."""
     with reachable_folder() as folder:
         record_calls(folder / "state", 1)
@@ -236,7 +236,7 @@ def test_files_of_root_are_anybodys_own() -> None:
 
 
 @as_root
-def test_in_a_user_namespace_the_way_leads_through_folders_of_nobody() -> None:
+def test_folders_of_unmapped_users_on_the_way_are_accepted_in_a_user_namespace() -> None:
     """There, whatever belongs to users outside seems to be nobody's, / included."""
     with reachable_folder() as folder:
         os.chown(folder, STRANGER, STRANGER)
@@ -246,7 +246,7 @@ def test_in_a_user_namespace_the_way_leads_through_folders_of_nobody() -> None:
 
 
 @as_root
-def test_under_sudo_the_folder_is_of_whoever_typed_it(
+def test_a_folder_of_the_user_who_ran_sudo_is_accepted(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They may do all that root may; another user's folder is refused all the same."""
@@ -261,7 +261,7 @@ def test_under_sudo_the_folder_is_of_whoever_typed_it(
 
 
 @as_root
-def test_root_looks_at_a_service_on_behalf_of_its_user(state: Path) -> None:
+def test_root_checks_a_service_as_its_user_would(state: Path) -> None:
     """`sudo helm-boundary doctor` on the folder of a service's own user finds it well."""
     for path in [state, *state.rglob("*")]:
         give_away(path)

@@ -43,7 +43,7 @@ def test_another_key_is_refused() -> None:
         envelope.check(KEY.public)
 
 
-def test_a_log_key_seals_nothing() -> None:
+def test_a_log_key_signs_no_receipt() -> None:
     """Keys don't change roles."""
     with pytest.raises(KeyRefused, match=r"receipt\.pem"):
         seal(b"{}", signing_keys.generate("log"))
@@ -94,7 +94,7 @@ def test_a_malformed_envelope_is_named(text: bytes) -> None:
         dsse.parse_envelope(text)
 
 
-def test_a_keyid_is_only_a_hint() -> None:
+def test_a_changed_keyid_does_not_matter_in_a_foreign_envelope() -> None:
     """An envelope whose keyid names another key verifies under the key that made it."""
     value = json.loads(seal(b"{}", KEY))
     value["signatures"][0]["keyid"] = "someone else"

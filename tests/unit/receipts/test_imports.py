@@ -1,4 +1,4 @@
-"""What the package imports, and what of it an auditor has to read."""
+"""Imports of the package: what it needs, and what of it an auditor has to read."""
 
 from __future__ import annotations
 

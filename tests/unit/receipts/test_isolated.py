@@ -29,7 +29,7 @@ SOURCES = [file for root in ("addon", "receipts") for file in (ROOT / root).rglo
 
 
 @pytest.mark.parametrize("file", SOURCES, ids=lambda file: file.name)
-def test_no_other_way_to_start_a_python(file: Path) -> None:
+def test_every_python_is_started_isolated(file: Path) -> None:
     """No `sys.executable`, no process but by `subprocess`, and no command called python."""
     if file.name in STARTS_PYTHON or file.name == "isolated_start.py":
         return
@@ -48,7 +48,7 @@ def test_no_other_way_to_start_a_python(file: Path) -> None:
     assert found == []
 
 
-def test_sources_are_looked_at() -> None:
+def test_the_search_for_python_starts_reads_every_source() -> None:
     """The walk above isn't over an empty folder."""
     assert len(SOURCES) > 150
     assert {file.name for file in SOURCES} >= STARTS_PYTHON
@@ -60,7 +60,7 @@ def planted(tmp_path: Path) -> Planted:
     return Planted(tmp_path)
 
 
-def test_a_module_is_run_without_the_folder_and_the_environment(planted: Planted) -> None:
+def test_a_module_runs_without_the_current_folder_and_python_variables(planted: Planted) -> None:
     """Neither the current folder nor any of Python's variables counts, PYTHONHOME included."""
     done = subprocess.run(
         isolated.run_module("helm_boundary", "--version"),
@@ -75,7 +75,7 @@ def test_a_module_is_run_without_the_folder_and_the_environment(planted: Planted
     assert done.stdout.startswith("helm-boundary, version")
 
 
-def test_a_file_is_run_without_the_folder_and_the_environment(
+def test_a_file_runs_without_the_current_folder_and_python_variables(
     planted: Planted, tmp_path: Path
 ) -> None:
     """Its own folder isn't looked into either; what it starts gets the environment as it was."""
@@ -115,7 +115,7 @@ def test_our_packages_come_from_where_this_process_has_them(tmp_path: Path) -> N
     assert "lib/python" in done.stdout
 
 
-def test_an_environment_without_what_steers_a_python() -> None:
+def test_variables_that_steer_a_python_are_dropped() -> None:
     """What is left is the user's; a bare one has no keys of theirs either."""
     given = {"PATH": "/bin", "PYTHONPATH": ".", "PYTHONHOME": "x", "OPENAI_API_KEY": "k"}
     assert isolated.without_python(given) == {"PATH": "/bin", "OPENAI_API_KEY": "k"}

@@ -81,7 +81,7 @@ def test_published_pem_reads_back() -> None:
     assert public_keys.read_public_key(key.pem()) == key
 
 
-def test_secrets_keep_their_roles(tmp_path: Path) -> None:
+def test_a_secret_key_is_used_for_its_role_only(tmp_path: Path) -> None:
     """An opening key makes no pseudonyms, and its file is no pseudonym file."""
     secret = opening.load_or_create_secret(tmp_path, "opening")
     assert opening.load_or_create_secret(tmp_path, "opening") == secret

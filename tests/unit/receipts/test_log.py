@@ -30,20 +30,20 @@ from support.receipts import CONFIGURATION, journal_of, outcome, record_calls, r
 
 
 def check(state: Path) -> FsckReport:
-    """Fsck with the state folder's own keys."""
+    """Run fsck with the state folder's own keys."""
     published = keyset.open_keyset(Layout(state)).published
     return fsck(state, [k.key for k in published.receipt], [published.log[-1].key])
 
 
 def size_of(state: Path) -> int:
-    """The size that the checkpoint commits to; 0 while there is none."""
+    """Read the size that the checkpoint commits to; 0 while there is none."""
     if not (state / "log" / "checkpoint").exists():
         return 0
     return parse_checkpoint((state / "log" / "checkpoint").read_bytes()).size
 
 
 def log_files(state: Path) -> dict[str, bytes]:
-    """The log folder: tiles and checkpoint."""
+    """Read the log folder: tiles and checkpoint."""
     files = [path for path in (state / "log").rglob("*") if path.is_file()]
     return {str(path.relative_to(state)): path.read_bytes() for path in files}
 
@@ -103,7 +103,7 @@ def test_every_receipt_of_every_writer_can_be_proved(tmp_path: Path) -> None:
     assert len(indexes) > 25
 
 
-def test_a_proof_leaves_alone_what_the_integrator_is_about_to_publish(tmp_path: Path) -> None:
+def test_making_a_proof_changes_nothing_while_the_integrator_publishes(tmp_path: Path) -> None:
     """Between the order and its checkpoint, a reader sees a run that no checkpoint covers yet."""
     record_calls(tmp_path, 3)
     layout = Layout(tmp_path)
@@ -145,7 +145,7 @@ _TEMPLATE: list[Path] = []
 
 
 def _journal_only(factory: pytest.TempPathFactory) -> Path:
-    """A copy of one state folder with 302 receipts; the root they have is in ROOTS."""
+    """Copy one state folder with 302 receipts; the root they have is in ROOTS."""
     if not _TEMPLATE:
         template = factory.mktemp("template")
         record_calls(template, 150, segment_bytes=50_000)
@@ -158,7 +158,7 @@ def _journal_only(factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_log_is_rebuilt_byte_for_byte(tmp_path: Path) -> None:
-    """Tiles and tree anew from the journals; the checkpoint stays valid for them."""
+    """Tiles and tree come from the journals; the checkpoint stays valid for them."""
     record_calls(tmp_path, 200)
     record_calls(tmp_path, 100)
     before = log_files(tmp_path)
@@ -175,7 +175,7 @@ def test_the_log_is_rebuilt_byte_for_byte(tmp_path: Path) -> None:
     assert check(tmp_path).is_complete
 
 
-def test_a_deleted_log_is_made_anew(tmp_path: Path) -> None:
+def test_a_deleted_log_is_rebuilt(tmp_path: Path) -> None:
     """The whole log folder gone: the same tree again, under the same keys."""
     record_calls(tmp_path, 200)
     before = log_files(tmp_path)
@@ -211,7 +211,7 @@ STEPS = ("write_file", "sync_folder", "replace_file", "replace_files", "write_al
 
 @pytest.mark.parametrize("function", STEPS)
 @pytest.mark.parametrize("when", range(4))
-def test_an_integration_that_stops_anywhere_is_taken_up(
+def test_an_integration_that_stops_anywhere_is_continued(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str, when: int
 ) -> None:
     """Stopped at the nth call of any durable step, the next one finishes; nothing is forked."""
@@ -273,7 +273,7 @@ def test_a_changed_tile_stops_the_log_but_not_the_recorder(
     assert "a tile was changed" in caplog.text
 
 
-def test_a_lost_tree_is_refused_with_the_way_out(tmp_path: Path) -> None:
+def test_a_lost_tree_file_is_refused_with_the_remedy(tmp_path: Path) -> None:
     """tree.json set back or gone: no second history is signed."""
     record_calls(tmp_path, 3)
     (tmp_path / "log-state" / "tree.json").unlink()
@@ -339,7 +339,7 @@ def test_an_integrator_that_hangs_does_not_keep_the_recorder_from_ending(
 
 
 def integrating_process() -> int:
-    """The process that integrates for this one."""
+    """Find the process that integrates for this one."""
     for children in Path("/proc/self/task").glob("*/children"):
         for child in children.read_text().split():
             if (
@@ -350,7 +350,7 @@ def integrating_process() -> int:
     raise AssertionError("no process integrates")
 
 
-def test_tree_json_is_no_authority(tmp_path: Path) -> None:
+def test_a_tree_file_with_another_root_is_not_signed(tmp_path: Path) -> None:
     """A tree.json that claims another root isn't signed."""
     record_calls(tmp_path, 3)
     path = tmp_path / "log-state" / "tree.json"

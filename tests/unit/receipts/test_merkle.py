@@ -35,7 +35,7 @@ def nodes(level: int, index: int) -> bytes:
 
 
 @given(st.integers(1, 300), st.data())
-def test_inclusion_proofs_hold_at_their_place_only(size: int, data: st.DataObject) -> None:
+def test_an_inclusion_proof_verifies_at_its_own_index_only(size: int, data: st.DataObject) -> None:
     """Every leaf has a proof; the same proof shows nothing at another index or size."""
     index = data.draw(st.integers(0, size - 1))
     root = naive_root(LEAVES[:size])
@@ -50,7 +50,7 @@ def test_inclusion_proofs_hold_at_their_place_only(size: int, data: st.DataObjec
 
 
 @given(st.integers(0, 300), st.integers(0, 300))
-def test_consistency_proofs_hold_between_their_trees_only(one: int, two: int) -> None:
+def test_a_consistency_proof_verifies_between_its_own_trees_only(one: int, two: int) -> None:
     """A later tree continues an earlier one, and not a tree with another beginning."""
     old, new = sorted((one, two))
     old_root, new_root = naive_root(LEAVES[:old]), naive_root(LEAVES[:new])
@@ -81,12 +81,14 @@ def test_consistency_proofs_hold_between_their_trees_only(one: int, two: int) ->
         (3, 1000, 5, "tile/3/x001/000.p/5"),
     ],
 )
-def test_tile_paths(level: int | str, number: int, width: int, path: str) -> None:
+def test_tile_paths_are_those_of_the_specification(
+    level: int | str, number: int, width: int, path: str
+) -> None:
     """The examples of the specification."""
     assert tile_path(level, number, width) == path
 
 
-def test_tile_widths() -> None:
+def test_tile_widths_are_those_of_the_specification() -> None:
     """Size 70,000 and size 256, as the specification has them."""
     assert [tile_width(*place, 70_000) for place in ((0, 272), (0, 273), (1, 1), (2, 0))] == [
         256, 112, 17, 1,
@@ -95,7 +97,7 @@ def test_tile_widths() -> None:
 
 
 @given(st.lists(st.binary(max_size=300), max_size=20))
-def test_entry_bundles_come_back(entries: list[bytes]) -> None:
+def test_entry_bundles_are_read_as_they_were_written(entries: list[bytes]) -> None:
     """What was bundled is read; a cut-off bundle is refused."""
     bundle = encode_entries(entries)
     assert decode_entries(bundle, len(entries)) == entries
@@ -129,7 +131,9 @@ def test_any_batches_give_the_same_tiles(
     assert list(reader.all_entries()) == [b"%d" % number for number in range(edge.size)]
 
 
-def test_a_frontier_over_three_rows(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_frontier_grows_over_three_rows_of_tiles(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     """65,537 leaves fill a row of rows; the root is the naive one."""
     edge = Frontier()
     for number in range(WIDTH * WIDTH + 1):

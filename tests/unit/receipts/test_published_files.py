@@ -19,18 +19,18 @@ FILES = ("receipt.pub.pem", "log.vkey", "trusted_root.json", "keys.json")
 
 
 def run(*arguments: object) -> Result:
-    """`helm-boundary receipts …`."""
+    """Run `helm-boundary receipts …`."""
     return CliRunner().invoke(receipts, [str(argument) for argument in arguments])
 
 
 def keys(*arguments: object) -> Result:
-    """`helm-boundary keys …`."""
+    """Run `helm-boundary keys …`."""
     return CliRunner().invoke(keys_command, [str(argument) for argument in arguments])
 
 
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
-    """A folder with calls."""
+    """Make a folder with calls."""
     record_calls(tmp_path / "state", 3)
     return tmp_path / "state"
 
@@ -56,7 +56,7 @@ def swap_file(name: str, state: Path, other: Path) -> None:
 
 
 def spoil_file(name: str, state: Path, _other: Path) -> None:
-    """A file that says nothing."""
+    """Make a file say nothing."""
     (state / "log" / name).write_text("x")
 
 
@@ -79,7 +79,7 @@ SWAPS: dict[str, tuple[str, Callable[[Path, Path], None]]] = {
 def test_a_swapped_file_is_named(
     state: Path, other: Path, name: str, swap: Callable[[Path, Path], object]
 ) -> None:
-    """Fsck and `keys show` refuse, doctor says no; each says which file and what to do."""
+    """The commands fsck and `keys show` refuse, doctor finds it; each says what to do."""
     swap(state, other)
     checked, shown = run("fsck", state), keys("show", "--state", state)
     assert (checked.exit_code, shown.exit_code) == (1, 1)
@@ -95,7 +95,7 @@ def test_a_swapped_file_is_named(
 
 
 @pytest.mark.parametrize(("name", "swap"), SWAPS.values(), ids=SWAPS.keys())
-def test_a_swapped_file_is_published_anew(
+def test_keys_publish_replaces_a_swapped_file(
     state: Path, other: Path, name: str, swap: Callable[[Path, Path], object]
 ) -> None:
     """From the keys that sign, byte for byte as it was."""
@@ -120,13 +120,13 @@ def test_a_swapped_file_in_an_unknown_folder_is_named_too(
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_copy_may_come_without_some_of_them(state: Path, name: str) -> None:
+def test_a_copy_without_some_published_files_verifies(state: Path, name: str) -> None:
     """What isn't there misleads nobody."""
     (state / "log" / name).unlink()
     assert run("fsck", state).exit_code == 0
 
 
-def test_hiding_keys_json_hides_nothing(state: Path, other: Path) -> None:
+def test_swapped_files_are_found_without_keys_json_too(state: Path, other: Path) -> None:
     """The others are then held against the keys that verified."""
     (state / "log/keys.json").unlink()
     shutil.copy(other / "log/receipt.pub.pem", state / "log/receipt.pub.pem")
@@ -134,7 +134,7 @@ def test_hiding_keys_json_hides_nothing(state: Path, other: Path) -> None:
     assert run("fsck", state).exit_code == 1
 
 
-def test_files_that_say_the_same_in_another_way_are_the_same(state: Path) -> None:
+def test_published_files_may_be_formatted_differently(state: Path) -> None:
     """White space is nobody's attack."""
     root = state / "log/trusted_root.json"
     root.write_text(json.dumps(json.loads(root.read_text())))
@@ -144,7 +144,7 @@ def test_files_that_say_the_same_in_another_way_are_the_same(state: Path) -> Non
     assert keys("show", "--state", state).exit_code == 0
 
 
-def test_rotated_keys_are_published_rightly(state: Path) -> None:
+def test_rotation_publishes_the_new_keys(state: Path) -> None:
     """Old keys stay in there, with their ranges."""
     for role in ("receipt", "log", "receipt"):
         assert keys("rotate", "--state", state, role).exit_code == 0
@@ -161,7 +161,7 @@ def test_rotated_keys_are_published_rightly(state: Path) -> None:
     assert "from a backup" in refused.output
 
 
-def test_a_running_recorder_is_no_swap(state: Path) -> None:
+def test_a_running_recorder_is_not_taken_for_a_swapped_file(state: Path) -> None:
     """Doctor looks while receipts are written."""
     from support.receipts import recording, request
 

@@ -26,7 +26,7 @@ type Others = Callable[[Recorder], list[Draft]]
 
 
 def records(state: Path) -> list[Record]:
-    """Every receipt of a state folder, its signature and its place in the chain checked."""
+    """Read every receipt of a state folder and check its signature and its place in the chain."""
     key = key_files.load(state / "keys" / "receipt.pem", "receipt").public
     chain = WriterChain(journal_of(state).name)
     found = []
@@ -39,7 +39,7 @@ def records(state: Path) -> list[Record]:
 
 
 def phases(state: Path) -> list[str]:
-    """What kinds of receipts there are, in order; sessions by their event."""
+    """List the kinds of receipts there are, in order; sessions by their event."""
     return [
         record.predicate["event"]["kind"]
         if record.predicate["phase"] == "session"
@@ -108,7 +108,7 @@ def test_only_what_is_recorded_is_in_the_journal(tmp_path: Path, others: Others)
     assert phases(tmp_path) == ["start", "request", "request", "outcome", "outcome", "stop"]
 
 
-def test_what_was_foreseen_is_recorded_as_it_was_made_ready(tmp_path: Path) -> None:
+def test_a_receipt_that_was_signed_ahead_is_recorded_as_it_is(tmp_path: Path) -> None:
     """It is signed once, and made again when it is no longer fresh."""
     made, seal = [], signatures.seal
 
@@ -165,7 +165,7 @@ def test_record_now_comes_after_what_was_pending(tmp_path: Path) -> None:
     assert phases(tmp_path)[1:4] == ["request"] * 3
 
 
-def test_a_waiter_that_went_away_harms_nobody(tmp_path: Path) -> None:
+def test_a_cancelled_call_does_not_disturb_others_in_its_batch(tmp_path: Path) -> None:
     """A cancelled task's receipt is still written, and others' waits end."""
 
     async def run() -> None:
@@ -197,7 +197,7 @@ BAD_DRAFTS = {
 
 
 @pytest.mark.parametrize("draft", BAD_DRAFTS.values(), ids=BAD_DRAFTS.keys())
-def test_a_draft_that_is_none_gets_no_receipt_and_the_next_one_does(
+def test_a_malformed_draft_is_refused_and_the_next_one_recorded(
     tmp_path: Path, draft: Draft
 ) -> None:
     """It is refused by name, alone or among others, and the chain goes on."""
@@ -242,7 +242,7 @@ def test_nothing_a_server_says_keeps_a_receipt_from_being_written(
     }
 
 
-def test_stopping_closes_what_is_open(tmp_path: Path) -> None:
+def test_a_stop_closes_the_calls_that_are_open(tmp_path: Path) -> None:
     """Every request has an outcome, also when the boundary stops first."""
     with recording(tmp_path) as recorder:
         recorder.record_now(request("a"))
@@ -254,7 +254,7 @@ def test_stopping_closes_what_is_open(tmp_path: Path) -> None:
 
 
 def crash(recorder: Recorder) -> None:
-    """Leave the journal as a killed process leaves it: with the room that it had ready."""
+    """Leave the journal as a killed process leaves it: with its preallocated zeros."""
     segment, size = recorder._writer._journal.durable_end
     recorder._writer.close()
     os.truncate(segment, size + 5_000)
@@ -263,7 +263,7 @@ def crash(recorder: Recorder) -> None:
     recorder._integrator.close()
 
 
-def test_a_crash_shows(tmp_path: Path) -> None:
+def test_a_crash_is_recorded_at_the_next_start(tmp_path: Path) -> None:
     """The next start says that there was no stop, and closes the call that was open."""
     recorder = Recorder.open(tmp_path, version="0.1.0", configuration=CONFIGURATION)
     recorder.record_now(request("a"))
@@ -393,7 +393,7 @@ def test_a_failed_write_refuses_until_a_new_segment_is_open(tmp_path: Path) -> N
     assert len(list_segments(journal_of(tmp_path))) == 2
 
 
-def test_an_outcome_that_could_not_be_written_is_made_good(tmp_path: Path) -> None:
+def test_an_outcome_that_could_not_be_written_is_recorded_later(tmp_path: Path) -> None:
     """The call's end is recorded as it was once the disk is back."""
     with recording(tmp_path) as recorder:
         recorder.record_now(request("a"))
@@ -405,7 +405,7 @@ def test_an_outcome_that_could_not_be_written_is_made_good(tmp_path: Path) -> No
     assert records(tmp_path)[3].predicate["outcome"]["end"] == "complete"
 
 
-def test_while_the_disk_refuses_everything_is_refused_at_once(tmp_path: Path) -> None:
+def test_receipts_are_refused_at_once_while_the_disk_refuses(tmp_path: Path) -> None:
     """One attempt a second, not one a call."""
     with recording(tmp_path) as recorder:
         fail(recorder)
@@ -416,7 +416,7 @@ def test_while_the_disk_refuses_everything_is_refused_at_once(tmp_path: Path) ->
             recorder.record_now(request("b"))
 
 
-def test_somebody_else_shortening_the_journal_is_not_papered_over(tmp_path: Path) -> None:
+def test_a_journal_that_somebody_shortened_is_not_continued(tmp_path: Path) -> None:
     """After a failure the old segment is read again; what was durable must be there."""
     with recording(tmp_path) as recorder:
         recorder.record_now(request("a"))
@@ -460,7 +460,7 @@ def test_a_renamed_segment_takes_no_more_receipts(tmp_path: Path) -> None:
     assert phases(tmp_path)[:4] == ["start", "request", "recovered", "request"]
 
 
-def test_uncertain_bytes_are_cut_off(tmp_path: Path) -> None:
+def test_bytes_of_a_failed_write_are_cut_off(tmp_path: Path) -> None:
     """Whole lines whose sync failed were refused to their callers, so they don't stay."""
     folder = tmp_path / "w"
     folder.mkdir()
@@ -477,7 +477,7 @@ def test_uncertain_bytes_are_cut_off(tmp_path: Path) -> None:
     assert [path.read_bytes() for path in list_segments(folder)] == [b"one\n", b"2\n"]
 
 
-def test_an_opening_key_that_others_can_read_refuses_receipts(tmp_path: Path) -> None:
+def test_no_receipt_is_made_with_an_opening_key_that_others_can_read(tmp_path: Path) -> None:
     """Erased while running and replaced by something unsafe: refused by name, nobody waits."""
 
     async def run() -> None:
@@ -520,7 +520,7 @@ def test_pseudonyms_are_stable_and_keyed(tmp_path: Path) -> None:
     assert len(name) == 64
 
 
-def test_an_unusable_state_folder_is_a_clear_refusal(tmp_path: Path) -> None:
+def test_an_unusable_state_folder_is_refused_with_the_reason(tmp_path: Path) -> None:
     """A file where the folder should be."""
     (tmp_path / "state").write_text("")
     with pytest.raises(RecorderError, match="receipts can't be kept in"):

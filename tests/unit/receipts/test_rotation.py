@@ -29,13 +29,13 @@ BOUNDARY = Boundary("test.helm-boundary.invalid", "0.1.0", CONFIGURATION)
 
 
 def trusted(state: Path) -> tuple[PublicKey, LogKey]:
-    """What an auditor notes down today."""
+    """Note down what an auditor does today."""
     known = read_published(Layout(state))
     return known.receipt[-1].key, known.log[-1].key
 
 
 def check(state: Path, receipt: PublicKey, log: LogKey, *kept: bytes) -> FsckReport:
-    """Fsck by an auditor with these keys, following handovers."""
+    """Run fsck as an auditor with these keys, following handovers."""
     chain = follow_handovers(state / "log", log, read_published(Layout(state)))
     return fsck(state, [receipt], chain, kept)
 
@@ -58,7 +58,7 @@ def test_an_auditor_with_the_first_keys_can_follow(tmp_path: Path) -> None:
     assert report.calls == 2 + 12
 
 
-def test_the_newest_key_alone_does_not_vouch_for_the_past(tmp_path: Path) -> None:
+def test_the_newest_key_alone_does_not_verify_what_came_before_it(tmp_path: Path) -> None:
     """Trust goes forward: a key says nothing about what was before its introduction."""
     record_calls(tmp_path, 1)
     rotate_receipt_key(Layout(tmp_path), BOUNDARY)
@@ -67,7 +67,7 @@ def test_the_newest_key_alone_does_not_vouch_for_the_past(tmp_path: Path) -> Non
         check(tmp_path, receipt, log)
 
 
-def test_ranges_are_published(tmp_path: Path) -> None:
+def test_rotation_publishes_the_range_of_each_key(tmp_path: Path) -> None:
     """Valid by index: the old key to where it ended, the new from where it began."""
     record_calls(tmp_path, 1)
     rotate_receipt_key(Layout(tmp_path), BOUNDARY)
@@ -76,7 +76,7 @@ def test_ranges_are_published(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "keys" / "receipt.pem").stat().st_mode) == 0o600
 
 
-def test_nothing_rotates_under_a_running_recorder(tmp_path: Path) -> None:
+def test_keys_are_not_rotated_while_a_recorder_runs(tmp_path: Path) -> None:
     """A clear refusal, and nothing changed."""
     with recording(tmp_path) as recorder:
         recorder.record_now(request("a"))
@@ -128,7 +128,7 @@ def test_a_rotation_that_stops_anywhere_is_finished(
     assert finished == (trusted(tmp_path)[0] != receipt) or not finished
 
 
-def test_an_erased_opening_opens_nothing(tmp_path: Path) -> None:
+def test_digests_under_an_erased_key_can_not_be_opened(tmp_path: Path) -> None:
     """After erasing, nobody finds the salt; what is recorded later has another key."""
     body = b'{"model":"gpt-4o"}'
     with recording(tmp_path) as recorder:
@@ -145,7 +145,7 @@ def test_an_erased_opening_opens_nothing(tmp_path: Path) -> None:
     assert before.predicate["subjectHash"]["key"] != after.predicate["subjectHash"]["key"]
 
 
-def test_only_opening_keys_are_erased(tmp_path: Path) -> None:
+def test_only_opening_keys_can_be_erased(tmp_path: Path) -> None:
     """No other file can be named."""
     record_calls(tmp_path, 0)
     for identity in ("none", "../receipt", "../../origin", ""):

@@ -1,4 +1,4 @@
-"""Segments: where their lines end, whatever room is ready behind them."""
+"""Segments: where their lines end, however many preallocated zeros follow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LINES = st.lists(st.binary(max_size=200).map(lambda b: b.replace(b"\n", b"").rep
 
 
 def segment_of(folder: Path, content: bytes) -> Path:
-    """A segment with that content."""
+    """Write a segment with that content."""
     path = folder / "000000000001.jsonl"
     path.write_bytes(content)
     return path
@@ -25,7 +25,9 @@ def segment_of(folder: Path, content: bytes) -> Path:
 
 @pytest.mark.parametrize("ready", [0, 1, 65_535, 65_536, 65_537, 200_000])
 @pytest.mark.parametrize("content", [b"", b"one\n", b"one\ntwo\n", b"x" * 65_536 + b"\n"])
-def test_room_that_is_ready_is_no_line(tmp_path: Path, content: bytes, ready: int) -> None:
+def test_preallocated_zeros_are_not_read_as_lines(
+    tmp_path: Path, content: bytes, ready: int
+) -> None:
     """Zeros at the end are neither written, nor a torn line."""
     segment = segment_of(tmp_path, content + bytes(ready))
     assert written_size(segment) == whole_size(segment) == len(content)
@@ -33,7 +35,7 @@ def test_room_that_is_ready_is_no_line(tmp_path: Path, content: bytes, ready: in
 
 
 @given(lines=LINES, torn=st.binary(max_size=50), ready=st.integers(0, 70_000))
-def test_lines_end_where_the_first_unfinished_one_begins(
+def test_whole_lines_end_before_the_first_unfinished_one(
     tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], torn: bytes, ready: int
 ) -> None:
     """Whatever comes after whole lines, if it has a zero byte or no newline, is no whole line."""
@@ -44,14 +46,14 @@ def test_lines_end_where_the_first_unfinished_one_begins(
     assert written_size(segment) == len(whole + torn)
 
 
-def test_a_torn_line_before_ready_room_is_named(tmp_path: Path) -> None:
+def test_a_torn_line_before_preallocated_zeros_is_named(tmp_path: Path) -> None:
     """Readers that want whole journals hear of it, and where it is."""
     segment = segment_of(tmp_path, b"one\ntw" + bytes(1000))
     with pytest.raises(Broken, match="at byte 4: torn: 2 bytes"):
         list(read_lines(segment))
 
 
-def test_a_journal_writes_over_room_that_is_ready(tmp_path: Path) -> None:
+def test_a_journal_writes_over_preallocated_zeros(tmp_path: Path) -> None:
     """The file grows by much once, not by little each time, and is as long as its lines at last."""
     folder = tmp_path / "w"
     folder.mkdir()

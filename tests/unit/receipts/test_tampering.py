@@ -65,11 +65,11 @@ class Case:
         return key_files.load(self.state / "keys" / "log.pem", "log")
 
     def path(self, name: str) -> Path:
-        """A file of the log."""
+        """Return the path of a file of the log."""
         return self.state / "log" / name
 
     def check(self, *kept: bytes) -> None:
-        """Fsck with what the auditor trusts."""
+        """Run fsck with what the auditor trusts."""
         fsck(self.state, [self.receipt], [self.log], kept)
 
 
@@ -94,14 +94,14 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def case(template: Path, tmp_path: Path) -> Case:
-    """A copy of the template to tamper with."""
+    """Copy the template, to tamper with."""
     shutil.copytree(template / "state", tmp_path / "state")
     known = keyset.open_keyset(Layout(template / "state")).published
     kept = (template / "old" / "log" / "checkpoint").read_bytes()
     return Case(tmp_path / "state", template / "old", known.receipt[0].key, known.log[0].key, kept)
 
 
-def test_untouched(case: Case) -> None:
+def test_a_folder_that_nobody_touched_passes(case: Case) -> None:
     """Nothing is found where nothing was done; the template has what the rows need."""
     case.check(case.kept)
     assert len(case.segments) > 3
@@ -178,7 +178,7 @@ def rewrite(case: Case, drop: int, log: bool = False, key: SigningKey | None = N
 
 
 def replace_keys(case: Case) -> None:
-    """Sign everything anew with a key of one's own, and publish that."""
+    """Sign everything again with a key of one's own, and publish that."""
     mine = signing_keys.generate("receipt")
     rewrite(case, drop=-1, key=mine)
     case.path("receipt.pub.pem").write_bytes(mine.public.pem())
@@ -196,7 +196,7 @@ def resign(case: Case, **changes: object) -> None:
 
 
 def root_at(case: Case, size: int) -> bytes:
-    """What the log's root was at an earlier size."""
+    """Compute the log's root at an earlier size."""
     now = parse_checkpoint(case.path("checkpoint").read_bytes())
     return merkle.root_hash(size, TileReader(case.state / "log", now.size).nodes)
 
@@ -209,7 +209,7 @@ def move_line(case: Case) -> None:
 
 
 def zeroed(content: bytes) -> bytes:
-    """A segment with its last line made to look like room that is ready."""
+    """Overwrite a segment's last line with zeros, as if they were preallocated."""
     kept = content[:-1].rfind(b"\n") + 1
     return content[:kept] + bytes(len(content) - kept)
 
@@ -251,7 +251,7 @@ def swap_entries(case: Case) -> None:
 
 
 def partial(case: Case, level: str) -> Path:
-    """The partial tile that the checkpoint's size needs."""
+    """Find the partial tile that the checkpoint's size needs."""
     size = parse_checkpoint(case.path("checkpoint").read_bytes()).size
     width = size % 256 if level != "1" else size // 256
     number = 0 if level == "1" else 1
@@ -266,7 +266,7 @@ def change_note(case: Case, old: bytes, new: bytes) -> None:
 
 
 def sign_note_with(case: Case, key: SigningKey, name: str) -> None:
-    """A checkpoint of the right size and root by another key."""
+    """Sign a checkpoint of the right size and root with another key."""
     now = parse_checkpoint(case.path("checkpoint").read_bytes())
     body = Checkpoint(name, now.size, now.root)
     encoded = base64.b64encode(LogKey(name, key.public).id + key.private.sign(body.body)).decode()
@@ -463,7 +463,7 @@ WITH_EVERY_KEY: dict[str, tuple[Attack, str]] = {
     ],
 )
 def test_tampering_is_found_and_named(case: Case, attack: Attack, kind: str) -> None:
-    """Fsck refuses, and its first bad thing has the right kind."""
+    """The first bad thing that fsck names has the right kind."""
     attack(case)
     with pytest.raises(Broken) as caught:
         case.check()
@@ -476,7 +476,7 @@ def check_with_two(case: Case) -> FsckReport:
         return fsck(case.state, [case.receipt], [case.log], check=check)
 
 
-def test_other_processes_change_nothing_about_it(case: Case) -> None:
+def test_checking_in_several_processes_finds_the_same(case: Case) -> None:
     """Lines checked ahead by others: the same counts; the same names for what is wrong."""
 
     def check_alone() -> object:
@@ -501,13 +501,13 @@ def test_rotated_keys_are_followed_by_other_processes(case: Case) -> None:
     assert check_with_two(case) == whole
 
 
-def test_there_are_enough_kinds() -> None:
+def test_there_are_many_kinds_of_tampering() -> None:
     """The table doesn't shrink by accident."""
     assert len(FILES_ONLY) + len(WITH_RECEIPT_KEY) + len(WITH_EVERY_KEY) >= 60
 
 
-def test_with_every_key_only_a_kept_checkpoint_helps(case: Case) -> None:
-    """A whole history made anew is consistent; it doesn't continue what was seen before."""
+def test_a_history_forged_with_every_key_is_found_by_a_kept_checkpoint(case: Case) -> None:
+    """A whole history that was forged is consistent; it doesn't continue what was seen before."""
     for segment in case.segments:
         segment.unlink()
     shutil.rmtree(case.state / "journal")
@@ -521,7 +521,7 @@ def test_with_every_key_only_a_kept_checkpoint_helps(case: Case) -> None:
         case.check(case.kept)
 
 
-def test_a_log_that_is_shorter_than_what_was_seen(case: Case) -> None:
+def test_a_log_shorter_than_a_kept_checkpoint_is_found(case: Case) -> None:
     """A checkpoint somebody kept is newer than the log's."""
     newer = case.path("checkpoint").read_bytes()
     shutil.rmtree(case.state)

@@ -15,7 +15,7 @@ from support.receipts import journal_of, outcome, record_calls, recording, reque
 
 
 def key_of(state: Path) -> SigningKey:
-    """The state folder's receipt key."""
+    """Load the state folder's receipt key."""
     return key_files.load(state / "keys" / "receipt.pem", "receipt")
 
 
@@ -53,7 +53,7 @@ def test_a_whole_journal_verifies(tmp_path: Path) -> None:
     assert report.is_complete
 
 
-def test_what_is_unfinished_is_said_not_refused(tmp_path: Path) -> None:
+def test_what_is_unfinished_is_reported_and_not_refused(tmp_path: Path) -> None:
     """A running recorder with an open call is true but incomplete."""
     with recording(tmp_path) as recorder:
         recorder.record_now(request("a"))
@@ -65,14 +65,14 @@ Lines = list[bytes]
 
 
 def reseal(line: bytes, key: SigningKey, old: bytes, new: bytes) -> bytes:
-    """The receipt with `old` replaced by `new`, signed again."""
+    """Replace `old` by `new` in a receipt and sign it again."""
     payload = dsse.parse_line(line).payload
     assert old in payload
     return seal(payload.replace(old, new), key)
 
 
 def flip(line: bytes, at: int) -> bytes:
-    """The line with the lowest bit of one byte flipped."""
+    """Flip the lowest bit of one byte of a line."""
     return line[:at] + bytes([line[at] ^ 1]) + line[at + 1 :]
 
 
@@ -153,7 +153,7 @@ def test_a_segment_moved_to_another_writer_is_found(tmp_path: Path) -> None:
         check(tmp_path)
 
 
-def test_a_torn_tail_is_named_but_no_contradiction(tmp_path: Path) -> None:
+def test_a_torn_last_line_is_reported_and_not_refused(tmp_path: Path) -> None:
     """A cut-off last line was never acknowledged."""
     record_calls(tmp_path, 2)
     (segment,) = list_segments(journal_of(tmp_path))

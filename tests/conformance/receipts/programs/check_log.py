@@ -11,7 +11,7 @@ import proofbundle.tlogproof
 
 
 def main(log: Path, vkey: str, proof: Path, entry: Path) -> None:
-    """Raises AssertionError when one of them refuses."""
+    """Check the log's tiles and checkpoint; AssertionError when one of them is refused."""
     key = aics_tlog.parse_vkey(vkey)
     note = aics_tlog.parse_note((log / "checkpoint").read_text())
     checkpoint = aics_tlog.parse_checkpoint(note.text)

@@ -1,5 +1,6 @@
-"""A call has one beginning and one end, and times are told as they are: whoever has the receipt
-key can sign more, but not a second story that verifies.
+"""A call has one beginning and one end, and receipts tell times as they are.
+
+Whoever has the receipt key can sign more, but not a second story that verifies.
 """
 
 import time
@@ -42,13 +43,13 @@ def record(recorder: Recorder, *drafts: Draft) -> None:
 
 
 def in_one_session(state: Path) -> None:
-    """The call is told again right after its end."""
+    """Record the call again right after its end."""
     with recording(state) as recorder:
         record(recorder, request("a"), outcome("a"), *CONTRARY)
 
 
 def in_another_session(state: Path) -> None:
-    """The call is told again in a later session."""
+    """Record the call again in a later session."""
     with recording(state) as recorder:
         record(recorder, request("a"), outcome("a"))
     with recording(state) as recorder:
@@ -56,7 +57,7 @@ def in_another_session(state: Path) -> None:
 
 
 def after_a_killed_one(state: Path) -> None:
-    """The call was cut off by a crash; somebody makes a better end of it."""
+    """Record a better end for a call that was cut off by a crash."""
     with recording(state) as recorder:
         record(recorder, request("a"))
     with recording(state) as recorder:
@@ -64,14 +65,14 @@ def after_a_killed_one(state: Path) -> None:
 
 
 def in_another_journal(state: Path) -> None:
-    """Another writer tells it otherwise."""
+    """Record the call otherwise, as another writer."""
     with recording(state) as one, recording(state) as two:
         record(one, request("a"), outcome("a"))
         record(two, *CONTRARY)
 
 
 def in_another_journal_while_it_is_open(state: Path) -> None:
-    """Another writer tells its end before its own does."""
+    """Record the call's end as another writer, before its own writer does."""
     with recording(state) as one, recording(state) as two:
         record(one, request("a"))
         record(two, *CONTRARY)
@@ -79,7 +80,7 @@ def in_another_journal_while_it_is_open(state: Path) -> None:
 
 
 def an_outcome_alone(state: Path) -> None:
-    """A second outcome without another request."""
+    """Record a second outcome without another request."""
     with recording(state) as recorder:
         record(recorder, request("a"))
         opened = dict(recorder._writer.open_calls)
@@ -101,7 +102,7 @@ FORGERIES: dict[Callable[[Path], None], str] = {
 @pytest.mark.parametrize(
     ("forge", "kind"), FORGERIES.items(), ids=lambda x: getattr(x, "__name__", x)
 )
-def test_a_second_story_of_a_call_is_refused(
+def test_a_call_that_is_recorded_twice_is_refused(
     tmp_path: Path, forge: Callable[[Path], None], kind: str
 ) -> None:
     """By whoever looks at the journals, and by whoever looks at the log."""
@@ -121,7 +122,7 @@ def test_a_call_that_is_judged_again_while_it_is_open_has_one_end(tmp_path: Path
 
 
 @pytest.mark.parametrize("seconds", [3, 3600, 5 * 365 * 86400])
-def test_a_clock_that_was_set_back_between_sessions_is_told(
+def test_a_clock_that_was_set_back_between_sessions_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: int
 ) -> None:
     """Honest clocks are: no contradiction, but nobody can say when what follows was."""
@@ -139,7 +140,7 @@ def test_a_clock_that_was_set_back_between_sessions_is_told(
         assert "clock back   " in said.output
 
 
-def test_a_clock_that_was_adjusted_by_a_second_is_nothing_to_tell(
+def test_a_clock_that_was_adjusted_by_a_second_is_not_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is waited out, as within a session."""

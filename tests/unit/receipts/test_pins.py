@@ -1,4 +1,4 @@
-"""Whose a folder is: a key that lies in it shows that it is consistent, and nothing more."""
+"""Pins: a key in the folder itself shows that the folder is consistent, and nothing more."""
 
 import json
 import os
@@ -24,18 +24,18 @@ BOUNDARY = Boundary("test.helm-boundary.invalid", "0.1.0", "ef" * 32)
 
 
 def run(*arguments: object) -> Result:
-    """`helm-boundary receipts …`."""
+    """Run `helm-boundary receipts …`."""
     return CliRunner().invoke(receipts, [str(argument) for argument in arguments])
 
 
 def keys(*arguments: object) -> Result:
-    """`helm-boundary keys …`."""
+    """Run `helm-boundary keys …`."""
     return CliRunner().invoke(keys_command, [str(argument) for argument in arguments])
 
 
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
-    """A folder that was pinned by its first start."""
+    """Make a folder that was pinned by its first start."""
     folder = tmp_path / "state"
     record_calls(folder, 2)
     return folder
@@ -43,7 +43,7 @@ def state(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def forged(tmp_path: Path) -> Path:
-    """A forger's folder, with all of his keys, that nobody has pinned."""
+    """Make a forger's folder, with all of his keys, that nobody has pinned."""
     folder = tmp_path / "forged"
     record_calls(folder, 3)
     unpin(folder)
@@ -51,7 +51,7 @@ def forged(tmp_path: Path) -> Path:
 
 
 def check(state: Path, *arguments: object) -> tuple[int, int]:
-    """The exit codes of verify and fsck."""
+    """Return the exit codes of verify and fsck."""
     return (
         run("verify", "--state", state, *arguments).exit_code,
         run("fsck", state, *arguments).exit_code,
@@ -59,12 +59,12 @@ def check(state: Path, *arguments: object) -> tuple[int, int]:
 
 
 def take_the_place(state: Path, forged: Path) -> None:
-    """The forged folder under the path of the real one."""
+    """Put the forged folder under the path of the real one."""
     shutil.rmtree(state)
     shutil.copytree(forged, state)
 
 
-def test_keys_that_lie_in_the_folder_are_no_yes(forged: Path) -> None:
+def test_keys_in_the_folder_itself_are_not_enough(forged: Path) -> None:
     """Private ones neither: exit 3, and it says why."""
     assert check(forged) == (3, 3)
     for result in (run("verify", "--state", forged), run("fsck", forged)):
@@ -105,9 +105,7 @@ def test_another_folder_that_takes_over_a_logs_name_is_named(
 
 
 @pytest.mark.parametrize("named", ["both", "key", "vkey", "kept"])
-def test_a_key_that_the_caller_names_is_enough_for_what_it_vouches_for(
-    forged: Path, tmp_path: Path, named: str
-) -> None:
+def test_a_named_key_is_enough_for_what_it_signs(forged: Path, tmp_path: Path, named: str) -> None:
     """The receipt key for the journals; the log's, or a checkpoint that was kept, for all."""
     kept = tmp_path / "kept"
     kept.write_bytes((forged / "log/checkpoint").read_bytes())
@@ -121,7 +119,7 @@ def test_a_key_that_the_caller_names_is_enough_for_what_it_vouches_for(
     assert check(forged, *arguments) == {"both": (0, 0), "key": (0, 3), "vkey": (3, 0)}[named]
 
 
-def test_another_key_than_the_folders_is_a_no(state: Path, forged: Path) -> None:
+def test_another_key_than_the_folders_is_refused(state: Path, forged: Path) -> None:
     """Whatever is pinned: what is named counts."""
     wrong = ("--key", forged / "log/receipt.pub.pem", "--vkey", forged / "log/log.vkey")
     assert check(state, *wrong) == (1, 1)
@@ -175,9 +173,7 @@ def test_a_folder_that_was_set_back_behind_a_rotation_does_not_start(
         settle(Layout(state))
 
 
-def test_a_start_with_a_strange_folder_is_refused_with_the_way_out(
-    state: Path, forged: Path
-) -> None:
+def test_a_start_with_another_folder_is_refused_with_the_remedy(state: Path, forged: Path) -> None:
     """Nothing is signed on top of it; whoever put it there says so by hand."""
     take_the_place(state, forged)
     before = sorted(path.read_bytes() for path in state.rglob("*") if path.is_file())
@@ -189,7 +185,7 @@ def test_a_start_with_a_strange_folder_is_refused_with_the_way_out(
     assert check(state) == (0, 0)
 
 
-def test_an_honest_reset_goes_on_and_is_pinned_anew(
+def test_an_emptied_folder_starts_and_is_pinned_again(
     state: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An empty folder has nothing to believe in it: one warning; old copies are still known."""
@@ -203,7 +199,7 @@ def test_an_honest_reset_goes_on_and_is_pinned_anew(
 
 
 def unwritable(folder: Path) -> Path:
-    """A path below a file, where even root can make no folder."""
+    """Return a path below a file, where even root can make no folder."""
     folder.write_text("")
     return folder / "pins"
 
@@ -215,7 +211,7 @@ NOWHERE: dict[str, Callable[[Path, Path], str]] = {
 
 
 @pytest.mark.parametrize("where", NOWHERE.values(), ids=NOWHERE.keys())
-def test_where_nothing_can_be_pinned_a_start_says_so_and_goes_on(
+def test_a_start_goes_on_where_nothing_can_be_pinned(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -231,7 +227,7 @@ def test_where_nothing_can_be_pinned_a_start_says_so_and_goes_on(
     assert check(state) == (3, 3)
 
 
-def test_without_a_home_there_is_nothing_to_pin_in(
+def test_nothing_is_pinned_without_a_home_folder(
     state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a platform gives for a user without one isn't made into a folder named `~`."""
@@ -268,7 +264,7 @@ def test_a_pin_that_others_can_write_is_not_relied_upon(
     assert "chmod go-w" in run("fsck", state).output
 
 
-def test_a_pin_that_says_nothing_is_named(
+def test_an_unreadable_pin_is_named(
     state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that was cut off: exit 2."""

@@ -1,4 +1,4 @@
-"""Nothing is handed on, or signed anew, that doesn't verify: whatever was done, and in any form."""
+"""Exports: nothing that doesn't verify is exported or signed again, whatever was done to it."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ FORMS = ("intoto", "bundle", "bundle-with-log", "receipt.v5")
 
 
 def run(*arguments: object) -> Result:
-    """`helm-boundary receipts …`."""
+    """Run `helm-boundary receipts …`."""
     return CliRunner().invoke(receipts, [str(argument) for argument in arguments])
 
 
@@ -44,7 +44,7 @@ def edit(state: Path, change: Callable[[list[bytes]], list[bytes]], which: int =
 
 
 def reworded(line: bytes) -> bytes:
-    """A receipt that says otherwise, with the signature it had."""
+    """Change what a receipt says and keep its signature."""
     value = json.loads(line)
     payload = dsse.parse_line(line).payload
     changed = payload.replace(b'"ALLOW"', b'"DENY"')
@@ -54,7 +54,7 @@ def reworded(line: bytes) -> bytes:
 
 
 def sign_again(state: Path, with_keys: bool) -> None:
-    """All receipts again, one of them otherwise, by a key of the forger's own."""
+    """Sign all receipts again with a key of the forger's own, one of them changed."""
     mine, previous = signing_keys.generate("receipt"), None
     for segment in list_segments(journal_of(state)):
         fresh = []
@@ -78,7 +78,7 @@ def sign_again(state: Path, with_keys: bool) -> None:
 
 
 def halve(state: Path) -> None:
-    """The last half of the last segment cut off, in the middle of a line."""
+    """Cut off the last half of the last segment, in the middle of a line."""
     path = list_segments(journal_of(state))[-1]
     text = path.read_bytes().rstrip(b"\0")
     path.write_bytes(text[: len(text) // 2])
@@ -109,7 +109,7 @@ TAMPERING: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("form", [*FORMS, "proof"])
 @pytest.mark.parametrize("tamper", TAMPERING.values(), ids=TAMPERING.keys())
-def test_what_was_tampered_with_is_not_handed_on(
+def test_nothing_is_exported_from_a_folder_that_was_tampered_with(
     state: Path, tmp_path: Path, tamper: Callable[[Path], object], form: str
 ) -> None:
     """Exit 1, a named error, no output: neither a file nor on stdout."""
@@ -130,7 +130,7 @@ def test_what_was_tampered_with_is_not_handed_on(
         assert not output.exists()
 
 
-def test_a_forgers_key_in_the_folder_signs_nothing_for_the_true_one(
+def test_nothing_is_exported_with_a_private_key_that_did_not_sign_the_journal(
     state: Path, tmp_path: Path
 ) -> None:
     """Only his private key, with everything else as it was: it hasn't signed these receipts."""
@@ -144,7 +144,7 @@ def test_a_forgers_key_in_the_folder_signs_nothing_for_the_true_one(
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_running_recorders_receipts_are_handed_on(tmp_path: Path, form: str) -> None:
+def test_receipts_are_exported_while_a_recorder_runs(tmp_path: Path, form: str) -> None:
     """The segment that is being written ends in zeros, calls are open, the log is behind."""
     state = tmp_path / "state"
     with recording(state) as recorder:
@@ -162,9 +162,7 @@ def test_a_running_recorders_receipts_are_handed_on(tmp_path: Path, form: str) -
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_later_segments_alone_are_handed_on_and_it_is_said(
-    state: Path, tmp_path: Path, form: str
-) -> None:
+def test_a_pruned_journal_is_exported_with_a_notice(state: Path, tmp_path: Path, form: str) -> None:
     """Pruned, or copied in part: what is there verifies, its beginning doesn't."""
     first, *rest = list_segments(journal_of(state))
     gone, here = len(first.read_bytes().splitlines()), list(read_records(state / "journal"))
@@ -184,7 +182,7 @@ def test_later_segments_alone_are_handed_on_and_it_is_said(
     assert bundle["receipts"][0]["receipt_id"] == here[-9].id
 
 
-def test_what_was_tampered_with_in_later_segments_is_not_handed_on(state: Path) -> None:
+def test_nothing_is_exported_from_a_pruned_journal_that_was_tampered_with(state: Path) -> None:
     """That earlier ones are missing excuses nothing."""
     first, *_ = list_segments(journal_of(state))
     first.unlink()
@@ -194,7 +192,7 @@ def test_what_was_tampered_with_in_later_segments_is_not_handed_on(state: Path) 
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_folder_that_nobody_knows_is_handed_on_and_it_is_said(state: Path, form: str) -> None:
+def test_a_folder_without_a_pin_is_exported_with_a_notice(state: Path, form: str) -> None:
     """It is consistent; whose it is, only whoever names its key can say."""
     unpin(state)
     result = run("export", "--state", state, "--format", form)
@@ -205,7 +203,7 @@ def test_a_folder_that_nobody_knows_is_handed_on_and_it_is_said(state: Path, for
     assert run("export", "--state", state, "--format", form, *named).exit_code == 0
 
 
-def test_a_copy_without_private_keys_signs_nothing_anew(state: Path) -> None:
+def test_a_copy_without_private_keys_exports_nothing_that_is_signed_again(state: Path) -> None:
     """And makes no keys of its own to do so."""
     shutil.rmtree(state / "keys")
     result = run("export", "--state", state, "--format", "receipt.v5")
@@ -215,7 +213,7 @@ def test_a_copy_without_private_keys_signs_nothing_anew(state: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["show", "explain", "salt", "json"])
-def test_a_receipt_that_was_edited_is_marked(state: Path, command: str) -> None:
+def test_an_edited_receipt_is_shown_as_not_verified(state: Path, command: str) -> None:
     """First thing, before what it says; and no salt is given away for it."""
     identity = list(read_records(state / "journal"))[3].id
     edit(state, lambda x: [*x[:3], reworded(x[3]), *x[4:]])
@@ -231,7 +229,7 @@ def test_a_receipt_that_was_edited_is_marked(state: Path, command: str) -> None:
     assert "signed exactly this" not in result.output
 
 
-def test_a_receipt_that_stands_in_anothers_place_is_not_shown_for_it(state: Path) -> None:
+def test_a_receipt_in_the_place_of_another_is_not_shown_as_that(state: Path) -> None:
     """Lines that were exchanged are named."""
     identity = list(read_records(state / "journal"))[3].id
     edit(state, lambda x: [*x[:3], x[4], x[3], *x[5:]])
@@ -277,7 +275,7 @@ def test_the_log_commits_to_no_line_that_was_changed(
     assert (behind / "log/checkpoint").read_bytes() == before
 
 
-def test_a_log_without_its_checkpoint_is_made_anew_only_from_what_verifies(state: Path) -> None:
+def test_a_log_without_a_checkpoint_is_rebuilt_only_from_journals_that_verify(state: Path) -> None:
     """Nobody has signed for the tree then: the journals must vouch for it."""
     (state / "log/checkpoint").unlink()
     shutil.copytree(state, state.parent / "whole")

@@ -1,4 +1,4 @@
-"""What a power failure may leave of the last write: any of its sectors, in any combination."""
+"""A power failure in the last write, which may leave any of its sectors, in any combination."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def failure(tmp_path_factory: pytest.TempPathFactory) -> Failure:
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(data=st.data())
-def test_what_was_acknowledged_is_there_and_the_rest_is_whole_or_gone(
+def test_acknowledged_receipts_survive_a_power_failure(
     failure: Failure, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     """The next start takes the journal up, whatever came through; it then verifies whole."""

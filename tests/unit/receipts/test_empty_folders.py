@@ -14,18 +14,18 @@ from support.receipts import journal_of, record_calls, recording, request
 
 
 def run(*arguments: object) -> Result:
-    """`helm-boundary receipts …`."""
+    """Run `helm-boundary receipts …`."""
     return CliRunner().invoke(receipts, [str(argument) for argument in arguments])
 
 
 def hide_segments(state: Path) -> None:
-    """Every file of receipts under another name."""
+    """Give every file of receipts another name."""
     for segment in list_segments(journal_of(state)):
         segment.rename(segment.with_suffix(".hidden"))
 
 
 def empty_segments(state: Path) -> None:
-    """Nothing but room that is ready."""
+    """Leave nothing but preallocated zeros."""
     for segment in list_segments(journal_of(state)):
         segment.write_bytes(bytes(65536))
 
@@ -41,7 +41,7 @@ def hide_journals(state: Path) -> None:
 
 
 def hide_everything(state: Path) -> None:
-    """A folder, and that is all."""
+    """Make a folder, and nothing in it."""
     shutil.rmtree(state)
     state.mkdir()
 
@@ -60,7 +60,7 @@ OF_THE_JOURNALS: tuple[Hide, ...] = (
 
 
 @pytest.mark.parametrize("hide", OF_THE_JOURNALS)
-def test_verify_of_nothing_is_no_yes(tmp_path: Path, hide: Hide) -> None:
+def test_verify_of_nothing_is_not_a_success(tmp_path: Path, hide: Hide) -> None:
     """Exit 3, and it says that there was nothing, to people and to programs."""
     state = tmp_path / "state"
     record_calls(state, 2)
@@ -74,7 +74,7 @@ def test_verify_of_nothing_is_no_yes(tmp_path: Path, hide: Hide) -> None:
 
 
 @pytest.mark.parametrize("hide", [hide_everything, keep_only_keys])
-def test_fsck_of_nothing_is_no_yes(tmp_path: Path, hide: Hide) -> None:
+def test_fsck_of_nothing_is_not_a_success(tmp_path: Path, hide: Hide) -> None:
     """The same, where there is no log either."""
     state = tmp_path / "state"
     record_calls(state, 2)
@@ -96,7 +96,7 @@ def test_fsck_names_journals_that_the_log_has(tmp_path: Path, hide: Hide) -> Non
     assert "truncated" in said.output
 
 
-def test_one_journal_that_was_emptied_is_named(tmp_path: Path) -> None:
+def test_an_emptied_journal_is_named(tmp_path: Path) -> None:
     """The other one verifies; this one says that it had receipts."""
     state = tmp_path / "state"
     with recording(state) as one, recording(state) as two:
@@ -121,7 +121,9 @@ def test_a_journal_that_was_just_made_is_not_emptied(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\n"])
-def test_a_file_without_a_receipt_is_no_yes(tmp_path: Path, content: bytes) -> None:
+def test_verify_of_a_file_without_a_receipt_is_not_a_success(
+    tmp_path: Path, content: bytes
+) -> None:
     """An empty export was no evidence either."""
     state = tmp_path / "state"
     record_calls(state, 1)
