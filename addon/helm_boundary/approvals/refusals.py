@@ -51,7 +51,7 @@ def crowded() -> Refusal:
 
 
 def flooded() -> Refusal:
-    """The upstream sent too much while the call waited."""
+    """Refuse a call whose upstream sent too much while it waited."""
     return Refusal(
         "SCHEMA_VIOLATION",
         "the upstream sent more than helm_max_body while its answer waited for a person",

@@ -102,7 +102,7 @@ class Session:
             return await self._judge_answer(str(event.get("type")), event, message)
 
     async def end(self, end: End) -> None:
-        """The session is over; what was still open ends so (`complete`, `client_gone`, ...)."""
+        """End every call of the session that is still open (`complete`, `client_gone`, ...)."""
         self._has_ended = True
         if self._cycles and not self._gate.stream.done:  # of a response that is under way
             self._answering()

@@ -96,11 +96,11 @@ class Cutter(Protocol):
     """Cuts what arrives into events: chunks of a stream, or messages of a WebSocket."""
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
-        """The events that this chunk completes; Refusal where it can't be read."""
+        """Cut the events that this chunk completes; Refusal where it can't be read."""
         ...
 
     def finish(self) -> Event | None:
-        """What is left at the end, as an event; None if nothing is."""
+        """Return what is left at the end, as an event; None if nothing is."""
         ...
 
 
@@ -142,7 +142,7 @@ class Gate:
         return []
 
     def finish(self) -> list[Step]:
-        """The upstream's stream has ended; as `feed`."""
+        """Take the end of the upstream's stream; as `feed`."""
         if self.state is State.SHUT or self._has_ended:
             return []
         self._has_ended = True
@@ -171,7 +171,7 @@ class Gate:
         return self._shut(why, [])
 
     def left(self) -> Answer:
-        """What has left for the client, as an answer."""
+        """Return what has left for the client, as an answer."""
         return released(self.stream)
 
     def _read_on(self, out: list[bytes]) -> list[Step]:
@@ -187,7 +187,7 @@ class Gate:
         return _release(out)
 
     def _next(self) -> Event | None:
-        """The next event of what has arrived; at the end, what is left as one."""
+        """Return the next event of what has arrived; at the end, what is left as one."""
         while (event := next(self._cutting, None)) is None and self._arrived:
             self._cutting = self._cutter.feed(self._arrived.popleft())
         return self._cutter.finish() if event is None and self._has_ended else event

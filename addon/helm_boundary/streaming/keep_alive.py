@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class KeepAlive:
-    """Gives one sign of life after another, and counts them; empty where none is known."""
+    """One sign of life after another, counted; empty where none is known."""
 
     __slots__ = ("_event", "sent")
 

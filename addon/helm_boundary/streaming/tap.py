@@ -40,11 +40,11 @@ class Tap:
         return [chunk]
 
     def left(self) -> Answer:
-        """What has left for the client, as an answer: everything that could be read."""
+        """Return what has left for the client, as an answer: everything that could be read."""
         return self.stream.answer()
 
     def finish(self) -> list[bytes]:
-        """The stream has ended."""
+        """Take the end of the stream."""
         return []
 
 
@@ -52,6 +52,6 @@ class WholeTap(Tap):
     """The same for a stream that doesn't say itself when it is complete."""
 
     def finish(self) -> list[bytes]:
-        """The stream has ended in good order."""
+        """Take the end of a stream that ended in good order."""
         self.stream.done = True
         return []

@@ -51,7 +51,7 @@ def test_a_tool_call_can_be_granted(
 
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[tuple[Boundary, RealtimeUpstream, ClientConnection]]:
-    """A Realtime session through a boundary that answers at once."""
+    """Open a Realtime session through a boundary that answers at once."""
     policy = write_policy(tmp_path / "policy")
     (policy / "data.yaml").write_text(_SESSIONS)
     with RealtimeUpstream() as upstream:

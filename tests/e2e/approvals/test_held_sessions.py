@@ -47,7 +47,7 @@ class Session:
         return value
 
     def is_silent(self, seconds: float = 0.5) -> bool:
-        """Whether nothing comes for so long."""
+        """Tell whether nothing comes for so long."""
         try:
             self.socket.recv(timeout=seconds)
         except TimeoutError:
@@ -57,7 +57,7 @@ class Session:
 
 @pytest.fixture
 def session(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Session]:
-    """A Realtime session; the client calls itself by the parameter, if there is one."""
+    """Open a Realtime session; the client calls itself by the parameter, if there is one."""
     policy = write_policy(tmp_path / "policy")
     (policy / "data.yaml").write_text(DATA)
     options = {"helm_on_escalate": "hold", "helm_hold_seconds": 20}
@@ -72,7 +72,7 @@ def session(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Session]
 
 
 def ends(session: Session) -> list[str]:
-    """How the calls of the session ended, in time."""
+    """Return how the calls of the session ended, in time."""
     return [each.predicate["outcome"]["end"] for each in records(session.boundary, "outcome")]
 
 

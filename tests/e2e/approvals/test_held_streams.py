@@ -39,7 +39,7 @@ _numbers = itertools.count(1)
 
 
 def asked() -> dict[str, Any]:
-    """A call like no other, so that no grant and no refusal of another fits it."""
+    """Make a call like no other, so that no grant and no refusal of another fits it."""
     return body(f"clean up {next(_numbers)}", tools=TOOLS, stream=True)
 
 
@@ -48,7 +48,7 @@ SECRETS = (b"remove", b"/srv", b"tool_calls")
 
 
 def streams(*more: Step) -> Reply:
-    """The upstream's answer: text, a tool call, its end, and more."""
+    """Make the upstream's answer: text, a tool call, its end, and more."""
     return Reply.events(*STREAM, *more)
 
 
@@ -84,7 +84,7 @@ def last_outcome(boundary: Boundary, count: int) -> tuple[str, str, list[str]]:
 
 
 def count(boundary: Boundary) -> int:
-    """How many outcome receipts there will be after the next call."""
+    """Count the outcome receipts that there will be after the next call."""
     return len(records(boundary, "outcome")) + 1
 
 
@@ -191,7 +191,7 @@ def test_two_calls_in_one_stream_wait_one_after_the_other(
 
 @pytest.fixture
 def holding(upstream: Upstream, tmp_path: Path) -> Boundary:
-    """A boundary of its own that holds, not started yet."""
+    """Prepare a boundary that holds, without starting it."""
     upstream.answer(lambda _: streams())
     policy = write_policy(tmp_path / "policy")
     options = {"helm_on_escalate": "hold", "helm_hold_seconds": 3}

@@ -100,7 +100,7 @@ def room_of(folder: Path, package: Path) -> str:
 
 
 def named(file: Path) -> Iterator[str]:
-    """The modules that a file imports from anywhere, and every text in it."""
+    """Find the modules that a file imports from anywhere, and every text in it."""
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):
         if isinstance(node, ast.ImportFrom):
             yield node.module or ""

@@ -18,7 +18,7 @@ from support.gates import open_gate
 
 
 def feed_of(gate: Gate, judge: Callable[[], Decision]) -> GateFeed:
-    """A feed whose questions are answered by that judge."""
+    """Open a feed whose questions are answered by that judge."""
 
     async def answer(question: Question) -> list[Step]:
         if isinstance(question, NeedsVerdict):

@@ -42,13 +42,13 @@ NAMES = ("one", "two", "three")
 
 
 def question(steps: list[Step]) -> NeedsVerdict:
-    """The question among these steps, which is the last of them."""
+    """Return the question among these steps, which is the last of them."""
     assert isinstance(steps[-1], NeedsVerdict)
     return steps[-1]
 
 
 def asked_gate(**bounds: int) -> tuple[Gate, int]:
-    """A gate that asks about the first call, and how many events it has been fed."""
+    """Feed a gate until it asks; returns it, and how many events it has been fed."""
     gate = open_gate("responses", **bounds)
     for number, event in enumerate(EVENTS, 1):
         if any(isinstance(step, NeedsVerdict) for step in gate.feed(event)):
