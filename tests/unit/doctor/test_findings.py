@@ -68,7 +68,7 @@ def test_where_its_proxy_is(mode: str, address: str, proxy: str | None) -> None:
 
 
 def test_what_is_governed_is_told() -> None:
-    """The hosts in force, those of the default list that aren't, and a reverse listener's server."""
+    """The list in force, what it lacks of the default one, and a reverse listener's server."""
     reverse = Listener("reverse:http://localhost:11434@9090", "127.0.0.1:9090")
     found = look_at_hosts(replace(WELL, listeners=(*WELL.listeners, reverse)))
     assert found.answer == YES
