@@ -57,6 +57,8 @@ class Matcher:
             operation = _on_cloud(request, path) or operation
         if operation is None or operation is UNKNOWN:
             _refuse_lookalikes(request, path, governed=governed, listed=listed)
+        if operation is UNKNOWN and request.header("upgrade") is not None and not listed:
+            operation = None  # a socket behind a listener of ours, known by its first message
         if operation is not None:
             check_names(request)
         return operation
