@@ -70,7 +70,7 @@ def _default(value: Any) -> str:
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     if isinstance(value, list):
-        return "the list below" if value else ""
+        return "the list below" if len(value) > 1 else "".join(f"`{each}`" for each in value)
     return f"`{value}`" if value != "" else ""
 
 
