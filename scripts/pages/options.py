@@ -22,8 +22,8 @@ and what it takes."""
 
 _HOSTS = """## Governed hosts by default
 
-`helm_hosts` replaces this list. With `+` before every host (`--set helm_hosts=+llm.example.com`) it adds to
-it:"""
+`helm_hosts` replaces this list. With `+` before every host it adds to it, as in
+`--set helm_hosts=+llm.example.com`:"""
 
 _SAFE = """## mitmproxy's own options
 

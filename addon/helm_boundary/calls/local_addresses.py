@@ -34,6 +34,10 @@ class Reach:
         return (address.partition("%")[0], port) not in self.places
 
 
+EVERYTHING = Reach()
+"""What clients reach that aren't confined."""
+
+
 def read_reach(values: Sequence[str]) -> Reach:
     """Read `any`, `none`, or a list of HOST:PORT; hosts are resolved now, once.
 
@@ -41,7 +45,7 @@ def read_reach(values: Sequence[str]) -> Reach:
         LocalPlaceError: something else, or a host that has no address.
     """
     if list(values) == ["any"]:
-        return Reach()
+        return EVERYTHING
     named = [] if list(values) == ["none"] else values
     return Reach(False, frozenset(place for value in named for place in _places(value)))
 

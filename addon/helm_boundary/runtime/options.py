@@ -19,7 +19,7 @@ from helm_boundary.calls.hosts import (
     listed_hosts,
     parse_host_pattern,
 )
-from helm_boundary.calls.local_addresses import LocalPlaceError, Reach, read_reach
+from helm_boundary.calls.local_addresses import EVERYTHING, LocalPlaceError, Reach, read_reach
 
 from .state_folder import default_state_folder
 
@@ -49,7 +49,7 @@ class Config:
     keep_flows: int
     max_body: int
     deadline_ms: int
-    local: Reach = Reach()
+    local: Reach = EVERYTHING
 
 
 def add_options(loader: Loader) -> None:
