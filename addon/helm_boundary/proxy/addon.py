@@ -34,6 +34,7 @@ from .guards.mitmweb_guard import Door
 from .requests import Requests
 from .responses import Responses
 from .shutdown import Service
+from .socket_closes import SocketCloses
 from .ui import Interface, observers
 from .unknown_sockets import UnknownSockets
 from .websockets import Sockets
@@ -63,6 +64,7 @@ class HelmBoundary:
             self._local,
             UnknownSockets(self._sockets, self._ready),
             self._sockets,
+            SocketCloses(self._sockets, self._ready),
             leaving,
             Service(self._health, self._stop_waiting),
             Interface(lambda: self._running),

@@ -18,6 +18,7 @@ from .addon import HelmBoundary
 from .patches.dispatch import ask_only_listeners
 from .patches.error_pages import replace_error_pages
 from .patches.final_check import have_last_word
+from .patches.socket_control import control_sockets
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ def install(loader: Loader) -> None:
         return
     _set_safe_defaults()
     replace_error_pages()
+    control_sockets()
     boundary = HelmBoundary()
     ask_only_listeners(addons)
     have_last_word(addons, boundary)

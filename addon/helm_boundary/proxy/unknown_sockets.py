@@ -41,7 +41,7 @@ class UnknownSockets:
 
     async def websocket_message(self, flow: http.HTTPFlow) -> None:
         """Have a session judged from its first event on; runs before `Sockets` does."""
-        if flow.websocket is None or self._sockets.judges(flow):
+        if flow.websocket is None or self._sockets.operation_of(flow) is not None:
             return
         message = flow.websocket.messages[-1]
         if message.injected or not message.from_client:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from mitmproxy import ctx, http
 from mitmproxy.websocket import WebSocketMessage
 
+from helm_boundary.calls.call import Operation
 from helm_boundary.enforcement.exchange import Live
 from helm_boundary.enforcement.websocket_session import Session
 from helm_boundary.runtime.startup import Running
@@ -29,12 +30,14 @@ class Sockets:
 
     def __init__(self) -> None:
         self._sessions: dict[str, Session] = {}
+        self._operations: dict[str, Operation] = {}
         self._injected: dict[str, int] = {}
         self._observed: set[str] = set()
 
     def open(self, flow: http.HTTPFlow, live: Live, running: Running) -> None:
         """A call's handshake has been let through: its messages are judged from now on."""
         self._sessions[flow.id] = Session(running.boundary, running.answers, live)
+        self._operations[flow.id] = live.operation
         self._injected[flow.id] = 0
         if running.observes:
             self._observed.add(flow.id)
@@ -43,9 +46,9 @@ class Sockets:
         """Whether any session goes on under that boundary."""
         return any(session.is_under(running.boundary) for session in self._sessions.values())
 
-    def judges(self, flow: http.HTTPFlow) -> bool:
-        """Tell whether a flow's messages are judged."""
-        return flow.id in self._sessions
+    def operation_of(self, flow: http.HTTPFlow) -> Operation | None:
+        """Return the operation of a session, None where a flow's messages aren't judged."""
+        return self._operations.get(flow.id)
 
     async def websocket_message(self, flow: http.HTTPFlow) -> None:
         """Judge the newest message of a governed session."""
@@ -67,6 +70,7 @@ class Sockets:
     async def websocket_end(self, flow: http.HTTPFlow) -> None:
         """The session is over."""
         session = self._sessions.pop(flow.id, None)
+        self._operations.pop(flow.id, None)
         self._injected.pop(flow.id, None)
         self._observed.discard(flow.id)
         if session is not None and flow.websocket is not None:
