@@ -21,7 +21,7 @@ CHAT: dict[str, Any] = {"messages": MESSAGES}
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """A forward proxy with the scripted policy, and the upstream that clients name to it."""
+    """Start a forward proxy with the scripted policy, and the upstream that clients name to it."""
     with plain_scene(tmp_path_factory.mktemp("scene")) as stage:
         yield stage
 

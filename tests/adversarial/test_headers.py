@@ -13,7 +13,7 @@ from support.scene import CHAT, Scene, chat_body, plain_scene, scene
 def stage(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Scene]:
-    """A boundary before an upstream that is governed, and before one that isn't."""
+    """Start a boundary before an upstream that is governed, and before one that isn't."""
     way = scene if request.param == "reverse" else plain_scene
     with way(tmp_path_factory.mktemp("scene")) as stage:
         yield stage

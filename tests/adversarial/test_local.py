@@ -14,7 +14,7 @@ from support.upstream import Upstream
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """A forward proxy as `exec --confine` starts it."""
+    """Start a forward proxy as `exec --confine` starts it."""
     folder = tmp_path_factory.mktemp("scene")
     with plain_scene(folder, options={"helm_local": "none"}) as stage:
         yield stage

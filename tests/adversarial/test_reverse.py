@@ -13,7 +13,7 @@ from support.wire import Reply
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """A reverse listener with the default policy and the default hosts."""
+    """Start a reverse listener with the default policy and the default hosts."""
     with scene(tmp_path_factory.mktemp("scene"), policy=None) as stage:
         yield stage
 
@@ -104,6 +104,6 @@ def test_a_call_in_the_name_of_an_upload_is_judged_or_refused(
 
 @pytest.fixture(scope="module")
 def permissive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """A reverse listener with the scripted policy, which allows every operation."""
+    """Start a reverse listener with the scripted policy, which allows every operation."""
     with scene(tmp_path_factory.mktemp("permissive")) as stage:
         yield stage

@@ -37,7 +37,7 @@ _OTHER_SPELLINGS = (b"\\u", b"\xc5\xbf", b"\xe2\x84\xaa")
 
 
 def operation_of_body(body: bytes, content_encoding: str | None, limit: int) -> Operation | None:
-    """The operation that a request's body asks for by its shape, or None.
+    """Return the operation that a request's body asks for by its shape, or None.
 
     `limit` bounds the decoded body, in bytes.
 
@@ -67,7 +67,7 @@ def operation_of_body(body: bytes, content_encoding: str | None, limit: int) -> 
 
 
 def may_be_call(text: bytes) -> bool:
-    """A cheap test that no call's JSON text fails: worth parsing to look at its shape."""
+    """Tell cheaply whether a text may have a call's shape; no call's JSON text fails."""
     if not _OBJECT.match(text):
         return False
     if any(spelling in text for spelling in _OTHER_SPELLINGS):
@@ -127,7 +127,7 @@ def _operations() -> dict[str, Operation]:
 
 
 def _in_utf8(text: bytes) -> bytes:
-    """The same text in UTF-8, from whichever encoding JSON readers would guess."""
+    """Return the same text in UTF-8, from whichever encoding JSON readers would guess."""
     encoding = json.detect_encoding(text)
     if encoding.startswith("utf-8"):
         return text
@@ -135,7 +135,7 @@ def _in_utf8(text: bytes) -> bytes:
 
 
 def _first_value(text: bytes) -> Json:
-    """What a forgiving reader takes from the text's start; None where even that fails."""
+    """Return what a forgiving reader takes from a text's start, None where even that fails."""
     readable = text.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
     try:
         return json.JSONDecoder(strict=False).raw_decode(readable)[0]

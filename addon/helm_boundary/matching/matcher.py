@@ -129,7 +129,7 @@ def _check_headers(request: HttpRequest) -> None:
 
 
 def canonical_path(path: str) -> str:
-    """A path after one RFC 3986 section 6.2.2.2 normalisation: unreserved characters decoded."""
+    """Normalise a path once (RFC 3986 section 6.2.2.2): decode its unreserved characters."""
     return _UNRESERVED.sub(lambda found: chr(int(found[0][1:], 16)), path) if "%" in path else path
 
 
@@ -157,12 +157,12 @@ def _by_path(method: str, path: str, query: str, governed: bool) -> Operation | 
 
 
 def _plain_segments(path: str) -> list[str]:
-    """A path's segments; none where it isn't written plainly."""
+    """Split a path into segments; there are none where it isn't written plainly."""
     return path.strip("/").split("/") if not _ODD.search(path) and path[-1:] != "/" else []
 
 
 def _upgraded(found: Operation | None, path: str, query: str, governed: bool) -> Operation | None:
-    """The operation of a request that asks for another protocol: a WebSocket's, by its end."""
+    """Return the operation of a request that asks for another protocol, by its path's end."""
     if found is not None and found is not UNKNOWN:
         return found
     socket = _socket_at(_plain_segments(path))
@@ -170,20 +170,20 @@ def _upgraded(found: Operation | None, path: str, query: str, governed: bool) ->
 
 
 def _socket_at(segments: Sequence[str]) -> Operation | None:
-    """The WebSocket at the end of a path, under whatever prefix it is served."""
+    """Return the WebSocket at the end of a path, under whatever prefix it is served."""
     found = known_operations().find("GET", segments[-1:])
     return found if found is not None and found.id in SOCKETS else None
 
 
 def _is_distinct(operation: Operation) -> bool:
-    """Whether an operation's path alone tells a call on any host: `/v1/files` is anybody's."""
+    """Tell whether a path alone makes a call on any host: `/v1/files` is anybody's."""
     if operation.id == _CARRIER:
         return True
     return operation.category in ("inference", "realtime") or operation.dialect != "generic"
 
 
 def _in_catalogue(method: str, segments: list[str], query: str, governed: bool) -> Operation | None:
-    """The operation at the end of a path, below any root that providers serve the API from."""
+    """Return the operation at a path's end, below any root that providers serve the API from."""
     for rest in _below_roots(segments, governed):
         found = known_operations().find(method, rest, query)
         if found is not None:
@@ -192,7 +192,7 @@ def _in_catalogue(method: str, segments: list[str], query: str, governed: bool) 
 
 
 def _below_roots(segments: list[str], governed: bool) -> Iterator[list[str]]:
-    """What follows each thing that may be a root: `/v1`, `/openai/deployments/{d}`, ..."""
+    """Yield what follows each thing that may be a root: `/v1`, `/openai/deployments/{d}`, ..."""
     folded = [segment.lower() for segment in segments]  # Azure doesn't tell letter cases apart
     for at, segment in enumerate(segments):
         rest = segments[at + 1 :]
@@ -238,7 +238,7 @@ def _ambiguous() -> Refusal:
 
 
 def loosest_reading(path: str) -> str:
-    """What the most lenient of servers might make of a path: lower case, decoded, collapsed."""
+    """Read a path as the most lenient of servers might: in lower case, decoded, collapsed."""
     for _ in range(8):
         decoded = unquote(path, errors="replace")
         if decoded == path:

@@ -104,7 +104,7 @@ class ConfigError(ValueError):
 
 
 def read_config(options: OptionValues) -> Config:
-    """The options' values, checked.
+    """Read and check the options' values.
 
     Raises:
         ConfigError: with the option's name and what was expected.
@@ -132,12 +132,12 @@ def read_config(options: OptionValues) -> Config:
 
 
 def _sources(values: Sequence[str]) -> tuple[str, ...]:
-    """Policy folders and bundles as absolute paths, addresses as they are."""
+    """Return policy folders and bundles as absolute paths, addresses as they are."""
     return tuple(value if is_address(value) else str(_absolute(value)) for value in values)
 
 
 def is_address(source: str) -> bool:
-    """Whether a policy comes from a server."""
+    """Tell whether a policy comes from a server."""
     return source.startswith(("http://", "https://"))
 
 
@@ -167,14 +167,14 @@ def _notify(value: str) -> str:
 
 
 def _check_names(options: OptionValues) -> None:
-    """mitmproxy keeps an option that nobody has, in case somebody adds it, and says nothing."""
+    """Refuse names of ours that no option has: mitmproxy keeps them, and says nothing."""
     for name in options.deferred:
         if name.startswith("helm"):
             raise ConfigError(f"{name}: there is no such option; see `mitmdump --options`")
 
 
 def _check_opa(options: OptionValues) -> None:
-    """An OPA server has a policy of its own: what would be ignored beside it is refused."""
+    """Refuse what would be ignored beside an OPA server, which has a policy of its own."""
     for name in ("helm_policy", "helm_policy_key"):
         if options.helm_opa_url and getattr(options, name):
             raise ConfigError(
@@ -184,7 +184,7 @@ def _check_opa(options: OptionValues) -> None:
 
 
 def _chosen(options: OptionValues, name: str) -> str:
-    """The value of an option with choices, which mitmproxy doesn't check for a script's option."""
+    """Return an option's value, which is one of its choices: mitmproxy doesn't check that."""
     value = getattr(options, name)
     (choices,) = (row[4] for row in OPTIONS if row[0] == name)
     if value not in (choices or ()):

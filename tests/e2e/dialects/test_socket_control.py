@@ -67,7 +67,7 @@ class ControlServer:
 def running(
     policy: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Boundary, ControlServer]]:
-    """A reverse listener before the server."""
+    """Start a reverse listener before the server."""
     server = ControlServer()
     state = tmp_path_factory.mktemp("state")
     with Boundary(state=state, mode=f"reverse:{server.url}", policy=policy) as boundary:
@@ -78,7 +78,7 @@ def running(
 
 @pytest.fixture
 def server(running: tuple[Boundary, ControlServer]) -> ControlServer:
-    """The upstream with its books empty."""
+    """Return the upstream with its books empty."""
     server = running[1]
     server.seen, server.close, server.pings = [], None, []
     server.closed.clear()
@@ -87,7 +87,7 @@ def server(running: tuple[Boundary, ControlServer]) -> ControlServer:
 
 @pytest.fixture
 def address(running: tuple[Boundary, ControlServer]) -> str:
-    """Where the boundary is."""
+    """Return where the boundary is."""
     return running[0].url.replace("http", "ws")
 
 

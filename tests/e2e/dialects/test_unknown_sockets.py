@@ -56,7 +56,7 @@ class EchoServer:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[EchoServer]:
-    """The upstream of these tests."""
+    """Start the upstream of these tests."""
     server = EchoServer()
     yield server
     server.stop()
@@ -64,7 +64,7 @@ def server() -> Iterator[EchoServer]:
 
 @pytest.fixture(scope="module")
 def proxy(policy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boundary]:
-    """A forward proxy; the upstream isn't governed."""
+    """Start a forward proxy; the upstream isn't governed."""
     with Boundary(state=tmp_path_factory.mktemp("state"), policy=policy) as running:
         yield running
     verify_all(running)
@@ -72,7 +72,7 @@ def proxy(policy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bo
 
 @pytest.fixture
 def socket(proxy: Boundary, server: EchoServer) -> Iterator[ClientConnection]:
-    """A session on a path that nobody knows."""
+    """Open a session on a path that nobody knows."""
     server.heard.clear()
     server.script, server.greeting = [], None
     with connect(server.url.replace("http", "ws") + "/live", proxy=proxy.url) as session:
@@ -89,7 +89,7 @@ def ask(socket: ClientConnection, event: dict[str, Any], last: str) -> list[dict
 
 
 def receipts(proxy: Boundary) -> int:
-    """How many receipts of calls there are."""
+    """Count the receipts of calls."""
     records = read_records(Layout(proxy.state).journal)
     return sum(each.predicate["phase"] in ("request", "outcome") for each in records)
 

@@ -29,7 +29,7 @@ ARN = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.cla
 def request(
     path: str, body: Any, *, host: str = "cloud.example", method: str = "POST", reached_at: str = ""
 ) -> HttpRequest:
-    """A request with a JSON body."""
+    """Make a request with a JSON body."""
     path, _, query = path.partition("?")
     text = json.dumps(body).encode()
     return HttpRequest(method, "https", host, 443, path, query, (), text, reached_at=reached_at)

@@ -23,7 +23,7 @@ MATCHER = Matcher([parse_host_pattern("api.openai.com")])
 
 
 def request(path: str, *, host: str = "example.com", method: str = "POST") -> HttpRequest:
-    """A request to that path."""
+    """Make a request to that path."""
     return HttpRequest(method, "https", host, 443, path, "", (), b"")
 
 

@@ -74,7 +74,7 @@ def _open_and_close(health: HealthSocket) -> None:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """mitmproxy's folder, as mitmproxy makes it."""
+    """Make the proxy's folder as mitmproxy does."""
     folder = tmp_path_factory.mktemp("made") / "conf"
     CertStore.create_store(folder, BASENAME, KEY_BITS)
     return folder
@@ -82,7 +82,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def confdir(made: Path, tmp_path: Path) -> Path:
-    """A copy of it."""
+    """Copy it."""
     folder = tmp_path / "conf"
     folder.mkdir()
     for file in made.iterdir():

@@ -18,7 +18,7 @@ from helm_boundary.runtime.unsafe_options import SAFE_DEFAULTS, safe_defaults, u
 
 @pytest.fixture
 def options() -> Iterator[Any]:
-    """mitmproxy's options with ours added."""
+    """Return the proxy's options with ours added."""
     with taddons.context() as context:
         add_options(Loader(context.master))
         yield context.options
@@ -90,7 +90,7 @@ def test_what_an_opa_server_would_make_void_is_refused(options: Any, name: str, 
 
 
 def test_an_option_that_isnt_there_is_refused(options: Any) -> None:
-    """mitmproxy would keep it for later and say nothing."""
+    """By itself, mitmproxy would keep it for later and say nothing."""
     options.set("helm_polcy=/x", defer=True)
     with pytest.raises(ConfigError, match="helm_polcy"):
         read_config(options)
