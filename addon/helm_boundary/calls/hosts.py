@@ -155,7 +155,7 @@ def split_port(authority: str) -> tuple[str, int | None]:
 
 @lru_cache(maxsize=1024)
 def canonical_host(host: str) -> str:
-    """Return a host as it is compared: lower case, no final dot or brackets, an address in one form.
+    """Return a host as it is compared: lower case, no final dot or brackets, one form of address.
 
     `127.1`, `0x7f000001` and `::ffff:127.0.0.1` are read by the system's resolver as 127.0.0.1.
     """

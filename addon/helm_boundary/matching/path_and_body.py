@@ -14,7 +14,8 @@ from helm_boundary.calls.call import HttpRequest, Json, Operation
 
 from .body_shape import CONVERSE, by_shape, conversation_in, is_of_texts
 from .cloud_paths import BY_BODY
-from .matcher import canonical_path, neighbour
+from .matcher import neighbour
+from .path_reading import canonical_path
 
 _CONVERSATIONS = re.compile(r"/v[0-9]+/conversations(?:/[^/]+(?:/restart)?)?", re.IGNORECASE)
 _DIALECTS = {"messages": "chat", "input": "responses", "prompt": "completions"}

@@ -15,7 +15,8 @@ from helm_boundary.calls.call import Operation
 from helm_boundary.calls.refusal import schema_violation
 
 from .cloud_paths import cloud_model, is_cloud
-from .matcher import VERSION, canonical_path, loosest_reading
+from .path_reading import canonical_path, loosest_reading
+from .roots import VERSION
 
 _ROOT = re.compile(r"/(openai/deployments|engines)(?=/)", re.IGNORECASE)
 _HUB = re.compile(r"/models/([^/]+(?:/[^/]+)?)/v[0-9]+/", re.IGNORECASE)
