@@ -19,6 +19,7 @@ from support.scene import (
     assert_works,
     chat_body,
     forward_scene,
+    plain_scene,
     scene,
 )
 from support.upstream import Recorded, Reply, Script, Upstream
@@ -157,11 +158,12 @@ def test_a_websocket_is_not_redirected_to_another_host(stage: Scene, elsewhere: 
     assert elsewhere.connections == 0
 
 
-def test_other_traffic_may_be_redirected_anywhere(stage: Scene, elsewhere: Upstream) -> None:
+def test_other_traffic_may_be_redirected_anywhere(tmp_path: Path, elsewhere: Upstream) -> None:
     """What is no call is none of ours."""
-    stage.upstream.answer(lambda _: redirect(307, elsewhere.url))
-    answer = stage.post(b"a=b", path="/login", headers=())
-    assert (answer.status, answer.headers["location"]) == (307, elsewhere.url)
+    with plain_scene(tmp_path) as stage:
+        stage.upstream.answer(lambda _: redirect(307, elsewhere.url))
+        answer = stage.post(b"a=b", path="/login", headers=())
+        assert (answer.status, answer.headers["location"]) == (307, elsewhere.url)
 
 
 def test_every_redirect_passes_through_a_forward_proxy(tmp_path: Path) -> None:

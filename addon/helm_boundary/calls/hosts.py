@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -28,7 +28,10 @@ DEFAULT_HOSTS = (
     "generativelanguage.googleapis.com",
     "chatgpt.com/backend-api/codex/",  # Codex, signed in with a ChatGPT account
 )
-"""The known providers of OpenAI-compatible APIs; `helm_hosts` replaces the list."""
+"""The known providers of OpenAI-compatible APIs; `helm_hosts` replaces the list, or adds to it."""
+
+_ADDED = "+"
+"""The sign of a pattern that is added to the default list."""
 
 _PROVIDERS = {
     "api.openai.com": "openai",
@@ -60,7 +63,7 @@ _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&()+=:@-]+)*/?")
 
 
 class HostPatternError(ValueError):
-    """A pattern in `helm_hosts` that isn't `[*.]name[:port][/prefix]`."""
+    """A value of `helm_hosts` that isn't `[*.]name[:port][/prefix]`, or a list that isn't one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +76,31 @@ class HostPattern:
     prefix: str
 
     def matches(self, host: str, port: int, path: str) -> bool:
-        """Whether a request to this host, port and path is governed."""
+        """Tell whether a request to this host, port and path is governed."""
         named = host.endswith("." + self.name) if self.any_label else host == self.name
         if not named or self.port not in (None, port):
             return False
         # In any letter case: some servers don't tell them apart.
         return (path + "/").lower().startswith((self.prefix or "/").lower())
+
+
+def listed_hosts(values: Sequence[str]) -> tuple[str, ...]:
+    """Return the patterns that a list stands for: `+name` adds to the default list.
+
+    Raises:
+        HostPatternError: there is none, or the list both adds to the default one and replaces it.
+    """
+    added = [value[len(_ADDED) :] for value in values if value.startswith(_ADDED)]
+    if not values:
+        raise HostPatternError("expected at least one host pattern, found none")
+    if not added:
+        return tuple(values)
+    if len(added) < len(values):
+        raise HostPatternError(
+            "expected `+` before every host, which adds it to the default list, or before none, "
+            "which replaces that list; found both"
+        )
+    return tuple(dict.fromkeys((*DEFAULT_HOSTS, *added)))
 
 
 def parse_host_pattern(text: str) -> HostPattern:
@@ -99,7 +121,7 @@ def parse_host_pattern(text: str) -> HostPattern:
 
 
 def _is_host(host: str, *, any_label: bool) -> bool:
-    """Whether a request can have this host: a name, or an address, which has no labels."""
+    """Tell whether a request can have this host: a name, or an address, which has no labels."""
     name, in_brackets = canonical_host(host), host.startswith("[")
     if in_brackets or name.rpartition(".")[2].isdigit():
         return not any_label and _is_address(name) and (":" in host) is in_brackets
@@ -119,7 +141,7 @@ def _is_prefix(prefix: str) -> bool:
 
 
 def split_port(authority: str) -> tuple[str, int | None]:
-    """An authority's host and port, the port None where there is none (RFC 3986 section 3.2)."""
+    """Split an authority into host and port (RFC 3986 section 3.2), which may be None."""
     host, colon, port = authority.rpartition(":")
     if (
         not colon
@@ -133,7 +155,7 @@ def split_port(authority: str) -> tuple[str, int | None]:
 
 @lru_cache(maxsize=1024)
 def canonical_host(host: str) -> str:
-    """A host as it is compared: lower case, no final dot, no brackets, one form of an address.
+    """Return a host as it is compared: lower case, no final dot or brackets, one form of address.
 
     `127.1`, `0x7f000001` and `::ffff:127.0.0.1` are read by the system's resolver as 127.0.0.1.
     """
@@ -144,7 +166,7 @@ def canonical_host(host: str) -> str:
 
 
 def _in_ascii(name: str) -> str:
-    """An internationalised name as it is on the wire (RFC 3490), which mitmproxy decodes."""
+    """Return an internationalised name as it is on the wire (RFC 3490), which mitmproxy decodes."""
     try:
         return name.encode("idna").decode("ascii")
     except UnicodeError:
@@ -163,13 +185,13 @@ def _address(name: str) -> str:
 
 
 def is_governed(patterns: Iterable[HostPattern], host: str, port: int, path: str) -> bool:
-    """Whether any pattern governs the request."""
+    """Tell whether any pattern governs the request."""
     return any(pattern.matches(host, port, path) for pattern in patterns)
 
 
 @lru_cache(maxsize=1024)
 def provider_of(host: str) -> str:
-    """The provider's short name, or `other` for a host that isn't a known provider's."""
+    """Return the provider's short name, or `other` for a host that isn't a known provider's."""
     for suffix, name in _PROVIDERS.items():
         if host == suffix or host.endswith("." + suffix):
             return name

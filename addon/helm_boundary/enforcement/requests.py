@@ -232,7 +232,7 @@ class Boundary:
         progress = exchange.progress
 
         async def again(value: Json, body: bytes) -> Decision:
-            call = read_value(exchange.operation, value)
+            call = read_value(exchange.operation, value, read.model)
             self._note(exchange, Recognised(exchange.operation, call, body))
             return await self._ask(exchange, progress.shared, progress.call, turn)
 

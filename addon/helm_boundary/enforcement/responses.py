@@ -14,7 +14,7 @@ from helm_boundary.approvals.refusals import gone, refusal_of
 from helm_boundary.approvals.wait import AGAIN, Again, Park, Said
 from helm_boundary.calls.call import HttpResponse, Json
 from helm_boundary.calls.refusal import Refusal
-from helm_boundary.dialects import dialect
+from helm_boundary.dialects import reader_of
 from helm_boundary.evaluation.judge import deny
 from helm_boundary.evaluation.rewrite_loop import settle
 from helm_boundary.parsing.generic_stream import GenericStream, UnreadStream
@@ -187,7 +187,7 @@ class Answers:
     ) -> tuple[Decision, bytes | None]:
         if body is None:
             raise Refusal("PDP_ERROR", "the policy rewrites a response that isn't one JSON value")
-        reader, progress = dialect(exchange.operation.dialect), exchange.progress
+        reader, progress = reader_of(exchange.operation), exchange.progress
 
         async def again(value: Json, _: bytes) -> Decision:
             progress.answer = reader.read_response(progress.status or 0, value)
@@ -233,4 +233,4 @@ def _stream_of(exchange: Exchange, response: HttpResponse) -> Stream | None:
     """Open a reader where the response is a stream in its operation's dialect, and no redirect."""
     if not is_event_stream(response) or 300 <= response.status < 400:
         return None
-    return dialect(exchange.operation.dialect).open_stream(response.status)
+    return reader_of(exchange.operation).open_stream(response.status)

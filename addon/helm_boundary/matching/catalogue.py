@@ -13,6 +13,8 @@ from importlib.resources import files
 
 from helm_boundary.calls.call import Operation
 
+_LOOSE = "?"
+
 UNKNOWN = Operation("unknown", "unknown", "generic", "", "")
 """A request to a governed host that the catalogue doesn't know."""
 
@@ -47,7 +49,7 @@ class Catalogue:
         node.operations[operation.method, query] = operation
 
     def find(self, method: str, segments: Sequence[str], query: str = "") -> Operation | None:
-        """The operation at a path, given as its segments below the root; None if there is none."""
+        """Return the operation at a path, given as its segments below the root, or None."""
         node = self._descend(self._root, segments, 0)
         if node is None:
             return None
@@ -69,13 +71,14 @@ class Catalogue:
 
 @cache
 def known_operations() -> Catalogue:
-    """OpenAI's API, and what the same agents speak beside it."""
+    """Return OpenAI's API, and what the same agents speak beside it."""
     return Catalogue((*read_table("catalogue.tsv"), *read_table("catalogue_other.tsv")))
 
 
 def read_table(name: str) -> Iterator[Operation]:
-    """The operations of one table: method, path, operation id, category, dialect a line."""
+    """Read the operations of one table: method, path, operation id, category, dialect a line."""
     for line in files(__package__).joinpath(name).read_text("utf-8").splitlines():
         if line and not line.startswith("#"):
             method, path, operation, category, dialect = line.split("\t")
-            yield Operation(operation, category, dialect, method, path)
+            name = dialect.removesuffix(_LOOSE)
+            yield Operation(operation, category, name, method, path, loose=name != dialect)

@@ -9,22 +9,19 @@ read two operations from one path. Everything else is left alone.
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterator, Sequence
-from urllib.parse import unquote
+from collections.abc import Sequence
 
 from helm_boundary.calls.call import HttpRequest, Operation
 from helm_boundary.calls.hosts import HostPattern, canonical_host, is_governed, split_port
-from helm_boundary.calls.refusal import schema_violation
+from helm_boundary.calls.refusal import Refusal, schema_violation
 
 from .catalogue import UNKNOWN, known_operations
+from .cloud_paths import find_cloud, is_cloud_plain
+from .path_reading import BLANK, ODD, canonical_path, loosest_reading, plain_segments
+from .roots import in_catalogue
 
-_UNRESERVED = re.compile(r"%(?:2[dDeE]|3[0-9]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aAeE])")
-_ODD = re.compile(r"[%#?]|//|\\|;|[\x00-\x20]|(?:^|/)\.{1,2}(?:/|$)")
 _NO_METHOD = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
-_BLANK = re.compile(r"[\x00-\x20\x7f]")
-VERSION = re.compile(r"v[0-9]+(?:beta|alpha)?[0-9]*")
-"""A segment that names an API's version."""
+_NO_HEADER = re.compile(r"[\x00\r\n]")
 SOCKETS = frozenset({"connectRealtime", "connectResponses"})
 """Operations that are WebSockets."""
 _CARRIER = "anthropic.createMessageBatch"
@@ -38,30 +35,40 @@ class Matcher:
         self._patterns = tuple(patterns)
 
     def match(self, request: HttpRequest) -> Operation | None:
-        """The operation that a request asks for by its address, or None if it is no call by that.
+        """Return the operation that a request's address asks for, None if it is no call by that.
 
         Raises:
             Refusal: an ambiguous path, or names that disagree about the destination.
         """
         _check_request_line(request)
+        _check_headers(request)
         path = canonical_path(request.path)
-        governed = self._governed(request, path)
+        listed = self._lists(request, path)
+        governed = listed or _is_taken_for_server(request)
         operation = _by_path(request.method, path, request.query, governed)
         if request.header("upgrade") is not None:
             operation = _upgraded(operation, path, request.query, governed)
         elif operation is not None and operation.id in SOCKETS and not governed:
             operation = None  # anybody's list of responses
         if operation is None or operation is UNKNOWN:
-            operation = _refuse_lookalikes(request, path, governed) or operation
+            operation = _on_cloud(request, path) or operation
+        if operation is None or operation is UNKNOWN:
+            _refuse_lookalikes(request, path, governed=governed, listed=listed)
+        if operation is UNKNOWN and request.header("upgrade") is not None and not listed:
+            operation = None  # a socket behind a listener of ours, known by its first message
         if operation is not None:
             check_names(request)
         return operation
 
-    def _governed(self, request: HttpRequest, path: str) -> bool:
+    def lists(self, request: HttpRequest) -> bool:
+        """Tell whether one of the patterns governs a request's host."""
+        return self._lists(request, canonical_path(request.path))
+
+    def _lists(self, request: HttpRequest, path: str) -> bool:
         hosts = {canonical_host(request.host)}
         hosts |= {canonical_host(split_port(name)[0]) for name in request.names}
         paths = {path}
-        if _ODD.search(path):  # a prefix in another spelling is still that prefix
+        if ODD.search(path):  # a prefix in another spelling is still that prefix
             paths.add(loosest_reading(request.path))
         return any(
             is_governed(self._patterns, host, request.port, path)
@@ -70,18 +77,50 @@ class Matcher:
         )
 
 
+def neighbour(request: HttpRequest) -> Operation | None:
+    """Return what harmless operation a path is that isn't one on any host, None where it isn't.
+
+    It counts where the body has a call's shape: a text is split into tokens at `/tokenize`.
+    """
+    segments = plain_segments(canonical_path(request.path))
+    found = in_catalogue(request.method, segments, request.query, governed=True)
+    return found if found is not None and found.category == "meta" else None
+
+
+def _is_taken_for_server(request: HttpRequest) -> bool:
+    """Tell whether a client took us for the server: what a listener leads to is governed."""
+    return bool(request.reached_at)
+
+
+def _on_cloud(request: HttpRequest, path: str) -> Operation | None:
+    """Return the cloud's operation that a path ends as, whatever stands before it.
+
+    Raises:
+        Refusal: a lenient server would find another, or another model.
+    """
+    found = find_cloud(request.method, path, has_body=bool(request.body))
+    is_odd = found is not None and ODD.search(path) is not None
+    if is_odd and not is_cloud_plain(path, loosest_reading(request.path)):
+        raise _ambiguous()
+    return found
+
+
 def _check_request_line(request: HttpRequest) -> None:
     """Refuse what would make another request line of it in HTTP/1.1; HTTP/2 lets it through."""
     target = request.path + request.query
-    if _NO_METHOD.search(request.method) or _BLANK.search(target):
+    if _NO_METHOD.search(request.method) or BLANK.search(target):
         raise schema_violation(
             "the method isn't a token (RFC 9110 section 9.1), or the path has white space in it"
         )
 
 
-def canonical_path(path: str) -> str:
-    """A path after one RFC 3986 section 6.2.2.2 normalisation: unreserved characters decoded."""
-    return _UNRESERVED.sub(lambda found: chr(int(found[0][1:], 16)), path) if "%" in path else path
+def _check_headers(request: HttpRequest) -> None:
+    """Refuse what some servers take for another header, or for the end of all (RFC 9110, 5.5)."""
+    if any(_NO_HEADER.search(name + value) for name, value in request.headers):
+        raise schema_violation(
+            "a header is folded over several lines, or has a carriage return or NUL in it; "
+            "send it on one line"
+        )
 
 
 def check_names(request: HttpRequest) -> None:
@@ -101,104 +140,52 @@ def check_names(request: HttpRequest) -> None:
 
 
 def _by_path(method: str, path: str, query: str, governed: bool) -> Operation | None:
-    found = _in_catalogue(method, _plain_segments(path), query, governed)
+    found = in_catalogue(method, plain_segments(path), query, governed)
     if governed:
         return found or UNKNOWN
     return found if found is not None and _is_distinct(found) else None
 
 
-def _plain_segments(path: str) -> list[str]:
-    """A path's segments; none where it isn't written plainly."""
-    return path.strip("/").split("/") if not _ODD.search(path) and path[-1:] != "/" else []
-
-
 def _upgraded(found: Operation | None, path: str, query: str, governed: bool) -> Operation | None:
-    """The operation of a request that asks for another protocol: a WebSocket's, by its end."""
+    """Return the operation of a request that asks for another protocol, by its path's end."""
     if found is not None and found is not UNKNOWN:
         return found
-    socket = _socket_at(_plain_segments(path))
+    socket = _socket_at(plain_segments(path))
     return socket or _by_path("POST", path, query, governed) or found  # read_call refuses a POST's
 
 
 def _socket_at(segments: Sequence[str]) -> Operation | None:
-    """The WebSocket at the end of a path, under whatever prefix it is served."""
+    """Return the WebSocket at the end of a path, under whatever prefix it is served."""
     found = known_operations().find("GET", segments[-1:])
     return found if found is not None and found.id in SOCKETS else None
 
 
 def _is_distinct(operation: Operation) -> bool:
-    """Whether an operation's path alone tells a call on any host: `/v1/files` is anybody's."""
+    """Tell whether a path alone makes a call on any host: `/v1/files` is anybody's."""
     if operation.id == _CARRIER:
         return True
     return operation.category in ("inference", "realtime") or operation.dialect != "generic"
 
 
-def _in_catalogue(method: str, segments: list[str], query: str, governed: bool) -> Operation | None:
-    """The operation at the end of a path, below any root that providers serve the API from."""
-    for rest in _below_roots(segments, governed):
-        found = known_operations().find(method, rest, query)
-        if found is not None:
-            return found
-    return None
-
-
-def _below_roots(segments: list[str], governed: bool) -> Iterator[list[str]]:
-    """What follows each thing that may be a root: `/v1`, `/openai/deployments/{d}`, ..."""
-    for at, segment in enumerate(segments):
-        rest = segments[at + 1 :]
-        if VERSION.fullmatch(segment):
-            yield rest
-            if rest[:1] == ["openai"]:  # Gemini's /v1beta/openai/chat/completions
-                yield rest[1:]
-        elif segment == "openai" and rest[:1] == ["deployments"]:  # Azure, by deployment
-            yield rest[2:]
-        # Azure's dated API, /openai/responses?api-version=..., and that of a ChatGPT account.
-        elif segment == "openai" or segments[at - 1 : at + 1] == ["backend-api", "codex"]:
-            yield rest
-        elif segment == "engines":  # the old way to name a model, which proxies still serve
-            yield rest[1:]
-    if segments[-2:] == ["chat", "completions"]:  # distinct enough without any root
-        yield segments[-2:]
-    if governed:  # api.deepseek.com and api.perplexity.ai serve it from the top
-        yield segments
-
-
-def _refuse_lookalikes(request: HttpRequest, path: str, governed: bool) -> Operation | None:
-    """Raise for a path that another reader might take for an operation's; else None."""
+def _refuse_lookalikes(request: HttpRequest, path: str, *, governed: bool, listed: bool) -> None:
+    """Raise for a path that another reader might take for an operation's."""
     loose = loosest_reading(request.path)
     if loose == path and request.method == request.method.upper():
-        return None
+        return
     segments = [part for part in loose.split("/") if part]
-    found = _in_catalogue(request.method.upper(), segments, request.query, governed)
+    found = in_catalogue(request.method.upper(), segments, request.query, governed)
     if request.header("upgrade") is not None:
         found = _socket_at(segments) or found
     elif found is not None and found.id in SOCKETS:
         found = None
     ambiguous = found is not None and (governed or _is_distinct(found))
-    if ambiguous or (governed and _ODD.search(path)):
-        raise schema_violation(
-            "the path can be read as an operation's but isn't written as one; "
-            "send it plainly, without escapes, dot segments, doubled or final slashes"
-        )
-    return None
+    ambiguous |= find_cloud(request.method, loose, has_body=bool(request.body)) is not None
+    if ambiguous or (listed and ODD.search(path)):
+        raise _ambiguous()
 
 
-def loosest_reading(path: str) -> str:
-    """What the most lenient of servers might make of a path: lower case, decoded, collapsed."""
-    for _ in range(8):
-        decoded = unquote(path, errors="replace")
-        if decoded == path:
-            break
-        path = decoded
-    if not path.isascii():  # full-width letters and slashes; twice, for blanks kept marks apart
-        path = _BLANK.sub("", unicodedata.normalize("NFKD", path))
-        path = unicodedata.normalize("NFKD", path)
-    path = re.sub(r";[^/]*|[#?].*", "", path.replace("\\", "/").lower())
-    path = _BLANK.sub("", path)
-    kept: list[str] = []
-    for segment in path.split("/"):
-        if segment == "..":
-            del kept[-1:]
-        elif segment not in ("", "."):
-            kept.append(segment)
-    return "/" + "/".join(kept)
+def _ambiguous() -> Refusal:
+    return schema_violation(
+        "the path can be read as an operation's but isn't written as one; "
+        "send it plainly, without escapes, dot segments, doubled or final slashes"
+    )

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from helm_boundary.calls.call import Answer, HttpResponse, Json, Operation
 from helm_boundary.calls.refusal import Refusal, schema_violation
-from helm_boundary.dialects import SOCKETS, dialect, generic
+from helm_boundary.dialects import SOCKETS, generic, reader_of
 from helm_boundary.streaming.sse import EventCutter
 from helm_boundary.streaming.stream import Stream
 from helm_boundary.wire import content_coding, strict_json
@@ -55,16 +55,25 @@ def read_answer(operation: Operation, response: HttpResponse, limit: int) -> Ans
     is_other = response.status >= 300  # a redirect or an error, which has a form of its own
     if not body and (is_other or response.status in (204, 205)):
         return Answered(Answer(response.status), None)
-    if not _is_json(response) and (is_other or dialect(operation.dialect) is generic):
+    reader = generic if is_other else reader_of(operation)
+    takes_all = operation.loose or reader is generic
+    if takes_all and not _is_json(response) and not _is_one_value(body):
         return Answered(_read_other(response, body), None)
     value = strict_json.parse(body, "the upstream's answer")
-    reader = dialect("generic" if is_other else operation.dialect)
     return Answered(reader.read_response(response.status, value), value)
 
 
 def _is_json(response: HttpResponse) -> bool:
     kind = media_type(response)
     return kind == "application/json" or kind.endswith("+json")
+
+
+def _is_one_value(body: bytes) -> bool:
+    """Tell whether a body that doesn't claim to be JSON is one object or list of it."""
+    try:
+        return isinstance(strict_json.parse(body), dict | list)
+    except Refusal:
+        return False
 
 
 def _read_other(response: HttpResponse, body: bytes) -> Answer:
@@ -88,7 +97,7 @@ def _json_lines(body: bytes) -> list[Json]:
 
 
 def _read_events(operation: Operation, status: int, body: bytes) -> Answer:
-    reading: Stream | None = dialect(operation.dialect).open_stream(status)
+    reading: Stream | None = reader_of(operation).open_stream(status)
     reading = reading or GenericStream(status, len(body))
     cutter = EventCutter(len(body))
     for event in cutter.feed(body):

@@ -30,11 +30,14 @@ from .call_tracker import CallTracker
 from .client_presence import Leaving
 from .commands import Commands
 from .guards.connection_guard import Walls
+from .guards.local_guard import LocalGuard
 from .guards.mitmweb_guard import Door
 from .requests import Requests
 from .responses import Responses
 from .shutdown import Service
+from .socket_closes import SocketCloses
 from .ui import Interface, observers
+from .unknown_sockets import UnknownSockets
 from .websockets import Sockets
 
 logger = logging.getLogger(__name__)
@@ -51,12 +54,18 @@ class HelmBoundary:
         self._tracker = CallTracker()
         leaving = Leaving()
         self._sockets = Sockets(leaving.has_gone)
-        self._requests = Requests(self._tracker, leaving.has_gone, self._ready)
+        self._local = LocalGuard()
+        self._requests = Requests(
+            self._tracker, leaving.has_gone, self._ready, self._local.refusal_of
+        )
         self._responses = Responses(self._tracker, leaving, self._sockets)
         self._reloader = Reloader(self._current, self._is_in_use)
         self.addons: list[Any] = [
             Walls(self._tracker.may_connect),
+            self._local,
+            UnknownSockets(self._sockets, self._ready),
             self._sockets,
+            SocketCloses(self._sockets, self._ready),
             leaving,
             Service(self._health, self._current),
             Interface(self._current),
@@ -85,6 +94,7 @@ class HelmBoundary:
         except (AuthorityRefused, ConfigError, StartError) as error:
             raise exceptions.OptionsError(str(error)) from None
         self._config = config
+        self._local.reach = config.local
 
     def running(self) -> None:
         """Move behind every other addon, start to watch the policy, and print where we listen."""

@@ -19,6 +19,7 @@ from .patches.dispatch import ask_only_listeners
 from .patches.error_pages import replace_error_pages
 from .patches.final_check import have_last_word
 from .patches.held_streams import let_streams_wait
+from .patches.socket_control import control_sockets
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ def install(loader: Loader) -> None:
         return
     _set_safe_defaults()
     replace_error_pages()
+    control_sockets()
     boundary = HelmBoundary()
     ask_only_listeners(addons)
     have_last_word(addons, boundary)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import assert_never
 
 from mitmproxy import http
 
 from helm_boundary.approvals.wait import Again
+from helm_boundary.calls.refusal import Refusal
 from helm_boundary.enforcement.exchange import Exchange
 from helm_boundary.enforcement.fallback_reply import CLOSED, NO_VERDICT, deny_without_verdict
 from helm_boundary.enforcement.reply import Forward, Reply
@@ -28,14 +30,22 @@ MAX_CHANGES = 3
 
 
 class Requests:
-    """The addon's request half; `running` gives the boundary, or None while there is none."""
+    """The addon's request half; `running` gives the boundary, or None while there is none.
+
+    `bars` says why a request may not go to a host and port, None where it may.
+    """
 
     def __init__(
-        self, tracker: CallTracker, has_gone: Gone, running: Callable[[], Running | None]
+        self,
+        tracker: CallTracker,
+        has_gone: Gone,
+        running: Callable[[], Running | None],
+        bars: Callable[[str, int], Awaitable[Refusal | None]],
     ) -> None:
         self._tracker = tracker
         self._has_gone = has_gone
         self._running = running
+        self._bars = bars
 
     async def judge(self, flow: http.HTTPFlow) -> None:
         """Judge a flow's request; afterwards it is cleared, answered or killed."""
@@ -98,8 +108,13 @@ class Requests:
             judged = conversion.fingerprint(flow)
             identity = conversion.call_id(flow, again=turn > 0)
             exchange = running.boundary.recognise(conversion.read_request(flow, identity))
+            barred = await self._bars(flow.request.host, flow.request.port)
             if exchange is None:
-                return True
+                if barred is not None:
+                    flow.response = conversion.write_reply(deny_without_verdict(barred))
+                return barred is None
+            if barred is not None and exchange.refusal is None:
+                exchange = replace(exchange, refusal=barred)
             match await self._ask(flow, exchange, running, hold):
                 case Reply() as reply:
                     refuse(flow, reply, running)

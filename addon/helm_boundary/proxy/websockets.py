@@ -19,6 +19,7 @@ from mitmproxy.websocket import WebSocketMessage
 
 from helm_boundary.approvals.entry import Request
 from helm_boundary.approvals.wait import Answered, Park
+from helm_boundary.calls.call import Operation
 from helm_boundary.dialects import SOCKETS
 from helm_boundary.enforcement.exchange import Exchange
 from helm_boundary.enforcement.websocket_session import Session
@@ -38,6 +39,7 @@ class _Socket:
     """A governed WebSocket: its session, and where its messages towards the client stand."""
 
     session: Session
+    operation: Operation
     is_observed: bool
     can_wait: bool
     injected: int = 0
@@ -67,11 +69,18 @@ class Sockets:
             return  # nobody can read them
         parking = partial(self._parking, flow, running) if running.holds else None
         session = Session(running.boundary, running.answers, exchange, parking)
-        self._sockets[flow.id] = _Socket(session, running.observes, running.holds)
+        self._sockets[flow.id] = _Socket(
+            session, exchange.operation, running.observes, running.holds
+        )
 
     def uses(self, running: Running) -> bool:
         """Tell whether any session goes on under that boundary."""
         return any(each.session.is_under(running.boundary) for each in self._sockets.values())
+
+    def operation_of(self, flow: http.HTTPFlow) -> Operation | None:
+        """Return the operation of a session, None where a flow's messages aren't judged."""
+        socket = self._sockets.get(flow.id)
+        return None if socket is None else socket.operation
 
     async def websocket_message(self, flow: http.HTTPFlow) -> None:
         """Judge the newest message of a governed session."""

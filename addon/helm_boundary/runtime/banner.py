@@ -15,7 +15,7 @@ from .startup import Running
 def banner(
     running: Running, config: Config, options: OptionValues, addresses: Sequence[str]
 ) -> list[str]:
-    """Where it listens, the policy, where receipts go, the CA file, how to point a client at it."""
+    """Tell where it listens, its policy, its receipts, its CA file and how clients are pointed."""
     policy = running.engine.policy
     where = ", ".join(addresses) or "nowhere (no server is running)"
     if any(_is_every(address) for address in addresses):
@@ -32,7 +32,7 @@ def banner(
 
 
 def _is_every(address: str) -> bool:
-    """Whether `host:port` stands for all of the machine's addresses."""
+    """Tell whether `host:port` stands for all of the machine's addresses."""
     return address.rpartition(":")[0] in ("0.0.0.0", "::", "[::]")  # noqa: S104
 
 

@@ -119,12 +119,12 @@ class HealthSocket:
 
 
 def socket_of(state: Path, pid: int) -> Path:
-    """Where the boundary with this process id says how it is."""
+    """Return the socket on which the boundary with this process id tells its health."""
     return Layout(state).run / f"{pid}.sock"
 
 
 def ask(path: Path, by: Keepers | None = None) -> Health | None:
-    """The health of the boundary behind a socket, or None when nothing answers there in time.
+    """Ask the boundary behind a socket for its health; None when nothing answers in time.
 
     Raises:
         StateRefused: it is a process of another user (than `by`) that answers.
@@ -145,7 +145,7 @@ def ask(path: Path, by: Keepers | None = None) -> Health | None:
 
 
 def running_boundaries(state: Path, by: Keepers | None = None) -> Iterator[Health]:
-    """Every boundary that answers in this state folder; raises as `ask` does."""
+    """Yield every boundary that answers in this state folder; raises as `ask` does."""
     if hasattr(socket, "AF_UNIX"):
         for path in sorted(Layout(state).run.glob("*.sock")):
             if (health := ask(path, by)) is not None:
@@ -171,7 +171,7 @@ def _refuse_foreign_peer(path: Path, user: int | None, by: Keepers) -> None:
 
 @contextlib.contextmanager
 def _reachable(path: Path) -> Iterator[str]:
-    """A name for a socket's path that fits into the 104 to 108 bytes of sockaddr_un."""
+    """Yield a name for a socket's path that fits into the 104 to 108 bytes of sockaddr_un."""
     if len(os.fsencode(path)) < 100 or not Path("/proc/self/fd").exists():
         yield str(path)
         return

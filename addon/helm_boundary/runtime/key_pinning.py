@@ -33,7 +33,7 @@ VARIABLE = "HELM_PINS"
 
 
 def pins() -> Pins:
-    """The user's pins: in the folder that HELM_PINS names, else in the configuration folder."""
+    """Return the user's pins, from the folder that HELM_PINS names or the configuration folder."""
     named = os.environ.get(VARIABLE)
     if named:
         return Pins(Path(named).absolute())
@@ -41,7 +41,7 @@ def pins() -> Pins:
 
 
 def pin_of(published: PublishedKeys) -> Pin:
-    """A pin of every key that a folder has published."""
+    """Make a pin of every key that a folder has published."""
     receipt = tuple(known.key for known in published.receipt)
     log = tuple(known.key for known in published.log)
     return Pin(published.origin, receipt, log, rfc3339(time.time_ns()))
@@ -89,7 +89,7 @@ def _settle(layout: Layout, published: PublishedKeys, kept: Pins) -> None:
 
 
 def differs(layout: Layout, published: PublishedKeys, pin: Pin) -> str:
-    """What to say of a folder that isn't the pinned one."""
+    """Say what is wrong with a folder that isn't the pinned one."""
     pinned = pin.receipt[-1].keyid[:16] if pin.receipt else pin.log[-1].id.hex()
     found = published.receipt[-1].key.keyid[:16] if pin.receipt else published.log[-1].key.id.hex()
     return (
@@ -100,7 +100,7 @@ def differs(layout: Layout, published: PublishedKeys, pin: Pin) -> str:
 
 
 def _follow(layout: Layout, published: PublishedKeys, pin: Pin) -> Pin:
-    """The pin with those keys that the pinned ones handed over to, by receipt and checkpoint."""
+    """Add the keys that the pinned ones handed over to, by receipt and checkpoint, to a pin."""
     receipt = list(pin.receipt)
     if receipt and published.receipt[-1].key not in receipt:
         with suppress(ReceiptError):

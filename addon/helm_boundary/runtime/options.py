@@ -16,8 +16,10 @@ from helm_boundary.calls.hosts import (
     DEFAULT_HOSTS,
     HostPattern,
     HostPatternError,
+    listed_hosts,
     parse_host_pattern,
 )
+from helm_boundary.calls.local_addresses import EVERYTHING, LocalPlaceError, Reach, read_reach
 
 from .state_folder import default_state_folder
 
@@ -47,6 +49,7 @@ class Config:
     keep_flows: int
     max_body: int
     deadline_ms: int
+    local: Reach = EVERYTHING
 
 
 def add_options(loader: Loader) -> None:
@@ -71,7 +74,11 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
     ("helm_mode", str, "enforce", "enforce: verdicts take effect. observe: they are only "
      "recorded, and everything passes.", ("enforce", "observe")),
     ("helm_hosts", Sequence[str], list(DEFAULT_HOSTS), "Hosts on which every request is a call, "
-     "as [*.]name[:port][/prefix]. Calls to other hosts are recognised by path and body.", None),
+     "as [*.]name[:port][/prefix]; +name adds to the default list. A reverse listener's server is "
+     "one of itself. Calls to other hosts are recognised by path and body.", None),
+    ("helm_local", Sequence[str], ["any"], "What clients may reach by the boundary on this machine "
+     "and its private networks: any, none, or HOST:PORT, each. exec --confine sets it to none, "
+     "and exec --allow-local to what it names.", None),
     ("helm_on_deny", str, "respond", "respond: 403 with the verdict. kill: close the connection; "
      "most clients take that for a network error and retry.", ("respond", "kill")),
     ("helm_on_escalate", str, "respond", "respond: 403 with an approval id; once that is granted "
@@ -88,7 +95,8 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
     ("helm_keep_flows", int, 5000, "How many flows mitmweb and mitmproxy keep; beyond that the "
      "oldest finished ones are dropped, never one that waits. 0 keeps all.", None),
     ("helm_max_body", str, "32m", "Largest body that is judged, after decoding, and the most "
-     "that is held of a stream's tool calls; anything larger is denied. Suffixes: k, m and g.", None),
+     "that is held of a stream's tool calls; anything larger is denied. Suffixes: k, m and g.",
+     None),
     ("helm_deadline_ms", int, 250, "How long policy may take for one judgement, in milliseconds; "
      "after that the verdict is DENY.", None),
 )  # fmt: skip
@@ -99,7 +107,7 @@ class ConfigError(ValueError):
 
 
 def read_config(options: OptionValues) -> Config:
-    """The options' values, checked.
+    """Read and check the options' values.
 
     Raises:
         ConfigError: with the option's name and what was expected.
@@ -114,6 +122,7 @@ def read_config(options: OptionValues) -> Config:
         state=_state(options.helm_state),
         mode="observe" if _chosen(options, "helm_mode") == "observe" else "enforce",
         hosts=_hosts(options.helm_hosts),
+        local=_local(options.helm_local),
         on_deny=_chosen(options, "helm_on_deny"),
         on_escalate=_chosen(options, "helm_on_escalate"),
         hold_seconds=_hold_seconds(options),
@@ -126,12 +135,12 @@ def read_config(options: OptionValues) -> Config:
 
 
 def _sources(values: Sequence[str]) -> tuple[str, ...]:
-    """Policy folders and bundles as absolute paths, addresses as they are."""
+    """Return policy folders and bundles as absolute paths, addresses as they are."""
     return tuple(value if is_address(value) else str(_absolute(value)) for value in values)
 
 
 def is_address(source: str) -> bool:
-    """Whether a policy comes from a server."""
+    """Tell whether a policy comes from a server."""
     return source.startswith(("http://", "https://"))
 
 
@@ -161,14 +170,14 @@ def _notify(value: str) -> str:
 
 
 def _check_names(options: OptionValues) -> None:
-    """Mitmproxy keeps an option that nobody has, in case somebody adds it, and says nothing."""
+    """Refuse names of ours that no option has: mitmproxy keeps them, and says nothing."""
     for name in options.deferred:
         if name.startswith("helm"):
             raise ConfigError(f"{name}: there is no such option; see `mitmdump --options`")
 
 
 def _check_opa(options: OptionValues) -> None:
-    """An OPA server has a policy of its own: what would be ignored beside it is refused."""
+    """Refuse what would be ignored beside an OPA server, which has a policy of its own."""
     for name in ("helm_policy", "helm_policy_key"):
         if options.helm_opa_url and getattr(options, name):
             raise ConfigError(
@@ -178,7 +187,7 @@ def _check_opa(options: OptionValues) -> None:
 
 
 def _chosen(options: OptionValues, name: str) -> str:
-    """The value of an option with choices, which mitmproxy doesn't check for a script's option."""
+    """Return an option's value, which is one of its choices: mitmproxy doesn't check that."""
     value = getattr(options, name)
     (choices,) = (row[4] for row in OPTIONS if row[0] == name)
     if value not in (choices or ()):
@@ -191,15 +200,22 @@ def _state(value: str) -> Path:
 
 
 def _hosts(values: Sequence[str]) -> tuple[HostPattern, ...]:
-    """The governed hosts; a pattern that no request matches would leave its host ungoverned."""
+    """Read the governed hosts; one that no request could match would stay ungoverned."""
     try:
-        if not values:
-            raise HostPatternError("expected at least one host pattern, found none")
-        return tuple(parse_host_pattern(value) for value in values)
+        return tuple(parse_host_pattern(value) for value in listed_hosts(values))
     except HostPatternError as error:
         raise ConfigError(
             f"helm_hosts: {error}; for several hosts repeat `--set helm_hosts=…`, once for each, "
             "or write a list in config.yaml (helm_hosts: [api.openai.com, api.anthropic.com])"
+        ) from None
+
+
+def _local(values: Sequence[str]) -> Reach:
+    try:
+        return read_reach(values)
+    except LocalPlaceError as error:
+        raise ConfigError(
+            f"helm_local: {error}; any and none stand alone, several places need a --set each"
         ) from None
 
 

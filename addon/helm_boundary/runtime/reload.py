@@ -115,7 +115,7 @@ class Reloader:
 
 
 def _beside(old: Engine, new: Engine) -> Engine:
-    """The new policy's engine, with the candidate that the old one was judged beside."""
+    """Return the new policy's engine, with the candidate that the old one was judged beside."""
     return old.succeeded_by(new) if isinstance(old, WithCandidate) else new
 
 

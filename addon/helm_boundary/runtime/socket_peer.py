@@ -12,7 +12,7 @@ _SOL_LOCAL, _LOCAL_PEERCRED, _XUCRED_BYTES = 0, 1, 76
 
 
 def peer_user(connection: socket.socket) -> int | None:
-    """The user id of the process that listens there; None where the system doesn't say."""
+    """Return the user id of the process that listens there, None where the system doesn't say."""
     with contextlib.suppress(OSError, struct.error):
         if sys.platform == "linux":  # unix(7): struct ucred
             size = struct.calcsize("iII")

@@ -53,7 +53,7 @@ class Running:
         return self.boundary.settings.observes
 
     def under(self, engine: Engine, detectors: Detectors) -> Running:
-        """The same boundary under another policy; this one goes on for the calls it has."""
+        """Return the same boundary under another policy; this one goes on for the calls it has."""
         boundary = self.boundary.under(Judge(engine, detectors))
         return replace(self, boundary=boundary, answers=Answers(boundary), engine=engine)
 

@@ -43,7 +43,7 @@ _HTTP_REVERSE = frozenset({"http", "https", "http3"})
 
 
 def unsafe_options(options: OptionValues) -> list[str]:
-    """What is wrong with the options in force: a line each, with the remedy."""
+    """Say what is wrong with the options in force: a line each, with the remedy."""
     found = [
         f"{name}={_shown(getattr(options, name))}: {why}"
         for name, (is_unsafe, why) in _UNSAFE.items()
@@ -53,7 +53,7 @@ def unsafe_options(options: OptionValues) -> list[str]:
 
 
 def safe_defaults(options: OptionValues, defaults: Callable[[str], Any]) -> dict[str, Any]:
-    """The safe values for options that still have mitmproxy's unsafe default.
+    """Return the safe values for options that still have mitmproxy's unsafe default.
 
     `defaults` gives an option's default value.
     """

@@ -15,7 +15,8 @@ from helm_boundary.calls.call import HttpRequest
 from helm_boundary.calls.hosts import parse_host_pattern
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.matching.catalogue import UNKNOWN, known_operations, read_table
-from helm_boundary.matching.matcher import Matcher, canonical_path, loosest_reading
+from helm_boundary.matching.matcher import Matcher
+from helm_boundary.matching.path_reading import canonical_path, loosest_reading
 from support.vectors import FOLDER
 
 DESCRIPTION = FOLDER / "openai/openapi.json.gz"
@@ -23,7 +24,7 @@ MATCHER = Matcher([parse_host_pattern("api.openai.com")])
 
 
 def request(path: str, *, host: str = "example.com", method: str = "POST") -> HttpRequest:
-    """A request to that path."""
+    """Make a request to that path."""
     return HttpRequest(method, "https", host, 443, path, "", (), b"")
 
 

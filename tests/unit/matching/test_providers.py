@@ -14,7 +14,7 @@ CHAT, EMBED, RESPOND = "createChatCompletion", "createEmbedding", "createRespons
 
 
 def operation(method: str, address: str, headers: tuple[tuple[str, str], ...] = ()) -> str | None:
-    """The id of the operation that a request to that address asks for."""
+    """Return the id of the operation that a request to that address asks for."""
     scheme, _, rest = address.partition("://")
     authority, slash, target = rest.partition("/")
     host, _, port = authority.partition(":")

@@ -13,6 +13,7 @@ READ_IN = "12.2.3"
 """The version of mitmproxy that these were read in."""
 
 HTTP = "proxy/layers/http"
+SOCKET = "proxy/layers/websocket.py"
 REPLACED = {
     ("dispatch", "addonmanager.py", "AddonManager.trigger_event"): "31ac3d2c14cecbca",
     ("dispatch", "addonmanager.py", "AddonManager.invoke_addon"): "a050cb56056ef9a4",
@@ -23,6 +24,9 @@ REPLACED = {
     ),
     ("held_streams", f"{HTTP}/__init__.py", "HttpStream.check_killed"): "ce8162a91be58671",
     ("held_streams", "flow.py", "Flow.wait_for_resume"): "bc1d5bb98803f6b8",
+    ("socket_control", SOCKET, "WebsocketLayer.relay_messages"): "e800d709617e9042",
+    ("socket_control", SOCKET, "WebsocketLayer.start"): "00571c58119049d1",
+    ("socket_control", SOCKET, "WebsocketConnection"): "ef7ca0f5449d4444",
     ("error_pages", f"{HTTP}/_base.py", "format_error"): "48483a2fe6efb5a7",
     ("error_pages", f"{HTTP}/_http1.py", "make_error_response"): "1ebe7083b78d5937",
 }

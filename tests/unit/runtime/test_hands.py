@@ -82,7 +82,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def confdir(made: Path, tmp_path: Path) -> Path:
-    """A copy of it."""
+    """Copy it."""
     folder = tmp_path / "conf"
     folder.mkdir()
     for file in made.iterdir():
