@@ -21,10 +21,14 @@ from helm_boundary.evaluation.judge import deny
 from helm_boundary.evaluation.rewrite_loop import settle
 from helm_boundary.parsing.generic_stream import GenericStream, UnreadStream
 from helm_boundary.parsing.redirects import lead_back
-from helm_boundary.parsing.responses import is_event_stream, read_answer, refuse_at_headers
+from helm_boundary.parsing.responses import (
+    is_event_stream,
+    read_answer,
+    refuse_at_headers,
+    stream_of,
+)
 from helm_boundary.policy.decision import ALLOW, ESCALATE, Decision
 from helm_boundary.streaming.gate import Gate
-from helm_boundary.streaming.stream import Stream
 from helm_boundary.streaming.tap import Tap
 from helm_receipts.envelope.statement import Coverage, Draft, End
 from helm_receipts.errors import ReceiptError
@@ -76,7 +80,7 @@ class Answers:
             return self._listen(live, response)
         if refusal is not None:
             return refusal
-        stream = _stream_of(live, response)
+        stream = stream_of(live.operation, response)
         if stream is None or live.decision.stream == "buffer":
             return None
         return self.streamed.open(live, stream)
@@ -87,7 +91,7 @@ class Answers:
             return None
         if live.unread is not None or not live.shared:
             return self.streamed.let_pass(live, UnreadStream(response.status))
-        stream = _stream_of(live, response)
+        stream = stream_of(live.operation, response)
         if stream is None and is_event_stream(response):
             stream = GenericStream(response.status, self._settings.max_body)
             return self.streamed.let_pass(live, stream)
@@ -211,10 +215,3 @@ class Answers:
         return self._drafts.outcome(
             live, decision, end, response=sent, coverage=whole, tool_calls=calls
         )
-
-
-def _stream_of(live: Live, response: HttpResponse) -> Stream | None:
-    """A reader of a response that is a stream in its operation's dialect, and no redirect."""
-    if not is_event_stream(response) or 300 <= response.status < 400:
-        return None
-    return dialect(live.operation.dialect).open_stream(response.status)

@@ -14,7 +14,7 @@ from helm_boundary.matching.body_shape import operation_of_body
 from helm_boundary.matching.path_model import model_in_path
 from helm_boundary.wire import content_coding, multipart, strict_json
 
-from . import batches
+from . import batches, raw_upload
 from .models import name_models
 from .parsed_call import Recognised, read_value
 
@@ -56,7 +56,7 @@ def read_call(request: HttpRequest, operation: Operation, limit: int) -> Recogni
         return _read_handshake(request, operation)
     if request.header("upgrade") is not None:
         raise Refusal("CAPABILITY_UNKNOWN", "the operation is none that changes protocols")
-    if not request.body and operation.method in ("GET", "DELETE", ""):
+    if not request.body and _needs_no_body(operation):
         return Recognised(operation, Call(), b"")
     model = model_in_path(request.path, operation)
     body = read_body(request.body, request.header("content-encoding"), limit)
@@ -64,6 +64,9 @@ def read_call(request: HttpRequest, operation: Operation, limit: int) -> Recogni
     if multipart.is_form(content_type):
         return _read_form(operation, body, content_type or "", model)
     content_coding.check_charset(content_type)
+    if operation.dialect == "generic" and raw_upload.is_upload(body, content_type):
+        call = raw_upload.read_call(body, content_type or "")
+        return Recognised(operation, call, b"", can_rewrite=False)
     value = strict_json.parse(body)
     if isinstance(value, dict):
         check_names(value, "the body")
@@ -76,6 +79,11 @@ def read_call(request: HttpRequest, operation: Operation, limit: int) -> Recogni
             operation, dialect(operation.dialect).read_request(value), body, inner=inner
         )
     return Recognised(operation, read_value(operation, value), body)
+
+
+def _needs_no_body(operation: Operation) -> bool:
+    """Tell whether a request of that operation may come without a body, as a cancellation does."""
+    return operation.method in ("GET", "DELETE", "") or operation.category in ("data", "admin")
 
 
 def _refuse_batch_in_parts(operation: Operation, value: dict[str, Json]) -> None:
