@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from helm_boundary.calls.call import Answer, Call, Json, Text, ToolCall
+from helm_boundary.calls.call import Answer, Call, Json, Text, ToolCall, Usage
 from helm_boundary.calls.texts import attachments, pointer_token, strings
 from helm_boundary.streaming.stream import Stream
 
 from . import chat
 from .json_shape import tool_call
+from .usage import read_usage
 
 
 def read_request(body: Json) -> Call:
@@ -37,6 +38,7 @@ def read_response(status: int, body: Json) -> Answer:
         model=model if isinstance(model, str) else None,
         texts=tuple(strings(body, "", "assistant")),
         tool_calls=tuple(_tool_calls(body, "")),
+        usage=read_usage(body.get("usage")) if isinstance(body, dict) else Usage(),
     )
 
 

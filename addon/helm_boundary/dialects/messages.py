@@ -14,7 +14,7 @@ from helm_boundary.calls.texts import attachments
 from helm_boundary.streaming.stream import Stream
 
 from .chat_call_signs import signs_of_calls
-from .json_shape import as_flag, as_model, as_object, text_of, token_counts
+from .json_shape import as_flag, as_model, as_object, text_of
 from .messages_blocks import (
     check_message,
     read_content,
@@ -24,6 +24,7 @@ from .messages_blocks import (
     texts_of,
 )
 from .messages_stream import MessagesStream
+from .usage import read_usage
 
 _PARAMETERS = ("max_tokens", "temperature", "top_k", "top_p", "service_tier")
 
@@ -74,20 +75,20 @@ def read_response(status: int, body: Json) -> Answer:
     return Answer(
         status,
         model=text_of(body.get("model")) or None,
-        finish_reasons=(text_of(body.get("stop_reason")),),
+        finish_reasons=tuple(filter(None, [text_of(body.get("stop_reason"))])),
         messages=messages,
         texts=(
             *texts_of(body.get("content"), "/content", "assistant"),
             *texts_of(beside, "", "assistant"),
         ),
         tool_calls=tuple(call for message in messages for call in message.tool_calls),
-        usage=token_counts(body.get("usage")),
+        usage=read_usage(body.get("usage")),
     )
 
 
 def open_stream(status: int) -> Stream:
     """A reader of a message's events."""
-    return MessagesStream(status, token_counts)
+    return MessagesStream(status)
 
 
 def error_event(told: dict[str, Any]) -> bytes:

@@ -14,8 +14,9 @@ from helm_boundary.calls.texts import strings
 from helm_boundary.streaming.ledger import Finished, Names
 from helm_boundary.streaming.tellings import ARGUMENTS, Telling
 
-from .json_shape import as_objects, text_of, tool_call
+from .json_shape import as_cut_off, as_objects, text_of, tool_call
 
+_KINDS = {"mcp_tool_use": "mcp", "server_tool_use": "hosted"}
 _NAMES = ("type", "name", "server_name")
 
 
@@ -71,7 +72,8 @@ def read_tool_call(block: dict[str, Json], pointer: str, arguments: Json = None)
     if text_of(block.get("type")) == "mcp_tool_use":
         name = f"mcp.{text_of(block.get('server_name'))}.{text_of(name)}"
     said = block.get("input", {}) if arguments is None else arguments
-    return tool_call(name, said, call_id=block.get("id"), pointer=pointer)
+    kind = _KINDS.get(text_of(block.get("type")), "function")
+    return tool_call(name, said, call_id=block.get("id"), pointer=pointer, kind=kind)
 
 
 def telling(block: dict[str, Json]) -> Telling:
@@ -80,13 +82,19 @@ def telling(block: dict[str, Json]) -> Telling:
     return Telling(names, {ARGUMENTS: block.get("input")})
 
 
-def finished(block: dict[str, Json], pointer: str, streamed: str) -> Finished:
-    """A tool call's block that has stopped, with what streamed of its input."""
+def finished(
+    block: dict[str, Json], pointer: str, streamed: str = "", *, was_cut: bool = False
+) -> Finished:
+    """Read a tool call's block that has stopped, with what streamed of its input.
+
+    `was_cut` says that the model stopped before the message was whole.
+    """
     start = telling(block)
     said = {ARGUMENTS: streamed} if streamed else start.said
 
-    def read(_: Names, arguments: str | None) -> ToolCall:
-        return read_tool_call(block, pointer, arguments or streamed or None)
+    def read(_: Names, arguments: str | None) -> list[ToolCall]:
+        call = read_tool_call(block, pointer, arguments or streamed or None)
+        return [*as_cut_off(call)] if was_cut else [call]
 
     return Finished((text_of(block.get("id")),), Telling(start.names, said), read)
 

@@ -12,18 +12,19 @@ from helm_boundary.calls.call import Answer, Call, Json, Message, Text
 from helm_boundary.calls.texts import attachments
 from helm_boundary.streaming.stream import Stream
 
-from .json_shape import as_flag, as_object, as_objects, text_of, token_counts
+from .json_shape import as_flag, as_object, as_objects, text_of
 from .responses_items import (
     ECHOED,
     check_response,
     is_tool_call,
     read_content,
     read_items,
-    read_tool_call,
+    read_tool_calls,
     read_tools,
     texts_of,
 )
 from .responses_stream import ResponsesStream
+from .usage import read_usage
 
 _PARAMETERS = (
     "background", "max_output_tokens", "max_tool_calls", "parallel_tool_calls", "service_tier",
@@ -79,14 +80,16 @@ def read_response(status: int, body: Json) -> Answer:
     return Answer(
         status,
         model=text_of(body.get("model")) or None,
-        finish_reasons=(text_of(body.get("status")),),
+        finish_reasons=tuple(filter(None, [text_of(body.get("status"))])),
         messages=tuple(_message(item, at) for item, at in told if not is_tool_call(item)),
         texts=(
             *texts_of({key: body[key] for key in body if key not in _SILENT}, ""),
             *texts_of(output, "/output"),
         ),
-        tool_calls=tuple(read_tool_call(item, at) for item, at in told if is_tool_call(item)),
-        usage=token_counts(body.get("usage")),
+        tool_calls=tuple(
+            call for item, at in told if is_tool_call(item) for call in read_tool_calls(item, at)
+        ),
+        usage=read_usage(body.get("usage")),
     )
 
 

@@ -15,7 +15,7 @@ from helm_boundary.calls.texts import strings
 from helm_boundary.streaming.ledger import Finished, Ids, Names
 from helm_boundary.streaming.tellings import Telling
 
-from .json_shape import as_objects, text_of, tool_call
+from .json_shape import as_cut_off, as_objects, text_of, tool_call
 
 _NOT_ARGUMENTS = frozenset(
     {"id", "type", "status", "call_id", "name", "output", "outputs", "result", "results"}
@@ -30,6 +30,7 @@ _RUN_BY_PROVIDER = frozenset(
 _GIVEN = frozenset({"error", "output", "outputs", "result", "results"})
 ECHOED = frozenset({"output", "input", "instructions", "metadata", "prompt", "text", "tools"})
 """The members of a response that repeat its request's, and its output."""
+_SCHEMAS = frozenset({"input_schema", "parameters"})
 _CALLS = ("_call", "_approval_request")
 _NAMES = ("type", "name", "namespace", "server_label", "tool")
 _TEXTS = {
@@ -68,9 +69,15 @@ def texts_of(value: Json, pointer: str, role: str = "assistant") -> list[Text]:
 
 
 def carries_tool_call(value: Json) -> bool:
-    """Whether any object at or below a value is a tool call's item."""
+    """Tell whether any object at or below a value is a tool call's item.
+
+    The schema of a tool that is offered or listed has no call in it, whatever its parameters'
+    names are.
+    """
     if isinstance(value, dict):
-        return is_tool_call(value) or any(map(carries_tool_call, value.values()))
+        schemas = _SCHEMAS if isinstance(value.get("name"), str) else frozenset()
+        members = (member for key, member in value.items() if key not in schemas)
+        return is_tool_call(value) or any(map(carries_tool_call, members))
     return isinstance(value, list) and any(map(carries_tool_call, value))
 
 
@@ -107,7 +114,8 @@ def read_tool_call(item: dict[str, Json], pointer: str, arguments: str | None = 
     if arguments is None:
         told, member = what_it_says(item), _text_member(item)
         said = told if member is None else told[member]
-    return tool_call(_name_of(item), said, call_id=call_id, pointer=pointer)
+    name, kind = _name_of(item), _kind_of(item)
+    return tool_call(name, said, call_id=call_id, pointer=pointer, kind=kind)
 
 
 def what_it_says(item: dict[str, Json]) -> dict[str, Json]:
@@ -148,11 +156,32 @@ def ids_of(item: dict[str, Json]) -> Ids:
 def finished(item: dict[str, Json], pointer: str) -> Finished:
     """A tool call's item, complete."""
 
-    def read(names: Names, arguments: str | None) -> ToolCall:
+    def read(names: Names, arguments: str | None) -> list[ToolCall]:
         told = item | {key: name for key, name in names.items() if not item.get(key)}
-        return read_tool_call(told, pointer, arguments)
+        return read_tool_calls(told, pointer, arguments)
 
     return Finished(ids_of(item), telling(item), read)
+
+
+def read_tool_calls(
+    item: dict[str, Json], pointer: str, arguments: str | None = None
+) -> list[ToolCall]:
+    """Read the tool call that an item is, and where it was cut off, what clients make of it.
+
+    Raises:
+        Refusal: as `read_tool_call`.
+    """
+    call = read_tool_call(item, pointer, arguments)
+    return [*as_cut_off(call)] if item.get("status") == "incomplete" else [call]
+
+
+def _kind_of(item: dict[str, Json]) -> str:
+    kind = text_of(item.get("type"))
+    if kind.startswith("mcp_"):
+        return "mcp"
+    if kind in ("function_call", ""):
+        return "function"
+    return "custom" if kind == "custom_tool_call" else "hosted"
 
 
 def _name_of(item: dict[str, Json]) -> Json:

@@ -62,6 +62,8 @@ type ReadResponse = Callable[[int, Json], Answer]
 class ResponsesStream(TypedStream):
     """Reads events; a tool call is begun by its item and complete when its item is done."""
 
+    TELLING = ("response.", "conversation.")
+
     def __init__(self, status: int, read_response: ReadResponse) -> None:
         super().__init__(status)
         self._read_response = read_response
@@ -76,7 +78,7 @@ class ResponsesStream(TypedStream):
         said = [(call.arguments_text, call.pointer + "/arguments") for call in calls]
         texts = [*final.texts, *self._told.texts()]
         texts += [text for words, at in said for text in spoken(words, at, "assistant")]
-        return replace(final, texts=each_once(texts), tool_calls=calls, complete=self.done)
+        return replace(final, texts=each_once(texts), tool_calls=calls, complete=self._ended)
 
     def _read_typed(self, kind: str, value: dict[str, Json]) -> None:
         if kind in _TEXT_DELTAS:
@@ -93,6 +95,8 @@ class ResponsesStream(TypedStream):
             # response.function_call_arguments.delta, response.web_search_call.searching, ...
             self._told.tell(read_part(self._ledger, self._place(value, {}), kind, value))
         else:
+            if kind == "error":
+                self._fail()
             self._read_other(kind, value)
 
     def _read_whole(self, kind: str, response: dict[str, Json]) -> None:
@@ -101,12 +105,14 @@ class ResponsesStream(TypedStream):
             if is_tool_call(item):
                 self._ledger.complete(self._final_place(at, item), finished(item, f"/output/{at}"))
         if kind in _ENDS:
+            if "failed" in (kind.removeprefix("response."), response.get("status")):
+                self._fail()
             self._finish(response)
         else:
             self._told.tell(texts_of(response.get("output"), "/output"))
 
     def _finish(self, response: dict[str, Json]) -> None:
-        self.done = True
+        self._end()
         self._final = self._read_response(self._status, response)
 
     def _read_item(self, kind: str, value: dict[str, Json]) -> None:

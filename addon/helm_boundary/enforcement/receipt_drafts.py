@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from urllib.parse import quote
 
 from helm_boundary.calls.call import Answer, Text
@@ -181,8 +182,7 @@ def _outcome(live: Live, end: statement.End) -> statement.Outcome:
     return statement.Outcome(
         status=live.status,
         finish_reasons=tuple(reason for reason in answer.finish_reasons if reason),
-        input_tokens=answer.usage.input_tokens,
-        output_tokens=answer.usage.output_tokens,
+        **asdict(answer.usage),
         model_served=answer.model[:MAX_NAME] if answer.model else None,
         end=end,
     )

@@ -13,7 +13,7 @@ from helm_boundary.calls.call import Answer
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.evaluation.judge import deny
 from helm_boundary.policy.decision import ALLOW, ESCALATE, Decision
-from helm_boundary.streaming.gate import MAX_EVENT, Gate
+from helm_boundary.streaming.gate import Gate
 from helm_boundary.streaming.stream import Stream
 from helm_boundary.streaming.tap import Tap, WholeTap
 from helm_receipts.envelope.statement import End, Enforcement
@@ -40,14 +40,14 @@ class Streamed:
     def open(self, live: Live, stream: Stream) -> Gate | Tap:
         """What a stream goes through, from its first byte on."""
         if self._settings.observes or live.decision.stream == "pass":
-            live.gate = Tap(stream)
+            live.gate = Tap(stream, max_event=self._settings.max_body)
             return live.gate
         most = self._settings.max_body
         gate = Gate(
             stream,
             self._gatekeeper(live),
             lambda why: self.end_event(live, why),
-            max_event=min(MAX_EVENT, most),
+            max_event=most,
             max_held=most,
         )
         live.gate = gate

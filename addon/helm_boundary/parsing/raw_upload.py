@@ -1,4 +1,4 @@
-"""Bodies that are a file as it is, without a form or JSON around it, as uploads to hosts take them."""
+"""Bodies that are a file as it is, without a form or JSON around it."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from helm_boundary.calls.call import ToolCall
@@ -24,9 +24,9 @@ type Place = int | str
 
 type Names = Mapping[str, str]
 
-type Read = Callable[[Names, str | None], ToolCall]
+type Read = Callable[[Names, str | None], Sequence[ToolCall]]
 """Reads a finished item as a tool call, under all names that were told; with a text, with that in
-place of its arguments."""
+place of its arguments. Several where clients make different calls of it."""
 
 type Ids = tuple[str, ...]
 """What clients find a call again by, beside its place: its item's id, its call's id, ..."""
@@ -164,7 +164,7 @@ class Ledger:
     ) -> None:
         telling = replace(finished.telling, names=names)
         self._complete.setdefault(place, []).append(telling)
-        calls = [finished.read(names, reading) for reading in readings]
+        calls = [call for reading in readings for call in finished.read(names, reading)]
         self._calls.setdefault(place, []).extend(calls)
         self._waiting += calls
 

@@ -233,10 +233,6 @@ UNREADABLE: dict[str, tuple[str, bytes]] = {
         "chat",
         event(chunk({"content": "x"}, "stop")) + event(chunk({"tool_calls": [CALL]})),
     ),
-    "arguments that are no string": (
-        "chat",
-        event(chunk({"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": {}}}]})),
-    ),
     "a call without a name": (
         "chat",
         event(chunk({"tool_calls": [{"index": 0, "function": {"arguments": "{}"}}]}, "tool_calls")),

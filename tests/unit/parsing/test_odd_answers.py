@@ -34,7 +34,10 @@ ODD: dict[str, tuple[HttpResponse, str]] = {
         answered(b'{"error": {"message": "full"}}', "text/event-stream", 400),
         "full",
     ),
-    "an error's event": (answered(b'data: {"error": "full"}\n\n', "text/event-stream", 429), "full"),
+    "an error's event": (
+        answered(b'data: {"error": "full"}\n\n', "text/event-stream", 429),
+        "full",
+    ),
     "events under JSON's name": (answered(EVENTS, "application/json"), "hi"),
     "events under a text's name": (answered(EVENTS, "text/plain; charset=utf-8"), "hi"),
     "a whole answer under a stream's name": (answered(WHOLE, "text/event-stream"), "hi"),
@@ -74,7 +77,7 @@ def test_a_call_in_an_error_is_judged() -> None:
 
 
 def test_an_empty_answer_to_a_call_is_still_refused() -> None:
-    """A client would wait for what never comes; with an error's status there is nothing to wait for."""
+    """A client would wait for what never comes; after an error there is nothing to wait for."""
     with pytest.raises(Refusal):
         read_answer(CHAT, answered(b"", "application/json"), 100)
     assert read_answer(CHAT, answered(b"", "application/json", 502), 100).answer.texts == ()
