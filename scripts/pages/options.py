@@ -22,7 +22,8 @@ and what it takes."""
 
 _HOSTS = """## Governed hosts by default
 
-`helm_hosts` replaces this list:"""
+`helm_hosts` replaces this list. With `+` before every host (`--set helm_hosts=+llm.example.com`) it adds to
+it:"""
 
 _SAFE = """## mitmproxy's own options
 

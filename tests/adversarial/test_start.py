@@ -13,7 +13,7 @@ from helm_boundary.cli.receipts import receipts
 from helm_boundary.runtime.key_pinning import VARIABLE
 from support.approvals import mitmweb
 from support.boundary import ADDON, Boundary, StartFailed
-from support.scene import Scene
+from support.scene import Scene, forward_scene
 from support.upstream import Upstream
 
 
@@ -90,6 +90,15 @@ def test_what_is_no_list_of_hosts_in_config_yaml_is_one_too(tmp_path: Path, text
     assert failed.value.exit_code == 1
     lines = failed.value.log.splitlines()
     assert any("helm-boundary: " in line and "helm_hosts" in line for line in lines), lines
+
+
+def test_a_host_with_a_plus_is_governed_beside_the_default_ones(tmp_path: Path) -> None:
+    """What nobody knows on it is refused before the upstream hears of it."""
+    with forward_scene(tmp_path, options={"helm_hosts": "+localhost"}, policy=None) as stage:
+        target = f"http://localhost:{stage.upstream.port}/v1/surprise"
+        with stage.untouched():
+            answer = stage.post(b"", path=target, method="GET", host=target.split("/")[2])
+        assert answer.code == "CAPABILITY_UNKNOWN"
 
 
 def test_hosts_set_while_it_runs_are_refused_and_the_old_ones_stay(tmp_path: Path) -> None:

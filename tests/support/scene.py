@@ -108,10 +108,11 @@ class Wire:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A boundary and the upstream behind it."""
+    """A boundary and the upstream behind it; `is_proxy` where clients name the upstream to it."""
 
     boundary: Boundary
     upstream: Upstream
+    is_proxy: bool = False
 
     def wire(self) -> Wire:
         """A fresh connection to the boundary."""
@@ -148,7 +149,8 @@ class Scene:
             *headers,
             *([("Content-Length", str(len(body)))] if body or method == "POST" else []),
         ]
-        lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in named)]
+        target = self.upstream.url + path if self.is_proxy and path.startswith("/") else path
+        lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in named)]
         return "\r\n".join((*lines, "", "")).encode("utf-8", "surrogateescape") + body
 
     def tunnel(self, target: str = "", *, sni: str | None = "localhost", alpn: str = "") -> Wire:
@@ -224,6 +226,16 @@ def forward_scene(folder: Path, **settings: Any) -> Iterator[Scene]:
         Boundary(state=folder, options=options, **settings) as boundary,
     ):
         yield Scene(boundary, upstream)
+    verify_all(boundary)
+
+
+@contextlib.contextmanager
+def plain_scene(folder: Path, **settings: Any) -> Iterator[Scene]:
+    """A forward proxy with the scripted policy, and an upstream without TLS that isn't governed."""
+    settings.setdefault("policy", write_scripted_policy(folder / "policy"))
+    settings["options"] = {**PATIENT, **settings.get("options", {})}
+    with Upstream() as upstream, Boundary(state=folder, **settings) as boundary:
+        yield Scene(boundary, upstream, is_proxy=True)
     verify_all(boundary)
 
 

@@ -23,13 +23,17 @@ type JudgedPhase = Literal["request", "response"]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of the API: `category` is inference, data, admin, realtime, meta or unknown."""
+    """One operation of the API: `category` is inference, data, admin, realtime, meta or unknown.
+
+    A `loose` one may be answered in another shape than its dialect's; that is judged generically.
+    """
 
     id: str
     category: str
     dialect: str
     method: str
     path: str
+    loose: bool = False
 
 
 def _joined(headers: tuple[tuple[str, str], ...]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -28,7 +28,10 @@ DEFAULT_HOSTS = (
     "generativelanguage.googleapis.com",
     "chatgpt.com/backend-api/codex/",  # Codex, signed in with a ChatGPT account
 )
-"""The known providers of OpenAI-compatible APIs; `helm_hosts` replaces the list."""
+"""The known providers of OpenAI-compatible APIs; `helm_hosts` replaces the list, or adds to it."""
+
+_ADDED = "+"
+"""The sign of a pattern that is added to the default list."""
 
 _PROVIDERS = {
     "api.openai.com": "openai",
@@ -60,7 +63,7 @@ _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&()+=:@-]+)*/?")
 
 
 class HostPatternError(ValueError):
-    """A pattern in `helm_hosts` that isn't `[*.]name[:port][/prefix]`."""
+    """A value of `helm_hosts` that isn't `[*.]name[:port][/prefix]`, or a list that isn't one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,25 @@ class HostPattern:
             return False
         # In any letter case: some servers don't tell them apart.
         return (path + "/").lower().startswith((self.prefix or "/").lower())
+
+
+def listed_hosts(values: Sequence[str]) -> tuple[str, ...]:
+    """Return the patterns that a list stands for: `+name` adds to the default list.
+
+    Raises:
+        HostPatternError: there is none, or the list both adds to the default one and replaces it.
+    """
+    added = [value[len(_ADDED) :] for value in values if value.startswith(_ADDED)]
+    if not values:
+        raise HostPatternError("expected at least one host pattern, found none")
+    if not added:
+        return tuple(values)
+    if len(added) < len(values):
+        raise HostPatternError(
+            "expected `+` before every host, which adds it to the default list, or before none, "
+            "which replaces that list; found both"
+        )
+    return tuple(dict.fromkeys((*DEFAULT_HOSTS, *added)))
 
 
 def parse_host_pattern(text: str) -> HostPattern:

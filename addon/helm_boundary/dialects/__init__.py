@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from helm_boundary.calls.call import Answer, Call, Json
+from helm_boundary.calls.call import Answer, Call, Json, Operation
 from helm_boundary.streaming.stream import Stream
 
 from . import chat, completions, generic, messages, realtime, responses, responses_socket
+from .loose import SHAPES, Loose
 
 
 class Dialect(Protocol):
@@ -31,6 +32,7 @@ class Dialect(Protocol):
 
 
 DIALECTS: dict[str, Dialect] = {
+    "by body": generic,  # what its body would have told, had it one
     "chat": chat,
     "completions": completions,
     "generic": generic,
@@ -49,3 +51,10 @@ SOCKETS = frozenset({"realtime", "responses_socket"})
 def dialect(name: str) -> Dialect:
     """The dialect of that name."""
     return DIALECTS[name]
+
+
+def reader_of(operation: Operation) -> Dialect:
+    """Return what reads an operation's answers: its dialect, loosened where that is loose."""
+    found = DIALECTS[operation.dialect]
+    in_shape = SHAPES.get(operation.dialect) if operation.loose else None
+    return found if in_shape is None else Loose(found, in_shape)

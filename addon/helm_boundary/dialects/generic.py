@@ -13,6 +13,12 @@ from . import chat
 from .json_shape import tool_call
 from .usage import read_usage
 
+_ARGUMENTS = ("arguments", "args")
+_OF_CALLS = ("input", "parameters")
+"""Where arguments are in what stands where tool calls do; elsewhere these are anybody's words."""
+_CALLS = ("toolcall", "tooluse", "functioncall")
+_PARTS = frozenset({"arguments", "partial_json"})
+
 
 def read_request(body: Json) -> Call:
     """The call of any JSON body, or of none (`body` is then None)."""
@@ -37,7 +43,7 @@ def read_response(status: int, body: Json) -> Answer:
         status,
         model=model if isinstance(model, str) else None,
         texts=tuple(strings(body, "", "assistant")),
-        tool_calls=tuple(_tool_calls(body, "")),
+        tool_calls=tuple(tool_calls(body, "")),
         usage=read_usage(body.get("usage")) if isinstance(body, dict) else Usage(),
     )
 
@@ -52,16 +58,47 @@ def error_event(told: dict[str, Any]) -> bytes:
     return chat.error_event(told)
 
 
-def _tool_calls(value: Json, pointer: str) -> Iterator[ToolCall]:
-    """Whatever looks like a tool call: a name with arguments (or a `tool_use` with input)."""
+def tool_calls(value: Json, pointer: str) -> list[ToolCall]:
+    """Return whatever looks like a tool call at or below a value."""
+    return [*_tool_calls(value, pointer, "")]
+
+
+def has_part_of_call(value: Json) -> bool:
+    """Tell whether a value has a part of a tool call in it, which another event goes on with."""
+    if isinstance(value, list):
+        return any(map(has_part_of_call, value))
+    if not isinstance(value, dict):
+        return False
+    return any(
+        (item and (_is_call(key) or key.casefold() in _PARTS)) or has_part_of_call(item)
+        for key, item in value.items()
+    )
+
+
+def _tool_calls(value: Json, pointer: str, member: str) -> Iterator[ToolCall]:
+    """Whatever looks like a tool call: a name with arguments, or one that stands where calls do."""
     if isinstance(value, list):
         for at, item in enumerate(value):
-            yield from _tool_calls(item, f"{pointer}/{at}")
+            yield from _tool_calls(item, f"{pointer}/{at}", member)
     elif isinstance(value, dict):
-        key = "input" if str(value.get("type")).endswith("tool_use") else "arguments"
-        name = value.get("name")
-        if isinstance(name, str) and name and key in value:
-            yield tool_call(name, value[key], call_id=value.get("id"), pointer=pointer)
+        arguments = _arguments(value, member)
+        if arguments is not None and isinstance(name := value.get("name"), str) and name:
+            call_id = value.get("id") or value.get("toolUseId")
+            yield tool_call(name, arguments, call_id=call_id, pointer=pointer)
         for key, item in value.items():
             if isinstance(item, dict | list):
-                yield from _tool_calls(item, pointer + pointer_token(key))
+                inside = member if key == "function" else key
+                yield from _tool_calls(item, pointer + pointer_token(key), inside)
+
+
+def _arguments(value: dict[str, Json], member: str) -> Json:
+    """Return the arguments of what looks like a call, None where it looks like none."""
+    stands_there = _is_call(member) or _is_call(str(value.get("type")))
+    names = (*_ARGUMENTS, *(_OF_CALLS if stands_there else ()))
+    found = next((value[name] for name in names if name in value), None)
+    return {} if found is None and (stands_there or "arguments" in value) else found
+
+
+def _is_call(name: str) -> bool:
+    """Tell whether a member or a type is named as one of tool calls, in whatever spelling."""
+    return name.casefold().replace("_", "").rstrip("s").endswith(_CALLS)

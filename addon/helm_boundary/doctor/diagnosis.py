@@ -9,7 +9,7 @@ from helm_boundary.runtime.health import Health, running_boundaries
 from helm_receipts.errors import StateRefused
 from helm_receipts.storage.ownership import keepers_of
 
-from .boundary_checks import look_at_boundary, look_at_policy
+from .boundary_checks import look_at_boundary, look_at_hosts, look_at_policy
 from .environment_checks import look_at_exceptions, look_at_trust, proxy_for
 from .finding import NO, UNKNOWN, Finding
 from .key_checks import look_at_keys
@@ -29,6 +29,7 @@ def diagnose(
         yield Finding("a boundary is up", NO, str(error), "remove it, and start one")
     if health is not None:
         yield look_at_policy(health, policies)
+        yield look_at_hosts(health)
     yield from look_at_hands(state, health)
     yield look_at_journal(state)
     yield from look_at_keys(state)

@@ -223,7 +223,7 @@ class Boundary:
             return deny(cannot_rewrite())
 
         async def again(value: Json, body: bytes) -> Decision:
-            live.call = read_value(live.operation, value)
+            live.call = read_value(live.operation, value, read.model)
             live.shared = self._shared(live, Recognised(live.operation, live.call, body))
             return await self._ask(live, live.shared, live.call)
 

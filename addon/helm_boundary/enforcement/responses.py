@@ -16,7 +16,7 @@ from helm_boundary.approvals.store import StoreError
 from helm_boundary.approvals.wait import AGAIN, Again, Said
 from helm_boundary.calls.call import HttpResponse, Json
 from helm_boundary.calls.refusal import Refusal
-from helm_boundary.dialects import dialect
+from helm_boundary.dialects import reader_of
 from helm_boundary.evaluation.judge import deny
 from helm_boundary.evaluation.rewrite_loop import settle
 from helm_boundary.parsing.generic_stream import GenericStream, UnreadStream
@@ -178,7 +178,7 @@ class Answers:
     ) -> tuple[Decision, bytes | None]:
         if body is None:
             raise Refusal("PDP_ERROR", "the policy rewrites a response that isn't one JSON value")
-        reader = dialect(live.operation.dialect)
+        reader = reader_of(live.operation)
 
         async def again(value: Json, _: bytes) -> Decision:
             live.answer = reader.read_response(live.status or 0, value)

@@ -10,6 +10,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
 
 from helm_boundary.calls.call import Json, Operation
 from helm_boundary.calls.refusal import Refusal
@@ -18,7 +21,17 @@ from helm_boundary.wire import content_coding, strict_json
 from .catalogue import known_operations
 
 _OBJECT = re.compile(rb"(?:[\t-\r ]++|\xef\xbb\xbf|\xc2\xa0|//[^\r\n]*+|/\*(?s:.*?)\*/)*+\{")
-_KEYS = ("messages", "input", "prompt")
+_KEYS = ("messages", "input", "prompt", "inputs")
+"""The members that a conversation is in, the one that counts first before the others."""
+CONVERSE = Operation(
+    "mistral.converse",
+    "inference",
+    "generic",
+    "POST",
+    "/conversations/{conversation_id}",
+    loose=True,
+)
+"""Mistral's conversations, told from other people's by a body with `inputs`."""
 # A key can be spelt with escapes, or with letters that fold to s and k.
 _OTHER_SPELLINGS = (b"\\u", b"\xc5\xbf", b"\xe2\x84\xaa")
 
@@ -71,19 +84,46 @@ def _has_key(lower: bytes, key: str) -> bool:
 
 
 def by_shape(value: Json) -> Operation | None:
-    """The operation of a JSON value: an object with a model, and messages, input or a prompt."""
+    """Return the operation of a JSON value: an object with a model and a conversation's member.
+
+    What it is answered nobody knows, so it is loose.
+    """
     if not isinstance(value, dict):
         return None
     folded = {key.casefold(): member for key, member in value.items()}
     if not isinstance(folded.get("model"), str):
         return None
-    if isinstance(folded.get("messages"), list):
-        return known_operations().find("POST", ["chat", "completions"])
-    if isinstance(folded.get("input"), str | list):
-        return known_operations().find("POST", ["responses"])
-    if isinstance(folded.get("prompt"), str | list):
-        return known_operations().find("POST", ["completions"])
+    key = conversation_in(folded)
+    if key == "input" and is_of_texts(folded["input"]):
+        return _operations()["texts"]
+    return None if key is None else _operations()[key]
+
+
+def is_of_texts(given: Json) -> bool:
+    """Tell whether an input is a list of texts, or of tokens, none of which is an item."""
+    return isinstance(given, list) and bool(given) and not any(isinstance(x, dict) for x in given)
+
+
+def conversation_in(folded: Mapping[str, Json]) -> str | None:
+    """Return the member that an object's conversation is in; its names are in lower case."""
+    for key in _KEYS:
+        if isinstance(folded.get(key), list if key == "messages" else str | list):
+            return key
     return None
+
+
+@cache
+def _operations() -> dict[str, Operation]:
+    """Return the operation of each member that a conversation is in."""
+    paths = {
+        "messages": ["chat", "completions"],
+        "input": ["responses"],
+        "prompt": ["completions"],
+        "texts": ["embeddings"],
+    }
+    found = {key: known_operations().find("POST", path) for key, path in paths.items()}
+    loose = {key: replace(each, loose=True) for key, each in found.items() if each is not None}
+    return {**loose, "inputs": CONVERSE}
 
 
 def _in_utf8(text: bytes) -> bytes:

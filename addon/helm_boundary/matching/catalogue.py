@@ -13,6 +13,8 @@ from importlib.resources import files
 
 from helm_boundary.calls.call import Operation
 
+_LOOSE = "?"
+
 UNKNOWN = Operation("unknown", "unknown", "generic", "", "")
 """A request to a governed host that the catalogue doesn't know."""
 
@@ -78,4 +80,5 @@ def read_table(name: str) -> Iterator[Operation]:
     for line in files(__package__).joinpath(name).read_text("utf-8").splitlines():
         if line and not line.startswith("#"):
             method, path, operation, category, dialect = line.split("\t")
-            yield Operation(operation, category, dialect, method, path)
+            name = dialect.removesuffix(_LOOSE)
+            yield Operation(operation, category, name, method, path, loose=name != dialect)

@@ -15,15 +15,16 @@ from urllib.parse import unquote
 
 from helm_boundary.calls.call import HttpRequest, Operation
 from helm_boundary.calls.hosts import HostPattern, canonical_host, is_governed, split_port
-from helm_boundary.calls.refusal import schema_violation
+from helm_boundary.calls.refusal import Refusal, schema_violation
 
 from .catalogue import UNKNOWN, known_operations
+from .cloud_paths import find_cloud, is_cloud_plain
 
 _UNRESERVED = re.compile(r"%(?:2[dDeE]|3[0-9]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aAeE])")
 _ODD = re.compile(r"[%#?]|//|\\|;|[\x00-\x20]|(?:^|/)\.{1,2}(?:/|$)")
 _NO_METHOD = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
 _BLANK = re.compile(r"[\x00-\x20\x7f]")
-VERSION = re.compile(r"v[0-9]+(?:beta|alpha)?[0-9]*")
+VERSION = re.compile(r"v[0-9]+(?:beta|alpha)?[0-9]*", re.IGNORECASE)
 """A segment that names an API's version."""
 SOCKETS = frozenset({"connectRealtime", "connectResponses"})
 """Operations that are WebSockets."""
@@ -38,26 +39,35 @@ class Matcher:
         self._patterns = tuple(patterns)
 
     def match(self, request: HttpRequest) -> Operation | None:
-        """The operation that a request asks for by its address, or None if it is no call by that.
+        """Return the operation that a request's address asks for, None if it is no call by that.
 
         Raises:
             Refusal: an ambiguous path, or names that disagree about the destination.
         """
         _check_request_line(request)
         path = canonical_path(request.path)
-        governed = self._governed(request, path)
+        listed = self._lists(request, path)
+        governed = listed or _is_taken_for_server(request)
         operation = _by_path(request.method, path, request.query, governed)
         if request.header("upgrade") is not None:
             operation = _upgraded(operation, path, request.query, governed)
         elif operation is not None and operation.id in SOCKETS and not governed:
             operation = None  # anybody's list of responses
         if operation is None or operation is UNKNOWN:
-            operation = _refuse_lookalikes(request, path, governed) or operation
+            operation = _on_cloud(request, path) or operation
+        if operation is None or operation is UNKNOWN:
+            _refuse_lookalikes(request, path, governed=governed, listed=listed)
+        if operation is UNKNOWN and request.header("upgrade") is not None and not listed:
+            operation = None  # a socket behind a listener of ours, known by its first message
         if operation is not None:
             check_names(request)
         return operation
 
-    def _governed(self, request: HttpRequest, path: str) -> bool:
+    def lists(self, request: HttpRequest) -> bool:
+        """Tell whether one of the patterns governs a request's host."""
+        return self._lists(request, canonical_path(request.path))
+
+    def _lists(self, request: HttpRequest, path: str) -> bool:
         hosts = {canonical_host(request.host)}
         hosts |= {canonical_host(split_port(name)[0]) for name in request.names}
         paths = {path}
@@ -68,6 +78,34 @@ class Matcher:
             for host in hosts
             for path in paths
         )
+
+
+def neighbour(request: HttpRequest) -> Operation | None:
+    """Return what harmless operation a path is that isn't one on any host, None where it isn't.
+
+    It counts where the body has a call's shape: a text is split into tokens at `/tokenize`.
+    """
+    segments = _plain_segments(canonical_path(request.path))
+    found = _in_catalogue(request.method, segments, request.query, governed=True)
+    return found if found is not None and found.category == "meta" else None
+
+
+def _is_taken_for_server(request: HttpRequest) -> bool:
+    """Tell whether a client took us for the server: what a listener leads to is governed."""
+    return bool(request.reached_at)
+
+
+def _on_cloud(request: HttpRequest, path: str) -> Operation | None:
+    """Return the cloud's operation that a path ends as, whatever stands before it.
+
+    Raises:
+        Refusal: a lenient server would find another, or another model.
+    """
+    found = find_cloud(request.method, path, has_body=bool(request.body))
+    is_odd = found is not None and _ODD.search(path) is not None
+    if is_odd and not is_cloud_plain(path, loosest_reading(request.path)):
+        raise _ambiguous()
+    return found
 
 
 def _check_request_line(request: HttpRequest) -> None:
@@ -144,18 +182,19 @@ def _in_catalogue(method: str, segments: list[str], query: str, governed: bool) 
 
 def _below_roots(segments: list[str], governed: bool) -> Iterator[list[str]]:
     """What follows each thing that may be a root: `/v1`, `/openai/deployments/{d}`, ..."""
+    folded = [segment.lower() for segment in segments]  # Azure doesn't tell letter cases apart
     for at, segment in enumerate(segments):
         rest = segments[at + 1 :]
         if VERSION.fullmatch(segment):
             yield rest
-            if rest[:1] == ["openai"]:  # Gemini's /v1beta/openai/chat/completions
+            if folded[at + 1 : at + 2] == ["openai"]:  # Gemini's /v1beta/openai/chat/completions
                 yield rest[1:]
-        elif segment == "openai" and rest[:1] == ["deployments"]:  # Azure, by deployment
+        elif folded[at : at + 2] == ["openai", "deployments"]:  # Azure, by deployment
             yield rest[2:]
         # Azure's dated API, /openai/responses?api-version=..., and that of a ChatGPT account.
-        elif segment == "openai" or segments[at - 1 : at + 1] == ["backend-api", "codex"]:
+        elif folded[at] == "openai" or segments[at - 1 : at + 1] == ["backend-api", "codex"]:
             yield rest
-        elif segment == "engines":  # the old way to name a model, which proxies still serve
+        elif folded[at] == "engines":  # the old way to name a model, which proxies still serve
             yield rest[1:]
     if segments[-2:] == ["chat", "completions"]:  # distinct enough without any root
         yield segments[-2:]
@@ -163,11 +202,11 @@ def _below_roots(segments: list[str], governed: bool) -> Iterator[list[str]]:
         yield segments
 
 
-def _refuse_lookalikes(request: HttpRequest, path: str, governed: bool) -> Operation | None:
-    """Raise for a path that another reader might take for an operation's; else None."""
+def _refuse_lookalikes(request: HttpRequest, path: str, *, governed: bool, listed: bool) -> None:
+    """Raise for a path that another reader might take for an operation's."""
     loose = loosest_reading(request.path)
     if loose == path and request.method == request.method.upper():
-        return None
+        return
     segments = [part for part in loose.split("/") if part]
     found = _in_catalogue(request.method.upper(), segments, request.query, governed)
     if request.header("upgrade") is not None:
@@ -175,12 +214,16 @@ def _refuse_lookalikes(request: HttpRequest, path: str, governed: bool) -> Opera
     elif found is not None and found.id in SOCKETS:
         found = None
     ambiguous = found is not None and (governed or _is_distinct(found))
-    if ambiguous or (governed and _ODD.search(path)):
-        raise schema_violation(
-            "the path can be read as an operation's but isn't written as one; "
-            "send it plainly, without escapes, dot segments, doubled or final slashes"
-        )
-    return None
+    ambiguous |= find_cloud(request.method, loose, has_body=bool(request.body)) is not None
+    if ambiguous or (listed and _ODD.search(path)):
+        raise _ambiguous()
+
+
+def _ambiguous() -> Refusal:
+    return schema_violation(
+        "the path can be read as an operation's but isn't written as one; "
+        "send it plainly, without escapes, dot segments, doubled or final slashes"
+    )
 
 
 def loosest_reading(path: str) -> str:

@@ -2,7 +2,8 @@
 
 Azure's deployments (`/openai/deployments/{deployment}/chat/completions`), the old engines
 (`/v1/engines/{engine}/completions`), which proxies still serve, and the hubs that have a server for
-each model (`/models/{owner}/{name}/v1/chat/completions`, as Hugging Face's text generation).
+each model (`/models/{owner}/{name}/v1/chat/completions`, as Hugging Face's text generation). Paths
+of clouds are read in `cloud_paths`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from urllib.parse import unquote
 from helm_boundary.calls.call import Operation
 from helm_boundary.calls.refusal import schema_violation
 
+from .cloud_paths import cloud_model, is_cloud
 from .matcher import VERSION, canonical_path, loosest_reading
 
 _ROOT = re.compile(r"/(openai/deployments|engines)(?=/)", re.IGNORECASE)
@@ -21,7 +23,7 @@ _HUB = re.compile(r"/models/([^/]+(?:/[^/]+)?)/v[0-9]+/", re.IGNORECASE)
 
 
 def model_in_path(path: str, operation: Operation) -> str | None:
-    """The model in an operation's path, or None where the body says it.
+    """Return the model in an operation's path, None where the body names it.
 
     Raises:
         Refusal: the path may be read as naming this model or that.
@@ -29,6 +31,10 @@ def model_in_path(path: str, operation: Operation) -> str | None:
     given, path = path, canonical_path(path)
     if (not path.isascii() or "%" in path) and _hides_root(path, loosest_reading(given)):
         raise schema_violation("the path can be read as naming a model, but isn't written so")
+    if is_cloud(operation):
+        if _ROOT.search(path):
+            raise schema_violation("the path can be read as naming more than one model")
+        return cloud_model(path, operation)
     _, *found = _ROOT.split(path)
     hub = _HUB.search(path) if operation.category == "inference" else None
     if hub is not None and found:
@@ -48,9 +54,12 @@ def model_in_path(path: str, operation: Operation) -> str | None:
 
 
 def _hides_root(path: str, loose: str) -> bool:
-    """Whether a lenient server finds more models in a path than we do."""
+    """Tell whether a lenient server finds more models in a path than we do."""
     return any(len(root.findall(path)) < len(root.findall(loose)) for root in (_ROOT, _HUB))
 
 
 def _is_backend(root: str, more: list[str]) -> bool:
+    """Tell whether what follows the name names no model: a server's version, Azure's extensions."""
+    if root.endswith("deployments"):
+        return more == ["extensions"]
     return root == "engines" and len(more) == 1 and VERSION.fullmatch(more[0]) is not None

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from helm_boundary.calls.call import Answer, Json
 from helm_boundary.calls.refusal import schema_violation
 from helm_boundary.dialects import generic
 from helm_boundary.streaming.sse import Event
 from helm_boundary.streaming.stream import UnheldStream
 from helm_boundary.wire import strict_json
+
+from .call_pieces import added_up
 
 
 class UnreadStream(UnheldStream):
@@ -43,5 +47,6 @@ class GenericStream(UnreadStream):
         self._values.append(strict_json.parse(event.data, "an event of the stream"))
 
     def answer(self, *, waiting_only: bool = False) -> Answer:
-        """Every text and tool call found so far."""
-        return generic.read_response(self._status, self._values)
+        """Return every text and tool call found so far."""
+        told = generic.read_response(self._status, self._values)
+        return replace(told, tool_calls=(*told.tool_calls, *added_up(self._values)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from helm_boundary.calls.call import Call, Json, Operation
 from helm_boundary.dialects import dialect
@@ -14,7 +14,8 @@ from .models import name_models
 class Recognised:
     """A call: its operation, what it asks for, and the JSON text that policy sees as its body.
 
-    `can_rewrite` tells whether that text is also what is sent. `inner` are the calls that it
+    `model` is the one that counts where the body doesn't name it: the path's. `can_rewrite` tells
+    whether that text is also what is sent. `inner` are the calls that it
     brings along (a batch's lines), each to be judged like one of its own; `name` and `pointer` say
     which of them this is, and where in the body it stands.
     """
@@ -26,12 +27,17 @@ class Recognised:
     inner: tuple[Recognised, ...] = ()
     name: str = ""
     pointer: str = ""
+    model: str | None = None
 
 
-def read_value(operation: Operation, value: Json) -> Call:
-    """What a body asks for, and every model that may run for it.
+def read_value(operation: Operation, value: Json, model: str | None = None) -> Call:
+    """Return what a body asks for, and every model that may run for it.
+
+    `model` is the one that answers whatever the body says, None where the body says it.
 
     Raises:
         Refusal: it isn't in the operation's dialect, or names models as nobody can tell.
     """
-    return name_models(dialect(operation.dialect).read_request(value), value)
+    named = value if model is None or not isinstance(value, dict) else {**value, "model": model}
+    call = name_models(dialect(operation.dialect).read_request(named), named)
+    return replace(call, body=value)

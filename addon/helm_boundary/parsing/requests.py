@@ -10,32 +10,70 @@ from helm_boundary.calls.refusal import Refusal, schema_violation
 from helm_boundary.dialects import SOCKETS, dialect
 from helm_boundary.dialects.json_shape import check_names
 from helm_boundary.matching import matcher as matching
-from helm_boundary.matching.body_shape import operation_of_body
+from helm_boundary.matching.body_shape import CONVERSE, operation_of_body
+from helm_boundary.matching.catalogue import UNKNOWN
+from helm_boundary.matching.cloud_paths import is_cloud
+from helm_boundary.matching.path_and_body import (
+    by_path_and_body,
+    converses,
+    may_converse,
+    needs_body,
+    of_neighbour,
+)
 from helm_boundary.matching.path_model import model_in_path
 from helm_boundary.wire import content_coding, multipart, strict_json
 
-from . import batches, raw_upload
+from . import batches
 from .models import name_models
 from .parsed_call import Recognised, read_value
+from .raw_body import may_be_raw, read_raw
 
 _MODEL_PARAMETERS = ("model", "deployment")  # the second is Azure's
+_MODELS = ("model_id", "agent_id")
+"""What names who answers at watsonx and at Mistral."""
+_TAKE_NOTHING = frozenset({"admin", "data", "meta"})
+"""The categories of operations that are asked for without a body, whatever their method."""
 _METHOD_OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
 
 
 def recognise(matcher: matching.Matcher, request: HttpRequest, limit: int) -> Operation | None:
-    """The operation of a request, by its address or else its body's shape; None if it is no call.
+    """Return the operation of a request, by its address and its body's shape; None if it's no call.
 
     Raises:
         Refusal: the address is ambiguous, or a body that may be a call's can't be read.
     """
     operation = matcher.match(request)
-    if operation is not None or not request.body:
+    if not request.body:
         return operation
-    codings = [request.header("content-encoding") or "", *_transfer_codings(request)]
-    operation = operation_of_body(request.body, ",".join(codings), limit)
-    if operation is not None:
-        matching.check_names(request)
+    if operation is None or (operation is UNKNOWN and not matcher.lists(request)):
+        operation = _by_body(request, limit) or operation
+        if operation is not None:
+            matching.check_names(request)
+    elif needs_body(request, operation):
+        operation = by_path_and_body(request, operation, _value(request, limit))
     return operation
+
+
+def _by_body(request: HttpRequest, limit: int) -> Operation | None:
+    """Return the operation of a body that is a call's on a path that nobody knows, else None."""
+    operation = operation_of_body(request.body, ",".join(_codings(request)), limit)
+    if operation is not None:
+        return of_neighbour(request, operation)
+    value = _value(request, limit) if may_converse(request) else None
+    return CONVERSE if isinstance(value, dict) and converses(request, value) else None
+
+
+def _codings(request: HttpRequest) -> list[str]:
+    return [request.header("content-encoding") or "", *_transfer_codings(request)]
+
+
+def _value(request: HttpRequest, limit: int) -> Json:
+    """Return a body's JSON value; None where it has none that all readers read alike."""
+    try:
+        decoded = content_coding.decode(request.body, request.header("content-encoding"), limit)
+        return strict_json.parse(decoded)
+    except Refusal:
+        return None
 
 
 def read_call(request: HttpRequest, operation: Operation, limit: int) -> Recognised:
@@ -56,7 +94,7 @@ def read_call(request: HttpRequest, operation: Operation, limit: int) -> Recogni
         return _read_handshake(request, operation)
     if request.header("upgrade") is not None:
         raise Refusal("CAPABILITY_UNKNOWN", "the operation is none that changes protocols")
-    if not request.body and _needs_no_body(operation):
+    if not request.body and _may_be_empty(operation):
         return Recognised(operation, Call(), b"")
     model = model_in_path(request.path, operation)
     body = read_body(request.body, request.header("content-encoding"), limit)
@@ -64,26 +102,51 @@ def read_call(request: HttpRequest, operation: Operation, limit: int) -> Recogni
     if multipart.is_form(content_type):
         return _read_form(operation, body, content_type or "", model)
     content_coding.check_charset(content_type)
-    if operation.dialect == "generic" and raw_upload.is_upload(body, content_type):
-        call = raw_upload.read_call(body, content_type or "")
-        return Recognised(operation, call, b"", can_rewrite=False)
-    value = strict_json.parse(body)
+    try:
+        value = strict_json.parse(body)
+    except Refusal:
+        if not may_be_raw(operation, content_type) or _by_body(request, limit) is not None:
+            raise
+        call, described = read_raw(body, content_type)
+        return Recognised(operation, call, described, can_rewrite=False)
+    return _read_json(operation, value, body, model)
+
+
+def _may_be_empty(operation: Operation) -> bool:
+    return operation.method in ("GET", "DELETE", "") or operation.category in _TAKE_NOTHING
+
+
+def _read_json(operation: Operation, value: Json, body: bytes, model: str | None) -> Recognised:
     if isinstance(value, dict):
         check_names(value, "the body")
         _refuse_batch_in_parts(operation, value)
-    if model is not None and isinstance(value, dict):
-        value = {**value, "model": model}
+        model = model or _named_otherwise(operation, value)
     if operation.id == batches.IN_ONE_BODY:
         inner = batches.read_requests(value)
         return Recognised(
             operation, dialect(operation.dialect).read_request(value), body, inner=inner
         )
-    return Recognised(operation, read_value(operation, value), body)
+    call = read_value(operation, value, model)
+    if model is not None and is_cloud(operation):
+        call = _with_own_model(call, value)
+    return Recognised(operation, call, body, model=model)
 
 
-def _needs_no_body(operation: Operation) -> bool:
-    """Tell whether a request of that operation may come without a body, as a cancellation does."""
-    return operation.method in ("GET", "DELETE", "") or operation.category in ("data", "admin")
+def _named_otherwise(operation: Operation, value: dict[str, Json]) -> str | None:
+    """Return the model that a cloud's body has under a name of its own, None where it hasn't."""
+    if "model" in value or not (is_cloud(operation) or operation is CONVERSE):
+        return None
+    return next((found for name in _MODELS if isinstance(found := value.get(name), str)), None)
+
+
+def _with_own_model(call: Call, value: Json) -> Call:
+    """Return a call with the model that its body names beside the path's: servers take either."""
+    own = value.get("model") if isinstance(value, dict) else None
+    return (
+        call
+        if not isinstance(own, str) or own in call.models
+        else replace(call, models=(*call.models, own))
+    )
 
 
 def _refuse_batch_in_parts(operation: Operation, value: dict[str, Json]) -> None:

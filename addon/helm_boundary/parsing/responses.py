@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from helm_boundary.calls.call import Answer, HttpResponse, Json, Operation
 from helm_boundary.calls.refusal import Refusal, schema_violation
-from helm_boundary.dialects import SOCKETS, dialect, generic
+from helm_boundary.dialects import SOCKETS, generic, reader_of
 from helm_boundary.streaming.gate import MAX_EVENT
 from helm_boundary.streaming.sse import EventCutter
 from helm_boundary.streaming.stream import Stream
@@ -56,7 +56,7 @@ def stream_of(operation: Operation, response: HttpResponse) -> Stream | None:
     streams = is_event_stream(response) or media_type(response) in JSON_LINES
     if not streams or response.status >= 300:
         return None
-    return dialect(operation.dialect).open_stream(response.status)
+    return reader_of(operation).open_stream(response.status)
 
 
 def read_answer(operation: Operation, response: HttpResponse, limit: int) -> Answered:
@@ -72,13 +72,14 @@ def read_answer(operation: Operation, response: HttpResponse, limit: int) -> Ans
         return Answered(Answer(response.status), None)
     if response.status >= 300:
         return _read_error(response, body)
-    is_generic = dialect(operation.dialect) is generic
-    if is_event_stream(response) or (not is_generic and _is_stream(response, body)):
+    reader = reader_of(operation)
+    if is_event_stream(response) or (reader is not generic and _is_stream(response, body)):
         return Answered(_read_events(operation, response.status, body), None)
-    if is_generic and not _is_json(response):
+    takes_all = operation.loose or reader is generic
+    if takes_all and not _is_json(response) and not _is_one_value(body):
         return Answered(_read_other(response, body), None)
     value = strict_json.parse(body, "the upstream's answer")
-    return Answered(dialect(operation.dialect).read_response(response.status, value), value)
+    return Answered(reader.read_response(response.status, value), value)
 
 
 def _is_json(response: HttpResponse) -> bool:
@@ -98,6 +99,14 @@ def _read_error(response: HttpResponse, body: bytes) -> Answered:
     except Refusal:
         return Answered(_read_other(response, body), None)
     return Answered(generic.read_response(response.status, value), value)
+
+
+def _is_one_value(body: bytes) -> bool:
+    """Tell whether a body that doesn't claim to be JSON is one object or list of it."""
+    try:
+        return isinstance(strict_json.parse(body), dict | list)
+    except Refusal:
+        return False
 
 
 def _read_other(response: HttpResponse, body: bytes) -> Answer:
@@ -123,7 +132,7 @@ def _json_lines(body: bytes) -> list[Json]:
 
 
 def _read_events(operation: Operation, status: int, body: bytes) -> Answer:
-    reading: Stream | None = dialect(operation.dialect).open_stream(status)
+    reading: Stream | None = reader_of(operation).open_stream(status)
     reading = reading or GenericStream(status, len(body))
     cutter = EventCutter(max(MAX_EVENT, len(body)))
     for event in cutter.feed(body):

@@ -34,6 +34,7 @@ from .requests import Requests
 from .responses import Responses
 from .shutdown import Service
 from .ui import Interface, observers
+from .unknown_sockets import UnknownSockets
 from .websockets import Sockets
 
 logger = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ class HelmBoundary:
         self._reloader = Reloader(lambda: self._running, self._swap, self._is_in_use)
         self.addons: list[Any] = [
             Walls(self._under_way.clearance),
+            UnknownSockets(self._sockets, self._ready),
             self._sockets,
             leaving,
             Service(self._health, self._stop_waiting),

@@ -43,6 +43,10 @@ class Sockets:
         """Whether any session goes on under that boundary."""
         return any(session.is_under(running.boundary) for session in self._sessions.values())
 
+    def judges(self, flow: http.HTTPFlow) -> bool:
+        """Tell whether a flow's messages are judged."""
+        return flow.id in self._sessions
+
     async def websocket_message(self, flow: http.HTTPFlow) -> None:
         """Judge the newest message of a governed session."""
         session = self._sessions.get(flow.id)

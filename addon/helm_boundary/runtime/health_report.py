@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from helm_boundary import __version__
+from helm_boundary.calls.hosts import listed_hosts
 
 from .banner import CA_FILE
 from .health import Health, Listener
@@ -43,7 +44,7 @@ def standing(
         policy_digest=policy.digest,
         policy_rules=policy.rules,
         engine=running.engine.name,
-        hosts=tuple(options.helm_hosts),
+        hosts=listed_hosts(options.helm_hosts),
         state=str(config.state),
         ca_file=str(Path(options.confdir).expanduser() / CA_FILE),
         open_calls=open_calls,

@@ -16,6 +16,7 @@ from helm_boundary.calls.hosts import (
     DEFAULT_HOSTS,
     HostPattern,
     HostPatternError,
+    listed_hosts,
     parse_host_pattern,
 )
 
@@ -70,7 +71,8 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
     ("helm_mode", str, "enforce", "enforce: verdicts take effect. observe: they are only written "
      "down, and everything passes.", ("enforce", "observe")),
     ("helm_hosts", Sequence[str], list(DEFAULT_HOSTS), "Hosts on which every request is a call, "
-     "as [*.]name[:port][/prefix]. Calls to other hosts are recognised by path and body.", None),
+     "as [*.]name[:port][/prefix]; +name adds to the default list. A reverse listener's server is "
+     "one of itself. Calls to other hosts are recognised by path and body.", None),
     ("helm_on_deny", str, "respond", "respond: 403 with the verdict. kill: close the connection; "
      "most clients take that for a fault and ask again.", ("respond", "kill")),
     ("helm_on_escalate", str, "respond", "respond: 403 with an approval id; once that is granted "
@@ -189,11 +191,9 @@ def _state(value: str) -> Path:
 
 
 def _hosts(values: Sequence[str]) -> tuple[HostPattern, ...]:
-    """The governed hosts; a pattern that no request matches would leave its host ungoverned."""
+    """Read the governed hosts; one that no request could match would stay ungoverned."""
     try:
-        if not values:
-            raise HostPatternError("expected at least one host pattern, found none")
-        return tuple(parse_host_pattern(value) for value in values)
+        return tuple(parse_host_pattern(value) for value in listed_hosts(values))
     except HostPatternError as error:
         raise ConfigError(
             f"helm_hosts: {error}; for several hosts repeat `--set helm_hosts=…`, once for each, "

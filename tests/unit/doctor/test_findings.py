@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from helm_boundary.doctor.boundary_checks import look_at_boundary, look_at_policy
+from helm_boundary.calls.hosts import DEFAULT_HOSTS
+from helm_boundary.doctor.boundary_checks import look_at_boundary, look_at_hosts, look_at_policy
 from helm_boundary.doctor.environment_checks import look_at_trust
 from helm_boundary.doctor.finding import NO, UNKNOWN, YES, Finding
 from helm_boundary.doctor.state_checks import look_at_clock, look_at_hands, look_at_journal
@@ -64,6 +65,18 @@ def test_none_at_all() -> None:
 def test_where_its_proxy_is(mode: str, address: str, proxy: str | None) -> None:
     """A forward listener, at an address that clients here can use."""
     assert replace(WELL, listeners=(Listener(mode, address),)).proxy == proxy
+
+
+def test_what_is_governed_is_told() -> None:
+    """The list in force, what it lacks of the default one, and a reverse listener's server."""
+    reverse = Listener("reverse:http://localhost:11434@9090", "127.0.0.1:9090")
+    found = look_at_hosts(replace(WELL, listeners=(*WELL.listeners, reverse)))
+    assert found.answer == YES
+    governed, _, missing = found.found.partition(" (of the default list not ")
+    assert governed == "api.openai.com, localhost:11434 behind 127.0.0.1:9090"
+    assert "api.anthropic.com" in missing
+    assert "api.openai.com," not in missing.replace("*.api.openai.com,", "")
+    assert "not" not in look_at_hosts(replace(WELL, hosts=DEFAULT_HOSTS)).found
 
 
 def test_the_policy_that_is_expected() -> None:

@@ -11,6 +11,7 @@ import pytest
 from mitmproxy.addonmanager import Loader
 from mitmproxy.test import taddons
 
+from helm_boundary.calls.hosts import parse_host_pattern
 from helm_boundary.runtime.options import ConfigError, add_options, read_config
 from helm_boundary.runtime.unsafe_options import SAFE_DEFAULTS, safe_defaults, unsafe_options
 
@@ -47,6 +48,9 @@ def test_the_defaults_are_readable(options: Any) -> None:
         ("helm_hosts", ["*"]),
         ("helm_hosts", []),
         ("helm_hosts", ["api.openai.com,api.anthropic.com"]),
+        ("helm_hosts", ["+llm.example.com", "api.openai.com"]),
+        ("helm_hosts", ["+"]),
+        ("helm_hosts", ["++llm.example.com"]),
     ],
 )
 def test_a_bad_value_is_refused_by_name(options: Any, name: str, value: Any) -> None:
@@ -61,6 +65,16 @@ def test_hosts_in_one_value_are_refused_with_the_way_to_write_several(options: A
     options.update(helm_hosts=["api.openai.com api.anthropic.com"])
     with pytest.raises(ConfigError, match=r"repeat `--set helm_hosts=.*config\.yaml"):
         read_config(options)
+
+
+def test_hosts_with_a_plus_are_added_to_the_default_list(options: Any) -> None:
+    """Without one the list is replaced, as mitmproxy does with every list."""
+    default = read_config(options).hosts
+    options.update(helm_hosts=["+llm.example.com", "+*.models.example:8443/v1/"])
+    added = tuple(map(parse_host_pattern, ("llm.example.com", "*.models.example:8443/v1/")))
+    assert read_config(options).hosts == (*default, *added)
+    options.update(helm_hosts=["llm.example.com"])
+    assert read_config(options).hosts == added[:1]
 
 
 @pytest.mark.parametrize(

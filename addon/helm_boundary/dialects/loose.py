@@ -1,0 +1,186 @@
+"""A dialect whose answers may come in another shape: then they are judged generically.
+
+What only a body's shape has told is a request that many servers take and that each answers as it
+likes (Ollama's, Cohere's, a company's own). What is in the dialect's shape is read by the dialect
+and refused where it is wrong; everything else gives its texts, and whatever looks like a tool call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from helm_boundary.calls.call import Answer, Call, Json, ToolCall
+from helm_boundary.calls.refusal import Refusal, schema_violation
+from helm_boundary.calls.texts import strings
+from helm_boundary.streaming.sse import Event
+from helm_boundary.streaming.stream import Stream
+from helm_boundary.wire import strict_json
+
+from . import event_data, generic
+
+_EVENTS_OF_MESSAGES = ("content_block_", "message_")
+
+
+class _Strict(Protocol):
+    """The dialect that is loosened."""
+
+    def read_request(self, body: Json) -> Call: ...
+    def read_response(self, status: int, body: Json) -> Answer: ...
+    def open_stream(self, status: int) -> Stream | None: ...
+    def error_event(self, told: dict[str, Any]) -> bytes: ...
+
+
+type IsInShape = Callable[[dict[str, Json]], bool]
+"""Tells whether an answer or an event, its members' names in lower case, is the dialect's."""
+
+
+def _has_choices(told: dict[str, Json]) -> bool:
+    return "choices" in told
+
+
+def _has_completions(told: dict[str, Json]) -> bool:
+    """Tell whether the choices are completions: what completes code is told in a chat's deltas."""
+    choices = told.get("choices")
+    items = choices if isinstance(choices, list) else []
+    return "choices" in told and not any(
+        isinstance(each, dict) and "delta" in each for each in items
+    )
+
+
+def _is_response(told: dict[str, Json]) -> bool:
+    kind = told.get("type")
+    return (
+        told.get("object") == "response"
+        or isinstance(told.get("output"), list)
+        or (isinstance(kind, str) and kind.startswith("response."))
+    )
+
+
+def _is_message(told: dict[str, Json]) -> bool:
+    kind = told.get("type")
+    if isinstance(kind, str) and kind.startswith(_EVENTS_OF_MESSAGES):
+        return True
+    return kind == "message" or isinstance(told.get("content"), list)
+
+
+SHAPES: dict[str, IsInShape] = {
+    "chat": _has_choices,
+    "completions": _has_completions,
+    "messages": _is_message,
+    "responses": _is_response,
+}
+"""How an answer is known to be in a dialect, by the dialect's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loose:
+    """A dialect for requests, and for those answers that are in it."""
+
+    strict: _Strict
+    is_in_shape: IsInShape
+
+    def read_request(self, body: Json) -> Call:
+        """Return the call that a request's body asks for; Refusal where it isn't in the dialect."""
+        return self.strict.read_request(body)
+
+    def read_response(self, status: int, body: Json) -> Answer:
+        """Return what a response says, in whatever shape."""
+        reader = self.strict if _shows(self.is_in_shape, body) else generic
+        return reader.read_response(status, body)
+
+    def open_stream(self, status: int) -> Stream | None:
+        """Return a reader of events in either shape, None where the dialect has no stream."""
+        inner = self.strict.open_stream(status)
+        return None if inner is None else LooseStream(status, inner, self.is_in_shape)
+
+    def error_event(self, told: dict[str, Any]) -> bytes:
+        """Return the event that ends a denied stream, as the dialect has it."""
+        return self.strict.error_event(told)
+
+
+class LooseStream:
+    """Events of a dialect's stream among others; of the others, each call is whole in its event."""
+
+    def __init__(self, status: int, inner: Stream, is_in_shape: IsInShape) -> None:
+        self.done = False
+        self._status = status
+        self._inner = inner
+        self._is_in_shape = is_in_shape
+        self._uses_inner = False
+        self._others: list[Json] = []
+        self._calls: list[ToolCall] = []
+        self._judged = 0
+
+    def read(self, event: Event) -> None:
+        """Take one event in.
+
+        Raises:
+            Refusal: it is wrong in the dialect, or has a part of a tool call of another's.
+        """
+        if event.data is None or not event.data.strip():
+            return
+        if event_data.is_end(event) and not self._uses_inner:
+            self.done = True
+            return
+        value = None if event_data.is_end(event) else _value_of(event.data)
+        if value is None or _shows(self._is_in_shape, value):
+            self._uses_inner = True
+            self._inner.read(event)
+            self.done = self._inner.done
+            return
+        found = generic.tool_calls(value, f"/{len(self._others)}")
+        is_whole = found and all(call.valid_json for call in found)
+        if not is_whole and generic.has_part_of_call(value):
+            raise schema_violation("the stream tells a tool call in a form that can't be judged")
+        self._others.append(value)
+        self._calls += found
+
+    @property
+    def holds(self) -> bool:
+        """Whether a tool call has begun that hasn't been judged."""
+        return self._inner.holds or len(self._calls) > self._judged
+
+    @property
+    def ready(self) -> bool:
+        """Whether every tool call begun is complete, and at least one waits for its verdict."""
+        return self.holds and (self._inner.ready or not self._inner.holds)
+
+    def mark_judged(self) -> None:
+        """Note that what was waiting has been judged."""
+        self._inner.mark_judged()
+        self._judged = len(self._calls)
+
+    def answer(self, *, waiting_only: bool = False) -> Answer:
+        """Return what the stream has said so far; with `waiting_only`, only unjudged calls."""
+        told = self._inner.answer(waiting_only=waiting_only)
+        calls = self._calls[self._judged :] if waiting_only else self._calls
+        texts = () if waiting_only else strings(self._others, "", "assistant")
+        return replace(
+            told,
+            texts=(*told.texts, *texts),
+            tool_calls=(*told.tool_calls, *calls),
+            complete=self.done,
+        )
+
+
+def _shows(is_in_shape: IsInShape, value: Json) -> bool:
+    if not isinstance(value, dict):
+        return False
+    return is_in_shape({key.casefold(): item for key, item in value.items()})
+
+
+def _value_of(data: bytes) -> Json:
+    """Return an event's JSON value, or its text where it has none.
+
+    Raises:
+        Refusal: it is neither JSON that all readers read alike nor text.
+    """
+    try:
+        return strict_json.parse(data, "an event of the stream")
+    except Refusal:
+        text = data.decode("utf-8", "replace")
+        if text.lstrip()[:1] in ("{", "["):
+            raise
+        return text

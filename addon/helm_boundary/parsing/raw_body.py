@@ -1,0 +1,39 @@
+"""Bodies that are neither JSON nor a form: a file that is uploaded as it is.
+
+Only operations without a dialect of their own take one. A text is judged as a text; what isn't one
+is an attachment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from helm_boundary.calls.call import Attachment, Call, Operation, Text
+from helm_boundary.calls.inline import text_in
+
+_TAKE_FILES = frozenset({"admin", "data", "unknown"})
+_JSON = ("application/json", "+json")
+
+
+def may_be_raw(operation: Operation, content_type: str | None) -> bool:
+    """Tell whether an operation may come with a body that doesn't claim to be JSON."""
+    media_type = _media_type(content_type)
+    claims_json = not media_type or media_type.endswith(_JSON)
+    return operation.dialect == "generic" and operation.category in _TAKE_FILES and not claims_json
+
+
+def read_raw(body: bytes, content_type: str | None) -> tuple[Call, bytes]:
+    """Return the call of a raw body, and the body as policy sees it: JSON that describes it."""
+    text = text_in(body)
+    if text is None:
+        digest = hashlib.sha256(body).hexdigest()
+        media_type = _media_type(content_type)
+        file = Attachment("", "file", media_type or None, None, len(body), digest)
+        described = {"media_type": media_type, "bytes": len(body), "sha256": digest}
+        return Call(attachments=(file,), body=described), json.dumps(described).encode("ascii")
+    return Call(texts=(Text("", "user", text),), body=text), json.dumps(text).encode("ascii")
+
+
+def _media_type(content_type: str | None) -> str:
+    return (content_type or "").partition(";")[0].strip().lower()
