@@ -7,7 +7,18 @@ from typing import Any, Protocol
 from helm_boundary.calls.call import Answer, Call, Json, Operation
 from helm_boundary.streaming.stream import Stream
 
-from . import chat, completions, generic, messages, realtime, responses, responses_socket
+from . import (
+    chat,
+    cohere,
+    completions,
+    gemini,
+    generic,
+    messages,
+    ollama,
+    realtime,
+    responses,
+    responses_socket,
+)
 from .loose import SHAPES, Loose
 
 
@@ -34,9 +45,12 @@ class Dialect(Protocol):
 DIALECTS: dict[str, Dialect] = {
     "by body": generic,  # what its body would have told, had it one
     "chat": chat,
+    "cohere": cohere,
     "completions": completions,
+    "gemini": gemini,
     "generic": generic,
     "messages": messages,
+    "ollama": ollama,
     "realtime": realtime,
     "responses": responses,
     "responses_socket": responses_socket,

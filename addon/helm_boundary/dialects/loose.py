@@ -18,7 +18,7 @@ from helm_boundary.streaming.sse import Event
 from helm_boundary.streaming.stream import Stream
 from helm_boundary.wire import strict_json
 
-from . import event_data, generic
+from . import cohere, event_data, generic, ollama
 
 _EVENTS_OF_MESSAGES = ("content_block_", "message_")
 
@@ -67,8 +67,10 @@ def _is_message(told: dict[str, Json]) -> bool:
 
 SHAPES: dict[str, IsInShape] = {
     "chat": _has_choices,
+    "cohere": cohere.is_answer,
     "completions": _has_completions,
     "messages": _is_message,
+    "ollama": ollama.is_answer,
     "responses": _is_response,
 }
 """How an answer is known to be in a dialect, by the dialect's name."""
