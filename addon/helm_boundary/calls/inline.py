@@ -14,10 +14,12 @@ from urllib.parse import unquote
 
 from .call import Json
 
-BINARY_KEYS: Final = frozenset({"audio", "b64_json", "data", "file_data", "partial_image_b64"})
+BINARY_KEYS: Final = frozenset(
+    {"audio", "b64_json", "data", "file_data", "partial_image_b64", "result"}
+)
 """Members that hold inline content."""
 
-URL_KEYS: Final = BINARY_KEYS | {
+URL_KEYS: Final = (BINARY_KEYS - {"result"}) | {
     "audio_url", "file_url", "image", "image_base64", "image_url", "input_image",
     "input_reference", "uri", "url", "video_url",
 }  # fmt: skip
@@ -71,7 +73,7 @@ def text_in(content: bytes) -> str | None:
 
     One byte that is no letter makes no picture of a text: readers are forgiving.
     """
-    if not content:
+    if not content.strip(b"\x00"):
         return None
     for encoding, gaps in (("utf-16-le", content[1::2]), ("utf-16-be", content[::2])):
         if gaps.count(0) > _GAPS * len(gaps) and content.count(0) < 0.6 * len(content):
@@ -102,6 +104,8 @@ def inline_text(key: str, item: str) -> str | None:
 
 def _holds_file(holder: dict[str, Json], key: str) -> bool:
     kind = holder.get("type")
+    if key == "result":  # anybody's word, but for the picture that was drawn
+        return kind == "image_generation_call"
     if key == "audio":
         return kind == "input_audio_buffer.append"
     if key != "data" or kind in ("base64", "redacted_thinking"):
