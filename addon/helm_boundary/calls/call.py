@@ -75,7 +75,7 @@ class HttpRequest:
         object.__setattr__(self, "_joined", _joined(self.headers))
 
     def header(self, name: str) -> str | None:
-        """The header's values joined by a comma, or None; `name` in lower case."""
+        """Return the header's values joined by a comma, or None; `name` in lower case."""
         return self._joined.get(name)
 
 
@@ -93,7 +93,7 @@ class HttpResponse:
         object.__setattr__(self, "_joined", _joined(self.headers))
 
     def header(self, name: str) -> str | None:
-        """The header's values joined by a comma, or None; `name` in lower case."""
+        """Return the header's values joined by a comma, or None; `name` in lower case."""
         return self._joined.get(name)
 
 

@@ -76,7 +76,7 @@ class HostPattern:
     prefix: str
 
     def matches(self, host: str, port: int, path: str) -> bool:
-        """Whether a request to this host, port and path is governed."""
+        """Tell whether a request to this host, port and path is governed."""
         named = host.endswith("." + self.name) if self.any_label else host == self.name
         if not named or self.port not in (None, port):
             return False
@@ -121,7 +121,7 @@ def parse_host_pattern(text: str) -> HostPattern:
 
 
 def _is_host(host: str, *, any_label: bool) -> bool:
-    """Whether a request can have this host: a name, or an address, which has no labels."""
+    """Tell whether a request can have this host: a name, or an address, which has no labels."""
     name, in_brackets = canonical_host(host), host.startswith("[")
     if in_brackets or name.rpartition(".")[2].isdigit():
         return not any_label and _is_address(name) and (":" in host) is in_brackets
@@ -141,7 +141,7 @@ def _is_prefix(prefix: str) -> bool:
 
 
 def split_port(authority: str) -> tuple[str, int | None]:
-    """An authority's host and port, the port None where there is none (RFC 3986 section 3.2)."""
+    """Split an authority into host and port, None where it has none (RFC 3986 section 3.2)."""
     host, colon, port = authority.rpartition(":")
     if (
         not colon
@@ -155,7 +155,7 @@ def split_port(authority: str) -> tuple[str, int | None]:
 
 @lru_cache(maxsize=1024)
 def canonical_host(host: str) -> str:
-    """A host as it is compared: lower case, no final dot, no brackets, one form of an address.
+    """Write a host as it is compared: lower case, no final dot or brackets, one form of address.
 
     `127.1`, `0x7f000001` and `::ffff:127.0.0.1` are read by the system's resolver as 127.0.0.1.
     """
@@ -166,7 +166,7 @@ def canonical_host(host: str) -> str:
 
 
 def _in_ascii(name: str) -> str:
-    """An internationalised name as it is on the wire (RFC 3490), which mitmproxy decodes."""
+    """Encode an internationalised name as on the wire (RFC 3490), which mitmproxy decodes."""
     try:
         return name.encode("idna").decode("ascii")
     except UnicodeError:
@@ -185,13 +185,13 @@ def _address(name: str) -> str:
 
 
 def is_governed(patterns: Iterable[HostPattern], host: str, port: int, path: str) -> bool:
-    """Whether any pattern governs the request."""
+    """Tell whether any pattern governs the request."""
     return any(pattern.matches(host, port, path) for pattern in patterns)
 
 
 @lru_cache(maxsize=1024)
 def provider_of(host: str) -> str:
-    """The provider's short name, or `other` for a host that isn't a known provider's."""
+    """Return the provider's short name, or `other` for a host that isn't a known provider's."""
     for suffix, name in _PROVIDERS.items():
         if host == suffix or host.endswith("." + suffix):
             return name

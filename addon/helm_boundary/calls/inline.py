@@ -43,7 +43,7 @@ _GAPS = 0.35
 
 
 def payload(key: str, item: str) -> str | None:
-    """The base64 of a member that is inline content by its name or its scheme, else None."""
+    """Return a member's base64 where it is inline content by its name or its scheme, else None."""
     text = item.lstrip()
     if key in URL_KEYS and text[: len(_SCHEME)].lower() == _SCHEME:
         head, comma, data = text.partition(",")
@@ -53,7 +53,7 @@ def payload(key: str, item: str) -> str | None:
 
 
 def decoded(text: Json) -> bytes | None:
-    """The bytes of a base64 string (also URL-safe, in lines, or unpadded); None where it is none.
+    """Decode a base64 string (also URL-safe, in lines, or unpadded); None where it is none.
 
     Source: RFC 4648 sections 4 and 5, RFC 2045 section 6.8 for lines.
     """
@@ -69,7 +69,7 @@ def decoded(text: Json) -> bytes | None:
 
 
 def text_in(content: bytes) -> str | None:
-    """The text that bytes are, in UTF-8, UTF-16 or nearly; None where they are something else.
+    """Decode bytes that are text, in UTF-8, UTF-16 or nearly; None where they are something else.
 
     One byte that is no letter makes no picture of a text: readers are forgiving.
     """
@@ -88,7 +88,7 @@ def text_in(content: bytes) -> str | None:
 
 
 def inline_bytes(holder: dict[str, Json], key: str, item: str) -> bytes | None:
-    """The bytes of an attachment's content under that name of that object; None for text."""
+    """Decode a member that is an attachment's content; None for text."""
     coded = payload(key, item)
     if coded is None or (coded is item and not _holds_file(holder, key)):
         return None
@@ -96,7 +96,7 @@ def inline_bytes(holder: dict[str, Json], key: str, item: str) -> bytes | None:
 
 
 def inline_text(key: str, item: str) -> str | None:
-    """The text that a member's base64 decodes to, whoever holds it; None where it is none."""
+    """Decode a member's base64 to the text in it, whoever holds it; None where there is none."""
     coded = payload(key, item)
     content = None if coded is None else decoded(coded.replace(" ", ""))
     return None if content is None else text_in(content)

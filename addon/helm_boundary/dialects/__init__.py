@@ -26,19 +26,19 @@ class Dialect(Protocol):
     """What a dialect's module offers."""
 
     def read_request(self, body: Json) -> Call:
-        """The call that a request's body asks for; Refusal where it isn't in the dialect."""
+        """Read the call that a request's body asks for; Refusal where it isn't in the dialect."""
         ...
 
     def read_response(self, status: int, body: Json) -> Answer:
-        """What a response's body says; Refusal where it isn't in the dialect."""
+        """Read what a response's body says; Refusal where it isn't in the dialect."""
         ...
 
     def open_stream(self, status: int) -> Stream | None:
-        """A reader of its event stream for the gate; None where it is only judged whole."""
+        """Open a reader of its event stream for the gate; None where it is only judged whole."""
         ...
 
     def error_event(self, told: dict[str, Any]) -> bytes:
-        """The event that ends a denied stream, so that every client of the dialect raises."""
+        """Write the event that ends a denied stream, so that every client of the dialect raises."""
         ...
 
 
@@ -63,7 +63,7 @@ SOCKETS = frozenset({"realtime", "responses_socket"})
 
 
 def dialect(name: str) -> Dialect:
-    """The dialect of that name."""
+    """Return the dialect of that name."""
     return DIALECTS[name]
 
 

@@ -21,7 +21,7 @@ _PARTS = frozenset({"arguments", "partial_json"})
 
 
 def read_request(body: Json) -> Call:
-    """The call of any JSON body, or of none (`body` is then None)."""
+    """Read the call of any JSON body, or of none (`body` is then None)."""
     found = body if isinstance(body, dict) else {}
     model = found.get("model")
     return Call(
@@ -35,7 +35,7 @@ def read_request(body: Json) -> Call:
 
 
 def read_response(status: int, body: Json) -> Answer:
-    """The answer of any JSON body; a text that isn't JSON comes as one string."""
+    """Read the answer of any JSON body; a text that isn't JSON comes as one string."""
     if isinstance(body, str):
         return Answer(status, texts=(Text("", "assistant", body),))
     model = body.get("model") if isinstance(body, dict) else None
@@ -54,7 +54,7 @@ def open_stream(status: int) -> Stream | None:
 
 
 def error_event(told: dict[str, Any]) -> bytes:
-    """An error object, as in a chat completion's stream."""
+    """Write an error object, as in a chat completion's stream."""
     return chat.error_event(told)
 
 

@@ -38,7 +38,7 @@ _OWN_MEMBERS = frozenset(
 
 
 def read_request(body: Json) -> Call:
-    """The call that a request for a message asks for.
+    """Read the call that a request for a message asks for.
 
     Raises:
         Refusal: no object, no model, or messages that aren't a list of objects.
@@ -61,7 +61,7 @@ def read_request(body: Json) -> Call:
 
 
 def read_response(status: int, body: Json) -> Answer:
-    """What a whole message says.
+    """Read what a whole message says.
 
     Raises:
         Refusal: no object, or a content that isn't a list of blocks.
@@ -87,12 +87,12 @@ def read_response(status: int, body: Json) -> Answer:
 
 
 def open_stream(status: int) -> Stream:
-    """A reader of a message's events."""
+    """Open a reader of a message's events."""
     return MessagesStream(status)
 
 
 def error_event(told: dict[str, Any]) -> bytes:
-    """The API's own `error` event; the SDKs raise on it."""
+    """Write the API's own `error` event, on which the SDKs raise."""
     error = {**told["error"], "type": "permission_error"}
     data = json.dumps({"type": "error", **told, "error": error}, separators=(",", ":"))
     return b"event: error\ndata: " + data.encode("ascii") + b"\n\n"

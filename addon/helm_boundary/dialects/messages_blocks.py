@@ -21,19 +21,19 @@ _NAMES = ("type", "name", "server_name")
 
 
 def is_tool_call(block: dict[str, Json]) -> bool:
-    """Whether a block has something done: by its type, or by what only tool calls have."""
+    """Tell whether a block has something done: by its type, or by what only tool calls have."""
     if text_of(block.get("type")).endswith("tool_use"):
         return True
     return not is_tool_result(block) and "input" in block
 
 
 def is_tool_result(block: dict[str, Json]) -> bool:
-    """Whether a block is what a tool gave back."""
+    """Tell whether a block is what a tool gave back."""
     return text_of(block.get("type")).endswith("tool_result")
 
 
 def tool_members(value: dict[str, Json]) -> Collection[str]:
-    """The members of a block that a tool gave back: all of a result."""
+    """Name the members of a block that a tool gave back: all of a result."""
     return value.keys() if is_tool_result(value) else ()
 
 
@@ -43,7 +43,7 @@ def texts_of(value: Json, pointer: str, role: str) -> list[Text]:
 
 
 def carries_tool_call(value: Json) -> bool:
-    """Whether any object at or below a value is a tool call's block."""
+    """Tell whether any object at or below a value is a tool call's block."""
     if isinstance(value, dict):
         return is_tool_call(value) or any(map(carries_tool_call, value.values()))
     return isinstance(value, list) and any(map(carries_tool_call, value))
@@ -63,7 +63,7 @@ def check_message(message: dict[str, Json]) -> None:
 
 
 def read_tool_call(block: dict[str, Json], pointer: str, arguments: Json = None) -> ToolCall:
-    """The tool call that a block is; `arguments` in place of its `input` where they streamed.
+    """Read the tool call that a block is; `arguments` replaces its `input` where that streamed.
 
     Raises:
         Refusal: it has no name.
@@ -77,7 +77,7 @@ def read_tool_call(block: dict[str, Json], pointer: str, arguments: Json = None)
 
 
 def telling(block: dict[str, Json]) -> Telling:
-    """What a tool call's block says as it starts, to be compared with what its deltas say."""
+    """Read what a tool call's block says as it starts, for comparison with its deltas."""
     names = {key: value for key in _NAMES if isinstance(value := block.get(key), str)}
     return Telling(names, {ARGUMENTS: block.get("input")})
 
@@ -100,7 +100,7 @@ def finished(
 
 
 def read_messages(messages: Json) -> Iterator[Message]:
-    """The messages of a conversation; a tool's result is a message of its own.
+    """Yield the messages of a conversation; a tool's result is a message of its own.
 
     Raises:
         Refusal: not a list of objects.
@@ -111,7 +111,7 @@ def read_messages(messages: Json) -> Iterator[Message]:
 
 
 def read_content(content: Json, role: str, pointer: str) -> Iterator[Message]:
-    """A content's text and tool calls as one message, and its tool results as one each.
+    """Yield a content's text and tool calls as one message, and its tool results as one each.
 
     Raises:
         Refusal: neither text nor a list of blocks.
@@ -139,7 +139,7 @@ def read_content(content: Json, role: str, pointer: str) -> Iterator[Message]:
 
 
 def read_tools(tools: Json) -> Iterator[Tool]:
-    """The tools that a request offers.
+    """Yield the tools that a request offers.
 
     Raises:
         Refusal: not a list of objects.
@@ -152,7 +152,7 @@ def read_tools(tools: Json) -> Iterator[Tool]:
 
 
 def read_servers(servers: Json) -> Iterator[Tool]:
-    """The MCP servers that a request lets the provider call, as tools of type `mcp`."""
+    """Yield the MCP servers that a request lets the provider call, as tools of type `mcp`."""
     for at, server in enumerate(as_objects(servers or [], "mcp_servers")):
         name, url = text_of(server.get("name")), text_of(server.get("url"))
         yield Tool("mcp", name, url, None, f"/mcp_servers/{at}")

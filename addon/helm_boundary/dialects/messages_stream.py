@@ -63,7 +63,7 @@ class MessagesStream(TypedStream):
         self._usage = Usage()
 
     def answer(self, *, waiting_only: bool = False) -> Answer:
-        """What the stream has said so far."""
+        """Say what has come of the stream so far."""
         calls = self._ledger.calls(waiting_only=waiting_only)
         texts = list(self._told.texts())
         said = "\n".join(t.text for t in texts if t.pointer.endswith("/text"))
@@ -157,7 +157,7 @@ class MessagesStream(TypedStream):
         self._begin_texts(place, start)
 
     def _begin_texts(self, place: int, start: dict[str, Json]) -> None:
-        """What a block begins with; clients join its text with that of its deltas."""
+        """Take in what a block begins with; clients join its text with that of its deltas."""
         said = {key: part for key, part in start.items() if key != "input"}
         grows = {key: said.pop(key) for key in ("text", "thinking") if text_of(said.get(key))}
         self._told.grow_all(texts_of(grows, f"/content/{place}", "assistant"))

@@ -46,7 +46,7 @@ _SILENT = _PROTOCOL | ECHOED
 
 
 def read_request(body: Json) -> Call:
-    """The call that a request for a response asks for.
+    """Read the call that a request for a response asks for.
 
     A model isn't required: a stored prompt may bring its own; policy sees null then.
 
@@ -68,7 +68,7 @@ def read_request(body: Json) -> Call:
 
 
 def read_response(status: int, body: Json) -> Answer:
-    """What a whole response says; one still running in the background has nothing to say yet.
+    """Read what a whole response says; one still running in the background says nothing yet.
 
     Raises:
         Refusal: no object, or an output that isn't a list of items.
@@ -94,12 +94,12 @@ def read_response(status: int, body: Json) -> Answer:
 
 
 def open_stream(status: int) -> Stream:
-    """A reader of `response.*` events."""
+    """Open a reader of `response.*` events."""
     return ResponsesStream(status, read_response)
 
 
 def error_event(told: dict[str, Any]) -> bytes:
-    """The API's own `error` event; the SDKs raise on it."""
+    """Write the API's own `error` event, on which the SDKs raise."""
     error = told["error"]
     event = {
         "type": "error",

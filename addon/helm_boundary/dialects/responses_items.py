@@ -44,7 +44,7 @@ _RESULTS = ("_call_output", "_approval_response", "program_output", "tool_search
 
 
 def is_tool_call(item: dict[str, Json]) -> bool:
-    """Whether an item has something done: by its type, or by what only tool calls have."""
+    """Tell whether an item has something done: by its type, or by what only tool calls have."""
     kind = text_of(item.get("type"))
     if kind.endswith(_CALLS) or kind == "program":
         return True
@@ -52,12 +52,12 @@ def is_tool_call(item: dict[str, Json]) -> bool:
 
 
 def is_tool_result(item: dict[str, Json]) -> bool:
-    """Whether an item is what a tool gave back."""
+    """Tell whether an item is what a tool gave back."""
     return text_of(item.get("type")).endswith(_RESULTS)
 
 
 def tool_members(value: dict[str, Json]) -> Collection[str]:
-    """The members of an item that a tool gave back: all of a result, the output of a call."""
+    """Name the members of an item that a tool gave back: all of a result, a call's output."""
     if is_tool_result(value):
         return value.keys()
     return _GIVEN if is_tool_call(value) else ()
@@ -100,7 +100,7 @@ def check_response(response: dict[str, Json]) -> None:
 
 
 def read_tool_call(item: dict[str, Json], pointer: str, arguments: str | None = None) -> ToolCall:
-    """The tool call that an item is; `arguments` in place of its own where they streamed.
+    """Read the tool call that an item is; `arguments` replaces its own where these streamed.
 
     A function's or custom tool's name is its own, an MCP tool's is `mcp.<server>.<name>`, any
     other's is its type without `_call` (`web_search`, `code_interpreter`, `shell`, ...); the
@@ -119,7 +119,7 @@ def read_tool_call(item: dict[str, Json], pointer: str, arguments: str | None = 
 
 
 def what_it_says(item: dict[str, Json]) -> dict[str, Json]:
-    """The members of a tool call's item that say what to do.
+    """Return the members of a tool call's item that say what to do.
 
     Raises:
         Refusal: it has both arguments and input, of which clients read either.
@@ -131,7 +131,7 @@ def what_it_says(item: dict[str, Json]) -> dict[str, Json]:
 
 
 def _text_member(item: dict[str, Json]) -> str | None:
-    """The member in which the model's own text stands; None where the item has none."""
+    """Name the member in which the model's own text stands; None where the item has none."""
     kind = text_of(item.get("type"))
     if not kind.startswith("mcp_") and kind not in _TEXTS:
         return None
@@ -142,19 +142,19 @@ def _text_member(item: dict[str, Json]) -> str | None:
 
 
 def telling(item: dict[str, Json]) -> Telling:
-    """What a tool call's item says, to be compared with what else is said of the call."""
+    """Read what a tool call's item says, for comparison with what else is said of the call."""
     names = {key: value for key in _NAMES if isinstance(value := item.get(key), str)}
     return Telling(names, what_it_says(item), text_of(item.get("type")) not in _RUN_BY_PROVIDER)
 
 
 def ids_of(item: dict[str, Json]) -> Ids:
-    """What clients find an item's call again by."""
+    """List the ids by which clients find an item's call again."""
     call_id = text_of(item.get("call_id"))
     return (text_of(item.get("id")), f"call {call_id}" if call_id else "")
 
 
 def finished(item: dict[str, Json], pointer: str) -> Finished:
-    """A tool call's item, complete."""
+    """Read a tool call's item that is complete."""
 
     def read(names: Names, arguments: str | None) -> list[ToolCall]:
         told = item | {key: name for key, name in names.items() if not item.get(key)}
@@ -199,7 +199,7 @@ def _name_of(item: dict[str, Json]) -> Json:
 
 
 def read_items(items: Json, pointer: str) -> Iterator[Message]:
-    """The messages that a list of items makes; a tool call or result is a message of its own.
+    """Yield the messages that a list of items makes; a tool call or result is one of its own.
 
     Raises:
         Refusal: not a list of objects, or a tool call without a name.
@@ -222,7 +222,7 @@ def _read_item(item: dict[str, Json], pointer: str) -> Message:
 
 
 def read_content(content: Json) -> tuple[str, tuple[str, ...]]:
-    """The text of an item's content, and the types of its parts."""
+    """Read the text of an item's content, and the types of its parts."""
     if not isinstance(content, list):
         return text_of(content), ()
     parts = [part for part in content if isinstance(part, dict)]
@@ -231,7 +231,7 @@ def read_content(content: Json) -> tuple[str, tuple[str, ...]]:
 
 
 def read_tools(tools: Json) -> Iterator[Tool]:
-    """The tools that a request offers; one without a name is named after its type.
+    """Yield the tools that a request offers; one without a name is named after its type.
 
     Raises:
         Refusal: not a list of objects.

@@ -72,7 +72,7 @@ class ResponsesStream(TypedStream):
         self._final: Answer | None = None
 
     def answer(self, *, waiting_only: bool = False) -> Answer:
-        """What the stream has said so far; what deltas told stays told, whatever the end says."""
+        """Say what has come so far; what deltas told stays told, whatever the end says."""
         calls = self._ledger.calls(waiting_only=waiting_only)
         final = self._final or Answer(self._status, complete=False)
         said = [(call.arguments_text, call.pointer + "/arguments") for call in calls]
@@ -128,7 +128,7 @@ class ResponsesStream(TypedStream):
             self._ledger.complete(place, finished(item, f"/output/{place}"))
 
     def _tell_item(self, place: Place, item: dict[str, Json]) -> None:
-        """What an item says beside what its call does, which is judged as the call's."""
+        """Take in what an item says beside what its call does, which is judged as the call's."""
         call = {"arguments", "input"} if is_tool_call(item) else set()
         said = {key: part for key, part in item.items() if key not in call}
         self._told.tell(texts_of(said, f"/output/{place}"))
@@ -145,7 +145,7 @@ class ResponsesStream(TypedStream):
             self._read_other(f"{name}.delta", said)
 
     def _growing_at(self, name: str, value: dict[str, Json]) -> list[str]:
-        """The words so far of the text that an event goes on with."""
+        """Find the words so far of the text that an event goes on with."""
         try:
             where = (name, *map(value.get, _INDEXES))
             growing = self._growing.get(where)
@@ -157,7 +157,7 @@ class ResponsesStream(TypedStream):
         return growing
 
     def _begin_text(self, names: dict[str, str], value: dict[str, Json]) -> None:
-        """A part of an item begins: clients join what it begins with and its deltas."""
+        """Take in what a part of an item begins with; clients join it with its deltas."""
         part = as_object(value.get("part"), "an event's part")
         for member, name in names.items():
             if text_of(part.get(member)):
