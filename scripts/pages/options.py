@@ -22,8 +22,8 @@ and what it takes."""
 
 _HOSTS = """## Governed hosts by default
 
-`helm_hosts` replaces this list. With `+` before every host (`--set helm_hosts=+llm.example.com`) it adds to
-it:"""
+`helm_hosts` replaces this list. With `+` before every host it adds to it, as in
+`--set helm_hosts=+llm.example.com`:"""
 
 _SAFE = """## mitmproxy's own options
 
@@ -70,7 +70,7 @@ def _default(value: Any) -> str:
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     if isinstance(value, list):
-        return "the list below" if value else ""
+        return "the list below" if len(value) > 1 else "".join(f"`{each}`" for each in value)
     return f"`{value}`" if value != "" else ""
 
 

@@ -7,10 +7,16 @@ from collections.abc import Iterator
 import pytest
 
 from support.scene import Scene, assert_refused, scene
+from support.wire import Reply
 
 TRANSCRIPTIONS = "/v1/audio/transcriptions"
 FILES = "/v1/files"
 BOUNDARY = "a-line-between"
+NAMED, CODED, TYPE = (
+    'Content-Disposition: form-data; name="',
+    "Content-Transfer-Encoding",
+    "Content-Type",
+)
 FORM = f"multipart/form-data; boundary={BOUNDARY}"
 
 
@@ -49,6 +55,35 @@ CASES: dict[str, tuple[str, bytes, str]] = {
         SOUND + MODEL + b"".join(part(f"p{n}", b"") for n in range(1_000)) + END,
         FORM,
     ),
+    **{
+        name: (TRANSCRIPTIONS, SOUND + body + END, FORM)
+        for name, body in {
+            "two Content-Dispositions": part("model", b"x", None, f'{NAMED}other"'),
+            "two names of one part": part('model"; name="other', b"x"),
+            "a name in another spelling": part("model\"; name*=\"UTF-8''other", b"x"),
+            "an encoded part": part("model", b"ZGVuaWVk", None, f"{CODED}: base64"),
+            "a quoted part": part("model", b"d=65nied", None, f"{CODED}: Quoted-Printable"),
+            "another charset": part("model", b"+AGQ-", None, f"{TYPE}: text/plain; charset=utf-7"),
+            "a field that sets the charset": MODEL + part("_charset_", b"utf-7"),
+            "a folded header": MODEL.replace(b"form-data; ", b"form-data;\r\n "),
+            "a bare carriage return in a header": MODEL.replace(b"\r\n\r\n", b"\rX: y\r\n\r\n"),
+            "NUL in a name": part("mo\0del", b"x"),
+            "lines that end otherwise": MODEL.replace(b"\r\n", b"\n"),
+            "a line within a text": part("prompt", b"x\n" + MODEL.replace(b"\r\n", b"\n")),
+            "escapes in a name": part("mo\\del", b"x"),
+            "percents in a name": part("mo%64el", b"x"),
+            "names that differ in case": MODEL + part("Model", b"denied"),
+            "a name in capitals": part("MODEL", b"denied"),
+            "a name and a list of it": MODEL + part("model[]", b"denied"),
+            "parts within a part": part(
+                "model", b"x", None, f"{TYPE}: multipart/mixed; boundary=i"
+            ),
+            "a disposition of another kind": MODEL.replace(b"form-data", b"attachment"),
+            "something behind the end": END + MODEL,
+        }.items()
+    },
+    "something before the first part": (TRANSCRIPTIONS, b"--x\r\n" + SOUND + MODEL + END, FORM),
+    "a form in another charset": (TRANSCRIPTIONS, SOUND + MODEL + END, f"{FORM}; charset=utf-16"),
     "a chat as a form": ("/v1/chat/completions", MODEL + part("messages", b"[]") + END, FORM),
     "a batch without lines": (FILES, batch(b"\n\n"), FORM),
     "a batch's line that isn't JSON": (FILES, batch(LINE % CHAT + b"{"), FORM),
@@ -102,3 +137,34 @@ def test_a_denied_line_keeps_the_whole_batch(stage: Scene) -> None:
         answer = stage.post(batch(lines), path=FILES, headers=[("Content-Type", FORM)])
     assert_refused(stage, answer, "POLICY_VIOLATION")
     assert "line 2 of the batch" in answer.json()["error"]["message"]
+
+
+HONEST: dict[str, bytes] = {
+    "curl and browsers": MODEL,
+    "a charset": part("model", b"ordinary", None, f"{TYPE}: text/plain; charset=UTF-8"),
+    "Java's charset": part("model", b"ordinary", None, f"{TYPE}: text/plain; charset=ISO-8859-1"),
+    "Java's coding": part("model", b"ordinary", None, f"{CODED}: 8bit"),
+    ".NET's names": MODEL.replace(b'"model"', b"model"),
+    ".NET's file names": MODEL + part("notes", b"n", "n\"; filename*=\"utf-8''n").replace(
+        b"filename*=\"utf-8''n\"", b"filename*=utf-8''n"
+    ),
+    "headers the other way round": (
+        f"--{BOUNDARY}\r\n{TYPE}: text/plain\r\n{NAMED}model\"\r\n\r\nordinary\r\n".encode()
+    ),
+    "a list": MODEL + part("include[]", b"logprobs") + part("include[]", b"words"),
+    "a file name in Unicode": MODEL + part("notes", b"n", "Übung \\\"1\\\".txt"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HONEST)
+@pytest.mark.parametrize("end", [END, END.rstrip(), b"\r\n"], ids=["line", "none", "first"])
+def test_forms_as_honest_clients_write_them_pass_as_they_came(
+    stage: Scene, name: str, end: bytes
+) -> None:
+    """Each client has a way of its own, and one reading."""
+    body = SOUND + HONEST[name] + (end if end.startswith(b"--") else END)
+    body = body if end.startswith(b"--") else b"\r\n" + body
+    stage.upstream.answer(lambda _: Reply.json({"text": "Hello."}))
+    answer = stage.post(body, path=TRANSCRIPTIONS, headers=(("Content-Type", FORM),))
+    assert answer.status == 200, answer
+    assert stage.upstream.requests[-1].body == body

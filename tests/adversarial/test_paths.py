@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from support.scene import CHAT, JSON_BODY, Scene, assert_refusal, assert_refused, chat_body
+from support.scene import (
+    CHAT,
+    JSON_BODY,
+    Scene,
+    assert_refusal,
+    assert_refused,
+    chat_body,
+    plain_scene,
+)
 
 LOOKALIKES = {
     "encoded slash": "/v1/chat%2Fcompletions",
@@ -195,9 +204,17 @@ OTHERS = {
 }
 
 
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """A forward proxy, and an upstream that isn't governed."""
+    with plain_scene(tmp_path_factory.mktemp("elsewhere")) as stage:
+        yield stage
+
+
 @pytest.mark.parametrize("name", OTHERS)
-def test_traffic_that_no_reading_makes_a_call_is_left_alone(stage: Scene, name: str) -> None:
+def test_traffic_that_no_reading_makes_a_call_is_left_alone(elsewhere: Scene, name: str) -> None:
     """It arrives as it was sent, and no receipt is written."""
+    stage = elsewhere
     method, path, body = OTHERS[name]
     seen = len(stage.upstream.requests)
     answer = stage.post(body, path=path, method=method, headers=())

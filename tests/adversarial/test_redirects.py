@@ -19,6 +19,7 @@ from support.scene import (
     assert_works,
     chat_body,
     forward_scene,
+    plain_scene,
     scene,
 )
 from support.upstream import Recorded, Reply, Script, Upstream
@@ -153,11 +154,12 @@ def test_a_websocket_isnt_led_away(stage: Scene, elsewhere: Upstream) -> None:
     assert elsewhere.connections == 0
 
 
-def test_other_traffic_is_led_where_its_server_says(stage: Scene, elsewhere: Upstream) -> None:
+def test_other_traffic_is_led_where_its_server_says(tmp_path: Path, elsewhere: Upstream) -> None:
     """What is no call is none of ours."""
-    stage.upstream.answer(lambda _: redirect(307, elsewhere.url))
-    answer = stage.post(b"a=b", path="/login", headers=())
-    assert (answer.status, answer.headers["location"]) == (307, elsewhere.url)
+    with plain_scene(tmp_path) as stage:
+        stage.upstream.answer(lambda _: redirect(307, elsewhere.url))
+        answer = stage.post(b"a=b", path="/login", headers=())
+        assert (answer.status, answer.headers["location"]) == (307, elsewhere.url)
 
 
 def test_in_a_forward_proxy_every_redirect_passes_as_it_came(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from helm_boundary.calls.local_addresses import LocalPlaceError, read_reach
 from helm_boundary.clients.ca_bundle import BundleError
 from helm_boundary.clients.call_summary import Tally, as_json, summary
 from helm_boundary.clients.confine import ConfinementRefused
@@ -34,7 +35,15 @@ from .state_options import StateError
 @click.option(
     "--confine",
     is_flag=True,
-    help="Run it where it can reach the boundary and no other address (Linux).",
+    help="Run it where it can reach the boundary and no other address, nor by the boundary this "
+    "machine and its private networks (Linux); implies --own.",
+)
+@click.option(
+    "--allow-local",
+    "local",
+    metavar="HOST:PORT",
+    multiple=True,
+    help="With --confine: what it may reach of them all the same; repeatable.",
 )
 @click.option("--quiet", is_flag=True, help="No summary at the end.")
 @click.option("--json", "in_json", is_flag=True, help="The summary as one JSON object.")
@@ -44,6 +53,7 @@ def exec_(
     own: bool,
     base_url: bool,
     confine: bool,
+    local: tuple[str, ...],
     quiet: bool,
     in_json: bool,
     state: Path | None,
@@ -56,13 +66,15 @@ def exec_(
     Joins a boundary that runs on the same state folder, or starts one that ends with the program.
     Its signals and its exit code are passed through. The summary goes to standard error.
     """
+    _check_local(confine, local)
     wanted = Wanted(
         state=state or default_state_folder(),
         policies=policies,
         settings=settings,
-        alone=own or base_url or bool(policies or settings),
+        alone=own or base_url or confine or bool(policies or settings),
         base_urls=base_url,
         confined=confine,
+        local=local,
     )
     try:
         code, placed, tally = _run(wanted, command, os.environ)
@@ -74,6 +86,17 @@ def exec_(
     if not quiet:
         _print_summary(placed, tally, in_json)
     raise SystemExit(code)
+
+
+def _check_local(confine: bool, local: tuple[str, ...]) -> None:
+    if local and not confine:
+        raise click.UsageError("--allow-local needs --confine; without it everything is reached")
+    if {"any", "none"} & {*local}:
+        raise click.UsageError("--allow-local: expected HOST:PORT, as in localhost:11434")
+    try:
+        read_reach(local)
+    except LocalPlaceError as error:
+        raise click.UsageError(f"--allow-local: {error}") from None
 
 
 def _run(

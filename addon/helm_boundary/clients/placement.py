@@ -24,7 +24,10 @@ _QUIET = ("flow_detail=0", "termlog_verbosity=warn")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What somebody wants for a program; `alone` means not to join a boundary that runs."""
+    """What somebody wants for a program; `alone` means not to join a boundary that runs.
+
+    `local` are the HOST:PORT of this machine and its networks that a confined one may reach.
+    """
 
     state: Path
     policies: tuple[Path, ...] = ()
@@ -32,6 +35,7 @@ class Wanted:
     alone: bool = False
     base_urls: bool = False
     confined: bool = False
+    local: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +102,22 @@ def _order(
         modes=(_forward_mode(environment),),
         state=wanted.state,
         policies=wanted.policies,
-        settings=(*_QUIET, f"ssl_verify_upstream_trusted_ca={roots}", *wanted.settings),
+        settings=(
+            *_QUIET,
+            f"ssl_verify_upstream_trusted_ca={roots}",
+            *(f"helm_local={place}" for place in _reach(wanted)),
+            *wanted.settings,
+        ),
     )
     reverse = (
         f"reverse:{redirection.origin}@{LOOPBACK}:{port}" for port, redirection in listeners.items()
     )
     return replace(order, modes=(*order.modes, *reverse))
+
+
+def _reach(wanted: Wanted) -> tuple[str, ...]:
+    """Return what `helm_local` is set to; nothing for a program that isn't confined."""
+    return (wanted.local or ("none",)) if wanted.confined else ()
 
 
 def _forward_mode(environment: Mapping[str, str]) -> str:

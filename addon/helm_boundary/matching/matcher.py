@@ -23,6 +23,7 @@ from .cloud_paths import find_cloud, is_cloud_plain
 _UNRESERVED = re.compile(r"%(?:2[dDeE]|3[0-9]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aAeE])")
 _ODD = re.compile(r"[%#?]|//|\\|;|[\x00-\x20]|(?:^|/)\.{1,2}(?:/|$)")
 _NO_METHOD = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
+_NO_HEADER = re.compile(r"[\x00\r\n]")
 _BLANK = re.compile(r"[\x00-\x20\x7f]")
 VERSION = re.compile(r"v[0-9]+(?:beta|alpha)?[0-9]*", re.IGNORECASE)
 """A segment that names an API's version."""
@@ -49,6 +50,7 @@ class Matcher:
             Refusal: an ambiguous path, or names that disagree about the destination.
         """
         _check_request_line(request)
+        _check_headers(request)
         path = canonical_path(request.path)
         listed = self._lists(request, path)
         governed = listed or _is_taken_for_server(request)
@@ -119,6 +121,15 @@ def _check_request_line(request: HttpRequest) -> None:
     if _NO_METHOD.search(request.method) or _BLANK.search(target):
         raise schema_violation(
             "the method isn't a token (RFC 9110 section 9.1), or the path has white space in it"
+        )
+
+
+def _check_headers(request: HttpRequest) -> None:
+    """Refuse what some servers take for another header, or for the end of all (RFC 9110, 5.5)."""
+    if any(_NO_HEADER.search(name + value) for name, value in request.headers):
+        raise schema_violation(
+            "a header is folded over several lines, or has a carriage return or NUL in it; "
+            "send it on one line"
         )
 
 

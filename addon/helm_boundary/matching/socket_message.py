@@ -14,19 +14,18 @@ from .catalogue import known_operations
 _ASKS = "response.create"
 _REALTIME = frozenset(
     {
-        "conversation.item.create", "input_audio_buffer.append", "session.created",
-        "session.update", "transcription_session.created", "transcription_session.update",
-        "translation_session.created", "translation_session.update",
+        "conversation.item.create", "input_audio_buffer.append", "session.update",
+        "transcription_session.update", "translation_session.update",
     }
 )  # fmt: skip
-"""Events of the Realtime API with which either side begins."""
+"""Events of the Realtime API with which a client may begin."""
 _SIGNS = tuple(f'"{name}"'.encode() for name in (_ASKS, *sorted(_REALTIME)))
 _OF_RESPONSES = frozenset({"input", "model"})
 """What an event asks with over the socket of Responses; Realtime's session has its model."""
 
 
 def operation_of_message(message: bytes) -> Operation | None:
-    """Return the operation of a WebSocket that a message, from either side, gives away.
+    """Return the operation of a WebSocket that a client's message gives away.
 
     None for other people's; an operation without a socket where the message is a call, but none
     that is made over one.

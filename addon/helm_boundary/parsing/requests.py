@@ -181,6 +181,7 @@ def _read_form(
         raise schema_violation("the operation takes JSON, not a form")
     parts = multipart.read_form(body, content_type)
     call, described = multipart.read_call(parts)
+    check_names(call.body, "the form")
     call = name_models(call, call.body)
     if model is not None:
         call = replace(call, model=model, models=(model,))

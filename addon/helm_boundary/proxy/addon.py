@@ -29,6 +29,7 @@ from .call_tracker import UnderWay
 from .client_presence import Leaving
 from .commands import Commands
 from .guards.connection_guard import Walls
+from .guards.local_guard import LocalGuard
 from .guards.mitmweb_guard import Door
 from .requests import Requests
 from .responses import Responses
@@ -51,11 +52,15 @@ class HelmBoundary:
         self._under_way = UnderWay()
         self._sockets = Sockets()
         leaving = Leaving()
-        self._requests = Requests(self._under_way, leaving.has_gone, self._ready)
+        self._local = LocalGuard()
+        self._requests = Requests(
+            self._under_way, leaving.has_gone, self._ready, self._local.refusal_of
+        )
         self._responses = Responses(self._under_way, leaving.has_gone, self._sockets)
         self._reloader = Reloader(lambda: self._running, self._swap, self._is_in_use)
         self.addons: list[Any] = [
             Walls(self._under_way.clearance),
+            self._local,
             UnknownSockets(self._sockets, self._ready),
             self._sockets,
             leaving,
@@ -86,6 +91,7 @@ class HelmBoundary:
         except (AuthorityRefused, ConfigError, StartError) as error:
             raise exceptions.OptionsError(str(error)) from None
         self._config = config
+        self._local.reach = config.local
 
     def running(self) -> None:
         """Say where we are, and that nothing stands behind us."""

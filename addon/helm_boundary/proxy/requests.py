@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import assert_never
 
 from mitmproxy import http
 
 from helm_boundary.approvals.wait import Again
+from helm_boundary.calls.refusal import Refusal
 from helm_boundary.enforcement.exchange import Live
 from helm_boundary.enforcement.fallback_reply import CLOSED, NO_VERDICT, deny_without_verdict
 from helm_boundary.enforcement.reply import Forward, Reply
@@ -28,14 +29,22 @@ MAX_CHANGES = 3
 
 
 class Requests:
-    """The addon's request half; `running` gives the boundary, or None while there is none."""
+    """The addon's request half; `running` gives the boundary, or None while there is none.
+
+    `bars` says why a request may not go to a host and port, None where it may.
+    """
 
     def __init__(
-        self, under_way: UnderWay, has_gone: Gone, running: Callable[[], Running | None]
+        self,
+        under_way: UnderWay,
+        has_gone: Gone,
+        running: Callable[[], Running | None],
+        bars: Callable[[str, int], Awaitable[Refusal | None]],
     ) -> None:
         self._under_way = under_way
         self._has_gone = has_gone
         self._running = running
+        self._bars = bars
 
     async def judge(self, flow: http.HTTPFlow) -> None:
         """Judge a flow's request: afterwards it is cleared, or answered, or dead."""
@@ -100,9 +109,13 @@ class Requests:
             judged = conversion.fingerprint(flow)
             identity = conversion.call_id(flow, again=turn > 0)
             live = running.boundary.recognise(conversion.read_request(flow, identity))
+            barred = await self._bars(flow.request.host, flow.request.port)
             if live is None:
                 del under_way.owners[flow.id]
-                return True
+                if barred is not None:
+                    flow.response = conversion.write_reply(deny_without_verdict(barred))
+                return barred is None
+            live.refusal = live.refusal or barred
             match await self._ask(flow, live, running, hold):
                 case Reply() as reply:
                     refuse(flow, reply, running)

@@ -44,7 +44,9 @@ class UnknownSockets:
         if flow.websocket is None or self._sockets.judges(flow):
             return
         message = flow.websocket.messages[-1]
-        operation = None if message.injected else operation_of_message(message.content)
+        if message.injected or not message.from_client:
+            return  # a server's greeting asks for nothing
+        operation = operation_of_message(message.content)
         if operation is None:
             return
         running = self._running()

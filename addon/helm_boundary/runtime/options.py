@@ -19,6 +19,7 @@ from helm_boundary.calls.hosts import (
     listed_hosts,
     parse_host_pattern,
 )
+from helm_boundary.calls.local_addresses import EVERYTHING, LocalPlaceError, Reach, read_reach
 
 from .state_folder import default_state_folder
 
@@ -48,6 +49,7 @@ class Config:
     keep_flows: int
     max_body: int
     deadline_ms: int
+    local: Reach = EVERYTHING
 
 
 def add_options(loader: Loader) -> None:
@@ -73,6 +75,9 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
     ("helm_hosts", Sequence[str], list(DEFAULT_HOSTS), "Hosts on which every request is a call, "
      "as [*.]name[:port][/prefix]; +name adds to the default list. A reverse listener's server is "
      "one of itself. Calls to other hosts are recognised by path and body.", None),
+    ("helm_local", Sequence[str], ["any"], "What clients may reach by the boundary on this machine "
+     "and its private networks: any, none, or HOST:PORT, each. exec --confine sets it to none, "
+     "and exec --allow-local to what it names.", None),
     ("helm_on_deny", str, "respond", "respond: 403 with the verdict. kill: close the connection; "
      "most clients take that for a fault and ask again.", ("respond", "kill")),
     ("helm_on_escalate", str, "respond", "respond: 403 with an approval id; once that is granted "
@@ -114,6 +119,7 @@ def read_config(options: OptionValues) -> Config:
         state=_state(options.helm_state),
         mode="observe" if _chosen(options, "helm_mode") == "observe" else "enforce",
         hosts=_hosts(options.helm_hosts),
+        local=_local(options.helm_local),
         on_deny=_chosen(options, "helm_on_deny"),
         on_escalate=_chosen(options, "helm_on_escalate"),
         hold_seconds=_hold_seconds(options),
@@ -198,6 +204,15 @@ def _hosts(values: Sequence[str]) -> tuple[HostPattern, ...]:
         raise ConfigError(
             f"helm_hosts: {error}; for several hosts repeat `--set helm_hosts=…`, once for each, "
             "or write a list in config.yaml (helm_hosts: [api.openai.com, api.anthropic.com])"
+        ) from None
+
+
+def _local(values: Sequence[str]) -> Reach:
+    try:
+        return read_reach(values)
+    except LocalPlaceError as error:
+        raise ConfigError(
+            f"helm_local: {error}; any and none stand alone, several places need a --set each"
         ) from None
 
 

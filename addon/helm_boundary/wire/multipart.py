@@ -18,6 +18,8 @@ from helm_boundary.calls.call import Attachment, Call, Json, Text
 from helm_boundary.calls.refusal import schema_violation
 from helm_boundary.calls.texts import pointer_token
 
+from .form_heads import check_form_charset, cut_form
+
 MEDIA_TYPE = "multipart/form-data"
 MAX_PARTS = 1_000
 
@@ -46,10 +48,13 @@ def read_form(body: bytes, content_type: str) -> tuple[Part, ...]:
     boundary = parse_options_header(content_type)[1].get("boundary", "")
     if not boundary or content_type.lower().count("boundary=") != 1:
         raise schema_violation("the form's Content-Type doesn't name one boundary")
+    check_form_charset(content_type, body)
     try:
         parts = _parts(body, boundary.encode("latin-1"))
     except (ValueError, RequestEntityTooLarge, UnicodeError):
         raise schema_violation("the form isn't valid multipart/form-data") from None
+    if [(part.name, part.content) for part in parts] != cut_form(body, boundary.encode("latin-1")):
+        raise schema_violation("the form could be read in two ways")
     names = [part.name for part in parts if not part.name.endswith("[]")]
     if not all(names) or len(set(names)) != len(names):
         raise schema_violation("the form has a part without a name, or a name twice")

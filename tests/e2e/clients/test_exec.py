@@ -339,6 +339,52 @@ def test_the_exit_code_and_user_of_a_confined_program(company: Company) -> None:
     assert gone.code == 127
 
 
+ASK = """
+import json, sys, urllib.error, urllib.request
+try:
+    answer = urllib.request.urlopen(sys.argv[1], timeout=20)
+    print(json.dumps({"status": answer.status}))
+except urllib.error.HTTPError as error:
+    print(json.dumps({"status": error.code, "message": json.load(error)["error"]["message"]}))
+"""
+
+
+@namespaces
+def test_a_confined_program_reaches_no_local_service_by_the_boundary(company: Company) -> None:
+    """But the one that it was allowed; the refusal says how."""
+    place = f"localhost:{company.upstream.port}"
+    for url in (f"https://{place}/v1/models", f"https://127.0.0.1:{company.upstream.port}/"):
+        asked = (PYTHON, "-c", ASK, url)
+        finished = company.exec(*asked, options=("--confine",), env={"HTTPS_PROXY": ""})
+        [said] = finished.said
+        assert said["status"] == 403, finished
+        assert "--allow-local" in said["message"]
+    assert company.upstream.connections == 0
+    finished = company.exec(
+        *(PYTHON, "-c", ASK, f"https://{place}/v1/models"),
+        options=("--confine", "--allow-local", place, "--allow-local", "127.0.0.1:1"),
+        env={"HTTPS_PROXY": ""},
+    )
+    assert finished.said == [{"status": 200}], finished
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--allow-local", "localhost:80"), "needs --confine"),
+        (("--confine", "--allow-local", "localhost"), "expected HOST:PORT"),
+        (("--confine", "--allow-local", "any"), "expected HOST:PORT"),
+    ],
+)
+def test_what_cant_be_allowed_is_a_wrong_usage(
+    company: Company, options: tuple[str, ...], told: str
+) -> None:
+    """Nothing is started."""
+    finished = company.exec("touch", "ran", options=options)
+    assert (finished.code, told in finished.err) == (2, True), finished
+    assert not (company.home / "ran").exists()
+
+
 @namespaces
 def test_base_urls_work_confined(company: Company) -> None:
     """Every reverse listener is there inside as well."""

@@ -159,8 +159,10 @@ def test_a_tool_call_of_such_a_session_is_held(
     assert "shell" not in json.dumps(told)
 
 
-def test_a_server_that_speaks_first_gives_it_away_too(proxy: Boundary, server: EchoServer) -> None:
-    """Its greeting is Realtime's, and what follows is judged as a session."""
+def test_a_server_that_greets_is_judged_from_the_clients_first_event(
+    proxy: Boundary, server: EchoServer
+) -> None:
+    """Its greeting passes, and what follows the first event is judged as a session."""
     server.greeting = {"type": "session.created", "session": {"id": "s"}}
     server.script = says("Hello.")
     with connect(server.url.replace("http", "ws") + "/live", proxy=proxy.url) as session:

@@ -19,7 +19,6 @@ CALLS: list[tuple[dict[str, Any], str]] = [
     ({"type": "session.update", "session": {}}, "connectRealtime"),
     ({"type": "conversation.item.create", "item": {}}, "connectRealtime"),
     ({"type": "input_audio_buffer.append", "audio": ""}, "connectRealtime"),
-    ({"type": "session.created", "session": {}}, "connectRealtime"),
     ({"Type": "response.create", "Model": "m"}, "connectResponses"),
     ({"model": "m", "messages": []}, "createChatCompletion"),
 ]
