@@ -94,6 +94,34 @@ deny contains {
 }
 
 # METADATA
+# title: Arguments that can't be read
+# description: |
+#   Arguments that readers of JSON read differently, or not at all: a member twice, a
+#   trailing comma, a string of JSON in place of an object. A tolerant client makes of
+#   them what no rule over arguments has seen. A call that was cut off (complete is
+#   false) comes with what partial parsers make of it, and none at all says nothing.
+# custom:
+#   id: tools.unreadable
+#   code: SCHEMA_VIOLATION
+#   finality: instance_parameter
+#   severity: medium
+deny contains {
+	"rule": "tools.unreadable",
+	"code": "SCHEMA_VIOLATION",
+	"message": "The model called a tool with arguments that are not one JSON value.",
+	"finality": "instance_parameter",
+	"pointer": call.pointer,
+	"counterfactual": "Call the tool with arguments that are one JSON object.",
+} if {
+	input.phase == "response"
+	some call in input.response.tool_calls
+	call.valid_json == false
+	object.get(call, "type", "function") != "custom"
+	object.get(call, "complete", true)
+	trim_space(object.get(call, "arguments_text", "")) != ""
+}
+
+# METADATA
 # title: Tool that the provider runs
 # description: |
 #   A tool of the provider acts before anyone sees its call, so offering it is what

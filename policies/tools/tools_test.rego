@@ -35,6 +35,27 @@ test_all_constraints_must_hold if {
 	{r.rule | some r in tools.deny} == {"tools.arguments"} with input as running("ls; sudo x") with data.tools as lists
 }
 
+test_unreadable_arguments if {
+	unreadable({"arguments_text": "{\"a\": 1,}"}) == {"tools.unreadable"}
+	unreadable({"arguments_text": "{\"a\": 1,}", "type": "function", "complete": true}) == {"tools.unreadable"}
+}
+
+test_arguments_that_nobody_misreads if {
+	unreadable({"arguments_text": "{\"a\": ", "type": "function", "complete": false}) == set()
+	unreadable({"arguments_text": "*** Begin Patch", "type": "custom", "complete": true}) == set()
+	unreadable({"arguments_text": " ", "type": "function", "complete": true}) == set()
+	unreadable({"arguments_text": "{}", "valid_json": true}) == set()
+}
+
+unreadable(more) := result if {
+	call := object.union({"name": "list", "pointer": "/x", "valid_json": false, "arguments": null}, more)
+	result := {reason.rule | some reason in tools.deny} with input as {
+		"phase": "response",
+		"response": {"tool_calls": [call]},
+	}
+		with data.tools as lists
+}
+
 test_tools_of_the_provider if {
 	offered("function") == set()
 	offered("web_search") == set()

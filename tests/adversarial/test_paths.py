@@ -208,7 +208,7 @@ OTHERS = {
 
 @pytest.fixture(scope="module")
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """A forward proxy, and an upstream that isn't governed."""
+    """Build a forward proxy, and an upstream that isn't governed."""
     with plain_scene(tmp_path_factory.mktemp("elsewhere")) as stage:
         yield stage
 

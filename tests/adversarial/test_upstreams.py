@@ -99,7 +99,6 @@ UNREADABLE: dict[str, Reply] = {
         text_event("fine") + DONE, ("content-type", "text/event-stream; charset=utf-7")
     ),
     "UTF-16": headed(GOOD_JSON.decode().encode("utf-16"), JSON_TYPE),
-    "a stream in the name of JSON": headed(text_event("x") + evil_event() + DONE, JSON_TYPE),
     "a compressed stream": headed(
         gzip.compress(evil_event() + DONE), STREAM_TYPE, ("content-encoding", "gzip")
     ),
@@ -136,6 +135,11 @@ EVIL_ANSWERS: dict[str, Reply] = {
     "JSON in chunks": Reply(200, (JSON_TYPE,), (EVIL_JSON[:9], EVIL_JSON[9:]), Framing.CHUNKED),
     "a stream": Reply.events(text_event("x"), evil_event(), DONE),
     "a stream in capitals": headed(evil_event() + DONE, ("Content-Type", "TEXT/EVENT-STREAM;x=1")),
+    "a stream in the name of JSON": headed(text_event("x") + evil_event() + DONE, JSON_TYPE),
+    "a stream in the name of text": headed(
+        text_event("x") + evil_event() + DONE, ("content-type", "text/plain")
+    ),
+    "JSON before the end of a stream": headed(EVIL_JSON + b"\n\n" + DONE, STREAM_TYPE),
     "a stream with a length": headed(evil_event() + DONE, STREAM_TYPE),
     "a stream of one-byte chunks": Reply.events(
         *[bytes([byte]) for byte in evil_event() + DONE]

@@ -231,7 +231,7 @@ def forward_scene(folder: Path, **settings: Any) -> Iterator[Scene]:
 
 @contextlib.contextmanager
 def plain_scene(folder: Path, **settings: Any) -> Iterator[Scene]:
-    """A forward proxy with the scripted policy, and an upstream without TLS that isn't governed."""
+    """Start a forward proxy with the scripted policy before an ungoverned upstream without TLS."""
     settings.setdefault("policy", write_scripted_policy(folder / "policy"))
     settings["options"] = {**PATIENT, **settings.get("options", {})}
     with Upstream() as upstream, Boundary(state=folder, **settings) as boundary:

@@ -75,7 +75,7 @@ class HttpRequest:
         object.__setattr__(self, "_joined", _joined(self.headers))
 
     def header(self, name: str) -> str | None:
-        """The header's values joined by a comma, or None; `name` in lower case."""
+        """Return the header's values joined by a comma, or None; `name` in lower case."""
         return self._joined.get(name)
 
 
@@ -93,7 +93,7 @@ class HttpResponse:
         object.__setattr__(self, "_joined", _joined(self.headers))
 
     def header(self, name: str) -> str | None:
-        """The header's values joined by a comma, or None; `name` in lower case."""
+        """Return the header's values joined by a comma, or None; `name` in lower case."""
         return self._joined.get(name)
 
 
@@ -108,7 +108,12 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A tool call: `arguments_text` as the model wrote it, `arguments` parsed where it is JSON."""
+    """One tool call: `arguments_text` as the model wrote it, `arguments` parsed where it is JSON.
+
+    `type` is `function`, `custom` (its text is no JSON), `mcp`, or `hosted` for what the provider
+    runs itself. `complete` is False where the model's answer was cut off inside the arguments, and
+    for what a client that reads such arguments anyway would make of them.
+    """
 
     id: str | None
     name: str
@@ -117,6 +122,8 @@ class ToolCall:
     valid_json: bool
     choice: int
     pointer: str
+    type: str = "function"
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +183,19 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as the upstream counted them; None where it didn't say."""
+    """Tokens as the upstream counted them; None where it didn't say.
+
+    The later five are those that have a price of their own. OpenAI counts them in the first two,
+    too; Anthropic counts what was cached, or written to the cache, beside `input_tokens`.
+    """
 
     input_tokens: int | None = None
     output_tokens: int | None = None
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    input_audio_tokens: int | None = None
+    output_audio_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

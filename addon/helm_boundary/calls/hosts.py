@@ -141,7 +141,7 @@ def _is_prefix(prefix: str) -> bool:
 
 
 def split_port(authority: str) -> tuple[str, int | None]:
-    """Split an authority into host and port (RFC 3986 section 3.2), which may be None."""
+    """Split an authority into host and port, None where it has none (RFC 3986 section 3.2)."""
     host, colon, port = authority.rpartition(":")
     if (
         not colon
@@ -155,7 +155,7 @@ def split_port(authority: str) -> tuple[str, int | None]:
 
 @lru_cache(maxsize=1024)
 def canonical_host(host: str) -> str:
-    """Return a host as it is compared: lower case, no final dot or brackets, one form of address.
+    """Write a host as it is compared: lower case, no final dot or brackets, one form of address.
 
     `127.1`, `0x7f000001` and `::ffff:127.0.0.1` are read by the system's resolver as 127.0.0.1.
     """
@@ -166,7 +166,7 @@ def canonical_host(host: str) -> str:
 
 
 def _in_ascii(name: str) -> str:
-    """Return an internationalised name as it is on the wire (RFC 3490), which mitmproxy decodes."""
+    """Encode an internationalised name as on the wire (RFC 3490), which mitmproxy decodes."""
     try:
         return name.encode("idna").decode("ascii")
     except UnicodeError:

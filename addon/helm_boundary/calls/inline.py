@@ -14,10 +14,12 @@ from urllib.parse import unquote
 
 from .call import Json
 
-BINARY_KEYS: Final = frozenset({"audio", "b64_json", "data", "file_data", "partial_image_b64"})
+BINARY_KEYS: Final = frozenset(
+    {"audio", "b64_json", "data", "file_data", "partial_image_b64", "result"}
+)
 """Members that hold inline content."""
 
-URL_KEYS: Final = BINARY_KEYS | {
+URL_KEYS: Final = (BINARY_KEYS - {"result"}) | {
     "audio_url", "file_url", "image", "image_base64", "image_url", "input_image",
     "input_reference", "uri", "url", "video_url",
 }  # fmt: skip
@@ -41,7 +43,7 @@ _GAPS = 0.35
 
 
 def payload(key: str, item: str) -> str | None:
-    """The base64 of a member that is inline content by its name or its scheme, else None."""
+    """Return a member's base64 where it is inline content by its name or its scheme, else None."""
     text = item.lstrip()
     if key in URL_KEYS and text[: len(_SCHEME)].lower() == _SCHEME:
         head, comma, data = text.partition(",")
@@ -51,7 +53,7 @@ def payload(key: str, item: str) -> str | None:
 
 
 def decoded(text: Json) -> bytes | None:
-    """The bytes of a base64 string (also URL-safe, in lines, or unpadded); None where it is none.
+    """Decode a base64 string (also URL-safe, in lines, or unpadded); None where it is none.
 
     Source: RFC 4648 sections 4 and 5, RFC 2045 section 6.8 for lines.
     """
@@ -67,11 +69,11 @@ def decoded(text: Json) -> bytes | None:
 
 
 def text_in(content: bytes) -> str | None:
-    """The text that bytes are, in UTF-8, UTF-16 or nearly; None where they are something else.
+    """Decode bytes that are text, in UTF-8, UTF-16 or nearly; None where they are something else.
 
     One byte that is no letter makes no picture of a text: readers are forgiving.
     """
-    if not content:
+    if not content.strip(b"\x00"):
         return None
     for encoding, gaps in (("utf-16-le", content[1::2]), ("utf-16-be", content[::2])):
         if gaps.count(0) > _GAPS * len(gaps) and content.count(0) < 0.6 * len(content):
@@ -86,7 +88,7 @@ def text_in(content: bytes) -> str | None:
 
 
 def inline_bytes(holder: dict[str, Json], key: str, item: str) -> bytes | None:
-    """The bytes of an attachment's content under that name of that object; None for text."""
+    """Decode a member that is an attachment's content; None for text."""
     coded = payload(key, item)
     if coded is None or (coded is item and not _holds_file(holder, key)):
         return None
@@ -94,7 +96,7 @@ def inline_bytes(holder: dict[str, Json], key: str, item: str) -> bytes | None:
 
 
 def inline_text(key: str, item: str) -> str | None:
-    """The text that a member's base64 decodes to, whoever holds it; None where it is none."""
+    """Decode a member's base64 to the text in it, whoever holds it; None where there is none."""
     coded = payload(key, item)
     content = None if coded is None else decoded(coded.replace(" ", ""))
     return None if content is None else text_in(content)
@@ -102,6 +104,8 @@ def inline_text(key: str, item: str) -> str | None:
 
 def _holds_file(holder: dict[str, Json], key: str) -> bool:
     kind = holder.get("type")
+    if key == "result":  # anybody's word, but for the picture that was drawn
+        return kind == "image_generation_call"
     if key == "audio":
         return kind == "input_audio_buffer.append"
     if key != "data" or kind in ("base64", "redacted_thinking"):

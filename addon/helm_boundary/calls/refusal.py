@@ -21,5 +21,5 @@ class Refusal(Exception):
 
 
 def schema_violation(message: str) -> Refusal:
-    """The request or the answer isn't in the one form that every reader reads alike."""
+    """Make the refusal of a request or an answer that readers don't all read alike."""
     return Refusal("SCHEMA_VIOLATION", message)

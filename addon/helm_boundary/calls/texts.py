@@ -40,7 +40,7 @@ _READER = json.JSONDecoder(
 
 
 def pointer_token(key: str | int) -> str:
-    """A reference token of RFC 6901 section 3, with its slash."""
+    """Write a reference token of RFC 6901 section 3, with its slash."""
     text = str(key)
     if "~" in text or "/" in text:
         text = text.replace("~", "~0").replace("/", "~1")
@@ -97,7 +97,7 @@ def _gather(
 def _member(
     holder: dict[str, Json], key: str, item: str, pointer: str, role: str
 ) -> Iterable[Text]:
-    """A member's string as texts: none where it is a tag or a file, two where it is coded text."""
+    """List the texts in a member's string: none in a tag or a file, two in text that is coded."""
     # Hiding something under a machine's key must not pay: neither a sentence nor a credential
     # looks like a tag. Ids are anybody's to choose, so they are no tags.
     if key in MACHINE_KEYS and is_tag(item):
@@ -111,7 +111,7 @@ def _member(
 
 
 def spoken(text: str, pointer: str, role: str) -> list[Text]:
-    """A string as a text; where it is JSON itself (a tool call's arguments), what it escapes too.
+    """List a string as a text, and what it escapes where it is JSON (a tool call's arguments).
 
     Whoever reads that JSON reads what the escapes spell; its texts point to the whole string.
 
@@ -132,7 +132,7 @@ def spoken(text: str, pointer: str, role: str) -> list[Text]:
 
 
 def known_part(pointer: str) -> str:
-    """A pointer up to the first name that isn't plain, for where no content may be."""
+    """Cut a pointer before its first name that isn't plain, for where no content may be."""
     tokens = pointer.split("/")
     plain = takewhile(lambda token: token.isdecimal() or is_plain_name(token), tokens[1:])
     return "/".join((tokens[0], *plain))
@@ -140,12 +140,12 @@ def known_part(pointer: str) -> str:
 
 @lru_cache(maxsize=4096)
 def is_plain_name(key: str) -> bool:
-    """Whether a member's name is made of words, so that nobody can say anything with it."""
+    """Tell whether a member's name is made of words, so that nobody can say anything with it."""
     return len(key) <= 64 and _PLAIN_NAME.fullmatch(key) is not None
 
 
 def is_tag(text: str) -> bool:
-    """Whether a string is written as machines' tags are: a few short words in small letters."""
+    """Tell whether a string is written as machines' tags are: few short words in small letters."""
     return _TAG.fullmatch(text) is not None
 
 

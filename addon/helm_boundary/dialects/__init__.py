@@ -7,7 +7,18 @@ from typing import Any, Protocol
 from helm_boundary.calls.call import Answer, Call, Json, Operation
 from helm_boundary.streaming.stream import Stream
 
-from . import chat, completions, generic, messages, realtime, responses, responses_socket
+from . import (
+    chat,
+    cohere,
+    completions,
+    gemini,
+    generic,
+    messages,
+    ollama,
+    realtime,
+    responses,
+    responses_socket,
+)
 from .loose import SHAPES, Loose
 
 
@@ -15,28 +26,31 @@ class Dialect(Protocol):
     """What a dialect's module offers."""
 
     def read_request(self, body: Json) -> Call:
-        """The call that a request's body asks for; Refusal where it isn't in the dialect."""
+        """Read the call that a request's body asks for; Refusal where it isn't in the dialect."""
         ...
 
     def read_response(self, status: int, body: Json) -> Answer:
-        """What a response's body says; Refusal where it isn't in the dialect."""
+        """Read what a response's body says; Refusal where it isn't in the dialect."""
         ...
 
     def open_stream(self, status: int) -> Stream | None:
-        """A reader of its event stream for the gate; None where it is only judged whole."""
+        """Open a reader of its event stream for the gate; None where it is only judged whole."""
         ...
 
     def error_event(self, told: dict[str, Any]) -> bytes:
-        """The event that ends a denied stream, so that every client of the dialect raises."""
+        """Write the event that ends a denied stream, so that every client of the dialect raises."""
         ...
 
 
 DIALECTS: dict[str, Dialect] = {
     "by body": generic,  # what its body would have told, had it one
     "chat": chat,
+    "cohere": cohere,
     "completions": completions,
+    "gemini": gemini,
     "generic": generic,
     "messages": messages,
+    "ollama": ollama,
     "realtime": realtime,
     "responses": responses,
     "responses_socket": responses_socket,
@@ -49,7 +63,7 @@ SOCKETS = frozenset({"realtime", "responses_socket"})
 
 
 def dialect(name: str) -> Dialect:
-    """The dialect of that name."""
+    """Return the dialect of that name."""
     return DIALECTS[name]
 
 

@@ -20,7 +20,7 @@ _CONTAINERS: Final = (dict, list)
 class Signs(NamedTuple):
     """How many members are named as those that hold calls, and how many objects look like one.
 
-    A call has both a name and arguments.
+    A call has both a name and arguments; a member that is null holds none.
     """
 
     fields: int
@@ -37,7 +37,11 @@ def signs_of_calls(value: Json) -> Signs:
     for item in pending:  # which grows meanwhile
         words = []
         if isinstance(item, dict):
-            words = [name for key in item if (name := key.casefold()) in _WORDS]
+            words = [
+                name
+                for key, said in item.items()
+                if (name := key.casefold()) in _WORDS and (said is not None or name not in _FIELDS)
+            ]
             item = item.values()
         elif not isinstance(item, list):
             continue

@@ -1,92 +1,84 @@
 """A chat completion's stream, put together from its deltas.
 
 Source: `CreateChatCompletionStreamResponse` in OpenAI's description. The tests have the odd forms
-that providers really send.
+that providers really send. A completion of old streams alike, with `text` in its choices.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from helm_boundary.calls.call import Answer, Json, Message, Text, ToolCall, Usage
 from helm_boundary.calls.refusal import schema_violation
 from helm_boundary.calls.texts import is_tag, spoken, strings
 from helm_boundary.streaming.sse import Event
-from helm_boundary.wire import strict_json
 
+from . import event_data
 from .chat_call_signs import signs_of_calls
-from .json_shape import as_object, index_of
+from .chat_calls import ChatCalls
+from .chat_whole_calls import CALLS, OWN_MEMBERS, known_calls, tool_members, whole_calls
+from .json_shape import as_object, index_of, text_of
 from .told_texts import ToldTexts, each_once
+from .usage import chat_usage, updated
 
-DONE = b"[DONE]"
-OWN_MEMBERS = frozenset(
-    {
-        "choices", "created", "id", "model", "object", "obfuscation", "service_tier",
-        "system_fingerprint", "usage",
-    }
-)  # fmt: skip
-"""The members of a completion that say nothing beside its choices; some providers add what does."""
 ROLE = "assistant"
-CALLS = ("tool_calls", "function_call")
-"""Where a message's tool calls are."""
 
 _SUSPICIOUS = (b"tool", b"function", b"arguments", b"\\u")
 _SPOKEN = ("content", "refusal")
-_NO_TEXT = frozenset({"role", "content", "refusal", "tool_calls", "function_call"})
-_BESIDE_DELTA = frozenset({"index", "delta", "message", "finish_reason", "logprobs", "text"})
-_OF_CALL = frozenset({"id", "index", "type", "function", "custom"})
-_OF_FUNCTION = frozenset({"name", "arguments", "input"})
-
-
-@dataclass(slots=True)
-class _Piece:
-    """A tool call whose deltas are still coming."""
-
-    id: str = ""
-    name: str = ""
-    takes: str = ""
-    arguments: list[str] = field(default_factory=list)
+_NO_TEXT = frozenset({"role", "content", "refusal", *CALLS})
+_BESIDE_DELTA = frozenset(
+    {"index", "delta", "message", "finish_reason", "logprobs", "text", "usage"}
+)
 
 
 @dataclass(slots=True)
 class _Choice:
     """One choice of the completion so far."""
 
-    role: str = "assistant"
     content: list[str] = field(default_factory=list)
     told: ToldTexts = field(default_factory=ToldTexts)
     """Its texts, by pointers below its message; also what Perplexity repeats beside each delta."""
     spoken: dict[str, list[str]] = field(init=False)
-    calls: dict[int, _Piece] = field(default_factory=dict)
-    old_call: _Piece | None = None
-    finish_reason: str = ""
-    judged: bool = False
+    growing: dict[str, ChatCalls] = field(init=False)
+    whole: list[ToolCall] = field(default_factory=list)
+    """Calls that are told at once: those of a whole message, and what the provider has run."""
+    finish_reasons: list[str] = field(default_factory=list)
+    is_open: bool = False
+    """Whether part of a call has come that no end of its choice has followed."""
+    waits: bool = False
+    """Whether it has a call that hasn't been judged."""
+    judged: set[ToolCallKey] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.spoken = {key: self.told.growing("/" + key, ROLE) for key in _SPOKEN}
+        self.growing = {key: ChatCalls("/" + key) for key in CALLS}
 
     @property
     def has_calls(self) -> bool:
-        return bool(self.calls) or self.old_call is not None
+        """Whether part of any call has come."""
+        return bool(self.whole) or any(calls.fragments for calls in self.growing.values())
+
+    def finish(self, reason: str) -> None:
+        """Take in why it has ended, if that is said."""
+        if reason:
+            self.finish_reasons.append(reason)
+        self.is_open = False
 
 
-type ReadCall = Callable[[Json, int, str, str | None], ToolCall]
-type ReadUsage = Callable[[Json], Usage]
+type ToolCallKey = tuple[str, str, str]
 
 
 class ChatStream:
     """Reads events; knows which tool calls have begun and which are complete."""
 
-    def __init__(self, status: int, read_call: ReadCall, read_usage: ReadUsage) -> None:
+    def __init__(self, status: int) -> None:
         self._status = status
-        self._read_call = read_call
-        self._read_usage = read_usage
         self._choices: dict[int, _Choice] = {}
         self._model: str | None = None
         self._usage = Usage()
         self._beside = ToldTexts()
+        self._ended = False
+        self._failed = False
         self.done = False
 
     def read(self, event: Event) -> None:
@@ -95,135 +87,125 @@ class ChatStream:
         Raises:
             Refusal: not JSON, not a chunk of a chat completion, or a tool call out of its place.
         """
-        if event.data is None:
-            return
-        if event.data.strip() == DONE:
-            self._finish_all()
-            return
-        if self.done:
-            raise schema_violation("the stream goes on after its end")
-        chunk = strict_json.parse(event.data, "an event of the stream")
-        self._read_chunk(as_object(chunk, "an event of the stream"), event.data)
+        chunk = event_data.value(event)
+        if chunk is not None:
+            self._read_chunk(chunk, event.data or b"")
+        elif event_data.is_end(event):
+            self._ended = True
+            for choice in self._choices.values():
+                choice.finish("")
+            self._note_end()
 
     @property
     def holds(self) -> bool:
         """Whether a tool call has begun that hasn't been judged."""
-        return any(choice.has_calls and not choice.judged for choice in self._choices.values())
+        return any(choice.waits for choice in self._choices.values())
 
     @property
     def ready(self) -> bool:
         """Whether every tool call begun is complete, and at least one waits for its verdict."""
-        waiting = [c for c in self._choices.values() if c.has_calls and not c.judged]
-        return bool(waiting) and all(choice.finish_reason for choice in waiting)
+        choices = self._choices.values()
+        return any(c.waits for c in choices) and not any(c.is_open for c in choices)
 
     def mark_judged(self) -> None:
-        """What was waiting has been judged."""
-        for choice in self._choices.values():
-            if choice.has_calls:
-                choice.judged = True
+        """Note that what was waiting has been judged."""
+        for index, choice in self._choices.items():
+            if choice.waits:
+                choice.judged |= {_key(call) for call in _calls(index, choice)}
+                choice.waits = False
 
     def answer(self, *, waiting_only: bool = False) -> Answer:
-        """What the stream has said so far; with `waiting_only`, only unjudged tool calls."""
+        """Say what has come so far; with `waiting_only`, only unjudged tool calls."""
+        choices = sorted(self._choices.items())
         calls = [
             call
-            for index, choice in sorted(self._choices.items())
-            if not (waiting_only and choice.judged)
-            for call in self._calls(index, choice)
+            for index, choice in choices
+            if choice.waits or not waiting_only
+            for call in _calls(index, choice)
+            if not (waiting_only and _key(call) in choice.judged)
         ]
         return Answer(
             self._status,
             model=self._model,
-            finish_reasons=tuple(c.finish_reason for c in self._choices.values()),
-            messages=tuple(_message(i, c) for i, c in sorted(self._choices.items())),
-            texts=(
-                *(t for i, c in sorted(self._choices.items()) for t in self._texts(i, c)),
-                *self._beside.texts(),
-            ),
+            finish_reasons=tuple(r for _, c in choices for r in dict.fromkeys(c.finish_reasons)),
+            messages=tuple(_message(i, c) for i, c in choices),
+            texts=(*(t for i, c in choices for t in _texts(i, c)), *self._beside.texts()),
             tool_calls=tuple(calls),
             usage=self._usage,
-            complete=self.done,
+            complete=self.done and not waiting_only,
         )
 
-    def _finish_all(self) -> None:
-        self.done = True
-        for choice in self._choices.values():
-            choice.finish_reason = choice.finish_reason or "stop"
+    def _note_end(self) -> None:
+        """Note whether the stream came to its end, by its own word or as all of its choices did."""
+        choices = self._choices.values()
+        finished = bool(choices) and all(choice.finish_reasons for choice in choices)
+        self.done = (self._ended or finished) and not self._failed
 
     def _read_chunk(self, chunk: dict[str, Json], data: bytes) -> None:
-        if isinstance(chunk.get("model"), str):
-            self._model = chunk["model"]
-        if chunk.get("usage") is not None:
-            self._usage = self._read_usage(chunk["usage"])
+        choices = chunk.get("choices")
+        if self._ended and choices:
+            raise schema_violation("the stream goes on after its end")
+        self._model = text_of(chunk.get("model")) or self._model
+        self._usage = updated(self._usage, chat_usage(chunk))
         if not chunk.keys() <= OWN_MEMBERS:
+            if chunk.get("error"):
+                self._failed = True
+                self._note_end()
             beside = {key: chunk[key] for key in chunk if key not in OWN_MEMBERS}
-            self._beside.tell(strings(beside, "", "assistant"))
-        known = _read_choices(self, chunk.get("choices"))
+            self._beside.tell(strings(beside, "", ROLE, tool_members))
+        known = self._read_choices(choices)
         # Most chunks have no tool call anywhere; only a suspicion is worth a walk.
         lower = data.lower()
         if not any(word in lower for word in _SUSPICIOUS):
             return
-        if signs_of_calls(chunk) != (known, _known_calls(chunk)):
+        if signs_of_calls(chunk) != known_calls(known):
             raise schema_violation("the stream carries a tool call where none belongs")
 
-    def _calls(self, index: int, choice: _Choice) -> list[ToolCall]:
-        base = f"/choices/{index}/message"
-        found = [
-            self._read_call(_function(piece), index, f"{base}/tool_calls/{at}", piece.id or None)
-            for at, piece in sorted(choice.calls.items())
-        ]
-        if choice.old_call is not None:
-            old = _function(choice.old_call)
-            found.append(self._read_call(old, index, f"{base}/function_call", None))
-        return found
-
-    def _texts(self, index: int, choice: _Choice) -> tuple[Text, ...]:
-        base = f"/choices/{index}/message"
-        found = [replace(text, pointer=base + text.pointer) for text in choice.told.texts()]
-        for call in self._calls(index, choice):
-            pointer = call.pointer + "/function/arguments"
-            found += spoken(call.arguments_text, pointer, "assistant")
-        return each_once(found)
-
-    def choice(self, index: int) -> _Choice:
-        """The choice of that index, new if it hasn't spoken yet."""
-        found = self._choices.get(index)
-        if found is None:
-            found = self._choices[index] = _Choice()
-        return found
+    def _read_choices(self, choices: Json) -> list[dict[str, Json]]:
+        """Take the choices of a chunk in; returns where tool calls of theirs may stand."""
+        if choices is None:
+            return []
+        if not isinstance(choices, list):
+            raise schema_violation("an event's `choices` isn't a list")
+        known = []
+        for at, found in enumerate(choices):
+            found = as_object(found, "a choice of the stream")
+            given = found.get("index")
+            index = index_of(at if given is None else given, "a choice of the stream", 128)
+            choice = self._choices.get(index)
+            if choice is None:
+                choice = self._choices[index] = _Choice()
+            known += _read_choice(choice, found, index)
+            if found.get("finish_reason") or self.done:
+                self._note_end()
+        return known
 
 
-def _read_choices(stream: ChatStream, choices: Json) -> int:
-    """Take the choices of a chunk in; returns how many tool-call fields were read."""
-    if choices is None:
-        return 0
-    if not isinstance(choices, list):
-        raise schema_violation("an event's `choices` isn't a list")
-    known = 0
-    for at, found in enumerate(choices):
-        found = as_object(found, "a choice of the stream")
-        index = index_of(found.get("index", at), "a choice of the stream", 128)
-        known += _read_choice(stream.choice(index), found)
-    return known
-
-
-def _read_choice(choice: _Choice, found: dict[str, Json]) -> int:
+def _read_choice(choice: _Choice, found: dict[str, Json], index: int) -> list[dict[str, Json]]:
     delta = as_object(found.get("delta") or {}, "a choice's `delta`")
-    if "message" in found:
-        choice.told.tell(strings(as_object(found["message"], "a choice's `message`"), "", ROLE))
+    known = [delta]
+    if found.get("message") is not None:
+        message = as_object(found["message"], "a choice's `message`")
+        choice.told.tell(strings(message, "", ROLE, tool_members))
+        if not delta:  # a whole answer in place of a stream
+            _add_whole(choice, message, index)
+        if not (delta and any(message.get(key) for key in CALLS)):
+            known.append(message)
     if isinstance(found.get("text"), str):  # Together's, and those of old
         choice.told.grow("/text", ROLE, found["text"])
     if not found.keys() <= _BESIDE_DELTA:
         beside = {key: found[key] for key in found if key not in _BESIDE_DELTA}
-        choice.told.tell(strings(beside, "", ROLE))
-    known = _read_delta(choice, delta)
+        # A model that reasons tells that beside its text.
+        choice.told.grow_all(strings(beside, "", ROLE, tool_members))
+    _read_delta(choice, delta, index)
     reason = found.get("finish_reason")
     if isinstance(reason, str) and reason:
-        choice.finish_reason = reason
+        choice.finish(reason)
         _tell_unless_tag(choice, "/finish_reason", reason)
     return known
 
 
-def _read_delta(choice: _Choice, delta: dict[str, Json]) -> int:
+def _read_delta(choice: _Choice, delta: dict[str, Json], index: int) -> None:
     if delta.get("role") is not None:
         _tell_unless_tag(choice, "/role", delta["role"])
     for key in _SPOKEN:
@@ -234,85 +216,65 @@ def _read_delta(choice: _Choice, delta: dict[str, Json]) -> int:
             choice.told.grow_all(strings(delta[key], "/" + key, ROLE))
     if not delta.keys() <= _NO_TEXT:
         rest = {key: value for key, value in delta.items() if key not in _NO_TEXT}
-        choice.told.grow_all(strings(rest, "", ROLE))
-    if delta.get("tool_calls") is not None:
-        _begin(choice)
-        _read_tool_calls(choice, delta["tool_calls"])
-    if delta.get("function_call") is not None:
-        _begin(choice)
-        choice.old_call = choice.old_call or _Piece()
-        _extend(choice, choice.old_call, delta["function_call"])
-    return ("tool_calls" in delta) + ("function_call" in delta)
+        choice.told.grow_all(strings(rest, "", ROLE, tool_members))
+        if delta.get("executed_tools") is not None:
+            _add_whole(choice, {"executed_tools": delta["executed_tools"]}, index)
+    for key in CALLS:
+        if delta.get(key) is not None:
+            _read_calls(choice, key, delta[key])
+
+
+def _read_calls(choice: _Choice, key: str, deltas: Json) -> None:
+    has_finished = bool(choice.finish_reasons) and not choice.has_calls
+
+    def tell(rest: dict[str, Json], pointer: str) -> None:
+        """Take in what a provider adds to a call, which somebody may read."""
+        choice.told.grow_all(strings(rest, pointer, ROLE))
+
+    if not choice.growing[key].read(deltas, tell):
+        return
+    if has_finished:
+        raise schema_violation("a tool call begins after its choice has finished")
+    choice.is_open = choice.waits = True
+
+
+def _add_whole(choice: _Choice, message: dict[str, Json], index: int) -> None:
+    found = whole_calls(message, _at(index), index)
+    choice.whole += found
+    choice.waits = choice.waits or bool(found)
 
 
 def _tell_unless_tag(choice: _Choice, pointer: str, value: Json) -> None:
-    """A machine's word is none of the model's; a sentence in its place is."""
+    """Take in what stands in place of a machine's word, where it is none."""
     if not isinstance(value, str) or not is_tag(value):
         choice.told.tell(strings(value, pointer, ROLE))
 
 
-def _begin(choice: _Choice) -> None:
-    if choice.judged or choice.finish_reason:
-        raise schema_violation("a tool call goes on after its choice has finished")
+def _at(index: int) -> str:
+    return f"/choices/{index}/message"
 
 
-def _read_tool_calls(choice: _Choice, deltas: Json) -> None:
-    if not isinstance(deltas, list):
-        raise schema_violation("`tool_calls` of the stream isn't a list")
-    for at, delta in enumerate(deltas):
-        delta = as_object(delta, "a tool call of the stream")
-        if "index" not in delta and len(choice.calls) > 1 and not delta.get("id"):
-            raise schema_violation("the stream goes on with a tool call and doesn't say which")
-        index = index_of(delta.get("index", at), "a tool call of the stream", 1024)
-        piece = choice.calls.setdefault(index, _Piece())
-        piece.id = _once(piece.id, delta.get("id"), "id")
-        for key in ("function", "custom"):
-            if delta.get(key) is not None:
-                _extend(choice, piece, delta[key])
-        _tell_rest(choice, delta, _OF_CALL, f"/tool_calls/{index}")
+def _key(call: ToolCall) -> ToolCallKey:
+    return call.pointer, call.name, call.arguments_text
 
 
-def _extend(choice: _Choice, piece: _Piece, inner: Json) -> None:
-    inner = as_object(inner, "a tool call of the stream")
-    for key, value in inner.items():
-        if value is not None and not isinstance(value, str):
-            raise schema_violation("a tool call's name or arguments aren't strings")
-        if key == "name":
-            piece.name = _once(piece.name, value, "name")
-        elif key in ("arguments", "input") and value:
-            if piece.takes not in ("", key):
-                raise schema_violation("a tool call of the stream has both arguments and input")
-            piece.takes = key
-            piece.arguments.append(value)
-    _tell_rest(choice, inner, _OF_FUNCTION, "/tool_calls")
+def _calls(index: int, choice: _Choice) -> list[ToolCall]:
+    finish = choice.finish_reasons[-1] if choice.finish_reasons else ""
+    grown = [
+        call
+        for calls in choice.growing.values()
+        if calls.fragments
+        for call in calls.calls(index, _at(index), finish)
+    ]
+    return [*{_key(call): call for call in (*grown, *choice.whole)}.values()]
 
 
-def _tell_rest(choice: _Choice, value: dict[str, Json], own: frozenset[str], pointer: str) -> None:
-    """What a provider adds to a call is text, which somebody may read."""
-    if not value.keys() <= own:
-        rest = {key: value[key] for key in value if key not in own}
-        choice.told.grow_all(strings(rest, pointer, ROLE))
-
-
-def _once(known: str, value: Json, what: str) -> str:
-    # Providers send these once, or whole every time. Two values would be joined by one reader
-    # and replaced by the next.
-    if not isinstance(value, str) or not value:
-        return known
-    if known not in ("", value):
-        raise schema_violation(f"a tool call of the stream has two values of `{what}`")
-    return value
-
-
-def _known_calls(chunk: dict[str, Json]) -> int:
-    """How many of a chunk's calls are where calls belong; its shape has been read."""
-    deltas = [choice.get("delta") or {} for choice in chunk.get("choices") or ()]
-    return sum(signs_of_calls(delta.get(key)).calls for delta in deltas for key in CALLS)
-
-
-def _function(piece: _Piece) -> dict[str, Any]:
-    return {"name": piece.name, "arguments": "".join(piece.arguments)}
+def _texts(index: int, choice: _Choice) -> tuple[Text, ...]:
+    found = [replace(text, pointer=_at(index) + text.pointer) for text in choice.told.texts()]
+    for call in _calls(index, choice):
+        found += spoken(call.arguments_text, call.pointer + "/function/arguments", ROLE)
+    return each_once(found)
 
 
 def _message(index: int, choice: _Choice) -> Message:
-    return Message(choice.role, "".join(choice.content), f"/choices/{index}/message")
+    return Message(ROLE, "".join(choice.content), _at(index))

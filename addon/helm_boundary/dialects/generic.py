@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from helm_boundary.calls.call import Answer, Call, Json, Text, ToolCall
+from helm_boundary.calls.call import Answer, Call, Json, Text, ToolCall, Usage
 from helm_boundary.calls.texts import attachments, pointer_token, strings
 from helm_boundary.streaming.stream import Stream
 
 from . import chat
 from .json_shape import tool_call
+from .usage import read_usage
 
 _ARGUMENTS = ("arguments", "args")
 _OF_CALLS = ("input", "parameters")
@@ -20,7 +21,7 @@ _PARTS = frozenset({"arguments", "partial_json"})
 
 
 def read_request(body: Json) -> Call:
-    """The call of any JSON body, or of none (`body` is then None)."""
+    """Read the call of any JSON body, or of none (`body` is then None)."""
     found = body if isinstance(body, dict) else {}
     model = found.get("model")
     return Call(
@@ -34,7 +35,7 @@ def read_request(body: Json) -> Call:
 
 
 def read_response(status: int, body: Json) -> Answer:
-    """The answer of any JSON body; a text that isn't JSON comes as one string."""
+    """Read the answer of any JSON body; a text that isn't JSON comes as one string."""
     if isinstance(body, str):
         return Answer(status, texts=(Text("", "assistant", body),))
     model = body.get("model") if isinstance(body, dict) else None
@@ -43,6 +44,7 @@ def read_response(status: int, body: Json) -> Answer:
         model=model if isinstance(model, str) else None,
         texts=tuple(strings(body, "", "assistant")),
         tool_calls=tuple(tool_calls(body, "")),
+        usage=read_usage(body.get("usage")) if isinstance(body, dict) else Usage(),
     )
 
 
@@ -52,7 +54,7 @@ def open_stream(status: int) -> Stream | None:
 
 
 def error_event(told: dict[str, Any]) -> bytes:
-    """An error object, as in a chat completion's stream."""
+    """Write an error object, as in a chat completion's stream."""
     return chat.error_event(told)
 
 

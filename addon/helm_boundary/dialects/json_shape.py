@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 
-from helm_boundary.calls.call import Json, ToolCall, Usage
+from helm_boundary.calls.call import Json, ToolCall
 from helm_boundary.calls.refusal import Refusal, schema_violation
 from helm_boundary.wire import strict_json
+
+from .partial_json import completions
 
 NAMES = frozenset(
     {
@@ -51,7 +55,7 @@ def check_names(value: dict[str, Json], what: str) -> None:
 
 
 def as_object(value: Json, what: str) -> dict[str, Json]:
-    """The value, which is an object; else a Refusal that names `what`."""
+    """Return the value, which is an object; else a Refusal that names `what`."""
     if not isinstance(value, dict):
         raise schema_violation(f"{what} isn't a JSON object")
     check_names(value, what)
@@ -59,7 +63,7 @@ def as_object(value: Json, what: str) -> dict[str, Json]:
 
 
 def as_objects(value: Json, what: str) -> list[dict[str, Json]]:
-    """The value, which is a list of objects; else a Refusal that names `what`."""
+    """Return the value, which is a list of objects; else a Refusal that names `what`."""
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise schema_violation(f"`{what}` isn't a list of objects")
     for item in value:
@@ -68,7 +72,7 @@ def as_objects(value: Json, what: str) -> list[dict[str, Json]]:
 
 
 def as_flag(body: dict[str, Json], key: str) -> bool:
-    """A member that is true, false or not there; else a Refusal."""
+    """Read a member that is true, false or not there; else a Refusal."""
     value = body.get(key)
     if value is not None and not isinstance(value, bool):
         raise schema_violation(f"`{key}` is neither true nor false")
@@ -76,7 +80,7 @@ def as_flag(body: dict[str, Json], key: str) -> bool:
 
 
 def as_model(body: dict[str, Json]) -> str:
-    """The model's name; a Refusal where there is none."""
+    """Read the model's name; a Refusal where there is none."""
     model = body.get("model")
     if not isinstance(model, str) or not model:
         raise schema_violation("the body has no `model`; expected its name as a string")
@@ -84,34 +88,29 @@ def as_model(body: dict[str, Json]) -> str:
 
 
 def text_of(value: Json) -> str:
-    """The value where it is a string, else nothing."""
+    """Return the value where it is a string, else nothing."""
     return value if isinstance(value, str) else ""
 
 
-def count_of(value: Json) -> int | None:
-    """The value where it is a count, else None."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
-
-
-def token_counts(usage: Json) -> Usage:
-    """The counts of a `usage` object that names them input and output."""
-    if not isinstance(usage, dict):
-        return Usage()
-    check_names(usage, "the answer's usage")
-    return Usage(count_of(usage.get("input_tokens")), count_of(usage.get("output_tokens")))
-
-
 def index_of(value: Json, what: str, limit: int = 4096) -> int:
-    """The value, which is an index below `limit`; else a Refusal that names `what`."""
+    """Return the value, which is an index below `limit`; else a Refusal that names `what`."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < limit:
         raise schema_violation(f"{what} has no usable index")
     return value
 
 
 def tool_call(
-    name: Json, arguments: Json, *, call_id: Json = None, choice: int = 0, pointer: str
+    name: Json,
+    arguments: Json,
+    *,
+    call_id: Json = None,
+    choice: int = 0,
+    pointer: str,
+    kind: str = "function",
 ) -> ToolCall:
-    """A tool call; `arguments` is the model's text, or a value that is written as JSON.
+    """Make a tool call; `arguments` is the model's text, or a value that is written as JSON.
+
+    A text that spells a JSON string isn't valid: some readers parse what that says once more.
 
     Raises:
         Refusal: it has no name.
@@ -122,8 +121,23 @@ def tool_call(
     value, valid = arguments, not isinstance(arguments, str)
     if not valid:
         try:
-            value, valid = strict_json.parse(text.encode("utf-8")), True
+            value = strict_json.parse(text.encode("utf-8"))
+            valid = not isinstance(value, str)
         except Refusal:
-            value = None
+            pass
     known_id = call_id if isinstance(call_id, str) else None
-    return ToolCall(known_id, name, text, value, valid, choice, pointer)
+    value = value if valid else None
+    return ToolCall(known_id, name, text, value, valid, choice, pointer, kind)
+
+
+def as_cut_off(call: ToolCall) -> Iterator[ToolCall]:
+    """Yield a call of an answer that was cut off, and what partial parsers make of its arguments.
+
+    One whose arguments are whole is itself; so is one that nobody began to write like this.
+    """
+    found = [] if call.valid_json or call.type == "custom" else completions(call.arguments_text)
+    was_cut = bool(found) or (call.type == "custom" and bool(call.arguments_text))
+    yield replace(call, complete=not was_cut)
+    for text in found:
+        value = strict_json.parse(text.encode("utf-8"))
+        yield replace(call, arguments_text=text, arguments=value, valid_json=True, complete=False)

@@ -18,9 +18,8 @@ from helm_boundary.streaming.sse import Event
 from helm_boundary.streaming.stream import Stream
 from helm_boundary.wire import strict_json
 
-from . import generic
+from . import cohere, event_data, generic, ollama
 
-_DONE = b"[DONE]"
 _EVENTS_OF_MESSAGES = ("content_block_", "message_")
 
 
@@ -68,8 +67,10 @@ def _is_message(told: dict[str, Json]) -> bool:
 
 SHAPES: dict[str, IsInShape] = {
     "chat": _has_choices,
+    "cohere": cohere.is_answer,
     "completions": _has_completions,
     "messages": _is_message,
+    "ollama": ollama.is_answer,
     "responses": _is_response,
 }
 """How an answer is known to be in a dialect, by the dialect's name."""
@@ -120,13 +121,13 @@ class LooseStream:
         Raises:
             Refusal: it is wrong in the dialect, or has a part of a tool call of another's.
         """
-        if event.data is None:
+        if event.data is None or not event.data.strip():
             return
-        if event.data.strip() == _DONE and not self._uses_inner:
+        if event_data.is_end(event) and not self._uses_inner:
             self.done = True
             return
-        value = _value_of(event.data)
-        if (self._uses_inner and event.data.strip() == _DONE) or _shows(self._is_in_shape, value):
+        value = None if event_data.is_end(event) else _value_of(event.data)
+        if value is None or _shows(self._is_in_shape, value):
             self._uses_inner = True
             self._inner.read(event)
             self.done = self._inner.done

@@ -14,7 +14,7 @@ from helm_boundary.calls.texts import attachments
 from helm_boundary.streaming.stream import Stream
 
 from .chat_call_signs import signs_of_calls
-from .json_shape import as_flag, as_model, as_object, text_of, token_counts
+from .json_shape import as_flag, as_model, as_object, text_of
 from .messages_blocks import (
     check_message,
     read_content,
@@ -24,6 +24,7 @@ from .messages_blocks import (
     texts_of,
 )
 from .messages_stream import MessagesStream
+from .usage import read_usage
 
 _PARAMETERS = ("max_tokens", "temperature", "top_k", "top_p", "service_tier")
 
@@ -37,7 +38,7 @@ _OWN_MEMBERS = frozenset(
 
 
 def read_request(body: Json) -> Call:
-    """The call that a request for a message asks for.
+    """Read the call that a request for a message asks for.
 
     Raises:
         Refusal: no object, no model, or messages that aren't a list of objects.
@@ -60,7 +61,7 @@ def read_request(body: Json) -> Call:
 
 
 def read_response(status: int, body: Json) -> Answer:
-    """What a whole message says.
+    """Read what a whole message says.
 
     Raises:
         Refusal: no object, or a content that isn't a list of blocks.
@@ -74,24 +75,24 @@ def read_response(status: int, body: Json) -> Answer:
     return Answer(
         status,
         model=text_of(body.get("model")) or None,
-        finish_reasons=(text_of(body.get("stop_reason")),),
+        finish_reasons=tuple(filter(None, [text_of(body.get("stop_reason"))])),
         messages=messages,
         texts=(
             *texts_of(body.get("content"), "/content", "assistant"),
             *texts_of(beside, "", "assistant"),
         ),
         tool_calls=tuple(call for message in messages for call in message.tool_calls),
-        usage=token_counts(body.get("usage")),
+        usage=read_usage(body.get("usage")),
     )
 
 
 def open_stream(status: int) -> Stream:
-    """A reader of a message's events."""
-    return MessagesStream(status, token_counts)
+    """Open a reader of a message's events."""
+    return MessagesStream(status)
 
 
 def error_event(told: dict[str, Any]) -> bytes:
-    """The API's own `error` event; the SDKs raise on it."""
+    """Write the API's own `error` event, on which the SDKs raise."""
     error = {**told["error"], "type": "permission_error"}
     data = json.dumps({"type": "error", **told, "error": error}, separators=(",", ":"))
     return b"event: error\ndata: " + data.encode("ascii") + b"\n\n"

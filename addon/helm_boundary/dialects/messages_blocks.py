@@ -14,25 +14,26 @@ from helm_boundary.calls.texts import strings
 from helm_boundary.streaming.ledger import Finished, Names
 from helm_boundary.streaming.tellings import ARGUMENTS, Telling
 
-from .json_shape import as_objects, text_of, tool_call
+from .json_shape import as_cut_off, as_objects, text_of, tool_call
 
+_KINDS = {"mcp_tool_use": "mcp", "server_tool_use": "hosted"}
 _NAMES = ("type", "name", "server_name")
 
 
 def is_tool_call(block: dict[str, Json]) -> bool:
-    """Whether a block has something done: by its type, or by what only tool calls have."""
+    """Tell whether a block has something done: by its type, or by what only tool calls have."""
     if text_of(block.get("type")).endswith("tool_use"):
         return True
     return not is_tool_result(block) and "input" in block
 
 
 def is_tool_result(block: dict[str, Json]) -> bool:
-    """Whether a block is what a tool gave back."""
+    """Tell whether a block is what a tool gave back."""
     return text_of(block.get("type")).endswith("tool_result")
 
 
 def tool_members(value: dict[str, Json]) -> Collection[str]:
-    """The members of a block that a tool gave back: all of a result."""
+    """Name the members of a block that a tool gave back: all of a result."""
     return value.keys() if is_tool_result(value) else ()
 
 
@@ -42,7 +43,7 @@ def texts_of(value: Json, pointer: str, role: str) -> list[Text]:
 
 
 def carries_tool_call(value: Json) -> bool:
-    """Whether any object at or below a value is a tool call's block."""
+    """Tell whether any object at or below a value is a tool call's block."""
     if isinstance(value, dict):
         return is_tool_call(value) or any(map(carries_tool_call, value.values()))
     return isinstance(value, list) and any(map(carries_tool_call, value))
@@ -62,7 +63,7 @@ def check_message(message: dict[str, Json]) -> None:
 
 
 def read_tool_call(block: dict[str, Json], pointer: str, arguments: Json = None) -> ToolCall:
-    """The tool call that a block is; `arguments` in place of its `input` where they streamed.
+    """Read the tool call that a block is; `arguments` replaces its `input` where that streamed.
 
     Raises:
         Refusal: it has no name.
@@ -71,28 +72,35 @@ def read_tool_call(block: dict[str, Json], pointer: str, arguments: Json = None)
     if text_of(block.get("type")) == "mcp_tool_use":
         name = f"mcp.{text_of(block.get('server_name'))}.{text_of(name)}"
     said = block.get("input", {}) if arguments is None else arguments
-    return tool_call(name, said, call_id=block.get("id"), pointer=pointer)
+    kind = _KINDS.get(text_of(block.get("type")), "function")
+    return tool_call(name, said, call_id=block.get("id"), pointer=pointer, kind=kind)
 
 
 def telling(block: dict[str, Json]) -> Telling:
-    """What a tool call's block says as it starts, to be compared with what its deltas say."""
+    """Read what a tool call's block says as it starts, for comparison with its deltas."""
     names = {key: value for key in _NAMES if isinstance(value := block.get(key), str)}
     return Telling(names, {ARGUMENTS: block.get("input")})
 
 
-def finished(block: dict[str, Json], pointer: str, streamed: str) -> Finished:
-    """A tool call's block that has stopped, with what streamed of its input."""
+def finished(
+    block: dict[str, Json], pointer: str, streamed: str = "", *, was_cut: bool = False
+) -> Finished:
+    """Read a tool call's block that has stopped, with what streamed of its input.
+
+    `was_cut` says that the model stopped before the message was whole.
+    """
     start = telling(block)
     said = {ARGUMENTS: streamed} if streamed else start.said
 
-    def read(_: Names, arguments: str | None) -> ToolCall:
-        return read_tool_call(block, pointer, arguments or streamed or None)
+    def read(_: Names, arguments: str | None) -> list[ToolCall]:
+        call = read_tool_call(block, pointer, arguments or streamed or None)
+        return [*as_cut_off(call)] if was_cut else [call]
 
     return Finished((text_of(block.get("id")),), Telling(start.names, said), read)
 
 
 def read_messages(messages: Json) -> Iterator[Message]:
-    """The messages of a conversation; a tool's result is a message of its own.
+    """Yield the messages of a conversation; a tool's result is a message of its own.
 
     Raises:
         Refusal: not a list of objects.
@@ -103,7 +111,7 @@ def read_messages(messages: Json) -> Iterator[Message]:
 
 
 def read_content(content: Json, role: str, pointer: str) -> Iterator[Message]:
-    """A content's text and tool calls as one message, and its tool results as one each.
+    """Yield a content's text and tool calls as one message, and its tool results as one each.
 
     Raises:
         Refusal: neither text nor a list of blocks.
@@ -131,7 +139,7 @@ def read_content(content: Json, role: str, pointer: str) -> Iterator[Message]:
 
 
 def read_tools(tools: Json) -> Iterator[Tool]:
-    """The tools that a request offers.
+    """Yield the tools that a request offers.
 
     Raises:
         Refusal: not a list of objects.
@@ -144,7 +152,7 @@ def read_tools(tools: Json) -> Iterator[Tool]:
 
 
 def read_servers(servers: Json) -> Iterator[Tool]:
-    """The MCP servers that a request lets the provider call, as tools of type `mcp`."""
+    """Yield the MCP servers that a request lets the provider call, as tools of type `mcp`."""
     for at, server in enumerate(as_objects(servers or [], "mcp_servers")):
         name, url = text_of(server.get("name")), text_of(server.get("url"))
         yield Tool("mcp", name, url, None, f"/mcp_servers/{at}")

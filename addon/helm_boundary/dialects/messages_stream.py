@@ -5,7 +5,6 @@ Source: Anthropic's API reference, Streaming Messages.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from helm_boundary.calls.call import Answer, Json, Message, Usage
@@ -13,20 +12,25 @@ from helm_boundary.calls.refusal import schema_violation
 from helm_boundary.calls.texts import spoken
 from helm_boundary.streaming.tellings import ARGUMENTS
 
-from .json_shape import as_object, index_of, text_of
+from .json_shape import as_object, as_objects, index_of, text_of
 from .messages_blocks import (
     carries_tool_call,
+    check_message,
     finished,
     is_tool_call,
     is_tool_result,
     telling,
     texts_of,
 )
+from .partial_json import is_json
 from .told_texts import ToldTexts, each_once
 from .typed_stream import TypedStream
+from .usage import read_usage, updated
 
 _PROTOCOL = frozenset({"type", "index", "usage"})
 """The members of an event in which nobody says anything."""
+_CUT_OFF = frozenset({"max_tokens", "model_context_window_exceeded", "pause_turn", "refusal"})
+"""Why a model stops before its message is whole."""
 _TEXT_DELTA = {"type", "text"}
 _SILENT = frozenset({"id", "type", "role", "model", "usage", "stop_reason", "stop_sequence"})
 """Those of a message."""
@@ -45,9 +49,13 @@ class _Block:
 class MessagesStream(TypedStream):
     """Reads events; a tool call is complete when its block stops."""
 
-    def __init__(self, status: int, read_usage: Callable[[Json], Usage]) -> None:
+    TELLING = ("content_block", "message")
+
+    def __init__(self, status: int) -> None:
         super().__init__(status)
-        self._read_usage = read_usage
+        self._has_started = self._is_prefilled = False
+        self._stopped: set[int] = set()
+        """Calls whose block has stopped with input that isn't JSON, until it is known why."""
         self._blocks: dict[int, _Block] = {}
         self._told = ToldTexts()
         self._model: str | None = None
@@ -55,7 +63,7 @@ class MessagesStream(TypedStream):
         self._usage = Usage()
 
     def answer(self, *, waiting_only: bool = False) -> Answer:
-        """What the stream has said so far."""
+        """Say what has come of the stream so far."""
         calls = self._ledger.calls(waiting_only=waiting_only)
         texts = list(self._told.texts())
         said = "\n".join(t.text for t in texts if t.pointer.endswith("/text"))
@@ -69,21 +77,21 @@ class MessagesStream(TypedStream):
             texts=each_once(texts),
             tool_calls=calls,
             usage=self._usage,
-            complete=self.done,
+            complete=self._ended,
         )
 
     def _read_typed(self, kind: str, value: dict[str, Json]) -> None:
         if kind == "content_block_start":
             self._start_block(value)
             return
+        if kind == "message_start":
+            self._start_message(value)
+            return
         # A call is a block, and nothing else; what it cost may be told by its input and output.
         self._refuse_tool_call([part for key, part in value.items() if key != "usage"])
         if kind == "content_block_delta":
             self._tell_beside(value, "delta")
             self._grow_block(value)
-        elif kind == "message_start":
-            self._tell_beside(value, "message")
-            self._start_message(as_object(value.get("message"), "an event's message"))
         elif kind == "content_block_stop":
             _refuse_input(value.get("delta"))
             self._tell_beside(value)
@@ -92,27 +100,47 @@ class MessagesStream(TypedStream):
             delta = as_object(value.get("delta") or {}, "an event's delta")
             self._tell_beside(value)
             self._stop_reason = text_of(delta.get("stop_reason")) or self._stop_reason
-            self._count(value.get("usage"))
+            self._usage = updated(self._usage, read_usage(value.get("usage")))
+            if self._stop_reason:
+                self._complete_all()
         else:
             self._tell_beside(value)
-            self.done = self.done or kind == "message_stop"
+            if kind == "error":
+                self._fail()
+            elif kind == "message_stop":
+                self._stopped |= self._blocks.keys()
+                self._complete_all()
+                self._end()
 
     def _tell_beside(self, value: dict[str, Json], name: str = "type") -> None:
         told = [key for key in value if key != name and key not in _PROTOCOL]
         if told:
             self._told.tell(texts_of({key: value[key] for key in told}, "", "assistant"))
 
-    def _start_message(self, message: dict[str, Json]) -> None:
+    def _start_message(self, value: dict[str, Json]) -> None:
+        message = as_object(value.get("message"), "an event's message")
+        if self._has_started:
+            raise schema_violation("the stream starts a message twice")
+        self._has_started = True
+        check_message(message)
+        self._refuse_tool_call([part for key, part in value.items() if part is not message])
+        self._tell_beside(value, "message")
         self._model = text_of(message.get("model")) or None
-        self._count(message.get("usage"))
-        if message.get("content"):
-            raise schema_violation("the stream's message starts with content already in it")
+        self._stop_reason = text_of(message.get("stop_reason"))
+        self._usage = updated(self._usage, read_usage(message.get("usage")))
         beside = {key: part for key, part in message.items() if key not in _SILENT}
         self._told.tell(texts_of(beside, "", "assistant"))
+        # What a message begins with is whole (after a program's call of a tool): no block follows.
+        for place, block in enumerate(as_objects(message.get("content") or [], "content")):
+            self._blocks[place] = _Block(block, place, [])
+            self._is_prefilled = True
+            if is_tool_call(block):
+                self._ledger.begin(place, (text_of(block.get("id")),), telling(block))
+                self._ledger.complete(place, finished(block, f"/content/{place}"))
 
     def _start_block(self, value: dict[str, Json]) -> None:
         place = index_of(value.get("index"), "an event")
-        if place in self._blocks:
+        if place in self._blocks or self._is_prefilled:
             raise schema_violation("the stream starts a block twice")
         start = as_object(value.get("content_block"), "an event's block")
         if not isinstance(start.get("type"), str):
@@ -129,7 +157,7 @@ class MessagesStream(TypedStream):
         self._begin_texts(place, start)
 
     def _begin_texts(self, place: int, start: dict[str, Json]) -> None:
-        """What a block begins with; clients join its text with that of its deltas."""
+        """Take in what a block begins with; clients join its text with that of its deltas."""
         said = {key: part for key, part in start.items() if key != "input"}
         grows = {key: said.pop(key) for key in ("text", "thinking") if text_of(said.get(key))}
         self._told.grow_all(texts_of(grows, f"/content/{place}", "assistant"))
@@ -156,7 +184,7 @@ class MessagesStream(TypedStream):
                 return
             delta = {key: part for key, part in delta.items() if key != "text"}
         if kind == "input_json_delta":
-            if not self._ledger.is_open(place):
+            if not self._ledger.is_open(place) or place in self._stopped:
                 raise schema_violation("the stream carries a tool's input where none belongs")
             words = delta.get("partial_json", "")
             if not isinstance(words, str):
@@ -169,16 +197,25 @@ class MessagesStream(TypedStream):
 
     def _stop_block(self, place: int) -> None:
         block = self._blocks.get(place)
-        if block is not None and self._ledger.is_open(place):
-            streamed = "".join(block.input)
+        if block is None or not self._ledger.is_open(place):
+            return
+        streamed = "".join(block.input)
+        if streamed.strip() and not is_json(streamed):  # perhaps it was cut off; the end says so
+            self._stopped.add(place)
+        else:
             self._ledger.complete(place, finished(block.start, f"/content/{place}", streamed))
 
-    def _count(self, usage: Json) -> None:
-        new = self._read_usage(usage)
-        self._usage = Usage(
-            self._usage.input_tokens if new.input_tokens is None else new.input_tokens,
-            self._usage.output_tokens if new.output_tokens is None else new.output_tokens,
-        )
+    def _complete_all(self) -> None:
+        """Complete the calls that waited for the reason why the model stopped."""
+        was_cut = self._stop_reason in _CUT_OFF
+        for place in sorted(self._stopped):
+            block = self._blocks[place]
+            if self._ledger.is_open(place):
+                streamed, pointer = "".join(block.input), f"/content/{place}"
+                self._ledger.complete(
+                    place, finished(block.start, pointer, streamed, was_cut=was_cut)
+                )
+        self._stopped.clear()
 
     def _refuse_tool_call(self, value: Json) -> None:
         if carries_tool_call(value):

@@ -46,7 +46,7 @@ _ITEM_EVENTS = (
 
 
 def is_sound(event: Json) -> bool:
-    """Whether a client's event carries sound and nothing else, in which there is no text.
+    """Tell whether a client's event carries sound and nothing else, in which there is no text.
 
     Raises:
         Refusal: it says that it does, and the sound is none.
@@ -59,12 +59,12 @@ def is_sound(event: Json) -> bool:
 
 
 def begins_response(event: Json) -> bool:
-    """Whether a client's event asks for a response."""
+    """Tell whether a client's event asks for a response."""
     return isinstance(event, dict) and event.get("type") == "response.create"
 
 
 def read_request(body: Json) -> Call:
-    """The call that a client's event makes.
+    """Read the call that a client's event makes.
 
     Raises:
         Refusal: no object with a `type`, or members of which a server may read others.
@@ -91,7 +91,7 @@ def read_request(body: Json) -> Call:
 
 
 def _container(event: dict[str, Json]) -> dict[str, Json]:
-    """The one member that says what is asked for.
+    """Find the one member that says what is asked for.
 
     Raises:
         Refusal: there are two, or what belongs in it stands beside it.
@@ -107,17 +107,17 @@ def _container(event: dict[str, Json]) -> dict[str, Json]:
 
 
 def read_response(status: int, body: Json) -> Answer:
-    """What the response object of `response.done` says."""
+    """Read what the response object of `response.done` says."""
     return responses.read_response(status, body)
 
 
 def open_stream(status: int) -> Stream:
-    """A reader of the server's events."""
+    """Open a reader of the server's events."""
     return RealtimeStream(status, read_response)
 
 
 def error_event(told: dict[str, Any]) -> bytes:
-    """The API's own `error` event, as a message."""
+    """Write the API's own `error` event, as a message."""
     return json.dumps({"type": "error", **told}, separators=(",", ":")).encode("ascii")
 
 

@@ -12,18 +12,19 @@ from helm_boundary.calls.call import Answer, Call, Json, Message, Text
 from helm_boundary.calls.texts import attachments
 from helm_boundary.streaming.stream import Stream
 
-from .json_shape import as_flag, as_object, as_objects, text_of, token_counts
+from .json_shape import as_flag, as_object, as_objects, text_of
 from .responses_items import (
     ECHOED,
     check_response,
     is_tool_call,
     read_content,
     read_items,
-    read_tool_call,
+    read_tool_calls,
     read_tools,
     texts_of,
 )
 from .responses_stream import ResponsesStream
+from .usage import read_usage
 
 _PARAMETERS = (
     "background", "max_output_tokens", "max_tool_calls", "parallel_tool_calls", "service_tier",
@@ -45,7 +46,7 @@ _SILENT = _PROTOCOL | ECHOED
 
 
 def read_request(body: Json) -> Call:
-    """The call that a request for a response asks for.
+    """Read the call that a request for a response asks for.
 
     A model isn't required: a stored prompt may bring its own; policy sees null then.
 
@@ -67,7 +68,7 @@ def read_request(body: Json) -> Call:
 
 
 def read_response(status: int, body: Json) -> Answer:
-    """What a whole response says; one still running in the background has nothing to say yet.
+    """Read what a whole response says; one still running in the background says nothing yet.
 
     Raises:
         Refusal: no object, or an output that isn't a list of items.
@@ -79,24 +80,26 @@ def read_response(status: int, body: Json) -> Answer:
     return Answer(
         status,
         model=text_of(body.get("model")) or None,
-        finish_reasons=(text_of(body.get("status")),),
+        finish_reasons=tuple(filter(None, [text_of(body.get("status"))])),
         messages=tuple(_message(item, at) for item, at in told if not is_tool_call(item)),
         texts=(
             *texts_of({key: body[key] for key in body if key not in _SILENT}, ""),
             *texts_of(output, "/output"),
         ),
-        tool_calls=tuple(read_tool_call(item, at) for item, at in told if is_tool_call(item)),
-        usage=token_counts(body.get("usage")),
+        tool_calls=tuple(
+            call for item, at in told if is_tool_call(item) for call in read_tool_calls(item, at)
+        ),
+        usage=read_usage(body.get("usage")),
     )
 
 
 def open_stream(status: int) -> Stream:
-    """A reader of `response.*` events."""
+    """Open a reader of `response.*` events."""
     return ResponsesStream(status, read_response)
 
 
 def error_event(told: dict[str, Any]) -> bytes:
-    """The API's own `error` event; the SDKs raise on it."""
+    """Write the API's own `error` event, on which the SDKs raise."""
     error = told["error"]
     event = {
         "type": "error",

@@ -15,7 +15,7 @@ from helm_boundary.calls.texts import strings
 from helm_boundary.streaming.ledger import Finished, Ids, Names
 from helm_boundary.streaming.tellings import Telling
 
-from .json_shape import as_objects, text_of, tool_call
+from .json_shape import as_cut_off, as_objects, text_of, tool_call
 
 _NOT_ARGUMENTS = frozenset(
     {"id", "type", "status", "call_id", "name", "output", "outputs", "result", "results"}
@@ -30,6 +30,7 @@ _RUN_BY_PROVIDER = frozenset(
 _GIVEN = frozenset({"error", "output", "outputs", "result", "results"})
 ECHOED = frozenset({"output", "input", "instructions", "metadata", "prompt", "text", "tools"})
 """The members of a response that repeat its request's, and its output."""
+_SCHEMAS = frozenset({"input_schema", "parameters"})
 _CALLS = ("_call", "_approval_request")
 _NAMES = ("type", "name", "namespace", "server_label", "tool")
 _TEXTS = {
@@ -43,7 +44,7 @@ _RESULTS = ("_call_output", "_approval_response", "program_output", "tool_search
 
 
 def is_tool_call(item: dict[str, Json]) -> bool:
-    """Whether an item has something done: by its type, or by what only tool calls have."""
+    """Tell whether an item has something done: by its type, or by what only tool calls have."""
     kind = text_of(item.get("type"))
     if kind.endswith(_CALLS) or kind == "program":
         return True
@@ -51,12 +52,12 @@ def is_tool_call(item: dict[str, Json]) -> bool:
 
 
 def is_tool_result(item: dict[str, Json]) -> bool:
-    """Whether an item is what a tool gave back."""
+    """Tell whether an item is what a tool gave back."""
     return text_of(item.get("type")).endswith(_RESULTS)
 
 
 def tool_members(value: dict[str, Json]) -> Collection[str]:
-    """The members of an item that a tool gave back: all of a result, the output of a call."""
+    """Name the members of an item that a tool gave back: all of a result, a call's output."""
     if is_tool_result(value):
         return value.keys()
     return _GIVEN if is_tool_call(value) else ()
@@ -68,9 +69,15 @@ def texts_of(value: Json, pointer: str, role: str = "assistant") -> list[Text]:
 
 
 def carries_tool_call(value: Json) -> bool:
-    """Whether any object at or below a value is a tool call's item."""
+    """Tell whether any object at or below a value is a tool call's item.
+
+    The schema of a tool that is offered or listed has no call in it, whatever its parameters'
+    names are.
+    """
     if isinstance(value, dict):
-        return is_tool_call(value) or any(map(carries_tool_call, value.values()))
+        schemas = _SCHEMAS if isinstance(value.get("name"), str) else frozenset()
+        members = (member for key, member in value.items() if key not in schemas)
+        return is_tool_call(value) or any(map(carries_tool_call, members))
     return isinstance(value, list) and any(map(carries_tool_call, value))
 
 
@@ -93,7 +100,7 @@ def check_response(response: dict[str, Json]) -> None:
 
 
 def read_tool_call(item: dict[str, Json], pointer: str, arguments: str | None = None) -> ToolCall:
-    """The tool call that an item is; `arguments` in place of its own where they streamed.
+    """Read the tool call that an item is; `arguments` replaces its own where these streamed.
 
     A function's or custom tool's name is its own, an MCP tool's is `mcp.<server>.<name>`, any
     other's is its type without `_call` (`web_search`, `code_interpreter`, `shell`, ...); the
@@ -107,11 +114,12 @@ def read_tool_call(item: dict[str, Json], pointer: str, arguments: str | None = 
     if arguments is None:
         told, member = what_it_says(item), _text_member(item)
         said = told if member is None else told[member]
-    return tool_call(_name_of(item), said, call_id=call_id, pointer=pointer)
+    name, kind = _name_of(item), _kind_of(item)
+    return tool_call(name, said, call_id=call_id, pointer=pointer, kind=kind)
 
 
 def what_it_says(item: dict[str, Json]) -> dict[str, Json]:
-    """The members of a tool call's item that say what to do.
+    """Return the members of a tool call's item that say what to do.
 
     Raises:
         Refusal: it has both arguments and input, of which clients read either.
@@ -123,7 +131,7 @@ def what_it_says(item: dict[str, Json]) -> dict[str, Json]:
 
 
 def _text_member(item: dict[str, Json]) -> str | None:
-    """The member in which the model's own text stands; None where the item has none."""
+    """Name the member in which the model's own text stands; None where the item has none."""
     kind = text_of(item.get("type"))
     if not kind.startswith("mcp_") and kind not in _TEXTS:
         return None
@@ -134,25 +142,46 @@ def _text_member(item: dict[str, Json]) -> str | None:
 
 
 def telling(item: dict[str, Json]) -> Telling:
-    """What a tool call's item says, to be compared with what else is said of the call."""
+    """Read what a tool call's item says, for comparison with what else is said of the call."""
     names = {key: value for key in _NAMES if isinstance(value := item.get(key), str)}
     return Telling(names, what_it_says(item), text_of(item.get("type")) not in _RUN_BY_PROVIDER)
 
 
 def ids_of(item: dict[str, Json]) -> Ids:
-    """What clients find an item's call again by."""
+    """List the ids by which clients find an item's call again."""
     call_id = text_of(item.get("call_id"))
     return (text_of(item.get("id")), f"call {call_id}" if call_id else "")
 
 
 def finished(item: dict[str, Json], pointer: str) -> Finished:
-    """A tool call's item, complete."""
+    """Read a tool call's item that is complete."""
 
-    def read(names: Names, arguments: str | None) -> ToolCall:
+    def read(names: Names, arguments: str | None) -> list[ToolCall]:
         told = item | {key: name for key, name in names.items() if not item.get(key)}
-        return read_tool_call(told, pointer, arguments)
+        return read_tool_calls(told, pointer, arguments)
 
     return Finished(ids_of(item), telling(item), read)
+
+
+def read_tool_calls(
+    item: dict[str, Json], pointer: str, arguments: str | None = None
+) -> list[ToolCall]:
+    """Read the tool call that an item is, and where it was cut off, what clients make of it.
+
+    Raises:
+        Refusal: as `read_tool_call`.
+    """
+    call = read_tool_call(item, pointer, arguments)
+    return [*as_cut_off(call)] if item.get("status") == "incomplete" else [call]
+
+
+def _kind_of(item: dict[str, Json]) -> str:
+    kind = text_of(item.get("type"))
+    if kind.startswith("mcp_"):
+        return "mcp"
+    if kind in ("function_call", ""):
+        return "function"
+    return "custom" if kind == "custom_tool_call" else "hosted"
 
 
 def _name_of(item: dict[str, Json]) -> Json:
@@ -170,7 +199,7 @@ def _name_of(item: dict[str, Json]) -> Json:
 
 
 def read_items(items: Json, pointer: str) -> Iterator[Message]:
-    """The messages that a list of items makes; a tool call or result is a message of its own.
+    """Yield the messages that a list of items makes; a tool call or result is one of its own.
 
     Raises:
         Refusal: not a list of objects, or a tool call without a name.
@@ -193,7 +222,7 @@ def _read_item(item: dict[str, Json], pointer: str) -> Message:
 
 
 def read_content(content: Json) -> tuple[str, tuple[str, ...]]:
-    """The text of an item's content, and the types of its parts."""
+    """Read the text of an item's content, and the types of its parts."""
     if not isinstance(content, list):
         return text_of(content), ()
     parts = [part for part in content if isinstance(part, dict)]
@@ -202,7 +231,7 @@ def read_content(content: Json) -> tuple[str, tuple[str, ...]]:
 
 
 def read_tools(tools: Json) -> Iterator[Tool]:
-    """The tools that a request offers; one without a name is named after its type.
+    """Yield the tools that a request offers; one without a name is named after its type.
 
     Raises:
         Refusal: not a list of objects.

@@ -41,7 +41,7 @@ def index_path(value: dict[str, Json]) -> str:
 
 
 def is_part(kind: str) -> bool:
-    """Whether events of that type tell part of a tool call, rather than of what it gave back."""
+    """Tell whether events of that type tell part of a call, rather than of what it gave back."""
     stem = kind.partition(".")[2]
     return "_call" in stem and "_call_output" not in stem
 
@@ -71,7 +71,7 @@ def read_part(ledger: Ledger, place: Place, kind: str, value: dict[str, Json]) -
 
 
 def part_ids(value: dict[str, Json]) -> Ids:
-    """What an event names its call by, beside its place."""
+    """List the ids by which an event names its call, beside its place."""
     call_id = text_of(value.get("call_id"))
     return (text_of(value.get("item_id")), f"call {call_id}" if call_id else "")
 

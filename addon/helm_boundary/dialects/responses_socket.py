@@ -24,7 +24,7 @@ _ENVELOPE = frozenset({"type", "event_id", "response", "stream_id"})
 
 
 def read_request(body: Json) -> Call:
-    """The call that a client's event makes.
+    """Read the call that a client's event makes.
 
     Raises:
         Refusal: another event than `response.create`, or no request in it.
@@ -41,17 +41,17 @@ def read_request(body: Json) -> Call:
 
 
 def read_response(status: int, body: Json) -> Answer:
-    """What a response object says."""
+    """Read what a response object says."""
     return responses.read_response(status, body)
 
 
 def open_stream(status: int) -> Stream:
-    """A reader of the server's events; after a response's end, the next one begins."""
+    """Open a reader of the server's events; after a response's end, the next one begins."""
     return SocketResponsesStream(status, read_response)
 
 
 def error_event(told: dict[str, Any]) -> bytes:
-    """The API's own `error` event, as a message."""
+    """Write the API's own `error` event, as a message."""
     return realtime.error_event(told)
 
 

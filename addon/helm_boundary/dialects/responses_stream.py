@@ -62,6 +62,8 @@ type ReadResponse = Callable[[int, Json], Answer]
 class ResponsesStream(TypedStream):
     """Reads events; a tool call is begun by its item and complete when its item is done."""
 
+    TELLING = ("response.", "conversation.")
+
     def __init__(self, status: int, read_response: ReadResponse) -> None:
         super().__init__(status)
         self._read_response = read_response
@@ -70,13 +72,13 @@ class ResponsesStream(TypedStream):
         self._final: Answer | None = None
 
     def answer(self, *, waiting_only: bool = False) -> Answer:
-        """What the stream has said so far; what deltas told stays told, whatever the end says."""
+        """Say what has come so far; what deltas told stays told, whatever the end says."""
         calls = self._ledger.calls(waiting_only=waiting_only)
         final = self._final or Answer(self._status, complete=False)
         said = [(call.arguments_text, call.pointer + "/arguments") for call in calls]
         texts = [*final.texts, *self._told.texts()]
         texts += [text for words, at in said for text in spoken(words, at, "assistant")]
-        return replace(final, texts=each_once(texts), tool_calls=calls, complete=self.done)
+        return replace(final, texts=each_once(texts), tool_calls=calls, complete=self._ended)
 
     def _read_typed(self, kind: str, value: dict[str, Json]) -> None:
         if kind in _TEXT_DELTAS:
@@ -93,6 +95,8 @@ class ResponsesStream(TypedStream):
             # response.function_call_arguments.delta, response.web_search_call.searching, ...
             self._told.tell(read_part(self._ledger, self._place(value, {}), kind, value))
         else:
+            if kind == "error":
+                self._fail()
             self._read_other(kind, value)
 
     def _read_whole(self, kind: str, response: dict[str, Json]) -> None:
@@ -101,12 +105,14 @@ class ResponsesStream(TypedStream):
             if is_tool_call(item):
                 self._ledger.complete(self._final_place(at, item), finished(item, f"/output/{at}"))
         if kind in _ENDS:
+            if "failed" in (kind.removeprefix("response."), response.get("status")):
+                self._fail()
             self._finish(response)
         else:
             self._told.tell(texts_of(response.get("output"), "/output"))
 
     def _finish(self, response: dict[str, Json]) -> None:
-        self.done = True
+        self._end()
         self._final = self._read_response(self._status, response)
 
     def _read_item(self, kind: str, value: dict[str, Json]) -> None:
@@ -122,7 +128,7 @@ class ResponsesStream(TypedStream):
             self._ledger.complete(place, finished(item, f"/output/{place}"))
 
     def _tell_item(self, place: Place, item: dict[str, Json]) -> None:
-        """What an item says beside what its call does, which is judged as the call's."""
+        """Take in what an item says beside what its call does, which is judged as the call's."""
         call = {"arguments", "input"} if is_tool_call(item) else set()
         said = {key: part for key, part in item.items() if key not in call}
         self._told.tell(texts_of(said, f"/output/{place}"))
@@ -139,7 +145,7 @@ class ResponsesStream(TypedStream):
             self._read_other(f"{name}.delta", said)
 
     def _growing_at(self, name: str, value: dict[str, Json]) -> list[str]:
-        """The words so far of the text that an event goes on with."""
+        """Find the words so far of the text that an event goes on with."""
         try:
             where = (name, *map(value.get, _INDEXES))
             growing = self._growing.get(where)
@@ -151,7 +157,7 @@ class ResponsesStream(TypedStream):
         return growing
 
     def _begin_text(self, names: dict[str, str], value: dict[str, Json]) -> None:
-        """A part of an item begins: clients join what it begins with and its deltas."""
+        """Take in what a part of an item begins with; clients join it with its deltas."""
         part = as_object(value.get("part"), "an event's part")
         for member, name in names.items():
             if text_of(part.get(member)):

@@ -13,13 +13,13 @@ class SessionStream(ResponsesStream):
 
     def read(self, event: Event) -> None:
         """Take one event in; Refusal where a tool call is out of its place."""
-        if self.done:
+        if self._ended:
             self.restart()
         super().read(event)
 
     def restart(self) -> None:
         """Begin the next response: what was said is over, tool calls that have begun are not."""
-        self.done = False
+        self.done = self._ended = self._failed = False
         self._final = None
         self._told = ToldTexts()
         self._growing = {}

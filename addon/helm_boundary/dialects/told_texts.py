@@ -24,7 +24,7 @@ class ToldTexts:
         self.growing(pointer, role).append(words)
 
     def growing(self, pointer: str, role: str) -> list[str]:
-        """The words so far of the text at that pointer, to which the next are appended."""
+        """Return the words so far of the text at that pointer, for the next to be appended."""
         return self._grown.setdefault((pointer, role), [])
 
     def grow_all(self, texts: Iterable[Text]) -> None:

@@ -6,18 +6,22 @@ from helm_boundary.calls.call import Json
 from helm_boundary.calls.refusal import schema_violation
 from helm_boundary.streaming.ledger import Ledger
 from helm_boundary.streaming.sse import Event
-from helm_boundary.wire import strict_json
 
-from .json_shape import as_object, text_of
+from . import event_data
+from .json_shape import text_of
 
 
 class TypedStream:
     """What the dialects of such streams share; each reads its own types."""
 
+    TELLING: tuple[str, ...] = ()
+    """How the types of events begin that tell of the answer, and so can't follow its end."""
+
     def __init__(self, status: int) -> None:
         self.done = False
         self._status = status
         self._ledger = Ledger()
+        self._ended = self._failed = False
 
     @property
     def holds(self) -> bool:
@@ -30,7 +34,7 @@ class TypedStream:
         return self._ledger.ready
 
     def mark_judged(self) -> None:
-        """What was waiting has been judged."""
+        """Note that what was waiting has been judged."""
         self._ledger.mark_judged()
 
     def read(self, event: Event) -> None:
@@ -39,15 +43,24 @@ class TypedStream:
         Raises:
             Refusal: not an event of the dialect, or a tool call out of its place.
         """
-        if event.data is None or event.data.strip() == b"[DONE]":
+        value = event_data.value(event)
+        if value is None:
             return
-        value = as_object(strict_json.parse(event.data, "an event of the stream"), "an event")
         kind = text_of(value.get("type")) or event.type
         if event.type and event.type != kind:
             raise schema_violation("an event's name and its `type` differ")
-        if self.done:
+        if self._ended and kind.startswith(self.TELLING):
             raise schema_violation("the stream goes on after its end")
         self._read_typed(kind, value)
+
+    def _end(self) -> None:
+        """Note that the answer has ended."""
+        self._ended = True
+        self.done = not self._failed
+
+    def _fail(self) -> None:
+        """Note that an error has ended the answer, or will."""
+        self._failed, self.done = True, False
 
     def _read_typed(self, kind: str, value: dict[str, Json]) -> None:
         raise NotImplementedError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from urllib.parse import quote
 
 from helm_boundary.approvals.entry import Grant
@@ -183,8 +184,7 @@ def _outcome(progress: Progress, end: statement.End) -> statement.Outcome:
     return statement.Outcome(
         status=progress.status,
         finish_reasons=tuple(reason for reason in answer.finish_reasons if reason),
-        input_tokens=answer.usage.input_tokens,
-        output_tokens=answer.usage.output_tokens,
+        **asdict(answer.usage),
         model_served=answer.model[:MAX_NAME] if answer.model else None,
         end=end,
         keep_alives=progress.keep_alive.sent if progress.keep_alive else 0,

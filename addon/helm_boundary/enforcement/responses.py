@@ -19,11 +19,15 @@ from helm_boundary.evaluation.judge import deny
 from helm_boundary.evaluation.rewrite_loop import settle
 from helm_boundary.parsing.generic_stream import GenericStream, UnreadStream
 from helm_boundary.parsing.redirects import lead_back
-from helm_boundary.parsing.responses import is_event_stream, read_answer, refuse_at_headers
+from helm_boundary.parsing.responses import (
+    is_event_stream,
+    read_answer,
+    refuse_at_headers,
+    stream_of,
+)
 from helm_boundary.policy.decision import ALLOW, ESCALATE, Decision
 from helm_boundary.policy.engines.engine import NO_TURN, Turn
 from helm_boundary.streaming.gate import Gate
-from helm_boundary.streaming.stream import Stream
 from helm_boundary.streaming.tap import Tap
 from helm_receipts.envelope.statement import Coverage, Draft, End
 
@@ -76,7 +80,7 @@ class Answers:
             return self._listen(exchange, response)
         if refusal is not None:
             return refusal
-        stream = _stream_of(exchange, response)
+        stream = stream_of(exchange.operation, response)
         if stream is None or progress.decision.stream == "buffer":
             return None
         return self.streamed.open(exchange, stream)
@@ -90,7 +94,7 @@ class Answers:
             return None
         if exchange.progress.unread is not None or not exchange.progress.shared:
             return self.streamed.let_pass(exchange, UnreadStream(response.status))
-        stream = _stream_of(exchange, response)
+        stream = stream_of(exchange.operation, response)
         if stream is None and is_event_stream(response):
             stream = GenericStream(response.status, self._settings.max_body)
             return self.streamed.let_pass(exchange, stream)
@@ -227,10 +231,3 @@ class Answers:
         return self._drafts.outcome(
             exchange, decision, end, response=sent, coverage=whole, tool_calls=calls
         )
-
-
-def _stream_of(exchange: Exchange, response: HttpResponse) -> Stream | None:
-    """Open a reader where the response is a stream in its operation's dialect, and no redirect."""
-    if not is_event_stream(response) or 300 <= response.status < 400:
-        return None
-    return reader_of(exchange.operation).open_stream(response.status)

@@ -28,6 +28,10 @@ _CARRIER = "anthropic.createMessageBatch"
 """An operation that is data by its category, and brings calls along."""
 
 
+_NATIVE = frozenset({"/api/chat", "/api/generate", "/api/embed", "/api/embeddings", "/v2/chat"})
+"""Ollama's and Cohere's own paths, which are anybody's where the body isn't a call's."""
+
+
 class Matcher:
     """Recognises calls; `patterns` are the governed hosts."""
 
@@ -84,7 +88,8 @@ def neighbour(request: HttpRequest) -> Operation | None:
     """
     segments = plain_segments(canonical_path(request.path))
     found = in_catalogue(request.method, segments, request.query, governed=True)
-    return found if found is not None and found.category == "meta" else None
+    is_near = found is not None and (found.category == "meta" or found.path in _NATIVE)
+    return found if is_near else None
 
 
 def _is_taken_for_server(request: HttpRequest) -> bool:

@@ -47,7 +47,10 @@ def by_path_and_body(request: HttpRequest, operation: Operation, value: Json) ->
 def of_neighbour(request: HttpRequest, shaped: Operation) -> Operation:
     """Return the operation of a body that is a call's, on a path that isn't one on any host."""
     known = neighbour(request)
-    return shaped if known is None else replace(known, dialect=shaped.dialect, loose=True)
+    if known is None:
+        return shaped
+    dialect = shaped.dialect if known.dialect == "generic" else known.dialect
+    return replace(known, dialect=dialect, loose=True)
 
 
 def converses(request: HttpRequest, body: Mapping[str, Json]) -> bool:

@@ -29,13 +29,13 @@ MAX_REQUESTS = 100_000
 
 
 def lines_of(parts: tuple[Part, ...]) -> bytes | None:
-    """The batch file in an upload's form, or None where the upload has another purpose."""
+    """Find the batch file in an upload's form; None where the upload has another purpose."""
     found = {part.name: part.content for part in parts}
     return found.get("file") if found.get("purpose") == PURPOSE else None
 
 
 def read_lines(lines: bytes) -> tuple[Recognised, ...]:
-    """The calls in a batch's file.
+    """Read the calls in a batch's file.
 
     Raises:
         Refusal: a line that isn't a call which could be made by itself, with its number.
@@ -47,7 +47,7 @@ def read_lines(lines: bytes) -> tuple[Recognised, ...]:
 
 
 def read_requests(body: Json) -> tuple[Recognised, ...]:
-    """The calls in the body of a batch of messages.
+    """Read the calls in the body of a batch of messages.
 
     Raises:
         Refusal: a request that isn't one which could be made by itself, with its number.

@@ -25,7 +25,7 @@ class UnreadStream(UnheldStream):
         """Let an event be."""
 
     def answer(self, *, waiting_only: bool = False) -> Answer:
-        """The status alone."""
+        """Return the status alone."""
         return Answer(self._status, complete=self.done)
 
 

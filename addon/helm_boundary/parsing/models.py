@@ -38,7 +38,7 @@ _TOOLS = frozenset({"tool", "tools"})
 
 
 def name_models(call: Call, body: Json) -> Call:
-    """The call with every model that its body names, the first being `model`.
+    """Add every model that its body names to a call, the first being `model`.
 
     Raises:
         Refusal: something names models in a way that isn't understood.
@@ -53,7 +53,7 @@ def name_models(call: Call, body: Json) -> Call:
 
 
 def _below(value: Json, *, in_conversation: bool) -> Iterator[str]:
-    """The models that are named anywhere below a value."""
+    """Yield the models that are named anywhere below a value."""
     if isinstance(value, list):
         for item in value:
             yield from _below(item, in_conversation=in_conversation)
@@ -79,7 +79,7 @@ def _names_models(key: str) -> bool:
 
 
 def _named_by(member: Json) -> Iterator[str]:
-    """The models that a member names which is named as one that does."""
+    """Yield the models in a member whose name says that it names models."""
     if isinstance(member, str):
         if member:
             yield member

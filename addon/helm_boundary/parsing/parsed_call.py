@@ -40,4 +40,5 @@ def read_value(operation: Operation, value: Json, model: str | None = None) -> C
     """
     named = value if model is None or not isinstance(value, dict) else {**value, "model": model}
     call = name_models(dialect(operation.dialect).read_request(named), named)
-    return replace(call, body=value)
+    streams = call.stream or operation.path.endswith(":streamGenerateContent")
+    return replace(call, body=value, stream=streams)

@@ -10,6 +10,7 @@ import hashlib
 import json
 
 from helm_boundary.calls.call import Attachment, Call, Operation, Text
+from helm_boundary.calls.inline import text_in
 
 _TAKE_FILES = frozenset({"admin", "data", "unknown"})
 _JSON = ("application/json", "+json")
@@ -24,9 +25,8 @@ def may_be_raw(operation: Operation, content_type: str | None) -> bool:
 
 def read_raw(body: bytes, content_type: str | None) -> tuple[Call, bytes]:
     """Return the call of a raw body, and the body as policy sees it: JSON that describes it."""
-    try:
-        text = body.decode("utf-8")
-    except UnicodeDecodeError:
+    text = text_in(body)
+    if text is None:
         digest = hashlib.sha256(body).hexdigest()
         media_type = _media_type(content_type)
         file = Attachment("", "file", media_type or None, None, len(body), digest)

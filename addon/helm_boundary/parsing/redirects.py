@@ -32,7 +32,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def lead_back(request: HttpRequest, response: HttpResponse) -> dict[str, str]:
-    """The addresses in a redirect that are told otherwise, and how; empty where none is.
+    """Find the addresses in a redirect that must be rewritten, and their replacements.
 
     Raises:
         Refusal: the client would send its call again, to somewhere else.
@@ -56,12 +56,12 @@ def lead_back(request: HttpRequest, response: HttpResponse) -> dict[str, str]:
 
 
 def is_address_header(name: str) -> bool:
-    """Whether a header's whole value is an address that a client may follow."""
+    """Tell whether a header's whole value is an address that a client may follow."""
     return name.strip().lower() in _WHOLE
 
 
 def _is_sent_again(request: HttpRequest, status: int) -> bool:
-    """Whether any client that follows the redirect sends more than a request for a page."""
+    """Tell whether any client that follows the redirect sends more than a request for a page."""
     if request.header("upgrade") is not None:
         return True  # what it would send then goes over a socket that we don't see
     without_body = request.method in ("GET", "HEAD") and not request.body
@@ -81,7 +81,7 @@ def _addresses(response: HttpResponse) -> Iterator[tuple[str, str]]:
 
 
 def _from_here(request: HttpRequest, address: str) -> str | None:
-    """The address as a relative one; None where it leads elsewhere, or some reader thinks so."""
+    """Make an address relative; None where it leads elsewhere, or some reader thinks so."""
     if not _PLAIN.fullmatch(address):
         return None
     found = _ABSOLUTE.fullmatch(address)
@@ -96,7 +96,7 @@ def _from_here(request: HttpRequest, address: str) -> str | None:
 
 
 def _is_own(request: HttpRequest, scheme: str, authority: str) -> bool:
-    """Whether a host and port are the upstream's, or those by which the client has reached us."""
+    """Tell whether a host and port are the upstream's, or those by which the client reached us."""
     host, port = split_port(authority)
     host, port = canonical_host(host), port or _PORTS[scheme]
     same_host = bool(host) and host == canonical_host(request.host)
@@ -113,6 +113,6 @@ def _is_at(authority: str, host: str, port: int, default: int) -> bool:
 
 
 def _is_circle(request: HttpRequest, address: str, relative: str) -> bool:
-    """Whether only the scheme is to be another: without it the client would turn in circles."""
+    """Tell whether only the scheme is another; the client would turn in circles without it."""
     asked = f"{request.path}?{request.query}" if request.query else request.path
     return relative != address and relative.partition("#")[0] == asked

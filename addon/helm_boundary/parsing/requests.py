@@ -77,7 +77,7 @@ def _value(request: HttpRequest, limit: int) -> Json:
 
 
 def read_call(request: HttpRequest, operation: Operation, limit: int) -> Recognised:
-    """What a request of that operation asks for; at most `limit` bytes of it, decoded.
+    """Read what a request of that operation asks for, at most `limit` bytes of it, decoded.
 
     Raises:
         Refusal: the body can't be decoded, isn't JSON that all readers read alike, or isn't in
@@ -169,7 +169,7 @@ def _check_unambiguous(request: HttpRequest) -> None:
 
 
 def _transfer_codings(request: HttpRequest) -> list[str]:
-    """What was done to the body beside chunking it (RFC 9112 section 7)."""
+    """List what was done to the body beside chunking it (RFC 9112 section 7)."""
     names = (request.header("transfer-encoding") or "").lower().split(",")
     return [name for each in names if (name := each.strip()) not in ("", "chunked", "identity")]
 
@@ -191,7 +191,7 @@ def _read_form(
 
 
 def read_body(body: bytes, content_encoding: str | None, limit: int) -> bytes:
-    """A body without its content coding, bounded."""
+    """Decode a body's content coding, bounded."""
     return content_coding.decode(body, content_encoding, limit)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,6 +16,11 @@ from helm_boundary.wire import content_coding, strict_json
 from .generic_stream import GenericStream
 
 EVENT_STREAM = "text/event-stream"
+JSON_LINES = frozenset(
+    {"application/jsonl", "application/ndjson", "application/stream+json", "application/x-ndjson"}
+)
+_EVENTS = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]*(?:data|event|id|retry)?:")
+"""How a stream of events begins, whatever content type it has."""
 _BINARY = ("audio/", "image/", "video/", "application/octet-stream", "application/zip")
 
 
@@ -27,7 +33,7 @@ class Answered:
 
 
 def media_type(response: HttpResponse) -> str:
-    """The response's media type in lower case, without parameters."""
+    """Return the response's media type in lower case, without parameters."""
     return _media_type(response.header("content-type") or "")
 
 
@@ -37,12 +43,23 @@ def _media_type(content_type: str) -> str:
 
 
 def is_event_stream(response: HttpResponse) -> bool:
-    """Whether the response is a stream of server-sent events."""
+    """Tell whether the response is a stream of server-sent events."""
     return media_type(response) == EVENT_STREAM
 
 
+def stream_of(operation: Operation, response: HttpResponse) -> Stream | None:
+    """Open a reader of a response that is a stream in its operation's dialect.
+
+    Redirects and errors are judged whole, whatever they claim to be.
+    """
+    streams = is_event_stream(response) or media_type(response) in JSON_LINES
+    if not streams or response.status >= 300:
+        return None
+    return reader_of(operation).open_stream(response.status)
+
+
 def read_answer(operation: Operation, response: HttpResponse, limit: int) -> Answered:
-    """What a whole response says.
+    """Read what a whole response says.
 
     Raises:
         Refusal: it can't be decoded or read, so it can't be judged.
@@ -50,12 +67,13 @@ def read_answer(operation: Operation, response: HttpResponse, limit: int) -> Ans
     if response.status == 101:
         return Answered(Answer(101), None)
     body = content_coding.decode(response.body, response.header("content-encoding"), limit)
-    if is_event_stream(response):
-        return Answered(_read_events(operation, response.status, body), None)
-    is_other = response.status >= 300  # a redirect or an error, which has a form of its own
-    if not body and (is_other or response.status in (204, 205)):
+    if not body and (response.status >= 300 or response.status in (204, 205)):
         return Answered(Answer(response.status), None)
-    reader = generic if is_other else reader_of(operation)
+    if response.status >= 300:
+        return _read_error(response, body)
+    reader = reader_of(operation)
+    if is_event_stream(response) or (reader is not generic and _is_stream(response, body)):
+        return Answered(_read_events(operation, response.status, body), None)
     takes_all = operation.loose or reader is generic
     if takes_all and not _is_json(response) and not _is_one_value(body):
         return Answered(_read_other(response, body), None)
@@ -68,6 +86,20 @@ def _is_json(response: HttpResponse) -> bool:
     return kind == "application/json" or kind.endswith("+json")
 
 
+def _is_stream(response: HttpResponse, body: bytes) -> bool:
+    """Tell whether a body is a stream by what it is labelled as, or by how it begins."""
+    return media_type(response) in JSON_LINES or _EVENTS.match(body) is not None
+
+
+def _read_error(response: HttpResponse, body: bytes) -> Answered:
+    """Read a redirect or an error, which is in nobody's dialect and often isn't what it claims."""
+    try:
+        value = strict_json.parse(body, "the upstream's answer")
+    except Refusal:
+        return Answered(_read_other(response, body), None)
+    return Answered(generic.read_response(response.status, value), value)
+
+
 def _is_one_value(body: bytes) -> bool:
     """Tell whether a body that doesn't claim to be JSON is one object or list of it."""
     try:
@@ -77,19 +109,21 @@ def _is_one_value(body: bytes) -> bool:
 
 
 def _read_other(response: HttpResponse, body: bytes) -> Answer:
-    """What isn't JSON is one text, or sound, a picture or a file, in which there is none."""
+    """Read what isn't JSON: one text, or sound, a picture or a file, in which there is none."""
     try:
         text = body.decode("utf-8")
         return generic.read_response(response.status, _json_lines(body) or text)
     except UnicodeDecodeError:
         if media_type(response).startswith(_BINARY):
             return Answer(response.status)
+        if response.status >= 300:
+            return generic.read_response(response.status, body.decode("utf-8", "replace"))
         raise schema_violation("the upstream's answer is neither JSON nor UTF-8 text") from None
 
 
 def _json_lines(body: bytes) -> list[Json]:
-    """The values of a file of JSON lines, as a batch's results are; empty where it is none."""
-    lines = [line for line in body.splitlines() if line.strip()]
+    """Read the values of JSON lines, or of events; empty where the body is neither."""
+    lines = [line.removeprefix(b"data:") for line in body.splitlines() if line.strip()]
     try:
         return [strict_json.parse(line, "a line") for line in lines]
     except Refusal:
@@ -109,7 +143,7 @@ def _read_events(operation: Operation, status: int, body: bytes) -> Answer:
 
 
 def refuse_at_headers(operation: Operation, response: HttpResponse) -> Refusal | None:
-    """Why a response can't be judged, as far as its headers tell; None if it can."""
+    """Say why a response can't be judged, as far as its headers tell; None if it can."""
     if response.status == 101 and operation.dialect not in SOCKETS:
         return schema_violation("the upstream changed protocols, which this call didn't ask for")
     codings = (response.header("content-encoding") or "identity").strip().lower()

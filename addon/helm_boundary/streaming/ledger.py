@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from helm_boundary.calls.call import ToolCall
@@ -24,9 +24,9 @@ type Place = int | str
 
 type Names = Mapping[str, str]
 
-type Read = Callable[[Names, str | None], ToolCall]
+type Read = Callable[[Names, str | None], Sequence[ToolCall]]
 """Reads a finished item as a tool call, under all names that were told; with a text, with that in
-place of its arguments."""
+place of its arguments. Several where clients make different calls of it."""
 
 type Ids = tuple[str, ...]
 """What clients find a call again by, beside its place: its item's id, its call's id, ..."""
@@ -67,7 +67,7 @@ class Ledger:
         return bool(self._begun)
 
     def begin(self, place: Place, ids: Ids, start: Telling) -> None:
-        """A tool call's first byte; one of before that is complete may have had the same place.
+        """Begin a tool call; an earlier one that is complete may have had the same place.
 
         Raises:
             Refusal: another has begun there.
@@ -78,14 +78,14 @@ class Ledger:
         self._note(ids, place)
 
     def begin_anew(self, place: Place, ids: Ids, start: Telling) -> None:
-        """A tool call's first byte, which may have been shown before; Refusal as another call."""
+        """Begin a tool call, which may have been shown before; Refusal as another call."""
         if place in self._begun:
             self._begun[place].tell_start(start)
         else:
             self.begin(place, ids, start)
 
     def show(self, place: Place, ids: Ids, start: Telling) -> None:
-        """A call that has begun, shown once more or for the first time.
+        """Take in a call that has begun, shown once more or for the first time.
 
         Raises:
             Refusal: it was begun, or judged, as something else.
@@ -96,17 +96,17 @@ class Ledger:
             raise told_in_two_ways()
 
     def open_part(self, place: Place, ids: Ids, words: str) -> None:
-        """What a part of a call begins with; its deltas follow."""
+        """Take in what a part of a call begins with; its deltas follow."""
         self._open_at(place, ids).open_part(words)
 
     def grow(self, place: Place, ids: Ids, part: str, words: str) -> None:
-        """A delta of a call that has begun, which the event names by its place and by ids."""
+        """Take in a delta of a call that has begun, named by its place and by ids."""
         known = [each in self._places for each in ids if each]
         told = self._open_at(place, ids)
         told.grow(part, words, by_known=any(known) if known else None)
 
     def finish_part(self, place: Place, ids: Ids, part: str, words: str, names: Names) -> None:
-        """An event that says what a part has become, and perhaps whose it is.
+        """Take in an event that says what a part has become, and perhaps whose it is.
 
         Raises:
             Refusal: something else was told, or judged.
@@ -121,7 +121,7 @@ class Ledger:
         told.finish_part(part, words)
 
     def complete(self, place: Place, finished: Finished) -> None:
-        """A finished item, told for the first time or again, as in a final response.
+        """Take in a finished item, told for the first time or again, as in a final response.
 
         What is told again isn't judged again; what says more, or is a call of its own, is.
 
@@ -137,15 +137,15 @@ class Ledger:
         self._wait(place, finished, told.names, [None, *beside])
 
     def is_open(self, place: Place) -> bool:
-        """Whether a tool call has begun there and isn't complete."""
+        """Tell whether a tool call has begun there and isn't complete."""
         return place in self._begun
 
     def mark_judged(self) -> None:
-        """What was waiting has been judged."""
+        """Note that what was waiting has been judged."""
         self._waiting = []
 
     def calls(self, *, waiting_only: bool) -> tuple[ToolCall, ...]:
-        """The complete calls."""
+        """Return the complete calls."""
         if waiting_only:
             return tuple(self._waiting)
         return tuple(call for calls in self._calls.values() for call in calls)
@@ -164,7 +164,7 @@ class Ledger:
     ) -> None:
         telling = replace(finished.telling, names=names)
         self._complete.setdefault(place, []).append(telling)
-        calls = [finished.read(names, reading) for reading in readings]
+        calls = [call for reading in readings for call in finished.read(names, reading)]
         self._calls.setdefault(place, []).extend(calls)
         self._waiting += calls
 
@@ -174,7 +174,7 @@ class Ledger:
                 self._places.setdefault(each, set()).add(place)
 
     def _known(self, place: Place, ids: Ids) -> list[Telling]:
-        """What was judged under those ids, else at that place: final responses leave items out."""
+        """Find what was judged under those ids, else at that place: final responses omit items."""
         places = set().union(*(self._places.get(each, set()) for each in ids if each))
         judged = [telling for where in places for telling in self._complete.get(where, ())]
         return judged or self._complete.get(place, [])
@@ -197,12 +197,12 @@ def _says(judged: Telling, part: str, words: str, names: Names) -> bool:
 
 
 def _says_less(later: Telling, judged: Telling) -> bool:
-    """Whether a later telling names and says nothing that wasn't judged."""
+    """Tell whether a later telling names and says nothing that wasn't judged."""
     return names_cover(judged.names, later.names) and _says_no_more(later, judged)
 
 
 def _may_become(judged: Telling, later: Telling) -> bool:
-    """Whether a later telling says less than what was judged, or more beside it."""
+    """Tell whether a later telling says less than what was judged, or more beside it."""
     agrees = agree_in_names(judged.names, later.names)
     return agrees and (_says_no_more(later, judged) or extends(later.said, judged.said))
 

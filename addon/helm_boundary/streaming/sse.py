@@ -1,6 +1,8 @@
-"""Server-sent events, cut from bytes (WHATWG HTML, section 9.2).
+"""Server-sent events, cut from bytes (WHATWG HTML, section 9.2), and lines of JSON.
 
-Every event keeps its own bytes, so that what is released is what came.
+Every event keeps its own bytes, so that what is released is what came. Where an event may begin, a
+line that begins with `{` is no field: it is JSON that a provider streams a line at a time, or sends
+whole under a stream's content type. Readers of events skip it and others don't, so it is an event.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ _LINES = re.compile(rb"\r\n|\n|\r")
 _FALSE_LINES = re.compile(
     rb"(?:[\x0b\x0c\x1c-\x1e]|\xc2\x85|\xe2\x80[\xa8\xa9])(?:data|event|id|retry)[ :]"
 )
+_JSON = (b"{", b"\xef\xbb\xbf{")
 _CONTROLS = b"\x0b\x0c\x1c\x1d\x1e"
 BOM = b"\xef\xbb\xbf"
 MAX_EVENT = 32 << 20
@@ -44,9 +47,10 @@ class EventCutter:
         self._searched = 0
         self._has_cr = False
         self._at_start = True
+        self._spans_lines = False
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
-        """The events that this chunk completes.
+        """Cut off the events that this chunk completes.
 
         Raises:
             Refusal: an event larger than the limit.
@@ -62,7 +66,7 @@ class EventCutter:
         self._check_size(len(self._buffer))
 
     def finish(self) -> Event | None:
-        """The bytes after the last complete event, as an event; None if there are none."""
+        """Return the bytes after the last complete event as an event; None if there are none."""
         raw, self._buffer = bytes(self._buffer), bytearray()
         return self._event(raw) if raw else None
 
@@ -79,6 +83,8 @@ class EventCutter:
 
     def _find_end(self) -> int | None:
         start = max(0, self._searched - 3)
+        if self._buffer.startswith(_JSON):
+            return self._find_json_end()
         if self._buffer.startswith((b"\n", b"\r")):
             # An empty line of its own ends no event, but it leaves like one.
             return self._line_end(0)
@@ -92,6 +98,17 @@ class EventCutter:
             return None
         return end
 
+    def _find_json_end(self) -> int | None:
+        """Find the end of a line of JSON; a value over several lines ends with the stream."""
+        if self._spans_lines:
+            return None
+        at = self._buffer.find(b"\n", self._searched)
+        self._searched = len(self._buffer)
+        if at >= 0 and not self._buffer[:at].rstrip().endswith(b"}"):
+            self._spans_lines = True
+            return None
+        return None if at < 0 else at + 1
+
     def _line_end(self, at: int) -> int | None:
         width = 2 if self._buffer[at : at + 2] == b"\r\n" else 1
         return self._complete(at + width)
@@ -104,7 +121,7 @@ class EventCutter:
 
 
 def read_event(raw: bytes) -> Event:
-    """An event's type and data; data is None where there is none, as in comments.
+    """Read an event's type and data; data is None where there is none, as in comments.
 
     Raises:
         Refusal: a line that is no field, which readers of streams skip and others may not (a
@@ -114,6 +131,8 @@ def read_event(raw: bytes) -> Event:
     odd = not raw.isascii() or len(raw.translate(None, _CONTROLS)) != len(raw)
     if odd and _FALSE_LINES.search(raw):
         raise schema_violation("the stream has a field after a character that may end a line")
+    if raw[:1] == b"{":
+        return Event(raw, "", raw)
     kind, data = "", []
     lines = _LINES.split(raw) if b"\r" in raw else raw.split(b"\n")
     for line in lines:

@@ -30,11 +30,11 @@ class Stream(Protocol):
         ...
 
     def mark_judged(self) -> None:
-        """What was waiting has been judged."""
+        """Note that what was waiting has been judged."""
         ...
 
     def answer(self, *, waiting_only: bool = False) -> Answer:
-        """What the stream has said so far; with `waiting_only`, only unjudged tool calls."""
+        """Say what has come so far; with `waiting_only`, only unjudged tool calls."""
         ...
 
 
@@ -56,7 +56,7 @@ class UnheldStream:
 
 
 def released(stream: Stream) -> Answer:
-    """What of a gated stream has left: its answer without the tool calls that wait.
+    """Return what of a gated stream has left: its answer without the tool calls that wait.
 
     Text that came after a tool call began, and so waits with it, counts as left.
     """

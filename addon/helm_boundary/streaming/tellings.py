@@ -33,7 +33,7 @@ class Telling:
     """Whether clients act on it, so that its tellings must agree; the provider runs the others."""
 
     def covers(self, other: Telling) -> bool:
-        """Whether another telling says the same, and names nothing that this one doesn't."""
+        """Tell whether another telling says the same, and names nothing that this one doesn't."""
         return names_cover(self.names, other.names) and spelling(self.said) == spelling(other.said)
 
 
@@ -142,29 +142,29 @@ class ToldCall:
 
 
 def told_in_two_ways() -> Refusal:
-    """The refusal of tellings that differ."""
+    """Make the refusal of tellings that differ."""
     return schema_violation("the stream tells a tool call in two ways")
 
 
 def agree_in_names(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
-    """Whether no name has two values; a name that one side leaves out agrees."""
+    """Tell whether no name has two values; a name that one side leaves out agrees."""
     return all(not other.get(key) or not name or other[key] == name for key, name in one.items())
 
 
 def names_cover(judged: Mapping[str, str], later: Mapping[str, str]) -> bool:
-    """Whether every name that a later telling gives has been judged."""
+    """Tell whether every name that a later telling gives has been judged."""
     return all(not name or judged.get(key) == name for key, name in later.items())
 
 
 def is_empty(value: Json) -> bool:
-    """Whether a telling says nothing (yet): null, no text, no members, or JSON of those."""
+    """Tell whether a telling says nothing (yet): null, no text, no members, or JSON of those."""
     if isinstance(value, str):
         return value.strip() in ("", "{}", "[]", "null")
     return value is None or value == {} or value == []
 
 
 def extends(later: Json, earlier: Json) -> bool:
-    """Whether a later telling says what an earlier one said, and perhaps more."""
+    """Tell whether a later telling says what an earlier one said, and perhaps more."""
     if is_empty(earlier):
         return True
     if isinstance(earlier, Mapping) and isinstance(later, Mapping):
@@ -178,12 +178,12 @@ def extends(later: Json, earlier: Json) -> bool:
 
 
 def tells(part: str, words: str, said: Mapping[str, Json]) -> bool:
-    """Whether what was judged says those words of a part, or the part says nothing."""
+    """Tell whether what was judged says those words of a part, or the part says nothing."""
     return is_empty(words) or _is_told(part, words, said)
 
 
 def spelling(value: Json) -> str:
-    """A value as text that is the same for the same value only (`True` isn't 1, nor 1.0)."""
+    """Spell a value as text that is the same for the same value only (`True` isn't 1, nor 1.0)."""
     if isinstance(value, Mapping):
         value = {
             key: _spelt_arguments(item) if key == ARGUMENTS else item for key, item in value.items()

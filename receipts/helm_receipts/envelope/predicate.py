@@ -215,10 +215,23 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         "finishReasons": [_text(reason) for reason in outcome.finish_reasons[:MAX_ITEMS]],
         "modelServed": _text_or_none(outcome.model_served),
         "status": None if outcome.status is None else _whole(outcome.status),
-        "usage": {
-            "inputTokens": _count(outcome.input_tokens),
-            "outputTokens": _count(outcome.output_tokens),
-        },
+        "usage": _usage(outcome),
+    }
+
+
+def _usage(outcome: Outcome) -> dict[str, int | None]:
+    """State the counts that receipts always have, and those of what has a price of its own."""
+    apart = {
+        "cacheWriteTokens": _count(outcome.cache_write_tokens),
+        "cachedTokens": _count(outcome.cached_tokens),
+        "inputAudioTokens": _count(outcome.input_audio_tokens),
+        "outputAudioTokens": _count(outcome.output_audio_tokens),
+        "reasoningTokens": _count(outcome.reasoning_tokens),
+    }
+    return {
+        "inputTokens": _count(outcome.input_tokens),
+        "outputTokens": _count(outcome.output_tokens),
+        **{name: count for name, count in apart.items() if count is not None},
     }
 
 

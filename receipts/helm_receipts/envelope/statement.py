@@ -115,6 +115,11 @@ class Outcome:
     output_tokens: int | None
     model_served: str | None
     end: End
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    input_audio_tokens: int | None = None
+    output_audio_tokens: int | None = None
     keep_alives: int = 0
     """Signs of life of our own that were sent while the answer waited for a person."""
 

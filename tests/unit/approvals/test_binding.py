@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from helm_boundary.approvals.binding import HEADERS, Cover, bind, cover_of, digest_tool_call
 from helm_boundary.calls.call import Answer, Call, HttpRequest, Operation, ToolCall
 from helm_boundary.dialects import chat
+from helm_boundary.dialects.json_shape import tool_call
 from helm_boundary.policy.decision import Decision, Reason
 
 CHAT = Operation("createChatCompletion", "inference", "chat", "POST", "/v1/chat/completions")
@@ -128,6 +129,4 @@ def test_every_tool_call_has_a_digest(text: str) -> None:
 
 def tool(arguments: str, call_id: str = "call_1") -> ToolCall:
     """Build a tool call with these arguments."""
-    return chat.tool_call(
-        {"id": call_id, "function": {"name": "remove", "arguments": arguments}}, 0, "/x"
-    )
+    return tool_call("remove", arguments, call_id=call_id, pointer="/x")

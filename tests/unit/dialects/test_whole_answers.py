@@ -20,7 +20,7 @@ TEXT = {"type": "message", "role": "assistant", "content": [{"type": "output_tex
 
 
 def chat(message: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """A chat completion of one choice."""
+    """Build a chat completion of one choice."""
     return {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}], **more}
 
 

@@ -13,7 +13,7 @@ LIMIT = 4096
 
 
 def model_of(target: str) -> str | None:
-    """The model of a WebSocket that is opened at that path and query."""
+    """Return the model of a WebSocket that is opened at that path and query."""
     path, _, query = target.partition("?")
     headers = (("Upgrade", "websocket"),)
     request = HttpRequest("GET", "https", "localhost", 443, path, query, headers, b"")

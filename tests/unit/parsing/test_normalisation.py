@@ -32,7 +32,7 @@ DEPTH = 9
 
 
 def _operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Method, path and schema of every operation that takes JSON."""
+    """Return method, path and schema of every operation that takes JSON."""
     for path, methods in API["paths"].items():
         for method, described in methods.items():
             content = described.get("requestBody", {}).get("content", {})
@@ -44,7 +44,7 @@ TAKES_JSON = list(_operations())
 
 
 def make(schema: dict[str, Any], chance: random.Random, depth: int = 0) -> Any:
-    """A value of a schema, in which every free string is a sentence of its own."""
+    """Build a value of a schema, in which every free string is a sentence of its own."""
     if "$ref" in schema:
         return make(API["components"]["schemas"][schema["$ref"].split("/")[-1]], chance, depth)
     for key in ("anyOf", "oneOf"):
@@ -94,7 +94,7 @@ def sentences(value: Any) -> Iterator[str]:
 
 
 def whole_request(method: str, path: str, schema: dict[str, Any], seed: int) -> dict[str, Any]:
-    """A request's body, with what no schema says but every dialect needs."""
+    """Build a request's body, with what no schema says but every dialect needs."""
     body: dict[str, Any] = make(schema, random.Random(seed))
     if "model" in body or path in ("/chat/completions", "/completions"):
         body["model"] = "gpt-4o"
@@ -164,7 +164,7 @@ def test_names_that_are_words_are_none() -> None:
 
 
 def shared(operation: Operation, call: Call, body: dict[str, Any]) -> bytes:
-    """What both phases' documents share."""
+    """Return what both phases' documents share."""
     request = HttpRequest("POST", "https", "api.openai.com", 443, "/v1/x", "", (), b"", "f")
     return state_call(request, operation, call, strict_json.dump(body), mode="enforce", key_id=None)
 

@@ -22,7 +22,7 @@ def request(
     headers: tuple[tuple[str, str], ...] = JSON,
     reached_at: str = "127.0.0.1:9090",
 ) -> HttpRequest:
-    """A call as a reverse proxy has it."""
+    """Build a call as a reverse proxy has it."""
     return HttpRequest(
         method, scheme, host, port, PATH, "a=b", headers, body, reached_at=reached_at
     )
@@ -31,7 +31,7 @@ def request(
 def redirected(
     address: str, status: int = 307, *, header: str = "Location", asked: HttpRequest | None = None
 ) -> str:
-    """What becomes of an address in a redirect."""
+    """Return what becomes of an address in a redirect."""
     response = HttpResponse(status, ((header, address),))
     return lead_back(asked or request(), response).get(address, address)
 

@@ -25,7 +25,7 @@ OTHER = '{"path": "/"}'
 
 
 def run(name: str, chunks: Sequence[bytes]) -> tuple[bytes, list[tuple[str, str]], str]:
-    """What leaves the gate, the calls that policy heard of (all allowed), and why it shut."""
+    """Say what leaves the gate, which calls policy heard of (all allowed), and why it shut."""
     judged: list[tuple[str, str]] = []
 
     def judge(answer: Answer) -> Decision:
@@ -39,7 +39,7 @@ def run(name: str, chunks: Sequence[bytes]) -> tuple[bytes, list[tuple[str, str]
 
 
 def item(kind: str = "function_call", **members: Any) -> dict[str, Any]:
-    """A tool call's item, finished."""
+    """Build a tool call's item, finished."""
     part = {"custom_tool_call": "input"}.get(kind, "arguments")
     return {"id": "fc_1", "type": kind, "call_id": "call_1", "name": "look", "status": "completed",
             part: ARGUMENTS, **members}  # fmt: skip
@@ -53,7 +53,7 @@ def responses(
     final: Sequence[dict[str, Any]] | None = None,
     after: Sequence[dict[str, Any]] = (),
 ) -> list[bytes]:
-    """A response's stream, in which every telling of one call can be another one."""
+    """Build a response's stream, in which every telling of one call can be another one."""
     end = end or item()
     part = "input" if end["type"] == "custom_tool_call" else "arguments"
     kind = {"function_call": "function_call_arguments", "mcp_call": "mcp_call_arguments",
@@ -80,7 +80,7 @@ MCP = item("mcp_call", server_label="files")
 
 
 def part(kind: str, **members: Any) -> bytes:
-    """An event that tells part of the function call."""
+    """Build an event that tells part of the function call."""
     kind = f"response.function_call_arguments.{kind}"
     return typed_event({"type": kind, "output_index": 0, **members})
 
@@ -183,7 +183,7 @@ def test_a_call_told_in_two_ways_ends_the_stream(case: str) -> None:
 def shell(
     start: dict[str, Any], end: dict[str, Any], deltas: str = "ls", opening: str = ""
 ) -> list[bytes]:
-    """The stream of a shell's call, which has no arguments as text."""
+    """Return the stream of a shell's call, which has no arguments as text."""
     whole = {"id": "sh", "type": "shell_call", "call_id": "c", "status": "completed"}
     place = {"output_index": 0, "item_id": "sh", "command_index": 0}
     return [
@@ -385,7 +385,7 @@ def test_an_event_that_names_one_call_by_place_and_another_by_id_is_refused() ->
 
 
 def block(start: Any, *pieces: str) -> list[bytes]:
-    """The stream of a tool's use, with its input at the start and in pieces."""
+    """Return the stream of a tool's use, with its input at the start and in pieces."""
     used = messages.tool_use("look") | {"input": start}
     deltas = [{"type": "input_json_delta", "partial_json": each} for each in pieces]
     return [
@@ -430,7 +430,7 @@ def test_input_told_once_or_alike_passes(start: Any, pieces: tuple[str, ...]) ->
 
 
 def started(at: int, name: str) -> bytes:
-    """A tool's use begins."""
+    """Build a tool's use begins."""
     used = messages.tool_use(name) | {"input": {}}
     return typed_event({"type": "content_block_start", "index": at, "content_block": used})
 
@@ -458,7 +458,7 @@ def test_input_under_another_name_is_refused(delta: dict[str, Any]) -> None:
 
 
 def texts(name: str, stream: Sequence[bytes]) -> set[tuple[str, str]]:
-    """The roles and texts that policy would see of a stream."""
+    """Return the roles and texts that policy would see of a stream."""
     reader = dialect(name).open_stream(200)
     assert reader is not None
     for data in stream:
@@ -516,7 +516,7 @@ def test_what_a_reader_would_hold_of_what_left_was_judged(
 
 
 def readings(out: bytes) -> set[tuple[str, str]]:
-    """What clients that believe the start, the deltas, the item or the end hold."""
+    """Return what clients that believe the start, the deltas, the item or the end hold."""
     found: set[tuple[str, str]] = set()
     name, grown = "", ""
     for line in out.split(b"\n"):

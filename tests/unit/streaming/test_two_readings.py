@@ -36,7 +36,7 @@ HIDDEN = json.dumps({"choices": [{"index": 0, "message": EVIL}]}).encode()
 
 
 def run(chunks: Sequence[bytes]) -> tuple[bytes, list[str]]:
-    """What leaves the gate, and the names of the calls that were judged; `evil` is denied."""
+    """Say what leaves the gate, and the names of the calls that were judged; `evil` is denied."""
     judged: list[str] = []
 
     def judge(answer: Answer) -> Decision:
@@ -61,7 +61,18 @@ AMBIGUOUS: dict[str, list[bytes]] = {
     "a byte order mark inside the stream": [chunk(delta={}), b"\xef\xbb\xbf" + tool("evil")],
     "two names for one call": [SAFE, tool("evil"), FINISH],
     "a name in two pieces": [tool("ev", id="call_1"), tool("il"), FINISH],
-    "two ids at one place": [SAFE, tool("safe", "{}", id="call_2"), FINISH],
+    "two ids at one place, of which one is denied": [
+        SAFE,
+        tool("evil", "{}", id="call_2"),
+        tool("safe", "{}", id="call_3"),
+        FINISH,
+    ],
+    "a call that only the split by ids makes": [
+        tool("safe", '{"a": "', id="call_1"),
+        tool("evil", "{b: 1}", id="call_2"),
+        tool("safe", '"}', id="call_3"),
+        FINISH,
+    ],
     "a function and a custom call in one": [
         tool("safe", "{}", custom={"name": "evil", "input": "x"}),
         FINISH,
@@ -78,7 +89,7 @@ AMBIGUOUS: dict[str, list[bytes]] = {
     ],
     "a tool call in capitals": [chunk(delta={"Tool_Calls": [{"function": {"name": "evil"}}]})],
     "a tool call in long s": [chunk(delta={"tool_callſ": [{"function": {"name": "evil"}}]})],
-    "a whole message": [chunk(message={"tool_calls": []})],
+    "a whole message's call": [chunk(message=EVIL)],
     "a whole message in capitals": [
         chunk(Message={"tool_calls": [{"function": {"name": "evil"}}]})
     ],
@@ -127,6 +138,8 @@ PLAIN: dict[str, list[bytes]] = {
     "all the fields there are": [b'id: 1\nretry: 10\nevent: x\ndata: {"choices":[]}\n\n'],
     "a name repeated whole": [SAFE, tool("safe", "", id="call_1"), FINISH],
     "a name after its arguments": [tool(None, "{}"), tool("safe"), FINISH],
+    "two ids at one place": [SAFE, tool("safe", "{}", id="call_2"), FINISH],
+    "a whole message without calls": [chunk(message={"tool_calls": []})],
     "null in place of a call": [chunk(delta={"content": "x", "tool_calls": None})],
     "no space after the colon": [b'data:{"choices":[]}\n\n', b"data:[DONE]\n\n"],
     "words about tools in the text": [chunk(delta={"content": 'say "tool_calls" \u00e9'})],

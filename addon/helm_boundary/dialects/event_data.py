@@ -1,0 +1,30 @@
+"""What an event of a stream carries: a JSON object, the end's mark, or nothing."""
+
+from __future__ import annotations
+
+from helm_boundary.calls.call import Json
+from helm_boundary.streaming.sse import Event
+from helm_boundary.wire import strict_json
+
+from .json_shape import as_object
+
+END = b"[DONE]"
+
+
+def is_end(event: Event) -> bool:
+    """Tell whether an event is the mark at the end of a stream."""
+    return event.data is not None and event.data.strip() == END
+
+
+def value(event: Event) -> dict[str, Json] | None:
+    """Read the object that an event carries; None for a comment, empty data and the end's mark.
+
+    Raises:
+        Refusal: it carries something else.
+    """
+    data = event.data
+    if data is None:
+        return None
+    if data[:1] != b"{" and data.strip() in (b"", END):  # an empty `data:` keeps a line alive
+        return None
+    return as_object(strict_json.parse(data, "an event of the stream"), "an event of the stream")

@@ -1,0 +1,94 @@
+"""Gemini's own API: `:generateContent` and `:streamGenerateContent`, at Google and on Vertex AI.
+
+Source: the references of the Gemini API and of Vertex AI, `GenerateContentRequest` and
+`GenerateContentResponse`. Servers and clients take members in camel and in snake case.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from helm_boundary.calls.call import Answer, Call, Json
+from helm_boundary.calls.texts import attachments
+from helm_boundary.streaming.stream import Stream
+
+from .gemini_parts import file_attachments, member, read_message, read_tools, texts_of
+from .gemini_stream import GeminiStream
+from .json_shape import as_object, as_objects, text_of
+
+_PARAMETERS = {
+    "candidateCount": "n", "maxOutputTokens": "max_output_tokens", "seed": "seed",
+    "stopSequences": "stop", "temperature": "temperature", "topK": "top_k", "topP": "top_p",
+}  # fmt: skip
+
+
+def read_request(body: Json) -> Call:
+    """Read the call that a body asks for; the model is the path's.
+
+    Raises:
+        Refusal: no object, or contents that aren't a list of objects.
+    """
+    body = as_object(body, "the body")
+    contents = as_objects(body.get("contents") or [], "contents")
+    system = member(body, "systemInstruction")
+    config = member(body, "generationConfig")
+    settings = config if isinstance(config, dict) else {}
+    asked = {told: value for name, told in _PARAMETERS.items()
+             if (value := member(settings, name)) is not None}  # fmt: skip
+    return Call(
+        model=text_of(body.get("model")) or None,
+        messages=(
+            *([] if system is None else read_message(system, "system", "/systemInstruction")),
+            *(
+                message
+                for at, content in enumerate(contents)
+                for message in read_message(content, _role(content), f"/contents/{at}")
+            ),
+        ),
+        tools=tuple(read_tools(body.get("tools"))),
+        tool_choice=member(body, "toolConfig"),
+        texts=(
+            *texts_of(contents, "/contents", "user"),
+            *texts_of(system, "/systemInstruction", "system"),
+            *texts_of(
+                {key: value for key, value in body.items() if key not in _OWN_TEXTS},
+                "",
+                "request",
+            ),
+        ),
+        attachments=(*attachments(contents, "/contents"), *file_attachments(contents, "/contents")),
+        parameters=asked,
+        body=body,
+    )
+
+
+_OWN_TEXTS = frozenset({"contents", "systemInstruction", "system_instruction"})
+
+
+def read_response(status: int, body: Json) -> Answer:
+    """Read what a whole answer says, or a stream's events that come as one list.
+
+    Raises:
+        Refusal: a shape in which a tool call could hide.
+    """
+    stream = GeminiStream(status)
+    for value in as_objects(body if isinstance(body, list) else [body], "the answer"):
+        stream.take(value)
+    return stream.whole()
+
+
+def open_stream(status: int) -> Stream:
+    """Open a reader of an answer's events."""
+    return GeminiStream(status)
+
+
+def error_event(told: dict[str, Any]) -> bytes:
+    """Write the API's error object where an answer would be: its SDKs raise on it."""
+    error = {**told["error"], "status": "PERMISSION_DENIED", "code": 403}
+    event = {**told, "error": {**error, "reason": told["error"]["code"]}}
+    return b"data: " + json.dumps(event, separators=(",", ":")).encode("ascii") + b"\n\n"
+
+
+def _role(content: dict[str, Json]) -> str:
+    return {"model": "assistant", "function": "tool"}.get(text_of(content.get("role")), "user")

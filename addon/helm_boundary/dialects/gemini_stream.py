@@ -1,0 +1,102 @@
+"""An answer of Gemini's, whole or event by event: each part is whole, texts go on.
+
+Source: the Gemini API's reference, `GenerateContentResponse` and `UsageMetadata`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from helm_boundary.calls.call import Answer, Json, Usage
+from helm_boundary.calls.refusal import schema_violation
+
+from .gemini_parts import (
+    check_spelling,
+    count_calls,
+    member,
+    own_calls,
+    parts_of,
+    read_calls,
+    texts_of,
+)
+from .json_shape import as_objects, index_of, text_of
+from .plain_stream import PlainStream
+from .usage import count_of, updated
+
+_SILENT = frozenset(
+    {
+        "candidates", "createTime", "create_time", "modelVersion", "model_version", "responseId",
+        "response_id", "usageMetadata", "usage_metadata",
+    }
+)  # fmt: skip
+"""The members of an answer that say nothing beside its candidates."""
+_OF_CANDIDATE = frozenset({"finishReason", "finish_reason", "index"})
+
+
+class GeminiStream(PlainStream):
+    """Reads answers, of which each goes on with the last."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self._seen: set[int] = set()
+
+    def take(self, value: dict[str, Json]) -> None:
+        """Take one answer in; Refusal where a tool call could hide in it."""
+        self._read_object(value)
+
+    def whole(self) -> Answer:
+        """Say what has come, when nothing more does."""
+        return replace(self.answer(), complete=True)
+
+    def _read_object(self, value: dict[str, Json]) -> None:
+        check_spelling(value)
+        candidates = as_objects(member(value, "candidates") or [], "candidates")
+        parts = [part for each in candidates for part in parts_of(each.get("content"))]
+        if count_calls(value) != sum(count_calls(own_calls(part)) for part in parts):
+            raise schema_violation("the answer carries a tool call where none belongs")
+        self._model = text_of(member(value, "modelVersion")) or self._model
+        self._usage = updated(self._usage, _usage(member(value, "usageMetadata")))
+        for at, candidate in enumerate(candidates):
+            self._read_candidate(candidate, at)
+        beside = {key: part for key, part in value.items() if key not in _SILENT}
+        self._told.tell(texts_of(beside, "", "assistant"))
+        self._failed = self._failed or bool(value.get("error"))
+        feedback = member(value, "promptFeedback")
+        is_blocked = isinstance(feedback, dict) and member(feedback, "blockReason") is not None
+        self._ended = is_blocked or (bool(self._seen) and self._seen <= self._reasons.keys())
+
+    def _read_candidate(self, candidate: dict[str, Json], at: int) -> None:
+        given = candidate.get("index")
+        index = index_of(at if given is None else given, "a candidate", 128)
+        self._seen.add(index)
+        pointer = f"/candidates/{index}/content"
+        content = candidate.get("content")
+        self._calls += read_calls(content, index, pointer)
+        for part in parts_of(content):
+            is_thought = part.get("thought") is True
+            self._said.append("" if is_thought else text_of(part.get("text")))
+            told = {key: said for key, said in part.items() if key not in own_calls(part)}
+            where = f"{pointer}/thought" if is_thought else pointer
+            self._grow(texts_of(told, where, "assistant"))
+        beside = {
+            key: said for key, said in candidate.items() if key not in _OF_CANDIDATE | {"content"}
+        }
+        self._told.tell(texts_of(beside, f"/candidates/{index}", "assistant"))
+        reason = text_of(member(candidate, "finishReason"))
+        if reason:
+            self._reasons[index] = reason
+
+
+def _usage(counts: Json) -> Usage:
+    if not isinstance(counts, dict):
+        return Usage()
+    thoughts = count_of(member(counts, "thoughtsTokenCount"))
+    output = count_of(member(counts, "candidatesTokenCount"))
+    if output is not None and thoughts is not None:
+        output += thoughts  # what is billed as output; others count it so by themselves
+    return Usage(
+        input_tokens=count_of(member(counts, "promptTokenCount")),
+        output_tokens=output,
+        cached_tokens=count_of(member(counts, "cachedContentTokenCount")),
+        reasoning_tokens=thoughts,
+    )

@@ -1,0 +1,97 @@
+"""Tokens as providers count them, wherever they say so.
+
+Sources: `CompletionUsage` and `ResponseUsage` in OpenAI's description, Anthropic's `Usage`. Groq,
+Moonshot and others put OpenAI's elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+from helm_boundary.calls.call import Json, Usage
+
+from .json_shape import check_names
+
+_MEMBERS: dict[str, tuple[str, ...]] = {
+    "input_tokens": ("input_tokens", "prompt_tokens"),
+    "output_tokens": ("output_tokens", "completion_tokens"),
+    "cached_tokens": (
+        "cache_read_input_tokens",
+        "prompt_tokens_details.cached_tokens",
+        "input_tokens_details.cached_tokens",
+        "input_token_details.cached_tokens",
+        "prompt_cache_hit_tokens",
+        "cached_tokens",
+    ),
+    "cache_write_tokens": (
+        "cache_creation_input_tokens",
+        "prompt_tokens_details.cache_write_tokens",
+        "input_tokens_details.cache_write_tokens",
+    ),
+    "reasoning_tokens": (
+        "completion_tokens_details.reasoning_tokens",
+        "output_tokens_details.reasoning_tokens",
+        "reasoning_tokens",
+    ),
+    "input_audio_tokens": (
+        "prompt_tokens_details.audio_tokens",
+        "input_tokens_details.audio_tokens",
+        "input_token_details.audio_tokens",
+    ),
+    "output_audio_tokens": (
+        "completion_tokens_details.audio_tokens",
+        "output_tokens_details.audio_tokens",
+        "output_token_details.audio_tokens",
+    ),
+}
+"""Where each count is said; the first that is there holds."""
+
+
+def read_usage(usage: Json) -> Usage:
+    """Read a `usage` object, under whichever names it counts."""
+    if not isinstance(usage, dict):
+        return Usage()
+    check_names(usage, "the answer's usage")
+    return Usage(**{name: _first(usage, members) for name, members in _MEMBERS.items()})
+
+
+def chat_usage(body: dict[str, Json]) -> Usage:
+    """Read what a completion or its chunk counts: at the top, in Groq's member, in a choice."""
+    found = Usage()
+    choices = body.get("choices")
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict) and choice.get("usage"):
+            found = updated(found, read_usage(choice["usage"]))
+    groq = body.get("x_groq")
+    if isinstance(groq, dict) and groq.get("usage"):
+        found = updated(found, read_usage(groq["usage"]))
+    return updated(found, read_usage(body["usage"])) if body.get("usage") else found
+
+
+def updated(known: Usage, later: Usage) -> Usage:
+    """Take a later telling's counts over those known before; what it leaves out stays."""
+    if later == _NOTHING:
+        return known
+    counts = {each.name: getattr(later, each.name) for each in fields(later)}
+    return replace(known, **{name: count for name, count in counts.items() if count is not None})
+
+
+_NOTHING = Usage()
+
+
+def count_of(value: Json) -> int | None:
+    """Return a count, also where it is written as a float; else None."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _first(usage: dict[str, Json], members: tuple[str, ...]) -> int | None:
+    for member in members:
+        name, _, inner = member.partition(".")
+        value = usage.get(name)
+        if inner:
+            value = value.get(inner) if isinstance(value, dict) else None
+        if (count := count_of(value)) is not None:
+            return count
+    return None

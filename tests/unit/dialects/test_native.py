@@ -1,0 +1,290 @@
+"""Ollama's, Gemini's and Cohere's own APIs: what is asked, what is answered, whole and streamed."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from helm_boundary.calls.call import Answer, Usage
+from helm_boundary.calls.refusal import Refusal
+from helm_boundary.dialects import dialect
+from helm_boundary.policy.decision import ALLOW, DENY, Decision, Reason
+from support.gates import Drive, open_gate
+from support.responses import typed_event
+
+NO = Reason("POLICY_VIOLATION", "test", "no", "ungranted")
+PICTURE = base64.b64encode(bytes(range(256)) * 4).decode()
+
+
+def lines(*values: dict[str, Any]) -> list[bytes]:
+    """Build a stream of lines of JSON."""
+    return [json.dumps(value).encode() + b"\n" for value in values]
+
+
+def events(*values: dict[str, Any]) -> list[bytes]:
+    """Build a stream of events without names."""
+    return [b"data: " + json.dumps(value).encode() + b"\n\n" for value in values]
+
+
+def run(name: str, chunks: Sequence[bytes]) -> tuple[bytes, Answer, list[tuple[str, Any]], bool]:
+    """Say what leaves the gate, what was said, which calls were judged, and how it ended."""
+    judged: list[tuple[str, Any]] = []
+
+    def judge(answer: Answer) -> Decision:
+        judged.extend((call.name, call.arguments) for call in answer.tool_calls)
+        denied = any(call.name == "wipe" for call in answer.tool_calls)
+        return Decision(DENY if denied else ALLOW, (NO,))
+
+    gate = open_gate(name)
+    out = Drive(gate, judge, lambda _: b"<error>").run(chunks)
+    return out, gate.stream.answer(), judged, gate.stream.done
+
+
+def ollama(name: str = "look", **call: Any) -> list[bytes]:
+    """Ollama's stream with a call in it."""
+    made = {"function": {"name": name, "arguments": {"city": "Oslo"}, **call}}
+    return lines(
+        {"model": "m", "message": {"role": "assistant", "content": "H"}, "done": False},
+        {"model": "m", "message": {"role": "assistant", "content": "i"}, "done": False},
+        {"model": "m", "message": {"content": "", "tool_calls": [made]}, "done": False},
+        {"model": "m", "message": {"content": ""}, "done": True, "done_reason": "stop",
+         "prompt_eval_count": 5, "eval_count": 2},
+    )  # fmt: skip
+
+
+def candidate(*parts: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """One of Gemini's answers."""
+    content = {"role": "model", "parts": [*parts]}
+    return {"candidates": [{"content": content, "index": 0, **more}], "modelVersion": "m"}
+
+
+def gemini(name: str = "look", spelt: str = "functionCall") -> list[bytes]:
+    """Gemini's stream with a call in it."""
+    return events(
+        candidate({"text": "H"}),
+        candidate({"text": "i"}, {spelt: {"name": name, "args": {"city": "Oslo"}}}),
+        {**candidate({"text": ""}, finishReason="STOP"),
+         "usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 2}},
+    )  # fmt: skip
+
+
+def told(kind: str, index: int | None = None, **message: Any) -> dict[str, Any]:
+    """One of Cohere's events."""
+    return {"type": kind, "delta": {"message": message}} | (
+        {} if index is None else {"index": index}
+    )
+
+
+def cohere(name: str = "look") -> list[bytes]:
+    """Cohere's stream with a call in it."""
+    call = {"id": "c", "type": "function", "function": {"name": name, "arguments": ""}}
+    pieces = [{"function": {"arguments": piece}} for piece in ('{"city"', ': "Oslo"}')]
+    used = {"tokens": {"input_tokens": 5, "output_tokens": 2}}
+    return [
+        typed_event(event)
+        for event in (
+            told("message-start", role="assistant", content=[], tool_plan="", tool_calls=[]),
+            told("content-start", 0, content={"type": "text", "text": ""}),
+            told("content-delta", 0, content={"text": "H"}),
+            told("content-delta", 0, content={"text": "i"}),
+            {"type": "content-end", "index": 0},
+            told("tool-call-start", 0, tool_calls=call),
+            *(told("tool-call-delta", 0, tool_calls=piece) for piece in pieces),
+            {"type": "tool-call-end", "index": 0},
+            {"type": "message-end", "delta": {"finish_reason": "TOOL_CALL", "usage": used}},
+        )
+    ]
+
+
+STREAMS = {"ollama": ollama, "gemini": gemini, "cohere": cohere}
+REASONS = {"ollama": "stop", "gemini": "STOP", "cohere": "TOOL_CALL"}
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_is_judged_and_passes_as_it_came(name: str) -> None:
+    """Its text, its call, why it stopped and what it cost."""
+    stream = STREAMS[name]("look")
+    out, answer, judged, done = run(name, stream)
+    assert out == b"".join(stream)
+    assert judged == [("look", {"city": "Oslo"})]
+    assert "Hi" in [text.text for text in answer.texts]
+    assert (answer.finish_reasons, answer.usage, done) == ((REASONS[name],), Usage(5, 2), True)
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_nothing_of_a_denied_call_leaves(name: str) -> None:
+    """The error is the last that comes."""
+    out, *_ = run(name, STREAMS[name]("wipe"))
+    assert out.endswith(b"<error>")
+    assert b"wipe" not in out
+
+
+STRAY: dict[str, tuple[str, list[bytes]]] = {
+    "beside Ollama's message": ("ollama", lines({"tool_calls": [{"x": 1}], "done": False})),
+    "in other letters at Ollama's": ("ollama", lines({"message": {"Tool_Calls": [1]}})),
+    "after Ollama's end": ("ollama", [*ollama(), *lines({"message": {"content": "x"}})]),
+    "beside Gemini's parts": ("gemini", events({"functionCall": {"name": "wipe"}})),
+    "within Gemini's text": ("gemini", events(candidate({"text": {"functionCall": {}}}))),
+    "in other letters at Gemini's": ("gemini", events(candidate({"FunctionCall": {}}))),
+    "in two spellings at Gemini's": (
+        "gemini",
+        events(candidate({"functionCall": {"name": "f"}, "function_call": {"name": "wipe"}})),
+    ),
+    "in pieces at Gemini's": (
+        "gemini",
+        events(candidate({"functionCall": {"name": "f", "willContinue": True}})),
+    ),
+    "in another of Cohere's events": (
+        "cohere",
+        [typed_event(told("content-delta", 0, tool_calls=[{"x": 1}]))],
+    ),
+    "in other letters at Cohere's": (
+        "cohere",
+        [typed_event(told("tool-call-start", 0, Tool_Calls={"function": {"name": "wipe"}}))],
+    ),
+    "after Cohere's end": ("cohere", [*cohere(), *cohere()]),
+}
+
+
+@pytest.mark.parametrize("case", STRAY)
+def test_a_call_out_of_place_ends_the_stream(case: str) -> None:
+    """Some reader might make it."""
+    name, stream = STRAY[case]
+    out, *_ = run(name, stream)
+    assert out.endswith(b"<error>")
+    assert b"wipe" not in out
+
+
+def test_ollamas_request_is_a_chats_with_pictures() -> None:
+    """A picture is an attachment, what isn't one is a text, and it streams unless told not to."""
+    asked: dict[str, Any] = {
+        "model": "m",
+        "messages": [{"role": "user", "content": "what?", "images": [PICTURE, "ignore all"]}],
+        "options": {"num_predict": 9},
+        "tools": [{"type": "function", "function": {"name": "look"}}],
+    }
+    call = dialect("ollama").read_request(asked)
+    assert (call.model, call.stream, call.parameters) == ("m", True, {"max_output_tokens": 9})
+    assert [tool.name for tool in call.tools] == ["look"]
+    assert [text.text for text in call.texts if text.role == "user"] == ["what?", "ignore all"]
+    assert [each.pointer for each in call.attachments] == ["/messages/0/images/0"]
+    asked = {"model": "m", "prompt": "say", "system": "be brief", "stream": False}
+    call = dialect("ollama").read_request(asked)
+    assert not call.stream
+    assert {"say", "be brief"} <= {text.text for text in call.texts}
+
+
+def test_geminis_request_is_read_in_both_spellings() -> None:
+    """What a function gave back is the tool's."""
+    for camel in (True, False):
+        given = {"name": "look", "response": {"out": "do as I say"}}
+        asked: dict[str, Any] = {
+            "model": "m",
+            "contents": [
+                {"role": "user", "parts": [
+                    {"text": "what?"},
+                    {"inlineData" if camel else "inline_data":
+                     {"mimeType" if camel else "mime_type": "image/png", "data": PICTURE}},
+                ]},
+                {"role": "model", "parts": [
+                    {"functionCall" if camel else "function_call": {"name": "look", "args": {}}}
+                ]},
+                {"role": "user", "parts": [
+                    {"functionResponse" if camel else "function_response": given}
+                ]},
+            ],
+            "systemInstruction" if camel else "system_instruction": {"parts": [{"text": "brief"}]},
+            "tools": [
+                {"functionDeclarations" if camel else "function_declarations": [{"name": "look"}]},
+                {"googleSearch" if camel else "google_search": {}},
+            ],
+            "generationConfig" if camel else "generation_config": {
+                "maxOutputTokens" if camel else "max_output_tokens": 9
+            },
+        }  # fmt: skip
+        call = dialect("gemini").read_request(asked)
+        said = {(text.role, text.text) for text in call.texts}
+        assert {("user", "what?"), ("tool", "do as I say"), ("system", "brief")} <= said
+        assert [(m.role, m.text) for m in call.messages] == [
+            ("system", "brief"), ("user", "what?"), ("assistant", ""), ("tool", "do as I say"),
+        ]  # fmt: skip
+        assert [c.name for m in call.messages for c in m.tool_calls] == ["look"]
+        assert [(t.type, t.name) for t in call.tools] == [
+            ("function", "look"), ("google_search", "google_search"),
+        ]  # fmt: skip
+        assert len(call.attachments) == 1
+        assert call.parameters == {"max_output_tokens": 9}
+
+
+WHOLE: dict[str, dict[str, Any]] = {
+    "ollama": {
+        "model": "m", "message": {"content": "Hi", "tool_calls": [
+            {"function": {"name": "look", "arguments": {"city": "Oslo"}}}]},
+        "done": True, "done_reason": "stop", "prompt_eval_count": 5, "eval_count": 2,
+    },
+    "gemini": {
+        **candidate({"text": "Hi"}, {"functionCall": {"name": "look", "args": {"city": "Oslo"}}},
+                    finishReason="STOP"),
+        "usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 2},
+    },
+    "cohere": {
+        "finish_reason": "TOOL_CALL",
+        "message": {"content": [{"type": "text", "text": "Hi"}], "tool_calls": [
+            {"id": "c", "function": {"name": "look", "arguments": '{"city": "Oslo"}'}}]},
+        "usage": {"billed_units": {"input_tokens": 1},
+                  "tokens": {"input_tokens": 5, "output_tokens": 2}},
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_whole_answer_is_read_as_its_stream(name: str) -> None:
+    """Gemini's also as the list that its stream is without events."""
+    bodies: list[Any] = [WHOLE[name]]
+    if name == "gemini":
+        bodies.append([candidate({"text": "H"}), {**WHOLE[name], **candidate(
+            {"text": "i"}, {"functionCall": {"name": "look", "args": {"city": "Oslo"}}},
+            finishReason="STOP")}])  # fmt: skip
+    for body in bodies:
+        answer = dialect(name).read_response(200, body)
+        assert [(call.name, call.arguments) for call in answer.tool_calls] == [
+            ("look", {"city": "Oslo"})
+        ]
+        assert "Hi" in [text.text for text in answer.texts]
+        assert (answer.finish_reasons, answer.usage) == ((REASONS[name],), Usage(5, 2))
+        assert answer.complete
+
+
+def test_ollamas_other_answers_are_read() -> None:
+    """A completion's, an error's."""
+    answer = dialect("ollama").read_response(200, {"response": "Hi", "done": True, "context": [1]})
+    assert [text.text for text in answer.texts] == ["Hi"]
+    assert dialect("ollama").read_response(200, {"error": "no model"}).texts[0].text == "no model"
+    with pytest.raises(Refusal):
+        dialect("cohere").read_response(200, {"finish_reason": "COMPLETE", "message": "x"})
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_that_failed_isnt_complete(name: str) -> None:
+    """By its own word."""
+    failed: dict[str, list[bytes]] = {
+        "ollama": lines({"error": "out of memory"}),
+        "gemini": events({"error": {"code": 503, "message": "busy"}}),
+        "cohere": [typed_event({"type": "message-end", "delta": {"finish_reason": "ERROR"}})],
+    }
+    assert not run(name, failed[name])[3]
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_denial_is_told_in_the_dialects_own_form(name: str) -> None:
+    """As an error that its clients raise on."""
+    told = {"error": {"message": "no", "code": "POLICY_VIOLATION"}, "helm": {"verdict": "DENY"}}
+    event = dialect(name).error_event(told)
+    data = event if name == "ollama" else event.rpartition(b"data: ")[2]
+    value = json.loads(data)
+    error = value["delta"]["error"] if name == "cohere" else value["error"]
+    assert "no" in (error, error["message"] if isinstance(error, dict) else "")

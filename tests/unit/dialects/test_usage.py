@@ -1,0 +1,142 @@
+"""What an answer cost, which model gave it and how it ended, wherever providers say so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from helm_boundary.calls.call import Answer, Usage
+from helm_boundary.dialects import dialect
+from helm_boundary.streaming.sse import EventCutter
+from support import chat
+from support.responses import typed_event
+
+COUNTS = {"prompt_tokens": 10, "completion_tokens": 7, "total_tokens": 17}
+CHOICE = {"index": 0, "delta": {"content": "hi"}}
+END = {"index": 0, "delta": {}, "finish_reason": "stop"}
+
+
+def read(name: str, *events: bytes) -> tuple[Answer, bool]:
+    """Return what a stream has said at its end, and whether it ended well."""
+    stream = dialect(name).open_stream(200)
+    assert stream is not None
+    for each in EventCutter(10_000).feed(b"".join(events)):
+        stream.read(each)
+    return stream.answer(), stream.done
+
+
+USAGE: dict[str, tuple[dict[str, Any], Usage]] = {
+    "at the top": ({"choices": [], "usage": COUNTS}, Usage(10, 7)),
+    "in a choice": ({"choices": [{**END, "usage": COUNTS}]}, Usage(10, 7)),
+    "in Groq's member": ({"choices": [END], "x_groq": {"usage": COUNTS}}, Usage(10, 7)),
+    "as floats": (
+        {"choices": [], "usage": {"prompt_tokens": 10.0, "completion_tokens": 7.5}},
+        Usage(10, None),
+    ),
+    "apart": (
+        {
+            "choices": [],
+            "usage": {
+                **COUNTS,
+                "prompt_tokens_details": {"cached_tokens": 4, "audio_tokens": 2},
+                "completion_tokens_details": {"reasoning_tokens": 3, "audio_tokens": 1},
+            },
+        },
+        Usage(10, 7, 4, None, 3, 2, 1),
+    ),
+    "in no numbers": ({"choices": [], "usage": {"prompt_tokens": "10"}}, Usage()),
+}
+
+
+@pytest.mark.parametrize("case", USAGE)
+def test_a_chats_usage_is_found(case: str) -> None:
+    """In a stream and in a whole answer."""
+    said, usage = USAGE[case]
+    assert read("chat", chat.event(said))[0].usage == usage
+    choices = [{**choice, "message": {"content": "hi"}} for choice in said["choices"]]
+    whole = {**said, "choices": [{k: v for k, v in c.items() if k != "delta"} for c in choices]}
+    assert dialect("chat").read_response(200, whole).usage == usage
+
+
+def test_a_messages_usage_is_added_up() -> None:
+    """Its start counts what went in, its end what came out; what is left out stays."""
+    start = {"input_tokens": 25, "output_tokens": 1, "cache_read_input_tokens": 5,
+             "cache_creation_input_tokens": 6}  # fmt: skip
+    answer, done = read(
+        "messages",
+        typed_event({"type": "message_start", "message": {"content": [], "usage": start}}),
+        typed_event({"type": "message_delta", "delta": {"stop_reason": "end_turn"},
+                     "usage": {"output_tokens": 9}}),
+        typed_event({"type": "message_stop"}),
+    )  # fmt: skip
+    assert answer.usage == Usage(25, 9, 5, 6)
+    assert (answer.finish_reasons, done) == (("end_turn",), True)
+
+
+def test_the_tokens_of_embeddings_count() -> None:
+    """In an operation without a dialect of its own."""
+    body = {"data": [], "model": "e", "usage": {"prompt_tokens": 7, "total_tokens": 7}}
+    assert dialect("generic").read_response(200, body).usage == Usage(7, None)
+
+
+def test_a_model_that_was_said_stays_said() -> None:
+    """Azure's last chunk names none."""
+    chunks = ({"model": "m", "choices": [CHOICE]}, {"model": "", "choices": [END]})
+    assert read("chat", *map(chat.event, chunks))[0].model == "m"
+
+
+ENDS: dict[str, tuple[str, list[bytes], tuple[str, ...], bool]] = {
+    "an end without a reason": ("chat", [chat.event({"choices": [CHOICE]}), chat.DONE], (), True),
+    "a reason without an end": ("chat", [chat.event({"choices": [END]})], ("stop",), True),
+    "neither": ("chat", [chat.event({"choices": [CHOICE]})], (), False),
+    "an error": ("chat", [chat.event({"error": "full"}), chat.DONE], (), False),
+    "an error after text": (
+        "chat",
+        [chat.event({"choices": [CHOICE]}), chat.event({"error": {"message": "x"}})],
+        (),
+        False,
+    ),
+    "no error": ("chat", [chat.event({"error": None, "choices": [END]})], ("stop",), True),
+    "a message's error": ("messages", [typed_event({"type": "error", "error": {}})], (), False),
+    "a response that failed": (
+        "responses",
+        [typed_event({"type": "response.failed", "response": {"status": "failed"}})],
+        ("failed",),
+        False,
+    ),
+    "an error, and a response that failed": (
+        "responses",
+        [
+            typed_event({"type": "error", "message": "x"}),
+            typed_event({"type": "response.failed", "response": {"status": "failed"}}),
+        ],
+        ("failed",),
+        False,
+    ),
+    "a response that was cut off": (
+        "responses",
+        [typed_event({"type": "response.incomplete", "response": {"status": "incomplete"}})],
+        ("incomplete",),
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ENDS)
+def test_a_stream_ends_as_it_said(case: str) -> None:
+    """No reason is made up, and what failed inside isn't complete."""
+    name, stream, reasons, done = ENDS[case]
+    answer, ended = read(name, *stream)
+    assert (answer.finish_reasons, ended) == (reasons, done)
+
+
+def test_an_answer_without_a_reason_has_none() -> None:
+    """An empty one isn't one either."""
+    for name, body in (
+        ("chat", {"choices": [{"message": {"content": "x"}, "finish_reason": ""}]}),
+        ("completions", {"choices": [{"text": "x"}]}),
+        ("messages", {"content": []}),
+        ("responses", {"output": []}),
+    ):
+        assert dialect(name).read_response(200, body).finish_reasons == ()

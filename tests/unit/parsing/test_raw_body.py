@@ -1,0 +1,63 @@
+"""Requests without JSON in them: files as they are, and no body at all."""
+
+from __future__ import annotations
+
+import pytest
+
+from helm_boundary.calls.call import HttpRequest
+from helm_boundary.calls.refusal import Refusal
+from helm_boundary.matching.catalogue import UNKNOWN, known_operations
+from helm_boundary.parsing.requests import read_call
+
+
+def sent(body: bytes, kind: str = "", path: str = "/upload") -> HttpRequest:
+    """Build a request with that body under that content type."""
+    headers = (("content-type", kind),) if kind else ()
+    return HttpRequest("POST", "https", "api.example", 443, path, "", headers, body)
+
+
+def test_a_file_is_read_as_what_it_is() -> None:
+    """A text is judged as one; a picture is an attachment."""
+    call = read_call(sent(b"Paris is in France.", "text/plain"), UNKNOWN, 100).call
+    assert [text.text for text in call.texts] == ["Paris is in France."]
+    call = read_call(sent(bytes(range(200, 256)), "image/png"), UNKNOWN, 100).call
+    assert call.texts == ()
+    assert [(each.media_type, each.bytes) for each in call.attachments] == [("image/png", 56)]
+    utf16 = "the password".encode("utf-16")
+    call = read_call(sent(utf16, "application/octet-stream"), UNKNOWN, 100).call
+    assert "the password" in call.texts[0].text
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"not JSON", "application/json"),
+        (b"not JSON", ""),
+        (b'{"model": "m", "messages": [], "messages": [1]}', "text/plain"),
+    ],
+)
+def test_what_a_server_may_read_as_json_isnt_a_file(body: bytes, kind: str) -> None:
+    """Whatever it is labelled as."""
+    with pytest.raises(Refusal):
+        read_call(sent(body, kind), UNKNOWN, 100)
+
+
+def test_a_call_takes_json_and_no_file() -> None:
+    """A chat's body in the name of a text is still a chat's body."""
+    chat = known_operations().find("POST", ["chat", "completions"])
+    assert chat is not None
+    with pytest.raises(Refusal):
+        read_call(sent(b"hello", "text/plain"), chat, 100)
+
+
+def test_only_what_carries_nothing_may_come_without_a_body() -> None:
+    """A cancellation does; a call of a model doesn't."""
+    for path in (["responses", "r", "cancel"], ["messages", "batches", "b", "cancel"]):
+        cancel = known_operations().find("POST", path)
+        assert cancel is not None
+        assert read_call(sent(b""), cancel, 100).call.texts == ()
+    for path in (["chat", "completions"], ["responses"], ["embeddings"]):
+        asked = known_operations().find("POST", path)
+        assert asked is not None
+        with pytest.raises(Refusal, match="empty"):
+            read_call(sent(b""), asked, 100)
