@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.approvals import Asking, Web, ask, body, mitmweb, said
+from support import chat
+from support.approvals import TOOLS, Asking, Web, ask, body, mitmweb, said
 from support.boundary import Boundary
 from support.browser import Browser, chromium, missing
+from support.listening import Listening
 from support.upstream import Upstream
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=missing() or "there is a browser")
@@ -80,3 +82,21 @@ def test_a_person_denies_by_aborting(
     assert asking.result().codes == ["APPROVAL_REFUSED"]
     browser.see("DENY APPROVAL_REFUSED createChatCompletion")
     assert upstream.requests == []
+
+
+def test_a_person_approves_a_running_stream(
+    page: tuple[Boundary, Web, Browser], upstream: Upstream
+) -> None:
+    """The stream's flow stands out while its tool call waits; Resume releases it."""
+    boundary, _, browser = page
+    call = chat.Turn("Let me see.", (chat.ToolCall("remove", '{"path": "/srv/a"}'),))
+    upstream.answer(lambda request: chat.reply_to_chat(request, call))
+    asked = body("clean up, in the browser", tools=TOOLS, stream=True)
+    with Listening(boundary, asked) as client:
+        browser.click("tr", "WAITS for a person")
+        browser.see("APPROVAL_REQUIRED")
+        assert b"see." in client.heard
+        assert b"remove" not in client.heard
+        browser.click("button", "Resume")
+        assert b"/srv" in client.result()
+    assert said(boundary)[-2:] == ["granted", "used"]
