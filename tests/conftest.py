@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -19,9 +20,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the seed before processes are started that share the work."""
-    if config.option.fuzz_seed is None:
-        config.option.fuzz_seed = random.randrange(1_000_000)
+    """Choose the seed, once for all the processes that share the work."""
+    chosen = getattr(config, "workerinput", {}).get("fuzz_seed", config.option.fuzz_seed)
+    config.option.fuzz_seed = random.randrange(1_000_000) if chosen is None else chosen
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Hand the seed to a process of pytest-xdist."""
+    node.workerinput["fuzz_seed"] = node.config.option.fuzz_seed
 
 
 def pytest_terminal_summary(

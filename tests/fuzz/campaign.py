@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from random import Random
 
 from .mutations import mutate, tell_member_twice
+from .open_faults import cause_of
 from .shapes import Shape
 from .shrinking import shrink
 from .spellings import encode
@@ -49,6 +51,8 @@ class Campaign:
     denied: int = 0
     held: int = 0
     honest: int = 0
+    known: Counter[str] = field(default_factory=Counter)
+    """How often each fault was met that isn't mended yet."""
     found: dict[str, tuple[int, Fault, list[bytes]]] = field(default_factory=dict)
     """By the kind of fault: how often, the first one, and the shortest stream that shows it."""
 
@@ -69,6 +73,7 @@ class Campaign:
             f"{self.tried} streams, {self.honest} of them honest and all of those passed; of the "
             f"others {self.refused / rest:.0%} refused, {self.denied / rest:.0%} denied; "
             f"{self.held} calls held by readers"
+            + "".join(f"; {count} with {cause}" for cause, count in sorted(self.known.items()))
         )
 
     def report(self) -> str:
@@ -109,6 +114,9 @@ class Campaign:
         self.denied += outcome.is_denied
         self.refused += outcome.is_stopped and not outcome.is_denied
         self.held += outcome.held
+        if outcome.faults and (cause := cause_of(self.shape, raws)):
+            self.known[cause] += 1
+            return
         for fault in outcome.faults:
             self._note(fault, raws)
 

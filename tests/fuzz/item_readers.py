@@ -64,7 +64,8 @@ def _followed(events: list[tuple[int, Event]], by: str, owner: Owner) -> Iterato
     calls: dict[str, _Growing] = {}
     at = 0
     for at, event in events:
-        kind, item = text(event.get("type")), members(event.get("item"))
+        kind = text(event.get("type"))
+        item = members(event.get("item")) if kind.endswith(_BEGINNINGS + _ENDS) else {}
         own = owner(event, item)
         if own is None:
             continue

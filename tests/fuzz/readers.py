@@ -67,7 +67,7 @@ def is_heard(held: Held, calls: Iterable[tuple[str, str]]) -> bool:
     """Tell whether a call is one that policy allowed; without arguments, it counts by its name."""
     wanted = _meanings(held.arguments)
     alike = [arguments for name, arguments in calls if name == held.name]
-    if held.kind == "text" and not wanted & EMPTY:
+    if held.kind == "text" and isinstance(held.arguments, str) and not wanted & EMPTY:
         return held.arguments in alike
     if held.kind == "members":
         return any(_has_members(arguments, held.arguments) for arguments in alike)
