@@ -51,6 +51,8 @@ class Campaign:
     denied: int = 0
     held: int = 0
     honest: int = 0
+    stopped: int = 0
+    """How many honest streams didn't pass."""
     known: Counter[str] = field(default_factory=Counter)
     """How often each fault was met that isn't mended yet."""
     found: dict[str, tuple[int, Fault, list[bytes]]] = field(default_factory=dict)
@@ -70,9 +72,9 @@ class Campaign:
         """Say in one line what was tried."""
         rest = max(1, self.tried - self.honest)
         return (
-            f"{self.tried} streams, {self.honest} of them honest and all of those passed; of the "
-            f"others {self.refused / rest:.0%} refused, {self.denied / rest:.0%} denied; "
-            f"{self.held} calls held by readers"
+            f"{self.tried} streams; {self.honest - self.stopped} of {self.honest} honest ones "
+            f"passed; {self.refused / rest:.0%} of the others were refused and "
+            f"{self.denied / rest:.0%} denied; readers held {self.held} calls"
             + "".join(f"; {count} with {cause}" for cause, count in sorted(self.known.items()))
         )
 
@@ -107,6 +109,7 @@ class Campaign:
         self.honest += 1
         self._count(raws, outcome)
         if outcome.is_stopped:
+            self.stopped += 1
             self._note(Fault("an honest stream was stopped"), raws)
 
     def _count(self, raws: list[bytes], outcome: Outcome) -> None:

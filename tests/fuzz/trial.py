@@ -93,7 +93,7 @@ def _pass(shape: Shape, chunks: Sequence[bytes], patience: int) -> Passage:
 def _is_bad(call: ToolCall) -> bool:
     """Decide as the default policy: what is bad, and what no strict reader can read."""
     said = call.arguments_text
-    is_unreadable = not call.valid_json and said.lstrip()[:1] in ("{", "[")
+    is_unreadable = not call.valid_json and said.strip() != ""
     return is_unreadable or any(word in call.name + said for word in _BAD)
 
 
