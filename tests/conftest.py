@@ -2,11 +2,51 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from helm_boundary.runtime.key_pinning import VARIABLE
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How streams are fuzzed (tests/fuzz)."""
+    group = parser.getgroup("fuzz", "fuzzing of streams")
+    group.addoption("--fuzz-seed", type=int, help="the seed; each run has its own and prints it")
+    group.addoption("--fuzz-seconds", type=float, default=20, help="for how long, in all (20)")
+    group.addoption("--fuzz-tellings", type=int, help="how many streams, however long it takes")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the seed, once for all the processes that share the work."""
+    chosen = getattr(config, "workerinput", {}).get("fuzz_seed", config.option.fuzz_seed)
+    config.option.fuzz_seed = random.randrange(1_000_000) if chosen is None else chosen
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Hand the seed to a process of pytest-xdist."""
+    node.workerinput["fuzz_seed"] = node.config.option.fuzz_seed
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print what the fuzzer tried."""
+    reports = [each for found in terminalreporter.stats.values() for each in found]
+    figures = [
+        value
+        for report in reports
+        if isinstance(report, pytest.TestReport) and report.when == "call"
+        for name, value in report.user_properties
+        if name == "fuzz"
+    ]
+    if figures:
+        terminalreporter.section(f"fuzzed streams, --fuzz-seed {config.option.fuzz_seed}")
+        for line in figures:
+            terminalreporter.line(str(line))
 
 
 @pytest.fixture(scope="session", autouse=True)

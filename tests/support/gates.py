@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from helm_boundary.calls.call import Answer
 from helm_boundary.calls.refusal import Refusal
-from helm_boundary.dialects import dialect
+from helm_boundary.dialects import SOCKETS, dialect
 from helm_boundary.policy.decision import Decision
 from helm_boundary.streaming.gate import MAX_HELD, Gate, NeedsVerdict, Release, Step, Stop
+from helm_boundary.streaming.message_cutter import MessageCutter
 from helm_boundary.streaming.sse import MAX_EVENT, EventCutter
 
 END = b"<the error event>"
@@ -20,10 +21,12 @@ type Deny = Callable[[Decision | Refusal], bytes]
 
 
 def open_gate(name: str, *, max_event: int = MAX_EVENT, max_held: int = MAX_HELD) -> Gate:
-    """Open a gate for a stream of that dialect, with status 200."""
-    stream = dialect(name).open_stream(200)
+    """Open a gate for a stream of that dialect, or for a WebSocket's where it is spoken there."""
+    is_socket = name in SOCKETS
+    stream = dialect(name).open_stream(101 if is_socket else 200)
     assert stream is not None
-    return Gate(stream, EventCutter(max_event), max_held=max_held)
+    cutter = MessageCutter(max_event) if is_socket else EventCutter(max_event)
+    return Gate(stream, cutter, max_held=max_held)
 
 
 @dataclass

@@ -1,0 +1,98 @@
+"""Readers of streams of chat completions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from helm_boundary.calls.call import Json
+
+from .readers import Held, key, members, objects, text
+from .spellings import View
+from .tellings import Event
+
+
+@dataclass(slots=True)
+class _Growing:
+    """A call's deltas so far."""
+
+    names: list[str] = field(default_factory=list)
+    words: str = ""
+
+
+@dataclass(slots=True)
+class _Calls:
+    """One client's calls by what it keeps them by."""
+
+    by: str
+    found: dict[str, _Growing] = field(default_factory=dict)
+    last: str = ""
+    ids: dict[str, str] = field(default_factory=dict)
+
+    def place(self, choice: str, at: int, call: Event) -> str:
+        """Where a delta's call is kept."""
+        index, own = call.get("index"), text(call.get("id"))
+        if self.by == "position":
+            return f"{choice} {key(call.get('index', at))}"
+        if self.by == "the last":
+            kept = own or self.last if index is None else key(index)
+            self.last = f"{choice} {kept}" if index is not None or own else self.last
+            return self.last
+        where = f"{choice} {key(call.get('index', at))}"  # by id: another one is another call
+        self.ids[where] = own or self.ids.get(where, "")
+        return f"{where} {self.ids[where]}"
+
+    def grow(self, place: str, said: Event) -> None:
+        """Add a delta to a call."""
+        call = self.found.setdefault(place, _Growing())
+        if text(said.get("name")):
+            call.names.append(said["name"])
+        call.words += text(said.get("arguments")) or text(said.get("input"))
+
+
+def read_chat(view: View) -> Iterator[Held]:
+    """All calls that the readers of chat completions hold."""
+    events = [(at, event) for at, event in enumerate(view) if isinstance(event, dict)]
+    for at, event in events:
+        for choice in objects(event.get("choices")):
+            yield from _whole("whole", at, members(choice.get("message")))
+            yield from _whole("start", at, members(choice.get("delta")))
+    for by in ("position", "the last", "id"):
+        yield from _followed(events, _Calls(by))
+
+
+def _followed(events: list[tuple[int, Event]], calls: _Calls) -> Iterator[Held]:
+    at = 0
+    for at, event in events:  # noqa: B007 - the last one is where the reader is done
+        for choice in objects(event.get("choices")):
+            where = key(choice.get("index", 0))
+            delta = members(choice.get("delta"))
+            if isinstance(delta.get("function_call"), dict):
+                calls.grow(f"{where} old", delta["function_call"])
+            for position, call in enumerate(objects(delta.get("tool_calls"))):
+                calls.grow(calls.place(where, position, call), _function(call))
+    for grown in calls.found.values():
+        for name in {*grown.names[:1], *grown.names[-1:]}:
+            yield Held(f"deltas by {calls.by}", at, name, grown.words)
+
+
+def _whole(reader: str, at: int, message: Event) -> Iterator[Held]:
+    """Yield the calls of a message, or of a delta that tells name and arguments at once."""
+    called = [_function(call) for call in objects(message.get("tool_calls"))]
+    for said in (*called, members(message.get("function_call"))):
+        name, arguments = text(said.get("name")), _arguments(said)
+        if name and (reader == "whole" or _is_object(arguments)):
+            yield Held(reader, at, name, arguments)
+
+
+def _function(call: Event) -> Event:
+    return members(call.get("function")) or members(call.get("custom"))
+
+
+def _arguments(said: Event) -> Json:
+    return said.get("arguments", said.get("input"))
+
+
+def _is_object(arguments: Json) -> bool:
+    words = text(arguments).strip()
+    return words.startswith("{") and words.endswith("}") and words != "{}"

@@ -1,0 +1,76 @@
+"""Streams that tell calls in every way there is: whatever a client would run was judged."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from random import Random
+
+import pytest
+
+from fuzz.campaign import Campaign, Effort
+from fuzz.shapes import SHAPES, Shape
+from fuzz.spellings import encode
+from fuzz.tellings import Call, Place, Told
+from fuzz.trial import attempt
+
+type Property = Callable[[str, object], None]
+
+
+@pytest.mark.parametrize("dialect", SHAPES)
+def test_whatever_a_client_would_run_was_judged(
+    dialect: str, effort: Effort, record_property: Property
+) -> None:
+    """And an honest stream leaves byte for byte, wherever its chunks fall."""
+    campaign = Campaign(SHAPES[dialect], effort.seed)
+    campaign.run(effort)
+    record_property("fuzz", f"{dialect}: {campaign.figures()}")
+    assert not campaign.found, campaign.report()
+    assert campaign.honest
+    assert campaign.held or dialect == "completions"
+
+
+def pairs() -> Iterator[tuple[str, Place, Place]]:
+    """Yield every two places of a dialect."""
+    for shape in SHAPES.values():
+        for one, other in itertools.permutations(shape.manner.places, 2):
+            yield shape.dialect, one, other
+
+
+OTHERWISE: dict[str, Callable[[Told], Told]] = {
+    "another name": lambda told: Told("evil", told.arguments),
+    "no name": lambda told: Told("", told.arguments),
+    "other arguments": lambda told: Told(told.name, '{"p": "z"}'),
+    "no arguments": lambda told: Told(told.name, None),
+    "another call": lambda _: Told("other", '{"p": "z"}'),
+}
+
+
+@pytest.mark.parametrize(("dialect", "one", "other"), [*pairs()])
+def test_a_call_told_in_two_places(dialect: str, one: Place, other: Place) -> None:
+    """What either place tells was judged before it left; where both agree, it passes."""
+    shape = SHAPES[dialect]
+    for call in calls(shape, one, other):
+        if not {one, other} & shape.manner.odd:
+            assert passes(shape, call), call
+        for name, change in OTHERWISE.items():
+            told = change(call.tells(other))
+            passes(shape, call.retold(other, told), f"{other}: {name}")
+
+
+def calls(shape: Shape, one: Place, other: Place) -> Iterator[Call]:
+    """Yield a call of each kind, told by those two places, and by all others or none of them."""
+    optional = shape.manner.optional | shape.manner.odd
+    for kind in dict.fromkeys(shape.manner.kinds):
+        for silent in (optional, shape.manner.odd):
+            arguments = '{"p": "a"}'
+            yield Call(0, kind, "look", arguments, silent=frozenset(silent - {one, other}))
+
+
+def passes(shape: Shape, call: Call, what: str = "as it is") -> bool:
+    """Tell whether a stream with that call leaves whole; nothing of it may leave unjudged."""
+    events = shape.manner.write([call], Random(0))
+    raws = encode(events, Random(0), in_messages=shape.in_messages)
+    outcome = attempt(shape, raws, Random(0))
+    assert not outcome.faults, (what, outcome.faults, raws)
+    return not outcome.is_stopped
