@@ -194,17 +194,19 @@ def test_an_answer_in_another_shape_passes_as_it_came(stage: Scene, name: str) -
 
 
 @pytest.mark.parametrize(
-    ("told", "content_type"),
+    ("path", "told", "content_type"),
     [
-        (b'{"message": {"content": "unspeakable"}}', "application/json"),
-        (b"this is unspeakable", "text/plain"),
-        (b'{"response": "un"}\n{"response": "unspeakable"}\n', "application/x-ndjson"),
+        ("/api/chat", b'{"message": {"content": "unspeakable"}}', "application/json"),
+        ("/api/chat", b"this is unspeakable", "text/plain"),
+        ("/ask", b'{"response": "un"}\n{"response": "unspeakable"}\n', "application/x-ndjson"),
     ],
 )
-def test_text_in_another_shape_is_judged(stage: Scene, told: bytes, content_type: str) -> None:
+def test_text_in_another_shape_is_judged(
+    stage: Scene, path: str, told: bytes, content_type: str
+) -> None:
     """All of it, before any of it is released."""
     stage.upstream.answer(lambda _: Reply.of(told, content_type))
-    answer = stage.post(json.dumps({"model": "m", "messages": []}).encode(), path="/api/chat")
+    answer = stage.post(json.dumps({"model": "m", "messages": []}).encode(), path=path)
     assert answer.code == "POLICY_VIOLATION"
     assert b"unspeakable" not in answer.body
 

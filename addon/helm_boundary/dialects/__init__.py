@@ -58,6 +58,8 @@ DIALECTS: dict[str, Dialect] = {
 }
 
 
+STREAM_LINES = frozenset({"ollama"})
+"""The dialects that stream lines of JSON, rather than events."""
 SOCKETS = frozenset({"realtime", "responses_socket"})
 """The dialects that are spoken over a WebSocket."""
 

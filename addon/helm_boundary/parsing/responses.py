@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from helm_boundary.calls.call import Answer, HttpResponse, Json, Operation
 from helm_boundary.calls.refusal import Refusal, schema_violation
-from helm_boundary.dialects import SOCKETS, generic, reader_of
+from helm_boundary.dialects import SOCKETS, STREAM_LINES, generic, reader_of
 from helm_boundary.streaming.sse import EventCutter
 from helm_boundary.streaming.stream import Stream
 from helm_boundary.wire import content_coding, strict_json
@@ -52,8 +52,8 @@ def stream_of(operation: Operation, response: HttpResponse) -> Stream | None:
 
     Redirects and errors are judged whole, whatever they claim to be.
     """
-    streams = is_event_stream(response) or media_type(response) in JSON_LINES
-    if not streams or response.status >= 300:
+    in_lines = operation.dialect in STREAM_LINES and media_type(response) in JSON_LINES
+    if not (is_event_stream(response) or in_lines) or response.status >= 300:
         return None
     return reader_of(operation).open_stream(response.status)
 

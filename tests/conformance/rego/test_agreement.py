@@ -164,7 +164,7 @@ def _tool_call(r: random.Random, number: int) -> dict[str, Any]:
         ),
         "arguments": arguments,
         "arguments_text": text,
-        "valid_json": r.random() < 0.9,
+        "valid_json": r.random() < 0.97,
         "choice": 0,
         "pointer": f"/choices/0/message/tool_calls/{number}",
     }

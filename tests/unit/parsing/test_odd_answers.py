@@ -14,6 +14,7 @@ from support import chat
 
 CHAT = Operation("createChatCompletion", "inference", "chat", "POST", "/chat/completions")
 FILES = Operation("downloadFile", "data", "generic", "GET", "/files/{file_id}/content")
+OLLAMA = Operation("ollama.chat", "inference", "ollama", "POST", "/api/chat")
 CALL = {"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}}
 WHOLE = json.dumps(
     {"choices": [{"index": 0, "message": {"content": "hi"}, "finish_reason": "stop"}]}
@@ -64,8 +65,14 @@ def test_what_an_answer_says_is_read_whatever_it_is_labelled(case: str) -> None:
 def test_an_error_is_never_read_as_a_stream() -> None:
     """It is short, and often no event at all."""
     assert stream_of(CHAT, answered(b"", "text/event-stream", 400)) is None
-    assert stream_of(CHAT, answered(b"", "application/x-ndjson")) is not None
-    assert stream_of(FILES, answered(b"", "application/x-ndjson")) is None
+
+
+def test_only_a_dialect_that_streams_lines_is_gated_by_lines() -> None:
+    """Anything else in lines is judged whole."""
+    lines = answered(b"", "application/x-ndjson")
+    assert stream_of(OLLAMA, lines) is not None
+    assert stream_of(CHAT, lines) is None
+    assert stream_of(FILES, lines) is None
 
 
 def test_a_call_in_an_error_is_judged() -> None:
