@@ -154,7 +154,9 @@ def _indented(text: str, margin: str) -> Iterator[str]:
 def _operation(flow: http.HTTPFlow) -> Operation | None:
     known = flow.metadata.get(KEY)
     if isinstance(known, dict) and known.get("dialect") in DIALECTS:
-        return Operation(str(known.get("operation")), "", known["dialect"], flow.request.method, "")
+        return Operation(
+            str(known.get("operation")), "", known["dialect"], flow.request.method, "", loose=True
+        )
     try:
         return recognition.recognise(_matcher, read_request(flow), LIMIT)
     except Refusal:
