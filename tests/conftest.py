@@ -33,24 +33,6 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["fuzz_seed"] = node.config.option.fuzz_seed
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    """Print what the fuzzer tried."""
-    reports = [each for found in terminalreporter.stats.values() for each in found]
-    figures = [
-        value
-        for report in reports
-        if isinstance(report, pytest.TestReport) and report.when == "call"
-        for name, value in report.user_properties
-        if name == "fuzz"
-    ]
-    if figures:
-        terminalreporter.section(f"fuzzed streams, --fuzz-seed {config.option.fuzz_seed}")
-        for line in figures:
-            terminalreporter.line(str(line))
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _pins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Pin keys in a folder of the test run's, not in that of whoever runs it."""
@@ -67,8 +49,15 @@ def _measure_only_here() -> Iterator[None]:
         yield
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print how much of the product ran in the tests' processes, where that is measured."""
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print what the fuzzer tried, and how much of the product ran, where that is measured."""
+    _tell_figures(terminalreporter, config)
+    _tell_coverage(terminalreporter)
+
+
+def _tell_coverage(terminalreporter: pytest.TerminalReporter) -> None:
     own = Coverage.current()
     if own is None:
         return
@@ -79,3 +68,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     whole.save()
     share = whole.report(file=io.StringIO())
     terminalreporter.write_line(f"coverage: {share:.1f} % of the product's lines")
+
+
+def _tell_figures(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    reports = [each for found in terminalreporter.stats.values() for each in found]
+    figures = [
+        value
+        for report in reports
+        if isinstance(report, pytest.TestReport) and report.when == "call"
+        for name, value in report.user_properties
+        if name == "fuzz"
+    ]
+    if figures:
+        terminalreporter.section(f"fuzzed streams, --fuzz-seed {config.option.fuzz_seed}")
+        for line in figures:
+            terminalreporter.line(str(line))
