@@ -108,7 +108,9 @@ class Sockets:
         if socket is None or flow.websocket is None:
             return
         socket.is_open = False
-        await socket.session.end("client_gone" if flow.websocket.closed_by_client else "complete")
+        # What is still open then was broken off.
+        by_client = flow.websocket.closed_by_client
+        await socket.session.end("client_gone" if by_client else "upstream_error")
 
     async def _from_client(
         self, flow: http.HTTPFlow, socket: _Socket, message: WebSocketMessage

@@ -57,15 +57,15 @@ class Session:
 
 @pytest.fixture
 def session(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Session]:
-    """Open a Realtime session; the client calls itself by the parameter, if there is one."""
+    """Open a session; the parameter is its path and what the client calls itself."""
     policy = write_policy(tmp_path / "policy")
     (policy / "data.yaml").write_text(DATA)
     options = {"helm_on_escalate": "hold", "helm_hold_seconds": 20}
     with RealtimeUpstream(lambda _: CALL) as upstream:
         mode = f"reverse:{upstream.url}"
         with Boundary(state=tmp_path, mode=mode, policy=policy, options=options) as boundary:
-            address = boundary.url.replace("http", "ws") + "/v1/realtime?model=gpt-realtime"
-            agent = getattr(request, "param", "a test")
+            path, agent = getattr(request, "param", ("/v1/realtime?model=gpt-realtime", "a test"))
+            address = boundary.url.replace("http", "ws") + path
             with connect(address, user_agent_header=agent) as socket:
                 json.loads(socket.recv(timeout=10))
                 yield Session(boundary, upstream, socket)
@@ -134,7 +134,9 @@ def test_a_client_that_leaves_is_noticed(session: Session) -> None:
     assert len([each for each in ends(session) if each == "client_gone"]) == 1
 
 
-@pytest.mark.parametrize("session", ["codex_exec/0.171.0"], indirect=True)
+@pytest.mark.parametrize(
+    "session", [("/v1/realtime?model=gpt-realtime", "codex_exec/0.171.0")], indirect=True
+)
 def test_codex_gets_signs_of_life(session: Session) -> None:
     """Codex counts the event `keepalive`; the outcome counts it too."""
     session.send(ASK)
@@ -145,6 +147,51 @@ def test_codex_gets_signs_of_life(session: Session) -> None:
     assert session.until("response.done") == CALL[1:]
     until(lambda: len(ends(session)) == 2 or None)
     assert records(session.boundary, "outcome")[-1].predicate["outcome"]["keepAlives"] == 1
+
+
+def test_an_upstream_that_closes_meanwhile(session: Session) -> None:
+    """Nothing of the call comes, the question is withdrawn, and the outcome says who broke off."""
+
+    def script(_: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        yield from CALL
+        raise ConnectionClosed(None, None)
+
+    session.upstream.script = script
+    session.send(ASK)
+    assert session.receive() == CALL[0]
+    with pytest.raises(ConnectionClosed):
+        session.receive()
+    until(lambda: said(session.boundary) == ["requested", "withdrawn"] or None)
+    until(lambda: "upstream_error" in ends(session) or None)
+
+
+ITEM = {"id": "fc_1", "type": "function_call", "name": "remove", "call_id": "call_1",
+        "arguments": '{"path": "/srv/a"}', "status": "completed"}  # fmt: skip
+RESPONSE: list[dict[str, Any]] = [
+    {"type": "response.created", "response": {"id": "resp_1", "output": []}},
+    {"type": "response.output_item.added", "output_index": 0,
+     "item": {**ITEM, "arguments": "", "status": "in_progress"}},
+    {"type": "response.output_item.done", "output_index": 0, "item": ITEM},
+    {"type": "response.completed",
+     "response": {"id": "resp_1", "status": "completed", "output": [ITEM]}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "session", [("/v1/responses", "codex_exec/0.171.0")], indirect=True, ids=["Codex"]
+)
+@pytest.mark.parametrize("decision", ["approve", "deny"])
+def test_a_responses_socket_waits_too(session: Session, decision: str) -> None:
+    """As a Realtime session does."""
+    session.upstream.script = lambda _: RESPONSE
+    session.send({**ASK, "model": "gpt-5-codex", "input": "clean up"})
+    (entry,) = pending(session.boundary)
+    assert session.receive() == RESPONSE[0]
+    assert session.is_silent()
+    assert approvals(session.boundary, decision, "--yes", entry.id).exit_code == 0
+    told = session.until("response.completed", "error")
+    assert (told == RESPONSE[1:]) is (decision == "approve")
+    assert ("/srv" in json.dumps(told)) is (decision == "approve")
 
 
 def test_a_stop_meanwhile_ends_the_session(session: Session) -> None:
