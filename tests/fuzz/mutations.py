@@ -28,6 +28,15 @@ POOL: tuple[Json, ...] = (
 )  # fmt: skip
 """What a member is set to: names, arguments, ids and types of others, and shapes of calls."""
 
+_TYPES = (
+    "response.function_call_arguments.delta", "response.function_call_arguments.done",
+    "response.custom_tool_call_input.delta", "response.custom_tool_call_input.done",
+    "response.mcp_call_arguments.delta", "response.mcp_call_arguments.done",
+    "response.output_item.added", "response.output_item.done", "response.completed",
+    "conversation.item.added", "conversation.item.done", "response.output_text.delta",
+    "content_block_start", "content_block_delta", "content_block_stop", "message_start",
+)  # fmt: skip
+
 KEYS = (
     "name", "arguments", "input", "type", "id", "index", "output_index", "item_id", "call_id",
     "item", "items", "delta", "partial_json", "server_label", "server_name", "namespace", "tool",
@@ -95,6 +104,13 @@ def _copy_member(rng: Random, events: list[Event]) -> None:
         holder[at] = copy.deepcopy(source[key])  # type: ignore[index]
 
 
+def _retype(rng: Random, events: list[Event]) -> None:
+    """Give an event a type that events of other kinds of calls have."""
+    event = _any(rng, events)
+    if isinstance(event.get("type"), str):
+        event["type"] = rng.choice(_TYPES)
+
+
 def _remove_member(rng: Random, events: list[Event]) -> None:
     holder, key = rng.choice(list(spots(_any(rng, events))))
     holder.pop(key)  # type: ignore[arg-type]
@@ -146,6 +162,7 @@ _WEIGHTS, _CHANGES = zip(
     (7, _drop),
     (30, _set_member),
     (8, _copy_member),
+    (4, _retype),
     (9, _remove_member),
     (10, _add_member),
     (6, _respell_name),

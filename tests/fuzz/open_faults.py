@@ -7,7 +7,6 @@ those of other causes.
 from __future__ import annotations
 
 import itertools
-import operator
 from collections.abc import Callable, Iterator, Sequence
 
 from .readers import key, members, objects, text
@@ -46,8 +45,19 @@ def _names_calls_unevenly(events: list[Event]) -> bool:
         for event in events
         if "_call_" in text(event.get("type"))
     }
-    pairs = itertools.combinations(named, 2)
-    return any(_NONE in {*a, *b} or any(map(operator.eq, a, b)) for a, b in pairs)
+    pairs = (zip(a, b, strict=True) for a, b in itertools.combinations(named, 2))
+    return any(_NONE in (a, b) if a != b else a != _NONE for pair in pairs for a, b in pair)
+
+
+def _has_parts_of_another_kind(events: list[Event]) -> bool:
+    """Find an event that tells part of a call of another kind than its item is."""
+    kinds = {(key(item.get("id")), item.get("type")) for item in _items(events)}
+    for event in events:
+        stem, _, rest = text(event.get("type")).removeprefix("response.").partition("_call_")
+        own = key(event.get("item_id"))
+        if rest and any(own in (known, _NONE) and kind != f"{stem}_call" for known, kind in kinds):
+            return True
+    return False
 
 
 def _starts_anew(events: list[Event]) -> bool:
@@ -103,6 +113,7 @@ def _chat_calls(events: list[Event]) -> Iterator[tuple[str, Event]]:
 _OF_ITEMS: dict[str, Cause] = {
     "an item without a type, or with a name that is no text": _has_odd_item,
     "deltas of one call that have other ids, or fewer": _names_calls_unevenly,
+    "an event of another kind of call than its item": _has_parts_of_another_kind,
     "an item that begins again after deltas": _starts_anew,
 }
 OPEN: dict[str, dict[str, Cause]] = {
