@@ -79,7 +79,7 @@ class Streamed:
             decision = await self._outcomes.ask(exchange, progress.answer, turn)
         except Refusal as refusal:
             decision = deny(refusal)
-        end = "complete" if gate.stream.done else end
+        end = "complete" if gate.is_complete else end
         late: Enforcement | None = (
             None if decision.verdict == ALLOW else "observed"
         )  # its text has left already

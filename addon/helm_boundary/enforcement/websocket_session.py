@@ -104,7 +104,7 @@ class Session:
     async def end(self, end: End) -> None:
         """End every call of the session that is still open (`complete`, `client_gone`, ...)."""
         self._has_ended = True
-        if self._cycles and not self._gate.stream.done:  # of a response that is under way
+        if self._cycles and not self._gate.is_complete:  # of a response that is under way
             self._answering()
         while self._cycles:
             await self._answers.abandon(self._cycles.popleft(), end)

@@ -122,6 +122,11 @@ class Gate:
         self._held: list[bytes] = []
         self._held_bytes = self._arrived_bytes = 0
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the stream has said its end, and all of it has left."""
+        return self.stream.done and self.state in (State.OPEN, State.ENDED)
+
     def feed(self, chunk: bytes) -> list[Step]:
         """Take a chunk of the upstream's bytes; while a verdict is due, it waits.
 

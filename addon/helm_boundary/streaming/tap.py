@@ -26,6 +26,11 @@ class Tap:
         self.stopped: Decision | Refusal | None = None
         self._cutter: EventCutter | None = EventCutter(max_event)
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the stream has said its end."""
+        return self.stream.done
+
     def feed(self, chunk: bytes) -> list[bytes]:
         """Take a chunk; it leaves as it came."""
         self.seen += len(chunk)
