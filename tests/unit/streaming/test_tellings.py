@@ -442,6 +442,13 @@ def test_blocks_that_start_out_of_order_are_refused() -> None:
     assert "order" in why
 
 
+def test_a_message_that_starts_after_its_blocks_is_refused() -> None:
+    """The SDK begins with no blocks then, and counts them anew."""
+    late = typed_event({"type": "message_start", "message": {"content": []}})
+    out, judged, _ = run("messages", [started(0, "look"), late, started(1, "wipe")])
+    assert (out, judged) == (END, [])
+
+
 @pytest.mark.parametrize(
     "delta",
     [
