@@ -64,40 +64,11 @@ def _starts_anew(events: list[Event]) -> bool:
     return False
 
 
-def _starts_late(events: list[Event]) -> bool:
-    """Find a message that starts after blocks of it."""
-    kinds = [event.get("type") for event in events]
-    return "message_start" in kinds[1:] and "content_block_start" in kinds
-
-
-def _has_late_id(events: list[Event]) -> bool:
-    """Find a call whose id comes after words of it, or a delta without an index among others."""
-    spoken: set[str] = set()
-    without_index = with_index = False
-    for where, call in _chat_calls(events):
-        with_index |= call.get("index") is not None
-        without_index |= call.get("index") is None
-        said = members(call.get("function")) or members(call.get("custom"))
-        place = f"{where} {key(call.get('index', 0))}"
-        if text(call.get("id")) and place in spoken:
-            return True
-        if not text(call.get("id")) and (said.get("arguments") or said.get("input")):
-            spoken.add(place)
-    return with_index and without_index
-
-
 def _items(events: list[Event]) -> Iterator[Event]:
     for event in events:
         if isinstance(event.get("item"), dict):
             yield event["item"]
         yield from objects(members(event.get("response")).get("output"))
-
-
-def _chat_calls(events: list[Event]) -> Iterator[tuple[str, Event]]:
-    for event in events:
-        for choice in objects(event.get("choices")):
-            for call in objects(members(choice.get("delta")).get("tool_calls")):
-                yield key(choice.get("index", 0)), call
 
 
 _OF_ITEMS: dict[str, Cause] = {
@@ -106,8 +77,6 @@ _OF_ITEMS: dict[str, Cause] = {
     "an item that begins again after deltas": _starts_anew,
 }
 OPEN: dict[str, dict[str, Cause]] = {
-    "chat": {"an id that comes late, or indexes only at times": _has_late_id},
-    "messages": {"a message that starts after its blocks": _starts_late},
     "realtime": _OF_ITEMS,
     "responses": _OF_ITEMS,
     "responses_socket": _OF_ITEMS,
