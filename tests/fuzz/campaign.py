@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import copy
 import time
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from random import Random
 
 from .mutations import mutate, tell_member_twice
-from .open_faults import cause_of
 from .shapes import Shape
 from .shrinking import shrink
 from .spellings import encode
@@ -53,8 +51,6 @@ class Campaign:
     honest: int = 0
     stopped: int = 0
     """How many honest streams didn't pass."""
-    known: Counter[str] = field(default_factory=Counter)
-    """How often each fault was met that isn't mended yet."""
     found: dict[str, tuple[int, Fault, list[bytes]]] = field(default_factory=dict)
     """By the kind of fault: how often, the first one, and the shortest stream that shows it."""
 
@@ -75,7 +71,6 @@ class Campaign:
             f"{self.tried} streams; {self.honest - self.stopped} of {self.honest} honest ones "
             f"passed; {self.refused / rest:.0%} of the others were refused and "
             f"{self.denied / rest:.0%} denied; readers held {self.held} calls"
-            + "".join(f"; {count} with {cause}" for cause, count in sorted(self.known.items()))
         )
 
     def report(self) -> str:
@@ -117,9 +112,6 @@ class Campaign:
         self.denied += outcome.is_denied
         self.refused += outcome.is_stopped and not outcome.is_denied
         self.held += outcome.held
-        if outcome.faults and (cause := cause_of(self.shape, raws)):
-            self.known[cause] += 1
-            return
         for fault in outcome.faults:
             self._note(fault, raws)
 

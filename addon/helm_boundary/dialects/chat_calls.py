@@ -37,6 +37,8 @@ class Fragment:
     name: str
     words: str
     takes: str
+    is_text: bool = True
+    """Whether the words came as text; some clients skip what is anything else."""
 
     @property
     def says_nothing(self) -> bool:
@@ -53,6 +55,8 @@ class Group:
     names: list[str] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
     takes: set[str] = field(default_factory=set)
+    texts: list[str] = field(default_factory=list)
+    """The words that came as text."""
     is_new: bool = True
 
     def add(self, fragment: Fragment) -> None:
@@ -60,6 +64,7 @@ class Group:
         self.place = fragment.place if self.is_new else self.place
         self.is_new = False
         self.words.append(fragment.words)
+        self.texts += [fragment.words] if fragment.is_text else []
         self.ids += filter(None, [fragment.id])
         self.names += filter(None, [fragment.name])
         self.takes |= {fragment.takes} if fragment.takes else set()
@@ -70,8 +75,16 @@ class Group:
         return "".join(self.words)
 
     @property
+    def readings(self) -> list[str]:
+        """What clients add up: everything, or only what came as text where anything did."""
+        texts = "".join(self.texts)
+        return [self.text, texts] if texts and texts != self.text else [self.text]
+
+    @property
     def is_whole(self) -> bool:
-        """Whether the text is all that a call needs."""
+        """Whether the text is all that a call needs, and no other call's."""
+        if len(self.takes) > 1:
+            return False
         return not self.text.strip() or "input" in self.takes or is_json(self.text)
 
     @property
@@ -125,12 +138,12 @@ class ChatCalls:
         others = [each for each in _otherwise_sorted(self.fragments) if each != merged]
         was_joined = any(all(each.is_whole for each in groups) for groups in others)
         for group in merged:
-            texts = (documents(group.text) if was_joined else []) or [group.text]
+            texts = (documents(group.text) if was_joined else []) or group.readings
             if group.names or group.text:
                 yield from _calls(group, texts, choice, where)
         for group in (group for groups in others for group in groups):
             if group.names:  # what has none would be nobody's call
-                yield from _calls(group, [group.text], choice, where)
+                yield from _calls(group, group.readings, choice, where)
 
 
 def _read(delta: dict[str, Json], at: int, where: str, tell: Tell) -> Fragment:
@@ -143,18 +156,18 @@ def _read(delta: dict[str, Json], at: int, where: str, tell: Tell) -> Fragment:
     if len(inner) > 1:
         raise schema_violation("a tool call is both a function's and a custom tool's")
     said = as_object(delta[inner[0]], "a tool call of the stream") if inner else {}
-    name, words, takes = _said(said)
+    name, words, takes, is_text = _said(said)
     if not delta.keys() <= _OF_CALL:
         tell({key: delta[key] for key in delta.keys() - _OF_CALL}, f"{where}/{place}")
     if not said.keys() <= _OF_FUNCTION:
         tell({key: said[key] for key in said.keys() - _OF_FUNCTION}, where)
     custom = inner == ["custom"] or takes == "input"
     takes = ("input" if custom else takes) if takes or custom else ""
-    return Fragment(place, index is not None, given or "", name, words, takes)
+    return Fragment(place, index is not None, given or "", name, words, takes, is_text)
 
 
-def _said(inner: dict[str, Json]) -> tuple[str, str, str]:
-    """Read a fragment's name, its words and the member that has them.
+def _said(inner: dict[str, Json]) -> tuple[str, str, str, bool]:
+    """Read a fragment's name, its words, the member that has them, and whether they are text.
 
     Raises:
         Refusal: a name that is no text, or both arguments and input.
@@ -166,10 +179,11 @@ def _said(inner: dict[str, Json]) -> tuple[str, str, str]:
     if len(told) > 1:
         raise schema_violation("a tool call of the stream has both arguments and input")
     if not told:
-        return name or "", "", ""
+        return name or "", "", "", True
     said = inner[told[0]]
+    is_text = isinstance(said, str)
     words = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
-    return name or "", words, told[0]
+    return name or "", words, told[0], is_text
 
 
 def _by_index(fragments: list[Fragment]) -> list[Group]:
@@ -182,21 +196,27 @@ def _by_index(fragments: list[Fragment]) -> list[Group]:
 def _otherwise_sorted(fragments: list[Fragment]) -> Iterator[list[Group]]:
     """Yield what clients make of fragments that don't go by indexes, or not by these alone."""
     yield _by_id(fragments, heeds_index=True)
+    yield _by_id(fragments, heeds_index=True, takes_late=False)
     yield _by_name(fragments)
     by_last = _by_id(fragments, heeds_index=False)
     if all(group.is_whole for group in by_last):  # else calls are interleaved; such a client fails
         yield by_last
 
 
-def _by_id(fragments: list[Fragment], *, heeds_index: bool) -> list[Group]:
-    """Sort as clients do that begin another call with each id."""
+def _by_id(fragments: list[Fragment], *, heeds_index: bool, takes_late: bool = True) -> list[Group]:
+    """Sort as clients do that begin another call with each id.
+
+    An id that comes after words belongs to these where the client `takes_late`, else it begins a
+    call without them.
+    """
     known: dict[tuple[int | None, str], Group] = {}
 
     def choose(each: Fragment, group: Group) -> Group:
         if not each.id:
             return group
         place = each.place if heeds_index and each.has_index else None
-        return known.setdefault((place, each.id), Group() if group.ids else group)
+        begins = group.ids or (group.text and not takes_late)
+        return known.setdefault((place, each.id), Group() if begins else group)
 
     return _sorted(fragments, choose, heeds_index=heeds_index)
 

@@ -48,6 +48,8 @@ class _Choice:
     waits: bool = False
     """Whether it has a call that hasn't been judged."""
     judged: set[ToolCallKey] = field(default_factory=set)
+    named: str | None = None
+    """How its first tool call's part said where it belongs: by an index, by null, or not at all."""
 
     def __post_init__(self) -> None:
         self.spoken = {key: self.told.growing("/" + key, ROLE) for key in _SPOKEN}
@@ -57,6 +59,18 @@ class _Choice:
     def has_calls(self) -> bool:
         """Whether part of any call has come."""
         return bool(self.whole) or any(calls.fragments for calls in self.growing.values())
+
+    def check_named(self, found: dict[str, Json], place: int) -> None:
+        """Refuse part of a call whose choice clients find by its index, and by its place otherwise.
+
+        Raises:
+            Refusal: it has an index only at times, or none where another choice stands before it.
+        """
+        has_index = found.get("index") is not None
+        named = "index" if has_index else "null" if "index" in found else "nothing"
+        self.named = self.named or named
+        if named != self.named or (place and not has_index):
+            raise schema_violation("a choice with a tool call has its index only at times")
 
     def finish(self, reason: str) -> None:
         """Take in why it has ended, if that is said."""
@@ -198,6 +212,8 @@ def _read_choice(choice: _Choice, found: dict[str, Json], index: int) -> list[di
         # A model that reasons tells that beside its text.
         choice.told.grow_all(strings(beside, "", ROLE, tool_members))
     _read_delta(choice, delta, index)
+    if choice.waits and any(delta.get(key) for key in CALLS):
+        choice.check_named(found, index)
     reason = found.get("finish_reason")
     if isinstance(reason, str) and reason:
         choice.finish(reason)

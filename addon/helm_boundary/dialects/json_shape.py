@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from helm_boundary.calls.call import Json, ToolCall
@@ -90,6 +90,31 @@ def as_model(body: dict[str, Json]) -> str:
 def text_of(value: Json) -> str:
     """Return the value where it is a string, else nothing."""
     return value if isinstance(value, str) else ""
+
+
+def names_of(value: dict[str, Json], keys: Iterable[str]) -> dict[str, str]:
+    """Read those of a call's names that are told: its type, its own, its server's, ...
+
+    Raises:
+        Refusal: one is no text, in which clients may see a name or none.
+    """
+    found = {}
+    for key in keys:
+        name = value.get(key)
+        if isinstance(name, str):
+            found[key] = name
+        elif name is not None:
+            raise schema_violation(f"a tool call's `{key}` isn't a string")
+    return found
+
+
+def id_of(value: dict[str, Json], key: str) -> str:
+    """Read an id by which clients find a call again; nothing where it has none.
+
+    Raises:
+        Refusal: it is no text, which some clients take for an id and others can't.
+    """
+    return names_of(value, (key,)).get(key, "")
 
 
 def index_of(value: Json, what: str, limit: int = 4096) -> int:

@@ -14,7 +14,7 @@ from helm_boundary.calls.texts import strings
 from helm_boundary.streaming.ledger import Finished, Names
 from helm_boundary.streaming.tellings import ARGUMENTS, Telling
 
-from .json_shape import as_cut_off, as_objects, text_of, tool_call
+from .json_shape import as_cut_off, as_objects, names_of, text_of, tool_call
 
 _KINDS = {"mcp_tool_use": "mcp", "server_tool_use": "hosted"}
 _NAMES = ("type", "name", "server_name")
@@ -78,8 +78,7 @@ def read_tool_call(block: dict[str, Json], pointer: str, arguments: Json = None)
 
 def telling(block: dict[str, Json]) -> Telling:
     """Read what a tool call's block says as it starts, for comparison with its deltas."""
-    names = {key: value for key in _NAMES if isinstance(value := block.get(key), str)}
-    return Telling(names, {ARGUMENTS: block.get("input")})
+    return Telling(names_of(block, _NAMES), {ARGUMENTS: block.get("input")})
 
 
 def finished(

@@ -17,7 +17,7 @@ from helm_boundary.streaming.ledger import Place
 from helm_boundary.streaming.stream import Stream
 
 from . import responses
-from .json_shape import as_object, text_of
+from .json_shape import as_object, index_of, text_of
 from .responses_items import (
     check_item,
     finished,
@@ -127,17 +127,18 @@ class RealtimeStream(SessionStream):
     def __init__(self, status: int, read_response: ReadResponse) -> None:
         super().__init__(status, read_response)
         self._items: dict[str, str] = {}
+        self._indexes: dict[str, int] = {}
 
     def restart(self) -> None:
         """Begin the next response, whose indexes begin anew."""
         super().restart()
-        self._items = {}
+        self._items, self._indexes = {}, {}
 
     def _read_typed(self, kind: str, value: dict[str, Json]) -> None:
         if kind in _ITEM_EVENTS:
             self._check_beside("item", value)
             item = as_object(value.get("item"), "an event's item")
-            begins = kind in _BEGINNINGS and item.get("status") not in _OVER
+            begins = kind in _BEGINNINGS and text_of(item.get("status")) not in _OVER
             self._read_shown(item, is_over=not begins)
         elif kind == "response.done":
             self._check_beside("response", value)
@@ -177,8 +178,10 @@ class RealtimeStream(SessionStream):
         """Refuse an event that names one item by its id and another by its index."""
         if value.get("output_index") is None or not place:
             return
-        at = f"{value.get('response_id')} {value['output_index']}"
-        if self._items.setdefault(at, place) != place:
+        index = index_of(value["output_index"], "an event")
+        at = f"{value.get('response_id')} {index}"
+        found = self._items.setdefault(at, place), self._indexes.setdefault(place, index)
+        if found != (place, index):
             raise schema_violation("an event names one item by its id and another by its index")
 
     def _final_place(self, at: int, item: dict[str, Json]) -> Place:

@@ -15,7 +15,7 @@ from helm_boundary.calls.texts import strings
 from helm_boundary.streaming.ledger import Finished, Ids, Names
 from helm_boundary.streaming.tellings import Telling
 
-from .json_shape import as_cut_off, as_objects, text_of, tool_call
+from .json_shape import as_cut_off, as_objects, id_of, names_of, text_of, tool_call
 
 _NOT_ARGUMENTS = frozenset(
     {"id", "type", "status", "call_id", "name", "output", "outputs", "result", "results"}
@@ -143,14 +143,16 @@ def _text_member(item: dict[str, Json]) -> str | None:
 
 def telling(item: dict[str, Json]) -> Telling:
     """Read what a tool call's item says, for comparison with what else is said of the call."""
-    names = {key: value for key in _NAMES if isinstance(value := item.get(key), str)}
-    return Telling(names, what_it_says(item), text_of(item.get("type")) not in _RUN_BY_PROVIDER)
+    names = names_of(item, _NAMES)
+    # Clients take what has no type for a function's call, and never for another kind's.
+    names["type"] = names.get("type") or "function_call"
+    return Telling(names, what_it_says(item), names["type"] not in _RUN_BY_PROVIDER)
 
 
 def ids_of(item: dict[str, Json]) -> Ids:
     """List the ids by which clients find an item's call again."""
-    call_id = text_of(item.get("call_id"))
-    return (text_of(item.get("id")), f"call {call_id}" if call_id else "")
+    call_id = id_of(item, "call_id")
+    return (id_of(item, "id"), f"call {call_id}" if call_id else "")
 
 
 def finished(item: dict[str, Json], pointer: str) -> Finished:

@@ -9,7 +9,7 @@ from helm_boundary.calls.call import Json, Text
 from helm_boundary.calls.refusal import schema_violation
 from helm_boundary.streaming.ledger import Ids, Ledger, Place
 
-from .json_shape import index_of, text_of
+from .json_shape import id_of, index_of, names_of, text_of
 from .responses_items import texts_of
 
 _PLACES = frozenset({"item_id", "output_index", "response_id", "stream_id"})
@@ -57,7 +57,8 @@ def read_part(ledger: Ledger, place: Place, kind: str, value: dict[str, Json]) -
     part = member if index is None else f"{member}/{index}"
     ids = part_ids(value)
     rest = {key: said for key, said in value.items() if key not in _PROTOCOL}
-    names = {key: said for key in _NAMES if isinstance(said := rest.pop(key, None), str)}
+    names = names_of(rest, _NAMES)
+    rest = {key: said for key, said in rest.items() if key not in _NAMES}
     words, delta = _words(rest, member), _words(rest, "delta")
     if kind.endswith(".delta"):
         ledger.grow(place, ids, part, delta)
@@ -71,9 +72,13 @@ def read_part(ledger: Ledger, place: Place, kind: str, value: dict[str, Json]) -
 
 
 def part_ids(value: dict[str, Json]) -> Ids:
-    """List the ids by which an event names its call, beside its place."""
-    call_id = text_of(value.get("call_id"))
-    return (text_of(value.get("item_id")), f"call {call_id}" if call_id else "")
+    """List the ids by which an event names its call, its index as well."""
+    call_id, at = id_of(value, "call_id"), value.get("output_index")
+    return (
+        id_of(value, "item_id"),
+        f"call {call_id}" if call_id else "",
+        "" if at is None else f"index {at}",
+    )
 
 
 def _words(rest: dict[str, Json], member: str) -> str:

@@ -74,15 +74,18 @@ class Ledger:
         """
         if place in self._begun:
             raise schema_violation("the stream begins a tool call twice")
-        self._begun[place] = ToldCall(start)
+        self._begun[place] = ToldCall(start, ids)
         self._note(ids, place)
 
     def begin_anew(self, place: Place, ids: Ids, start: Telling) -> None:
-        """Begin a tool call, which may have been shown before; Refusal as another call."""
-        if place in self._begun:
-            self._begun[place].tell_start(start)
-        else:
-            self.begin(place, ids, start)
+        """Begin a tool call, which may have been shown before.
+
+        Raises:
+            Refusal: it was shown as another one, or deltas came: clients would begin without these.
+        """
+        if place in self._begun and self._begun[place].has_grown:
+            raise schema_violation("the stream begins a tool call twice")
+        self._show(place, ids, start)
 
     def show(self, place: Place, ids: Ids, start: Telling) -> None:
         """Take in a call that has begun, shown once more or for the first time.
@@ -91,7 +94,7 @@ class Ledger:
             Refusal: it was begun, or judged, as something else.
         """
         if place not in self._complete or place in self._begun:
-            self.begin_anew(place, ids, start)
+            self._show(place, ids, start)
         elif not any(_says_less(start, judged) for judged in self._complete[place]):
             raise told_in_two_ways()
 
@@ -101,9 +104,8 @@ class Ledger:
 
     def grow(self, place: Place, ids: Ids, part: str, words: str) -> None:
         """Take in a delta of a call that has begun, named by its place and by ids."""
-        known = [each in self._places for each in ids if each]
         told = self._open_at(place, ids)
-        told.grow(part, words, by_known=any(known) if known else None)
+        told.grow(part, words, tuple(self._known_as(each, told) for each in ids))
 
     def finish_part(self, place: Place, ids: Ids, part: str, words: str, names: Names) -> None:
         """Take in an event that says what a part has become, and perhaps whose it is.
@@ -167,6 +169,20 @@ class Ledger:
         calls = [call for reading in readings for call in finished.read(names, reading)]
         self._calls.setdefault(place, []).extend(calls)
         self._waiting += calls
+
+    def _show(self, place: Place, ids: Ids, start: Telling) -> None:
+        if place in self._begun:
+            self._begun[place].tell_start(start)
+        else:
+            self.begin(place, ids, start)
+
+    def _known_as(self, each: str, told: ToldCall) -> str | None:
+        """Say as what clients know an event's id: None if never told, as some servers invent."""
+        if not each or each in told.ids:
+            return each
+        if each in self._places:  # it finds an earlier call, which had the same place
+            raise told_in_two_ways()
+        return None
 
     def _note(self, ids: Ids, place: Place) -> None:
         for each in ids:

@@ -9,7 +9,7 @@ whatever follows.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from helm_boundary.calls.call import Json
@@ -40,13 +40,20 @@ class Telling:
 class ToldCall:
     """The tellings of one tool call that hasn't been finished."""
 
-    def __init__(self, start: Telling) -> None:
+    def __init__(self, start: Telling, ids: Collection[str] = ()) -> None:
+        self.ids = frozenset(ids)
+        """By what clients find it again, as its start told."""
         self._start = start
         self._names = dict(start.names)
         self._deltas: dict[str, list[str]] = {}
         self._done: dict[str, str] = {}
         self._openings: set[str] = set()
-        self._by_known: set[bool] = set()
+        self._named_by: Collection[str | None] | None = None
+
+    @property
+    def has_grown(self) -> bool:
+        """Whether deltas have said anything."""
+        return self._named_by is not None
 
     @property
     def names(self) -> Mapping[str, str]:
@@ -73,21 +80,21 @@ class ToldCall:
         if len(self._openings) > MAX_OPENINGS:
             raise schema_violation(f"a tool call has more than {MAX_OPENINGS} parts")
 
-    def grow(self, part: str, words: str, *, by_known: bool | None = None) -> None:
+    def grow(self, part: str, words: str, named_by: Collection[str | None] = ()) -> None:
         """Take a delta of a part in, such as `arguments`.
 
-        `by_known` is whether the event names the call by an id that was told before, None where it
-        has no id. One client adds up the deltas of an id, another those of a place.
+        `named_by` are the ids by which the event names the call, None for each that no client
+        knows. One client adds up the deltas of
+        an id, another those of a place: all deltas are named alike, or these hold other words.
 
         Raises:
             Refusal: clients would add up something else.
         """
-        if words and not is_empty(self._done.get(part)):
-            raise told_in_two_ways()
-        if by_known is not None and words:
-            self._by_known.add(by_known)
-            if len(self._by_known) > 1:
+        if words:
+            named_before = named_by if self._named_by is None else self._named_by
+            if named_by != named_before or not is_empty(self._done.get(part)):
                 raise told_in_two_ways()
+            self._named_by = named_by
         self._deltas.setdefault(part, []).append(words)
 
     def finish_part(self, part: str, words: str) -> None:

@@ -44,6 +44,17 @@ def chunk(*tools: dict[str, Any], finish: str | None = None) -> bytes:
     return chat.event({"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
 
 
+def custom(words: str, name: str | None = None, **call: Any) -> dict[str, Any]:
+    """Build a fragment of a custom tool's call."""
+    said = {"input": words} | ({} if name is None else {"name": name})
+    return {"type": "custom", "custom": said, **call}
+
+
+def nowhere(*tools: dict[str, Any], **choice: Any) -> bytes:
+    """Build a chunk with these fragments, whose choice has no index unless it is given one."""
+    return chat.event({"choices": [{"delta": {"tool_calls": [*tools]}, **choice}]})
+
+
 FINISH = chunk(finish="tool_calls")
 ONE, TWO = ("look", OSLO), ("look", ROME)
 
@@ -123,6 +134,54 @@ READ: dict[str, tuple[list[bytes], set[tuple[str, str]]]] = {
         ],
         {ONE, ("go", ROME)},
     ),
+    "a function and a custom tool by turns": (
+        [
+            chunk(tool("", "look", index=0, id="a")),
+            chunk(custom("", "go", index=1, id="b")),
+            chunk(tool(OSLO, index=0)),
+            chunk(custom("Rome", index=1)),
+            FINISH,
+        ],
+        {ONE, ("go", "Rome")},
+    ),
+    "an id that comes late": (
+        [
+            chunk(tool(OSLO[:5], index=0)),
+            chunk(tool("", "look", index=0, id="a")),
+            chunk(tool(OSLO[5:], index=0)),
+            FINISH,
+        ],
+        {ONE, ("look", OSLO[5:])},
+    ),
+    "an index at times": (
+        [
+            chunk(tool("", "go", index=1, id="b")),
+            chunk(tool(OSLO)),
+            chunk(tool("", "look", index=0, id="a")),
+            FINISH,
+        ],
+        {("go", ""), ONE, ("go", OSLO), ("look", "")},
+    ),
+    "arguments of which some are no text": (
+        [
+            chunk(tool('{"n":1', "look", index=0, id="a")),
+            chunk(tool(2, index=0)),
+            chunk(tool("}", index=0)),
+            FINISH,
+        ],
+        {("look", '{"n":12}'), ("look", '{"n":1}')},
+    ),
+    "a choice without an index": (
+        [nowhere(tool(OSLO[:5], "look", index=0, id="a")), nowhere(tool(OSLO[5:], index=0))],
+        {ONE},
+    ),
+    "a choice whose index is null": (
+        [
+            nowhere(tool(OSLO[:5], "look", index=0, id="a"), index=None),
+            nowhere(tool(OSLO[5:], index=0), index=None),
+        ],
+        {ONE},
+    ),
     "arguments that are an object": (
         [chunk(tool(json.loads(OSLO), "look", index=0, id="a")), FINISH],
         {("look", '{"city": "Oslo"}')},
@@ -175,6 +234,24 @@ def test_every_reading_is_judged_and_then_it_passes(case: str, dialect_name: str
     assert not stopped
     assert out == b"".join([*stream, chat.DONE])
     assert {(call.name, call.arguments_text) for call in judged} == calls
+
+
+FIRST, REST = tool(OSLO[:5], "look", index=0, id="a"), tool(OSLO[5:], index=0)
+CHOSEN_AT_TIMES: dict[str, list[bytes]] = {
+    "null, then an index": [nowhere(FIRST, index=None), chunk(REST), FINISH],
+    "an index, then nothing": [chunk(FIRST), nowhere(REST), FINISH],
+    "nothing, then null": [nowhere(FIRST), nowhere(REST, index=None)],
+    "two without": [
+        chat.event({"choices": [{"delta": {"tool_calls": [each]}} for each in (FIRST, REST)]})
+    ],
+}
+
+
+@pytest.mark.parametrize("case", CHOSEN_AT_TIMES)
+def test_a_call_in_a_choice_that_clients_find_in_two_ways_is_refused(case: str) -> None:
+    """Some keep choices by their index, null as well, and some by their place in the list."""
+    out, judged, stopped = run("chat", [*CHOSEN_AT_TIMES[case], chat.DONE])
+    assert (out, judged, stopped) == (b"", [], True)
 
 
 AFTER_THE_END: dict[str, tuple[str, list[bytes], bool]] = {

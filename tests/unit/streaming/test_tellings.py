@@ -144,6 +144,22 @@ TOLD_IN_TWO_WAYS: dict[str, list[bytes]] = {
         part("delta", item_id="fc_1", delta='tes"}'),
         *responses(deltas=None)[2:],
     ],
+    "deltas of which some have an id": [
+        *responses(deltas=None)[:2],
+        part("delta", item_id="fc_1", delta='{"path": '),
+        part("delta", delta='"notes"}'),
+        *responses(deltas=None)[2:],
+    ],
+    "a delta whose id is no text": [
+        *responses(deltas=None)[:2],
+        part("delta", item_id={"x": 1}, delta=ARGUMENTS),
+        *responses(deltas=None)[2:],
+    ],
+    "no type at the start": responses(end=MCP, start={"type": None}),
+    "a type that is no text": responses(start={"type": {"x": 1}}),
+    "a name that is no text": responses(end=item(name=1), start={"name": "look"}),
+    "a server that is no text": responses(end={**MCP, "server_label": {"x": 1}}),
+    "a call's id that is no text": responses(end=item(call_id=1), start={"call_id": "call_1"}),
     "a delta that is no text": [
         *responses()[:2],
         part("delta", delta={"wipe": 1}),
@@ -178,6 +194,79 @@ def test_a_call_told_in_two_ways_ends_the_stream(case: str) -> None:
     assert (b'"look"' in out) is told_after
     for word in (b"wipe", b"rm -rf", b'"/', b"disk", b"response.completed"):
         assert word not in out
+
+
+def told(kind: str, **members: Any) -> bytes:
+    """Build a session's message."""
+    return json.dumps({"type": kind, **members}).encode()
+
+
+def delta(words: str, **members: Any) -> bytes:
+    """Build a session's message with words of the function call."""
+    named = {"item_id": "fc_1", "output_index": 0, "call_id": "call_1", **members}
+    named = {key: value for key, value in named.items() if value is not None}
+    return told("response.function_call_arguments.delta", **named, delta=words)
+
+
+def session(*between: bytes, **start: Any) -> list[bytes]:
+    """Build a session's messages that tell one call, with those in the middle."""
+    begun = item(**{"arguments": "", "status": "in_progress", **start})
+    return [
+        told("response.output_item.added", output_index=0, item=begun),
+        told("conversation.item.created", item=begun),
+        *between,
+        told("response.output_item.done", output_index=0, item=item()),
+    ]
+
+
+PIECES = ARGUMENTS[:3], ARGUMENTS[3:8], ARGUMENTS[8:]
+AGAIN = session()[0]
+NAMED_IN_TWO_WAYS: dict[str, list[bytes]] = {
+    "an item's id at times": session(delta(PIECES[0]), delta(PIECES[1], item_id=None)),
+    "a call's id at times": session(delta(PIECES[0]), delta(PIECES[1], call_id=None)),
+    "an index at times": session(delta(PIECES[0]), delta(PIECES[1], output_index=None)),
+    "another index": session(delta(PIECES[0]), delta(PIECES[1], output_index=1)),
+    "another index, of no response": session(delta(PIECES[0], response_id="r", output_index=1)),
+    "a call's id that no call has, at times": session(
+        delta(PIECES[0]), delta(PIECES[1], call_id="zz")
+    ),
+    "an index that is no number": session(delta(ARGUMENTS, output_index={})),
+    "an id that is no text": session(delta(ARGUMENTS, call_id=1)),
+    "a beginning after deltas": session(delta(PIECES[0]), AGAIN, delta(PIECES[1])),
+}
+
+
+@pytest.mark.parametrize("case", NAMED_IN_TWO_WAYS)
+def test_a_call_whose_deltas_clients_find_in_two_ways_ends_the_session(case: str) -> None:
+    """One adds up those with an item's id, another those with a call's, or those at an index."""
+    out, judged, why = run("realtime", NAMED_IN_TWO_WAYS[case])
+    assert (out, judged) == (END, [])
+    assert why
+
+
+NAMED_IN_ONE_WAY: dict[str, list[bytes]] = {
+    "as OpenAI does": session(*map(delta, PIECES)),
+    "no call's id": session(*(delta(each, call_id=None) for each in PIECES)),
+    "no index": session(*(delta(each, output_index=None) for each in PIECES)),
+    "the item's id alone": session(
+        *(delta(each, output_index=None, call_id=None) for each in PIECES)
+    ),
+    "another call's id with each": session(*(delta(each, call_id=each) for each in PIECES)),
+    "an id only where nothing is said": session(
+        delta("", call_id="call_1"), *(delta(each, call_id=None) for each in PIECES)
+    ),
+    "a beginning twice": session(AGAIN, *map(delta, PIECES)),
+    "a status that is no text": session(*map(delta, PIECES), status={}),
+}
+
+
+@pytest.mark.parametrize("case", NAMED_IN_ONE_WAY)
+def test_a_call_whose_deltas_are_named_alike_passes(case: str) -> None:
+    """Byte for byte; which ids a server gives is its own choice."""
+    out, judged, why = run("realtime", NAMED_IN_ONE_WAY[case])
+    assert why == ""
+    assert out == b"".join(NAMED_IN_ONE_WAY[case])
+    assert judged == [("look", ARGUMENTS)]
 
 
 def shell(
@@ -233,6 +322,7 @@ TOLD_IN_ONE_WAY: dict[str, tuple[list[bytes], int]] = {
     "no deltas": (responses(deltas=None), 1),
     "arguments spelt otherwise": (responses(deltas='{"path":"notes"}'), 1),
     "an empty object at the start": (responses(start={"arguments": "{}"}), 1),
+    "no type at the start": (responses(start={"type": None}), 1),
     "null at the start": (responses(start={"arguments": None}), 1),
     "a name only when done": (responses(start={"name": ""}), 1),
     "a done event that says nothing": (responses(done={"arguments": ""}), 1),
@@ -301,6 +391,14 @@ def test_a_name_that_only_the_start_tells_is_judged(
     """A client may keep it, though the finished item leaves it out."""
     stream = responses(end={**MCP, **end}, start=start, final=[])
     assert [name for name, _ in run("responses", stream)[1]] == [heard]
+
+
+def test_an_item_without_a_type_is_a_functions_call() -> None:
+    """And so no MCP server's, though that was judged."""
+    out, judged, why = run("responses", responses(end=MCP, final=[{**MCP, "type": None}]))
+    assert [name for name, _ in judged] == ["mcp.files.look"]
+    assert b"response.completed" not in out
+    assert "two ways" in why
 
 
 def test_a_name_that_only_the_end_tells_is_judged() -> None:
@@ -440,6 +538,13 @@ def test_blocks_that_start_out_of_order_are_refused() -> None:
     out, judged, why = run("messages", [started(1, "wipe"), started(0, "look")])
     assert (out, judged) == (END, [])
     assert "order" in why
+
+
+def test_a_message_that_starts_after_its_blocks_is_refused() -> None:
+    """The SDK begins with no blocks then, and counts them anew."""
+    late = typed_event({"type": "message_start", "message": {"content": []}})
+    out, judged, _ = run("messages", [started(0, "look"), late, started(1, "wipe")])
+    assert (out, judged) == (END, [])
 
 
 @pytest.mark.parametrize(
