@@ -52,12 +52,14 @@ def read_part(ledger: Ledger, place: Place, kind: str, value: dict[str, Json]) -
     Raises:
         Refusal: the call never began, or the event tells it otherwise.
     """
-    member = kind.split(".")[1].rpartition("_call_")[2]
+    its_type, _, member = kind.split(".")[1].rpartition("_call_")
     index = value.get("command_index")
     part = member if index is None else f"{member}/{index}"
     ids = part_ids(value)
     rest = {key: said for key, said in value.items() if key not in _PROTOCOL}
     names = names_of(rest, _NAMES)
+    if its_type:  # a client that acts on this event takes the call for one of that type
+        names |= {"type": f"{its_type}_call"}
     rest = {key: said for key, said in rest.items() if key not in _NAMES}
     words, delta = _words(rest, member), _words(rest, "delta")
     if kind.endswith(".delta"):

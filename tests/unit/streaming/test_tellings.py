@@ -647,3 +647,19 @@ def test_the_models_of_readers_find_every_telling() -> None:
     assert {("a", _meaning(OTHER)), ("b", "[1]"), ("c", _meaning(ARGUMENTS))} <= readings(
         b"".join(stream)
     )
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before the item is done", "after"])
+def test_an_event_of_another_kind_than_its_item_is_refused(before: bool) -> None:
+    """A client that acts on the event would run a function where an MCP call was judged."""
+    call = {"id": "mcp_1", "type": "mcp_call", "server_label": "files", "name": "look",
+            "arguments": ARGUMENTS, "status": "completed"}  # fmt: skip
+    added, done = (
+        typed_event({"type": f"response.output_item.{step}", "output_index": 0, "item": item})
+        for step, item in (("added", {**call, "arguments": ""}), ("done", call))
+    )
+    told = part("done", item_id="mcp_1", name="look", arguments=ARGUMENTS)
+    out, judged, why = run("responses", [added, told, done] if before else [added, done, told])
+    assert "in two ways" in why
+    assert told not in out
+    assert all(name == "mcp.files.look" for name, _ in judged)
