@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mitmproxy.proxy import mode_specs
-
 from helm_boundary.calls.hosts import DEFAULT_HOSTS
 from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.sources.policy import read_policy
 from helm_boundary.runtime.health import Health
+from helm_boundary.runtime.reverse_listener import target_of
 
 from .finding import UNKNOWN, YES, Finding, judged
 
@@ -52,11 +51,10 @@ def look_at_boundary(state: Path, health: Health | None) -> Iterator[Finding]:
 
 def look_at_hosts(health: Health) -> Finding:
     """Tell on which hosts every request is a call: the list, and what reverse listeners lead to."""
-    listeners = ((mode_specs.ProxyMode.parse(each.mode), each) for each in health.listeners)
     targets = (
-        f"{mode.address[0]}:{mode.address[1]} behind {listener.address}"
-        for mode, listener in listeners
-        if isinstance(mode, mode_specs.ReverseMode)
+        f"{target} behind {listener.address}"
+        for listener in health.listeners
+        if (target := target_of(listener.mode)) is not None
     )
     missing = [host for host in DEFAULT_HOSTS if host not in health.hosts]
     without = f" (of the default list not {', '.join(missing)})" if missing else ""
