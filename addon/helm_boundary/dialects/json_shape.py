@@ -98,23 +98,21 @@ def names_of(value: dict[str, Json], keys: Iterable[str]) -> dict[str, str]:
     Raises:
         Refusal: one is no text, in which clients may see a name or none.
     """
-    found = {}
-    for key in keys:
-        name = value.get(key)
-        if isinstance(name, str):
-            found[key] = name
-        elif name is not None:
-            raise schema_violation(f"a tool call's `{key}` isn't a string")
-    return found
+    return {key: name_of(value, key) for key in keys if value.get(key) is not None}
 
 
-def id_of(value: dict[str, Json], key: str) -> str:
-    """Read an id by which clients find a call again; nothing where it has none.
+def name_of(value: dict[str, Json], key: str) -> str:
+    """Read a call's name, or an id by which clients find it again; nothing where it has none.
 
     Raises:
-        Refusal: it is no text, which some clients take for an id and others can't.
+        Refusal: it is no text, which some clients take for a name and others can't.
     """
-    return names_of(value, (key,)).get(key, "")
+    name = value.get(key)
+    if isinstance(name, str):
+        return name
+    if name is not None:
+        raise schema_violation(f"a tool call's `{key}` isn't a string")
+    return ""
 
 
 def index_of(value: Json, what: str, limit: int = 4096) -> int:

@@ -15,7 +15,7 @@ from helm_boundary.calls.texts import strings
 from helm_boundary.streaming.ledger import Finished, Ids, Names
 from helm_boundary.streaming.tellings import Telling
 
-from .json_shape import as_cut_off, as_objects, id_of, names_of, text_of, tool_call
+from .json_shape import as_cut_off, as_objects, name_of, names_of, text_of, tool_call
 
 _NOT_ARGUMENTS = frozenset(
     {"id", "type", "status", "call_id", "name", "output", "outputs", "result", "results"}
@@ -151,8 +151,8 @@ def telling(item: dict[str, Json]) -> Telling:
 
 def ids_of(item: dict[str, Json]) -> Ids:
     """List the ids by which clients find an item's call again."""
-    call_id = id_of(item, "call_id")
-    return (id_of(item, "id"), f"call {call_id}" if call_id else "")
+    call_id = name_of(item, "call_id")
+    return (name_of(item, "id"), f"call {call_id}" if call_id else "")
 
 
 def finished(item: dict[str, Json], pointer: str) -> Finished:

@@ -9,12 +9,13 @@ from helm_boundary.calls.call import Json, Text
 from helm_boundary.calls.refusal import schema_violation
 from helm_boundary.streaming.ledger import Ids, Ledger, Place
 
-from .json_shape import id_of, index_of, names_of, text_of
+from .json_shape import index_of, name_of, names_of, text_of
 from .responses_items import texts_of
 
 _PLACES = frozenset({"item_id", "output_index", "response_id", "stream_id"})
 _PROTOCOL = _PLACES | {"call_id", "event_id", "obfuscation", "sequence_number", "type"}
 _NAMES = ("name", "namespace", "server_label")
+_READ = _PROTOCOL.union(_NAMES)
 _SPEAKING = frozenset({"arguments", "delta", "input"})
 
 
@@ -56,11 +57,10 @@ def read_part(ledger: Ledger, place: Place, kind: str, value: dict[str, Json]) -
     index = value.get("command_index")
     part = member if index is None else f"{member}/{index}"
     ids = part_ids(value)
-    rest = {key: said for key, said in value.items() if key not in _PROTOCOL}
-    names = names_of(rest, _NAMES)
+    rest = {key: said for key, said in value.items() if key not in _READ}
+    names = names_of(value, _NAMES)
     if its_type:  # a client that acts on this event takes the call for one of that type
         names |= {"type": f"{its_type}_call"}
-    rest = {key: said for key, said in rest.items() if key not in _NAMES}
     words, delta = _words(rest, member), _words(rest, "delta")
     if kind.endswith(".delta"):
         ledger.grow(place, ids, part, delta)
@@ -75,9 +75,9 @@ def read_part(ledger: Ledger, place: Place, kind: str, value: dict[str, Json]) -
 
 def part_ids(value: dict[str, Json]) -> Ids:
     """List the ids by which an event names its call, its index as well."""
-    call_id, at = id_of(value, "call_id"), value.get("output_index")
+    call_id, at = name_of(value, "call_id"), value.get("output_index")
     return (
-        id_of(value, "item_id"),
+        name_of(value, "item_id"),
         f"call {call_id}" if call_id else "",
         "" if at is None else f"index {at}",
     )

@@ -144,6 +144,14 @@ READ: dict[str, tuple[list[bytes], set[tuple[str, str]]]] = {
         ],
         {ONE, ("go", "Rome")},
     ),
+    "two custom tools by turns": (
+        [
+            chunk(custom("", "look", index=0, id="a"), custom("", "go", index=1, id="b")),
+            chunk(custom("Oslo", index=0), custom("Rome", index=1)),
+            FINISH,
+        ],
+        {("look", "Oslo"), ("go", "Rome"), ("look", ""), ("go", "OsloRome")},
+    ),
     "an id that comes late": (
         [
             chunk(tool(OSLO[:5], index=0)),
