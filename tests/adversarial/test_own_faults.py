@@ -12,13 +12,13 @@ from support.upstream import ToolCall, Turn, reply_to_chat
 FAULTS = '''\
 """Faults in the boundary's own steps, each when a request's header asks for it."""
 import asyncio
-from helm_boundary.proxy import requests, responses
+from helm_boundary.proxy import held_answers, requests, responses
 from helm_boundary.enforcement.responses import Answers
 from helm_boundary.enforcement.streams import Streamed
 from helm_boundary.enforcement.requests import Boundary
 from helm_boundary.streaming.gate import Gate
 
-requests.PATIENCE = responses.PATIENCE = 1.0
+requests.PATIENCE = responses.PATIENCE = held_answers.PATIENCE = 1.0
 asked = None
 
 def requestheaders(flow):
@@ -47,7 +47,7 @@ def break_step(owner, name):
 for owner, names in (
     (Boundary, ("recognise", "judge_request")),
     (Answers, ("begin", "judge_response")),
-    (Streamed, ("end",)),
+    (Streamed, ("end", "judge_calls", "end_event")),
     (Gate, ("feed", "finish")),
     (requests, ("mark",)),
 ):
@@ -122,7 +122,15 @@ def test_an_answer_without_a_verdict_is_not_delivered(
 
 
 @pytest.mark.parametrize(
-    "fault", ["raise in Gate.feed", "give up in Gate.feed", "raise in Gate.finish"]
+    "fault",
+    [
+        "raise in Gate.feed",
+        "give up in Gate.feed",
+        "raise in Gate.finish",
+        "raise in Streamed.judge_calls",
+        "hang in Streamed.judge_calls",
+        "raise in Streamed.end_event",
+    ],
 )
 def test_a_stream_whose_gate_fails_is_cut_off(stage: Scene, fault: str) -> None:
     """An error event for its end; no later chunk of it, and no tool call, gets through."""
