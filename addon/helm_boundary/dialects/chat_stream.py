@@ -160,7 +160,8 @@ class ChatStream:
         if self._ended and choices:
             raise schema_violation("the stream goes on after its end")
         self._model = text_of(chunk.get("model")) or self._model
-        self._usage = updated(self._usage, chat_usage(chunk))
+        if b"usage" in data or b"\\" in data:  # few chunks count anything
+            self._usage = updated(self._usage, chat_usage(chunk))
         if not chunk.keys() <= OWN_MEMBERS:
             if chunk.get("error"):
                 self._failed = True
@@ -170,7 +171,10 @@ class ChatStream:
         known = self._read_choices(choices)
         # Most chunks have no tool call anywhere; only a suspicion is worth a walk.
         lower = data.lower()
-        if not any(word in lower for word in _SUSPICIOUS):
+        for word in _SUSPICIOUS:
+            if word in lower:
+                break
+        else:
             return
         if signs_of_calls(chunk) != known_calls(known):
             raise schema_violation("the stream carries a tool call where none belongs")

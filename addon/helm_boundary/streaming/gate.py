@@ -138,9 +138,10 @@ class Gate:
         if self._has_ended:
             raise GateError("bytes after the end of the stream")
         self.seen += len(chunk)
-        self._arrived.append(chunk)
         if self.state is not State.ASKING:
+            self._cutting = self._cutter.feed(chunk)
             return self._read_on([])
+        self._arrived.append(chunk)
         self._arrived_bytes += len(chunk)
         if self._arrived_bytes > self._max_held:
             return self.refuse(_too_much(self._max_held))
@@ -181,21 +182,29 @@ class Gate:
 
     def _read_on(self, out: list[bytes]) -> list[Step]:
         try:
-            while (event := self._next()) is not None:
-                self._take(event, out)
-                if self.state is State.ASKING:
-                    return [*_release(out), NeedsVerdict(self.stream.answer(waiting_only=True))]
+            events: Iterator[Event] | None = self._cutting
+            while events is not None:
+                for event in events:  # where this stops, the next `resume` goes on
+                    self._take(event, out)
+                    if self.state is State.ASKING:
+                        answer = self.stream.answer(waiting_only=True)
+                        return [*_release(out), NeedsVerdict(answer)]
+                events = self._turn_to_next()
             if self._has_ended:
                 self._end()
         except Refusal as refusal:
             return self._shut(refusal, out)
         return _release(out)
 
-    def _next(self) -> Event | None:
-        """Return the next event of what has arrived; at the end, what is left as one."""
-        while (event := next(self._cutting, None)) is None and self._arrived:
+    def _turn_to_next(self) -> Iterator[Event] | None:
+        """Cut the next chunk that has arrived; at the end, what is left; None for nothing more."""
+        if self._arrived:
             self._cutting = self._cutter.feed(self._arrived.popleft())
-        return self._cutter.finish() if event is None and self._has_ended else event
+        elif self._has_ended and (rest := self._cutter.finish()) is not None:
+            self._cutting = iter((rest,))
+        else:
+            return None
+        return self._cutting
 
     def _take(self, event: Event, out: list[bytes]) -> None:
         self.stream.read(event)
