@@ -59,6 +59,8 @@ def read_part(ledger: Ledger, place: Place, kind: str, value: dict[str, Json]) -
     ids = part_ids(value)
     rest = {key: said for key, said in value.items() if key not in _READ}
     names = names_of(value, _NAMES)
+    if names.get("name") and kind.startswith("response.function_call_"):
+        names["type"] = "function_call"  # with its name, the event is a whole call to some clients
     words, delta = _words(rest, member), _words(rest, "delta")
     if kind.endswith(".delta"):
         ledger.grow(place, ids, part, delta)
