@@ -141,6 +141,9 @@ class ChatCalls:
             texts = (documents(group.text) if was_joined else []) or group.readings
             if group.names or group.text:
                 yield from _calls(group, texts, choice, where)
+        for each in self.fragments:  # a custom tool's call that one delta tells at once
+            if each.name and each.takes == "input" and is_json(each.words):
+                yield from _calls(_alone(each), [each.words], choice, where)
         for group in (group for groups in others for group in groups):
             if group.names:  # what has none would be nobody's call
                 yield from _calls(group, group.readings, choice, where)
@@ -184,6 +187,12 @@ def _said(inner: dict[str, Json]) -> tuple[str, str, str, bool]:
     is_text = isinstance(said, str)
     words = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
     return name or "", words, told[0], is_text
+
+
+def _alone(fragment: Fragment) -> Group:
+    group = Group()
+    group.add(fragment)
+    return group
 
 
 def _by_index(fragments: list[Fragment]) -> list[Group]:

@@ -53,14 +53,14 @@ def read_part(ledger: Ledger, place: Place, kind: str, value: dict[str, Json]) -
     Raises:
         Refusal: the call never began, or the event tells it otherwise.
     """
-    its_type, _, member = kind.split(".")[1].rpartition("_call_")
+    member = kind.split(".")[1].rpartition("_call_")[2]
     index = value.get("command_index")
     part = member if index is None else f"{member}/{index}"
     ids = part_ids(value)
     rest = {key: said for key, said in value.items() if key not in _READ}
     names = names_of(value, _NAMES)
-    if its_type:  # a client that acts on this event takes the call for one of that type
-        names |= {"type": f"{its_type}_call"}
+    if names.get("name") and kind.startswith("response.function_call_"):
+        names["type"] = "function_call"  # with its name, the event is a whole call to some clients
     words, delta = _words(rest, member), _words(rest, "delta")
     if kind.endswith(".delta"):
         ledger.grow(place, ids, part, delta)

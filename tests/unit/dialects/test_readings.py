@@ -152,6 +152,14 @@ READ: dict[str, tuple[list[bytes], set[tuple[str, str]]]] = {
         ],
         {("look", "Oslo"), ("go", "Rome"), ("look", ""), ("go", "OsloRome")},
     ),
+    "a custom tool's call told once more at once": (
+        [
+            chunk(custom(OSLO, "look", index=0, id="a")),
+            chunk(custom(ROME, "look", index=0, id="a")),
+            FINISH,
+        ],
+        {ONE, TWO, ("look", OSLO + ROME)},
+    ),
     "an id that comes late": (
         [
             chunk(tool(OSLO[:5], index=0)),

@@ -160,6 +160,11 @@ TOLD_IN_TWO_WAYS: dict[str, list[bytes]] = {
     "a name that is no text": responses(end=item(name=1), start={"name": "look"}),
     "a server that is no text": responses(end={**MCP, "server_label": {"x": 1}}),
     "a call's id that is no text": responses(end=item(call_id=1), start={"call_id": "call_1"}),
+    "a named event of another kind than its item": [
+        *responses(end=MCP)[:2],
+        part("done", item_id="fc_1", name="look", arguments=ARGUMENTS),
+        *responses(end=MCP)[2:],
+    ],
     "a delta that is no text": [
         *responses()[:2],
         part("delta", delta={"wipe": 1}),
