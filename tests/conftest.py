@@ -10,21 +10,26 @@ from typing import Any
 import pytest
 from coverage import Coverage
 
+from fuzz import plain_run
 from helm_boundary.runtime.key_pinning import VARIABLE
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How streams are fuzzed (tests/fuzz)."""
     group = parser.getgroup("fuzz", "fuzzing of streams")
-    group.addoption("--fuzz-seed", type=int, help="the seed; each run has its own and prints it")
-    group.addoption("--fuzz-seconds", type=float, default=20, help="for how long, in all (20)")
-    group.addoption("--fuzz-tellings", type=int, help="how many streams, however long it takes")
+    group.addoption("--fuzz-seed", type=int, help="the seed; a longer run has its own")
+    group.addoption("--fuzz-seconds", type=float, help="for how long, in all")
+    group.addoption(
+        "--fuzz-tellings", type=int, help=f"how many streams in all ({plain_run.TELLINGS})"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the seed, once for all the processes that share the work."""
     chosen = getattr(config, "workerinput", {}).get("fuzz_seed", config.option.fuzz_seed)
-    config.option.fuzz_seed = random.randrange(1_000_000) if chosen is None else chosen
+    asked = config.option.fuzz_seconds or config.option.fuzz_tellings
+    own = random.randrange(1_000_000) if asked else plain_run.SEED
+    config.option.fuzz_seed = own if chosen is None else chosen
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from fuzz import plain_run
 from fuzz.campaign import Effort
 from fuzz.shapes import SHAPES
 
@@ -12,9 +13,11 @@ from fuzz.shapes import SHAPES
 def effort(request: pytest.FixtureRequest) -> Effort:
     """Return one dialect's share of what the options ask for."""
     options = request.config.option
-    tellings = options.fuzz_tellings
+    seconds, tellings = options.fuzz_seconds or 0.0, options.fuzz_tellings
+    if not seconds:
+        tellings = tellings or plain_run.TELLINGS
     return Effort(
         options.fuzz_seed,
-        options.fuzz_seconds / len(SHAPES),
+        seconds / len(SHAPES),
         None if tellings is None else -(-tellings // len(SHAPES)),
     )
