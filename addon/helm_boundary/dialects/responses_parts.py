@@ -10,7 +10,7 @@ from helm_boundary.calls.refusal import schema_violation
 from helm_boundary.streaming.ledger import Ids, Ledger, Place
 
 from .json_shape import index_of, name_of, names_of, text_of
-from .responses_items import texts_of
+from .responses_items import carries_tool_call, texts_of
 
 _PLACES = frozenset({"item_id", "output_index", "response_id", "stream_id"})
 _PROTOCOL = _PLACES | {"call_id", "event_id", "obfuscation", "sequence_number", "type"}
@@ -68,7 +68,7 @@ def read_part(ledger: Ledger, place: Place, kind: str, value: dict[str, Json]) -
         ledger.open_part(place, ids, words)
         words = ""
     ledger.finish_part(place, ids, part, words, names)
-    if not rest.keys().isdisjoint(_SPEAKING):
+    if not rest.keys().isdisjoint(_SPEAKING) or carries_tool_call([*rest.values()]):
         raise schema_violation("the stream tells part of a tool call where none belongs")
     return texts_of(rest, f"/output/{place}")
 

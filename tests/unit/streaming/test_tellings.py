@@ -668,3 +668,12 @@ def test_an_event_of_another_kind_than_its_item_is_refused(before: bool) -> None
     assert "in two ways" in why
     assert told not in out
     assert all(name == "mcp.files.look" for name, _ in judged)
+
+
+def test_a_call_beside_a_part_of_another_is_refused() -> None:
+    """Clients of a socket may read a response's items out of any event."""
+    added = typed_event({"type": "response.output_item.added", "output_index": 0, "item": item()})
+    beside = part("delta", item_id="fc_1", delta="{", response={"output": [item(name="move")]})
+    out, judged, _ = run("responses", [added, beside])
+    assert b"move" not in out
+    assert judged == []
