@@ -10,7 +10,7 @@ import enum
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from helm_boundary.calls.call import Answer
 from helm_boundary.calls.refusal import Refusal, schema_violation
@@ -65,8 +65,7 @@ class GateError(RuntimeError):
     """The gate was driven wrongly: bytes after the end, or a decision that it didn't ask for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(NamedTuple):
     """Events that may leave now, each as it came, in their order."""
 
     events: tuple[bytes, ...]
@@ -189,12 +188,13 @@ class Gate:
                     if self.state is State.ASKING:
                         answer = self.stream.answer(waiting_only=True)
                         return [*_release(out), NeedsVerdict(answer)]
+                if not (self._arrived or self._has_ended):  # nearly always
+                    return _release(out)
                 events = self._turn_to_next()
-            if self._has_ended:
-                self._end()
+            self._end()
+            return _release(out)
         except Refusal as refusal:
             return self._shut(refusal, out)
-        return _release(out)
 
     def _turn_to_next(self) -> Iterator[Event] | None:
         """Cut the next chunk that has arrived; at the end, what is left; None for nothing more."""
