@@ -31,7 +31,7 @@ TRIAL_SECONDS = 30.0  # to start Python, and compile and lint a policy for the f
 RESTART_SECONDS = 5.0  # to start Python and compile a policy again
 SAMPLE_SECONDS = 2.0  # for a sample of the self-test, on a machine that is busy starting things
 SHORT = 4_096  # bytes of an answer worth remembering
-SLOW_SECONDS = 0.002  # several times what an evaluation usually takes
+SLOW_SECONDS = 0.005  # many times what an evaluation usually takes
 RESTART_PAUSE = 1.0  # seconds before a worker that never got ready is tried again
 # The worker's own alarm, for when nobody is there to kill it: later than any kill of ours.
 ALARM_FACTOR, ALARM_SECONDS = 2, 1.0
