@@ -70,13 +70,14 @@ def test_a_pool_uses_the_least_busy_worker(pool: Pool, monkeypatch: pytest.Monke
     assert asyncio.run(judge_some()) == [3, 3, 3]
 
 
-def test_a_slow_call_holds_up_no_other(tmp_path: Path) -> None:
-    """While one worker is at it, the other judges what comes."""
+def test_a_slow_call_holds_up_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the only worker is at it, the spare one judges what comes."""
     rego = f'{ALLOW} if input.model != "slow"\nelse := 1 if {LOOP}'
     (tmp_path / "main.rego").write_text(f"package helm\n\n{rego}\n")
-    pool = start_engine(read_policy([tmp_path]), deadline_ms=800, workers=2)
+    monkeypatch.setattr("helm_boundary.policy.engines.pool.cores", lambda: 2)
+    pool = start_engine(read_policy([tmp_path]), deadline_ms=800)
     assert isinstance(pool, Pool)
-    for engine in pool._engines:
+    for engine in (*pool._engines, pool._spare):
         engine.wait_until_ready()
     slow, fast = (
         json.dumps({**SAMPLES["a chat request"], "model": model}).encode()

@@ -10,32 +10,32 @@ from .embedded import EmbeddedEngine, start_embedded
 from .engine import NO_TURN, Engine, Turn
 
 MOST = 8
-LEAST = 2
-"""Two even on one core: while one is late with a call, the other goes on."""
 
 
 def start_engine(policy: Policy, *, deadline_ms: int, workers: int | None = None) -> Engine:
     """Start an embedded engine with as many workers as this machine has cores for.
 
-    One core is the proxy's own, and there are `LEAST` at least; ``workers`` overrides. Raises
-    PolicyError as start_embedded does: the first worker tries the policy, the others start on what
-    it has shown to work.
+    One core is the proxy's own; ``workers`` overrides. A spare worker comes on top, but for a
+    single one that was asked for. Raises PolicyError as start_embedded does: the first worker
+    tries the policy, the others start on what it has shown to work.
     """
-    count = workers or max(LEAST, min(MOST, cores() - 1))
+    count = workers or max(1, min(MOST, cores() - 1))
     first = start_embedded(policy, deadline_ms=deadline_ms)
-    if count == 1:
+    if workers == 1:
         return first
-    return Pool([first, *(first.another() for _ in range(count - 1))])
+    return Pool([first, *(first.another() for _ in range(count - 1))], spare=first.another())
 
 
 class Pool:
     """Engines of one policy; each call goes to the one with the fewest in flight.
 
-    One that has been at a call for long is asked last: what comes now would wait behind it.
+    One that has been at a call for long is asked last: what comes now would wait behind it. Where
+    all are, the spare one is asked, for which there is no core of its own.
     """
 
-    def __init__(self, engines: list[EmbeddedEngine]) -> None:
+    def __init__(self, engines: list[EmbeddedEngine], *, spare: EmbeddedEngine) -> None:
         self._engines = engines
+        self._spare = spare
         self.name = engines[0].name
         self.policy = engines[0].policy
 
@@ -49,8 +49,9 @@ class Pool:
 
     def close(self) -> None:
         """End every worker; idempotent."""
-        for engine in self._engines:
+        for engine in (*self._engines, self._spare):
             engine.close()
 
     def _idlest(self) -> EmbeddedEngine:
-        return min(self._engines, key=lambda engine: (engine.is_slow, engine.in_flight))
+        found = min(self._engines, key=lambda engine: (engine.is_slow, engine.in_flight))
+        return self._spare if found.is_slow and not self._spare.is_slow else found
