@@ -77,14 +77,15 @@ def test_a_slow_call_holds_up_no_other(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("helm_boundary.policy.engines.pool.cores", lambda: 2)
     pool = start_engine(read_policy([tmp_path]), deadline_ms=800)
     assert isinstance(pool, Pool)
-    for engine in (*pool._engines, pool._spare):
-        engine.wait_until_ready()
     slow, fast = (
         json.dumps({**SAMPLES["a chat request"], "model": model}).encode()
         for model in ("slow", "fast")
     )
 
     async def judge() -> list[float]:
+        await pool.decide(fast)
+        while pool._spare.is_slow:  # until it has started
+            await asyncio.sleep(0.01)
         late = asyncio.ensure_future(pool.decide(slow))
         await asyncio.sleep(0.05)
         times = []

@@ -118,8 +118,7 @@ class EmbeddedEngine:
         For the turn's seconds the answer is waited for on this thread, which nobody else needs.
         """
         loop = asyncio.get_running_loop()
-        if loop is not self._loop:
-            self._attach(loop)
+        self.attach(loop)
         call = self._submit(document)
         if turn.seconds and not call.done:
             turn.meanwhile()
@@ -315,7 +314,10 @@ class EmbeddedEngine:
 
     # -- the event loop ------------------------------------------------------------------
 
-    def _attach(self, loop: asyncio.AbstractEventLoop) -> None:
+    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Read on that loop what the worker says, also before it is asked anything."""
+        if loop is self._loop:
+            return
         self._detach()
         self._loop, self._timer = loop, None
         if self._worker is not None:

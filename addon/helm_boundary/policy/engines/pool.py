@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from helm_boundary.policy.decision import Decision
 from helm_boundary.policy.sources.policy import Policy
 
@@ -36,11 +38,17 @@ class Pool:
     def __init__(self, engines: list[EmbeddedEngine], *, spare: EmbeddedEngine) -> None:
         self._engines = engines
         self._spare = spare
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.name = engines[0].name
         self.policy = engines[0].policy
 
     async def decide(self, document: bytes, turn: Turn = NO_TURN) -> Decision:
         """Judge the document (UTF-8 JSON text); raise EngineError when that can't be done."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:  # so that those who aren't asked yet are known to be there
+            self._loop = loop
+            for engine in (*self._engines, self._spare):
+                engine.attach(loop)
         return await self._idlest().decide(document, turn)
 
     def decide_now(self, document: bytes) -> Decision:
