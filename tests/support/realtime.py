@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterable
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.server import Server, ServerConnection, serve
+from websockets.sync.server import ServerConnection
+
+from support.socket_server import SocketServer
 
 type Script = Callable[[dict[str, Any]], Iterable[dict[str, Any]]]
 
@@ -56,40 +56,17 @@ def calls(name: str, arguments: str) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-class RealtimeUpstream:
+class RealtimeUpstream(SocketServer):
     """The server, in a thread of its own; `events` are what clients sent, `sent` what it sent."""
 
     def __init__(self, script: Script | None = None) -> None:
+        super().__init__()
         self.events: list[dict[str, Any]] = []
         self.handshakes = 0
         self.script: Script = script or (lambda _: says("Hello."))
-        self._server: Server | None = None
-        self._thread: threading.Thread | None = None
 
-    @property
-    def url(self) -> str:
-        """The address for a reverse proxy."""
-        if self._server is None:
-            raise RuntimeError("the server isn't running")
-        return f"http://127.0.0.1:{self._server.socket.getsockname()[1]}"
-
-    def __enter__(self) -> Self:
-        self._server = serve(self._converse, "127.0.0.1", 0)
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._server is not None and self._thread is not None:
-            self._server.shutdown()
-            self._thread.join(10)
-
-    def _converse(self, socket: ServerConnection) -> None:
+    def converse(self, socket: ServerConnection) -> None:
+        """Greet, and answer each `response.create` by the script."""
         self.handshakes += 1
         try:
             socket.send(json.dumps({"type": "session.created", "session": {"id": "s"}}))

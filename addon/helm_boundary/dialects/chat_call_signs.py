@@ -27,9 +27,6 @@ class Signs(NamedTuple):
     calls: int
 
 
-NO_SIGNS: Final = Signs(0, 0)
-
-
 def signs_of_calls(value: Json) -> Signs:
     """Count the signs at and below a value."""
     fields = calls = 0

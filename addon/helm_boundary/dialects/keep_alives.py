@@ -7,6 +7,8 @@ event but `ping`, and neither counts comments.
 
 from __future__ import annotations
 
+from . import STREAM_LINES
+
 COMMENT = b": waiting for a verdict\n\n"
 """A comment of server-sent events, which every reader skips."""
 
@@ -26,13 +28,10 @@ _BY_CLIENT = (
 )
 """Dialect, how the client's User-Agent begins in lower case, and the event."""
 
-_WITHOUT_EVENTS = frozenset({"ollama"})
-"""Dialects whose streams aren't server-sent events."""
-
 
 def keep_alive(dialect: str, user_agent: str | None) -> bytes:
     """Choose the event that keeps a client of that dialect waiting; empty where none is known."""
-    if dialect in _WITHOUT_EVENTS:
+    if dialect in STREAM_LINES:  # which have no comments
         return b""
     agent = (user_agent or "").lower()
     for its_dialect, begins, event in _BY_CLIENT:

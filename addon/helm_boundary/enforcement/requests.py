@@ -14,7 +14,7 @@ from helm_boundary.approvals.notify import Tell, tell_nobody
 from helm_boundary.approvals.refusals import refusal_of
 from helm_boundary.approvals.store import Store, StoreError
 from helm_boundary.approvals.wait import AGAIN, Again, Park, Said
-from helm_boundary.calls.call import Call, HttpRequest, Json
+from helm_boundary.calls.call import Call, HttpRequest, Json, Operation
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.evaluation.document import state_call
 from helm_boundary.evaluation.judge import Judge, deny
@@ -95,14 +95,15 @@ class Boundary:
                 return None
         except Refusal as error:
             refusal = error
+        return self.begin(request, operation or UNKNOWN, refusal)
+
+    def begin(
+        self, request: HttpRequest, operation: Operation, refusal: Refusal | None = None
+    ) -> Exchange:
+        """Begin the exchange of a request that is known to be a call of that operation."""
         key = api_key(request)
-        return Exchange(
-            request,
-            operation or UNKNOWN,
-            correlation_id(request),
-            self.recorder.pseudonym(key) if key else None,
-            refusal,
-        )
+        pseudonym = self.recorder.pseudonym(key) if key else None
+        return Exchange(request, operation, correlation_id(request), pseudonym, refusal)
 
     async def judge_request(
         self, exchange: Exchange, turn: Turn = NO_TURN, park: Park | None = None

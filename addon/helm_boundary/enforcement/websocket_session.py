@@ -64,7 +64,7 @@ class Session:
         self._boundary = boundary
         self._answers = answers
         self._operation = handshake.operation
-        self._base = _without_handshake(handshake.request)
+        self._base = replace(without_handshake(handshake.request), method="POST")
         self._handshake = handshake
         self._dialect = dialect(handshake.operation.dialect)
         self._count = 0
@@ -231,8 +231,7 @@ def _as_refusal(why: Decision | Refusal) -> Refusal:
     return Refusal(first.code, first.message, first.finality)
 
 
-def _without_handshake(request: HttpRequest) -> HttpRequest:
-    kept = tuple(
-        (name, value) for name, value in request.headers if name.lower() not in _HANDSHAKE_HEADERS
-    )
-    return replace(request, headers=kept, method="POST")
+def without_handshake(request: HttpRequest) -> HttpRequest:
+    """Return a handshake's request without the headers that only speak of the handshake."""
+    kept = tuple(each for each in request.headers if each[0].lower() not in _HANDSHAKE_HEADERS)
+    return replace(request, headers=kept)

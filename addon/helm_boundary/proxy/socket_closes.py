@@ -15,9 +15,10 @@ from dataclasses import replace
 from mitmproxy import http
 
 from helm_boundary.calls.call import HttpResponse, Operation
-from helm_boundary.enforcement.exchange import Exchange, api_key, correlation_id
+from helm_boundary.enforcement.exchange import Exchange
 from helm_boundary.enforcement.reply import Forward
 from helm_boundary.enforcement.responses import Release
+from helm_boundary.enforcement.websocket_session import without_handshake
 from helm_boundary.flows import conversion
 from helm_boundary.runtime.startup import Running
 
@@ -28,7 +29,6 @@ from .websockets import Sockets
 logger = logging.getLogger(__name__)
 
 _TEXT = (("content-type", "text/plain"),)
-_OF_HANDSHAKE = ("upgrade", "connection", "content-encoding", "content-type")
 
 
 class SocketCloses:
@@ -70,9 +70,5 @@ async def _passes(close: Closing, operation: Operation, running: Running) -> boo
 
 def _exchange(flow: http.HTTPFlow, body: bytes, operation: Operation, running: Running) -> Exchange:
     request = conversion.read_request(flow, str(uuid.uuid4()))
-    kept = tuple(each for each in request.headers if each[0].lower() not in _OF_HANDSHAKE)
-    request = replace(request, headers=kept, body=body)
-    key = api_key(request)
-    pseudonym = running.boundary.recorder.pseudonym(key) if key else None
     said = replace(operation, dialect="generic")  # a text, whatever the session's events are
-    return Exchange(request, said, correlation_id(request), pseudonym)
+    return running.boundary.begin(replace(without_handshake(request), body=body), said)

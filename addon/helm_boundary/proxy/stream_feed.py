@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 
 from mitmproxy import http
 
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 SLICE = 5.0
 """Seconds after which a client that waits gets a sign of life, and the next after each."""
 
-type Answer = Callable[[Question], Awaitable[list[Step]]]
+type Answer = Callable[[Question], Coroutine[None, None, list[Step]]]
 """Does what a gate asks for, and tells what follows from it."""
 
 
@@ -76,7 +76,7 @@ class GateFeed:
         if self._question is None:
             return
         if self._answering is None:
-            self._answering = asyncio.create_task(_run(self._answer(self._question)))
+            self._answering = asyncio.create_task(self._answer(self._question))
         done, _ = await asyncio.wait({self._answering}, timeout=SLICE)
         if not done:
             self._settled += self._keep_alive.next() if self._keep_alive else []
@@ -108,10 +108,6 @@ class GateFeed:
         self._gate.stopped = self._gate.stopped or NO_VERDICT
         logger.exception("helm-boundary: a stream could not be judged, so it ends here")
         return event_without_verdict(NO_VERDICT)
-
-
-async def _run(answer: Awaitable[list[Step]]) -> list[Step]:
-    return await answer
 
 
 class OursOnly:

@@ -18,7 +18,6 @@ from mitmproxy.websocket import WebSocketMessage
 from helm_boundary.calls.call import Operation
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.dialects import SOCKETS, dialect
-from helm_boundary.enforcement.exchange import Exchange, api_key, correlation_id
 from helm_boundary.enforcement.fallback_reply import CLOSED, deny_without_verdict
 from helm_boundary.enforcement.reply import Forward, Reply
 from helm_boundary.flows import conversion
@@ -69,7 +68,9 @@ class UnknownSockets:
         if running is None:
             _tell(flow, operation, deny_without_verdict(CLOSED))
             return
-        exchange = _handshake(flow, operation, running)
+        request = conversion.read_request(flow, str(uuid.uuid4()))
+        refusal = None if operation.dialect in SOCKETS else _no_socket()
+        exchange = running.boundary.begin(request, operation, refusal)
         result = await running.boundary.judge_request(exchange)
         if isinstance(result, Forward):
             await running.answers.abandon(exchange, "complete")
@@ -78,18 +79,6 @@ class UnknownSockets:
                 message.dropped = False  # `Sockets` judges it now
         elif isinstance(result, Reply):
             _tell(flow, operation, result)
-
-
-def _handshake(flow: http.HTTPFlow, operation: Operation, running: Running) -> Exchange:
-    request = conversion.read_request(flow, str(uuid.uuid4()))
-    key = api_key(request)
-    return Exchange(
-        request,
-        operation,
-        correlation_id(request),
-        running.boundary.recorder.pseudonym(key) if key else None,
-        None if operation.dialect in SOCKETS else _no_socket(),
-    )
 
 
 def _no_socket() -> Refusal:

@@ -7,16 +7,13 @@ import json
 import os
 import signal
 import socket
-import ssl
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from h2.connection import H2Connection
 
 from helm_receipts.audit.verify import verify_journal
 from helm_receipts.layout import Layout
@@ -38,7 +35,8 @@ from support.approvals import (
 )
 from support.boundary import Boundary, StartFailed
 from support.chat import ToolCall, Turn, reply_to_chat
-from support.scene import Scene, forward_scene
+from support.http2 import Multiplexed
+from support.scene import forward_scene
 from support.upstream import Upstream
 
 
@@ -223,15 +221,18 @@ def test_a_held_call_ends_when_its_http2_stream_is_reset(tmp_path: Path) -> None
     """An HTTP/2 client resets the waiting stream and keeps its connection: nothing is sent."""
     options = {"helm_on_escalate": "hold", "helm_hold_seconds": 60}
     policy = write_policy(tmp_path / "asking")
-    with forward_scene(tmp_path, policy=policy, options=options) as stage, _http2(stage) as client:
-        stream = _begin(client, stage, body("please, bye"))
+    with (
+        forward_scene(tmp_path, policy=policy, options=options) as stage,
+        Multiplexed(stage) as client,
+    ):
+        stream = client.post(body("please, bye"))
         pending(stage.boundary)
         client.h2.reset_stream(stream)
-        client.socket.sendall(client.h2.data_to_send())
+        client.flush()
         until(lambda: said(stage.boundary) == ["requested", "withdrawn"] or None)
         until(lambda: records(stage.boundary, "outcome") or None)
         assert last_outcome(stage.boundary)[:2] == ("DENY", "client_gone")
-        _begin(client, stage, body("please, stay"))
+        client.post(body("please, stay"))
         (entry,) = pending(stage.boundary)
         assert stage.upstream.requests == []
         grant(stage.boundary, entry.id)
@@ -397,45 +398,6 @@ def test_a_hold_longer_than_tcp_timeout_prevents_the_start(
         Boundary(upstream, state=tmp_path, options=options).start()
     assert "helm_hold_seconds: 600 isn't less than tcp_timeout (600)" in failed.value.log
     assert failed.value.exit_code
-
-
-@dataclass
-class Http2:
-    """An HTTP/2 connection through a tunnel."""
-
-    socket: ssl.SSLSocket
-    h2: H2Connection
-
-
-@contextmanager
-def _http2(stage: Scene) -> Iterator[Http2]:
-    trusted = ssl.create_default_context(cafile=str(stage.boundary.ca_file))
-    trusted.set_alpn_protocols(["h2"])
-    with socket.create_connection(("127.0.0.1", stage.boundary.port)) as plain:
-        host = f"localhost:{stage.upstream.port}".encode()
-        plain.sendall(b"CONNECT %b HTTP/1.1\r\nHost: %b\r\n\r\n" % (host, host))
-        assert plain.recv(4096).startswith(b"HTTP/1.1 200")
-        with trusted.wrap_socket(plain, server_hostname="localhost") as tunnel:
-            client = Http2(tunnel, H2Connection())
-            client.h2.initiate_connection()
-            yield client
-
-
-def _begin(client: Http2, stage: Scene, value: dict[str, object]) -> int:
-    """Send a chat completion on a stream of its own; return the stream's id."""
-    raw = json.dumps(value).encode()
-    stream = client.h2.get_next_available_stream_id()
-    headers = {
-        ":method": "POST",
-        ":path": "/v1/chat/completions",
-        ":scheme": "https",
-        ":authority": f"localhost:{stage.upstream.port}",
-        "content-type": "application/json",
-    }
-    client.h2.send_headers(stream, list(headers.items()))
-    client.h2.send_data(stream, raw, end_stream=True)
-    client.socket.sendall(client.h2.data_to_send())
-    return int(stream)
 
 
 def _send(boundary: Boundary, text: str) -> socket.socket:

@@ -11,37 +11,27 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.sync.client import connect
-from websockets.sync.server import ServerConnection, serve
+from websockets.sync.server import ServerConnection
 
 from support.boundary import Boundary
 from support.scene import verify_all
+from support.socket_server import SocketServer
 
 KNOWN, OTHER = "/v1/realtime?model=m", "/people"
 
 
-class ControlServer:
+class ControlServer(SocketServer):
     """A server that pings and closes as a test says; `seen` has the control frames that came."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.seen: list[tuple[Opcode, bytes]] = []
         self.close: tuple[int, str] | None = None
         self.pings: list[bytes] = []
         self.closed = threading.Event()
-        self._server = serve(self._converse, "127.0.0.1", 0)
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
 
-    @property
-    def url(self) -> str:
-        """Return its address."""
-        return f"http://127.0.0.1:{self._server.socket.getsockname()[1]}"
-
-    def stop(self) -> None:
-        """End it."""
-        self._server.shutdown()
-        self._thread.join(10)
-
-    def _converse(self, socket: ServerConnection) -> None:
+    def converse(self, socket: ServerConnection) -> None:
+        """Ping and close as a test says, and look at control frames."""
         take = socket.protocol.recv_frame
 
         def look(frame: Frame) -> None:
@@ -68,11 +58,12 @@ def running(
     policy: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Boundary, ControlServer]]:
     """Start a reverse listener before the server."""
-    server = ControlServer()
     state = tmp_path_factory.mktemp("state")
-    with Boundary(state=state, mode=f"reverse:{server.url}", policy=policy) as boundary:
+    with (
+        ControlServer() as server,
+        Boundary(state=state, mode=f"reverse:{server.url}", policy=policy) as boundary,
+    ):
         yield boundary, server
-    server.stop()
     verify_all(boundary)
 
 

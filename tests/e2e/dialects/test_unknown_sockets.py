@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from websockets.sync.client import ClientConnection, connect
-from websockets.sync.server import ServerConnection, serve
+from websockets.sync.server import ServerConnection
 
 from helm_receipts.journal.reader import read_records
 from helm_receipts.layout import Layout
@@ -18,32 +17,22 @@ from support.boundary import Boundary
 from support.realtime import calls, says
 from support.responses import message, response_events
 from support.scene import verify_all
+from support.socket_server import SocketServer
 
 ASKS = {"type": "response.create", "model": "m", "input": "hi"}
 
 
-class EchoServer:
+class EchoServer(SocketServer):
     """A server that tells what it is asked to tell, or echoes; `heard` is all that reached it."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.heard: list[str | bytes] = []
         self.script: list[dict[str, Any]] = []
         self.greeting: dict[str, Any] | None = None
-        self._server = serve(self._converse, "127.0.0.1", 0)
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
 
-    @property
-    def url(self) -> str:
-        """Return its address."""
-        return f"http://127.0.0.1:{self._server.socket.getsockname()[1]}"
-
-    def stop(self) -> None:
-        """End it."""
-        self._server.shutdown()
-        self._thread.join(10)
-
-    def _converse(self, socket: ServerConnection) -> None:
+    def converse(self, socket: ServerConnection) -> None:
+        """Greet, then tell what the script says, or echo."""
         if self.greeting is not None:
             socket.send(json.dumps(self.greeting))
         for said in socket:
@@ -57,9 +46,8 @@ class EchoServer:
 @pytest.fixture(scope="module")
 def server() -> Iterator[EchoServer]:
     """Start the upstream of these tests."""
-    server = EchoServer()
-    yield server
-    server.stop()
+    with EchoServer() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
