@@ -93,6 +93,8 @@ class Session:
     async def from_server(self, message: bytes, *, is_text: bool) -> list[bytes]:
         """Judge an event of the server; returns what goes to the client now."""
         async with self._lock:
+            if self._has_ended:  # while the message waited for its turn
+                return []
             try:
                 event = strict_json.parse(message, "the event") if is_text else None
                 if not isinstance(event, dict):

@@ -134,6 +134,17 @@ def test_a_client_that_leaves_is_noticed(session: Session) -> None:
     assert len([each for each in ends(session) if each == "client_gone"]) == 1
 
 
+def test_what_comes_behind_it_is_dropped_with_the_session(session: Session) -> None:
+    """Once the client has left, what still waits for its turn makes no calls of its own."""
+    session.upstream.script = lambda _: [*CALL, *says("Unasked."), *says("Unasked.")]
+    session.send(ASK)
+    pending(session.boundary)
+    session.socket.close()
+    until(lambda: "client_gone" in ends(session) or None)
+    session.boundary.stop()
+    assert ends(session) == ["complete", "client_gone"]
+
+
 @pytest.mark.parametrize(
     "session", [("/v1/realtime?model=gpt-realtime", "codex_exec/0.171.0")], indirect=True
 )
