@@ -8,23 +8,25 @@ calls, each is one that some client may make, so all of them are judged.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
 from helm_boundary.calls.call import Json, ToolCall
 from helm_boundary.calls.refusal import schema_violation
 
-from .json_shape import as_cut_off, as_object, index_of, tool_call
+from .json_shape import CUT_OFF, as_cut_off, as_object, index_of, tool_call
 from .partial_json import documents, is_json
+
+type CallKey = tuple[str, str, str]
+"""What tells a call from others."""
 
 type Tell = Callable[[dict[str, Json], str], None]
 """Takes the members of a fragment that are none of a call's, and their pointer."""
 
 _OF_CALL = frozenset({"id", "index", "type", "function", "custom"})
 _OF_FUNCTION = frozenset({"name", "arguments", "input"})
-_CUT_OFF = frozenset({"length", "max_tokens", "content_filter"})
-"""How a choice says that its last call may not be whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,28 +127,34 @@ class ChatCalls:
         Raises:
             Refusal: a call without a name, or with arguments and input.
         """
-        found: dict[tuple[str, ...], ToolCall] = {}
-        for call in self._readings(choice, pointer):
-            shown = as_cut_off(call) if finish in _CUT_OFF else [call]
-            for each in shown:
-                found.setdefault((each.name, each.arguments_text, each.type), each)
-        return list(found.values())
+        found: list[ToolCall] = []
+        for calls in self._readings(choice, pointer):
+            if finish in CUT_OFF:
+                calls = [each for call in calls for each in as_cut_off(call)]
+            found += beyond(map(_meaning, found), calls, _meaning)
+        return found
 
-    def _readings(self, choice: int, pointer: str) -> Iterator[ToolCall]:
-        where = pointer + self.where
+    def _readings(self, choice: int, pointer: str) -> Iterator[list[ToolCall]]:
+        """Yield the calls that each kind of client makes of the fragments."""
+        read = partial(_calls, choice=choice, where=pointer + self.where)
         merged = _by_index(self.fragments)
         others = [each for each in _otherwise_sorted(self.fragments) if each != merged]
         was_joined = any(all(each.is_whole for each in groups) for groups in others)
-        for group in merged:
-            texts = (documents(group.text) if was_joined else []) or group.readings
-            if group.names or group.text:
-                yield from _calls(group, texts, choice, where)
-        for each in self.fragments:  # a custom tool's call that one delta tells at once
-            if each.name and each.takes == "input" and is_json(each.words):
-                yield from _calls(_alone(each), [each.words], choice, where)
-        for group in (group for groups in others for group in groups):
-            if group.names:  # what has none would be nobody's call
-                yield from _calls(group, group.readings, choice, where)
+        yield [
+            call
+            for group in merged
+            if group.names or group.text
+            for call in read(group, was_joined=was_joined)
+        ]
+        yield [  # custom tools' calls that one delta tells at once
+            call
+            for each in self.fragments
+            if each.name and each.takes == "input" and is_json(each.words)
+            for call in read(_alone(each))
+        ]
+        for groups in others:
+            # A group without a name would be nobody's call.
+            yield [call for group in groups if group.names for call in read(group)]
 
 
 def _read(delta: dict[str, Json], at: int, where: str, tell: Tell) -> Fragment:
@@ -275,7 +283,30 @@ def _sorted(
     return groups
 
 
-def _calls(group: Group, texts: list[str], choice: int, where: str) -> Iterator[ToolCall]:
+def _meaning(call: ToolCall) -> CallKey:
+    """Return what the readings of one call have in common, wherever it is taken to stand."""
+    return call.name, call.arguments_text, call.type
+
+
+def beyond(
+    known: Iterable[CallKey], calls: Iterable[ToolCall], key: Callable[[ToolCall], CallKey]
+) -> list[ToolCall]:
+    """Return the calls that aren't known: two alike are two, and a known one is known once."""
+    left, found = Counter(known), []
+    for call in calls:
+        if left[key(call)]:
+            left[key(call)] -= 1
+        else:
+            found.append(call)
+    return found
+
+
+def _calls(
+    group: Group, *, choice: int, where: str, was_joined: bool = False
+) -> Iterator[ToolCall]:
+    """Yield the calls that a group may be; one that `was_joined` is several, each a document."""
+    texts = [*dict.fromkeys(documents(group.text))] if was_joined else []
+    texts = texts or group.readings
     if len(group.takes) > 1:
         raise schema_violation("a tool call of the stream has both arguments and input")
     kind = "custom" if "input" in group.takes else "function"

@@ -6,6 +6,7 @@ that providers really send. A completion of old streams alike, with `text` in it
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from helm_boundary.calls.call import Answer, Json, Message, Text, ToolCall, Usage
@@ -15,7 +16,7 @@ from helm_boundary.streaming.sse import Event
 
 from . import event_data
 from .chat_call_signs import signs_of_calls
-from .chat_calls import ChatCalls
+from .chat_calls import CallKey, ChatCalls, beyond
 from .chat_whole_calls import CALLS, OWN_MEMBERS, known_calls, tool_members, whole_calls
 from .json_shape import as_object, index_of, text_of
 from .told_texts import ToldTexts, each_once
@@ -47,7 +48,7 @@ class _Choice:
     """Whether part of a call has come that no end of its choice has followed."""
     waits: bool = False
     """Whether it has a call that hasn't been judged."""
-    judged: set[ToolCallKey] = field(default_factory=set)
+    judged: Counter[CallKey] = field(default_factory=Counter)
     named: str | None = None
     """How its first tool call's part said where it belongs: by an index, by null, or not at all."""
 
@@ -77,9 +78,6 @@ class _Choice:
         if reason:
             self.finish_reasons.append(reason)
         self.is_open = False
-
-
-type ToolCallKey = tuple[str, str, str]
 
 
 class ChatStream:
@@ -125,7 +123,7 @@ class ChatStream:
         """Note that what was waiting has been judged."""
         for index, choice in self._choices.items():
             if choice.waits:
-                choice.judged |= {_key(call) for call in _calls(index, choice)}
+                choice.judged |= Counter(map(_key, _calls(index, choice)))
                 choice.waits = False
 
     def answer(self, *, waiting_only: bool = False) -> Answer:
@@ -135,8 +133,7 @@ class ChatStream:
             call
             for index, choice in choices
             if choice.waits or not waiting_only
-            for call in _calls(index, choice)
-            if not (waiting_only and _key(call) in choice.judged)
+            for call in beyond(choice.judged if waiting_only else (), _calls(index, choice), _key)
         ]
         return Answer(
             self._status,
@@ -274,7 +271,7 @@ def _at(index: int) -> str:
     return f"/choices/{index}/message"
 
 
-def _key(call: ToolCall) -> ToolCallKey:
+def _key(call: ToolCall) -> CallKey:
     return call.pointer, call.name, call.arguments_text
 
 
@@ -286,7 +283,7 @@ def _calls(index: int, choice: _Choice) -> list[ToolCall]:
         if calls.fragments
         for call in calls.calls(index, _at(index), finish)
     ]
-    return [*{_key(call): call for call in (*grown, *choice.whole)}.values()]
+    return [*grown, *beyond(map(_key, grown), choice.whole, _key)]
 
 
 def _texts(index: int, choice: _Choice) -> tuple[Text, ...]:

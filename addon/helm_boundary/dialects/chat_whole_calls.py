@@ -12,7 +12,7 @@ from helm_boundary.calls.call import Json, ToolCall
 from helm_boundary.calls.refusal import schema_violation
 
 from .chat_call_signs import Signs, signs_of_calls
-from .json_shape import as_cut_off, as_object, as_objects, text_of
+from .json_shape import CUT_OFF, as_cut_off, as_object, as_objects, text_of
 from .json_shape import tool_call as read_tool_call
 
 OWN_MEMBERS = frozenset(
@@ -26,7 +26,6 @@ CALLS = ("tool_calls", "function_call")
 """Where a message's tool calls are."""
 RUN = "executed_tools"
 """Where Groq tells what it has run itself."""
-_CUT_OFF = frozenset({"length", "max_tokens", "content_filter"})
 _GIVEN = frozenset({"error", "output", "search_results"})
 
 
@@ -39,7 +38,7 @@ def whole_calls(
         Refusal: one of a shape this dialect doesn't have.
     """
     found = [*_made(message, pointer, choice), *_run(message, pointer, choice)]
-    if finish not in _CUT_OFF:
+    if finish not in CUT_OFF:
         return found
     return [each for call in found for each in as_cut_off(call)]
 

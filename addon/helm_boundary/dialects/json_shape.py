@@ -153,6 +153,10 @@ def tool_call(
     return ToolCall(known_id, name, text, value, valid, choice, pointer, kind)
 
 
+CUT_OFF = frozenset({"length", "max_tokens", "content_filter"})
+"""How a chat's choice says that its last call may not be whole."""
+
+
 def as_cut_off(call: ToolCall) -> Iterator[ToolCall]:
     """Yield a call of an answer that was cut off, and what partial parsers make of its arguments.
 

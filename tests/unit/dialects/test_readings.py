@@ -452,3 +452,28 @@ def test_values_one_after_another_are_taken_apart() -> None:
     assert documents(OSLO + " \n" + ROME) == [OSLO, ROME]
     for text in (OSLO, "", "1 2", OSLO + "x", OSLO + '{"a": 1, "a": 2}'):
         assert documents(text) == []
+
+
+ALIKE: dict[str, list[bytes]] = {
+    "at two indexes": [
+        chunk(tool(OSLO, "look", index=0, id="a"), tool(OSLO, "look", index=1, id="b")),
+        FINISH,
+    ],
+    "without an index": [
+        chunk(tool(OSLO, "look", id="a")),
+        chunk(tool(OSLO, "look", id="b")),
+        FINISH,
+    ],
+    "one after the other was judged": [
+        chunk(tool(OSLO, "look", index=0, id="a"), finish="tool_calls"),
+        chunk(tool(OSLO, "look", index=1, id="b"), finish="tool_calls"),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_two_calls_that_are_alike_are_two(name: str) -> None:
+    """Policy may count them, and receipts do."""
+    out, judged, was_shut = run("chat", ALIKE[name])
+    assert (out, was_shut) == (b"".join(ALIKE[name]), False)
+    assert [(call.name, call.arguments_text) for call in judged] == [ONE, ONE]
