@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import json
-import random
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +17,7 @@ from click.testing import CliRunner, Result
 from helm_boundary.approvals.entry import PENDING, Entry
 from helm_boundary.approvals.store import Store
 from helm_boundary.cli import main
+from helm_boundary.clients.free_ports import free_ports
 from helm_receipts.envelope.record import Record
 from helm_receipts.export.select import Selection, select
 from support.boundary import Boundary
@@ -192,11 +190,7 @@ def records(boundary: Boundary, phase: str) -> list[Record]:
 
 def free_port() -> int:
     """Return a port of 127.0.0.1 that nobody listens on, and that the system gives to nobody."""
-    while True:
-        port = random.randrange(15_000, 32_000)  # below the ports that "0" stands for
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
+    return free_ports(1)[0]
 
 
 class Web:

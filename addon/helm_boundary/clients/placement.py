@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from helm_boundary.runtime.start_order import Order
 from .ca_bundle import make_trust, system_roots
 from .confine import Confinement
 from .environment import LOOPBACK, Route, variables
+from .free_ports import free_ports
 from .launch import Launched, LaunchFailed, joinable
 from .providers import Redirection, redirections
 from .supervise import run_program
@@ -138,11 +138,6 @@ def _forward_mode(environment: Mapping[str, str]) -> str:
 
 
 def _listeners(environment: Mapping[str, str]) -> dict[int, Redirection]:
-    """Reserve a free loopback port for each provider: mitmproxy can't be asked for many at once."""
-    with contextlib.ExitStack() as held:
-        ports = []
-        for _ in (wanted := redirections(environment)):
-            listening = held.enter_context(socket.socket())
-            listening.bind((LOOPBACK, 0))
-            ports.append(listening.getsockname()[1])
-    return dict(zip(ports, wanted, strict=True))
+    """Choose a port for each provider: mitmproxy can't be asked for many of its own choice."""
+    wanted = redirections(environment)
+    return dict(zip(free_ports(len(wanted)), wanted, strict=True))
