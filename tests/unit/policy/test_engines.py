@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from helm_boundary.policy.authoring.bench import sample
+from helm_boundary.policy.decision import Decision
 from helm_boundary.policy.engines import embedded
 from helm_boundary.policy.engines.candidate import FAILED, WithCandidate
 from helm_boundary.policy.engines.embedded import EmbeddedEngine, start_embedded
@@ -21,6 +22,10 @@ from helm_boundary.policy.errors import EngineError, PolicyError
 from helm_boundary.policy.sources.policy import read_policy
 
 DOCUMENT = sample("a chat request", 100)
+REASON = '{"code": "C", "rule": "r", "message": "m", "finality": "ungranted"}'
+ALLOW = 'decision := {"verdict": "ALLOW", "reasons": []}'
+DENY = f'decision := {{"verdict": "DENY", "reasons": [{REASON}]}}'
+LOOP = "count([1 | numbers.range(1, 10000)[_]; numbers.range(1, 10000)[_]]) > 0"
 
 
 def engine_of(folder: Path, rego: str, deadline_ms: int = 1_000) -> EmbeddedEngine:
@@ -70,40 +75,85 @@ def test_a_pool_uses_the_least_busy_worker(pool: Pool, monkeypatch: pytest.Monke
     assert asyncio.run(judge_some()) == [3, 3, 3]
 
 
-def test_a_slow_call_holds_up_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While the only worker is at it, the spare one judges what comes."""
+@pytest.fixture
+def lone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pool]:
+    """Start a pool with one core for policy, which never ends for the model `slow`."""
     rego = f'{ALLOW} if input.model != "slow"\nelse := 1 if {LOOP}'
     (tmp_path / "main.rego").write_text(f"package helm\n\n{rego}\n")
     monkeypatch.setattr("helm_boundary.policy.engines.pool.cores", lambda: 2)
     pool = start_engine(read_policy([tmp_path]), deadline_ms=800)
     assert isinstance(pool, Pool)
-    slow, fast = (
-        json.dumps({**SAMPLES["a chat request"], "model": model}).encode()
-        for model in ("slow", "fast")
-    )
+    yield pool
+    pool.close()
+
+
+SLOW, FAST = (
+    json.dumps({**SAMPLES["a chat request"], "model": model}).encode() for model in ("slow", "fast")
+)
+
+
+async def _begin_slow(pool: Pool) -> asyncio.Future[Decision]:
+    """Begin the call that takes long, with the spare worker at hand."""
+    await pool.decide(FAST)
+    while pool._spare.is_slow:  # until it has started
+        await asyncio.sleep(0.01)
+    return asyncio.ensure_future(pool.decide(SLOW))
+
+
+async def _judge_fast(pool: Pool) -> float:
+    """Have a few calls judged; returns how long that took."""
+    began = time.perf_counter()
+    calls = (pool.decide(FAST) for _ in range(4))
+    assert {each.verdict for each in await asyncio.gather(*calls)} == {"ALLOW"}
+    return time.perf_counter() - began
+
+
+def test_a_slow_call_holds_up_no_other(lone: Pool) -> None:
+    """While the only worker is at it, the spare one judges what comes."""
 
     async def judge() -> list[float]:
-        await pool.decide(fast)
-        while pool._spare.is_slow:  # until it has started
-            await asyncio.sleep(0.01)
-        late = asyncio.ensure_future(pool.decide(slow))
+        late = await _begin_slow(lone)
         await asyncio.sleep(0.05)
         times = []
         while not late.done():
-            began = time.perf_counter()
-            calls = (pool.decide(fast) for _ in range(4))
-            assert {each.verdict for each in await asyncio.gather(*calls)} == {"ALLOW"}
-            times.append(time.perf_counter() - began)
+            times.append(await _judge_fast(lone))
         with pytest.raises(EngineError, match="within 800 ms"):
             await late
         return times
 
-    try:
-        times = sorted(asyncio.run(judge()))
-        assert len(times) > 3  # behind the slow call it would be one
-        assert times[len(times) // 2] < 0.2
-    finally:
-        pool.close()
+    times = sorted(asyncio.run(judge()))
+    assert len(times) > 3  # behind the slow call it would be one
+    assert times[len(times) // 2] < 0.2
+
+
+def test_what_waits_behind_a_call_that_turns_out_slow_goes_elsewhere(lone: Pool) -> None:
+    """Calls that came in its first milliseconds are judged long before its time is up."""
+
+    async def judge() -> float:
+        late = await _begin_slow(lone)
+        await asyncio.sleep(0)  # it is the worker's; nobody knows yet that it is slow
+        took = await _judge_fast(lone)
+        assert not late.done()
+        with pytest.raises(EngineError, match="within 800 ms"):
+            await late
+        assert await _judge_fast(lone) < 5
+        return took
+
+    assert asyncio.run(judge()) < 0.4
+
+
+def test_each_of_many_calls_that_move_gets_its_own_answer(lone: Pool) -> None:
+    """A slow one among them fails by its own deadline; the others are answered."""
+
+    async def judge() -> list[Decision | BaseException]:
+        late = await _begin_slow(lone)
+        await asyncio.sleep(0)
+        documents = [FAST, SLOW, FAST, FAST]
+        calls = [asyncio.ensure_future(lone.decide(each)) for each in documents]
+        return await asyncio.gather(late, *calls, return_exceptions=True)
+
+    verdicts = [getattr(each, "verdict", "failed") for each in asyncio.run(judge())]
+    assert verdicts == ["failed", "ALLOW", "failed", "ALLOW", "ALLOW"]
 
 
 def test_a_pool_closes_every_worker(pool: Pool) -> None:
@@ -118,12 +168,6 @@ def test_a_pool_of_a_bad_policy_does_not_start(tmp_path: Path) -> None:
     (tmp_path / "x.rego").write_text("package helm.rules.x\n\ndeny contains nosuch(1)\n")
     with pytest.raises(PolicyError, match="nosuch"):
         start_engine(read_policy([tmp_path]), deadline_ms=1_000, workers=2)
-
-
-REASON = '{"code": "C", "rule": "r", "message": "m", "finality": "ungranted"}'
-ALLOW = 'decision := {"verdict": "ALLOW", "reasons": []}'
-DENY = f'decision := {{"verdict": "DENY", "reasons": [{REASON}]}}'
-LOOP = "count([1 | numbers.range(1, 10000)[_]; numbers.range(1, 10000)[_]]) > 0"
 
 
 @pytest.mark.parametrize(

@@ -11,26 +11,24 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from typing import IO
 
-from helm_boundary.policy.decision import Decision, parse_decision
-from helm_boundary.policy.errors import EngineError, PolicyError
+from helm_boundary.policy.decision import Decision
+from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.sources.policy import Policy
 
 from . import frames as pipe
 from .engine import NO_TURN, Turn
 from .plan import write_plan
 from .smoke_test import self_test
+from .waiting_call import WaitingCall, moved
 from .worker_process import WorkerProcess
 
 TRIAL_SECONDS = 30.0  # to start Python, and compile and lint a policy for the first time
 RESTART_SECONDS = 5.0  # to start Python and compile a policy again
 SAMPLE_SECONDS = 2.0  # for a sample of the self-test, on a machine that is busy starting things
-SHORT = 4_096  # bytes of an answer worth remembering
 SLOW_SECONDS = 0.005  # many times what an evaluation usually takes
 RESTART_PAUSE = 1.0  # seconds before a worker that never got ready is tried again
 # The worker's own alarm, for when nobody is there to kill it: later than any kill of ours.
@@ -62,31 +60,8 @@ def start_embedded(
     return engine
 
 
-@dataclass(slots=True)
-class _Call:
-    number: int
-    document: bytes
-    future: asyncio.Future[None] | None = None
-    answer: bytes | None = None
-    failure: str | None = None
-    retried: bool = False
-
-    @property
-    def done(self) -> bool:
-        return self.answer is not None or self.failure is not None
-
-    def decision(self) -> Decision:
-        if self.answer is None:
-            raise EngineError(self.failure or "no answer")
-        return _known(self.answer) if len(self.answer) <= SHORT else _read(self.answer)
-
-
-def _read(answer: bytes) -> Decision:
-    return parse_decision(json.loads(answer))
-
-
-# Most calls get the same short answer, so it is read once.
-_known = lru_cache(maxsize=64)(_read)
+type Relieve = Callable[[EmbeddedEngine], None]
+"""Finds another engine for the calls that wait behind one that takes long."""
 
 
 class EmbeddedEngine:
@@ -99,10 +74,11 @@ class EmbeddedEngine:
         self.policy = policy
         self.deadline = deadline  # seconds for one evaluation
         self._plan = plan
-        self._calls: dict[int, _Call] = {}  # unanswered, oldest first
+        self._calls: dict[int, WaitingCall] = {}  # unanswered, oldest first
         self._number = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._relieve: Relieve | None = None
         self._closed = False
         self._worker: WorkerProcess | None = None
         self._ready = False  # the worker has compiled the policy
@@ -189,36 +165,50 @@ class EmbeddedEngine:
 
     # -- calls ---------------------------------------------------------------------------
 
-    def _submit(self, document: bytes) -> _Call:
-        self._number = self._number % 0xFFFF_FFFF + 1
-        call = _Call(self._number, document)
+    def _submit(self, document: bytes) -> WaitingCall:
+        call = WaitingCall(0, document)
+        self._enqueue(call)
+        return call
+
+    def _enqueue(self, call: WaitingCall) -> None:
+        self._number = call.number = self._number % 0xFFFF_FFFF + 1
         if self._closed:
-            call.failure = "the policy engine was closed"
-            return call
+            call.finish(failure="the policy engine was closed")
+            return
         if self._worker is None and time.monotonic() >= self._restart_at:
             self._restart()
         if self._worker is None:
-            call.failure = f"the policy worker doesn't start: {self._ended}"
-            return call
+            call.finish(failure=f"the policy worker doesn't start: {self._ended}")
+            return
         if not self._calls and self._ready:
             self._head_until = time.monotonic() + self.deadline
         self._calls[call.number] = call
         self._send(call)
-        return call
 
-    def _send(self, call: _Call) -> None:
+    def hand_over(self, other: EmbeddedEngine) -> None:
+        """Give another engine the calls that wait behind the oldest one."""
+        for call in list(self._calls.values())[1:]:
+            if not call.done:
+                self._calls[call.number] = moved(call.number)  # it is in the pipe already
+                other.take_over(call)
+
+    def take_over(self, call: WaitingCall) -> None:
+        """Judge a call that waited in another engine of the same policy."""
+        self._enqueue(call)
+        if self._timer is None:
+            self._watch()
+
+    def _send(self, call: WaitingCall) -> None:
         if self._worker is not None:
             self._worker.send(pipe.encode(call.number, pipe.JUDGE, call.document))
             if self._worker.unsent and (loop := self._running_loop()):
                 loop.add_writer(self._worker.fileno(), self._on_writable)
 
     def _finish(
-        self, call: _Call, *, answer: bytes | None = None, failure: str | None = None
+        self, call: WaitingCall, *, answer: bytes | None = None, failure: str | None = None
     ) -> None:
         self._calls.pop(call.number, None)
-        call.answer, call.failure = answer, failure
-        if call.future is not None and not call.future.done():
-            call.future.set_result(None)
+        call.finish(answer=answer, failure=failure)
 
     # -- the pipe ------------------------------------------------------------------------
 
@@ -300,7 +290,9 @@ class EmbeddedEngine:
         if self._ready:
             self._restart()
         for position, call in enumerate(waiting):
-            if self._worker is None or position == 0 or call.retried:
+            if call.done:  # elsewhere
+                del self._calls[call.number]
+            elif self._worker is None or position == 0 or call.retried:
                 self._finish(call, failure=why)
             else:
                 call.retried = True
@@ -314,8 +306,12 @@ class EmbeddedEngine:
 
     # -- the event loop ------------------------------------------------------------------
 
-    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Read on that loop what the worker says, also before it is asked anything."""
+    def attach(self, loop: asyncio.AbstractEventLoop, relieve: Relieve | None = None) -> None:
+        """Read on that loop what the worker says, also before it is asked anything.
+
+        `relieve` is called every few milliseconds while calls wait behind one that takes long.
+        """
+        self._relieve = relieve or self._relieve
         if loop is self._loop:
             return
         self._detach()
@@ -340,4 +336,8 @@ class EmbeddedEngine:
         if remaining <= 0:
             self._judge_late()
             remaining = self.deadline
+        elif self._relieve is not None:
+            remaining = min(remaining, SLOW_SECONDS)
+            if self.is_slow and len(self._calls) > 1:
+                self._relieve(self)
         self._timer = self._loop.call_later(max(remaining, 0.001), self._watch)

@@ -31,8 +31,9 @@ def start_engine(policy: Policy, *, deadline_ms: int, workers: int | None = None
 class Pool:
     """Engines of one policy; each call goes to the one with the fewest in flight.
 
-    One that has been at a call for long is asked last: what comes now would wait behind it. Where
-    all are, the spare one is asked, for which there is no core of its own.
+    One that has been at a call for long is asked last: what comes now would wait behind it, and
+    what waits there already goes to another. Where all are slow, that is the spare one, for which
+    there is no core of its own.
     """
 
     def __init__(self, engines: list[EmbeddedEngine], *, spare: EmbeddedEngine) -> None:
@@ -48,7 +49,7 @@ class Pool:
         if loop is not self._loop:  # so that those who aren't asked yet are known to be there
             self._loop = loop
             for engine in (*self._engines, self._spare):
-                engine.attach(loop)
+                engine.attach(loop, self._relieve)
         return await self._idlest().decide(document, turn)
 
     def decide_now(self, document: bytes) -> Decision:
@@ -63,3 +64,8 @@ class Pool:
     def _idlest(self) -> EmbeddedEngine:
         found = min(self._engines, key=lambda engine: (engine.is_slow, engine.in_flight))
         return self._spare if found.is_slow and not self._spare.is_slow else found
+
+    def _relieve(self, slow: EmbeddedEngine) -> None:
+        other = self._idlest()
+        if other is not slow and not other.is_slow:
+            slow.hand_over(other)
