@@ -54,6 +54,7 @@ _PROTOCOL = frozenset(
 """The members of an event in which nobody says anything."""
 
 _TEXT_MEMBERS = _PROTOCOL | {"delta"}
+_NESTED = (dict, list)
 _INDEXES = ("response_id", "output_index", "item_id", "content_index", "summary_index")
 
 type ReadResponse = Callable[[int, Json], Answer]
@@ -191,4 +192,4 @@ class ResponsesStream(TypedStream):
 
 
 def _is_flat(value: dict[str, Json]) -> bool:
-    return not any(part and isinstance(part, dict | list) for part in value.values())
+    return not any(part and isinstance(part, _NESTED) for part in value.values())

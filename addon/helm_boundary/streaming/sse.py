@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from helm_boundary.calls.refusal import schema_violation
 
@@ -20,6 +20,10 @@ _LINES = re.compile(rb"\r\n|\n|\r")
 _FALSE_LINES = re.compile(
     rb"(?:[\x0b\x0c\x1c-\x1e]|\xc2\x85|\xe2\x80[\xa8\xa9])(?:data|event|id|retry)[ :]"
 )
+# What nearly every event is: a name perhaps, one line of data, and the empty line.
+_USUAL = re.compile(
+    rb"(?:event: ?([^\r\n]*)(?>\r\n|\n|\r))?data: ?([^\r\n]*)(?>\r\n|\n|\r)(?>\r\n|\n|\r)"
+)
 _JSON = (b"{", b"\xef\xbb\xbf{")
 _CONTROLS = b"\x0b\x0c\x1c\x1d\x1e"
 BOM = b"\xef\xbb\xbf"
@@ -29,8 +33,7 @@ FIELDS = frozenset({b"data", b"event", b"id", b"retry", b""})
 """The fields there are; the nameless one is a comment."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One event: `raw` is all of its bytes with the empty line that ends it."""
 
     raw: bytes
@@ -75,7 +78,7 @@ class EventCutter:
         text = raw.removeprefix(BOM) if self._at_start else raw
         self._at_start = False
         event = read_event(text)
-        return event if text is raw else replace(event, raw=raw)
+        return event if text is raw else event._replace(raw=raw)
 
     def _check_size(self, size: int) -> None:
         if size > self._limit:
@@ -131,8 +134,15 @@ def read_event(raw: bytes) -> Event:
     odd = not raw.isascii() or len(raw.translate(None, _CONTROLS)) != len(raw)
     if odd and _FALSE_LINES.search(raw):
         raise schema_violation("the stream has a field after a character that may end a line")
+    if (usual := _USUAL.fullmatch(raw)) is not None:
+        name, said = usual.groups(b"")
+        return Event(raw, name.decode("utf-8", "replace"), said)
     if raw[:1] == b"{":
         return Event(raw, "", raw)
+    return _read_lines(raw)
+
+
+def _read_lines(raw: bytes) -> Event:
     kind, data = "", []
     lines = _LINES.split(raw) if b"\r" in raw else raw.split(b"\n")
     for line in lines:
