@@ -54,6 +54,13 @@ def _measure_only_here() -> Iterator[None]:
         yield
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Save what a process of pytest-xdist has measured: it may be ended before it exits."""
+    if hasattr(session.config, "workerinput"):
+        _save_coverage()
+
+
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
@@ -62,12 +69,19 @@ def pytest_terminal_summary(
     _tell_coverage(terminalreporter)
 
 
-def _tell_coverage(terminalreporter: pytest.TerminalReporter) -> None:
+def _save_coverage() -> bool:
+    """Save what this process has measured; returns whether it was measured."""
     own = Coverage.current()
     if own is None:
-        return
+        return False
     own.stop()
     own.save()
+    return True
+
+
+def _tell_coverage(terminalreporter: pytest.TerminalReporter) -> None:
+    if not _save_coverage():
+        return
     whole = Coverage()
     whole.combine()
     whole.save()

@@ -13,8 +13,9 @@ from helm_boundary.calls.call import Answer, Call, Json, Message, Text, Tool
 from helm_boundary.calls.texts import attachments, strings
 from helm_boundary.streaming.stream import Stream
 
+from .answer_members import COMPLETION
 from .chat_stream import ChatStream
-from .chat_whole_calls import OWN_MEMBERS, refuse_stray_calls, tool_members, whole_calls
+from .chat_whole_calls import refuse_stray_calls, tool_members, whole_calls
 from .json_shape import as_flag, as_model, as_object, as_objects, text_of
 from .usage import chat_usage
 
@@ -64,7 +65,6 @@ def read_response(status: int, body: Json) -> Answer:
         read_message(message, f"/choices/{at}/message", at, _finish(choices[at]))
         for at, message in enumerate(told)
     )
-    beside = {key: value for key, value in body.items() if key not in OWN_MEMBERS}
     refuse_stray_calls(body, told)
     return Answer(
         status,
@@ -73,7 +73,7 @@ def read_response(status: int, body: Json) -> Answer:
         messages=messages,
         texts=(
             *strings(choices, "/choices", "assistant", tool_members),
-            *strings(beside, "", "assistant", tool_members),
+            *strings(COMPLETION.others(body), "", "assistant", tool_members),
         ),
         tool_calls=tuple(call for message in messages for call in message.tool_calls),
         usage=chat_usage(body),

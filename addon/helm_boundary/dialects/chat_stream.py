@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, replace
 
 from helm_boundary.calls.call import Answer, Json, Message, Text, ToolCall, Usage
 from helm_boundary.calls.refusal import schema_violation
-from helm_boundary.calls.texts import is_tag, spoken, strings
+from helm_boundary.calls.texts import spoken, strings
 from helm_boundary.streaming.sse import Event
 
 from . import event_data
+from .answer_members import CHOICE, COMPLETION, DELTA
 from .chat_call_signs import signs_of_calls
 from .chat_calls import CallKey, ChatCalls, beyond
-from .chat_whole_calls import CALLS, OWN_MEMBERS, known_calls, tool_members, whole_calls
+from .chat_whole_calls import CALLS, known_calls, tool_members, whole_calls
 from .json_shape import as_object, index_of, text_of
 from .told_texts import ToldTexts, each_once
 from .usage import chat_usage, updated
@@ -26,10 +27,6 @@ ROLE = "assistant"
 
 _SUSPICIOUS = (b"tool", b"function", b"arguments", b"\\u")
 _SPOKEN = ("content", "refusal")
-_NO_TEXT = frozenset({"role", "content", "refusal", *CALLS})
-_BESIDE_DELTA = frozenset(
-    {"index", "delta", "message", "finish_reason", "logprobs", "text", "usage"}
-)
 
 
 @dataclass(slots=True)
@@ -159,12 +156,11 @@ class ChatStream:
         self._model = text_of(chunk.get("model")) or self._model
         if b"usage" in data or b"\\" in data:  # few chunks count anything
             self._usage = updated(self._usage, chat_usage(chunk))
-        if not chunk.keys() <= OWN_MEMBERS:
-            if chunk.get("error"):
+        if others := COMPLETION.others(chunk):
+            if others.get("error"):
                 self._failed = True
                 self._note_end()
-            beside = {key: chunk[key] for key in chunk if key not in OWN_MEMBERS}
-            self._beside.tell(strings(beside, "", ROLE, tool_members))
+            self._beside.tell(strings(others, "", ROLE, tool_members))
         known = self._read_choices(choices)
         # Most chunks have no tool call anywhere; only a suspicion is worth a walk.
         lower = data.lower()
@@ -208,32 +204,25 @@ def _read_choice(choice: _Choice, found: dict[str, Json], index: int) -> list[di
             known.append(message)
     if isinstance(found.get("text"), str):  # Together's, and those of old
         choice.told.grow("/text", ROLE, found["text"])
-    if not found.keys() <= _BESIDE_DELTA:
-        beside = {key: found[key] for key in found if key not in _BESIDE_DELTA}
+    if others := CHOICE.others(found):
         # A model that reasons tells that beside its text.
-        choice.told.grow_all(strings(beside, "", ROLE, tool_members))
+        choice.told.grow_all(strings(others, "", ROLE, tool_members))
     _read_delta(choice, delta, index)
     if choice.waits and any(delta.get(key) for key in CALLS):
         choice.check_named(found, index)
     reason = found.get("finish_reason")
     if isinstance(reason, str) and reason:
         choice.finish(reason)
-        _tell_unless_tag(choice, "/finish_reason", reason)
     return known
 
 
 def _read_delta(choice: _Choice, delta: dict[str, Json], index: int) -> None:
-    if delta.get("role") is not None:
-        _tell_unless_tag(choice, "/role", delta["role"])
     for key in _SPOKEN:
-        if isinstance(delta.get(key), str):
-            choice.content.append(delta[key])
-            choice.spoken[key].append(delta[key])
-        elif delta.get(key) is not None:
-            choice.told.grow_all(strings(delta[key], "/" + key, ROLE))
-    if not delta.keys() <= _NO_TEXT:
-        rest = {key: value for key, value in delta.items() if key not in _NO_TEXT}
-        choice.told.grow_all(strings(rest, "", ROLE, tool_members))
+        if isinstance(words := delta.get(key), str):
+            choice.content.append(words)
+            choice.spoken[key].append(words)
+    if others := DELTA.others(delta):
+        choice.told.grow_all(strings(others, "", ROLE, tool_members))
         if delta.get("executed_tools") is not None:
             _add_whole(choice, {"executed_tools": delta["executed_tools"]}, index)
     for key in CALLS:
@@ -259,12 +248,6 @@ def _add_whole(choice: _Choice, message: dict[str, Json], index: int) -> None:
     found = whole_calls(message, _at(index), index)
     choice.whole += found
     choice.waits = choice.waits or bool(found)
-
-
-def _tell_unless_tag(choice: _Choice, pointer: str, value: Json) -> None:
-    """Take in what stands in place of a machine's word, where it is none."""
-    if not isinstance(value, str) or not is_tag(value):
-        choice.told.tell(strings(value, pointer, ROLE))
 
 
 def _at(index: int) -> str:

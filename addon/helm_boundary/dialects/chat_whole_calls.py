@@ -15,13 +15,6 @@ from .chat_call_signs import Signs, signs_of_calls
 from .json_shape import CUT_OFF, as_cut_off, as_object, as_objects, text_of
 from .json_shape import tool_call as read_tool_call
 
-OWN_MEMBERS = frozenset(
-    {
-        "choices", "created", "id", "model", "object", "obfuscation", "service_tier",
-        "system_fingerprint", "usage",
-    }
-)  # fmt: skip
-"""The members of a completion that say nothing beside its choices; some providers add what does."""
 CALLS = ("tool_calls", "function_call")
 """Where a message's tool calls are."""
 RUN = "executed_tools"

@@ -15,6 +15,7 @@ from helm_boundary.calls.texts import strings
 from helm_boundary.streaming.stream import Stream
 
 from . import chat
+from .answer_members import COHERE_ANSWER, COHERE_DELTA, COHERE_EVENT
 from .chat_call_signs import Signs, signs_of_calls
 from .chat_calls import ChatCalls
 from .chat_whole_calls import refuse_stray_calls, tool_members
@@ -22,9 +23,6 @@ from .json_shape import as_object, index_of, text_of
 from .plain_stream import PlainStream
 from .usage import read_usage, updated
 
-_SILENT = frozenset({"finish_reason", "id", "logprobs", "message", "usage"})
-"""The members of an answer that say nothing beside its message."""
-_PROTOCOL = frozenset({"id", "index", "type"})
 _TELLING = ("content-", "message-", "tool-", "citation-")
 _CALL_EVENTS = frozenset({"tool-call-start", "tool-call-delta", "tool-call-end"})
 
@@ -45,14 +43,13 @@ def read_response(status: int, body: Json) -> Answer:
     refuse_stray_calls(body, [message])
     reason = text_of(body.get("finish_reason"))
     read = chat.read_message(message, "/message", 0, reason.lower())
-    beside = {key: value for key, value in body.items() if key not in _SILENT}
     return Answer(
         status,
         finish_reasons=(reason,) if reason else (),
         messages=(read,),
         texts=(
             *strings(message, "/message", "assistant", tool_members),
-            *strings(beside, "", "assistant", tool_members),
+            *strings(COHERE_ANSWER.others(body), "", "assistant", tool_members),
         ),
         tool_calls=read.tool_calls,
         usage=_usage(body.get("usage")),
@@ -119,9 +116,8 @@ class CohereStream(PlainStream):
             self._said.append(text_of(content.get("text")))
         where = "/message" if index is None else f"/message/{index}"
         self._grow(strings(said, where, "assistant", tool_members))
-        parts = {key: part for key, part in delta.items() if key not in ("message", "usage")}
-        beside = {k: part for k, part in value.items() if k not in _PROTOCOL | {"delta"}}
-        self._told.tell(strings({**parts, **beside}, "", "assistant", tool_members))
+        others = {**COHERE_DELTA.others(delta), **COHERE_EVENT.others(value)}
+        self._told.tell(strings(others, "", "assistant", tool_members))
 
     def _read_call(self, kind: str, value: dict[str, Json], told: Json) -> None:
         index = index_of(value.get("index"), "an event", 1024)

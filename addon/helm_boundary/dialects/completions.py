@@ -13,8 +13,9 @@ from helm_boundary.calls.texts import attachments, strings
 from helm_boundary.streaming.stream import Stream
 
 from . import chat
+from .answer_members import COMPLETION
 from .chat_stream import ChatStream
-from .chat_whole_calls import OWN_MEMBERS, refuse_stray_calls, tool_members
+from .chat_whole_calls import refuse_stray_calls, tool_members
 from .json_shape import as_flag, as_model, as_object, as_objects, text_of
 from .usage import chat_usage
 
@@ -55,7 +56,6 @@ def read_response(status: int, body: Json) -> Answer:
     told = [choice["message"] for choice in choices if isinstance(choice.get("message"), dict)]
     refuse_stray_calls(body, told)
     messages = tuple(_choice(choice, at) for at, choice in enumerate(choices))
-    beside = {key: value for key, value in body.items() if key not in OWN_MEMBERS}
     return Answer(
         status,
         model=text_of(body.get("model")) or None,
@@ -65,7 +65,7 @@ def read_response(status: int, body: Json) -> Answer:
         messages=messages,
         texts=(
             *strings(choices, "/choices", "assistant", tool_members),
-            *strings(beside, "", "assistant", tool_members),
+            *strings(COMPLETION.others(body), "", "assistant", tool_members),
         ),
         tool_calls=tuple(call for message in messages for call in message.tool_calls),
         usage=chat_usage(body),

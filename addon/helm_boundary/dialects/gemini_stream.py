@@ -10,6 +10,7 @@ from dataclasses import replace
 from helm_boundary.calls.call import Answer, Json, Usage
 from helm_boundary.calls.refusal import schema_violation
 
+from .answer_members import GEMINI_ANSWER, GEMINI_CANDIDATE
 from .gemini_parts import (
     check_spelling,
     count_calls,
@@ -22,15 +23,6 @@ from .gemini_parts import (
 from .json_shape import as_objects, index_of, text_of
 from .plain_stream import PlainStream
 from .usage import count_of, updated
-
-_SILENT = frozenset(
-    {
-        "candidates", "createTime", "create_time", "modelVersion", "model_version", "responseId",
-        "response_id", "usageMetadata", "usage_metadata",
-    }
-)  # fmt: skip
-"""The members of an answer that say nothing beside its candidates."""
-_OF_CANDIDATE = frozenset({"finishReason", "finish_reason", "index"})
 
 
 class GeminiStream(PlainStream):
@@ -58,8 +50,7 @@ class GeminiStream(PlainStream):
         self._usage = updated(self._usage, _usage(member(value, "usageMetadata")))
         for at, candidate in enumerate(candidates):
             self._read_candidate(candidate, at)
-        beside = {key: part for key, part in value.items() if key not in _SILENT}
-        self._told.tell(texts_of(beside, "", "assistant"))
+        self._told.tell(texts_of(GEMINI_ANSWER.others(value), "", "assistant"))
         self._failed = self._failed or bool(value.get("error"))
         feedback = member(value, "promptFeedback")
         is_blocked = isinstance(feedback, dict) and member(feedback, "blockReason") is not None
@@ -78,10 +69,8 @@ class GeminiStream(PlainStream):
             told = {key: said for key, said in part.items() if key not in own_calls(part)}
             where = f"{pointer}/thought" if is_thought else pointer
             self._grow(texts_of(told, where, "assistant"))
-        beside = {
-            key: said for key, said in candidate.items() if key not in _OF_CANDIDATE | {"content"}
-        }
-        self._told.tell(texts_of(beside, f"/candidates/{index}", "assistant"))
+        others = GEMINI_CANDIDATE.others(candidate)
+        self._told.tell(texts_of(others, f"/candidates/{index}", "assistant"))
         reason = text_of(member(candidate, "finishReason"))
         if reason:
             self._reasons[index] = reason

@@ -13,6 +13,7 @@ from helm_boundary.calls.refusal import schema_violation
 from helm_boundary.calls.texts import attachments
 from helm_boundary.streaming.stream import Stream
 
+from .answer_members import MESSAGE
 from .chat_call_signs import signs_of_calls
 from .json_shape import as_flag, as_model, as_object, text_of
 from .messages_blocks import (
@@ -27,14 +28,6 @@ from .messages_stream import MessagesStream
 from .usage import read_usage
 
 _PARAMETERS = ("max_tokens", "temperature", "top_k", "top_p", "service_tier")
-
-_OWN_MEMBERS = frozenset(
-    {
-        "container", "content", "context_management", "id", "model", "role", "stop_reason",
-        "stop_sequence", "type", "usage",
-    }
-)  # fmt: skip
-"""The members of a message that say nothing beside its content."""
 
 
 def read_request(body: Json) -> Call:
@@ -68,8 +61,7 @@ def read_response(status: int, body: Json) -> Answer:
     """
     body = as_object(body, "the answer")
     check_message(body)
-    beside = {key: value for key, value in body.items() if key not in _OWN_MEMBERS}
-    if any(signs_of_calls(beside)):
+    if any(signs_of_calls(MESSAGE.without_calls(body))):
         raise schema_violation("the message has a tool call of another API beside its content")
     messages = tuple(read_content(body.get("content", []), "assistant", ""))
     return Answer(
@@ -79,7 +71,7 @@ def read_response(status: int, body: Json) -> Answer:
         messages=messages,
         texts=(
             *texts_of(body.get("content"), "/content", "assistant"),
-            *texts_of(beside, "", "assistant"),
+            *texts_of(MESSAGE.others(body), "", "assistant"),
         ),
         tool_calls=tuple(call for message in messages for call in message.tool_calls),
         usage=read_usage(body.get("usage")),

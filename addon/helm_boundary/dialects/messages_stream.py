@@ -12,7 +12,9 @@ from helm_boundary.calls.refusal import schema_violation
 from helm_boundary.calls.texts import spoken
 from helm_boundary.streaming.tellings import ARGUMENTS
 
+from .answer_members import MESSAGE, MESSAGES_EVENT, MESSAGES_EVENTS
 from .json_shape import as_object, as_objects, index_of, text_of
+from .members import Members
 from .messages_blocks import (
     carries_tool_call,
     check_message,
@@ -27,13 +29,9 @@ from .told_texts import ToldTexts, each_once
 from .typed_stream import TypedStream
 from .usage import read_usage, updated
 
-_PROTOCOL = frozenset({"type", "index", "usage"})
-"""The members of an event in which nobody says anything."""
 _CUT_OFF = frozenset({"max_tokens", "model_context_window_exceeded", "pause_turn", "refusal"})
 """Why a model stops before its message is whole."""
 _TEXT_DELTA = {"type", "text"}
-_SILENT = frozenset({"id", "type", "role", "model", "usage", "stop_reason", "stop_sequence"})
-"""Those of a message."""
 
 
 @dataclass(slots=True)
@@ -81,41 +79,34 @@ class MessagesStream(TypedStream):
         )
 
     def _read_typed(self, kind: str, value: dict[str, Json]) -> None:
-        if kind == "content_block_start":
-            self._start_block(value)
-            return
-        if kind == "message_start":
-            self._start_message(value)
-            return
-        # A call is a block, and nothing else; what it cost may be told by its input and output.
-        self._refuse_tool_call([part for key, part in value.items() if key != "usage"])
+        self._account(MESSAGES_EVENTS.get(kind, MESSAGES_EVENT), value)
         if kind == "content_block_delta":
-            self._tell_beside(value, "delta")
             self._grow_block(value)
+        elif kind == "content_block_start":
+            self._start_block(value)
         elif kind == "content_block_stop":
             _refuse_input(value.get("delta"))
-            self._tell_beside(value)
             self._stop_block(index_of(value.get("index"), "an event"))
+        elif kind == "message_start":
+            self._start_message(value)
         elif kind == "message_delta":
             delta = as_object(value.get("delta") or {}, "an event's delta")
-            self._tell_beside(value)
             self._stop_reason = text_of(delta.get("stop_reason")) or self._stop_reason
             self._usage = updated(self._usage, read_usage(value.get("usage")))
             if self._stop_reason:
                 self._complete_all()
-        else:
-            self._tell_beside(value)
-            if kind == "error":
-                self._fail()
-            elif kind == "message_stop":
-                self._stopped |= self._blocks.keys()
-                self._complete_all()
-                self._end()
+        elif kind == "message_stop":
+            self._stopped |= self._blocks.keys()
+            self._complete_all()
+            self._end()
+        elif kind == "error":
+            self._fail()
 
-    def _tell_beside(self, value: dict[str, Json], name: str = "type") -> None:
-        told = [key for key in value if key != name and key not in _PROTOCOL]
-        if told:
-            self._told.tell(texts_of({key: value[key] for key in told}, "", "assistant"))
+    def _account(self, members: Members, value: dict[str, Json]) -> None:
+        """Take in what is said beside what the dialect reads; a call is a block, nothing else."""
+        self._refuse_tool_call(members.without_calls(value))
+        if others := members.others(value):
+            self._told.tell(texts_of(others, "", "assistant"))
 
     def _start_message(self, value: dict[str, Json]) -> None:
         message = as_object(value.get("message"), "an event's message")
@@ -123,13 +114,10 @@ class MessagesStream(TypedStream):
             raise schema_violation("the stream starts a message twice")
         self._has_started = True
         check_message(message)
-        self._refuse_tool_call([part for key, part in value.items() if part is not message])
-        self._tell_beside(value, "message")
         self._model = text_of(message.get("model")) or None
         self._stop_reason = text_of(message.get("stop_reason"))
         self._usage = updated(self._usage, read_usage(message.get("usage")))
-        beside = {key: part for key, part in message.items() if key not in _SILENT}
-        self._told.tell(texts_of(beside, "", "assistant"))
+        self._told.tell(texts_of(MESSAGE.others(message), "", "assistant"))
         # What a message begins with is whole (after a program's call of a tool): no block follows.
         for place, block in enumerate(as_objects(message.get("content") or [], "content")):
             self._blocks[place] = _Block(block, place, [])
@@ -148,8 +136,6 @@ class MessagesStream(TypedStream):
         words = self._told.growing(f"/content/{place}/text", "assistant")
         self._blocks[place] = _Block(start, len(self._blocks), words)
         self._check_order()
-        self._refuse_tool_call({key: part for key, part in value.items() if part is not start})
-        self._tell_beside(value, "content_block")
         if is_tool_call(start):
             self._ledger.begin(place, (text_of(start.get("id")),), telling(start))
         elif not is_tool_result(start):
@@ -193,6 +179,7 @@ class MessagesStream(TypedStream):
             self._ledger.grow(place, (), ARGUMENTS, words)
             delta = {key: part for key, part in delta.items() if key != "partial_json"}
         _refuse_input(delta)
+        self._refuse_tool_call(delta)
         self._told.grow_all(texts_of(delta, f"/content/{place}", "assistant"))
 
     def _stop_block(self, place: int) -> None:

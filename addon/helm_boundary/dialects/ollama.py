@@ -18,18 +18,12 @@ from helm_boundary.calls.texts import strings
 from helm_boundary.streaming.stream import Stream
 
 from . import chat, completions
+from .answer_members import OLLAMA_LINE
 from .chat_whole_calls import refuse_stray_calls, whole_calls
 from .json_shape import as_object, text_of
 from .plain_stream import PlainStream
 from .usage import count_of, updated
 
-_SILENT = frozenset(
-    {
-        "context", "created_at", "done", "done_reason", "eval_count", "eval_duration",
-        "load_duration", "model", "prompt_eval_count", "prompt_eval_duration", "total_duration",
-    }
-)  # fmt: skip
-"""The members of an answer in which nobody says anything."""
 _PARAMETERS = {"num_predict": "max_output_tokens", "temperature": "temperature", "top_p": "top_p"}
 
 
@@ -101,9 +95,8 @@ class OllamaStream(PlainStream):
         self._said += [text_of(message.get("content")), text_of(value.get("response"))]
         calls = {"tool_calls", "function_call"}
         said = {key: part for key, part in message.items() if key not in calls}
-        beside = {key: part for key, part in value.items() if key not in _SILENT | {"message"}}
         self._grow(strings(_plain(said), "/message", "assistant"))
-        self._grow(strings(_plain(beside), "", "assistant"))
+        self._grow(strings(_plain(OLLAMA_LINE.others(value)), "", "assistant"))
         if value.get("error"):
             self._failed = True
         if value.get("done") is True:

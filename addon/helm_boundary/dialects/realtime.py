@@ -17,6 +17,7 @@ from helm_boundary.streaming.ledger import Place
 from helm_boundary.streaming.stream import Stream
 
 from . import responses
+from .answer_members import RESPONSES_ITEM_EVENT, RESPONSES_WHOLE_EVENT
 from .json_shape import as_object, index_of, text_of
 from .responses_items import (
     check_item,
@@ -136,12 +137,12 @@ class RealtimeStream(SessionStream):
 
     def _read_typed(self, kind: str, value: dict[str, Json]) -> None:
         if kind in _ITEM_EVENTS:
-            self._check_beside("item", value)
+            self._account(RESPONSES_ITEM_EVENT, value)
             item = as_object(value.get("item"), "an event's item")
             begins = kind in _BEGINNINGS and text_of(item.get("status")) not in _OVER
             self._read_shown(item, is_over=not begins)
         elif kind == "response.done":
-            self._check_beside("response", value)
+            self._account(RESPONSES_WHOLE_EVENT, value)
             self._read_whole("response.completed", as_object(value.get("response"), "a response"))
         else:
             super()._read_typed(kind, value)

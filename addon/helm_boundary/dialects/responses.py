@@ -12,9 +12,9 @@ from helm_boundary.calls.call import Answer, Call, Json, Message, Text
 from helm_boundary.calls.texts import attachments
 from helm_boundary.streaming.stream import Stream
 
+from .answer_members import RESPONSE
 from .json_shape import as_flag, as_object, as_objects, text_of
 from .responses_items import (
-    ECHOED,
     check_response,
     is_tool_call,
     read_content,
@@ -30,19 +30,6 @@ _PARAMETERS = (
     "background", "max_output_tokens", "max_tool_calls", "parallel_tool_calls", "service_tier",
     "store", "temperature", "top_logprobs", "top_p", "truncation",
 )  # fmt: skip
-
-_PROTOCOL = frozenset(
-    {
-        "background", "completed_at", "conversation", "conversation_id", "created_at",
-        "frequency_penalty", "id", "max_output_tokens", "max_tool_calls",
-        "model", "object", "parallel_tool_calls", "presence_penalty", "previous_response_id",
-        "prompt_cache_key", "prompt_cache_retention", "reasoning", "safety_identifier",
-        "service_tier", "status", "store", "temperature", "tool_choice",
-        "top_logprobs", "top_p", "truncation", "usage", "user",
-    }
-)  # fmt: skip
-_SILENT = _PROTOCOL | ECHOED
-"""The members of a response in which nobody says anything, or the request's are repeated."""
 
 
 def read_request(body: Json) -> Call:
@@ -83,7 +70,7 @@ def read_response(status: int, body: Json) -> Answer:
         finish_reasons=tuple(filter(None, [text_of(body.get("status"))])),
         messages=tuple(_message(item, at) for item, at in told if not is_tool_call(item)),
         texts=(
-            *texts_of({key: body[key] for key in body if key not in _SILENT}, ""),
+            *texts_of(RESPONSE.others(body), ""),
             *texts_of(output, "/output"),
         ),
         tool_calls=tuple(

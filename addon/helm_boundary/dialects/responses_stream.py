@@ -13,7 +13,14 @@ from helm_boundary.calls.refusal import schema_violation
 from helm_boundary.calls.texts import TOOL, spoken
 from helm_boundary.streaming.ledger import Place
 
+from .answer_members import (
+    RESPONSES_DELTA,
+    RESPONSES_EVENT,
+    RESPONSES_ITEM_EVENT,
+    RESPONSES_WHOLE_EVENT,
+)
 from .json_shape import as_object, as_objects, text_of
+from .members import Members
 from .responses_items import (
     carries_tool_call,
     check_item,
@@ -45,16 +52,6 @@ _PARTS = {
     },
     "response.reasoning_summary_part.added": {"text": "summary"},
 }  # fmt: skip
-_PROTOCOL = frozenset(
-    {
-        "content_index", "event_id", "item_id", "logprobs", "obfuscation", "output_index",
-        "response_id", "sequence_number", "stream_id", "summary_index", "type",
-    }
-)  # fmt: skip
-"""The members of an event in which nobody says anything."""
-
-_TEXT_MEMBERS = _PROTOCOL | {"delta"}
-_NESTED = (dict, list)
 _INDEXES = ("response_id", "output_index", "item_id", "content_index", "summary_index")
 
 type ReadResponse = Callable[[int, Json], Answer]
@@ -85,10 +82,10 @@ class ResponsesStream(TypedStream):
         if kind in _TEXT_DELTAS:
             self._read_text(_TEXT_DELTAS[kind], value)
         elif kind in _WHOLE:
-            self._check_beside("response", value)
+            self._account(RESPONSES_WHOLE_EVENT, value)
             self._read_whole(kind, as_object(value.get("response"), "an event's response"))
         elif kind in _ITEMS:
-            self._check_beside("item", value)
+            self._account(RESPONSES_ITEM_EVENT, value)
             self._read_item(kind, value)
         elif kind in _PARTS:
             self._begin_text(_PARTS[kind], value)
@@ -141,9 +138,9 @@ class ResponsesStream(TypedStream):
         delta = value.get("delta")
         if isinstance(delta, str):
             self._growing_at(name, value).append(delta)
-        if not (isinstance(delta, str) and value.keys() <= _TEXT_MEMBERS and _is_flat(value)):
-            said = {key: part for key, part in value.items() if part is not delta}
-            self._read_other(f"{name}.delta", said)
+        self._refuse_tool_call(RESPONSES_DELTA.without_calls(value))
+        if others := RESPONSES_DELTA.others(value):
+            self._tell(f"{name}.delta", value, others)
 
     def _growing_at(self, name: str, value: dict[str, Json]) -> list[str]:
         """Find the words so far of the text that an event goes on with."""
@@ -168,9 +165,12 @@ class ResponsesStream(TypedStream):
     def _read_other(self, kind: str, value: dict[str, Json]) -> None:
         if not kind.startswith("session."):  # it repeats the tools that were offered
             self._refuse_tool_call(value)
+        self._tell(kind, value, RESPONSES_EVENT.others(value))
+
+    def _tell(self, kind: str, value: dict[str, Json], said: dict[str, Json]) -> None:
+        """Take in what an event says, beside what is read of it."""
         where = f"/output/{index_path(value)}"
         role = TOOL if "_call_output" in kind else "assistant"
-        said = {key: part for key, part in value.items() if key not in _PROTOCOL}
         if kind.endswith(".delta"):
             self._told.grow_all(texts_of(said.pop("delta", None), f"{where}/{kind}", role))
         self._told.tell(texts_of(said, where, role))
@@ -181,15 +181,12 @@ class ResponsesStream(TypedStream):
     def _final_place(self, at: int, item: dict[str, Json]) -> Place:
         return at
 
-    def _check_beside(self, name: str, value: dict[str, Json]) -> None:
-        beside = {key: part for key, part in value.items() if key != name and key not in _PROTOCOL}
-        if beside:
-            self._read_other("", beside)
+    def _account(self, members: Members, value: dict[str, Json]) -> None:
+        """Take in what stands beside an event's item or response, which is read by itself."""
+        self._refuse_tool_call(members.without_calls(value))
+        if others := members.others(value):
+            self._tell("", value, others)
 
     def _refuse_tool_call(self, value: Json) -> None:
         if carries_tool_call(value):
             raise schema_violation("the stream carries a tool call where none belongs")
-
-
-def _is_flat(value: dict[str, Json]) -> bool:
-    return not any(part and isinstance(part, _NESTED) for part in value.values())
