@@ -8,13 +8,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support.own_network import OwnNetwork, configure, own_network
-from support.scene import Scene, chat_body, forward_scene
+from support.scene import Scene, chat_body, forward_scene, plain_scene
 from support.upstream import ToolCall, Turn, reply_to_chat
 
 PROGRAMS = Path(__file__).parent / "clients" / "programs"
@@ -34,11 +35,16 @@ def network() -> Iterator[OwnNetwork]:
         yield network
 
 
-def in_transparent_mode(network: OwnNetwork, folder: Path, test: Callable[[Scene], None]) -> None:
+def in_transparent_mode(
+    network: OwnNetwork,
+    folder: Path,
+    test: Callable[[Scene], None],
+    scene: Callable[..., AbstractContextManager[Scene]] = forward_scene,
+) -> None:
     """Run a test against a transparent proxy to which the kernel diverts programs."""
 
     def inside() -> None:
-        with forward_scene(folder, mode="transparent") as stage:
+        with scene(folder, mode="transparent") as stage:
             whose = ["-m", "owner", "--gid-owner", str(DIVERTED)]
             rule = ["-p", "tcp", "--dport", str(stage.upstream.port), *whose]
             divert = ["-j", "REDIRECT", "--to-ports", str(stage.boundary.port)]
@@ -105,3 +111,20 @@ def test_streams_and_host_names_are_judged_in_transparent_mode(
         assert other.endswith("\n403")
 
     in_transparent_mode(network, tmp_path, calls)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl isn't on PATH")
+def test_plain_http_is_governed_by_its_name_in_transparent_mode(
+    network: OwnNetwork, tmp_path: Path
+) -> None:
+    """An address is all that is known of where it goes; Host says what that is called."""
+
+    def calls(stage: Scene) -> None:
+        address = f"http://127.0.0.1:{stage.upstream.port}/v1/files/file-1"
+        ask = ("curl", "--silent", "-w", "\n%{http_code}", "-X", "DELETE", address)
+        with stage.untouched():
+            assert diverted(stage, *ask, "-H", "Host: api.openai.com").endswith("\n403")
+        assert not diverted(stage, *ask).endswith("\n403")
+        assert len(stage.upstream.requests) == 1
+
+    in_transparent_mode(network, tmp_path, calls, plain_scene)

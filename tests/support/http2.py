@@ -56,18 +56,20 @@ def _answer(wire: Wire, connection: H2Connection) -> Answer:
 
 
 class Multiplexed:
-    """One HTTP/2 connection through a tunnel, with several streams that are answered at once.
+    """One HTTP/2 connection, with several streams that are answered at once.
+
+    It goes through a tunnel, or over a wire of one's own where TLS has begun already.
 
     with Multiplexed(stage) as client:
         stream = client.post({"model": "m", ...})
         client.hears(stream, b"hello")
     """
 
-    def __init__(self, stage: Scene) -> None:
+    def __init__(self, stage: Scene, wire: Wire | None = None) -> None:
         self.h2 = H2Connection()
         self.heard: dict[int, bytes] = {}
         self.ended: set[int] = set()
-        self._wire = stage.tunnel(alpn="h2")
+        self._wire = wire or stage.tunnel(alpn="h2")
         self._authority = f"localhost:{stage.upstream.port}"
 
     def __enter__(self) -> Self:
@@ -90,6 +92,11 @@ class Multiplexed:
         self.flush()
         self.heard[stream] = b""
         return stream
+
+    def reset(self, stream: int) -> None:
+        """Give a stream up, and keep the connection."""
+        self.h2.reset_stream(stream)
+        self.flush()
 
     def flush(self) -> None:
         """Send what the state machine has for the wire."""

@@ -24,6 +24,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from helm_receipts.envelope.predicate import rfc3339
+from helm_receipts.storage.isolated import bare_environment
 
 from .entry import Request
 
@@ -33,6 +34,19 @@ SECONDS = 5
 """Longest that a receiver may take."""
 
 MAX_WAITING = 100
+
+_SESSION = (
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "TZ",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "XAUTHORITY",
+    "XDG_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+)
+"""Variables of the operator's session that a command may need to show something to a person."""
 
 type Tell = Callable[[Request], None]
 """Tells somebody of a new request for approval; returns at once and raises nothing."""
@@ -148,13 +162,17 @@ def _hang_up(connection: http.client.HTTPConnection, is_late: threading.Event) -
 
 
 def _run(command: list[str], told: dict[str, Any]) -> None:
-    """Run the command without a shell: nothing that was told is ever part of a command line."""
+    """Run the command without a shell: nothing that was told is ever part of a command line.
+
+    It gets none of the operator's keys: of the environment only what it takes to run and be seen.
+    """
+    session = {name: os.environ[name] for name in _SESSION if name in os.environ}
     process = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "HELM_APPROVAL_ID": told["id"]},
+        env={**bare_environment(), **session, "HELM_APPROVAL_ID": told["id"]},
         start_new_session=True,
     )
     try:

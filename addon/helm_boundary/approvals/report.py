@@ -37,8 +37,8 @@ def _lines(entry: Entry, now_ns: int) -> Iterator[str]:
     )
     yield f"  call        {request.flow.operation}, {request.summary.get('to', '')}"
     yield f"  model       {request.flow.model or 'not named'}"
-    waiting = "a client waits for the answer" if request.held else "the client may ask again"
-    yield f"  judged      its {request.phase}; {waiting}"
+    waited = "its client was made to wait" if request.held else "the client may ask again"
+    yield f"  judged      its {request.phase}; {waited}"
     for reason, message in zip(request.reasons, request.messages, strict=False):
         where = f" at {reason.pointer}" if reason.pointer else ""
         yield f"  reason      {message}"

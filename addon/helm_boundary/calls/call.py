@@ -49,7 +49,9 @@ class HttpRequest:
     """A request as it arrived, with where its bytes would go.
 
     `host` and `port` are the destination, not a header; `names` are the other names that the
-    request gives its destination (authority, Host, SNI). `path` has no query. `body` is as sent.
+    request gives its destination (authority, Host, SNI), and `called` is what else it is known by:
+    the address behind a name, or the names where an address is all that is sure. `path` has no
+    query. `body` is as sent.
     `reached_at` is our own address where the client takes us for the server, else empty.
     """
 
@@ -63,6 +65,7 @@ class HttpRequest:
     body: bytes
     flow_id: str = ""
     names: tuple[str, ...] = ()
+    called: tuple[str, ...] = ()
     names_must_agree: bool = True
     client_address: str = ""
     principal: str | None = None

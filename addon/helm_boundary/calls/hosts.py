@@ -143,14 +143,10 @@ def _is_prefix(prefix: str) -> bool:
 def split_port(authority: str) -> tuple[str, int | None]:
     """Split an authority into host and port, None where it has none (RFC 3986 section 3.2)."""
     host, colon, port = authority.rpartition(":")
-    if (
-        not colon
-        or not port.isascii()
-        or not port.isdigit()
-        or (host.count(":") and host[-1] != "]")
-    ):
+    is_port = not port or (port.isascii() and port.isdigit())
+    if not colon or not is_port or (host.count(":") and host[-1] != "]"):
         return authority.strip("[]"), None
-    return host.strip("[]"), int(port)
+    return host.strip("[]"), int(port) if port else None
 
 
 @lru_cache(maxsize=1024)

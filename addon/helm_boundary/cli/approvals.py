@@ -114,9 +114,17 @@ def _outcome(entry: Entry) -> str:
     receipt = entry.decided.receipt if entry.decided else ""
     if entry.decided is None or entry.decided.decision != GRANTED:
         return f"{entry.id} is refused (receipt {receipt})."
-    whom = "the waiting call" if entry.request.held else "the client's next identical call"
     left = seconds_left(entry.request, time.time_ns())
-    return f"{entry.id} is granted: {whom} passes once, in the next {left} s (receipt {receipt})."
+    return (
+        f"{entry.id} is granted: {_whom(entry)} passes once, in the next {left} s "
+        f"(receipt {receipt})."
+    )
+
+
+def _whom(entry: Entry) -> str:
+    """Name the call that a grant is for: one that was held may have gone with its boundary."""
+    again = "the client's next identical call"
+    return f"the waiting call or, if it is gone, {again}" if entry.request.held else again
 
 
 def _confirm(entry: Entry, decision: str) -> None:

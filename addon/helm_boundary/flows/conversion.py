@@ -30,7 +30,7 @@ def read_request(flow: http.HTTPFlow, identity: str | None = None) -> HttpReques
     request = flow.request
     path, _, query = request.path.partition("?")
     tls = request.scheme == "https"
-    host, names = _destination(flow, tls)
+    host, names, called = _destination(flow, tls)
     return HttpRequest(
         method=request.method,
         scheme=request.scheme,
@@ -42,6 +42,7 @@ def read_request(flow: http.HTTPFlow, identity: str | None = None) -> HttpReques
         body=request.raw_content or b"",
         flow_id=identity or flow.id,
         names=names,
+        called=called,
         names_must_agree=bool(names) or not isinstance(flow.client_conn.proxy_mode, ReverseMode),
         client_address=flow.client_conn.peername[0] if flow.client_conn.peername else "",
         principal=_principal(flow),
@@ -141,11 +142,18 @@ def response_fingerprint(response: http.Response) -> tuple[object, ...]:
     return data.status_code, data.reason, data.headers.fields, data.content, data.trailers
 
 
-def _destination(flow: http.HTTPFlow, tls: bool) -> tuple[str, tuple[str, ...]]:
-    """Find the host that bytes go to, and the other names that the request has for it.
+def says_the_same(response: http.Response, other: http.Response) -> bool:
+    """Tell whether two responses have the same status and body, whatever headers there are."""
+    ours, theirs = response.data, other.data
+    return (ours.status_code, ours.content) == (theirs.status_code, theirs.content)
+
+
+def _destination(flow: http.HTTPFlow, tls: bool) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """Find the host that bytes go to, the names that must agree with it, and what it is called.
 
     An address alone can't disagree with a name. Where TLS verifies the name (SNI), the name
-    counts; where traffic was diverted to us, an address is all there is.
+    counts, and the address is where that is; where traffic was diverted to us, or came by SOCKS
+    with an address, that is all that is sure, and the names are what the server may read.
     """
     request = flow.request
     mode = flow.client_conn.proxy_mode
@@ -153,16 +161,17 @@ def _destination(flow: http.HTTPFlow, tls: bool) -> tuple[str, tuple[str, ...]]:
     if isinstance(mode, ReverseMode):
         # Over HTTP/1.1 an authority is a request line in absolute form, and is sent on as one.
         own = request.authority if request.data.http_version.startswith(b"HTTP/1") else ""
-        return host, (_plain(own),) if own else ()
+        return host, (_plain(own),) if own else (), ()
     sni = flow.client_conn.sni if tls else None
-    given = (request.host_header, request.authority, sni)
+    hosts = [each.strip() for line in request.headers.get_all("host") for each in line.split(",")]
+    given = (*hosts, request.authority, sni)
     names = tuple(dict.fromkeys(_plain(name) for name in given if name))
     if _is_address(host):
         if sni and not _is_address(sni):
-            return canonical_host(sni), names
+            return canonical_host(sni), names, (host,)
         if not isinstance(mode, RegularMode | UpstreamMode):
-            return host, tuple(name for name in names if _is_address(name))
-    return host, names
+            return host, tuple(filter(_is_address, names)), names
+    return host, names, ()
 
 
 def _reached_at(flow: http.HTTPFlow) -> str:

@@ -38,8 +38,11 @@ class RecordedFlow:
 
     @property
     def request(self) -> HttpRequest:
-        """The request as the boundary would have judged it."""
-        return read_request(self.flow)
+        """The request as the boundary would have judged it; raises RecordingError."""
+        try:
+            return read_request(self.flow)
+        except Exception as error:  # anybody may have written the file
+            raise RecordingError(f"flow {self.number}: not a recorded request: {error}") from None
 
     @property
     def response(self) -> HttpResponse | None:

@@ -69,16 +69,24 @@ class Matcher:
         return self._lists(request, canonical_path(request.path))
 
     def _lists(self, request: HttpRequest, path: str) -> bool:
-        hosts = {canonical_host(request.host)}
-        hosts |= {canonical_host(split_port(name)[0]) for name in request.names}
         paths = {path}
         if ODD.search(path):  # a prefix in another spelling is still that prefix
             paths.add(loosest_reading(request.path))
         return any(
-            is_governed(self._patterns, host, request.port, path)
-            for host in hosts
+            is_governed(self._patterns, host, port, path)
+            for host, port in _places(request)
             for path in paths
         )
+
+
+def _places(request: HttpRequest) -> set[tuple[str, int]]:
+    """List where a request goes, and everything that this is called: any of it may be governed."""
+    found = {(canonical_host(request.host), request.port)}
+    for name in (*request.names, *request.called):
+        host, port = split_port(name.rpartition("@")[2])
+        known = canonical_host(host)
+        found |= {(known, request.port), (known, port or request.port)}
+    return found
 
 
 def neighbour(request: HttpRequest) -> Operation | None:
@@ -142,6 +150,8 @@ def check_names(request: HttpRequest) -> None:
             raise schema_violation(
                 "the request's Host, authority or SNI names another host than its destination"
             )
+    if len({canonical_host(split_port(name)[0]) for name in request.called}) > 1:
+        raise schema_violation("the request's Host and authority name two hosts")
 
 
 def _by_path(method: str, path: str, query: str, governed: bool) -> Operation | None:

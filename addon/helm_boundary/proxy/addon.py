@@ -142,7 +142,8 @@ class HelmBoundary:
         await self._responses.judge(flow)
 
     async def error(self, flow: http.HTTPFlow) -> None:
-        """End a call that has failed."""
+        """End a call that has failed, also one that was killed before its body came."""
+        await self._requests.note_killed(flow)
         await self._responses.fail(flow)
 
     async def client_disconnected(self, client: connection.Client) -> None:
@@ -152,6 +153,10 @@ class HelmBoundary:
     def is_certified(self, flow: http.HTTPFlow) -> bool:
         """Tell whether a request is still what was certified."""
         return self._requests.is_cleared(flow)
+
+    def connects(self, flow: http.HTTPFlow, client: connection.Client) -> None:
+        """Note for which client an upstream is connected."""
+        self._tracker.connect(flow, client)
 
     async def certify_request(self, flow: http.HTTPFlow) -> None:
         """Take the last look at a request."""

@@ -1,8 +1,4 @@
-"""The flows under way: how far each has come, and what may leave of it.
-
-    JUDGING --allowed--> FORWARDED --response judged--> RELEASED --last look--> forgotten
-    JUDGING --not a call, or not judged where that is only observed--> UNTOUCHED --> forgotten
-    JUDGING --refused--> forgotten
+"""The flows under way, by their ids.
 
 A flow is followed from its request hook to its end. Each part of the addon that meets a flow asks
 here what the others know of it, and tells here what it has done; nothing else writes a record.
@@ -10,9 +6,7 @@ here what the others know of it, and tells here what it has done; nothing else w
 
 from __future__ import annotations
 
-import enum
 import logging
-from dataclasses import dataclass
 
 from mitmproxy import connection, http
 
@@ -23,48 +17,12 @@ from helm_boundary.policy.engines.engine import NO_TURN, Turn
 from helm_boundary.runtime.startup import Running
 from helm_receipts.envelope.statement import End
 
+from .tracked_flow import OPEN, Forwarded, State, Tracked
+
 logger = logging.getLogger(__name__)
 
 _ALONE = Turn(0.001)
 # A judgement or a sync usually takes less; a call or two that come meanwhile lose no more.
-
-
-class State(enum.Enum):
-    """How far a flow has come."""
-
-    JUDGING = "its request is being judged"
-    UNTOUCHED = "it passes and isn't judged"
-    FORWARDED = "it is a call whose request may leave"
-    RELEASED = "its response was judged and may go to the client"
-
-
-_OPEN = (State.JUDGING, State.FORWARDED)
-
-
-@dataclass(frozen=True, slots=True)
-class Forwarded:
-    """A call that went to its upstream, and the boundary it began under, whatever came since."""
-
-    exchange: Exchange
-    running: Running
-
-
-@dataclass(slots=True)
-class Tracked:
-    """The record of one flow. Only the tracker writes it."""
-
-    client: str
-    """The id of the client's connection."""
-    running: Running
-    """The boundary that judges the flow."""
-    state: State = State.JUDGING
-    forwarded: Forwarded | None = None
-    clearance: object | None = None
-    """The fingerprint of the request that may leave."""
-    stream: object = False
-    """How the response streams, as it was chosen."""
-    released: object | None = None
-    """The fingerprint of the response that may go to the client."""
 
 
 class CallTracker:
@@ -78,13 +36,13 @@ class CallTracker:
     @property
     def turn(self) -> Turn:
         """How long a call may keep the loop to itself: not at all beside others."""
-        calls = (each for each in self._flows.values() if each.state in _OPEN)
+        calls = (each for each in self._flows.values() if each.state in OPEN)
         alone = next(calls, None) is not None and next(calls, None) is None
         return _ALONE if alone else NO_TURN
 
     def uses(self, running: Running) -> bool:
         """Tell whether any call goes on under that boundary."""
-        return any(each.running is running and each.state in _OPEN for each in self._flows.values())
+        return any(each.running is running and each.state in OPEN for each in self._flows.values())
 
     def may_connect(self, client: connection.Client) -> bool:
         """Tell whether any request of that client may leave."""
@@ -101,6 +59,20 @@ class CallTracker:
         """Return the fingerprint of a flow's request when it was cleared; None if it wasn't."""
         tracked = self._flows.get(flow.id)
         return None if tracked is None else tracked.clearance
+
+    def is_followed(self, flow: http.HTTPFlow) -> bool:
+        """Tell whether a flow's judgement has begun, and the flow isn't over."""
+        return flow.id in self._flows
+
+    def is_refused(self, flow: http.HTTPFlow) -> bool:
+        """Tell whether a flow's request goes nowhere."""
+        tracked = self._flows.get(flow.id)
+        return tracked is not None and tracked.state is State.REFUSED
+
+    def is_answered(self, flow: http.HTTPFlow) -> bool:
+        """Tell whether another addon has answered a flow's request."""
+        tracked = self._flows.get(flow.id)
+        return tracked is not None and tracked.is_answered
 
     def is_untouched(self, flow: http.HTTPFlow) -> bool:
         """Tell whether a flow passes without being judged."""
@@ -125,10 +97,10 @@ class CallTracker:
         """Follow a flow, whose request is judged under that boundary from now on."""
         self._flows[flow.id] = Tracked(flow.client_conn.id, running)
 
-    def forward(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+    def forward(self, flow: http.HTTPFlow, exchange: Exchange, running: Running) -> None:
         """Note that a flow's request was let through: it is a call that gets an outcome."""
         tracked = self._flows[flow.id]
-        tracked.state, tracked.forwarded = State.FORWARDED, Forwarded(exchange, tracked.running)
+        tracked.state, tracked.forwarded = State.FORWARDED, Forwarded(exchange, running)
 
     def clear(self, flow: http.HTTPFlow, fingerprint: object) -> None:
         """Let a flow's request leave, just as it is now."""
@@ -158,6 +130,32 @@ class CallTracker:
         del self._flows[flow.id]
         return tracked.released
 
+    def refuse(self, flow: http.HTTPFlow) -> None:
+        """Note that a flow's request goes nowhere, and what its client gets instead."""
+        known = self._flows.get(flow.id)
+        self._flows[flow.id] = Tracked(
+            flow.client_conn.id,
+            None if known is None else known.running,
+            State.REFUSED,
+            reply=None if flow.response is None else flow.response.copy(),
+        )
+
+    def take_reply(self, flow: http.HTTPFlow) -> http.Response | None:
+        """Return our reply to a request that was refused, and forget its flow."""
+        if not self.is_refused(flow):
+            return None
+        return self._flows.pop(flow.id).reply
+
+    def answer(self, flow: http.HTTPFlow) -> None:
+        """Note that another addon has answered a request that may leave."""
+        self._flows[flow.id].is_answered = True
+
+    def connect(self, flow: http.HTTPFlow, client: connection.Client) -> None:
+        """Note for which client a flow's upstream is connected; a replay has another one."""
+        tracked = self._flows.get(flow.id)
+        if tracked is not None:
+            tracked.client = client.id
+
     def forget(self, flow: http.HTTPFlow) -> None:
         """Follow a flow no longer: it is over, or its request goes nowhere."""
         self._flows.pop(flow.id, None)
@@ -178,7 +176,8 @@ class CallTracker:
         left = [
             flow_id
             for flow_id, each in self._flows.items()
-            if each.client == client.id and each.clearance is not None
+            if each.client == client.id
+            and (each.clearance is not None or each.state is State.REFUSED)
         ]
         for flow_id in left:
             tracked = self._flows.pop(flow_id, None)

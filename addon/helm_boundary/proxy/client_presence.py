@@ -28,10 +28,14 @@ class Leaving:
         ] = weakref.WeakKeyDictionary()
 
     def next_layer(self, nextlayer: layer.NextLayer) -> None:
-        """Remember the layer of a connection that turns out to be HTTP."""
-        found = nextlayer.layer
-        if isinstance(found, layers.HttpLayer):
-            self._layers.setdefault(nextlayer.context.client, weakref.WeakSet()).add(found)
+        """Remember the layer of a connection that turns out to be HTTP.
+
+        Under TLS to a reverse listener, or to the proxy itself, it comes together with TLS's layer.
+        """
+        context = nextlayer.context
+        for each in context.layers:
+            if isinstance(each, layers.HttpLayer):
+                self._layers.setdefault(context.client, weakref.WeakSet()).add(each)
 
     def has_gone(self, flow: http.HTTPFlow) -> bool:
         """Tell whether the flow's client has disconnected, or has given up this stream."""

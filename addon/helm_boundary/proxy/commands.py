@@ -76,7 +76,10 @@ class Commands:
     def receipt(self, flow: mitmflow.Flow) -> types.Data:
         """Show a flow's receipts, as they are in the journal."""
         running = self._ready()
-        found = receipts_of(_http(flow))
+        try:
+            found = receipts_of(_http(flow))
+        except ValueError as error:
+            raise exceptions.CommandError(str(error)) from None
         if not found:
             raise exceptions.CommandError("this flow has no receipt: it isn't a call")
         lines: list[str] = []

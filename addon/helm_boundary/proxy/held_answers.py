@@ -10,10 +10,11 @@ from mitmproxy import http
 from helm_boundary.flows.notes import mark
 from helm_boundary.streaming.gate import Gate, Question, Step
 
-from .call_tracker import CallTracker, Forwarded
+from .call_tracker import CallTracker
 from .client_presence import Leaving
 from .hold import PATIENCE, Hold
 from .stream_feed import GateFeed
+from .tracked_flow import Forwarded
 
 
 class HeldAnswers:

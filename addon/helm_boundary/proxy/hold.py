@@ -88,7 +88,7 @@ class Hold:
             return Answered(Said.GONE, "the client, who went away")
         if self._floods():
             return Answered(Said.FLOODED, "the upstream, which sent too much")
-        if flow.error is not None and flow.error.msg == Error.KILLED_MESSAGE:
+        if is_killed(flow):
             # Refused, but the client is told so: one whose connection just ends asks again.
             flow.error, flow.live = None, True
             return Answered(Said.NO, user_interface())
@@ -107,8 +107,13 @@ async def resumed(flow: http.HTTPFlow, has_gone: Gone) -> None:
 
     `Flow.wait_for_resume` would wait for ever for one that is killed or whose client has gone.
     """
-    while flow.intercepted and flow.error is None and not has_gone(flow):
+    while flow.intercepted and not is_killed(flow) and not has_gone(flow):
         await asyncio.sleep(POLL)
+
+
+def is_killed(flow: http.HTTPFlow) -> bool:
+    """Tell whether somebody has killed a flow; any other error of it mitmproxy doesn't look at."""
+    return flow.error is not None and flow.error.msg == Error.KILLED_MESSAGE
 
 
 def _waits_for(request: Request) -> str:

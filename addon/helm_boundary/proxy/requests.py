@@ -21,12 +21,18 @@ from helm_boundary.flows.notes import mark
 from helm_boundary.runtime.startup import Running
 
 from .call_tracker import CallTracker
-from .hold import PATIENCE, Gone, Hold, resumed
+from .hold import PATIENCE, Gone, Hold, is_killed, resumed
 
 logger = logging.getLogger(__name__)
 
 MAX_CHANGES = 3
 """How often a flow may be changed under its judgement before that is a DENY."""
+
+_ENDED = Refusal(
+    "CONTEXT_MISMATCH",
+    "another addon, or a person at the proxy, ended this call before it was judged",
+    "instance_context",
+)
 
 
 class Requests:
@@ -48,12 +54,13 @@ class Requests:
         self._bars = bars
 
     async def judge(self, flow: http.HTTPFlow) -> None:
-        """Judge a flow's request; afterwards it is cleared, answered or killed."""
+        """Judge a flow's request; afterwards it is cleared, answered or killed.
+
+        One that another addon has answered or killed is a call like others.
+        """
         # Whoever intercepts it may edit it: judge what comes of that.
         await resumed(flow, self._has_gone)
-        if flow.response is not None or flow.error is not None:
-            return
-        passes = False
+        given, passes = flow.response, False
         try:
             async with asyncio.timeout(PATIENCE) as deadline:
                 passes = await self._passes(flow, deadline)
@@ -66,9 +73,15 @@ class Requests:
             if passes:
                 self._tracker.clear(flow, conversion.fingerprint(flow))
             else:
-                self._tracker.forget(flow)
-                if flow.response is None and flow.error is None:
-                    flow.response = conversion.write_reply(deny_without_verdict(NO_VERDICT))
+                if flow.response is given:
+                    reply = deny_without_verdict(NO_VERDICT)
+                    flow.response = None if is_killed(flow) else conversion.write_reply(reply)
+                self._tracker.refuse(flow)
+
+    async def note_killed(self, flow: http.HTTPFlow) -> None:
+        """Judge a request that was killed before its judgement: then it has a receipt."""
+        if is_killed(flow) and not self._tracker.is_followed(flow):
+            await self.judge(flow)
 
     def is_cleared(self, flow: http.HTTPFlow) -> bool:
         """Tell whether a request may leave just as it is now."""
@@ -76,14 +89,19 @@ class Requests:
         return cleared is not None and cleared == conversion.fingerprint(flow)
 
     async def certify(self, flow: http.HTTPFlow) -> None:
-        """Deny a request that isn't exactly what was cleared."""
-        if flow.response is not None or flow.error is not None:
+        """Deny a request that isn't exactly what was cleared, whoever answers it."""
+        await self.note_killed(flow)
+        if flow.response is not None and not self._tracker.is_followed(flow):
+            await self.judge(flow)  # whoever answered it kept it from us
+        if is_killed(flow) or (flow.response is not None and self._tracker.is_refused(flow)):
             return
         if not self.is_cleared(flow):
             logger.error("helm-boundary: another addon kept a request from its judgement")
             flow.response = conversion.write_reply(deny_without_verdict(CLOSED))
             await self._tracker.abandon(flow, "killed")
-            self._tracker.forget(flow)
+            self._tracker.refuse(flow)
+        elif flow.response is not None:
+            self._tracker.answer(flow)
 
     def _passes_unjudged(self, flow: http.HTTPFlow, error: Exception) -> bool:
         """Let a request pass that could not be judged, where verdicts are only observed."""
@@ -108,13 +126,13 @@ class Requests:
             judged = conversion.fingerprint(flow)
             identity = conversion.call_id(flow, again=turn > 0)
             exchange = running.boundary.recognise(conversion.read_request(flow, identity))
-            barred = await self._bars(flow.request.host, flow.request.port)
+            barred = await self._barred(flow)
             if exchange is None:
                 if barred is not None:
                     flow.response = conversion.write_reply(deny_without_verdict(barred))
                 return barred is None
-            if barred is not None and exchange.refusal is None:
-                exchange = replace(exchange, refusal=barred)
+            if is_killed(flow) or (barred is not None and exchange.refusal is None):
+                exchange = replace(exchange, refusal=barred or _ENDED)
             match await self._ask(flow, exchange, running, hold):
                 case Reply() as reply:
                     refuse(flow, reply, running)
@@ -131,6 +149,12 @@ class Requests:
             # It was changed meanwhile: judge what it is now.
         return False
 
+    async def _barred(self, flow: http.HTTPFlow) -> Refusal | None:
+        """Return why a request may not go where it would; one that has its answer goes nowhere."""
+        if flow.response is not None:
+            return None
+        return await self._bars(flow.request.host, flow.request.port)
+
     async def _ask(
         self, flow: http.HTTPFlow, exchange: Exchange, running: Running, hold: Hold
     ) -> Forward | Reply | Again:
@@ -138,7 +162,7 @@ class Requests:
         park = hold.park(show) if running.holds else None
         result = await running.boundary.judge_request(exchange, self._tracker.turn, park)
         if isinstance(result, Forward):  # it has its receipt, so that it gets its outcome too
-            self._tracker.forward(flow, exchange)
+            self._tracker.forward(flow, exchange, running)
         show()
         return result
 

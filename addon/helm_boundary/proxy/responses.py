@@ -10,21 +10,23 @@ from mitmproxy import connection, http
 
 from helm_boundary.approvals.wait import Park
 from helm_boundary.calls.call import HttpResponse
-from helm_boundary.calls.refusal import Refusal
+from helm_boundary.calls.refusal import Refusal, schema_violation
 from helm_boundary.enforcement.fallback_reply import CLOSED, NO_VERDICT, deny_without_verdict
 from helm_boundary.enforcement.reply import Reply
 from helm_boundary.enforcement.responses import Release
 from helm_boundary.flows import conversion
 from helm_boundary.flows.notes import mark
+from helm_boundary.streaming.gate import Gate
 from helm_boundary.streaming.tap import Tap
 from helm_receipts.envelope.statement import End
 
-from .call_tracker import CallTracker, Forwarded
+from .call_tracker import CallTracker
 from .client_presence import Leaving
 from .held_answers import HeldAnswers
 from .hold import PATIENCE, Hold, resumed
 from .requests import MAX_CHANGES, refuse
 from .stream_feed import OursOnly, TapFeed
+from .tracked_flow import Forwarded
 from .websockets import Sockets
 
 logger = logging.getLogger(__name__)
@@ -71,7 +73,8 @@ class Responses:
         await resumed(flow, self._has_gone)
         call, upstream = self._tracker.forwarded(flow), flow.response
         if call is None or upstream is None:
-            self._tracker.forget(flow)
+            if not self._tracker.is_refused(flow):
+                self._tracker.forget(flow)
             return
         passes = call.exchange.progress.gate is not None
         passes_unjudged = call.running.boundary.passes_unjudged
@@ -90,7 +93,10 @@ class Responses:
             self._release(flow)
 
     async def certify(self, flow: http.HTTPFlow) -> None:
-        """Deny a call's response that isn't exactly what was released."""
+        """Deny a call's response that isn't exactly what was released, and say our own no."""
+        reply = self._tracker.take_reply(flow)
+        if reply is not None and flow.response is not None:
+            self._insist(flow, reply)
         released = self._tracker.take_released(flow)
         unjudged = self._tracker.forwarded(flow) is not None
         if flow.response is None or not (unjudged or released is not None):
@@ -106,9 +112,21 @@ class Responses:
         await self._tracker.abandon(flow, _end_of(flow))
         self._tracker.forget(flow)
 
+    def _insist(self, flow: http.HTTPFlow, reply: http.Response) -> None:
+        """Put our reply back where another addon has put something else; headers may be added."""
+        now = flow.response
+        if now is None or conversion.says_the_same(now, reply):
+            return
+        logger.error("helm-boundary: another addon answered a call that was refused")
+        flow.response = reply
+
     async def _begin(self, flow: http.HTTPFlow, response: http.Response, call: Forwarded) -> None:
         answers, headers = call.running.answers, call.running.boundary.teller.headers
-        way = answers.begin(call.exchange, conversion.read_response(response, with_body=False))
+        way: Gate | Tap | Refusal | None
+        if self._tracker.is_answered(flow):  # whole already, so it is judged whole
+            way = _refuse_switch(response, call)
+        else:
+            way = answers.begin(call.exchange, conversion.read_response(response, with_body=False))
         if way is None:
             return
         if isinstance(way, Refusal):
@@ -172,6 +190,13 @@ class Responses:
         else:
             flow.response.trailers = None
             self._tracker.release(flow, conversion.response_fingerprint(flow.response))
+
+
+def _refuse_switch(response: http.Response, call: Forwarded) -> Refusal | None:
+    """Say why an addon's answer can't be judged: behind a 101 of its own is no upstream."""
+    if response.status_code != 101 or call.running.observes:
+        return None
+    return schema_violation("another addon changed protocols, where no server is connected")
 
 
 def _let_go(response: http.Response, release: Release, call: Forwarded) -> None:

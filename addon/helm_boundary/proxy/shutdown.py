@@ -6,10 +6,8 @@ systemd's protocol is sd_notify(3): lines of NAME=VALUE in one datagram to $NOTI
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
-import signal
 import socket
 import time
 from collections.abc import Callable
@@ -20,6 +18,7 @@ from mitmproxy import connection, ctx, exceptions, http
 from helm_boundary.runtime.current_boundary import CurrentBoundary
 from helm_boundary.runtime.health import Health, HealthSocket
 
+from .signals import take_signals
 from .upstream_proxy import Chaining
 
 logger = logging.getLogger(__name__)
@@ -83,9 +82,7 @@ class Service:
         if health is None:
             return
         loop = asyncio.get_running_loop()
-        with contextlib.suppress(NotImplementedError, ValueError, RuntimeError, AttributeError):
-            loop.add_signal_handler(signal.SIGTERM, self.stop)
-            loop.add_signal_handler(signal.SIGHUP, reload_policy)
+        take_signals(loop, self.stop, reload_policy)
         self._health = HealthSocket(Path(health.state), lambda: self._seen() or health)
         self._announcing = loop.create_task(_announce(self._health))
 
@@ -109,12 +106,14 @@ class Service:
         return self._look(len(self._open), self._draining is not None)
 
     async def _drain(self) -> None:
-        ctx.options.update(server=False)
-        deadline = time.monotonic() + DRAIN_SECONDS
-        while len(self._open) and time.monotonic() < deadline:
-            await asyncio.sleep(_POLL)
-        await asyncio.sleep(_LAST_BYTES)  # the last answer is still on its way to its client
-        ctx.master.shutdown()
+        try:
+            ctx.options.update(server=False)
+            deadline = time.monotonic() + DRAIN_SECONDS
+            while len(self._open) and time.monotonic() < deadline:
+                await asyncio.sleep(_POLL)
+            await asyncio.sleep(_LAST_BYTES)  # the last answer is still on its way to its client
+        finally:  # whatever fails: a console without its terminal can't draw that an option changed
+            ctx.master.shutdown()
 
 
 def reload_policy() -> None:

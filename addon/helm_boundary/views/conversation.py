@@ -47,6 +47,14 @@ class Conversation(Contentview):
 
     def prettify(self, data: bytes, metadata: Metadata) -> str:
         """Write the text of a call or an answer; raises ValueError where it is neither."""
+        try:
+            return self._write(data, metadata)
+        except ValueError:
+            raise
+        except Exception as error:  # anybody may have written the file that a flow comes from
+            raise ValueError(f"expected a flow as it is recorded, found {error!r}") from error
+
+    def _write(self, data: bytes, metadata: Metadata) -> str:
         flow = metadata.flow
         if not isinstance(flow, http.HTTPFlow):
             raise ValueError("expected an HTTP flow")
@@ -67,7 +75,10 @@ class Conversation(Contentview):
         flow = metadata.flow
         if not data or not isinstance(flow, http.HTTPFlow) or metadata.http_message is None:
             return -1
-        operation = _operation(flow)
+        try:
+            operation = _operation(flow)
+        except Exception:  # mitmproxy shows no flow at all whose rank fails
+            return -1
         return 2 if operation is not None and operation.dialect != "generic" else -1
 
 

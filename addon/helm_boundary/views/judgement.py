@@ -56,15 +56,22 @@ def explain(flow: http.HTTPFlow, index_of: IndexOf = lambda _: None) -> list[str
         raise ValueError("expected a flow that helm-boundary has judged; this one isn't a call")
     try:
         return [printable(line) for line in _lines(facts, flow, index_of)]
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+    except Exception as error:  # anybody may have written the file that a flow comes from
         raise ValueError(f"expected what helm-boundary keeps on a flow, found {error}") from error
 
 
 def receipts_of(flow: http.HTTPFlow) -> list[str]:
-    """List the ids of a flow's receipts, in order."""
+    """List the ids of a flow's receipts, in order.
+
+    Raises:
+        ValueError: what is kept on the flow isn't what we keep.
+    """
     facts = flow.metadata.get(KEY)
-    judgements = facts.get("judgements", ()) if isinstance(facts, dict) else ()
-    return list(dict.fromkeys(j["receipt"] for j in judgements if j.get("receipt")))
+    try:
+        judgements = facts.get("judgements", ()) if isinstance(facts, dict) else ()
+        return list(dict.fromkeys(str(j["receipt"]) for j in judgements if j.get("receipt")))
+    except Exception as error:
+        raise ValueError(f"expected what helm-boundary keeps on a flow, found {error}") from error
 
 
 def _lines(facts: dict[str, Any], flow: http.HTTPFlow, index_of: IndexOf) -> Iterator[str]:

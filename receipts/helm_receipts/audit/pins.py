@@ -134,8 +134,10 @@ def _names(layout: Layout) -> Iterator[str]:
 
 
 def _refuse_writable(path: Path) -> None:
-    """Refuse a pin that others can write."""
+    """Refuse a pin that others can write, and what would wait for its other end when opened."""
     status = path.stat()
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        raise PinRefused(f"expected a plain file at {path}, found something else; remove it")
     others = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     if others or (os.geteuid() and status.st_uid not in (0, os.geteuid())):
         raise PinRefused(

@@ -142,6 +142,20 @@ def test_a_replay_does_not_use_a_grant(boundary: Boundary, web: Web, upstream: U
     assert len(upstream.requests) == 1
 
 
+def test_a_replay_of_an_allowed_flow_is_answered(
+    boundary: Boundary, web: Web, upstream: Upstream
+) -> None:
+    """Replay in mitmweb, long after the client has gone: one call more, judged on both sides."""
+    asked = body("harmless, for a replay")
+    assert ask(boundary, asked).status == 200
+    flow = web.flows()[-1]
+    outcomes = len(records(boundary, "outcome"))
+    web.call("POST", f"/flows/{flow['id']}/replay")
+    until(lambda: len(records(boundary, "outcome")) > outcomes or None)
+    assert last_outcome(boundary)[:2] == ("ALLOW", "complete")
+    assert [each.json() for each in upstream.requests] == [asked, asked]
+
+
 def test_an_edited_or_replayed_flow_is_a_call_of_its_own(
     boundary: Boundary, web: Web, upstream: Upstream
 ) -> None:

@@ -138,6 +138,22 @@ def test_a_command_is_told_on_its_standard_input(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["told"]
 
 
+def test_a_command_gets_none_of_the_operators_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the environment only what it takes to run, and to show something in the session."""
+    for name in ("OPENAI_API_KEY", "AWS_SECRET_ACCESS_KEY", "HELM_STATE", "PYTHONPATH"):
+        monkeypatch.setenv(name, "of-the-operator")
+    monkeypatch.setenv("DISPLAY", ":7")
+    file = tmp_path / "told"
+    script = f"env > {shlex.quote(str(file))}.part; mv {shlex.quote(str(file))}.part {file}"
+    notifier(shlex.join(["sh", "-c", script])).tell(asked(1))
+    until(lambda: file.exists() or None)
+    told = file.read_text()
+    assert "of-the-operator" not in told
+    assert {"DISPLAY=:7", "HELM_APPROVAL_ID=apr_0000000000000001"} < set(told.splitlines())
+
+
 @pytest.mark.usefixtures("impatient")
 def test_a_command_that_hangs_is_ended_with_its_children(
     tmp_path: Path, caplog: pytest.LogCaptureFixture

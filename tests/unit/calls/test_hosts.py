@@ -111,14 +111,15 @@ def test_the_default_list_is_readable_and_each_has_a_provider() -> None:
         ("[::1]", "::1", None),
         ("[::1]:80", "::1", 80),
         ("::1", "::1", None),
-        ("host:", "host:", None),
+        ("host:", "host", None),
+        ("[::1]:", "::1", None),
         ("host:x", "host:x", None),
         ("host:8o", "host:8o", None),
         ("host:٨٠", "host:٨٠", None),
     ],
 )
 def test_authorities_are_split(authority: str, host: str, port: int | None) -> None:
-    """A port is ASCII digits after the last colon, IPv6 addresses left whole."""
+    """A port is ASCII digits after the last colon, or nothing; IPv6 addresses are left whole."""
     assert split_port(authority) == (host, port)
 
 

@@ -45,7 +45,7 @@ def forwarded(tracker: CallTracker, running: Any) -> http.HTTPFlow:
     """Build a flow that is a call whose request may leave."""
     flow = flow_of()
     tracker.begin(flow, running)
-    tracker.forward(flow, "exchange")  # type: ignore[arg-type]
+    tracker.forward(flow, "exchange", running)  # type: ignore[arg-type]
     tracker.clear(flow, "request")
     return flow
 

@@ -273,3 +273,15 @@ def test_an_unreadable_pin_is_named(
     for path in (tmp_path / "pins").iterdir():
         path.write_text(path.read_text()[:-20])
     assert check(state) == (2, 2)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_pipe_in_a_pins_place_is_refused(state: Path, tmp_path: Path) -> None:
+    """Opening it would wait for ever for whoever writes into it."""
+    layout, kept = Layout(state), Pins(tmp_path / "own")
+    kept.keep(layout, pin_of(read_published(layout)))
+    (pin,) = (tmp_path / "own").glob("*.json")
+    pin.unlink()
+    os.mkfifo(pin)
+    with pytest.raises(PinRefused, match="plain file"):
+        kept.find(layout)

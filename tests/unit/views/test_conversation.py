@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -189,6 +190,57 @@ def test_a_judgement_that_is_none_is_not_shown(facts: Any) -> None:
     with pytest.raises(ValueError, match="expected"):
         Judgement().prettify(b"{}", Metadata(flow=flow, http_message=flow.request))
     assert receipts_of(flow) == []
+
+
+def _facts(**changed: Any) -> dict[str, Any]:
+    """Return what is kept on a flow, with some of it changed."""
+    judged = {"phase": "request", "verdict": "ALLOW", "receipt": "w-1", "reasons": []}
+    return {
+        "operation": "createChatCompletion",
+        "dialect": "chat",
+        "model": "m",
+        "mode": "enforce",
+        "policy": {"uri": "u", "digest": "d", "engine": "e"},
+        "correlation_id": "c",
+        "judgements": [judged],
+        "seconds": [],
+        **changed,
+    }
+
+
+def _nested() -> list[Any]:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    return deep
+
+
+HOSTILE = {
+    "a dialect that is a list": _facts(dialect=["chat"]),
+    "a dialect that is a table": _facts(dialect={}),
+    "seconds beyond any float": _facts(seconds=[["policy", 10**400]]),
+    "seconds that are none": _facts(seconds=7),
+    "judgements that are none": _facts(judgements=[7]),
+    "judgements that are a table": _facts(judgements={"a": 1}),
+    "a receipt that is a table": _facts(judgements=[{"receipt": {}}, {"receipt": {"a": 1}}]),
+    "a model that is nested": _facts(model=_nested()),
+    "a body that is a number": _facts(request_before=7),
+    "an approval that is none": _facts(approval=7),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_is_a_value_error_and_no_more(name: str) -> None:
+    """Whatever a flow file says of us: the views, their ranks and the commands' helpers go on."""
+    flow = flow_of("/v1/chat/completions", CHAT, b"{}", "application/json")
+    flow.metadata[KEY] = HOSTILE[name]
+    told = Metadata(flow=flow, http_message=flow.request)
+    for view in (Conversation(), Judgement()):
+        assert isinstance(view.render_priority(b"{}", told), int | float)
+        with contextlib.suppress(ValueError):
+            assert isinstance(view.prettify(b"{}", told), str)
+    with contextlib.suppress(ValueError):
+        assert all(isinstance(each, str) for each in receipts_of(flow))
 
 
 def test_terminals_are_not_steered() -> None:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from mitmproxy import addonmanager, hooks, http
+from mitmproxy import addonmanager, connection, hooks, http
 from mitmproxy.proxy import commands, layer
 from mitmproxy.proxy.layers.http import HttpStream
 from mitmproxy.proxy.layers.http._hooks import (
@@ -32,6 +32,10 @@ class Certifier(Protocol):
 
     def is_certified(self, flow: http.HTTPFlow) -> bool:
         """Tell whether a request is still what was certified."""
+        ...
+
+    def connects(self, flow: http.HTTPFlow, client: connection.Client) -> None:
+        """Note for which client a flow's upstream is connected: a replayed flow keeps its own."""
         ...
 
     async def certify_request(self, flow: http.HTTPFlow) -> None:
@@ -85,6 +89,7 @@ def _look_again(certifier: Certifier) -> None:
     """Have mitmproxy's stream answer, not send, a request that isn't what was certified."""
 
     def make_server_connection(stream: HttpStream) -> layer.CommandGenerator[bool]:
+        certifier.connects(stream.flow, stream.context.client)
         connected = yield from _connect(stream)
         if not connected or certifier.is_certified(stream.flow):
             return connected
