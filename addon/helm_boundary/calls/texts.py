@@ -127,7 +127,11 @@ def spoken(text: str, pointer: str, role: str) -> list[Text]:
         except RecursionError:
             raise schema_violation("a string holds JSON nested too deep to be read") from None
         few = len(inner) * len(text) < _LOOKED_THROUGH
-        found += [CodedText(pointer, role, t.text) for t in inner if not (few and t.text in text)]
+        found += [
+            CodedText(pointer, role, each.text)
+            for each in inner
+            if not (few and f'"{each.text}"' in text)  # `"\u0034111"` has 4111 in it, too
+        ]
     return found
 
 

@@ -137,7 +137,7 @@ class Drafter:
             operation=exchange.operation.id,
             dialect=exchange.operation.dialect,
             method=request.method,
-            host=f"{self._named(request.host)}:{request.port}",
+            host=f"{self._outside.named('host', request.host)}:{request.port}",
             path=quote(self._outside.clean_path(request.path), safe="/%:@!$&'()*+,;=-._~"),
             model=self._named(call.model)[:MAX_NAME] if call.model else None,
             stream=call.stream,

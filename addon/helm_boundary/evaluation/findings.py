@@ -91,11 +91,13 @@ class OutsideScan:
 
     def clean_path(self, path: str) -> str:
         """Return a path in which what was found is only named, for where no content may be."""
-        if not self._scan((PATH, path)):
+        if self.named(PATH, path) == path:
             return path
-        segments = [self._named(segment) for segment in path.split("/")]
-        return self._named("/".join(segments))
+        segments = [self.named(PATH, segment) for segment in path.split("/")]
+        return self.named(PATH, "/".join(segments))
 
-    def _named(self, words: str) -> str:
-        found = self._scan((PATH, words))
-        return f"({found[0].detector})" if found else words
+    def named(self, name: str, value: str) -> str:
+        """Return a value, or the detector's name where something is found in it."""
+        item = (name, value)
+        found = () if item in self._clean else self._scan(item)
+        return f"({found[0].detector})" if found else value

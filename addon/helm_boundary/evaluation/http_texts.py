@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
@@ -32,6 +33,19 @@ _CREDENTIAL = re.compile(
     re.IGNORECASE,
 )
 """Headers that carry a credential: of providers, gateways, clouds, and proxies before us."""
+
+_FRESH = frozenset(
+    {
+        "amz-sdk-invocation-id", "idempotency-key", "request-id", "traceparent",
+        "x-client-request-id", "x-correlation-id", "x-request-id",
+    }
+)  # fmt: skip
+_ID = re.compile(
+    "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}",
+    re.IGNORECASE,
+)
+"""How headers of that name are written that have another id for each call (RFC 9562, W3C's trace
+context). Random text is what detectors are slowest on, and there is nothing in it."""
 
 _CREDENTIAL_PARAMETERS = frozenset(
     {
@@ -71,8 +85,21 @@ def http_texts(name: str, value: str) -> Iterator[HttpText]:
         yield from _in_path(value)
     elif name == QUERY:
         yield from _in_query(value)
-    elif not (_CREDENTIAL.fullmatch(name) or name.lower().startswith(_OWN)):
+    elif not _says_nothing(name.lower(), value):
         yield from _in_header(name, value)
+
+
+def _says_nothing(name: str, value: str) -> bool:
+    """Tell whether a header is a credential's place, ours, a length or a fresh id."""
+    if name in _FRESH and _ID.fullmatch(value):
+        return True
+    return _holds_no_text(name)
+
+
+@lru_cache(maxsize=1_024)
+def _holds_no_text(name: str) -> bool:
+    own = name == "content-length" or name.startswith(_OWN)
+    return own or _CREDENTIAL.fullmatch(name) is not None
 
 
 def _in_path(path: str) -> Iterator[HttpText]:

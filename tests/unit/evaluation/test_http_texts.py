@@ -107,12 +107,12 @@ CREDENTIALS = [
 
 
 @pytest.mark.parametrize("name", CREDENTIALS)
-@pytest.mark.parametrize("secret", [*SECRETS.values(), f"Bearer {JWT}"])
-def test_a_key_where_a_key_belongs_is_no_finding(name: str, secret: str) -> None:
+def test_a_key_where_a_key_belongs_is_no_finding(name: str) -> None:
     """It is sent to a provider there; nor is it remembered."""
     scan = OutsideScan(DETECTORS)
-    assert scan.scan(request(**{name: secret})) == []
-    assert not [item for item in scan._clean if secret in item[1]]
+    for secret in (*SECRETS.values(), f"Bearer {JWT}"):
+        assert scan.scan(request(**{name: secret})) == []
+        assert not [item for item in scan._clean if secret in item[1]]
 
 
 HEX = _chance.randbytes(16).hex()
