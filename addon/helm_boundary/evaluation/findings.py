@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from helm_boundary.calls.call import Call, HttpRequest
+from helm_boundary.calls.refusal import Refusal
 from helm_boundary.policy.detectors.detectors import Detectors, Finding
 
 from .http_texts import PATH, QUERY, SUBPROTOCOLS, http_texts, items_outside
@@ -94,10 +95,13 @@ class OutsideScan:
         if self.named(PATH, path) == path:
             return path
         segments = [self.named(PATH, segment) for segment in path.split("/")]
-        return self.named(PATH, "/".join(segments))
+        return "/" + self.named(PATH, "/".join(segments)).removeprefix("/")
 
     def named(self, name: str, value: str) -> str:
         """Return a value, or the detector's name where something is found in it."""
         item = (name, value)
-        found = () if item in self._clean else self._scan(item)
+        try:
+            found = [] if item in self._clean else self._scan(item)
+        except Refusal:
+            return "(unread)"
         return f"({found[0].detector})" if found else value

@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from helm_boundary.calls.call import HttpRequest, HttpText
+from helm_boundary.calls.refusal import schema_violation
 from helm_boundary.calls.texts import pointer_token, spoken
 
 PATH: Final = ":path"
@@ -23,6 +24,10 @@ _ROLE = "request"
 _OWN = "x-helm-"
 _LAYERS = 8
 """How often a client may have encoded what it encoded."""
+
+_MOST = 1_000
+"""Segments, parameters or members of a header: nobody has so many, and each takes its time."""
+_APART = re.compile("[&;]")
 
 _CREDENTIAL = re.compile(
     r"(?:.*-)?(?:authorization|auth|api-?key|subscription-key|virtual-key|cookie2?|dpop|client-secret"
@@ -79,7 +84,7 @@ def http_texts(name: str, value: str) -> Iterator[HttpText]:
     """Yield the texts in a header, a path (`:path`) or a query (`:query`), in every reading.
 
     Raises:
-        Refusal: JSON in it is nested deeper than can be read.
+        Refusal: JSON in it is nested deeper than can be read, or it has more parts than anybody's.
     """
     if name == PATH:
         yield from _in_path(value)
@@ -104,11 +109,13 @@ def _holds_no_text(name: str) -> bool:
 
 def _in_path(path: str) -> Iterator[HttpText]:
     for reading in _readings(path):
+        _check_count("path", reading.count("/"))
         for words in dict.fromkeys((*reading.split("/"), reading)):
             yield HttpText("/http/path", _ROLE, words)
 
 
 def _in_query(query: str) -> Iterator[HttpText]:
+    _check_count("query", len(_APART.findall(query)))
     for pair in query.split("&"):
         whole = pair.partition("=")
         for part in dict.fromkeys((pair, *pair.split(";"))):
@@ -125,10 +132,17 @@ def _in_header(name: str, value: str) -> Iterator[HttpText]:
         value = ",".join(each for each in value.split(",") if not _is_key(each))
     yield from _named(pointer, name, value)
     if "=" in value:  # a list of named values, as in `baggage`
-        for member in re.split("[,;]", value):
+        members = re.split("[,;]", value)
+        _check_count("header", len(members))
+        for member in members:
             label, equals, item = member.strip().partition("=")
             if equals:
                 yield from _named(pointer, label, item)
+
+
+def _check_count(where: str, parts: int) -> None:
+    if parts > _MOST:
+        raise schema_violation(f"a {where} of the request has more than {_MOST} parts")
 
 
 def _is_key(subprotocol: str) -> bool:

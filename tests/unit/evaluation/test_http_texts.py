@@ -211,3 +211,21 @@ def test_a_path_is_shown_without_what_was_found() -> None:
     assert scan.clean_path("/v1/files/file-1") == "/v1/files/file-1"
     assert scan.clean_path(f"/v1/{TOKEN}/x") == "/v1/(secret.github)/x"
     assert scan.clean_path(f"/v1/%67{TOKEN[1:]}/x") == "/v1/(secret.github)/x"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        request("/a" * 2_000),
+        request(query="&".join(f"a{at}=1" for at in range(2_000))),
+        request(query=";".join("a" * 2_000)),
+        request(baggage=",".join(f"a{at}=1" for at in range(2_000))),
+    ],
+    ids=["segments", "parameters", "parameters behind semicolons", "members of a header"],
+)
+def test_more_parts_than_anybody_has_are_refused(told: HttpRequest) -> None:
+    """Looking at each would keep other calls waiting; a receipt's path says nothing of them."""
+    scan = OutsideScan(DETECTORS)
+    with pytest.raises(Refusal):
+        scan.scan(told)
+    assert "aaaa" not in scan.clean_path(told.path).replace("/", "")
