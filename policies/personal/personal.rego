@@ -2,8 +2,11 @@
 # title: Personal data
 # description: |
 #   Cuts out what detectors named "personal." find, or stops the call, as
-#   data.personal says for each phase: "redact", "deny" or "off".
+#   data.personal says for each phase: "redact", "deny" or "off". What can't be cut
+#   out where it stands stops the call, too.
 package helm.rules.personal
+
+import data.helm.places
 
 rewrite contains {
 	"op": "redact",
@@ -15,6 +18,7 @@ rewrite contains {
 	some finding in input.findings
 	startswith(finding.detector, "personal.")
 	data.personal[input.phase] == "redact"
+	places.in_text(finding)
 }
 
 # METADATA
@@ -35,7 +39,36 @@ deny contains {
 	some finding in input.findings
 	startswith(finding.detector, "personal.")
 	not object.get(data.personal, input.phase, "deny") in {"redact", "off", false}
+	not places.expected(finding)
 }
+
+# METADATA
+# title: Personal data where it can't be cut out
+# custom:
+#   id: personal.fixed
+#   code: DATA_EGRESS_BLOCKED
+#   finality: instance_parameter
+#   severity: high
+deny contains {
+	"rule": "personal.fixed",
+	"code": "DATA_EGRESS_BLOCKED",
+	"message": sprintf("The %s holds personal data (%s) in its %s, where it can't be cut out.", [input.phase, finding.detector, where(finding)]),
+	"finality": "instance_parameter",
+	"pointer": finding.pointer,
+	"counterfactual": "Take the personal data out and try again.",
+} if {
+	some finding in input.findings
+	startswith(finding.detector, "personal.")
+	data.personal[input.phase] == "redact"
+	not places.in_text(finding)
+	not places.expected(finding)
+}
+
+where(finding) := "address or headers" if {
+	finding.place == "http"
+} else := "names" if {
+	finding.place == "name"
+} else := "encoded texts"
 
 # A stream can only be rewritten when it is judged whole.
 stream contains "buffer" if {

@@ -55,6 +55,40 @@ test_streams_flow_otherwise if personal.stream == set() with input as judged("re
 
 test_other_findings_stay if silent with input as judged("request", ["secret.github"])
 
+test_what_cannot_be_cut_out_is_denied_saying_where if {
+	every place in ["name", "coded", "http"] {
+		{[r.rule, r.code, r.pointer] | some r in personal.deny} == {["personal.fixed", "DATA_EGRESS_BLOCKED", "/messages/0/content"]} with input as found("request", place)
+			with data.personal as {"request": "redact", "response": "off"}
+		personal.rewrite == set() with input as found("request", place) with data.personal as {"request": "redact", "response": "off"}
+	}
+}
+
+test_the_message_says_what_it_is if {
+	{r.message | some r in personal.deny} == {"The request holds personal data (personal.email) in its address or headers, where it can't be cut out."} with input as found("request", "http")
+}
+
+test_off_is_off_everywhere if {
+	silent with input as found("request", "http") with data.personal as {"request": "off", "response": "off"}
+}
+
+test_denied_everywhere_by_one_rule if {
+	{r.rule | some r in personal.deny} == {"personal.found"} with input as found("request", "http")
+		with data.personal as {"request": "deny", "response": "off"}
+}
+
+test_what_data_expect_is_no_reason if {
+	silent with input as found("request", "http") with data.expected as {"/messages/0/content": ["personal.email"]}
+}
+
+test_nothing_is_expected_in_a_body if {
+	count(personal.deny) == 1 with input as found("request", "name") with data.expected as {"/messages/0/content": ["personal.email"]}
+}
+
+found(phase, place) := {
+	"phase": phase,
+	"findings": [{"detector": "personal.email", "pointer": "/messages/0/content", "start": 3, "end": 9, "place": place}],
+}
+
 silent if {
 	personal.deny == set()
 	personal.rewrite == set()

@@ -2,8 +2,11 @@
 # title: Secrets
 # description: |
 #   No credentials in what is sent to a model. Any detector whose name starts with
-#   "secret." counts.
+#   "secret." counts, wherever it found something: in the body and its names, in the
+#   path, the query and the headers, but for those that a key is sent in.
 package helm.rules.secrets
+
+import data.helm.places
 
 # METADATA
 # title: Secret in a request or a response
@@ -25,4 +28,5 @@ deny contains {
 } if {
 	some finding in input.findings
 	startswith(finding.detector, "secret.")
+	not places.expected(finding)
 }

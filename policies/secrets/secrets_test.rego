@@ -23,6 +23,21 @@ test_other_findings_are_not_secrets if {
 	secrets.deny == set() with input as judged("request", ["personal.email", "secretive", "hidden.secret."])
 }
 
+test_a_secret_is_one_wherever_it_is if {
+	every place in ["text", "name", "coded", "http"] {
+		{reason.pointer | some reason in secrets.deny} == {"/http/headers/x-note"} with input as placed(place)
+	}
+}
+
+test_a_secret_where_data_expect_it_is_none if {
+	secrets.deny == set() with input as placed("http") with data.expected as {"/http/headers/x-note": ["secret.jwt"]}
+}
+
+placed(place) := {
+	"phase": "request",
+	"findings": [{"detector": "secret.jwt", "pointer": "/http/headers/x-note", "start": 0, "end": 9, "place": place}],
+}
+
 judged(phase, detectors) := {
 	"phase": phase,
 	"findings": [finding |

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 type Json = Any
 """A value that came from JSON: None, bool, int, float, str, list or dict of the same."""
@@ -100,13 +100,40 @@ class HttpResponse:
         return self._joined.get(name)
 
 
+type Place = Literal["text", "name", "coded", "http"]
+"""Where a string stands: only what is found in a `text` can be cut out of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
     """One string that a model or a person will read."""
 
+    place: ClassVar[Place] = "text"
+
     pointer: str
     role: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class NameText(Text):
+    """A name that somebody gave: of a member (to which it points), a form's part or a file."""
+
+    place: ClassVar[Place] = "name"
+
+
+@dataclass(frozen=True, slots=True)
+class CodedText(Text):
+    """What the string at the pointer says once it is decoded: JSON's escapes, or base64."""
+
+    place: ClassVar[Place] = "coded"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpText(Text):
+    """A string outside of the body; its pointer is into the input document, below `/http`."""
+
+    place: ClassVar[Place] = "http"
 
 
 @dataclass(frozen=True, slots=True)

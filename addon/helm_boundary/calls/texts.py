@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import takewhile
 from typing import Final
 
-from .call import Attachment, Json, Text
+from .call import Attachment, CodedText, Json, NameText, Text
 from .hosts import canonical_host
 from .inline import SHORT, inline_bytes, inline_text, payload
 from .refusal import schema_violation
@@ -87,7 +87,7 @@ def _gather(
         for key, item in value.items():
             speaker = TOOL if key in given else role
             if not is_plain_name(key):
-                found.append(Text(pointer + pointer_token(key), speaker, key))
+                found.append(NameText(pointer + pointer_token(key), speaker, key))
             if isinstance(item, str):
                 found += _member(value, key, item, pointer + pointer_token(key), speaker)
             elif isinstance(item, dict | list):
@@ -104,7 +104,7 @@ def _member(
         return ()
     inner = inline_text(key, item)
     if inner is not None:
-        return (*spoken(item, pointer, role), Text(pointer, role, inner))
+        return (*spoken(item, pointer, role), CodedText(pointer, role, inner))
     if len(item) > SHORT and inline_bytes(holder, key, item) is not None:
         return ()
     return spoken(item, pointer, role)
@@ -118,7 +118,7 @@ def spoken(text: str, pointer: str, role: str) -> list[Text]:
     Raises:
         Refusal: it is nested deeper than can be read.
     """
-    found = [Text(pointer, role, text)]
+    found: list[Text] = [Text(pointer, role, text)]
     if "\\u" in text and text.lstrip()[:1] in ("{", "["):
         try:
             inner = strings(_READER.decode(text), "", role)
@@ -127,7 +127,11 @@ def spoken(text: str, pointer: str, role: str) -> list[Text]:
         except RecursionError:
             raise schema_violation("a string holds JSON nested too deep to be read") from None
         few = len(inner) * len(text) < _LOOKED_THROUGH
-        found += [Text(pointer, role, t.text) for t in inner if not (few and t.text in text)]
+        found += [
+            CodedText(pointer, role, each.text)
+            for each in inner
+            if not (few and f'"{each.text}"' in text)  # `"\u0034111"` has 4111 in it, too
+        ]
     return found
 
 

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from helm_boundary.approvals.entry import Grant
 from helm_boundary.calls.call import Answer, Text
+from helm_boundary.evaluation.findings import OutsideScan
 from helm_boundary.policy.decision import Decision
 from helm_boundary.policy.detectors.detectors import Detectors
 from helm_boundary.policy.sources.policy import Policy
@@ -31,6 +32,7 @@ class Drafter:
         self.policy = statement.PolicyRef(policy.uri, policy.digest, engine)
         self._enforcement = enforcement
         self._detectors = detectors
+        self._outside = OutsideScan(detectors)
 
     def request(self, exchange: Exchange, decision: Decision) -> statement.Draft:
         """Draft the receipt that is durable before anything is forwarded."""
@@ -135,19 +137,17 @@ class Drafter:
             operation=exchange.operation.id,
             dialect=exchange.operation.dialect,
             method=request.method,
-            host=f"{request.host}:{request.port}",
-            path=quote(request.path, safe="/%:@!$&'()*+,;=-._~"),
-            model=self._model(call.model),
+            host=f"{self._outside.named('host', request.host)}:{request.port}",
+            path=quote(self._outside.clean_path(request.path), safe="/%:@!$&'()*+,;=-._~"),
+            model=self._named(call.model)[:MAX_NAME] if call.model else None,
             stream=call.stream,
             tls_inspected=request.tls_inspected,
         )
 
-    def _model(self, model: str | None) -> str | None:
-        """Name the model; where a key was sent in its place, only what it looks like."""
-        if not model:
-            return None
-        found = self._detectors.scan((Text("/model", "", model),))
-        return f"({found[0].detector})" if found else model[:MAX_NAME]
+    def _named(self, name: str) -> str:
+        """Return a name; where a key was sent in its place, only what it looks like."""
+        found = self._detectors.scan((Text("", "", name),))
+        return f"({found[0].detector})" if found else name
 
 
 def tool_calls(answer: Answer, verdict: statement.Verdict) -> tuple[statement.ToolCall, ...]:

@@ -7,6 +7,7 @@ that the client gets in their place.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -24,6 +25,7 @@ from helm_boundary.matching.matcher import Matcher
 from helm_boundary.parsing import requests as recognition
 from helm_boundary.parsing.parsed_call import Recognised, read_value
 from helm_boundary.policy.decision import ALLOW, ESCALATE, Decision
+from helm_boundary.policy.detectors.detectors import Finding
 from helm_boundary.policy.engines.engine import NO_TURN, Turn
 from helm_boundary.policy.sources.policy import mentions_models
 from helm_receipts.envelope.statement import Draft, End
@@ -215,18 +217,24 @@ class Boundary:
     async def _judge(self, exchange: Exchange, read: Recognised, turn: Turn) -> Decision:
         progress = exchange.progress
         foreseeing = turn.doing(partial(self._foresee, exchange))
-        decision = await self._ask(exchange, progress.shared, progress.call, foreseeing)
+        outside = self.judge.outside.scan(exchange.request)
+        decision = await self._ask(exchange, progress.shared, progress.call, foreseeing, outside)
         for inner in read.inner:
             if decision.verdict != ALLOW or decision.rewrite:
                 break
             decision = await self._ask(exchange, self._shared(exchange, inner), inner.call, turn)
             decision = _told_of(inner, decision)
         if decision.verdict == ALLOW and self.settings.effect_of(decision).rewrite:
-            return await self._rewrite(exchange, read, decision, turn)
+            return await self._rewrite(exchange, read, decision, turn, outside)
         return decision
 
     async def _rewrite(
-        self, exchange: Exchange, read: Recognised, decision: Decision, turn: Turn
+        self,
+        exchange: Exchange,
+        read: Recognised,
+        decision: Decision,
+        turn: Turn,
+        outside: Sequence[Finding],
     ) -> Decision:
         if not read.can_rewrite or read.inner:
             return deny(cannot_rewrite())
@@ -235,7 +243,7 @@ class Boundary:
         async def again(value: Json, body: bytes) -> Decision:
             call = read_value(exchange.operation, value, read.model)
             self._note(exchange, Recognised(exchange.operation, call, body))
-            return await self._ask(exchange, progress.shared, progress.call, turn)
+            return await self._ask(exchange, progress.shared, progress.call, turn, outside)
 
         decision, body = await settle(progress.call.body, decision, again)
         if decision.verdict == ALLOW:
@@ -246,12 +254,19 @@ class Boundary:
         """Prepare the receipt that most calls get."""
         self.recorder.foresee(self.drafts.request(exchange, FORESEEN))
 
-    async def _ask(self, exchange: Exchange, shared: bytes, call: Call, turn: Turn) -> Decision:
+    async def _ask(
+        self,
+        exchange: Exchange,
+        shared: bytes,
+        call: Call,
+        turn: Turn,
+        outside: Sequence[Finding] = (),
+    ) -> Decision:
         if not self._judges_models and any(model != call.model for model in call.models):
             raise several_models()
         began = time.perf_counter()
         context = exchange.context(time.time_ns())
-        decision = await self.judge.request(shared, call.texts, context, turn)
+        decision = await self.judge.request(shared, call, context, turn, outside)
         exchange.progress.took("request policy", began)
         return self.desk.cover(exchange, decision)
 

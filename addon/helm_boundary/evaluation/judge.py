@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from helm_boundary.calls.call import Answer, Text
+from helm_boundary.calls.call import Answer, Call
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.policy.decision import DENY, Decision, Reason
 from helm_boundary.policy.detectors.detectors import Detectors, Finding
@@ -12,6 +12,7 @@ from helm_boundary.policy.engines.engine import NO_TURN, Engine, Turn
 from helm_boundary.policy.errors import EngineError
 
 from .document import Context, state_request, state_response
+from .findings import OutsideScan, find_in_call
 
 BOUNDARY_RULE = "helm.boundary"
 """The rule that the boundary's own refusals are said under."""
@@ -23,16 +24,22 @@ class Judge:
     def __init__(self, engine: Engine, detectors: Detectors) -> None:
         self.engine = engine
         self.detectors = detectors
+        self.outside = OutsideScan(detectors)
 
     async def request(
         self,
         shared: bytes,
-        texts: Sequence[Text],
+        call: Call,
         context: Context,
         turn: Turn = NO_TURN,
+        outside: Sequence[Finding] = (),
     ) -> Decision:
-        """Judge a request by its document's shared part; `turn` as an engine's."""
-        document = state_request(shared, self._findings(texts), context)
+        """Judge a request by its document's shared part; `turn` as an engine's.
+
+        `outside` are the findings outside of its body.
+        """
+        findings = [*find_in_call(self.detectors, call), *outside]
+        document = state_request(shared, findings, context)
         try:
             return await self.engine.decide(document, turn)
         except EngineError as error:
@@ -46,14 +53,11 @@ class Judge:
         turn: Turn = NO_TURN,
     ) -> Decision:
         """Judge a response beside the request it answers; `turn` as an engine's."""
-        document = state_response(shared, answer, self._findings(answer.texts), context)
+        document = state_response(shared, answer, self.detectors.scan(answer.texts), context)
         try:
             return await self.engine.decide(document, turn)
         except EngineError as error:
             return no_decision(error)
-
-    def _findings(self, texts: Sequence[Text]) -> list[Finding]:
-        return self.detectors.scan(texts)
 
 
 def no_decision(error: EngineError) -> Decision:

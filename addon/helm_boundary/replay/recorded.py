@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from helm_boundary.calls.call import Answer
+from helm_boundary.calls.call import Answer, HttpText
 from helm_boundary.calls.hosts import DEFAULT_HOSTS, parse_host_pattern
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.enforcement.exchange import api_key, correlation_id
 from helm_boundary.evaluation.document import Context, state_call, state_request, state_response
+from helm_boundary.evaluation.findings import find_in_call
+from helm_boundary.evaluation.http_texts import outside_texts
 from helm_boundary.flows.recording import RecordedFlow, read_flows
 from helm_boundary.matching.matcher import Matcher
 from helm_boundary.parsing.parsed_call import Recognised
@@ -38,10 +40,11 @@ class RecordedCall:
     answer: Answer | None
     shared: bytes
     context: Context
+    outside: tuple[HttpText, ...]
 
     def documents(self, detectors: Detectors) -> Iterator[tuple[str, bytes]]:
         """Yield the document of each phase, with what these detectors find."""
-        findings = detectors.scan(self.read.call.texts)
+        findings = [*find_in_call(detectors, self.read.call), *detectors.scan(self.outside)]
         yield "request", state_request(self.shared, findings, self.context)
         if self.answer is not None:
             findings = detectors.scan(self.answer.texts)
@@ -75,6 +78,7 @@ def _add(recording: Recording, matcher: Matcher, flow: RecordedFlow) -> None:
             return
         read = read_call(request, operation, MAX_BODY)
         answer = _answer(flow, read)
+        outside = tuple(outside_texts(request))
     except Refusal:
         recording.unreadable += 1
         return
@@ -85,7 +89,15 @@ def _add(recording: Recording, matcher: Matcher, flow: RecordedFlow) -> None:
     context = Context(flow.started_ns, flow.id, correlation_id(request))
     recording.calls.append(
         RecordedCall(
-            flow.number, request.method, request.host, request.path, read, answer, shared, context
+            number=flow.number,
+            method=request.method,
+            host=request.host,
+            path=request.path,
+            read=read,
+            answer=answer,
+            shared=shared,
+            context=context,
+            outside=outside,
         )
     )
 

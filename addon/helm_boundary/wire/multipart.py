@@ -1,22 +1,25 @@
 """Requests in multipart/form-data (RFC 7578): files with fields beside them.
 
-Fields are texts like any other; a file is an attachment, and a text too where it is one. The form
-is cut by werkzeug's parser; what that leaves open (a name twice, a part without a name) is refused.
+Fields are texts like any other; a file is an attachment, and a text too where it is one. So is what
+a client wrote into a part's head: names of fields and of files, and headers. The form is cut by
+werkzeug's parser; what that leaves open (a name twice, a part without a name) is refused.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
-from helm_boundary.calls.call import Attachment, Call, Json, Text
+from helm_boundary.calls.call import Attachment, Call, Json, NameText, Text
 from helm_boundary.calls.refusal import schema_violation
-from helm_boundary.calls.texts import pointer_token
+from helm_boundary.calls.texts import is_plain_name, pointer_token
 
 from .form_heads import check_form_charset, cut_form
 
@@ -26,12 +29,13 @@ MAX_PARTS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a form; `filename` is None for a field."""
+    """One part of a form; `filename` is None for a field, and `head` is its headers' lines."""
 
     name: str
     filename: str | None
     media_type: str
     content: bytes
+    head: tuple[str, ...] = ()
 
 
 def is_form(content_type: str | None) -> bool:
@@ -72,6 +76,7 @@ def read_call(parts: tuple[Part, ...]) -> tuple[Call, bytes]:
     attachments: list[Attachment] = []
     for part in parts:
         pointer = pointer_token(part.name)
+        texts += _names(part, pointer)
         text = _text(part)
         if text is not None:
             texts.append(Text(pointer, "user", text))
@@ -113,7 +118,18 @@ def _parts(body: bytes, boundary: bytes) -> tuple[Part, ...]:
 def _part(head: Field | File, content: bytes) -> Part:
     media_type = head.headers.get("content-type", "").partition(";")[0].strip().lower()
     filename = head.filename if isinstance(head, File) else None
-    return Part(head.name or "", filename, media_type, content)
+    lines = tuple(f"{name}: {value}" for name, value in head.headers)
+    return Part(head.name or "", filename, media_type, content, lines)
+
+
+def _names(part: Part, pointer: str) -> Iterator[NameText]:
+    """Yield what the part's head says, but for a plain name of a field, which says nothing."""
+    if part.filename is None and len(part.head) == 1 and is_plain_name(part.name):
+        return
+    written = "\n".join(part.head)
+    said = (part.name, part.filename or "", written, unquote(written, errors="replace"))
+    for words in filter(None, dict.fromkeys(said)):
+        yield NameText(pointer, "user", words)
 
 
 def _text(part: Part) -> str | None:

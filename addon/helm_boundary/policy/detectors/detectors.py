@@ -11,7 +11,7 @@ A detector file is YAML::
         pattern: '\bex_([A-Za-z0-9]{32})\b'    # RE2; the span is group 1 where there is one
         validator: entropy                       # optional: luhn, entropy, jwt
         entropy: 3.5                             # optional, bits a character
-        keywords: [token, example]               # optional: one must be near, any letter case
+        keywords: [token, example]               # optional: one must be near, or the member's name
         near: 64                                 # optional, characters before and after
         unless: 'EXAMPLE$'                       # optional: matched text that is no finding
 """
@@ -19,6 +19,7 @@ A detector file is YAML::
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -32,12 +33,13 @@ from helm_boundary.policy.errors import PolicyError
 from .validators import VALIDATORS, Validator
 
 if TYPE_CHECKING:
-    from helm_boundary.calls.call import Text
+    from helm_boundary.calls.call import Place, Text
 
 MAX_PATTERN = 2_000  # characters
 MAX_PROGRAM = 2_000  # RE2's instructions: what one character of a text can cost
 MAX_MEMORY = 256 * 1_048_576  # bytes for the automaton of all patterns
 MAX_SPANS = 1_000  # of one detector in one text
+_ESCAPE = re.compile("u[0-9a-fA-F]{4}|[bfnrt]")
 CANARY = "helm-boundary detector canary"
 MEMBERS = frozenset(
     {"name", "pattern", "validator", "entropy", "keywords", "near", "unless", "description"}
@@ -46,12 +48,16 @@ MEMBERS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A detector's match: code points ``start`` to ``end`` of the text at ``pointer``."""
+    """A detector's match: code points ``start`` to ``end`` of the text at ``pointer``.
+
+    Only where ``place`` is "text" can it be cut out there; see `Text` and its kinds.
+    """
 
     detector: str
     pointer: str
     start: int
     end: int
+    place: Place = "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +72,17 @@ class Detector:
     near: int
     unless: Any | None
 
-    def spans(self, text: bytes) -> Iterator[tuple[int, int]]:
-        """Yield the byte spans of what the detector finds, in order."""
+    def spans(self, text: bytes, name: str = "") -> Iterator[tuple[int, int]]:
+        """Yield the byte spans of what the detector finds, in order.
+
+        `name` is that of the member which holds the text: it counts as near.
+        """
         for match in self.pattern.finditer(text):
             start, end = match.span(self.group)
             if start < 0:  # the group took no part in the match
                 start, end = match.span()
             end = self._valid_end(text, start, end)
-            if start < end and self._holds(text, start, end):
+            if start < end and self._holds(text, start, end, name):
                 yield start, end
 
     def _valid_end(self, text: bytes, start: int, end: int) -> int:
@@ -87,14 +96,16 @@ class Detector:
             end = text.rfind(b" ", start, end)
         return max(start, end)
 
-    def _holds(self, text: bytes, start: int, end: int) -> bool:
+    def _holds(self, text: bytes, start: int, end: int, name: str) -> bool:
         found = text[start:end]
         if self.unless is not None and self.unless.search(found):
             return False
         if self.keywords is None:
             return True
         around = text[max(0, start - self.near) : end + self.near]
-        return self.keywords.search(around) is not None
+        if self.keywords.search(around) is not None:
+            return True
+        return self.keywords.search(name.encode("utf-8", "surrogatepass")) is not None
 
 
 class Detectors:
@@ -106,13 +117,22 @@ class Detectors:
         self.names = tuple(detector.name for detector in self._detectors)
 
     def scan(self, texts: Iterable[Text]) -> list[Finding]:
-        """Return the findings in the texts, in their order."""
+        """Return the findings in the texts, in their order.
+
+        What a string holds as it is written isn't found a second time in what it says decoded.
+        """
         findings: list[Finding] = []
+        written: set[tuple[str, str, str]] = set()
         for text in texts:
             raw = text.text.encode("utf-8", "surrogatepass")
             hits = self._patterns.Match(raw)
-            if hits:
-                findings += self._locate(text.pointer, text.text, raw, hits)
+            for found in self._locate(text, raw, hits) if hits else ():
+                key = (found.detector, found.pointer, text.text[found.start : found.end])
+                if found.place == "text":
+                    written.add(key)
+                elif found.place == "coded" and key in written:
+                    continue
+                findings.append(found)
         return findings
 
     def slowest(self, text: bytes) -> list[tuple[str, float]]:
@@ -120,18 +140,35 @@ class Detectors:
         times = [(detector.name, _seconds(detector, text)) for detector in self._detectors]
         return sorted(times, key=lambda item: -item[1])
 
-    def _locate(self, pointer: str, text: str, raw: bytes, hits: list[int]) -> Iterator[Finding]:
-        position = _positions(text, raw)
+    def _locate(self, text: Text, raw: bytes, hits: list[int]) -> Iterator[Finding]:
+        position = _positions(text.text, raw)
+        name = text.pointer.rpartition("/")[2]
+        is_json = text.text.lstrip()[:1] in ("{", "[")
         for index in sorted(hits):
             if index == len(self._detectors):
                 continue  # the canary
             detector = self._detectors[index]
-            for count, (start, end) in enumerate(detector.spans(raw), 1):
+            for count, (start, end) in enumerate(detector.spans(raw, name), 1):
+                at, until = position(start), position(end)
+                if is_json and text.text[at - 1 : at] == "\\":
+                    at = _behind_escape(text.text, at, until)
                 if count > MAX_SPANS:
                     # Too many to name one by one: the rest of the text counts as found.
-                    yield Finding(detector.name, pointer, position(start), len(text))
+                    until = len(text.text)
+                yield Finding(detector.name, text.pointer, at, until, text.place)
+                if count > MAX_SPANS:
                     break
-                yield Finding(detector.name, pointer, position(start), position(end))
+
+
+def _behind_escape(text: str, start: int, end: int) -> int:
+    """Return where a match begins behind the letters of JSON's escape, which aren't part of it.
+
+    Cut out with it, they would leave a string that is no JSON any more.
+    """
+    escape = _ESCAPE.match(text, start)
+    before = text[max(0, start - MAX_SPANS) : start]
+    is_escaped = (len(before) - len(before.rstrip("\\"))) % 2 == 1
+    return escape.end() if escape and is_escaped and escape.end() < end else start
 
 
 def compile_detectors(yaml_text: bytes) -> Detectors:
