@@ -222,7 +222,6 @@ def upload(stage: Scene, lines: bytes) -> Answer:
         + lines + b"\r\n--b--\r\n"
     )  # fmt: skip
     with stage.untouched():
-        answer = stage.post(
+        return stage.post(
             body, path="/v1/files", headers=[("Content-Type", "multipart/form-data; boundary=b")]
         )
-    return answer

@@ -16,7 +16,7 @@ from helm_boundary.calls.refusal import Refusal
 from helm_boundary.calls.texts import pointer_token
 from helm_boundary.dialects.json_shape import text_of
 
-from .claimed_members import claimed, plain
+from .claimed_members import Member, claimed, plain
 
 _SERVERS = frozenset({"mcp_servers", "mcpservers"})
 _INTEGRATIONS = "integrations"
@@ -32,23 +32,30 @@ _REFERRING = frozenset({"allowed_tools", "tool_choice", "toolchoice"})
 def name_tools(call: Call, body: Json) -> Call:
     """Add the tools that a body offers outside its dialect's own list to a call.
 
+    A member with tools further down that can't be read is one that nobody knows (`unclaimed`).
+
     Raises:
-        Refusal: something offers tools in a way that isn't understood.
+        Refusal: the body itself offers tools in a way that isn't understood.
     """
     read = {place for tool in call.tools for place in _places(tool.pointer)}
     found: list[Tool] = []
+    unread: list[str] = []
     for member in claimed(body, _speaks_of_tools):
         name = plain(member.key)
         if name in _REFERRING or member.holder.get("type") == "mcp_list_tools":
             continue
-        if name == _INTEGRATIONS:
-            found += _integrated(member.value, member.pointer)
-        elif name == "tool":
-            found += _added(member.value, member.pointer)
-        else:
-            found += _listed(member.value, member.pointer, "", is_server=name in _SERVERS)
+        for tool in _offered_in(member, name):
+            if tool is not None:
+                found.append(tool)
+            elif member.pointer.count("/") == 1:
+                raise _unreadable()
+            else:
+                unread.append("/" + member.pointer.split("/")[1])
     more = [tool for tool in found if tool.pointer not in read]
-    return replace(call, tools=(*call.tools, *more)) if more else call
+    if not (more or unread):
+        return call
+    unclaimed = tuple(dict.fromkeys((*call.unclaimed, *unread)))
+    return replace(call, tools=(*call.tools, *more), unclaimed=unclaimed)
 
 
 def offers_tools(key: str, member: Json) -> bool:
@@ -61,6 +68,16 @@ def _speaks_of_tools(key: str, member: Json) -> bool:
     return plain(key) in _REFERRING or offers_tools(key, member)
 
 
+def _offered_in(member: Member, name: str) -> Iterator[Tool | None]:
+    """Yield the tools in a member that offers some; None for each that can't be read."""
+    if name == _INTEGRATIONS:
+        yield from _integrated(member.value, member.pointer)
+    elif name == "tool":
+        yield from _added(member.value, member.pointer)
+    else:
+        yield from _listed(member.value, member.pointer, "", is_server=name in _SERVERS)
+
+
 def _places(pointer: str) -> Iterator[str]:
     """Yield a pointer and those to what it stands in."""
     while pointer:
@@ -68,7 +85,7 @@ def _places(pointer: str) -> Iterator[str]:
         pointer = pointer.rpartition("/")[0]
 
 
-def _added(tool: dict[str, Json], pointer: str) -> Iterator[Tool]:
+def _added(tool: dict[str, Json], pointer: str) -> Iterator[Tool | None]:
     """Yield the tool that one member offers: defined in it, or as it is; not one referred to."""
     if isinstance(tool.get("definition"), dict):
         yield from _offered(tool["definition"], f"{pointer}/definition", "", is_server=False)
@@ -76,7 +93,7 @@ def _added(tool: dict[str, Json], pointer: str) -> Iterator[Tool]:
         yield from _offered(tool, pointer, "", is_server=False)
 
 
-def _integrated(plugins: Json, pointer: str) -> Iterator[Tool]:
+def _integrated(plugins: Json, pointer: str) -> Iterator[Tool | None]:
     """Yield the plugins and servers that a local server is told to use, by name or in full."""
     for at, plugin in enumerate(plugins if isinstance(plugins, list) else ()):
         if isinstance(plugin, str):
@@ -85,7 +102,7 @@ def _integrated(plugins: Json, pointer: str) -> Iterator[Tool]:
             yield from _offered(plugin, f"{pointer}/{at}", "", is_server=True)
 
 
-def _listed(tools: Json, pointer: str, within: str, *, is_server: bool) -> Iterator[Tool]:
+def _listed(tools: Json, pointer: str, within: str, *, is_server: bool) -> Iterator[Tool | None]:
     """Yield the tools of a list, or the servers of an object that has them by name."""
     if isinstance(tools, dict) and is_server:
         for key, server in tools.items():
@@ -93,15 +110,17 @@ def _listed(tools: Json, pointer: str, within: str, *, is_server: bool) -> Itera
             yield from _offered(named, pointer + pointer_token(key), within, is_server=True)
         return
     if not isinstance(tools, list):
-        raise _unreadable()
+        yield None
+        return
     for at, tool in enumerate(tools):
         yield from _offered(tool, f"{pointer}/{at}", within, is_server=is_server)
 
 
-def _offered(tool: Json, pointer: str, within: str, *, is_server: bool) -> Iterator[Tool]:
+def _offered(tool: Json, pointer: str, within: str, *, is_server: bool) -> Iterator[Tool | None]:
     """Yield one tool, and those that it holds, which have its name before theirs."""
     if not isinstance(tool, dict):
-        raise _unreadable()
+        yield None
+        return
     if tool.keys() == {"cachePoint"}:  # stands among Bedrock's tools
         return
     own = "custom" if "input_schema" in tool else "hosted" if "systemTool" in tool else "function"

@@ -36,7 +36,7 @@ def name_unclaimed(call: Call, body: Json) -> Call:
     """Add to a call the pointers of its members that nobody knows, and that carry who may act."""
     members = body.items() if isinstance(body, dict) else ()
     found = tuple(pointer_token(key) for key, member in members if _is_unclaimed(key, member))
-    return replace(call, unclaimed=found) if found else call
+    return replace(call, unclaimed=(*dict.fromkeys((*call.unclaimed, *found)),)) if found else call
 
 
 def _is_unclaimed(key: str, member: Json) -> bool:

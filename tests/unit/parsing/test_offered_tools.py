@@ -191,15 +191,20 @@ def test_what_only_names_tools_offers_none(case: str) -> None:
     assert name_all(Call(), NO_OFFERS[case]).tools == ()
 
 
-@pytest.mark.parametrize(
-    "body",
-    [{"tools": "all"}, {"tools": ["x"]}, {"session": {"tools": {"x": {}}}}, {"x": {"tools": [1]}}],
-)
+@pytest.mark.parametrize("body", [{"tools": "all"}, {"tools": ["x"]}, {"functions": {"x": {}}}])
 def test_tools_that_nobody_can_read_are_refused(body: dict[str, Any]) -> None:
     """Every doubt is a DENY."""
     with pytest.raises(Refusal) as refused:
         name_all(Call(), body)
     assert refused.value.code == "CAPABILITY_UNKNOWN"
+
+
+@pytest.mark.parametrize("tools", [{"x": {}}, "all", [FUNCTION, "x"], [1, FUNCTION]])
+def test_tools_further_down_that_nobody_can_read_are_told_of(tools: Any) -> None:
+    """And those beside them are judged."""
+    call = name_all(Call(), {"session": {"tools": tools}})
+    assert call.unclaimed == ("/session",)
+    assert len(call.tools) == (FUNCTION in tools if isinstance(tools, list) else 0)
 
 
 UNCLAIMED: dict[str, dict[str, Any]] = {
