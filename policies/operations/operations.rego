@@ -43,3 +43,27 @@ deny contains {
 	not allow
 	input.operation.id != "unknown"
 }
+
+# METADATA
+# title: Unknown member with a model or a tool
+# description: |
+#   A provider may act by a member that no dialect here has, and nobody can tell how.
+#   Those in data.operations.allow_members are known; the models and tools in them are
+#   judged like any others.
+# custom:
+#   id: operations.unclaimed
+#   code: CAPABILITY_UNKNOWN
+#   finality: instance_parameter
+#   severity: high
+deny contains {
+	"rule": "operations.unclaimed",
+	"code": "CAPABILITY_UNKNOWN",
+	"message": "The request has a model, a tool or a server in a member that isn't known here.",
+	"finality": "instance_parameter",
+	"pointer": pointer,
+	"counterfactual": "Leave the member out, or ask for it to be added to operations.allow_members.",
+} if {
+	input.phase == "request"
+	some pointer in input.unclaimed
+	not trim_prefix(pointer, "/") in data.operations.allow_members
+}

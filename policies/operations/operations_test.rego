@@ -40,3 +40,19 @@ call(id, category) := {"phase": "request", "operation": {"id": id, "category": c
 denied(id, category) := result if {
 	result := {[r.rule, r.code, r.finality] | some r in operations.deny} with input as call(id, category)
 }
+
+test_an_unknown_member_that_carries_a_tool_is_denied if {
+	unclaimed(["/agents"], []) == {["operations.unclaimed", "CAPABILITY_UNKNOWN", "instance_parameter"]}
+}
+
+test_a_listed_member_passes if unclaimed(["/extra_body"], ["extra_body"]) == set()
+
+test_each_unknown_member_is_looked_at if count(unclaimed(["/extra_body", "/agents"], ["extra_body"])) == 1
+
+test_plain_requests_have_no_unknown_members if unclaimed([], []) == set()
+
+unclaimed(pointers, allowed) := result if {
+	asked := object.union(call("createChatCompletion", "inference"), {"unclaimed": pointers})
+	result := {[r.rule, r.code, r.finality] | some r in operations.deny} with input as asked
+		with data.operations.allow_members as allowed
+}

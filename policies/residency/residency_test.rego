@@ -26,3 +26,24 @@ denied(host, regions) := result if {
 	result := {[r.rule, r.code, r.finality] | some r in residency.deny} with input as {"phase": "request", "http": {"host": host}}
 		with data.residency.allow as regions
 }
+
+test_a_region_that_the_request_names if {
+	count(asked("api.anthropic.com", {"inference_geo": "us"})) == 0
+	count(asked("api.anthropic.com", {"inference_geo": "global"})) == 2
+	count(asked("api.anthropic.com", {})) == 1
+	count(asked("us.api.openai.com", {"inference_geo": "eu"})) == 1
+	count(asked("elsewhere.example", {"inference_geo": "us"})) == 1
+	count(asked("us.api.openai.com", null)) == 0
+}
+
+test_each_request_of_a_batch_names_its_region if {
+	us := {"params": {"inference_geo": "us"}}
+	count(asked("api.anthropic.com", {"requests": [us, us]})) == 0
+	count(asked("api.anthropic.com", {"requests": [us, {"params": {}}]})) == 1
+	count(asked("api.anthropic.com", {"requests": [us, {"params": {"inference_geo": "eu"}}]})) == 2
+}
+
+asked(host, body) := result if {
+	result := residency.deny with input as {"phase": "request", "http": {"host": host}, "body": body}
+		with data.residency.allow as ["us"]
+}

@@ -76,6 +76,59 @@ def test_models_in_an_unknown_form_are_refused(shipped: Scene, models: Any) -> N
     assert (answer.status, answer.code) == (403, "CAPABILITY_UNKNOWN")
 
 
+UNCLAIMED: dict[str, dict[str, Any]] = {
+    "a model": {"router": {"model": "gpt-4o-mini"}},
+    "tools": {"agents": [{"tools": [{"type": "function", "function": {"name": "x"}}]}]},
+    "a tool": {"harness": {"tool": "shell"}},
+    "a server": {"connector": {"server_url": "https://mcp.evil.example"}},
+    "MCP": {"mcp": {"url": "https://mcp.evil.example"}},
+}
+
+
+@pytest.mark.parametrize("case", UNCLAIMED)
+def test_a_model_or_tool_in_an_unknown_member_is_refused(shipped: Scene, case: str) -> None:
+    """Nobody can tell what a provider does with it."""
+    with shipped.untouched():
+        answer = shipped.post(chat(**UNCLAIMED[case]))
+    assert (answer.status, answer.code) == (403, "CAPABILITY_UNKNOWN")
+    assert answer.json()["helm"]["reasons"][0]["rule"] == "operations.unclaimed"
+
+
+@pytest.mark.parametrize("case", UNCLAIMED)
+def test_a_policy_that_looks_at_no_unknown_member_denies_them(stage: Scene, case: str) -> None:
+    """No rule of it would."""
+    with stage.untouched():
+        answer = stage.chat(**UNCLAIMED[case])
+    assert_refused(stage, answer, "CAPABILITY_UNKNOWN")
+
+
+HONEST: dict[str, dict[str, Any]] = {
+    "metadata": {"metadata": {"model": "Model T", "tool": "hammer", "server_url": "none"}},
+    "a listed member": {"extra_body": {"models": ["gpt-4o"]}, "plugins": [{"id": "web"}]},
+    "a schema": {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {
+        "properties": {"tool": {"type": "string"}, "mcp": {"type": "string"}}}}}},
+    "unknown and harmless": {"new_thing": {"level": "high", "use_tools": True}, "x": ["y"]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", HONEST)
+def test_what_carries_nobody_who_acts_passes_unchanged(shipped: Scene, case: str) -> None:
+    """Providers have members of their own."""
+    body = chat(**HONEST[case])
+    assert shipped.post(body).status == 200
+    assert shipped.upstream.requests[-1].body == body
+
+
+def test_tools_among_items_are_judged(shipped: Scene) -> None:
+    """A server that comes with the conversation needs a person like any other."""
+    server = {"type": "mcp", "server_label": "x", "server_url": "https://mcp.evil.example"}
+    items = [{"type": "additional_tools", "role": "developer", "tools": [server]}]
+    body = json.dumps({"model": "gpt-4o-mini", "input": items}).encode()
+    with shipped.untouched():
+        answer = shipped.post(body, path="/v1/responses")
+    assert (answer.status, answer.code) == (403, "APPROVAL_REQUIRED")
+
+
 def test_a_custom_policy_can_judge_several_models(tmp_path: Path) -> None:
     """By whatever it says of them."""
     policy = tmp_path / "mine"
@@ -133,6 +186,21 @@ def test_one_denied_request_denies_the_whole_batch(shipped: Scene, path: str, ca
     assert (answer.status, answer.headers["x-helm-verdict"]) == (403, verdict)
     assert answer.code == code
     assert "request 2 of the batch" in answer.json()["error"]["message"]
+
+
+def test_each_denied_request_is_named(shipped: Scene) -> None:
+    """With the rule that denies it, and where it is; receipts have the same."""
+    evil = {**GOOD, "model": "evil-model-9000"}
+    with shipped.untouched():
+        answer = shipped.post(batch(GOOD, evil, GOOD, evil), path=BATCHES)
+    message = answer.json()["error"]["message"]
+    assert "request 2 of the batch" in message
+    assert "request 4" in message
+    pointers = [reason["pointer"] for reason in answer.json()["helm"]["reasons"]]
+    assert pointers == ["/requests/1/params", "/requests/3/params"]
+    assert [
+        each["pointer"] for each in shipped.records(answer.correlation)[0]["reasons"]
+    ] == pointers
 
 
 @pytest.mark.parametrize(

@@ -197,6 +197,7 @@ class Call:
     """What a request asks for, in every dialect alike. `body` is the parsed request.
 
     `models` are all that may run for it, `model` among them; empty where only that is known.
+    `unclaimed` points to members that nobody knows, and that carry a model, a tool or a server.
     """
 
     model: str | None = None
@@ -208,6 +209,7 @@ class Call:
     texts: tuple[Text, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     parameters: Mapping[str, Json] = field(default_factory=dict)
+    unclaimed: tuple[str, ...] = ()
     body: Json = None
 
 

@@ -27,7 +27,9 @@ from .messages_blocks import (
 from .messages_stream import MessagesStream
 from .usage import read_usage
 
-_PARAMETERS = ("max_tokens", "temperature", "top_k", "top_p", "service_tier")
+_PARAMETERS = (
+    "inference_geo", "max_tokens", "temperature", "top_k", "top_p", "service_tier",
+)  # fmt: skip
 
 
 def read_request(body: Json) -> Call:

@@ -145,7 +145,7 @@ def read_tools(tools: Json) -> Iterator[Tool]:
     """
     for at, tool in enumerate(as_objects(tools or [], "tools")):
         kind = text_of(tool.get("type")) or "custom"
-        name = text_of(tool.get("name")) or kind
+        name = text_of(tool.get("name")) or text_of(tool.get("mcp_server_name")) or kind
         description = text_of(tool.get("description"))
         yield Tool(kind, name, description, tool.get("input_schema"), f"/tools/{at}")
 

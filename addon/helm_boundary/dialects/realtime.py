@@ -73,7 +73,7 @@ def read_request(body: Json) -> Call:
     body = as_object(body, "the event")
     if not text_of(body.get("type")):
         raise schema_violation("the event has no `type`")
-    said = _container(body)
+    place, said = _container(body)
     items = [body["item"]] if isinstance(body.get("item"), dict) else []
     return Call(
         model=text_of(said.get("model")) or None,
@@ -83,7 +83,7 @@ def read_request(body: Json) -> Call:
             *read_items(items, "/item"),
             *read_items(said.get("input") or [], "/response/input"),
         ),
-        tools=tuple(read_tools(said.get("tools"))),
+        tools=tuple(read_tools(said.get("tools"), f"{place}/tools")),
         tool_choice=said.get("tool_choice"),
         texts=tuple(texts_of(body, "", "user")),
         attachments=tuple(attachments(body, "")),
@@ -91,8 +91,8 @@ def read_request(body: Json) -> Call:
     )
 
 
-def _container(event: dict[str, Json]) -> dict[str, Json]:
-    """Find the one member that says what is asked for.
+def _container(event: dict[str, Json]) -> tuple[str, dict[str, Json]]:
+    """Find the one member that says what is asked for, and a pointer to it.
 
     Raises:
         Refusal: there are two, or what belongs in it stands beside it.
@@ -104,7 +104,7 @@ def _container(event: dict[str, Json]) -> dict[str, Json]:
             "`item`, and nothing of it beside it"
         )
     said = as_object(event[found[0]], "the event's session, response or item") if found else {}
-    return {} if found == ["item"] else said
+    return "/" + "".join(found), {} if found == ["item"] else said
 
 
 def read_response(status: int, body: Json) -> Answer:

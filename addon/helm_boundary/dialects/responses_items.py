@@ -232,7 +232,7 @@ def read_content(content: Json) -> tuple[str, tuple[str, ...]]:
     return "\n".join(filter(None, texts)), tuple(text_of(part.get("type")) for part in parts)
 
 
-def read_tools(tools: Json) -> Iterator[Tool]:
+def read_tools(tools: Json, pointer: str = "/tools") -> Iterator[Tool]:
     """Yield the tools that a request offers; one without a name is named after its type.
 
     Raises:
@@ -242,4 +242,4 @@ def read_tools(tools: Json) -> Iterator[Tool]:
         kind = text_of(tool.get("type")) or "function"
         name = text_of(tool.get("name")) or text_of(tool.get("server_label")) or kind
         parameters = tool.get("parameters", tool.get("format"))
-        yield Tool(kind, name, text_of(tool.get("description")), parameters, f"/tools/{at}")
+        yield Tool(kind, name, text_of(tool.get("description")), parameters, f"{pointer}/{at}")

@@ -37,7 +37,9 @@ def read_request(body: Json) -> Call:
     if body.keys() - _ENVELOPE:
         raise schema_violation("the event has a `response` and members of another beside it")
     inner = as_object(body["response"], "the event's response")
-    return replace(responses.read_request(inner), stream=True, body=body)
+    call = responses.read_request(inner)
+    tools = tuple(replace(tool, pointer=f"/response{tool.pointer}") for tool in call.tools)
+    return replace(call, stream=True, tools=tools, body=body)
 
 
 def read_response(status: int, body: Json) -> Answer:

@@ -67,7 +67,9 @@ class Progress:
     unread: Refusal | None = None
     """Why the answer couldn't be read or judged; where verdicts are only observed, it passes."""
     tool_calls: list[ToolCallReceipt] = field(default_factory=list)
-    """The tool calls that a stream has had so far."""
+    """The tool calls that a stream has had so far, or a batch's results."""
+    withheld: tuple[str, ...] = ()
+    """Pointers to the lines of a batch's results that don't pass."""
     replaced: bytes | None = None
     """The response's body as it came, where policy rewrote it."""
     judgements: list[Judged] = field(default_factory=list)

@@ -188,4 +188,5 @@ def _outcome(progress: Progress, end: statement.End) -> statement.Outcome:
         model_served=answer.model[:MAX_NAME] if answer.model else None,
         end=end,
         keep_alives=progress.keep_alive.sent if progress.keep_alive else 0,
+        withheld=progress.withheld,
     )

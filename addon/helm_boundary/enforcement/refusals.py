@@ -17,6 +17,16 @@ def several_models() -> Refusal:
     )
 
 
+def unclaimed_member() -> Refusal:
+    """Refuse a call with a model or a tool where nobody knows what it does, and no rule looks."""
+    return Refusal(
+        "CAPABILITY_UNKNOWN",
+        "the request has a member that isn't known here, with a model, a tool or a server in it, "
+        "and no rule of the policy in force reads input.unclaimed; leave it out",
+        "instance_parameter",
+    )
+
+
 def cannot_rewrite() -> Refusal:
     """Refuse a call that policy wants to rewrite where that can't be done."""
     return Refusal(

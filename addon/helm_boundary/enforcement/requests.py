@@ -27,16 +27,17 @@ from helm_boundary.parsing.parsed_call import Recognised, read_value
 from helm_boundary.policy.decision import ALLOW, ESCALATE, Decision
 from helm_boundary.policy.detectors.detectors import Finding
 from helm_boundary.policy.engines.engine import NO_TURN, Turn
-from helm_boundary.policy.sources.policy import mentions_models
+from helm_boundary.policy.sources.policy import mentions_models, mentions_unclaimed
 from helm_receipts.envelope.statement import Draft, End
 from helm_receipts.errors import ReceiptError
 from helm_receipts.recording.recorder import Recorder
 
 from .approval_desk import Desk, Terms
+from .batch_decision import MAX_NAMED, combined
 from .exchange import Exchange, api_key, correlation_id
 from .fallback_reply import NO_VERDICT
 from .receipt_drafts import Drafter
-from .refusals import cannot_rewrite, no_receipt, not_asked, several_models
+from .refusals import cannot_rewrite, no_receipt, not_asked, several_models, unclaimed_member
 from .reply import Forward, Reply
 from .reply_writer import Teller
 from .settings import Settings
@@ -73,6 +74,7 @@ class Boundary:
         self._store = store
         self._tell = tell
         self._judges_models = mentions_models(policy)
+        self._judges_unclaimed = mentions_unclaimed(policy)
 
     def under(self, judge: Judge) -> Boundary:
         """Build the same boundary under another policy; both count what waits for a person."""
@@ -218,15 +220,40 @@ class Boundary:
         progress = exchange.progress
         foreseeing = turn.doing(partial(self._foresee, exchange))
         outside = self.judge.outside.scan(exchange.request)
-        decision = await self._ask(exchange, progress.shared, progress.call, foreseeing, outside)
-        for inner in read.inner:
-            if decision.verdict != ALLOW or decision.rewrite:
-                break
-            decision = await self._ask(exchange, self._shared(exchange, inner), inner.call, turn)
-            decision = _told_of(inner, decision)
+        whole = progress.call
+        if read.inner:  # each model is judged with the call that names it
+            whole = replace(whole, models=())
+        decision = await self._ask(exchange, progress.shared, whole, foreseeing, outside)
+        if read.inner:
+            return await self._judge_batch(exchange, read, decision, turn)
         if decision.verdict == ALLOW and self.settings.effect_of(decision).rewrite:
             return await self._rewrite(exchange, read, decision, turn, outside)
         return decision
+
+    async def _judge_batch(
+        self, exchange: Exchange, read: Recognised, whole: Decision, turn: Turn
+    ) -> Decision:
+        """Judge every call in a batch, until as many are refused as are named."""
+        refused: list[tuple[Recognised, Decision]] = []
+        for inner in read.inner:
+            decision = await self._judge_inner(exchange, inner, turn)
+            if decision.verdict != ALLOW:
+                refused.append((inner, decision))
+            if len(refused) == MAX_NAMED:
+                break
+        return combined(self._unchanged(whole), refused)
+
+    async def _judge_inner(self, exchange: Exchange, inner: Recognised, turn: Turn) -> Decision:
+        try:
+            shared = self._shared(exchange, inner)
+            return self._unchanged(await self._ask(exchange, shared, inner.call, turn))
+        except Refusal as refusal:
+            return deny(refusal)
+
+    def _unchanged(self, decision: Decision) -> Decision:
+        """Return a decision on what can't be rewritten: a DENY where it would be."""
+        rewrites = decision.verdict == ALLOW and self.settings.effect_of(decision).rewrite
+        return deny(cannot_rewrite()) if rewrites else decision
 
     async def _rewrite(
         self,
@@ -236,7 +263,7 @@ class Boundary:
         turn: Turn,
         outside: Sequence[Finding],
     ) -> Decision:
-        if not read.can_rewrite or read.inner:
+        if not read.can_rewrite:
             return deny(cannot_rewrite())
         progress = exchange.progress
 
@@ -264,6 +291,8 @@ class Boundary:
     ) -> Decision:
         if not self._judges_models and any(model != call.model for model in call.models):
             raise several_models()
+        if not self._judges_unclaimed and call.unclaimed:
+            raise unclaimed_member()
         began = time.perf_counter()
         context = exchange.context(time.time_ns())
         decision = await self.judge.request(shared, call, context, turn, outside)
@@ -285,16 +314,3 @@ class Boundary:
             mode=self.settings.mode,
             key_id=exchange.key_id,
         )
-
-
-def _told_of(inner: Recognised, decision: Decision) -> Decision:
-    """Name in the reasons of a decision which of a batch's calls it is about."""
-    reasons = tuple(
-        replace(
-            reason,
-            message=f"{inner.name}: {reason.message}",
-            pointer=None if reason.pointer is None else inner.pointer + reason.pointer,
-        )
-        for reason in decision.reasons
-    )
-    return replace(decision, reasons=reasons) if inner.name else decision

@@ -17,6 +17,7 @@ from helm_boundary.calls.refusal import Refusal
 from helm_boundary.dialects import reader_of
 from helm_boundary.evaluation.judge import deny
 from helm_boundary.evaluation.rewrite_loop import settle
+from helm_boundary.parsing.batch_results import Line
 from helm_boundary.parsing.generic_stream import GenericStream, UnreadStream
 from helm_boundary.parsing.redirects import lead_back
 from helm_boundary.parsing.responses import (
@@ -37,6 +38,7 @@ from .outcomes import Outcomes, coverage
 from .receipt_drafts import tool_calls
 from .reply import Reply
 from .requests import FORESEEN, Boundary
+from .result_lines import sift
 from .streams import Streamed
 
 logger = logging.getLogger(__name__)
@@ -140,6 +142,9 @@ class Answers:
                 release = Release(None, addresses)
             read = read_answer(exchange.operation, response, self._settings.max_body)
             progress.answer = read.answer
+            progress.withheld, progress.tool_calls = (), []
+            if read.lines:
+                return await self._sift(exchange, read.lines, release, turn)
             foreseeing = turn.doing(partial(self._foresee, exchange, response))
             decision = await self._outcomes.ask(exchange, read.answer, foreseeing)
             if decision.verdict == ALLOW and self._settings.effect_of(decision).rewrite:
@@ -148,6 +153,17 @@ class Answers:
         except Refusal as refusal:
             decision = deny(refusal)
         return decision, release
+
+    async def _sift(
+        self, exchange: Exchange, lines: tuple[Line, ...], release: Release, turn: Turn
+    ) -> tuple[Decision, Release]:
+        """Judge a batch's results line by line; what is denied of them stays here."""
+        ask = partial(self._outcomes.ask, exchange, turn=turn)
+        sifted = await sift(lines, ask, rewrites=not self._settings.observes)
+        exchange.progress.withheld = sifted.withheld
+        exchange.progress.tool_calls = sifted.calls
+        body = None if self._settings.observes else sifted.body
+        return sifted.decision, replace(release, body=body)
 
     async def refuse_response(
         self, exchange: Exchange, refusal: Refusal, turn: Turn = NO_TURN
@@ -223,7 +239,9 @@ class Answers:
             "denied" if not passes else "upstream_error" if response.status >= 500 else "complete"
         )
         progress = exchange.progress
-        calls = () if progress.answer is None else tool_calls(progress.answer, decision.verdict)
+        calls = tuple(progress.tool_calls)  # of a batch's results, each with its own verdict
+        if not calls and progress.answer is not None:
+            calls = tool_calls(progress.answer, decision.verdict)
         sent = response.body if release.body is None else release.body
         whole = Coverage("whole", "whole", len(response.body), len(response.body))
         if progress.unread is not None or not progress.shared:

@@ -84,6 +84,7 @@ def state_call(
         "texts": call.texts,
         "attachments": call.attachments,
         "parameters": call.parameters,
+        "unclaimed": call.unclaimed,
     }
     return _json(shared)[:-1] + b',"body":' + (body or b"null")
 

@@ -14,27 +14,14 @@ from dataclasses import replace
 from helm_boundary.calls.call import Call, Json
 from helm_boundary.calls.refusal import Refusal
 
+from .claimed_members import claimed, plain
+
 _NAMED = re.compile(
     r"(?:.*[_-])?models?(?:[_-]?(?:ids?|names?|list))?|fallbacks?", re.IGNORECASE | re.DOTALL
 )
 _NAMED_IN_CAMEL_CASE = re.compile(r".*[a-z]Models?(?:Ids?|Names?|List)?", re.DOTALL)
 _ROUTES = frozenset({"route", "routes"})
 """Members that name models where they are lists; OpenRouter's own is one word, and says how."""
-
-_FREE = frozenset(
-    {
-        "$defs", "additional_properties", "annotations", "arguments", "attributes",
-        "chat_template_kwargs", "content", "definitions", "documents", "examples", "extra_headers",
-        "function_call", "headers", "http_headers", "input_examples", "labels", "logit_bias",
-        "metadata", "output", "parameters", "properties", "results", "tags", "tool_calls",
-        "user_data", "variables",
-    }
-)  # fmt: skip
-"""Members in which a client, a person or a model says what it likes."""
-
-_CONVERSATIONS = frozenset({"input", "item", "items", "messages"})
-_FREE_IN_CONVERSATIONS = frozenset({"action", "input", "queries", "summary"})
-_TOOLS = frozenset({"tool", "tools"})
 
 
 def name_models(call: Call, body: Json) -> Call:
@@ -44,7 +31,7 @@ def name_models(call: Call, body: Json) -> Call:
         Refusal: something names models in a way that isn't understood.
     """
     named = [call.model] if call.model is not None else []
-    for found in _below(body, in_conversation=False):
+    for found in _named_in(body):
         # LiteLLM asks each of several that are joined by commas.
         parts = [part.strip() for part in found.split(",")] if "," in found else []
         named += [found, *filter(None, parts)]
@@ -52,30 +39,17 @@ def name_models(call: Call, body: Json) -> Call:
     return replace(call, model=models[0] if len(models) == 1 else call.model, models=models)
 
 
-def _below(value: Json, *, in_conversation: bool) -> Iterator[str]:
-    """Yield the models that are named anywhere below a value."""
-    if isinstance(value, list):
-        for item in value:
-            yield from _below(item, in_conversation=in_conversation)
-    elif isinstance(value, dict):
-        for key, member in value.items():
-            yield from _of_member(key, member, in_conversation)
+def names_models(key: str, member: Json) -> bool:
+    """Tell whether a member is named as one that names models."""
+    if _NAMED.fullmatch(key) or _NAMED_IN_CAMEL_CASE.fullmatch(key):
+        return True
+    return isinstance(member, list) and plain(key) in _ROUTES
 
 
-def _of_member(key: str, member: Json, in_conversation: bool) -> Iterator[str]:
-    name = key.casefold().replace("-", "_")
-    if _names_models(key) or (name in _ROUTES and isinstance(member, list)):
-        yield from _named_by(member)
-    elif not isinstance(member, dict | list) or name.endswith("schema"):
-        return
-    elif name in _FREE or (in_conversation and name in _FREE_IN_CONVERSATIONS):
-        yield from _of_tools_within(member)
-    else:
-        yield from _below(member, in_conversation=in_conversation or name in _CONVERSATIONS)
-
-
-def _names_models(key: str) -> bool:
-    return bool(_NAMED.fullmatch(key) or _NAMED_IN_CAMEL_CASE.fullmatch(key))
+def _named_in(value: Json) -> Iterator[str]:
+    """Yield the models that are named anywhere at or below a value."""
+    for member in claimed(value, names_models):
+        yield from _named_by(member.value)
 
 
 def _named_by(member: Json) -> Iterator[str]:
@@ -87,7 +61,7 @@ def _named_by(member: Json) -> Iterator[str]:
         for item in member:
             yield from _named_by(item)
     elif isinstance(member, dict):
-        found = [*_below(member, in_conversation=False)]
+        found = [*_named_in(member)]
         if not found and _has_text(member):
             raise Refusal(
                 "CAPABILITY_UNKNOWN",
@@ -96,14 +70,6 @@ def _named_by(member: Json) -> Iterator[str]:
                 "instance_parameter",
             )
         yield from found
-
-
-def _of_tools_within(content: Json) -> Iterator[str]:
-    """Models of the tools that a message's blocks bring along, as Anthropic's `tool_addition`."""
-    for block in content if isinstance(content, list) else ():
-        for key, member in block.items() if isinstance(block, dict) else ():
-            if key.casefold() in _TOOLS:
-                yield from _below(member, in_conversation=False)
 
 
 def _has_text(value: Json) -> bool:

@@ -8,6 +8,11 @@ from helm_boundary.calls.call import Call, Json, Operation
 from helm_boundary.dialects import dialect
 
 from .models import name_models
+from .offered_tools import name_tools
+from .unclaimed_members import name_unclaimed
+
+_ACTING = frozenset({"inference", "realtime"})
+"""The categories of operations that have a model answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +36,21 @@ class Recognised:
 
 
 def read_value(operation: Operation, value: Json, model: str | None = None) -> Call:
-    """Return what a body asks for, and every model that may run for it.
+    """Return what a body asks for, and every model and tool that may run for it.
 
     `model` is the one that answers whatever the body says, None where the body says it.
 
     Raises:
-        Refusal: it isn't in the operation's dialect, or names models as nobody can tell.
+        Refusal: it isn't in the operation's dialect, or names models or tools as nobody can tell.
     """
     named = value if model is None or not isinstance(value, dict) else {**value, "model": model}
-    call = name_models(dialect(operation.dialect).read_request(named), named)
+    call = name_all(dialect(operation.dialect).read_request(named), named)
+    if operation.category in _ACTING:
+        call = name_unclaimed(call, named)
     streams = call.stream or operation.path.endswith(":streamGenerateContent")
     return replace(call, body=value, stream=streams)
+
+
+def name_all(call: Call, body: Json) -> Call:
+    """Add every model and tool that a body names to a call; raises as `read_value` does."""
+    return name_tools(name_models(call, body), body)

@@ -24,8 +24,7 @@ from helm_boundary.matching.path_model import model_in_path
 from helm_boundary.wire import content_coding, multipart, strict_json
 
 from . import batches
-from .models import name_models
-from .parsed_call import Recognised, read_value
+from .parsed_call import Recognised, name_all, read_value
 from .raw_body import may_be_raw, read_raw
 
 _MODEL_PARAMETERS = ("model", "deployment")  # the second is Azure's
@@ -123,9 +122,8 @@ def _read_json(operation: Operation, value: Json, body: bytes, model: str | None
         model = model or _named_otherwise(operation, value)
     if operation.id == batches.IN_ONE_BODY:
         inner = batches.read_requests(value)
-        return Recognised(
-            operation, dialect(operation.dialect).read_request(value), body, inner=inner
-        )
+        call = batches.with_calls(dialect(operation.dialect).read_request(value), inner)
+        return Recognised(operation, call, body, inner=inner)
     call = read_value(operation, value, model)
     if model is not None and is_cloud(operation):
         call = _with_own_model(call, value)
@@ -182,11 +180,12 @@ def _read_form(
     parts = multipart.read_form(body, content_type)
     call, described = multipart.read_call(parts)
     check_names(call.body, "the form")
-    call = name_models(call, call.body)
+    call = name_all(call, call.body)
     if model is not None:
         call = replace(call, model=model, models=(model,))
     lines = batches.lines_of(parts) if operation.id == "createFile" else None
     inner = () if lines is None else batches.read_lines(lines)
+    call = batches.with_calls(call, inner) if inner else call
     return Recognised(operation, call, described, can_rewrite=False, inner=inner)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from helm_boundary.calls.call import Answer, HttpResponse, Json, Operation
@@ -13,6 +13,7 @@ from helm_boundary.streaming.sse import EventCutter
 from helm_boundary.streaming.stream import Stream
 from helm_boundary.wire import content_coding, strict_json
 
+from .batch_results import Line, merged, read_results
 from .generic_stream import GenericStream
 
 EVENT_STREAM = "text/event-stream"
@@ -26,10 +27,14 @@ _BINARY = ("audio/", "image/", "video/", "application/octet-stream", "applicatio
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What a response says; `body` is its JSON value, or None where it isn't one JSON value."""
+    """What a response says; `body` is its JSON value, or None where it isn't one JSON value.
+
+    `lines` are a batch's results, each to be judged by itself.
+    """
 
     answer: Answer
     body: Json
+    lines: tuple[Line, ...] = ()
 
 
 def media_type(response: HttpResponse) -> str:
@@ -71,6 +76,9 @@ def read_answer(operation: Operation, response: HttpResponse, limit: int) -> Ans
         return Answered(Answer(response.status), None)
     if response.status >= 300:
         return _read_error(response, body)
+    lines = read_results(operation, response.status, body)
+    if lines:  # whatever it is labelled as: clients don't look
+        return Answered(merged(lines), None, lines)
     reader = reader_of(operation)
     if is_event_stream(response) or (reader is not generic and _is_stream(response, body)):
         return Answered(_read_events(operation, response.status, body), None)
@@ -112,7 +120,10 @@ def _read_other(response: HttpResponse, body: bytes) -> Answer:
     """Read what isn't JSON: one text, or sound, a picture or a file, in which there is none."""
     try:
         text = body.decode("utf-8")
-        return generic.read_response(response.status, _json_lines(body) or text)
+        values = _json_lines(body)
+        if values is None:
+            return _read_text(response.status, text, body)
+        return generic.read_response(response.status, values or text)
     except UnicodeDecodeError:
         if media_type(response).startswith(_BINARY):
             return Answer(response.status)
@@ -121,13 +132,25 @@ def _read_other(response: HttpResponse, body: bytes) -> Answer:
         raise schema_violation("the upstream's answer is neither JSON nor UTF-8 text") from None
 
 
-def _json_lines(body: bytes) -> list[Json]:
-    """Read the values of JSON lines, or of events; empty where the body is neither."""
+def _read_text(status: int, text: str, body: bytes) -> Answer:
+    """Read a text, and the tool calls in those of its lines that are JSON."""
+    lines = [
+        line
+        for line in body.splitlines()
+        if line.removeprefix(b"data:").lstrip()[:1] in (b"{", b"[")
+    ]
+    values = [found[0] for line in lines if (found := _json_lines(line))]
+    calls = generic.read_response(status, values).tool_calls
+    return replace(generic.read_response(status, text), tool_calls=calls)
+
+
+def _json_lines(body: bytes) -> list[Json] | None:
+    """Read the values of JSON lines, or of events; None where the body is neither."""
     lines = [line.removeprefix(b"data:") for line in body.splitlines() if line.strip()]
     try:
         return [strict_json.parse(line, "a line") for line in lines]
     except Refusal:
-        return []
+        return None
 
 
 def _read_events(operation: Operation, status: int, body: bytes) -> Answer:

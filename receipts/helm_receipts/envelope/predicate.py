@@ -209,7 +209,11 @@ def _client(client: ClientFacts) -> dict[str, Any]:
 
 
 def _outcome(outcome: Outcome) -> dict[str, Any]:
-    told = {"keepAlives": _whole(outcome.keep_alives)} if outcome.keep_alives else {}
+    told: dict[str, Any] = {}
+    if outcome.keep_alives:
+        told["keepAlives"] = _whole(outcome.keep_alives)
+    if outcome.withheld:
+        told["withheld"] = [_text(pointer) for pointer in outcome.withheld[:MAX_ITEMS]]
     return told | {
         "end": outcome.end,
         "finishReasons": [_text(reason) for reason in outcome.finish_reasons[:MAX_ITEMS]],

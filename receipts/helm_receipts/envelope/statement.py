@@ -122,6 +122,8 @@ class Outcome:
     output_audio_tokens: int | None = None
     keep_alives: int = 0
     """Signs of life of our own that were sent while the answer waited for a person."""
+    withheld: tuple[str, ...] = ()
+    """Pointers to the lines of a batch's results that were held back while the others passed."""
 
 
 @dataclass(frozen=True, slots=True)

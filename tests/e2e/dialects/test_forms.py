@@ -122,7 +122,7 @@ def test_embeddings_moderations_and_images_pass(client: openai.OpenAI, upstream:
 def test_a_batchs_results_are_judged_line_by_line(
     client: openai.OpenAI, upstream: Upstream
 ) -> None:
-    """A tool call that a whole answer couldn't bring doesn't come in a file either."""
+    """A tool call that a whole answer couldn't bring doesn't come in a file either; others do."""
 
     def results(*names: str) -> Reply:
         calls = [{"id": "c", "type": "function", "function": {"name": n, "arguments": "{}"}}
@@ -134,6 +134,9 @@ def test_a_batchs_results_are_judged_line_by_line(
     upstream.answer(lambda _: results("look", "see"))
     assert b"see" in client.files.content("file-1").read()
     upstream.answer(lambda _: results("look", "rm_rf"))
+    told = client.files.content("file-1").read()
+    assert (b"look" in told, b"rm_rf" in told) == (True, False)
+    upstream.answer(lambda _: results("rm_rf"))
     with pytest.raises(openai.PermissionDeniedError) as refused:
         client.files.content("file-1")
     assert refused.value.code == "SANDBOX_VIOLATION"

@@ -59,6 +59,7 @@ def _document(phase: str, **changes: Any) -> Mapping[str, Any]:
         "findings": [],
         "attachments": [],
         "parameters": {},
+        "unclaimed": [],
         "body": call,
         "context": {
             "now": "2026-01-05T09:00:00Z",

@@ -18,9 +18,7 @@ from .folder import Part, read_part
 from .merging import merge, refuse_overlap
 from .settings import check_settings
 
-_MODELS = re.compile(
-    r"""\binput\s*(?:\.\s*models\b|\[\s*["`]models["`]\s*\]|,\s*(?:\[\s*)?["`]models["`])"""
-)
+_READS = r"""\binput\s*(?:\.\s*{0}\b|\[\s*["`]{0}["`]\s*\]|,\s*(?:\[\s*)?["`]{0}["`])"""
 _COMMENT = re.compile(r"#.*")
 RULE = re.compile(r"^(?!package\b|import\b|default\b|else\b)[A-Za-z_]", re.MULTILINE)
 
@@ -78,7 +76,17 @@ def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
 
 def mentions_models(policy: Policy) -> bool:
     """Tell whether any rule reads ``input.models``: all models that may run, not one."""
-    return any(_MODELS.search(_COMMENT.sub("", text)) for text in policy.modules.values())
+    return _mentions(policy, "models")
+
+
+def mentions_unclaimed(policy: Policy) -> bool:
+    """Tell whether any rule reads ``input.unclaimed``: members that nobody knows."""
+    return _mentions(policy, "unclaimed")
+
+
+def _mentions(policy: Policy, member: str) -> bool:
+    reads = re.compile(_READS.format(member))
+    return any(reads.search(_COMMENT.sub("", text)) for text in policy.modules.values())
 
 
 def _refuse_main(part: Part) -> None:
