@@ -15,9 +15,9 @@ from helm_boundary.calls.texts import pointer_token
 FREE = frozenset(
     {
         "$defs", "additional_properties", "annotations", "arguments", "attributes",
-        "chat_template_kwargs", "client_metadata", "content", "definitions", "documents", "examples",
-        "extra_headers",
-        "function_call", "headers", "http_headers", "input_examples", "labels", "logit_bias",
+        "chat_template_kwargs", "client_metadata", "content", "definitions", "documents",
+        "examples", "extra_headers", "function_call", "headers", "http_headers",
+        "input_examples", "labels", "logit_bias",
         "metadata", "output", "parameters", "properties", "results", "tags", "tool_calls",
         "user_data", "variables",
     }
