@@ -225,28 +225,27 @@ class Boundary:
             whole = replace(whole, models=())
         decision = await self._ask(exchange, progress.shared, whole, foreseeing, outside)
         if read.inner:
-            return await self._judge_batch(exchange, read, decision, turn)
+            return await self._judge_batch(exchange, read, decision)
         if decision.verdict == ALLOW and self.settings.effect_of(decision).rewrite:
             return await self._rewrite(exchange, read, decision, turn, outside)
         return decision
 
-    async def _judge_batch(
-        self, exchange: Exchange, read: Recognised, whole: Decision, turn: Turn
-    ) -> Decision:
+    async def _judge_batch(self, exchange: Exchange, read: Recognised, whole: Decision) -> Decision:
         """Judge every call in a batch, until as many are refused as are named."""
         refused: list[tuple[Recognised, Decision]] = []
         for inner in read.inner:
-            decision = await self._judge_inner(exchange, inner, turn)
+            decision = await self._judge_inner(exchange, inner)
             if decision.verdict != ALLOW:
                 refused.append((inner, decision))
             if len(refused) == MAX_NAMED:
                 break
         return combined(self._unchanged(whole), refused)
 
-    async def _judge_inner(self, exchange: Exchange, inner: Recognised, turn: Turn) -> Decision:
+    async def _judge_inner(self, exchange: Exchange, inner: Recognised) -> Decision:
         try:
             shared = self._shared(exchange, inner)
-            return self._unchanged(await self._ask(exchange, shared, inner.call, turn))
+            # Without a turn of its own: other calls go on between those of a batch.
+            return self._unchanged(await self._ask(exchange, shared, inner.call, NO_TURN))
         except Refusal as refusal:
             return deny(refusal)
 

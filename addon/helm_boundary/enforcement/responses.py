@@ -144,7 +144,7 @@ class Answers:
             progress.answer = read.answer
             progress.withheld, progress.tool_calls = (), []
             if read.lines:
-                return await self._sift(exchange, read.lines, release, turn)
+                return await self._sift(exchange, read.lines, release)
             foreseeing = turn.doing(partial(self._foresee, exchange, response))
             decision = await self._outcomes.ask(exchange, read.answer, foreseeing)
             if decision.verdict == ALLOW and self._settings.effect_of(decision).rewrite:
@@ -155,10 +155,10 @@ class Answers:
         return decision, release
 
     async def _sift(
-        self, exchange: Exchange, lines: tuple[Line, ...], release: Release, turn: Turn
+        self, exchange: Exchange, lines: tuple[Line, ...], release: Release
     ) -> tuple[Decision, Release]:
         """Judge a batch's results line by line; what is denied of them stays here."""
-        ask = partial(self._outcomes.ask, exchange, turn=turn)
+        ask = partial(self._outcomes.ask, exchange)  # other calls have their turn between lines
         sifted = await sift(lines, ask, rewrites=not self._settings.observes)
         exchange.progress.withheld = sifted.withheld
         exchange.progress.tool_calls = sifted.calls

@@ -7,6 +7,7 @@ walked whole, but for the places in which a client, a person or a model says wha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from helm_boundary.calls.call import Json
@@ -44,6 +45,7 @@ type Claims = Callable[[str, Json], bool]
 """Tells by a member's name and value whether it is one of those that are looked for."""
 
 
+@lru_cache(maxsize=4096)
 def plain(key: str) -> str:
     """Write a member's name in the one spelling that it is compared in."""
     return key.casefold().replace("-", "_")
@@ -63,10 +65,10 @@ def claimed(
             yield from claimed(item, claims, f"{pointer}/{at}", in_conversation=in_conversation)
     elif isinstance(value, dict):
         for key, member in value.items():
-            found = Member(key, member, pointer + pointer_token(key), value)
             if claims(key, member):
-                yield found
+                yield Member(key, member, pointer + pointer_token(key), value)
             elif isinstance(member, dict | list):
+                found = Member(key, member, pointer + pointer_token(key), value)
                 yield from _below(found, claims, in_conversation)
 
 
@@ -88,12 +90,12 @@ def _of_blocks(content: Json, claims: Claims, pointer: str) -> Iterator[Member]:
     """Yield those of tools that a message's blocks bring along (Anthropic's `tool_addition`)."""
     for at, block in enumerate(content if isinstance(content, list) else ()):
         for key, member in block.items() if isinstance(block, dict) else ():
-            found = Member(key, member, f"{pointer}/{at}{pointer_token(key)}", block)
-            if plain(key) in _BLOCKS:
-                yield from _of_blocks(member, claims, found.pointer)
-            elif plain(key) not in _TOOLS:
+            if not isinstance(member, dict | list):
                 continue
-            elif claims(key, member):
-                yield found
-            else:
-                yield from claimed(member, claims, found.pointer)
+            name, where = plain(key), f"{pointer}/{at}{pointer_token(key)}"
+            if name in _BLOCKS:
+                yield from _of_blocks(member, claims, where)
+            elif name in _TOOLS and claims(key, member):
+                yield Member(key, member, where, block)
+            elif name in _TOOLS:
+                yield from claimed(member, claims, where)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 
 from helm_boundary.calls.call import Call, Json
 from helm_boundary.calls.refusal import Refusal
@@ -41,9 +42,12 @@ def name_models(call: Call, body: Json) -> Call:
 
 def names_models(key: str, member: Json) -> bool:
     """Tell whether a member is named as one that names models."""
-    if _NAMED.fullmatch(key) or _NAMED_IN_CAMEL_CASE.fullmatch(key):
-        return True
-    return isinstance(member, list) and plain(key) in _ROUTES
+    return _is_named(key) or (isinstance(member, list) and plain(key) in _ROUTES)
+
+
+@lru_cache(maxsize=4096)
+def _is_named(key: str) -> bool:
+    return bool(_NAMED.fullmatch(key) or _NAMED_IN_CAMEL_CASE.fullmatch(key))
 
 
 def _named_in(value: Json) -> Iterator[str]:
