@@ -51,8 +51,14 @@ def test_a_call_takes_json_and_no_file() -> None:
 
 
 def test_only_what_carries_nothing_may_come_without_a_body() -> None:
-    """A cancellation does; a call of a model doesn't."""
-    for path in (["responses", "r", "cancel"], ["messages", "batches", "b", "cancel"]):
+    """A cancellation and hanging up do; a call of a model doesn't."""
+    assert read_call(sent(b""), UNKNOWN, 100).call.texts == ()
+    for path in (
+        ["responses", "r", "cancel"],
+        ["messages", "batches", "b", "cancel"],
+        ["realtime", "calls", "c", "hangup"],
+        ["sessions", "s", "archive"],
+    ):
         cancel = known_operations().find("POST", path)
         assert cancel is not None
         assert read_call(sent(b""), cancel, 100).call.texts == ()
