@@ -91,7 +91,7 @@ class JestSuite:
         """
         jest = needed(self.checkout / "node_modules" / ".bin" / "jest", "its dev dependencies")
         options = ["--runInBand", "--json", f"--outputFile={results}"]
-        return [str(jest), *options, "tests/api-resources"]
+        return [str(jest), *options]
 
     def read(self, results: Path) -> Results:
         """Read Jest's results."""

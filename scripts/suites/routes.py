@@ -63,6 +63,7 @@ def read_receipts(state: Path) -> tuple[int, Counter[str]]:
             if flow.get("operation") == "unknown":
                 remarks[f"unknown operation: {what}"] += 1
         if told.get("verdict") != "ALLOW":
-            codes = ", ".join(reason["code"] for reason in told.get("reasons", ()))
+            reasons = told.get("reasons", ())
+            codes = ", ".join(f"{reason['code']} by {reason['rule']}" for reason in reasons)
             remarks[f"{told.get('verdict')} of the {told.get('phase')} ({codes}): {what}"] += 1
     return calls, remarks

@@ -34,6 +34,7 @@ _FREE = frozenset(
 
 _CONVERSATIONS = frozenset({"input", "item", "items", "messages"})
 _FREE_IN_CONVERSATIONS = frozenset({"action", "input", "queries", "summary"})
+_OF_CONFIGURATIONS = frozenset({"effort", "speed", "type"})
 _TOOLS = frozenset({"tool", "tools"})
 
 
@@ -64,7 +65,9 @@ def _below(value: Json, *, in_conversation: bool) -> Iterator[str]:
 
 def _of_member(key: str, member: Json, in_conversation: bool) -> Iterator[str]:
     name = key.casefold().replace("-", "_")
-    if _names_models(key) or (name in _ROUTES and isinstance(member, list)):
+    if name == "model" and isinstance(member, dict) and isinstance(member.get("id"), str):
+        yield from _configured(member)
+    elif _names_models(key) or (name in _ROUTES and isinstance(member, list)):
         yield from _named_by(member)
     elif not isinstance(member, dict | list) or name.endswith("schema"):
         return
@@ -96,6 +99,16 @@ def _named_by(member: Json) -> Iterator[str]:
                 "instance_parameter",
             )
         yield from found
+
+
+def _configured(model: dict[str, Json]) -> Iterator[str]:
+    """Yield the model of a configuration that has it as its `id`, as Anthropic's agents do.
+
+    Another server may read the name elsewhere in it, so every word counts but what says how to run.
+    """
+    for key, member in model.items():
+        if key not in _OF_CONFIGURATIONS:
+            yield from _named_by(member)
 
 
 def _of_tools_within(content: Json) -> Iterator[str]:

@@ -123,7 +123,7 @@ def test_calls_are_counted_by_their_receipts(tmp_path: Path) -> None:
     calls, told = read_receipts(tmp_path)
     assert calls == 2
     assert told == {
-        "DENY of the request (ALLOWED): POST /v1/chat/completions": 1,
+        "DENY of the request (ALLOWED by helm.rules.models): POST /v1/chat/completions": 1,
         "DENY of the outcome (): POST /v1/chat/completions": 1,
     }
     assert remarks({"boundary": Turn({}, 2, calls, told)})[0].startswith("1 x DENY")
