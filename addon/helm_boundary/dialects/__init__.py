@@ -18,6 +18,7 @@ from . import (
     realtime,
     responses,
     responses_socket,
+    session_events,
 )
 from .loose import SHAPES, Loose
 
@@ -54,6 +55,7 @@ DIALECTS: dict[str, Dialect] = {
     "realtime": realtime,
     "responses": responses,
     "responses_socket": responses_socket,
+    "session_events": session_events,
     "ungated": generic,  # refused before it is asked, but where verdicts are only observed
 }
 

@@ -27,7 +27,10 @@ SOCKETS = frozenset({"connectRealtime", "connectResponses"})
 _CARRIER = "anthropic.createMessageBatch"
 """An operation that is data by its category, and brings calls along."""
 
-
+_ANYBODYS = frozenset(
+    {"anthropic.complete", "anthropic.streamSessionEvents", "anthropic.streamThreadEvents"}
+)
+"""Operations whose paths other people's servers have too: known by their host or their body."""
 _NATIVE = frozenset({"/api/chat", "/api/generate", "/api/embed", "/api/embeddings", "/v2/chat"})
 """Ollama's and Cohere's own paths, which are anybody's where the body isn't a call's."""
 
@@ -54,7 +57,8 @@ class Matcher:
             operation = _upgraded(operation, path, request.query, governed)
         elif operation is not None and operation.id in SOCKETS and not governed:
             operation = None  # anybody's list of responses
-        if operation is None or operation is UNKNOWN:
+        if operation is None or operation is UNKNOWN or operation.category == "data":
+            # Mistral's /agents/completions is no agent of Anthropic's with that name.
             operation = _on_cloud(request, path) or operation
         if operation is None or operation is UNKNOWN:
             _refuse_lookalikes(request, path, governed=governed, listed=listed)
@@ -179,6 +183,8 @@ def _is_distinct(operation: Operation) -> bool:
     """Tell whether a path alone makes a call on any host: `/v1/files` is anybody's."""
     if operation.id == _CARRIER:
         return True
+    if operation.id in _ANYBODYS:
+        return False
     return operation.category in ("inference", "realtime") or operation.dialect != "generic"
 
 

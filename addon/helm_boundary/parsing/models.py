@@ -15,7 +15,7 @@ from functools import lru_cache
 from helm_boundary.calls.call import Call, Json
 from helm_boundary.calls.refusal import Refusal
 
-from .claimed_members import claimed, plain
+from .claimed_members import Member, claimed, plain
 
 _NAMED = re.compile(
     r"(?:.*[_-])?models?(?:[_-]?(?:ids?|names?|list))?|fallbacks?", re.IGNORECASE | re.DOTALL
@@ -23,6 +23,7 @@ _NAMED = re.compile(
 _NAMED_IN_CAMEL_CASE = re.compile(r".*[a-z]Models?(?:Ids?|Names?|List)?", re.DOTALL)
 _ROUTES = frozenset({"route", "routes"})
 """Members that name models where they are lists; OpenRouter's own is one word, and says how."""
+_OF_CONFIGURATIONS = frozenset({"effort", "speed", "type"})
 
 
 def name_models(call: Call, body: Json) -> Call:
@@ -53,7 +54,21 @@ def _is_named(key: str) -> bool:
 def _named_in(value: Json) -> Iterator[str]:
     """Yield the models that are named anywhere at or below a value."""
     for member in claimed(value, names_models):
-        yield from _named_by(member.value)
+        yield from _configured(member)
+
+
+def _configured(member: Member) -> Iterator[str]:
+    """Yield the models of a member, which may be a model with its `id`, as Anthropic's agents have.
+
+    Another server may read the name elsewhere in it, so every word counts but what says how to run.
+    """
+    value = member.value
+    if plain(member.key) == "model" and isinstance(value, dict) and _has_id(value):
+        for key, said in value.items():
+            if key not in _OF_CONFIGURATIONS:
+                yield from _named_by(said)
+    else:
+        yield from _named_by(value)
 
 
 def _named_by(member: Json) -> Iterator[str]:
@@ -74,6 +89,10 @@ def _named_by(member: Json) -> Iterator[str]:
                 "instance_parameter",
             )
         yield from found
+
+
+def _has_id(value: dict[str, Json]) -> bool:
+    return isinstance(value.get("id"), str)
 
 
 def _has_text(value: Json) -> bool:

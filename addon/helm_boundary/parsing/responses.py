@@ -80,6 +80,8 @@ def read_answer(operation: Operation, response: HttpResponse, limit: int) -> Ans
     if lines:  # whatever it is labelled as: clients don't look
         return Answered(merged(lines), None, lines)
     reader = reader_of(operation)
+    if not body and _may_be_silent(operation):
+        return Answered(Answer(response.status), None)
     if is_event_stream(response) or (reader is not generic and _is_stream(response, body)):
         return Answered(_read_events(operation, response.status, body), None)
     takes_all = operation.loose or reader is generic
@@ -87,6 +89,11 @@ def read_answer(operation: Operation, response: HttpResponse, limit: int) -> Ans
         return Answered(_read_other(response, body), None)
     value = strict_json.parse(body, "the upstream's answer")
     return Answered(reader.read_response(response.status, value), value)
+
+
+def _may_be_silent(operation: Operation) -> bool:
+    """Tell whether an operation may be done without a word; a client waits for a model's."""
+    return operation.category != "inference" and (operation.dialect == "generic" or operation.loose)
 
 
 def _is_json(response: HttpResponse) -> bool:

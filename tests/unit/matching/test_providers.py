@@ -90,6 +90,10 @@ def test_documented_addresses_are_calls(address: str, wanted: str) -> None:
         ("GET", "https://surveys.example/v1/responses"),
         ("GET", "https://surveys.example/api/responses"),
         ("GET", "https://tables.example/v1/realtime"),
+        ("POST", "https://words.example/v1/complete"),
+        ("GET", "https://shop.example/v1/sessions/s-1/events/stream"),
+        ("POST", "https://shop.example/v1/sessions/s-1/events"),
+        ("POST", "https://cars.example/v1/agents/a-1"),
         ("POST", "https://github.com/org/repo.git/git-upload-pack"),
     ],
 )
@@ -113,6 +117,42 @@ def test_other_traffic_is_left_alone(method: str, address: str) -> None:
 def test_everything_on_a_governed_host_is_a_call(address: str) -> None:
     """What the catalogue doesn't know is unknown, not free."""
     assert operation("GET", address) == "unknown"
+
+
+CLAUDE = "https://api.anthropic.com/v1"
+AT_ANTHROPIC: dict[tuple[str, str], tuple[str, str]] = {
+    ("POST", f"{CLAUDE}/complete"): ("anthropic.complete", "inference"),
+    ("POST", f"{CLAUDE}/agents?beta=true"): ("anthropic.createAgent", "data"),
+    ("POST", f"{CLAUDE}/agents/agent_1"): ("anthropic.updateAgent", "data"),
+    ("GET", f"{CLAUDE}/environments/env_1/work/poll?beta=true"): (
+        "anthropic.pollEnvironmentWork",
+        "data",
+    ),
+    ("GET", f"{CLAUDE}/environments/env_1/work/w_1"): ("anthropic.retrieveEnvironmentWork", "data"),
+    ("POST", f"{CLAUDE}/sessions/s_1/events?beta=true"): ("anthropic.sendSessionEvents", "data"),
+    ("GET", f"{CLAUDE}/sessions/s_1/events/stream"): ("anthropic.streamSessionEvents", "data"),
+    ("POST", f"{CLAUDE}/vaults/v_1/credentials"): ("anthropic.createVaultCredential", "admin"),
+    ("POST", f"{CLAUDE}/tunnels/t_1/reveal_token"): ("anthropic.revealTunnelToken", "admin"),
+    ("GET", f"{CLAUDE}/files?beta=true"): ("listFiles", "data"),
+    ("DELETE", f"{CLAUDE}/skills/s_1?beta=true"): ("DeleteSkill", "data"),
+}
+
+
+@pytest.mark.parametrize("asked", AT_ANTHROPIC, ids=" ".join)
+def test_what_anthropics_sdk_calls_is_in_the_catalogue(asked: tuple[str, str]) -> None:
+    """With and without the query by which the SDK asks for its beta API."""
+    method, address = asked
+    path, _, query = address.removeprefix("https://api.anthropic.com").partition("?")
+    request = HttpRequest(method, "https", "api.anthropic.com", 443, path, query, (), b"")
+    found = MATCHER.match(request)
+    assert found is not None
+    assert (found.id, found.category) == AT_ANTHROPIC[asked]
+
+
+@pytest.mark.parametrize("end", ["/agents/completions", "/agents/Completions"])
+def test_completing_as_an_agent_is_no_update_of_one(end: str) -> None:
+    """Mistral's path of a chat is also one at which Anthropic has an agent."""
+    assert operation("POST", f"https://api.mistral.ai/v1{end}") == "mistral.completeAgent"
 
 
 SOCKETS = {

@@ -51,6 +51,28 @@ def test_every_model_that_may_run_is_found(case: str) -> None:
     assert call.models[0] == body["model"]
 
 
+@pytest.mark.parametrize(
+    ("model", "named"),
+    [
+        ({"id": "first"}, ["first"]),
+        ({"id": "first", "speed": "fast", "type": "model"}, ["first"]),
+        ({"id": "first", "name": "second"}, ["first", "second"]),
+        ({"id": "first", "fallbacks": [{"model": "second"}]}, ["first", "second"]),
+    ],
+)
+def test_a_model_may_be_named_with_how_it_is_to_run(model: Any, named: list[str]) -> None:
+    """As for Anthropic's agents; whatever else might be taken for its name counts too."""
+    call = name_models(Call(), {"name": "agent", "model": model})
+    assert [*call.models] == named
+    assert call.model == (named[0] if len(named) == 1 else None)
+
+
+def test_a_model_that_hides_in_how_it_runs_is_refused() -> None:
+    """Nobody could tell which it is."""
+    with pytest.raises(Refusal):
+        name_models(Call(), {"model": {"id": "first", "other": {"x": "second"}}})
+
+
 OWN_WORDS: dict[str, dict[str, Any]] = {
     "metadata": {"metadata": {"model": "x", "models": ["y"]}},
     "a tool's schema": {"tools": [{"type": "function", "function": {

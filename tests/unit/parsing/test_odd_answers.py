@@ -90,6 +90,15 @@ def test_an_empty_answer_to_a_call_is_still_refused() -> None:
     assert read_answer(CHAT, answered(b"", "application/json", 502), 100).answer.texts == ()
 
 
+@pytest.mark.parametrize("kind", ["", "application/json", "text/event-stream"])
+def test_what_is_done_without_an_answer_is_done(kind: str) -> None:
+    """A deletion, a hang-up: many a server answers 200 and says nothing, under any label."""
+    for category in ("data", "admin", "realtime", "unknown"):
+        silent = Operation("x", category, "generic", "POST", "/x")
+        told = read_answer(silent, answered(b"", kind), 100)
+        assert (told.answer.status, told.answer.texts, told.body) == (200, (), None)
+
+
 def events(body: bytes, step: int) -> list[tuple[bytes, bytes | None]]:
     """Return the events of a body that comes in steps of that many bytes."""
     cutter = EventCutter(1000)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from helm_boundary.calls.call import HttpRequest
@@ -51,8 +53,14 @@ def test_a_call_takes_json_and_no_file() -> None:
 
 
 def test_only_what_carries_nothing_may_come_without_a_body() -> None:
-    """A cancellation does; a call of a model doesn't."""
-    for path in (["responses", "r", "cancel"], ["messages", "batches", "b", "cancel"]):
+    """A cancellation and hanging up do; a call of a model doesn't."""
+    assert read_call(sent(b""), UNKNOWN, 100).call.texts == ()
+    for path in (
+        ["responses", "r", "cancel"],
+        ["messages", "batches", "b", "cancel"],
+        ["realtime", "calls", "c", "hangup"],
+        ["sessions", "s", "archive"],
+    ):
         cancel = known_operations().find("POST", path)
         assert cancel is not None
         assert read_call(sent(b""), cancel, 100).call.texts == ()
@@ -61,3 +69,22 @@ def test_only_what_carries_nothing_may_come_without_a_body() -> None:
         assert asked is not None
         with pytest.raises(Refusal, match="empty"):
             read_call(sent(b""), asked, 100)
+
+
+def test_a_call_by_telephone_is_accepted_with_a_session() -> None:
+    """Policy sees its model, its tools and what it is told; transferring it carries no session."""
+    accept = known_operations().find("POST", ["realtime", "calls", "c", "accept"])
+    refer = known_operations().find("POST", ["realtime", "calls", "c", "refer"])
+    assert accept is not None
+    assert refer is not None
+    session = {
+        "type": "realtime",
+        "model": "gpt-realtime",
+        "instructions": "Be brief.",
+        "tools": [{"type": "mcp", "server_label": "files", "server_url": "https://mcp.example"}],
+    }
+    call = read_call(sent(json.dumps(session).encode(), "application/json"), accept, 1000).call
+    assert (call.model, [tool.type for tool in call.tools]) == ("gpt-realtime", ["mcp"])
+    assert "Be brief." in [text.text for text in call.texts]
+    body = b'{"target_uri": "tel:+14155550123"}'
+    assert read_call(sent(body, "application/json"), refer, 100).call.tools == ()
