@@ -11,6 +11,7 @@ from helm_boundary.policy.detectors.detectors import Detectors, Finding
 from helm_boundary.policy.engines.engine import NO_TURN, Engine, Turn
 from helm_boundary.policy.errors import EngineError
 
+from .aside import aside
 from .document import Context, state_request, state_response
 
 BOUNDARY_RULE = "helm.boundary"
@@ -32,7 +33,9 @@ class Judge:
         turn: Turn = NO_TURN,
     ) -> Decision:
         """Judge a request by its document's shared part; `turn` as an engine's."""
-        document = state_request(shared, self._findings(texts), context)
+        document = await aside(
+            len(shared), lambda: state_request(shared, self._findings(texts), context)
+        )
         try:
             return await self.engine.decide(document, turn)
         except EngineError as error:
@@ -46,7 +49,10 @@ class Judge:
         turn: Turn = NO_TURN,
     ) -> Decision:
         """Judge a response beside the request it answers; `turn` as an engine's."""
-        document = state_response(shared, answer, self._findings(answer.texts), context)
+        document = await aside(
+            len(shared) + _size(answer),
+            lambda: state_response(shared, answer, self._findings(answer.texts), context),
+        )
         try:
             return await self.engine.decide(document, turn)
         except EngineError as error:
@@ -54,6 +60,11 @@ class Judge:
 
     def _findings(self, texts: Sequence[Text]) -> list[Finding]:
         return self.detectors.scan(texts)
+
+
+def _size(answer: Answer) -> int:
+    told = sum(len(text.text) for text in answer.texts)
+    return told + sum(len(call.arguments_text) for call in answer.tool_calls)
 
 
 def no_decision(error: EngineError) -> Decision:

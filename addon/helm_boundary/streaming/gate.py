@@ -94,6 +94,11 @@ type Step = Release | Question
 class Cutter(Protocol):
     """Cuts what arrives into events: chunks of a stream, or messages of a WebSocket."""
 
+    @property
+    def waiting(self) -> int:
+        """The bytes of an event that isn't complete."""
+        ...
+
     def feed(self, chunk: bytes) -> Iterator[Event]:
         """Cut the events that this chunk completes; Refusal where it can't be read."""
         ...
@@ -125,6 +130,11 @@ class Gate:
     def is_complete(self) -> bool:
         """Whether the stream has said its end, and all of it has left."""
         return self.stream.done and self.state in (State.OPEN, State.ENDED)
+
+    @property
+    def unread(self) -> int:
+        """The bytes of an event that isn't complete, and will be read at once."""
+        return self._cutter.waiting
 
     def feed(self, chunk: bytes) -> list[Step]:
         """Take a chunk of the upstream's bytes; while a verdict is due, it waits.

@@ -70,6 +70,12 @@ class _Call:
     answer: bytes | None = None
     failure: str | None = None
     retried: bool = False
+    begun: bool = False
+
+    @property
+    def seconds_to_read(self) -> float:
+        """How long the document may be on its way, before the policy's own time begins."""
+        return 0.0 if self.begun else pipe.seconds_to_read(len(self.document))
 
     @property
     def done(self) -> bool:
@@ -108,6 +114,7 @@ class EmbeddedEngine:
         self._ready = False  # the worker has compiled the policy
         self._refusal: list[str] = []  # why it couldn't
         self._ended = ""  # how the last worker ended
+        self._head_since = 0.0  # when the oldest call was begun
         self._head_until = 0.0  # when the oldest call (or the start) is late
         self._restart_at = 0.0
         self._start(trial)
@@ -169,7 +176,9 @@ class EmbeddedEngine:
             return True
         if not self._calls:
             return False
-        return time.monotonic() > self._head_until - self.deadline + SLOW_SECONDS
+        if any(len(call.document) > pipe.HUGE for call in self._calls.values()):
+            return True
+        return time.monotonic() > self._head_since + SLOW_SECONDS
 
     def another(self) -> EmbeddedEngine:
         """Start a further engine of the same policy, which this one has tried."""
@@ -200,15 +209,22 @@ class EmbeddedEngine:
         if self._worker is None:
             call.failure = f"the policy worker doesn't start: {self._ended}"
             return call
-        if not self._calls and self._ready:
-            self._head_until = time.monotonic() + self.deadline
         self._calls[call.number] = call
+        if len(self._calls) == 1 and self._ready:
+            self._begin_head()
         self._send(call)
         return call
 
+    def _begin_head(self) -> None:
+        """Begin the time of the oldest call: the policy's, and what its document takes."""
+        head = next(iter(self._calls.values()), None)
+        seconds = 0.0 if head is None else head.seconds_to_read
+        self._head_since = time.monotonic()
+        self._head_until = self._head_since + seconds + self.deadline
+
     def _send(self, call: _Call) -> None:
         if self._worker is not None:
-            self._worker.send(pipe.encode(call.number, pipe.JUDGE, call.document))
+            self._worker.send(*pipe.parts(call.number, pipe.JUDGE, call.document))
             if self._worker.unsent and (loop := self._running_loop()):
                 loop.add_writer(self._worker.fileno(), self._on_writable)
 
@@ -253,7 +269,6 @@ class EmbeddedEngine:
 
     def _take(self, frames: Iterator[pipe.Frame]) -> None:
         for number, kind, body in frames:
-            self._head_until = time.monotonic() + self.deadline
             if kind == pipe.READY:
                 self._ready = True
             elif kind == pipe.REFUSED:
@@ -261,8 +276,11 @@ class EmbeddedEngine:
             elif (call := self._calls.get(number)) is not None:
                 if kind == pipe.ANSWER:
                     self._finish(call, answer=body)
+                elif kind == pipe.BEGUN:
+                    call.begun = True
                 else:
                     self._finish(call, failure=body.decode())
+            self._begin_head()
 
     # -- the worker ----------------------------------------------------------------------
 
@@ -303,7 +321,7 @@ class EmbeddedEngine:
             if self._worker is None or position == 0 or call.retried:
                 self._finish(call, failure=why)
             else:
-                call.retried = True
+                call.retried, call.begun = True, False
                 self._send(call)
 
     def _restart(self) -> None:

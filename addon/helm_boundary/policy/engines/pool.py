@@ -10,6 +10,7 @@ from helm_boundary.policy.sources.policy import Policy
 from .cores import cores
 from .embedded import EmbeddedEngine, start_embedded
 from .engine import NO_TURN, Engine, Turn
+from .frames import HUGE
 
 MOST = 8
 
@@ -32,7 +33,8 @@ class Pool:
     """Engines of one policy; each call goes to the one with the fewest in flight.
 
     One that has been at a call for long is asked last: what comes now would wait behind it. Where
-    all are, the spare one is asked, for which there is no core of its own.
+    all are, the spare one is asked, for which there is no core of its own, but never
+    about a huge document: what is small must not wait behind two of those.
     """
 
     def __init__(self, engines: list[EmbeddedEngine], *, spare: EmbeddedEngine) -> None:
@@ -49,17 +51,18 @@ class Pool:
             self._loop = loop
             for engine in (*self._engines, self._spare):
                 engine.attach(loop)
-        return await self._idlest().decide(document, turn)
+        return await self._idlest(document).decide(document, turn)
 
     def decide_now(self, document: bytes) -> Decision:
         """Judge like ``decide``, blocking this thread."""
-        return self._idlest().decide_now(document)
+        return self._idlest(document).decide_now(document)
 
     def close(self) -> None:
         """End every worker; idempotent."""
         for engine in (*self._engines, self._spare):
             engine.close()
 
-    def _idlest(self) -> EmbeddedEngine:
+    def _idlest(self, document: bytes) -> EmbeddedEngine:
         found = min(self._engines, key=lambda engine: (engine.is_slow, engine.in_flight))
-        return self._spare if found.is_slow and not self._spare.is_slow else found
+        spares = found.is_slow and not self._spare.is_slow and len(document) <= HUGE
+        return self._spare if spares else found
