@@ -34,6 +34,7 @@ from support.boundary import ADDON, Boundary
 FREE_MEGABYTES, FREE_MS, MS_A_MEGABYTE = 4, 50, 10
 _SMALL = request(Case(1, stream=False, connections=1))
 _BEFORE = 0.3
+ALLOWED = "tools: {allow: [look, f]}\noperations: {allow: [createFile]}\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,13 @@ def main(rounds: int, only: str, as_json: bool) -> None:
     cases = [case for case in CASES if only in case]
     if not cases:
         raise click.UsageError(f"no case contains {only!r}; there are: {'; '.join(CASES)}")
-    with tempfile.TemporaryDirectory(prefix="helm-pauses-") as name, _upstream() as port:
-        mode = f"reverse:http://127.0.0.1:{port}"
+    with tempfile.TemporaryDirectory(prefix="helm-pauses-") as name, case_upstream() as port:
+        mode, policy = f"reverse:http://127.0.0.1:{port}", Path(name) / "policy"
+        policy.mkdir()
+        (policy / "data.yaml").write_text(ALLOWED)
         with (
             proxy(Path(name) / "stock", mode, STOCK, None) as stock,
-            proxy(Path(name) / "boundary", mode, ADDON, None) as boundary,
+            proxy(Path(name) / "boundary", mode, ADDON, policy) as boundary,
         ):
             pauses = _measure(stock, boundary, cases, rounds)
     if as_json:
@@ -102,7 +105,9 @@ def pause(port: int, case: str) -> Turn:
     """Send one case through a proxy while small calls go on."""
     command = [sys.executable, "-m", "bench.pause_client", str(port), case]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as client:
+    with subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, text=True, env=_environment()
+    ) as client:
         stdin, stdout = cast(IO[str], client.stdin), cast(IO[str], client.stdout)
         stdout.readline()
         longest: list[float] = []
@@ -164,11 +169,18 @@ def as_table(pauses: list[Pause]) -> Table:
     return table
 
 
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+
 @contextlib.contextmanager
-def _upstream() -> Iterator[int]:
+def case_upstream() -> Iterator[int]:
+    """Run the upstream that answers each case with its own bytes; yield its port."""
     command = [sys.executable, "-m", "bench.pause_upstream"]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+    with subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, text=True, env=_environment()
+    ) as process:
         try:
             yield int(cast(IO[str], process.stdout).readline())
         finally:

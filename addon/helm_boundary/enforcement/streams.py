@@ -49,7 +49,9 @@ class Streamed:
         if self._settings.effect_of(progress.decision).stream == "pass":
             progress.gate = Tap(stream, max_event=most)
         else:
-            progress.gate = Gate(stream, EventCutter(most), max_held=most)
+            progress.gate = Gate(
+                stream, EventCutter(most), max_held=most, context=len(progress.shared)
+            )
             agent = exchange.request.header("user-agent")
             progress.keep_alive = KeepAlive(keep_alive(exchange.operation.dialect, agent))
         return progress.gate

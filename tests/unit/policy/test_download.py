@@ -231,9 +231,7 @@ def test_a_server_that_drips_does_not_hold_up_the_start(
     monkeypatch.setattr("helm_boundary.policy.sources.download.SECONDS", 0.6)
     dripping = Dripping(*DRIPS[what])
     began = time.monotonic()
-    with pytest.raises(
-        PolicyError, match="the server took too long"
-    ):
+    with pytest.raises(PolicyError, match="the server took too long"):
         Download(dripping.url, tmp_path).fetch()
     took = time.monotonic() - began
     dripping.close()

@@ -73,6 +73,9 @@ def serve(connection: socket.socket, evaluator: Evaluator, alarm: float) -> None
                 kind, body = pipe.FAILED, str(error).encode("utf-8", "replace")
             signal.setitimer(signal.ITIMER_REAL, 0)
             connection.sendall(pipe.encode(number, kind, body))
+            if len(document) > pipe.LARGE:
+                document = b""
+                evaluator.take(b"null")  # else the memory of the large one would stay
 
 
 def _read_plan(plan_fd: int) -> Any:
