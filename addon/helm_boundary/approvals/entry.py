@@ -29,7 +29,8 @@ class Request:
     """A question to a person. `summary` is redacted; times are nanoseconds since 1970.
 
     `held` says that a flow waits for the answer; `request_receipt` is the receipt of the request
-    that escalated, or whose answer did.
+    that escalated, or whose answer did. `network` is where the client called from; questions of
+    earlier versions have none.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Request:
     created_ns: int
     expires_ns: int
     held: bool
+    network: str = ""
 
 
 @dataclass(frozen=True, slots=True)

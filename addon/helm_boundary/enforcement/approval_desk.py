@@ -23,6 +23,7 @@ from helm_boundary.approvals.entry import (
     Request,
     grant_of,
 )
+from helm_boundary.approvals.network import network_of
 from helm_boundary.approvals.notify import Tell
 from helm_boundary.approvals.receipts import REQUESTED, draft_approval
 from helm_boundary.approvals.refusals import crowded, refused, stopped, unavailable
@@ -54,6 +55,9 @@ MAX_PENDING_EACH = 100
 
 Flows that are held are counted by themselves, as the operator said (`helm_hold_max`).
 """
+
+MAX_PENDING_NETWORK = 300
+"""Requests from one address that may, whatever keys they carry: a client can make keys up."""
 
 _HOLDERS_TURN_NS = 2 * 10**9
 # A flow that is held takes its own grant at once; only when its process is gone may another call.
@@ -92,6 +96,14 @@ class Desk:
 
     # -- grants --------------------------------------------------------------------------------
 
+    @property
+    def has_grants(self) -> bool:
+        """Whether any grant may be open, so that calls have to be compared with it."""
+        try:
+            return bool(self.store.grants())
+        except StoreError:
+            return False
+
     def carry(self, exchange: Exchange) -> None:
         """Look up the grant that a person gave for exactly this call, and use it."""
         try:
@@ -102,7 +114,7 @@ class Desk:
             logger.error("helm-boundary: no grant can be looked up: %s", error)
 
     def _carry(self, exchange: Exchange) -> None:
-        binding, now = self._binding(exchange), time.time_ns()
+        binding, now = self.bind(exchange), time.time_ns()
         for entry in self.store.grants():
             if entry.request.binding != binding or entry.status(now) != GRANTED:
                 continue
@@ -156,7 +168,7 @@ class Desk:
         """
         try:
             now, cover = time.time_ns(), self._cover(exchange, decision, answer)
-            for entry in self.store.of(self._binding(exchange)):
+            for entry in self.store.of(self.bind(exchange)):
                 if entry.request.cover.includes(cover):
                     if entry.status(now) == REFUSED:
                         return deny(refused())
@@ -164,13 +176,9 @@ class Desk:
                         return decision
             if park is not None and self._is_full():
                 return deny(crowded())
-            pending = self.store.pending(now)
-            if len(pending) >= MAX_PENDING:
-                return deny(unavailable("too many calls wait for a person"))
-            caller = ClientFacts(exchange.request.principal, exchange.key_id)
-            own = sum(entry.request.client == caller for entry in pending)
-            if park is None and own >= MAX_PENDING_EACH:
-                return deny(unavailable("too many calls of this client wait for a person"))
+            crowd = self._crowd(exchange, now, is_held=park is not None)
+            if crowd is not None:
+                return deny(unavailable(f"too many calls {crowd}wait for a person"))
         except (StoreError, OSError) as error:
             logger.error("helm-boundary: nobody can be asked: %s", error)
             return deny(unavailable("requests for approval can't be kept; see the boundary's log"))
@@ -185,6 +193,9 @@ class Desk:
         """
         request = self._pending(exchange, decision, answer)
         if request is None:
+            crowd = self._crowd(exchange, time.time_ns(), is_held=False)
+            if crowd is not None:  # others may have come since it was admitted
+                raise StoreError(f"too many calls {crowd}wait for a person")
             request = self._request(exchange, decision, answer, held=False)
             self._put(request, exchange)
         exchange.consent.approval = _approval(request)
@@ -292,6 +303,19 @@ class Desk:
         _use(exchange.consent, grant_of(entry), request)
         return Said.YES
 
+    def _crowd(self, exchange: Exchange, now: int, *, is_held: bool) -> str | None:
+        """Say whose questions are too many for one more; None where they aren't."""
+        pending = [entry.request for entry in self.store.pending(now)]
+        if len(pending) >= MAX_PENDING:
+            return ""
+        caller = ClientFacts(exchange.request.principal, exchange.key_id)
+        own = sum(request.client == caller for request in pending)
+        if own >= MAX_PENDING_EACH and not is_held:
+            return "of this client "
+        network = network_of(exchange.request.client_address)
+        near = sum(request.network == network for request in pending)
+        return "from this address " if near >= MAX_PENDING_NETWORK and network else None
+
     def _is_full(self) -> bool:
         return len(self.waiting) >= self._terms.waiting
 
@@ -302,7 +326,7 @@ class Desk:
         self, exchange: Exchange, decision: Decision, answer: Answer | None
     ) -> Request | None:
         now, cover = time.time_ns(), self._cover(exchange, decision, answer)
-        for entry in self.store.of(self._binding(exchange)):
+        for entry in self.store.of(self.bind(exchange)):
             if entry.status(now) == PENDING and entry.request.cover.includes(cover):
                 return entry.request
         return None
@@ -323,7 +347,7 @@ class Desk:
         return Request(
             id="apr_" + secrets.token_hex(8),
             phase="request" if answer is None else "response",
-            binding=self._binding(exchange),
+            binding=self.bind(exchange),
             cover=self._cover(exchange, decision, answer),
             reasons=draft.reasons,
             messages=tuple(reason.message for reason in decision.reasons),
@@ -341,9 +365,11 @@ class Desk:
             created_ns=now,
             expires_ns=now + self._terms.seconds * 10**9,
             held=held,
+            network=network_of(exchange.request.client_address),
         )
 
-    def _binding(self, exchange: Exchange) -> Binding:
+    def bind(self, exchange: Exchange) -> Binding:
+        """Return what a grant for a call is bound to; for a long call, ask for it aside first."""
         request, operation, consent = exchange.request, exchange.operation, exchange.consent
         if consent.binding is None:
             # The call may have been rewritten since; what counts is what the client sent.

@@ -6,6 +6,7 @@ that the client gets in their place.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,6 +18,7 @@ from helm_boundary.approvals.store import Store, StoreError
 from helm_boundary.approvals.wait import AGAIN, Again, Park, Said
 from helm_boundary.calls.call import Call, HttpRequest, Json, Operation
 from helm_boundary.calls.refusal import Refusal
+from helm_boundary.evaluation.aside import LONG, aside, weight
 from helm_boundary.evaluation.document import state_call
 from helm_boundary.evaluation.judge import Judge, deny
 from helm_boundary.evaluation.rewrite_loop import settle
@@ -90,11 +92,14 @@ class Boundary:
         """Whether bytes go on though judging them failed, which is a DENY like any other."""
         return self.settings.passes(_UNJUDGED)
 
-    def recognise(self, request: HttpRequest) -> Exchange | None:
+    async def recognise(self, request: HttpRequest) -> Exchange | None:
         """Begin the exchange of the call that a request makes; None for other traffic."""
         refusal, operation = None, None
         try:
-            operation = recognition.recognise(self._matcher, request, self.settings.max_body)
+            operation = await aside(
+                weigh(request),
+                lambda: recognition.recognise(self._matcher, request, self.settings.max_body),
+            )
             if operation is None:
                 return None
         except Refusal as error:
@@ -118,9 +123,12 @@ class Boundary:
         policy, was changed while it waited for a person.
         """
         progress = exchange.progress
+        if weigh(exchange.request) > LONG:
+            turn = NO_TURN  # others come meanwhile
         progress.decision = await self._decide(exchange, turn)
         end: End = "denied"
         if self.settings.effect_of(progress.decision).verdict == ESCALATE:
+            await self._bind(exchange)
             progress.decision = self.desk.admit(exchange, progress.decision, park=park)
             if progress.decision.verdict == ESCALATE and park is not None:
                 said = await self._hold(exchange, turn, park)
@@ -206,15 +214,26 @@ class Boundary:
         try:
             if exchange.refusal is not None:
                 raise exchange.refusal
-            read = recognition.read_call(
-                exchange.request, exchange.operation, self.settings.max_body
-            )
-            self._note(exchange, read)
+            read = await aside(weigh(exchange.request), partial(self._read, exchange))
+            self._note(exchange, *read)
             if not self.settings.observes:  # watching uses no grant up
+                if self.desk.has_grants:
+                    await self._bind(exchange)
                 self.desk.carry(exchange)
-            return await self._judge(exchange, read, turn)
+            return await self._judge(exchange, read[0], turn)
         except Refusal as refusal:
             return deny(refusal)
+
+    def _read(self, exchange: Exchange) -> tuple[Recognised, bytes]:
+        """Read what a request says, and state it for both phases."""
+        request = exchange.request
+        read = recognition.read_call(request, exchange.operation, self.settings.max_body)
+        return read, self._shared(exchange, read)
+
+    async def _bind(self, exchange: Exchange) -> None:
+        """Work out to what a grant for the call is bound, before the desk asks for it."""
+        with contextlib.suppress(Refusal):  # the desk says so itself
+            await aside(weigh(exchange.request), partial(self.desk.bind, exchange))
 
     async def _judge(self, exchange: Exchange, read: Recognised, turn: Turn) -> Decision:
         progress = exchange.progress
@@ -243,7 +262,7 @@ class Boundary:
 
     async def _judge_inner(self, exchange: Exchange, inner: Recognised) -> Decision:
         try:
-            shared = self._shared(exchange, inner)
+            shared = await aside(len(inner.body), partial(self._shared, exchange, inner))
             # Without a turn of its own: other calls go on between those of a batch.
             return self._unchanged(await self._ask(exchange, shared, inner.call, NO_TURN))
         except Refusal as refusal:
@@ -266,12 +285,16 @@ class Boundary:
             return deny(cannot_rewrite())
         progress = exchange.progress
 
-        async def again(value: Json, body: bytes) -> Decision:
+        def reread(value: Json, body: bytes) -> tuple[Recognised, bytes]:
             call = read_value(exchange.operation, value, read.model)
-            self._note(exchange, Recognised(exchange.operation, call, body))
+            rewritten = Recognised(exchange.operation, call, body)
+            return rewritten, self._shared(exchange, rewritten)
+
+        async def again(value: Json, body: bytes) -> Decision:
+            self._note(exchange, *await aside(len(body), partial(reread, value, body)))
             return await self._ask(exchange, progress.shared, progress.call, turn, outside)
 
-        decision, body = await settle(progress.call.body, decision, again)
+        decision, body = await settle(progress.call.body, decision, again, len(read.body))
         if decision.verdict == ALLOW:
             progress.rewritten = body
         return decision
@@ -298,11 +321,11 @@ class Boundary:
         exchange.progress.took("request policy", began)
         return self.desk.cover(exchange, decision)
 
-    def _note(self, exchange: Exchange, read: Recognised) -> None:
+    def _note(self, exchange: Exchange, read: Recognised, shared: bytes) -> None:
         """Note what a request says: what is judged, and what receipts tell of."""
         progress = exchange.progress
         progress.call, progress.facts = read.call, None
-        progress.shared = self._shared(exchange, read)
+        progress.shared = shared
 
     def _shared(self, exchange: Exchange, read: Recognised) -> bytes:
         return state_call(
@@ -313,3 +336,8 @@ class Boundary:
             mode=self.settings.mode,
             key_id=exchange.key_id,
         )
+
+
+def weigh(request: HttpRequest) -> int:
+    """Estimate the bytes of a request's body, decoded."""
+    return weight(request.body, request.header("content-encoding"))

@@ -15,6 +15,7 @@ from helm_boundary.approvals.wait import AGAIN, Again, Park, Said
 from helm_boundary.calls.call import HttpResponse, Json
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.dialects import reader_of
+from helm_boundary.evaluation.aside import LONG, aside, weight
 from helm_boundary.evaluation.judge import deny
 from helm_boundary.evaluation.rewrite_loop import settle
 from helm_boundary.parsing.batch_results import Line
@@ -140,7 +141,12 @@ class Answers:
             addresses = lead_back(exchange.request, response)
             if not self._settings.observes:  # what is only watched passes as it came
                 release = Release(None, addresses)
-            read = read_answer(exchange.operation, response, self._settings.max_body)
+            size = weight(response.body, response.header("content-encoding"))
+            read = await aside(
+                size, lambda: read_answer(exchange.operation, response, self._settings.max_body)
+            )
+            if size > LONG:
+                turn = NO_TURN  # others came meanwhile
             progress.answer = read.answer
             progress.withheld, progress.tool_calls = (), []
             if read.lines:
@@ -148,7 +154,7 @@ class Answers:
             foreseeing = turn.doing(partial(self._foresee, exchange, response))
             decision = await self._outcomes.ask(exchange, read.answer, foreseeing)
             if decision.verdict == ALLOW and self._settings.effect_of(decision).rewrite:
-                decision, rewritten = await self._rewrite(exchange, read.body, decision, turn)
+                decision, rewritten = await self._rewrite(exchange, read.body, decision, size)
                 release = replace(release, body=rewritten)
         except Refusal as refusal:
             decision = deny(refusal)
@@ -203,17 +209,19 @@ class Answers:
         self._recorder.foresee(self._outcome(exchange, response, FORESEEN, Release()))
 
     async def _rewrite(
-        self, exchange: Exchange, body: Json, decision: Decision, turn: Turn
+        self, exchange: Exchange, body: Json, decision: Decision, size: int
     ) -> tuple[Decision, bytes | None]:
         if body is None:
             raise Refusal("PDP_ERROR", "the policy rewrites a response that isn't one JSON value")
         reader, progress = reader_of(exchange.operation), exchange.progress
 
         async def again(value: Json, _: bytes) -> Decision:
-            progress.answer = reader.read_response(progress.status or 0, value)
-            return await self._outcomes.ask(exchange, progress.answer, turn)
+            progress.answer = await aside(
+                size, lambda: reader.read_response(progress.status or 0, value)
+            )
+            return await self._outcomes.ask(exchange, progress.answer)
 
-        return await settle(body, decision, again)
+        return await settle(body, decision, again, size)
 
     async def _settle(
         self,

@@ -80,7 +80,7 @@ async def _judge(line: Line, ask: Ask, *, rewrites: bool) -> Judged:
 
     decision, onward = await ask(line.answer), line.raw
     if rewrites and decision.verdict == ALLOW and decision.rewrite:
-        decision, rewritten = await settle(line.value, decision, again)
+        decision, rewritten = await settle(line.value, decision, again, len(line.raw))
         onward = rewritten + line.end
     return Judged(line, decision, onward)
 

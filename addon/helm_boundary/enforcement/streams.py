@@ -13,6 +13,7 @@ from helm_boundary.approvals.wait import Park, Said
 from helm_boundary.calls.call import Answer
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.dialects.keep_alives import keep_alive
+from helm_boundary.evaluation.aside import aside
 from helm_boundary.evaluation.judge import deny
 from helm_boundary.policy.decision import ALLOW, ESCALATE, Decision
 from helm_boundary.policy.engines.engine import NO_TURN, Turn
@@ -48,7 +49,9 @@ class Streamed:
         if self._settings.effect_of(progress.decision).stream == "pass":
             progress.gate = Tap(stream, max_event=most)
         else:
-            progress.gate = Gate(stream, EventCutter(most), max_held=most)
+            progress.gate = Gate(
+                stream, EventCutter(most), max_held=most, context=len(progress.shared)
+            )
             agent = exchange.request.header("user-agent")
             progress.keep_alive = KeepAlive(keep_alive(exchange.operation.dialect, agent))
         return progress.gate
@@ -73,7 +76,7 @@ class Streamed:
             await self._outcomes.write(exchange, decision, "denied", turn)
             return
         try:
-            progress.answer = gate.left()
+            progress.answer = await aside(gate.seen, gate.left)
             if isinstance(gate, Tap):
                 progress.tool_calls += tool_calls(progress.answer, ALLOW)
             decision = await self._outcomes.ask(exchange, progress.answer, turn)

@@ -12,6 +12,7 @@ import json
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import assert_never
 
 from helm_boundary.approvals.wait import Again, Park
@@ -21,6 +22,7 @@ from helm_boundary.dialects import dialect
 from helm_boundary.dialects.keep_alives import keep_alive_message
 from helm_boundary.dialects.realtime import begins_response, is_sound
 from helm_boundary.dialects.responses_items import carries_tool_call
+from helm_boundary.evaluation.aside import aside
 from helm_boundary.policy.decision import Decision
 from helm_boundary.streaming.gate import Gate, NeedsVerdict, Release, Step, Stop
 from helm_boundary.streaming.keep_alive import KeepAlive
@@ -83,7 +85,7 @@ class Session:
         try:
             if not is_text:
                 raise schema_violation("the event is binary; expected JSON as text")
-            event = strict_json.parse(message, "the event")
+            event = await _parse(message)
             if is_sound(event):
                 return Passing(message)
         except Refusal as refusal:
@@ -96,7 +98,7 @@ class Session:
             if self._has_ended:  # while the message waited for its turn
                 return []
             try:
-                event = strict_json.parse(message, "the event") if is_text else None
+                event = await _parse(message) if is_text else None
                 if not isinstance(event, dict):
                     raise schema_violation("the server's event isn't a JSON object")
             except Refusal as refusal:
@@ -151,7 +153,7 @@ class Session:
     async def _pass(self, message: bytes) -> list[bytes]:
         """Put a message through the gate; returns what may go to the client now."""
         out: list[bytes] = []
-        steps: deque[Step] = deque(self._gate.feed(message))
+        steps: deque[Step] = deque(await aside(len(message), partial(self._gate.feed, message)))
         while steps:
             match steps.popleft():
                 case Release(events):
@@ -224,6 +226,10 @@ class Session:
 
     def _error(self, reply: Reply) -> bytes:
         return self._dialect.error_event(json.loads(reply.body))
+
+
+async def _parse(message: bytes) -> Json:
+    return await aside(len(message), lambda: strict_json.parse(message, "the event"))
 
 
 def _as_refusal(why: Decision | Refusal) -> Refusal:

@@ -6,8 +6,8 @@ the two is written once, as JSON text, and only the rest is added. Credentials a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import orjson
@@ -34,6 +34,10 @@ HEADERS = frozenset(
     }
 )
 """The request headers that policy may see; none of them carries a credential."""
+
+
+SLICE = 256
+"""Items that are serialised in one go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +90,21 @@ def state_call(
         "parameters": call.parameters,
         "unclaimed": call.unclaimed,
     }
-    return _json(shared)[:-1] + b',"body":' + (body or b"null")
+    return _join(_json_object(shared)[:-1], b',"body":', body or b"null")
 
 
 def state_request(shared: bytes, findings: Sequence[Finding], context: Context) -> bytes:
     """Return the whole document of a request's judgement."""
-    return shared + _phase("request", findings, context) + b"}"
+    return _join(shared, _phase("request", findings, context), b"}")
 
 
 def state_response(
     shared: bytes, answer: Answer, findings: Sequence[Finding], context: Context
 ) -> bytes:
     """Return the whole document of a response's judgement; its findings are the answer's."""
-    return shared + _phase("response", findings, context) + b',"response":' + _json(answer) + b"}"
+    told = {member.name: getattr(answer, member.name) for member in fields(answer)}
+    phase = _phase("response", findings, context)
+    return _join(shared, phase, b',"response":', _json_object(told), b"}")
 
 
 def _phase(phase: JudgedPhase, findings: Sequence[Finding], context: Context) -> bytes:
@@ -113,7 +119,7 @@ def _phase(phase: JudgedPhase, findings: Sequence[Finding], context: Context) ->
             "approval": context.approval,
         },
     }
-    return b"," + _json(rest)[1:-1]
+    return b"," + _json_object(rest)[1:-1]
 
 
 def _http(request: HttpRequest) -> dict[str, Any]:
@@ -132,6 +138,28 @@ def _http(request: HttpRequest) -> dict[str, Any]:
 def _query_names(query: str) -> list[str]:
     # Values may be credentials (Gemini takes `?key=`), so only the names are shown.
     return sorted({pair.partition("=")[0] for pair in query.split("&") if pair})
+
+
+def _json_object(members: Mapping[str, Any]) -> bytes:
+    """Serialise an object, its long lists a slice at a time: in one go nobody else has a turn."""
+    long = {name: value for name, value in members.items() if _is_long(value)}
+    if not long:
+        return _json(members)
+    others = {name: value for name, value in members.items() if name not in long}
+    parts = [_json(others)[:-1]]
+    for name, items in long.items():
+        slices = (_json(items[at : at + SLICE])[1:-1] for at in range(0, len(items), SLICE))
+        parts += (b',"%b":[' % name.encode(), b",".join(slices), b"]")
+    return _join(*parts, b"}")
+
+
+def _is_long(value: Any) -> bool:
+    return isinstance(value, list | tuple) and len(value) > SLICE
+
+
+def _join(*parts: bytes) -> bytes:
+    # Unlike `+`, it lets others go on while it copies much.
+    return b"".join(parts)
 
 
 def _json(value: Any) -> bytes:

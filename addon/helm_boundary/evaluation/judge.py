@@ -11,6 +11,7 @@ from helm_boundary.policy.detectors.detectors import Detectors, Finding
 from helm_boundary.policy.engines.engine import NO_TURN, Engine, Turn
 from helm_boundary.policy.errors import EngineError
 
+from .aside import aside
 from .document import Context, state_request, state_response
 from .findings import OutsideScan, find_in_call
 
@@ -38,8 +39,12 @@ class Judge:
 
         `outside` are the findings outside of its body.
         """
-        findings = [*find_in_call(self.detectors, call), *outside]
-        document = state_request(shared, findings, context)
+
+        def state() -> bytes:
+            findings = [*find_in_call(self.detectors, call), *outside]
+            return state_request(shared, findings, context)
+
+        document = await aside(len(shared), state)
         try:
             return await self.engine.decide(document, turn)
         except EngineError as error:
@@ -53,11 +58,19 @@ class Judge:
         turn: Turn = NO_TURN,
     ) -> Decision:
         """Judge a response beside the request it answers; `turn` as an engine's."""
-        document = state_response(shared, answer, self.detectors.scan(answer.texts), context)
+        document = await aside(
+            len(shared) + _size(answer),
+            lambda: state_response(shared, answer, self.detectors.scan(answer.texts), context),
+        )
         try:
             return await self.engine.decide(document, turn)
         except EngineError as error:
             return no_decision(error)
+
+
+def _size(answer: Answer) -> int:
+    told = sum(len(text.text) for text in answer.texts)
+    return told + sum(len(call.arguments_text) for call in answer.tool_calls)
 
 
 def no_decision(error: EngineError) -> Decision:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 
 from helm_boundary.calls.call import Json
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.policy.decision import ALLOW, Decision
 from helm_boundary.wire import strict_json
 
+from .aside import aside
 from .judge import deny
 from .rewrite import RewriteError, apply_rewrite
 
@@ -17,19 +19,21 @@ type Again = Callable[[Json, bytes], Awaitable[Decision]]
 """Judges the rewritten value, given also as the bytes that would leave."""
 
 
-async def settle(value: Json, decision: Decision, judge_again: Again) -> tuple[Decision, bytes]:
+async def settle(
+    value: Json, decision: Decision, judge_again: Again, size: int
+) -> tuple[Decision, bytes]:
     """Apply a decision's rewrite to a body; return the final decision and the rewritten bytes.
 
-    Anything but a plain ALLOW of the rewritten body is that decision; a rewrite that can't be
-    applied, or that a second judgement would rewrite further, is a DENY.
+    `size` is the body's, in bytes. Anything but a plain ALLOW of the rewritten body is that
+    decision; a rewrite that can't be applied, or that a second judgement would rewrite further, is
+    a DENY.
     """
     try:
-        rewritten = apply_rewrite(value, decision.rewrite)
-        body = strict_json.dump(rewritten)
+        rewritten, body = await aside(size, partial(_rewrite, value, decision))
         again = await judge_again(rewritten, body)
         if again.verdict != ALLOW:
             return again, body
-        if again.rewrite and apply_rewrite(rewritten, again.rewrite) != rewritten:
+        if bool(again.rewrite) and await aside(size, partial(_changes, rewritten, again)):
             return deny(unstable()), body
     except RewriteError as error:
         return deny(Refusal("PDP_ERROR", f"the policy's rewrite failed: {error}")), b""
@@ -38,6 +42,16 @@ async def settle(value: Json, decision: Decision, judge_again: Again) -> tuple[D
     reasons = (*decision.reasons, *again.reasons)
     observed = (*decision.observed, *again.observed)
     return replace(decision, reasons=reasons, observed=observed), body
+
+
+def _rewrite(value: Json, decision: Decision) -> tuple[Json, bytes]:
+    rewritten = apply_rewrite(value, decision.rewrite)
+    return rewritten, strict_json.dump(rewritten)
+
+
+def _changes(value: Json, decision: Decision) -> bool:
+    changed: bool = apply_rewrite(value, decision.rewrite) != value
+    return changed
 
 
 def unstable() -> Refusal:

@@ -42,6 +42,9 @@ from .websockets import Sockets
 
 logger = logging.getLogger(__name__)
 
+GARBAGE = (20_000, 20, 20)
+"""Objects made between two looks for garbage, and looks between two at older objects."""
+
 
 class HelmBoundary:
     """The boundary in mitmproxy's chain."""
@@ -112,6 +115,9 @@ class HelmBoundary:
         # What start-up has made stays: a full collection of it would stop every call for 50 ms.
         gc.collect()
         gc.freeze()
+        # Afterwards few objects are old, so that a large body would have all of its own looked at
+        # again and again.
+        gc.set_threshold(*GARBAGE)
 
     def _say_where(self) -> None:
         if self._current.running is not None and self._config is not None:

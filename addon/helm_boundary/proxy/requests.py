@@ -125,7 +125,8 @@ class Requests:
             conversion.frame(flow.request)
             judged = conversion.fingerprint(flow)
             identity = conversion.call_id(flow, again=turn > 0)
-            exchange = running.boundary.recognise(conversion.read_request(flow, identity))
+            sent = conversion.read_request(flow, identity)
+            exchange = await running.boundary.recognise(sent)
             barred = await self._barred(flow)
             if exchange is None:
                 if barred is not None:

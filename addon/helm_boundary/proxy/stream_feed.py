@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections import deque
 from collections.abc import Callable, Coroutine
+from functools import partial
 
 from mitmproxy import http
 
 from helm_boundary.enforcement.fallback_reply import NO_VERDICT, event_without_verdict
 from helm_boundary.enforcement.reply import Reply
+from helm_boundary.evaluation.aside import LONG, aside
 from helm_boundary.flows import conversion
 from helm_boundary.streaming.gate import Gate, Question, Release, Step
 from helm_boundary.streaming.keep_alive import KeepAlive
@@ -23,6 +27,11 @@ logger = logging.getLogger(__name__)
 
 SLICE = 5.0
 """Seconds after which a client that waits gets a sign of life, and the next after each."""
+
+_FEW_LINES = 64
+"""Lines of a chunk that are read at once, however long they are."""
+_PIECE = 2 << 10
+"""Bytes that are read at once: some hundred events at most."""
 
 type Answer = Callable[[Question], Coroutine[None, None, list[Step]]]
 """Does what a gate asks for, and tells what follows from it."""
@@ -39,8 +48,45 @@ class TapFeed:
         return self._tap.feed(chunk) if chunk else self._tap.finish()
 
 
+class Pace:
+    """The time for which a stream has kept the loop's thread without a pause."""
+
+    SECONDS = 0.005
+    """So long it may; then others have as long, for a small call takes dozens of their turns."""
+    PAUSE = 0.001
+    """What is longer between two chunks wasn't ours."""
+
+    def __init__(self) -> None:
+        self.is_over = False
+        self._began = self._left = 0.0
+
+    def begin(self) -> None:
+        """Begin anew, after the others' turn."""
+        self.is_over, self._began = False, time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """How long it has kept it."""
+        return max(0.0, self._left - self._began)
+
+    def go_on(self) -> None:
+        """Go on with it, or begin anew where there was a pause."""
+        if time.perf_counter() - self._left > self.PAUSE:
+            self.begin()
+
+    def rest(self) -> bool:
+        """Take note that something was read; tells whether it is the others' turn."""
+        self._left = time.perf_counter()
+        self.is_over = self._left - self._began > self.SECONDS
+        return self.is_over
+
+
 class GateFeed:
-    """A stream through its gate, which `patches.held_streams` feeds and waits for."""
+    """A stream through its gate, which `patches.held_streams` feeds and waits for.
+
+    What comes is read a piece at a time, and where that takes long, others have their turn between
+    two pieces; an event that is large is read aside.
+    """
 
     def __init__(self, gate: Gate, answer: Answer, keep_alive: KeepAlive | None) -> None:
         self._gate = gate
@@ -50,6 +96,9 @@ class GateFeed:
         self._answering: asyncio.Task[list[Step]] | None = None
         self._settled: list[bytes] = []
         self._is_broken = False
+        self._pieces: deque[bytes | None] = deque()
+        """What hasn't been read yet; None is the end of the stream."""
+        self._pace = Pace()
 
     def __call__(self, _: bytes) -> list[bytes]:
         """Let nothing pass where mitmproxy itself calls: its layer can't wait."""
@@ -57,26 +106,41 @@ class GateFeed:
 
     @property
     def asks(self) -> bool:
-        """Whether a verdict, or the event that tells of one, is due before the next bytes."""
-        return self._question is not None
+        """Whether something is due before the next bytes: a verdict, or the others' turn."""
+        return self._question is not None or bool(self._pieces) or self._pace.is_over
 
     def take(self, chunk: bytes) -> list[bytes]:
         """Take a chunk; returns what may leave now."""
-        return self._apply(lambda: self._gate.feed(chunk))
+        self._pieces += _cut(chunk)
+        return self._read_on()
 
     def finish(self) -> list[bytes]:
         """Take the end of the stream; returns what may leave now."""
-        return self._apply(self._gate.finish)
+        self._pieces.append(None)
+        return self._read_on()
 
     async def settle(self) -> None:
         """Wait for what is due, for one slice of time; `settled` has what may leave after it.
 
         Where the slice is over first, that is a sign of life, and the next call waits on.
         """
-        if self._question is None:
-            return
+        if self._question is not None:
+            await self._settle_question(self._question)
+        elif self._pieces and self._is_long(self._pieces[0]):
+            await self._read_aside(self._pieces.popleft() or b"")
+        else:
+            await asyncio.sleep(self._pace.seconds)
+        self._pace.begin()
+        self._settled += self._read_on()
+
+    def settled(self) -> list[bytes]:
+        """Return what may leave after `settle`."""
+        out, self._settled = self._settled, []
+        return out
+
+    async def _settle_question(self, question: Question) -> None:
         if self._answering is None:
-            self._answering = asyncio.create_task(self._answer(self._question))
+            self._answering = asyncio.create_task(self._answer(question))
         done, _ = await asyncio.wait({self._answering}, timeout=SLICE)
         if not done:
             self._settled += self._keep_alive.next() if self._keep_alive else []
@@ -84,19 +148,38 @@ class GateFeed:
         answered, self._answering, self._question = self._answering, None, None
         self._settled += self._apply(answered.result)
 
-    def settled(self) -> list[bytes]:
-        """Return what may leave after `settle`."""
-        out, self._settled = self._settled, []
+    async def _read_aside(self, piece: bytes) -> None:
+        """Read the piece that completes a large event, while other calls go on."""
+        reading = asyncio.ensure_future(aside(self._gate.unread, partial(self._gate.feed, piece)))
+        await asyncio.wait({reading})
+        self._settled += self._apply(reading.result)
+
+    def _is_long(self, piece: bytes | None) -> bool:
+        # An event is read when a line ends in it.
+        may_end = piece is not None and (b"\n" in piece or b"\r" in piece)
+        return may_end and self._gate.unread > LONG
+
+    def _read_on(self) -> list[bytes]:
+        """Read pieces until one has to wait, or it is the others' turn."""
+        out: list[bytes] = []
+        self._pace.go_on()
+        while self._pieces and self._question is None and not self._is_long(self._pieces[0]):
+            piece = self._pieces.popleft()
+            steps = self._gate.finish if piece is None else partial(self._gate.feed, piece)
+            out += self._apply(steps)
+            if self._pace.rest():
+                break
         return out
 
     def _apply(self, steps: Callable[[], list[Step]]) -> list[bytes]:
         if self._is_broken:
+            self._pieces.clear()
             return []
         out: list[bytes] = []
         try:
             for step in steps():
                 if isinstance(step, Release):
-                    out += step.events
+                    out.append(b"".join(step.events))  # each would be a write of its own
                 else:
                     self._question = step
         except Exception:
@@ -105,9 +188,16 @@ class GateFeed:
 
     def _break(self) -> bytes:
         self._is_broken, self._question = True, None
+        self._pieces.clear()
         self._gate.stopped = self._gate.stopped or NO_VERDICT
         logger.exception("helm-boundary: a stream could not be judged, so it ends here")
         return event_without_verdict(NO_VERDICT)
+
+
+def _cut(chunk: bytes) -> list[bytes]:
+    if len(chunk) <= 2 * _PIECE or chunk.count(b"\n") + chunk.count(b"\r") < _FEW_LINES:
+        return [chunk]
+    return [chunk[at : at + _PIECE] for at in range(0, len(chunk), _PIECE)]
 
 
 class OursOnly:

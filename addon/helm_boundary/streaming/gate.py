@@ -23,6 +23,13 @@ from .stream import Stream, released
 MAX_HELD = 16 << 20
 """Bytes that may wait at a gate, held or not yet read."""
 
+MAX_JUDGED = 64 << 20
+"""Bytes that are judged in one stream's tool calls, each with all that was said before it.
+
+Beyond, tool calls are held to the stream's end and judged together: a thousand behind a megabyte
+of text would otherwise be a gigabyte.
+"""
+
 
 class State(enum.Enum):
     """Where a gate is in its life."""
@@ -94,6 +101,11 @@ type Step = Release | Question
 class Cutter(Protocol):
     """Cuts what arrives into events: chunks of a stream, or messages of a WebSocket."""
 
+    @property
+    def waiting(self) -> int:
+        """The bytes of an event that isn't complete."""
+        ...
+
     def feed(self, chunk: bytes) -> Iterator[Event]:
         """Cut the events that this chunk completes; Refusal where it can't be read."""
         ...
@@ -104,11 +116,22 @@ class Cutter(Protocol):
 
 
 class Gate:
-    """One stream's gate; `max_held` bounds in bytes what waits at it."""
+    """One stream's gate; `max_held` bounds in bytes what waits at it.
+
+    `context` are the bytes that are judged beside each of its answers; None where a stream has no
+    end to which tool calls could be held.
+    """
 
     covers: Covered = "toolCalls"
 
-    def __init__(self, stream: Stream, cutter: Cutter, *, max_held: int = MAX_HELD) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        cutter: Cutter,
+        *,
+        max_held: int = MAX_HELD,
+        context: int | None = None,
+    ) -> None:
         self.stream = stream
         self.seen = 0
         self.state = State.OPEN
@@ -120,11 +143,18 @@ class Gate:
         self._has_ended = False
         self._held: list[bytes] = []
         self._held_bytes = self._arrived_bytes = 0
+        self._context = context
+        self._judged_bytes = 0
 
     @property
     def is_complete(self) -> bool:
         """Whether the stream has said its end, and all of it has left."""
         return self.stream.done and self.state in (State.OPEN, State.ENDED)
+
+    @property
+    def unread(self) -> int:
+        """The bytes that will be read at once: an event that isn't complete, and what is held."""
+        return self._cutter.waiting + self._held_bytes
 
     def feed(self, chunk: bytes) -> list[Step]:
         """Take a chunk of the upstream's bytes; while a verdict is due, it waits.
@@ -186,15 +216,23 @@ class Gate:
                 for event in events:  # where this stops, the next `resume` goes on
                     self._take(event, out)
                     if self.state is State.ASKING:
-                        answer = self.stream.answer(waiting_only=True)
-                        return [*_release(out), NeedsVerdict(answer)]
+                        return [*_release(out), self._ask()]
                 if not (self._arrived or self._has_ended):  # nearly always
                     return _release(out)
                 events = self._turn_to_next()
+            if self.state is State.HOLDING and self.stream.ready:
+                self._move(Signal.COMPLETES)
+                return [*_release(out), self._ask()]
             self._end()
             return _release(out)
         except Refusal as refusal:
             return self._shut(refusal, out)
+
+    def _ask(self) -> NeedsVerdict:
+        answer = self.stream.answer(waiting_only=True)
+        if self._context is not None:
+            self._judged_bytes += self._context + sum(len(text.text) for text in answer.texts)
+        return NeedsVerdict(answer)
 
     def _turn_to_next(self) -> Iterator[Event] | None:
         """Cut the next chunk that has arrived; at the end, what is left; None for nothing more."""
@@ -215,7 +253,8 @@ class Gate:
         self._held_bytes += len(event.raw)
         if self._held_bytes > self._max_held:
             raise _too_much(self._max_held)
-        self._move(Signal.COMPLETES if self.stream.ready else Signal.HOLDS)
+        asks = self.stream.ready and self._judged_bytes <= MAX_JUDGED
+        self._move(Signal.COMPLETES if asks else Signal.HOLDS)
 
     def _end(self) -> None:
         if self.state is State.HOLDING:

@@ -12,6 +12,9 @@ from .sse import MAX_EVENT, Event
 class MessageCutter:
     """Makes an event of each message; `limit` bounds one, in bytes."""
 
+    waiting = 0
+    """Bytes of a message that isn't complete: it comes whole."""
+
     def __init__(self, limit: int = MAX_EVENT) -> None:
         self._limit = limit
 

@@ -24,6 +24,8 @@ _FALSE_LINES = re.compile(
 _USUAL = re.compile(
     rb"(?:event: ?([^\r\n]*)(?>\r\n|\n|\r))?data: ?([^\r\n]*)(?>\r\n|\n|\r)(?>\r\n|\n|\r)"
 )
+_BLANK = re.compile(rb"[\r\n]{1,65536}")
+"""Empty lines between events; a bounded run of them leaves as one."""
 _JSON = (b"{", b"\xef\xbb\xbf{")
 _CONTROLS = b"\x0b\x0c\x1c\x1d\x1e"
 BOM = b"\xef\xbb\xbf"
@@ -68,6 +70,11 @@ class EventCutter:
             yield self._event(raw)
         self._check_size(len(self._buffer))
 
+    @property
+    def waiting(self) -> int:
+        """The bytes of an event that isn't complete."""
+        return len(self._buffer)
+
     def finish(self) -> Event | None:
         """Return the bytes after the last complete event as an event; None if there are none."""
         raw, self._buffer = bytes(self._buffer), bytearray()
@@ -89,8 +96,8 @@ class EventCutter:
         if self._buffer.startswith(_JSON):
             return self._find_json_end()
         if self._buffer.startswith((b"\n", b"\r")):
-            # An empty line of its own ends no event, but it leaves like one.
-            return self._line_end(0)
+            # Empty lines of their own end no event, but they leave like one.
+            return self._blank_end()
         if not self._has_cr:  # nearly always, and four times as fast
             at = self._buffer.find(b"\n\n", start)
             self._searched = len(self._buffer)
@@ -112,9 +119,12 @@ class EventCutter:
             return None
         return None if at < 0 else at + 1
 
-    def _line_end(self, at: int) -> int | None:
-        width = 2 if self._buffer[at : at + 2] == b"\r\n" else 1
-        return self._complete(at + width)
+    def _blank_end(self) -> int | None:
+        found = _BLANK.match(self._buffer)
+        end = found.end() if found else 1
+        if self._complete(end) is None:
+            end -= 1
+        return end or None
 
     def _complete(self, end: int) -> int | None:
         # A CR at the very end may be half of a CRLF: wait, or the split would decide.
@@ -131,6 +141,8 @@ def read_event(raw: bytes) -> Event:
             whole JSON body under a stream's name), or a field hidden behind a character that
             only some readers end a line at.
     """
+    if raw[:1] in (b"\n", b"\r") and not raw.strip(b"\r\n"):
+        return Event(raw, "", None)
     odd = not raw.isascii() or len(raw.translate(None, _CONTROLS)) != len(raw)
     if odd and _FALSE_LINES.search(raw):
         raise schema_violation("the stream has a field after a character that may end a line")

@@ -6,7 +6,7 @@ import asyncio
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -53,12 +53,13 @@ class Scene:
         return said, waiting, entry.decided.decision
 
 
-def call(question: str = "please", key_id: str = "k1") -> Exchange:
+def call(question: str = "please", key_id: str = "k1", address: str = "") -> Exchange:
     """Build a chat completion that needs a person."""
     body = BODY.replace("please", question)
     headers = (("content-type", "application/json"),)
     path = "/v1/chat/completions"
     sent = HttpRequest("POST", "https", "api.openai.com", 443, path, "", headers, body.encode())
+    sent = replace(sent, client_address=address)
     return Exchange(sent, CHAT, "11111111-1111-4111-8111-111111111111", key_id)
 
 
@@ -150,3 +151,37 @@ def test_one_caller_leaves_room_for_the_others(
     assert scene.desk.admit(call("one more", key_id="k2"), ASKS) == ASKS
     scene.desk.decide(scene.store.entries()[0].request.id, GRANTED, "ada")
     assert scene.desk.admit(call("one more"), ASKS) == ASKS
+
+
+@pytest.mark.parametrize(
+    ("addresses", "other"),
+    [
+        (["10.0.0.1", "10.0.0.1", "::ffff:10.0.0.1"], "10.0.0.2"),
+        (["2001:db8::1", "2001:db8::2", "2001:db8::ffff:1"], "2001:db8:0:1::1"),
+        (["fe80::1%eth0", "fe80::1%eth0", "fe80::2%eth0"], "2001:db8::1"),
+    ],
+)
+def test_a_client_with_a_new_key_for_each_call_does_not_flood_the_operator(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, addresses: list[str], other: str
+) -> None:
+    """Keys can be made up, so that questions are counted by address too, held or not."""
+    monkeypatch.setattr("helm_boundary.enforcement.approval_desk.MAX_PENDING_NETWORK", 3)
+    for number, address in enumerate(addresses):
+        asked = call(f"{number}", f"key {number}", address)
+        assert scene.desk.admit(asked, ASKS) == ASKS
+        scene.desk.ask(asked, ASKS)
+    more = call("one more", "another key", addresses[0])
+    for refused in (scene.desk.admit(more, ASKS), scene.desk.admit(more, ASKS, park=never)):
+        assert refused.reasons[0].code == "APPROVAL_UNAVAILABLE"
+        assert "from this address" in refused.reasons[0].message
+    with pytest.raises(StoreError, match="from this address"):  # admitted before the others came
+        scene.desk.ask(more, ASKS)
+    assert len(scene.store.entries()) == 3
+    assert scene.desk.admit(call("first", "new", other), ASKS) == ASKS
+    scene.desk.decide(scene.store.entries()[0].request.id, GRANTED, "ada")
+    assert scene.desk.admit(more, ASKS) == ASKS
+
+
+async def never(_: Request, __: Callable[[], bool]) -> Answered:
+    """Let nothing wait: what isn't admitted doesn't."""
+    raise AssertionError

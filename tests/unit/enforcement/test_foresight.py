@@ -74,21 +74,21 @@ def running(tmp_path: Path) -> Iterator[Running]:
     boundary.close()
 
 
-def recognised(running: Running, model: str) -> Exchange:
+async def recognised(running: Running, model: str) -> Exchange:
     """Begin a chat completion."""
     body = json.dumps({"model": model, "messages": [{"role": "user", "content": "hello"}]})
     path = "/v1/chat/completions"
     sent = HttpRequest(
         "POST", "https", "api.openai.com", 443, path, "", JSON, body.encode(), flow_id=f"f-{model}"
     )
-    begun = running.boundary.recognise(sent)
+    begun = await running.boundary.recognise(sent)
     assert begun is not None
     return begun
 
 
 async def exchange(running: Running, model: str) -> Reply | Release | None:
     """Run a whole call; return what came in place of its request, or of its response."""
-    begun = recognised(running, model)
+    begun = await recognised(running, model)
     judged = await running.boundary.judge_request(begun, ALONE)
     if not isinstance(judged, Forward):
         assert isinstance(judged, Reply)
@@ -151,7 +151,7 @@ def test_a_client_that_leaves_meanwhile_has_nothing_allowed(running: Running) ->
     """Its outcome names no tool call as allowed that policy hasn't spoken of."""
 
     async def leave() -> Reply | Release | object:
-        begun = recognised(running, "any")
+        begun = await recognised(running, "any")
         assert await running.boundary.judge_request(begun, ALONE) == Forward()
         interrupted(running, lambda: running.answers.abandon(begun, "client_gone"))
         answer = HttpResponse(200, JSON, json.dumps(CALLED).encode())

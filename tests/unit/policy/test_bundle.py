@@ -11,6 +11,8 @@ import json
 import shutil
 import subprocess
 import tarfile
+import time
+import tracemalloc
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from click.testing import CliRunner
 from helm_boundary.cli.policy import policy
 from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.reload.watch import load_aside
+from helm_boundary.policy.sources.bundle_archive import BundleArchive
 from helm_boundary.policy.sources.policy import read_policy
 from support.verifiers import opa
 
@@ -128,6 +131,84 @@ def test_a_file_that_is_no_bundle_is_refused(tmp_path: Path, content: bytes) -> 
     (tmp_path / "b.tar.gz").write_bytes(content)
     with pytest.raises(PolicyError, match=r"b\.tar\.gz"):
         read_policy([tmp_path / "b.tar.gz"])
+
+
+def header(name: str, size: int, kind: bytes = tarfile.REGTYPE) -> bytes:
+    """Return a member's header, whatever the size in it; negative ones as GNU writes numbers."""
+    member = tarfile.TarInfo(name)
+    member.type = kind
+    raw = bytearray(member.tobuf(tarfile.GNU_FORMAT))
+    raw[124:136] = (256**12 + size).to_bytes(12) if size < 0 else b"%011o\0" % size
+    raw[148:156] = b" " * 8
+    raw[148:156] = b"%06o\0 " % sum(raw)
+    return bytes(raw)
+
+
+def sparse(size: int) -> bytes:
+    """Return a GNU sparse member of no data that stands for so many zeros."""
+    raw = bytearray(header("mine/big.rego", 0, tarfile.GNUTYPE_SPARSE))
+    raw[483:495] = b"%011o\0" % size
+    raw[148:156] = b" " * 8
+    raw[148:156] = b"%06o\0 " % sum(raw)
+    return bytes(raw)
+
+
+def pax(**records: str) -> bytes:
+    member = tarfile.TarInfo("mine/big.rego")
+    member.pax_headers = {name.replace("_", "."): value for name, value in records.items()}
+    return member.tobuf(tarfile.PAX_FORMAT)
+
+
+END = b"\0" * 1024
+CLAIMS = {
+    "a sparse member": sparse(8_000_000_000),
+    "sparse as PAX says it": pax(
+        GNU_sparse_map="0,1", GNU_sparse_size="8000000000", GNU_sparse_numblocks="1"
+    ),
+    "a member before itself": header("mine/a.rego", -512),
+    "names of names of names": header("x", 0, tarfile.GNUTYPE_LONGNAME) * 5_000,
+    "a member larger than the archive": header("mine/a.rego", 1 << 40),
+    "more members than there may be": b"".join(header(f"d{n}", 0) for n in range(2_001)),
+    "nothing but folders": header("d", 0, tarfile.DIRTYPE) * 150_000,
+}
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+@pytest.mark.parametrize("signed", [False, True])
+def test_an_archive_that_claims_too_much_costs_neither_time_nor_memory(
+    tmp_path: Path, key: Path, name: str, signed: bool
+) -> None:
+    """Members are looked at before any is read, whoever has signed what."""
+    bundle = tmp_path / "b.tar.gz"
+    bundle.write_bytes(gzip.compress(CLAIMS[name] + END, 1))
+    tracemalloc.start()
+    began = time.process_time()
+    with pytest.raises(PolicyError, match=r"b\.tar\.gz"):
+        read_policy([bundle], key=key if signed else None)
+    assert tracemalloc.get_traced_memory()[1] < 300_000_000
+    tracemalloc.stop()
+    assert time.process_time() - began < 10
+
+
+def test_nothing_of_a_bundle_is_read_before_its_signature_is_verified(
+    tmp_path: Path, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one that somebody else has signed, only the signature is."""
+    bundle = pack(tmp_path / "b.tar.gz", sign(FILES))
+    read: list[str] = []
+    really = BundleArchive.read
+
+    def noted(archive: BundleArchive, name: str) -> bytes:
+        read.append(name)
+        return really(archive, name)
+
+    monkeypatch.setattr(BundleArchive, "read", noted)
+    (tmp_path / "other").write_bytes(b"another secret")
+    with pytest.raises(PolicyError, match="its signature is not one of"):
+        read_policy([bundle], key=tmp_path / "other")
+    assert read == [".signatures.json"]
+    with pytest.raises(PolicyError, match=r"data\.json is not the file that was signed"):
+        read_policy([pack(bundle, sign(FILES) | {"data.json": b"[" * 100_000})], key=key)
 
 
 def test_a_signed_bundle_is_accepted_with_its_key(tmp_path: Path, key: Path) -> None:

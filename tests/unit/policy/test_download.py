@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import socket
 import tarfile
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -185,3 +187,53 @@ def test_a_watch_follows_the_server(server: Server, tmp_path: Path) -> None:
         assert isinstance(await asyncio.wait_for(anext(changes), 20), PolicyError)
 
     asyncio.run(follow())
+
+
+class Dripping:
+    """A server that sends these bytes, and then a byte now and then for as long as it is read."""
+
+    def __init__(self, said: bytes, drop: bytes) -> None:
+        self._said, self._drop = said, drop
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/bundle.tar.gz"
+
+    def _serve(self) -> None:
+        client, _ = self._socket.accept()
+        with client, contextlib.suppress(OSError):
+            client.sendall(self._said)
+            while not self._is_over.wait(0.05):
+                client.sendall(self._drop)
+
+    def close(self) -> None:
+        self._is_over.set()
+        self._thread.join()
+        self._socket.close()
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+DRIPS = {
+    "a status line": (b"HTTP/1.1 200 ", b"O"),
+    "headers": (OK, b"a: b\r\n"),
+    "a body with a length": (OK + b"content-length: 90000\r\n\r\n", b"x"),
+    "a body in chunks": (OK + b"transfer-encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+    "a body to the end": (OK + b"connection: close\r\n\r\n", b"x"),
+}
+
+
+@pytest.mark.parametrize("what", DRIPS)
+def test_a_server_that_drips_does_not_hold_up_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """A download has an end by the clock, and what came by then isn't taken for a bundle."""
+    monkeypatch.setattr("helm_boundary.policy.sources.download.SECONDS", 0.6)
+    dripping = Dripping(*DRIPS[what])
+    began = time.monotonic()
+    with pytest.raises(PolicyError, match="the server took too long"):
+        Download(dripping.url, tmp_path).fetch()
+    took = time.monotonic() - began
+    dripping.close()
+    assert took < 5
+    assert not list(tmp_path.iterdir())

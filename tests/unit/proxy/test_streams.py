@@ -92,3 +92,50 @@ def test_a_reply_of_ours_streams_once_and_nothing_of_theirs() -> None:
     response.content = b"theirs"
     untouched.finish(response)
     assert response.content == b"{}"
+
+
+def test_others_have_their_turn_while_a_stream_is_read() -> None:
+    """A chunk of very many events is read a piece at a time; its end waits behind it."""
+    feed = feed_of(open_gate("chat"), lambda: Decision(ALLOW, ()))
+    sent = b":\n\n" * 100_000 + TEXT
+
+    async def pass_all() -> tuple[bytes, int]:
+        out, turns = b"".join(feed.take(sent)), 0
+
+        async def count() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        others = asyncio.create_task(count())
+        while feed.asks:
+            await feed.settle()
+            out += b"".join(feed.settled())
+        others.cancel()
+        return out + b"".join(feed.finish()), turns
+
+    out, turns = asyncio.run(pass_all())
+    assert out == sent
+    assert turns > 20
+
+
+def test_a_large_event_is_read_aside_and_passes_as_it_came() -> None:
+    """And what comes behind it waits for it."""
+    feed = feed_of(open_gate("chat"), lambda: Decision(ALLOW, ()))
+    large = TEXT.replace(b'"x"', b'"%b"' % (b"x" * 300_000))
+    assert feed.take(large[:250_000]) == []
+    assert not feed.asks
+    out = feed.take(large[250_000:] + TEXT)
+    assert (out, feed.asks) == ([], True)
+    assert feed.finish() == []
+    assert b"".join(settle(feed)) == large + TEXT
+
+
+def test_a_fault_in_a_large_event_shuts_the_stream() -> None:
+    """Read aside or not, a refusal ends it, and nothing of the event leaves."""
+    feed = feed_of(open_gate("chat"), lambda: Decision(ALLOW, ()))
+    assert feed.take(b"data: " + b"x" * 300_000) == []
+    assert feed.take(b"\n\n" + TEXT) == []
+    assert b"".join(settle(feed)) == b"<error>"
+    assert feed.take(TEXT) == []

@@ -84,6 +84,7 @@ class EmbeddedEngine:
         self._ready = False  # the worker has compiled the policy
         self._refusal: list[str] = []  # why it couldn't
         self._ended = ""  # how the last worker ended
+        self._head_since = 0.0  # when the oldest call was begun
         self._head_until = 0.0  # when the oldest call (or the start) is late
         self._restart_at = 0.0
         self._start(trial)
@@ -145,7 +146,9 @@ class EmbeddedEngine:
             return True
         if not self._calls:
             return False
-        return time.monotonic() > self._head_until - self.deadline + SLOW_SECONDS
+        if any(call.is_huge for call in self._calls.values()):
+            return True
+        return time.monotonic() > self._head_since + SLOW_SECONDS
 
     def another(self) -> EmbeddedEngine:
         """Start a further engine of the same policy, which this one has tried."""
@@ -180,27 +183,35 @@ class EmbeddedEngine:
         if self._worker is None:
             call.finish(failure=f"the policy worker doesn't start: {self._ended}")
             return
-        if not self._calls and self._ready:
-            self._head_until = time.monotonic() + self.deadline
         self._calls[call.number] = call
+        if len(self._calls) == 1 and self._ready:
+            self._begin_head()
         self._send(call)
 
     def hand_over(self, other: EmbeddedEngine) -> None:
-        """Give another engine the calls that wait behind the oldest one."""
+        """Give another engine the calls that wait behind the oldest one, but for huge ones."""
         for call in list(self._calls.values())[1:]:
-            if not call.done:
+            if not call.done and not call.is_huge:
                 self._calls[call.number] = moved(call.number)  # it is in the pipe already
                 other.take_over(call)
 
     def take_over(self, call: WaitingCall) -> None:
         """Judge a call that waited in another engine of the same policy."""
+        call.begun = False
         self._enqueue(call)
         if self._timer is None:
             self._watch()
 
+    def _begin_head(self) -> None:
+        """Begin the time of the oldest call: the policy's, and what its document takes."""
+        head = next(iter(self._calls.values()), None)
+        seconds = 0.0 if head is None else head.seconds_to_read
+        self._head_since = time.monotonic()
+        self._head_until = self._head_since + seconds + self.deadline
+
     def _send(self, call: WaitingCall) -> None:
         if self._worker is not None:
-            self._worker.send(pipe.encode(call.number, pipe.JUDGE, call.document))
+            self._worker.send(*pipe.parts(call.number, pipe.JUDGE, call.document))
             if self._worker.unsent and (loop := self._running_loop()):
                 loop.add_writer(self._worker.fileno(), self._on_writable)
 
@@ -243,7 +254,6 @@ class EmbeddedEngine:
 
     def _take(self, frames: Iterator[pipe.Frame]) -> None:
         for number, kind, body in frames:
-            self._head_until = time.monotonic() + self.deadline
             if kind == pipe.READY:
                 self._ready = True
             elif kind == pipe.REFUSED:
@@ -251,8 +261,11 @@ class EmbeddedEngine:
             elif (call := self._calls.get(number)) is not None:
                 if kind == pipe.ANSWER:
                     self._finish(call, answer=body)
+                elif kind == pipe.BEGUN:
+                    call.begun = True
                 else:
                     self._finish(call, failure=body.decode())
+            self._begin_head()
 
     # -- the worker ----------------------------------------------------------------------
 
@@ -295,7 +308,7 @@ class EmbeddedEngine:
             elif self._worker is None or position == 0 or call.retried:
                 self._finish(call, failure=why)
             else:
-                call.retried = True
+                call.retried, call.begun = True, False
                 self._send(call)
 
     def _restart(self) -> None:

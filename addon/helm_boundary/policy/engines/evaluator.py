@@ -9,7 +9,8 @@ so it is thrown away; undefined arrives as the text ``"<undefined>"``.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import regorus
 
@@ -43,15 +44,32 @@ class Evaluator:
 
     def evaluate(self, rule: str, document: bytes) -> bytes:
         """Return the JSON text of a rule's value for the document; EngineError if none."""
-        try:
+        self.take(document)
+        return self._evaluate(rule)
+
+    def take(self, document: bytes) -> None:
+        """Read a document, which is what is judged next; EngineError if it can't be."""
+        with self._guarded():
             self._engine.set_input_json(document.decode())
+
+    def judge_taken(self) -> bytes:
+        """Return what `judge` does, for the document taken last."""
+        return self._evaluate(DECISION)
+
+    def _evaluate(self, rule: str) -> bytes:
+        with self._guarded():
             answer: str = self._engine.eval_rule_as_json(rule)
-        except BaseException as error:  # panics are not Exceptions
-            self._engine = self._pristine.clone()
-            raise EngineError(discreet(message_of(error))) from None
         if answer == UNDEFINED:
             raise EngineError(f"{rule} is undefined for this document")
         return answer.encode()
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:  # panics are not Exceptions
+            self._engine = self._pristine.clone()
+            raise EngineError(discreet(message_of(error))) from None
 
 
 def compile_engine(modules: Mapping[str, str], data: str) -> regorus.Engine:

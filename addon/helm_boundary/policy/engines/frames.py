@@ -17,6 +17,22 @@ ANSWER = 1  # body: the decision, JSON text
 FAILED = 2  # body: why it could not be judged, text
 READY = 3  # body: empty; the worker has compiled the policy
 REFUSED = 4  # body: why the policy can't be used, JSON array of texts
+BEGUN = 5  # body: empty; a large document has come and was read, and policy judges it now
+
+LARGE = 1 << 16
+"""Bytes from which on it takes a document some time to come and to be read."""
+
+HUGE = 1 << 20
+"""Bytes that keep a worker for so long that nobody else should wait behind them."""
+
+
+def seconds_to_read(size: int) -> float:
+    """Say how long a document of so many bytes may take to come and to be read, at most.
+
+    Usually it takes a fiftieth of that. Small ones take no time.
+    """
+    return size / (1 << 20) if size > LARGE else 0.0
+
 
 type Frame = tuple[int, int, bytes]
 
@@ -24,6 +40,13 @@ type Frame = tuple[int, int, bytes]
 def encode(number: int, kind: int, body: bytes) -> bytes:
     """Encode one frame."""
     return HEADER.pack(len(body), number, kind) + body
+
+
+def parts(number: int, kind: int, body: bytes) -> tuple[bytes, ...]:
+    """Encode one frame; a large body is a part of its own, which isn't copied."""
+    if len(body) <= LARGE:
+        return (encode(number, kind, body),)
+    return HEADER.pack(len(body), number, kind), body
 
 
 class FrameReader:

@@ -10,6 +10,7 @@ from helm_boundary.policy.sources.policy import Policy
 from .cores import cores
 from .embedded import EmbeddedEngine, start_embedded
 from .engine import NO_TURN, Engine, Turn
+from .frames import HUGE
 
 MOST = 8
 
@@ -33,7 +34,8 @@ class Pool:
 
     One that has been at a call for long is asked last: what comes now would wait behind it, and
     what waits there already goes to another. Where all are slow, that is the spare one, for which
-    there is no core of its own.
+    there is no core of its own, but never about a huge document: what is small must not wait
+    behind two of those.
     """
 
     def __init__(self, engines: list[EmbeddedEngine], *, spare: EmbeddedEngine) -> None:
@@ -50,22 +52,23 @@ class Pool:
             self._loop = loop
             for engine in (*self._engines, self._spare):
                 engine.attach(loop, self._relieve)
-        return await self._idlest().decide(document, turn)
+        return await self._idlest(document).decide(document, turn)
 
     def decide_now(self, document: bytes) -> Decision:
         """Judge like ``decide``, blocking this thread."""
-        return self._idlest().decide_now(document)
+        return self._idlest(document).decide_now(document)
 
     def close(self) -> None:
         """End every worker; idempotent."""
         for engine in (*self._engines, self._spare):
             engine.close()
 
-    def _idlest(self) -> EmbeddedEngine:
+    def _idlest(self, document: bytes) -> EmbeddedEngine:
         found = min(self._engines, key=lambda engine: (engine.is_slow, engine.in_flight))
-        return self._spare if found.is_slow and not self._spare.is_slow else found
+        spares = found.is_slow and not self._spare.is_slow and len(document) <= HUGE
+        return self._spare if spares else found
 
     def _relieve(self, slow: EmbeddedEngine) -> None:
-        other = self._idlest()
+        other = self._idlest(b"")
         if other is not slow and not other.is_slow:
             slow.hand_over(other)

@@ -10,6 +10,8 @@ from functools import lru_cache
 from helm_boundary.policy.decision import Decision, parse_decision
 from helm_boundary.policy.errors import EngineError
 
+from . import frames
+
 SHORT = 4_096  # bytes of an answer worth remembering
 
 
@@ -23,6 +25,18 @@ class WaitingCall:
     answer: bytes | None = None
     failure: str | None = None
     retried: bool = False
+    begun: bool = False
+    """Whether the worker has read the document, so that policy judges it now."""
+
+    @property
+    def is_huge(self) -> bool:
+        """Whether nobody should wait behind the document."""
+        return len(self.document) > frames.HUGE
+
+    @property
+    def seconds_to_read(self) -> float:
+        """How long the document may be on its way, before the policy's own time begins."""
+        return 0.0 if self.begun else frames.seconds_to_read(len(self.document))
 
     @property
     def done(self) -> bool:

@@ -63,13 +63,19 @@ def serve(connection: socket.socket, evaluator: Evaluator, alarm: float) -> None
     while portion := connection.recv(PORTION):
         for number, _, document in frames.feed(portion):
             # The default action of SIGALRM ends the process, whatever it is doing.
-            signal.setitimer(signal.ITIMER_REAL, alarm)
+            signal.setitimer(signal.ITIMER_REAL, alarm + pipe.seconds_to_read(len(document)))
             try:
-                kind, body = pipe.ANSWER, evaluator.judge(document)
+                evaluator.take(document)
+                if len(document) > pipe.LARGE:
+                    connection.sendall(pipe.encode(number, pipe.BEGUN, b""))
+                kind, body = pipe.ANSWER, evaluator.judge_taken()
             except EngineError as error:
                 kind, body = pipe.FAILED, str(error).encode("utf-8", "replace")
             signal.setitimer(signal.ITIMER_REAL, 0)
             connection.sendall(pipe.encode(number, kind, body))
+            if len(document) > pipe.LARGE:
+                document = b""
+                evaluator.take(b"null")  # else the memory of the large one would stay
 
 
 def _read_plan(plan_fd: int) -> Any:

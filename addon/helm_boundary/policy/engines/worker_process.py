@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections import deque
 from collections.abc import Iterator
 from typing import IO
 
@@ -17,6 +18,7 @@ from . import frames
 from .cores import cores
 
 PORTION = 1 << 16
+AT_ONCE = 8  # writes; a worker that reads as fast as we write must not keep the loop busy
 AWAKE_SECONDS = 0.0005  # most judgements take less
 MEMORY = 2 * 1024**3  # bytes of address space; a plan's data is held several times over
 MEMORY_FACTOR = 40
@@ -53,7 +55,7 @@ class WorkerProcess:
         self.pid = self._process.pid
         self._socket = ours
         self._frames = frames.FrameReader()
-        self.unsent = bytearray()
+        self.unsent: deque[memoryview] = deque()
         self.has_core = cores() > 1
         """Whether the worker can run while the boundary does, which then needn't go to sleep."""
 
@@ -61,32 +63,28 @@ class WorkerProcess:
         """Return the file descriptor of the boundary's end of the pipe."""
         return self._socket.fileno()
 
-    def send(self, frame: bytes) -> None:
-        """Send a frame, or as much as the pipe takes now. An ended worker takes nothing."""
-        if self.unsent:
-            self.unsent += frame
-            self.flush()
-            return
-        try:
-            sent = self._socket.send(frame)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            return  # reading will say that it ended
-        if sent < len(frame):
-            self.unsent += memoryview(frame)[sent:]
+    def send(self, *parts: bytes) -> None:
+        """Send a frame's parts, or as much as the pipe takes now. An ended worker takes nothing."""
+        self.unsent.extend(map(memoryview, parts))
+        self.flush()
 
     def flush(self) -> None:
-        """Send what is unsent, as far as the pipe takes it."""
-        while self.unsent:
+        """Send what is unsent, as far as the pipe takes it, but not for long."""
+        for _ in range(AT_ONCE):
+            if not self.unsent:
+                return
             try:
-                sent = self._socket.send(self.unsent)
+                sent = self._socket.send(self.unsent[0])
             except BlockingIOError:
                 return
             except OSError:
                 self.unsent.clear()  # reading will say that it ended
                 return
-            del self.unsent[:sent]
+            left = self.unsent[0][sent:]
+            if left:
+                self.unsent[0] = left
+            else:
+                self.unsent.popleft()
 
     def receive(self) -> Iterator[frames.Frame] | None:
         """Return the frames that have come; None when the worker has ended."""

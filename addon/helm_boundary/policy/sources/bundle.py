@@ -7,9 +7,6 @@ hash of every other file.
 
 from __future__ import annotations
 
-import io
-import tarfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +16,9 @@ from urllib.parse import quote
 from helm_boundary.policy import data_file
 from helm_boundary.policy.errors import PolicyError
 
-from .bundle_signature import verify_files
+from .bundle_archive import BundleArchive, open_archive
+from .bundle_signature import check_file, read_signature
 
-MAX_PACKED = 32 * 1_048_576  # bytes
-MAX_UNPACKED = 96 * 1_048_576
-MAX_FILES = 2_000
 MANIFEST = ".manifest"
 SIGNATURES = ".signatures.json"
 
@@ -73,48 +68,30 @@ def read_bundle(path: Path, key: Path | None) -> tuple[Manifest, Mapping[str, by
     With a ``key`` (a PEM public key, or a secret for HMAC) the signature must be good and cover
     every file. A bundle that is signed is not taken without a key.
     """
-    files = _unpack(path)
-    signatures = files.pop(SIGNATURES, None)
-    if key is not None:
-        verify_files(str(path), files, signatures, key)
-    elif signatures is not None:
-        raise PolicyError(f"{path}: is signed: give the key to check it with")
+    with open_archive(path) as archive:
+        files = _verified(path, archive, key) if key else _unsigned(path, archive)
     return _manifest(path, files.pop(MANIFEST, b"{}")), files
 
 
-def _unpack(path: Path) -> dict[str, bytes]:
-    try:
-        packed = path.read_bytes()
-    except OSError as error:
-        raise PolicyError(f"{path}: can't be read: {error.strerror}") from None
-    if len(packed) > MAX_PACKED:
-        raise PolicyError(f"{path}: has {len(packed)} bytes, at most {MAX_PACKED} are taken")
-    try:
-        inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
-        unpacked = inflater.decompress(packed, MAX_UNPACKED)
-        if inflater.unconsumed_tail:
-            raise PolicyError(f"{path}: unpacks to more than {MAX_UNPACKED} bytes")
-        if not inflater.eof or inflater.unused_data:
-            raise PolicyError(f"{path}: is not one whole gzip file")
-        with tarfile.open(fileobj=io.BytesIO(unpacked), mode="r:") as archive:
-            return _members(path, archive)
-    except (zlib.error, tarfile.TarError, EOFError, ValueError) as error:
-        raise PolicyError(f"{path}: is not a .tar.gz: {error}") from None
-
-
-def _members(path: Path, archive: tarfile.TarFile) -> dict[str, bytes]:
-    files: dict[str, bytes] = {}
-    for member in archive:
-        name = member.name.removeprefix("./").lstrip("/")
-        if member.isdir():
-            continue
-        content = archive.extractfile(member) if member.isreg() else None
-        if content is None or ".." in name.split("/") or "\\" in name or not name:
-            raise PolicyError(f"{path}: has {member.name!r}, which is not a plain file inside it")
-        if name in files or len(files) == MAX_FILES:
-            raise PolicyError(f"{path}: has {name!r} twice, or more than {MAX_FILES} files")
-        files[name] = content.read()
+def _verified(path: Path, archive: BundleArchive, key: Path) -> dict[str, bytes]:
+    """Read each file that the signature names; nothing else is read before that is verified."""
+    if SIGNATURES not in archive.names:
+        raise PolicyError(f"{path}: is not signed, which the key given asks for")
+    signed = read_signature(str(path), archive.read(SIGNATURES), key)
+    missing = sorted((archive.names - {SIGNATURES}) ^ signed.keys())
+    if missing:
+        raise PolicyError(f"{path}: {missing[0]} is not both in it and in its signature")
+    files = {}
+    for name in signed:
+        files[name] = archive.read(name)
+        check_file(str(path), name, files[name], signed[name])
     return files
+
+
+def _unsigned(path: Path, archive: BundleArchive) -> dict[str, bytes]:
+    if SIGNATURES in archive.names:
+        raise PolicyError(f"{path}: is signed: give the key to check it with")
+    return {name: archive.read(name) for name in archive.names}
 
 
 def _manifest(path: Path, text: bytes) -> Manifest:

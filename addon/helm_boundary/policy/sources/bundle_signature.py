@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,30 +29,44 @@ HASHES = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()
 CURVES = {"ES256": ("secp256r1", 32), "ES384": ("secp384r1", 48), "ES512": ("secp521r1", 66)}
 # Hashed by what they say rather than by their bytes.
 STRUCTURED = frozenset({".manifest", "data.json", "data.yaml"})
+MAX_SIGNATURES = 4 * 1_048_576  # bytes; some hundred for each file
 
 
-def verify_files(
-    bundle: str, files: Mapping[str, bytes], signatures: bytes | None, key: Path
-) -> None:
-    """Raise PolicyError unless the signature is good and covers exactly these files."""
-    if signatures is None:
-        raise PolicyError(f"{bundle}: is not signed, which the key given asks for")
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A file as the signature states it: its hash in hex, and by which algorithm."""
+
+    digest: str
+    algorithm: str
+
+
+def read_signature(bundle: str, signatures: bytes, key: Path) -> Mapping[str, Signed]:
+    """Return what a bundle's signature says of each file; PolicyError unless it is the key's."""
     stated = _verified_payload(bundle, signatures, key)
-    listed = {}
-    for entry in stated.get("files", []):
-        listed[str(entry.get("name"))] = (entry.get("hash"), entry.get("algorithm"))
-    missing = sorted(set(files) ^ set(listed))
-    if missing:
-        raise PolicyError(f"{bundle}: {missing[0]} is not both in it and in its signature")
-    for name, (digest, algorithm) in listed.items():
-        if algorithm not in DIGESTS:
-            raise PolicyError(f"{bundle}: {name} is hashed with {algorithm}, expected SHA-256")
-        found = hashlib.new(DIGESTS[algorithm], _hashed(name, files[name])).hexdigest()
-        if found != digest:
-            raise PolicyError(f"{bundle}: {name} is not the file that was signed")
+    try:
+        return {
+            str(entry["name"]): Signed(str(entry.get("hash")), str(entry.get("algorithm")))
+            for entry in stated.get("files", [])
+        }
+    except (TypeError, KeyError, AttributeError):
+        raise PolicyError(f"{bundle}: its signature lists no files with names") from None
+
+
+def check_file(bundle: str, name: str, content: bytes, signed: Signed) -> None:
+    """Raise PolicyError unless a file is the one that was signed."""
+    if signed.algorithm not in DIGESTS:
+        raise PolicyError(f"{bundle}: {name} is hashed with {signed.algorithm}, expected SHA-256")
+    try:
+        hashed = _hashed(name, content)
+    except (ValueError, RecursionError):
+        raise PolicyError(f"{bundle}: {name} is not the file that was signed") from None
+    if hashlib.new(DIGESTS[signed.algorithm], hashed).hexdigest() != signed.digest:
+        raise PolicyError(f"{bundle}: {name} is not the file that was signed")
 
 
 def _verified_payload(bundle: str, signatures: bytes, key: Path) -> Mapping[str, Any]:
+    if len(signatures) > MAX_SIGNATURES:
+        raise PolicyError(f"{bundle}/.signatures.json: has over {MAX_SIGNATURES} bytes")
     value = data_file.parse_json(signatures, f"{bundle}/.signatures.json")
     tokens = value.get("signatures") if isinstance(value, dict) else None
     if not isinstance(tokens, list) or len(tokens) != 1 or not isinstance(tokens[0], str):
@@ -60,7 +75,7 @@ def _verified_payload(bundle: str, signatures: bytes, key: Path) -> Mapping[str,
         signed, _, signature = tokens[0].rpartition(".")
         header, payload = (json.loads(_base64url(part)) for part in signed.split("."))
         good = _verify(key, str(header["alg"]), signed.encode(), _base64url(signature))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise PolicyError(f"{bundle}/.signatures.json: is not a JSON Web Token") from None
     if not good or not isinstance(payload, dict):
         raise PolicyError(f"{bundle}: its signature is not one of {key}")

@@ -10,18 +10,20 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-import urllib.error
-import urllib.request
 from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from helm_boundary.policy.errors import PolicyError
 
-from .bundle import MAX_PACKED, read_bundle
+from .bundle import read_bundle
+from .bundle_archive import MAX_PACKED
+from .timed_get import get
 from .url import has_credentials, shown
 
-SECONDS = 10.0
+SECONDS = 60.0
+"""Longest that a download takes in all, however its bytes come."""
+
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -57,7 +59,8 @@ class Download:
         try:
             answer = self._get()
         except (OSError, HTTPException, ValueError) as error:
-            raise PolicyError(f"{shown(self._url)}: {_why(error)}") from None
+            why = getattr(error, "strerror", None) or type(error).__name__
+            raise PolicyError(f"{shown(self._url)}: can't be fetched: {why}") from None
         if answer is None:
             return False
         content, tag = answer
@@ -74,17 +77,12 @@ class Download:
             fields["authorization"] = f"Bearer {self._token}"
         if self.path.exists() and self._tag.exists():
             fields["if-none-match"] = self._tag.read_text()
-        request = urllib.request.Request(self._url, headers=fields)  # noqa: S310 - checked above
-        opener = urllib.request.build_opener(_NoRedirect, urllib.request.ProxyHandler({}))
-        try:
-            with opener.open(request, timeout=SECONDS) as response:
-                content: bytes = response.read(MAX_PACKED + 1)
-                return content, response.headers.get("etag")
-        except urllib.error.HTTPError as error:
-            with error:
-                if error.code == 304:
-                    return None
-            raise
+        status, tag, content = get(self._url, fields, MAX_PACKED + 1, SECONDS)
+        if status == 304:
+            return None
+        if status != 200:
+            raise PolicyError(f"{shown(self._url)}: answered {status}, expected 200 or 304")
+        return content, tag
 
     def _place(self, content: bytes) -> None:
         if len(content) > MAX_PACKED:
@@ -100,16 +98,3 @@ class Download:
             raise PolicyError(str(error).replace(name, shown(self._url))) from None
         finally:
             temporary.unlink(missing_ok=True)
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A handler without redirects: policy comes from where the operator said, only."""
-
-    def redirect_request(self, *_: object) -> None:
-        return None
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, urllib.error.HTTPError):
-        return f"answered {error.code}, expected 200 or 304"
-    return f"can't be fetched: {getattr(error, 'reason', None) or type(error).__name__}"
