@@ -472,17 +472,6 @@ def test_another_addon_of_the_same_name_does_not_replace_the_boundary(
     assert "helmboundary" in failed.value.log
 
 
-def test_an_answer_of_another_addon_contacts_no_upstream(tmp_path: Path) -> None:
-    """An addon may answer by itself; that is no call, and no byte leaves for it."""
-    script = tmp_path / "answers.py"
-    script.write_text(
-        "from mitmproxy import http\n"
-        "def request(flow): flow.response = http.Response.make(200, b'mine')\n"
-    )
-    with scene(tmp_path, args=["-s", str(script)]) as stage, stage.untouched():
-        assert stage.chat(model="denied").body == b"mine"
-
-
 def test_an_oversized_answer_is_denied(stage: Scene) -> None:
     """Larger than what is judged: refused whole."""
     big = Reply.json({"choices": [], "padding": "x" * (33 << 20)})
