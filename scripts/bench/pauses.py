@@ -34,7 +34,9 @@ from support.boundary import ADDON, Boundary
 FREE_MEGABYTES, FREE_MS, MS_A_MEGABYTE = 4, 50, 10
 _SMALL = request(Case(1, stream=False, connections=1))
 _BEFORE = 0.3
-ALLOWED = "tools: {allow: [look, f]}\noperations: {allow: [createFile]}\n"
+ALLOWED = (
+    "tools: {allow: [look, f]}\noperations: {allow_categories: [inference, meta, data, realtime]}\n"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,13 @@ from support.upstream import ToolCall, Turn, reply_to_chat
 FAULTS = '''\
 """Faults in the boundary's own steps, each when a request's header asks for it."""
 import asyncio
-from helm_boundary.proxy import held_answers, requests, responses
+from helm_boundary.proxy import held_answers, hold, requests
 from helm_boundary.enforcement.responses import Answers
 from helm_boundary.enforcement.streams import Streamed
 from helm_boundary.enforcement.requests import Boundary
 from helm_boundary.streaming.gate import Gate
 
-requests.PATIENCE = responses.PATIENCE = held_answers.PATIENCE = 1.0
+hold.PATIENCE = held_answers.PATIENCE = 1.0
 asked = None
 
 def requestheaders(flow):
@@ -34,6 +34,8 @@ def break_step(owner, name):
                 await asyncio.sleep(60)
             if asked == "raise in " + where:
                 raise ZeroDivisionError
+            if asked == "give up in " + where:
+                raise MemoryError
             return await step(*args, **more)
     else:
         def broken(*args, **more):

@@ -30,6 +30,14 @@ PATIENCE = 30.0
 Time spent waiting for a person doesn't count.
 """
 
+_BYTES_A_SECOND = 500_000
+"""What is read and judged at least, on a machine that is busy with other things."""
+
+
+def patience(body: bytes | None) -> float:
+    """Return the longest that a body's judgement may take: no size is a reason to deny."""
+    return PATIENCE + len(body or b"") / _BYTES_A_SECOND
+
 
 class Hold:
     """Where one hook's flow waits; `patience` is the hook's own deadline, stopped meanwhile.

@@ -21,7 +21,7 @@ from helm_boundary.flows.notes import mark
 from helm_boundary.runtime.startup import Running
 
 from .call_tracker import CallTracker
-from .hold import PATIENCE, Gone, Hold, is_killed, resumed
+from .hold import Gone, Hold, is_killed, patience, resumed
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Requests:
         await resumed(flow, self._has_gone)
         given, passes = flow.response, False
         try:
-            async with asyncio.timeout(PATIENCE) as deadline:
+            async with asyncio.timeout(patience(flow.request.raw_content)) as deadline:
                 passes = await self._passes(flow, deadline)
         except Exception as error:
             logger.exception("helm-boundary: a request could not be judged")

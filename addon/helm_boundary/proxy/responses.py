@@ -23,7 +23,7 @@ from helm_receipts.envelope.statement import End
 from .call_tracker import CallTracker
 from .client_presence import Leaving
 from .held_answers import HeldAnswers
-from .hold import PATIENCE, Hold, resumed
+from .hold import Hold, patience, resumed
 from .requests import MAX_CHANGES, refuse
 from .stream_feed import OursOnly, TapFeed
 from .tracked_flow import Forwarded
@@ -79,7 +79,7 @@ class Responses:
         passes = call.exchange.progress.gate is not None
         passes_unjudged = call.running.boundary.passes_unjudged
         try:
-            async with asyncio.timeout(PATIENCE) as deadline:
+            async with asyncio.timeout(patience(upstream.raw_content)) as deadline:
                 passes = await self._passes(flow, upstream, call, deadline)
         except Exception:
             logger.exception("helm-boundary: a response could not be judged")

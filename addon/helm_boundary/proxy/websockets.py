@@ -27,7 +27,7 @@ from helm_boundary.flows.notes import mark
 from helm_boundary.runtime.startup import Running
 from helm_boundary.streaming.keep_alive import KeepAlive
 
-from .hold import PATIENCE, Gone, Hold
+from .hold import PATIENCE, Gone, Hold, patience
 from .patches.held_streams import hooks_go_on
 from .stream_feed import SLICE
 
@@ -116,7 +116,7 @@ class Sockets:
         self, flow: http.HTTPFlow, socket: _Socket, message: WebSocketMessage
     ) -> None:
         judged = message.content
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patience(judged)):
             passing = await socket.session.from_client(judged, is_text=message.is_text)
         if passing.onward is not None and message.content == judged:
             message.content = passing.onward
@@ -140,9 +140,9 @@ class Sockets:
     async def _deliver(self, flow: http.HTTPFlow, socket: _Socket, turn: _Turn) -> None:
         message = turn.message
         socket.queued += len(message.content)
-        async with socket.order, asyncio.timeout(PATIENCE) as patience:
+        async with socket.order, asyncio.timeout(patience(message.content)) as deadline:
             socket.queued -= len(message.content)
-            socket.patience = patience
+            socket.patience = deadline
             sent = await socket.session.from_server(message.content, is_text=message.is_text)
             if not socket.is_open:
                 return

@@ -331,3 +331,23 @@ def test_a_closed_engine_decides_nothing(start: Start) -> None:
 def worker_of(engine: EmbeddedEngine) -> int:
     assert engine._worker is not None
     return engine._worker.pid
+
+
+MEGABYTES = document(texts=["a large document " * 100] * 5_000)
+
+
+def test_the_deadline_counts_what_policy_takes_and_not_the_size(start: Start) -> None:
+    """Megabytes take longer to come and to be read than a policy that looks at them."""
+    engine = start(f"{ALLOW} if count(input.texts) > 0", deadline_ms=20)
+    for _ in range(3):
+        assert engine.decide_now(MEGABYTES).verdict == "ALLOW"
+
+
+def test_an_endless_rule_about_a_large_document_ends_at_the_deadline(start: Start) -> None:
+    """What it may take to be read doesn't count for the policy."""
+    engine = start(f"decision := {{}} if {{ {BAD}; {LOOP} }}\n{ALLOW} if not {BAD}", deadline_ms=50)
+    began = time.monotonic()
+    with pytest.raises(EngineError, match="did not decide within 50 ms"):
+        engine.decide_now(document("bad", texts=["a large document " * 100] * 10_000))
+    assert time.monotonic() - began < 10
+    assert engine.decide_now(document()).verdict == "ALLOW"

@@ -93,8 +93,7 @@ def test_calls_are_judged_at_the_end_where_each_alone_would_be_too_much(
     monkeypatch.setattr(gates, "MAX_JUDGED", 10_000)
     gate = Gate(ManyCalls(900), EventCutter(1_000), context=100)
     sent = b"data: {}\n\n"
-    left: list[bytes] = []
-    judged = 0
+    judged, left = 0, list[bytes]()
     steps = gate.feed(sent * 50)
     while steps:
         match steps.pop(0):

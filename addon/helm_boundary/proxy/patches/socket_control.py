@@ -38,11 +38,16 @@ class Closing:
 
 
 class HopConnection(websocket.WebsocketConnection):
-    """One hop of a WebSocket: answers pings itself, and keeps a close that says why."""
+    """One hop of a WebSocket: answers pings itself, and keeps a close that says why.
+
+    A message in fragments is one message, and is sent on as one: a hundred thousand fragments of a
+    byte would each be a write of its own.
+    """
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.pongs = b""
+        self.fragments: list[Any] = []
         self.kept: wsproto.events.CloseConnection | None = None
         self.let_go: wsproto.events.CloseConnection | None = None
 
@@ -58,8 +63,18 @@ class HopConnection(websocket.WebsocketConnection):
                 yield wsproto.events.Ping()
             elif isinstance(event, wsproto.events.CloseConnection) and event.reason:
                 self.kept = event
+            elif isinstance(event, wsproto.events.Message):
+                yield from self._whole(event)
             elif not isinstance(event, wsproto.events.Pong):
                 yield event
+
+    def _whole(self, event: wsproto.events.Message[Any]) -> Iterator[wsproto.events.Event]:
+        """Return the message that a fragment completes."""
+        self.fragments.append(event.data)
+        if event.message_finished:
+            data = type(event.data)().join(self.fragments)
+            self.fragments = []
+            yield replace(event, data=data, frame_finished=True)
 
 
 def control_sockets() -> None:
