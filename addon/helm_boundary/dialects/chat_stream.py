@@ -7,74 +7,23 @@ that providers really send. A completion of old streams alike, with `text` in it
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
 
-from helm_boundary.calls.call import Answer, Json, Message, Text, ToolCall, Usage
+from helm_boundary.calls.call import Answer, Json, Usage
 from helm_boundary.calls.refusal import schema_violation
-from helm_boundary.calls.texts import spoken, strings
+from helm_boundary.calls.texts import strings
 from helm_boundary.streaming.sse import Event
 
 from . import event_data
-from .answer_members import CHOICE, COMPLETION, DELTA
+from .answer_members import COMPLETION
 from .chat_call_signs import signs_of_calls
-from .chat_calls import CallKey, ChatCalls, beyond
-from .chat_whole_calls import CALLS, known_calls, tool_members, whole_calls
+from .chat_calls import beyond
+from .chat_choice import ROLE, Choice, calls_of, key_of, message_of, read_choice, texts_of
+from .chat_whole_calls import known_calls, tool_members
 from .json_shape import as_object, index_of, text_of
-from .told_texts import ToldTexts, each_once
+from .told_texts import ToldTexts
 from .usage import chat_usage, updated
 
-ROLE = "assistant"
-
 _SUSPICIOUS = (b"tool", b"function", b"arguments", b"\\u")
-_SPOKEN = ("content", "refusal")
-
-
-@dataclass(slots=True)
-class _Choice:
-    """One choice of the completion so far."""
-
-    content: list[str] = field(default_factory=list)
-    told: ToldTexts = field(default_factory=ToldTexts)
-    """Its texts, by pointers below its message; also what Perplexity repeats beside each delta."""
-    spoken: dict[str, list[str]] = field(init=False)
-    growing: dict[str, ChatCalls] = field(init=False)
-    whole: list[ToolCall] = field(default_factory=list)
-    """Calls that are told at once: those of a whole message, and what the provider has run."""
-    finish_reasons: list[str] = field(default_factory=list)
-    is_open: bool = False
-    """Whether part of a call has come that no end of its choice has followed."""
-    waits: bool = False
-    """Whether it has a call that hasn't been judged."""
-    judged: Counter[CallKey] = field(default_factory=Counter)
-    named: str | None = None
-    """How its first tool call's part said where it belongs: by an index, by null, or not at all."""
-
-    def __post_init__(self) -> None:
-        self.spoken = {key: self.told.growing("/" + key, ROLE) for key in _SPOKEN}
-        self.growing = {key: ChatCalls("/" + key) for key in CALLS}
-
-    @property
-    def has_calls(self) -> bool:
-        """Whether part of any call has come."""
-        return bool(self.whole) or any(calls.fragments for calls in self.growing.values())
-
-    def check_named(self, found: dict[str, Json], place: int) -> None:
-        """Refuse part of a call whose choice clients find by its index, and by its place otherwise.
-
-        Raises:
-            Refusal: it has an index only at times, or none where another choice stands before it.
-        """
-        has_index = found.get("index") is not None
-        named = "index" if has_index else "null" if "index" in found else "nothing"
-        self.named = self.named or named
-        if named != self.named or (place and not has_index):
-            raise schema_violation("a choice with a tool call has its index only at times")
-
-    def finish(self, reason: str) -> None:
-        """Take in why it has ended, if that is said."""
-        if reason:
-            self.finish_reasons.append(reason)
-        self.is_open = False
 
 
 class ChatStream:
@@ -82,7 +31,7 @@ class ChatStream:
 
     def __init__(self, status: int) -> None:
         self._status = status
-        self._choices: dict[int, _Choice] = {}
+        self._choices: dict[int, Choice] = {}
         self._model: str | None = None
         self._usage = Usage()
         self._beside = ToldTexts()
@@ -120,7 +69,7 @@ class ChatStream:
         """Note that what was waiting has been judged."""
         for index, choice in self._choices.items():
             if choice.waits:
-                choice.judged |= Counter(map(_key, _calls(index, choice)))
+                choice.judged |= Counter(map(key_of, calls_of(index, choice)))
                 choice.waits = False
 
     def answer(self, *, waiting_only: bool = False) -> Answer:
@@ -130,14 +79,16 @@ class ChatStream:
             call
             for index, choice in choices
             if choice.waits or not waiting_only
-            for call in beyond(choice.judged if waiting_only else (), _calls(index, choice), _key)
+            for call in beyond(
+                choice.judged if waiting_only else (), calls_of(index, choice), key_of
+            )
         ]
         return Answer(
             self._status,
             model=self._model,
             finish_reasons=tuple(r for _, c in choices for r in dict.fromkeys(c.finish_reasons)),
-            messages=tuple(_message(i, c) for i, c in choices),
-            texts=(*(t for i, c in choices for t in _texts(i, c)), *self._beside.texts()),
+            messages=tuple(message_of(i, c) for i, c in choices),
+            texts=(*(t for i, c in choices for t in texts_of(i, c)), *self._beside.texts()),
             tool_calls=tuple(calls),
             usage=self._usage,
             complete=self.done and not waiting_only,
@@ -185,96 +136,8 @@ class ChatStream:
             index = index_of(at if given is None else given, "a choice of the stream", 128)
             choice = self._choices.get(index)
             if choice is None:
-                choice = self._choices[index] = _Choice()
-            known += _read_choice(choice, found, index)
+                choice = self._choices[index] = Choice()
+            known += read_choice(choice, found, index)
             if found.get("finish_reason") or self.done:
                 self._note_end()
         return known
-
-
-def _read_choice(choice: _Choice, found: dict[str, Json], index: int) -> list[dict[str, Json]]:
-    delta = as_object(found.get("delta") or {}, "a choice's `delta`")
-    known = [delta]
-    if found.get("message") is not None:
-        message = as_object(found["message"], "a choice's `message`")
-        choice.told.tell(strings(message, "", ROLE, tool_members))
-        if not delta:  # a whole answer in place of a stream
-            _add_whole(choice, message, index)
-        if not (delta and any(message.get(key) for key in CALLS)):
-            known.append(message)
-    if isinstance(found.get("text"), str):  # Together's, and those of old
-        choice.told.grow("/text", ROLE, found["text"])
-    if others := CHOICE.others(found):
-        # A model that reasons tells that beside its text.
-        choice.told.grow_all(strings(others, "", ROLE, tool_members))
-    _read_delta(choice, delta, index)
-    if choice.waits and any(delta.get(key) for key in CALLS):
-        choice.check_named(found, index)
-    reason = found.get("finish_reason")
-    if isinstance(reason, str) and reason:
-        choice.finish(reason)
-    return known
-
-
-def _read_delta(choice: _Choice, delta: dict[str, Json], index: int) -> None:
-    for key in _SPOKEN:
-        if isinstance(words := delta.get(key), str):
-            choice.content.append(words)
-            choice.spoken[key].append(words)
-    if others := DELTA.others(delta):
-        choice.told.grow_all(strings(others, "", ROLE, tool_members))
-        if delta.get("executed_tools") is not None:
-            _add_whole(choice, {"executed_tools": delta["executed_tools"]}, index)
-    for key in CALLS:
-        if delta.get(key) is not None:
-            _read_calls(choice, key, delta[key])
-
-
-def _read_calls(choice: _Choice, key: str, deltas: Json) -> None:
-    has_finished = bool(choice.finish_reasons) and not choice.has_calls
-
-    def tell(rest: dict[str, Json], pointer: str) -> None:
-        """Take in what a provider adds to a call, which somebody may read."""
-        choice.told.grow_all(strings(rest, pointer, ROLE))
-
-    if not choice.growing[key].read(deltas, tell):
-        return
-    if has_finished:
-        raise schema_violation("a tool call begins after its choice has finished")
-    choice.is_open = choice.waits = True
-
-
-def _add_whole(choice: _Choice, message: dict[str, Json], index: int) -> None:
-    found = whole_calls(message, _at(index), index)
-    choice.whole += found
-    choice.waits = choice.waits or bool(found)
-
-
-def _at(index: int) -> str:
-    return f"/choices/{index}/message"
-
-
-def _key(call: ToolCall) -> CallKey:
-    return call.pointer, call.name, call.arguments_text
-
-
-def _calls(index: int, choice: _Choice) -> list[ToolCall]:
-    finish = choice.finish_reasons[-1] if choice.finish_reasons else ""
-    grown = [
-        call
-        for calls in choice.growing.values()
-        if calls.fragments
-        for call in calls.calls(index, _at(index), finish)
-    ]
-    return [*grown, *beyond(map(_key, grown), choice.whole, _key)]
-
-
-def _texts(index: int, choice: _Choice) -> tuple[Text, ...]:
-    found = [replace(text, pointer=_at(index) + text.pointer) for text in choice.told.texts()]
-    for call in _calls(index, choice):
-        found += spoken(call.arguments_text, call.pointer + "/function/arguments", ROLE)
-    return each_once(found)
-
-
-def _message(index: int, choice: _Choice) -> Message:
-    return Message(ROLE, "".join(choice.content), _at(index))
