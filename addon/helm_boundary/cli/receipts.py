@@ -19,6 +19,7 @@ from helm_receipts.envelope.checkpoint import parse_checkpoint
 from helm_receipts.envelope.dsse import parse_line
 from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.envelope.record import Record
+from helm_receipts.envelope.statement import STREAM
 from helm_receipts.errors import Broken, ReceiptError
 from helm_receipts.export.explain import explain, printable
 from helm_receipts.export.select import Follower, Selection, select
@@ -102,7 +103,7 @@ def show(state: Layout, as_json: bool, identity: str) -> None:
     "--opening",
     "role",
     metavar="ROLE",
-    help="Print the salt of a body's digest: request, response or event.",
+    help="Print the salt of a body's digest: request, response, responseStream or event.",
 )
 @click.option(
     "--body",
@@ -156,7 +157,9 @@ def _open(state: Layout, record: Record, role: str, body: Path | None) -> int:
         return INCOMPLETE
     click.echo(f"  {role:<11} sha256 {digest}")
     click.echo(f"  salt        {salt.hex()}")
-    click.echo("  check with  (printf 'helm-opening/v1\\n'; printf %s SALT | xxd -r -p; cat BODY)")
+    content = "sha256sum BODY | xxd -r -p" if role == STREAM else "cat BODY"
+    click.echo("  check with  (printf 'helm-opening/v1\\n'; printf %s SALT | xxd -r -p;")
+    click.echo(f"               {content})")
     click.echo("              | sha256sum")
     if body is None:
         return YES

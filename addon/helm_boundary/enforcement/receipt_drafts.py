@@ -76,8 +76,11 @@ class Drafter:
         `tool_calls` are those of a whole response, in place of those a stream has had so far.
         """
         subjects = {"request": exchange.forwarded_body}
+        gate = exchange.progress.gate
         if response is not None:
             subjects["response"] = response
+        elif gate is not None:
+            subjects[statement.STREAM] = gate.sent.digest()
         return self._draft(
             "outcome",
             exchange,

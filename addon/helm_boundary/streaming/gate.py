@@ -7,6 +7,7 @@ know; whoever drives it asks, and tells it the decision with `resume`.
 from __future__ import annotations
 
 import enum
+import hashlib
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -116,7 +117,7 @@ class Cutter(Protocol):
 
 
 class Gate:
-    """One stream's gate; `max_held` bounds in bytes what waits at it.
+    """One stream's gate; `max_held` bounds in bytes what waits at it, `sent` hashes what has left.
 
     `context` are the bytes that are judged beside each of its answers; None where a stream has no
     end to which tool calls could be held.
@@ -134,6 +135,7 @@ class Gate:
     ) -> None:
         self.stream = stream
         self.seen = 0
+        self.sent = hashlib.sha256()
         self.state = State.OPEN
         self.stopped: Decision | Refusal | None = None
         self._cutter = cutter
@@ -216,15 +218,15 @@ class Gate:
                 for event in events:  # where this stops, the next `resume` goes on
                     self._take(event, out)
                     if self.state is State.ASKING:
-                        return [*_release(out), self._ask()]
+                        return [*self._let_out(out), self._ask()]
                 if not (self._arrived or self._has_ended):  # nearly always
-                    return _release(out)
+                    return self._let_out(out)
                 events = self._turn_to_next()
             if self.state is State.HOLDING and self.stream.ready:
                 self._move(Signal.COMPLETES)
-                return [*_release(out), self._ask()]
+                return [*self._let_out(out), self._ask()]
             self._end()
-            return _release(out)
+            return self._let_out(out)
         except Refusal as refusal:
             return self._shut(refusal, out)
 
@@ -266,17 +268,18 @@ class Gate:
         self.stopped = why
         self._held, self._held_bytes = [], 0
         self._arrived.clear()
-        return [*_release(out), Stop(why)]
+        return [*self._let_out(out), Stop(why)]
+
+    def _let_out(self, out: list[bytes]) -> list[Step]:
+        for event in out:
+            self.sent.update(event)
+        return [Release(tuple(out))] if out else []
 
     def _move(self, signal: Signal) -> None:
         try:
             self.state = NEXT[self.state, signal]
         except KeyError:
             raise GateError(f"{signal.value} when the gate is {self.state.value}") from None
-
-
-def _release(out: list[bytes]) -> list[Step]:
-    return [Release(tuple(out))] if out else []
 
 
 def _too_much(most: int) -> Refusal:

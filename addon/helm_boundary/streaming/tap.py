@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 
 from helm_boundary.calls.call import Answer
@@ -23,6 +24,7 @@ class Tap:
     def __init__(self, stream: Stream, *, max_event: int = MAX_EVENT) -> None:
         self.stream = stream
         self.seen = 0
+        self.sent = hashlib.sha256()
         self.stopped: Decision | Refusal | None = None
         self._cutter: EventCutter | None = EventCutter(max_event)
 
@@ -34,6 +36,7 @@ class Tap:
     def feed(self, chunk: bytes) -> list[bytes]:
         """Take a chunk; it leaves as it came."""
         self.seen += len(chunk)
+        self.sent.update(chunk)
         try:
             for event in self._cutter.feed(chunk) if self._cutter else ():
                 self.stream.read(event)

@@ -126,6 +126,10 @@ class Outcome:
     """Pointers to the lines of a batch's results that were held back while the others passed."""
 
 
+STREAM: Final = "responseStream"
+"""The subject that stands for a stream: the SHA-256 (32 bytes) of the bytes that left."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClientFacts:
     """Who called: the proxy user, and the keyed pseudonym of the API key."""
@@ -138,8 +142,9 @@ class ClientFacts:
 class Draft:
     """One receipt before it has a time, a number and a signature.
 
-    `subjects` maps a role ("request", "response") to that body's bytes. `event` holds the details
-    of session, policy, key and approval receipts under ASCII lowerCamelCase names.
+    `subjects` maps a role ("request", "response") to that body's bytes; a stream's role is STREAM,
+    and what stands for its bytes is their SHA-256, since nobody keeps them. `event` holds the
+    details of session, policy, key and approval receipts under ASCII lowerCamelCase names.
     """
 
     phase: Phase

@@ -18,6 +18,7 @@ from helm_receipts.envelope import canonical, jcs
 from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.envelope.record import Record
 from helm_receipts.envelope.signing_keys import SigningKey
+from helm_receipts.envelope.statement import STREAM
 from helm_receipts.errors import CanonicalError, EnvelopeError, SignatureRefused
 
 VERSION = "receipt.v5"
@@ -159,7 +160,7 @@ def _receipt(record: Record, session: str, clock: int, previous: str) -> dict[st
         "installed_at": _NO_TIME,
         "issued_at": _NO_TIME,
         "lamport_clock": clock,
-        "output_hash": _prefixed(digests.get("response")),
+        "output_hash": _prefixed(digests.get("response") or digests.get(STREAM)),
         "policy_hash": _prefixed(policy),
         "prev_hash": previous,
         "reason_code": said["reasons"][0]["code"] if said["reasons"] else "",

@@ -1,11 +1,13 @@
 """The opening keys of a state folder: the newest is in use, the deleted ones are erased."""
 
+import hashlib
 import os
 from pathlib import Path
 
 from helm_receipts.envelope import opening
 from helm_receipts.envelope.opening import SecretKey, load_or_create_secret
 from helm_receipts.envelope.record import Record
+from helm_receipts.envelope.statement import STREAM
 from helm_receipts.errors import KeyRefused, ReceiptError
 from helm_receipts.storage import durable
 
@@ -54,7 +56,9 @@ def digest_of(record: Record, role: str) -> str:
 
 
 def opens(keys: Path, record: Record, role: str, body: bytes) -> bool:
-    """Tell whether a receipt's digest is of this body."""
+    """Tell whether a receipt's digest is of this body, or of the bytes of this stream."""
+    if role == STREAM:
+        body = hashlib.sha256(body).digest()
     return opening.digest(body, salt_of(keys, record, role)) == digest_of(record, role)
 
 
