@@ -34,6 +34,8 @@ _FREE = frozenset(
 
 _CONVERSATIONS = frozenset({"input", "item", "items", "messages"})
 _FREE_IN_CONVERSATIONS = frozenset({"action", "input", "queries", "summary"})
+_REQUESTS = frozenset({"invokeModel"})
+"""Members that hold a request and name no model: what Bedrock counts the tokens of."""
 _OF_CONFIGURATIONS = frozenset({"effort", "speed", "type"})
 _TOOLS = frozenset({"tool", "tools"})
 
@@ -78,6 +80,8 @@ def _of_member(key: str, member: Json, in_conversation: bool) -> Iterator[str]:
 
 
 def _names_models(key: str) -> bool:
+    if key in _REQUESTS:
+        return False
     return bool(_NAMED.fullmatch(key) or _NAMED_IN_CAMEL_CASE.fullmatch(key))
 
 
