@@ -84,7 +84,7 @@ def test_geminis_tools_may_be_one() -> None:
 
 
 START = {"id": "m", "type": "message", "role": "assistant", "content": [], "model": "claude"}
-REST = [
+REST: list[dict[str, Any]] = [
     {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
     {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hi"}},
     {"type": "content_block_stop", "index": 0},
