@@ -136,4 +136,4 @@ def take_turn(suite: Suite, route: Route, steady: Path, port: int, mode: str, fo
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="scripts/compatibility")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from helm_boundary.calls.call import Json
 from helm_boundary.calls.refusal import schema_violation
 
+from .chat_whole_calls import told_kind
 from .json_shape import as_object, index_of
 
 type Tell = Callable[[dict[str, Json], str], None]
@@ -48,16 +49,14 @@ def read_fragment(delta: dict[str, Json], at: int, where: str, tell: Tell) -> Fr
     given = delta.get("id")
     if not (given is None or isinstance(given, str)):
         raise schema_violation("a tool call of the stream has an id that is no text")
-    inner = [key for key in ("function", "custom") if delta.get(key) is not None]
-    if len(inner) > 1:
-        raise schema_violation("a tool call is both a function's and a custom tool's")
-    said = as_object(delta[inner[0]], "a tool call of the stream") if inner else {}
+    kind = told_kind(delta)
+    said = {} if kind is None else as_object(delta[kind], "a tool call of the stream")
     name, words, takes, is_text = _said(said)
     if not delta.keys() <= _OF_CALL:
         tell({key: delta[key] for key in delta.keys() - _OF_CALL}, f"{where}/{place}")
     if not said.keys() <= _OF_FUNCTION:
         tell({key: said[key] for key in said.keys() - _OF_FUNCTION}, where)
-    custom = inner == ["custom"] or takes == "input"
+    custom = kind == "custom" or takes == "input"
     takes = ("input" if custom else takes) if takes or custom else ""
     return Fragment(place, index is not None, given or "", name, words, takes, is_text)
 

@@ -71,14 +71,31 @@ def tool_call(found: Json, choice: int, pointer: str) -> ToolCall | None:
         Refusal: an entry without a name, or of a shape this dialect doesn't have.
     """
     found = as_object(found, "a tool call")
-    function, custom = found.get("function"), found.get("custom")
-    if function is not None and custom is not None:
-        raise schema_violation("a tool call is both a function's and a custom tool's")
-    inner = custom if function is None else function
+    kind = told_kind(found) or "function"
     call_id = found.get("id")
     known_id = call_id if isinstance(call_id, str) else None
-    kind = "custom" if function is None and custom is not None else "function"
-    return function_call(inner, choice, pointer, known_id, kind)
+    return function_call(found.get(kind), choice, pointer, known_id, kind)
+
+
+def told_kind(call: dict[str, Json]) -> str | None:
+    """Tell by its member what a call, or a part of one, is: `function`, `custom` or neither.
+
+    Snowflake writes both; the one that says nothing is none.
+
+    Raises:
+        Refusal: both say something.
+    """
+    told = [kind for kind in ("function", "custom") if call.get(kind) is not None]
+    if len(told) < 2:
+        return told[0] if told else None
+    saying = [kind for kind in told if not _is_blank(call[kind])]
+    if len(saying) > 1:
+        raise schema_violation("a tool call is both a function's and a custom tool's")
+    return saying[0] if saying else "function"
+
+
+def _is_blank(inner: Json) -> bool:
+    return isinstance(inner, dict) and not any(inner.values())
 
 
 def function_call(

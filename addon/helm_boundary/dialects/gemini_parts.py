@@ -168,9 +168,11 @@ def read_tools(tools: Json) -> Iterator[Tool]:
     """Yield the functions that a request declares, and the provider's own tools by their member.
 
     Raises:
-        Refusal: not a list of objects.
+        Refusal: neither a list of objects nor one of them, which the API takes for a list.
     """
-    for at, tool in enumerate(as_objects(tools or [], "tools")):
+    listed = [tools] if isinstance(tools, dict) else tools
+    for at, tool in enumerate(as_objects(listed or [], "tools")):
+        where = "/tools" if isinstance(tools, dict) else f"/tools/{at}"
         declared = member(tool, "functionDeclarations")
         for place, function in enumerate(as_objects(declared or [], "functionDeclarations")):
             schema = member(function, "parametersJsonSchema")
@@ -179,11 +181,11 @@ def read_tools(tools: Json) -> Iterator[Tool]:
                 text_of(function.get("name")),
                 text_of(function.get("description")),
                 function.get("parameters") if schema is None else schema,
-                f"/tools/{at}/functionDeclarations/{place}",
+                f"{where}/functionDeclarations/{place}",
             )
         for name in tool:
             if snake(name) != "function_declarations":
-                yield Tool(snake(name), snake(name), "", None, f"/tools/{at}/{name}")
+                yield Tool(snake(name), snake(name), "", None, f"{where}/{name}")
 
 
 def file_attachments(contents: list[dict[str, Json]], pointer: str) -> Iterator[Attachment]:

@@ -110,7 +110,8 @@ class MessagesStream(TypedStream):
 
     def _start_message(self, value: dict[str, Json]) -> None:
         message = as_object(value.get("message"), "an event's message")
-        if self._has_started or self._blocks:  # the SDK would begin with its content anew
+        is_again = self._has_started and bool(message.get("content"))
+        if is_again or self._blocks:  # the SDK would begin with its content anew
             raise schema_violation("the stream starts a message twice")
         self._has_started = True
         check_message(message)

@@ -23,6 +23,8 @@ _NAMED = re.compile(
 _NAMED_IN_CAMEL_CASE = re.compile(r".*[a-z]Models?(?:Ids?|Names?|List)?", re.DOTALL)
 _ROUTES = frozenset({"route", "routes"})
 """Members that name models where they are lists; OpenRouter's own is one word, and says how."""
+_REQUESTS = frozenset({"invokeModel"})
+"""Members that hold a request and name no model: what Bedrock counts the tokens of."""
 _OF_CONFIGURATIONS = frozenset({"effort", "speed", "type"})
 
 
@@ -48,6 +50,8 @@ def names_models(key: str, member: Json) -> bool:
 
 @lru_cache(maxsize=4096)
 def _is_named(key: str) -> bool:
+    if key in _REQUESTS:
+        return False
     return bool(_NAMED.fullmatch(key) or _NAMED_IN_CAMEL_CASE.fullmatch(key))
 
 
