@@ -149,6 +149,7 @@ _LONG = WORDS * (30 * MEGABYTE // len(WORDS))
 _URI = "data:text/plain;base64," + base64.b64encode(WORDS.encode()).decode()
 
 CASES: dict[str, Callable[[], Work]] = {
+    "nothing else, for comparison": lambda: asked(_SMALL),
     "request: one string of 30 MB": lambda: _messages(iter([_LONG])),
     "request: 100,000 small texts": lambda: _messages(
         f"Number {n}, hello." for n in range(100_000)

@@ -18,7 +18,7 @@ from helm_boundary.approvals.store import Store, StoreError
 from helm_boundary.approvals.wait import AGAIN, Again, Park, Said
 from helm_boundary.calls.call import Call, HttpRequest, Json, Operation
 from helm_boundary.calls.refusal import Refusal
-from helm_boundary.evaluation.aside import LONG, aside, weight
+from helm_boundary.evaluation.aside import CODED, LONG, aside, weight
 from helm_boundary.evaluation.document import state_call
 from helm_boundary.evaluation.judge import Judge, deny
 from helm_boundary.evaluation.rewrite_loop import settle
@@ -339,5 +339,7 @@ class Boundary:
 
 
 def weigh(request: HttpRequest) -> int:
-    """Estimate the bytes of a request's body, decoded."""
+    """Estimate the bytes of a request's body, decoded; a form's parts are heavier than JSON."""
+    if "multipart" in (request.header("content-type") or "").lower():
+        return len(request.body) * CODED
     return weight(request.body, request.header("content-encoding"))

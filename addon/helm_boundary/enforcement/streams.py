@@ -6,6 +6,7 @@ judged there, and the outcome says so.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import assert_never
 
 from helm_boundary.approvals.refusals import gone, refusal_of
@@ -99,7 +100,8 @@ class Streamed:
         """Do what a stream's gate asks for; with `park`, an escalated call waits for a person."""
         match question:
             case NeedsVerdict(answer):
-                return gate.resume(await self.judge_calls(exchange, answer, turn, park))
+                decision = await self.judge_calls(exchange, answer, turn, park)
+                return await aside(gate.unread, partial(gate.resume, decision))
             case Stop(why):
                 return [Release((await self.end_event(exchange, why, turn),))]
             case never:

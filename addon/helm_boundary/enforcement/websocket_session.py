@@ -159,7 +159,8 @@ class Session:
                 case Release(events):
                     out += events
                 case NeedsVerdict(answer):
-                    steps += self._gate.resume(await self._judge_calls(answer))
+                    resuming = partial(self._gate.resume, await self._judge_calls(answer))
+                    steps += await aside(self._gate.unread, resuming)
                 case Stop():
                     pass  # the error event is written where it is known whose response this is
                 case never:

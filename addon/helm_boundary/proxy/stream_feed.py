@@ -51,8 +51,10 @@ class TapFeed:
 class Pace:
     """The time for which a stream has kept the loop's thread without a pause."""
 
-    SECONDS = 0.005
-    """So long it may; then others have as long, for a small call takes dozens of their turns."""
+    SECONDS = 0.003
+    """So long it may; then it is the others' turn."""
+    SHARE = 1
+    """How much time they have for each second of it: a small call takes dozens of turns."""
     PAUSE = 0.001
     """What is longer between two chunks wasn't ours."""
 
@@ -129,7 +131,7 @@ class GateFeed:
         elif self._pieces and self._is_long(self._pieces[0]):
             await self._read_aside(self._pieces.popleft() or b"")
         else:
-            await asyncio.sleep(self._pace.seconds)
+            await asyncio.sleep(self._pace.SHARE * self._pace.seconds)
         self._pace.begin()
         self._settled += self._read_on()
 
