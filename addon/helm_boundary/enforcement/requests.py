@@ -6,47 +6,35 @@ that the client gets in their place.
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Sequence
-from dataclasses import replace
-from functools import partial
 
 from helm_boundary.approvals.notify import Tell, tell_nobody
 from helm_boundary.approvals.refusals import refusal_of
 from helm_boundary.approvals.store import Store, StoreError
 from helm_boundary.approvals.wait import AGAIN, Again, Park, Said
-from helm_boundary.calls.call import Call, HttpRequest, Json, Operation
+from helm_boundary.calls.call import HttpRequest, Operation
 from helm_boundary.calls.refusal import Refusal
-from helm_boundary.evaluation.aside import CODED, LONG, aside, weight
-from helm_boundary.evaluation.document import state_call
+from helm_boundary.evaluation.aside import LONG, aside
 from helm_boundary.evaluation.judge import Judge, deny
-from helm_boundary.evaluation.rewrite_loop import settle
 from helm_boundary.matching.catalogue import UNKNOWN
 from helm_boundary.matching.matcher import Matcher
 from helm_boundary.parsing import requests as recognition
-from helm_boundary.parsing.parsed_call import Recognised, read_value
-from helm_boundary.policy.decision import ALLOW, ESCALATE, Decision
-from helm_boundary.policy.detectors.detectors import Finding
+from helm_boundary.policy.decision import ESCALATE
 from helm_boundary.policy.engines.engine import NO_TURN, Turn
-from helm_boundary.policy.sources.policy import mentions_models, mentions_unclaimed
 from helm_receipts.envelope.statement import Draft, End
 from helm_receipts.errors import ReceiptError
 from helm_receipts.recording.recorder import Recorder
 
 from .approval_desk import Desk, Terms
-from .batch_decision import MAX_NAMED, combined
 from .exchange import Exchange, api_key, correlation_id
 from .fallback_reply import NO_VERDICT
 from .receipt_drafts import Drafter
-from .refusals import cannot_rewrite, no_receipt, not_asked, several_models, unclaimed_member
+from .refusals import no_receipt, not_asked
 from .reply import Forward, Reply
 from .reply_writer import Teller
+from .request_judge import RequestJudge, weigh
 from .settings import Settings
 from .unrecorded_calls import Unrecorded
-
-FORESEEN = Decision(ALLOW, ())
-"""The decision on most calls."""
 
 _UNJUDGED = deny(NO_VERDICT)
 
@@ -75,8 +63,7 @@ class Boundary:
         self._matcher = matcher
         self._store = store
         self._tell = tell
-        self._judges_models = mentions_models(policy)
-        self._judges_unclaimed = mentions_unclaimed(policy)
+        self._requests = RequestJudge(judge, recorder, settings, self.drafts, self.desk)
 
     def under(self, judge: Judge) -> Boundary:
         """Build the same boundary under another policy; both count what waits for a person."""
@@ -125,10 +112,10 @@ class Boundary:
         progress = exchange.progress
         if weigh(exchange.request) > LONG:
             turn = NO_TURN  # others come meanwhile
-        progress.decision = await self._decide(exchange, turn)
+        progress.decision = await self._requests.decide(exchange, turn)
         end: End = "denied"
         if self.settings.effect_of(progress.decision).verdict == ESCALATE:
-            await self._bind(exchange)
+            await self._requests.bind(exchange)
             progress.decision = self.desk.admit(exchange, progress.decision, park=park)
             if progress.decision.verdict == ESCALATE and park is not None:
                 said = await self._hold(exchange, turn, park)
@@ -151,7 +138,7 @@ class Boundary:
             progress.decision = deny(not_asked(error))
             return None
         if said is Said.YES:
-            progress.decision = await self._decide(exchange, turn)
+            progress.decision = await self._requests.decide(exchange, turn)
         elif said not in (Said.CHANGED, Said.VOID):
             progress.decision = deny(refusal_of(said))
         return said
@@ -209,137 +196,3 @@ class Boundary:
             except (ReceiptError, StoreError) as error:
                 return self.teller.refuse(exchange, deny(not_asked(error)), receipt_id)
         return self.teller.refuse(exchange, decision, receipt_id)
-
-    async def _decide(self, exchange: Exchange, turn: Turn) -> Decision:
-        try:
-            if exchange.refusal is not None:
-                raise exchange.refusal
-            read = await aside(weigh(exchange.request), partial(self._read, exchange))
-            self._note(exchange, *read)
-            if not self.settings.observes:  # watching uses no grant up
-                if self.desk.has_grants:
-                    await self._bind(exchange)
-                self.desk.carry(exchange)
-            return await self._judge(exchange, read[0], turn)
-        except Refusal as refusal:
-            return deny(refusal)
-
-    def _read(self, exchange: Exchange) -> tuple[Recognised, bytes]:
-        """Read what a request says, and state it for both phases."""
-        request = exchange.request
-        read = recognition.read_call(request, exchange.operation, self.settings.max_body)
-        return read, self._shared(exchange, read)
-
-    async def _bind(self, exchange: Exchange) -> None:
-        """Work out to what a grant for the call is bound, before the desk asks for it."""
-        with contextlib.suppress(Refusal):  # the desk says so itself
-            await aside(weigh(exchange.request), partial(self.desk.bind, exchange))
-
-    async def _judge(self, exchange: Exchange, read: Recognised, turn: Turn) -> Decision:
-        progress = exchange.progress
-        foreseeing = turn.doing(partial(self._foresee, exchange))
-        outside = self.judge.outside.scan(exchange.request)
-        whole = progress.call
-        if read.inner:  # each model is judged with the call that names it
-            whole = replace(whole, models=())
-        decision = await self._ask(exchange, progress.shared, whole, foreseeing, outside)
-        if read.inner:
-            return await self._judge_batch(exchange, read, decision)
-        if decision.verdict == ALLOW and self.settings.effect_of(decision).rewrite:
-            return await self._rewrite(exchange, read, decision, turn, outside)
-        return decision
-
-    async def _judge_batch(self, exchange: Exchange, read: Recognised, whole: Decision) -> Decision:
-        """Judge every call in a batch, until as many are refused as are named."""
-        refused: list[tuple[Recognised, Decision]] = []
-        for inner in read.inner:
-            decision = await self._judge_inner(exchange, inner)
-            if decision.verdict != ALLOW:
-                refused.append((inner, decision))
-            if len(refused) == MAX_NAMED:
-                break
-        return combined(self._unchanged(whole), refused)
-
-    async def _judge_inner(self, exchange: Exchange, inner: Recognised) -> Decision:
-        try:
-            shared = await aside(len(inner.body), partial(self._shared, exchange, inner))
-            # Without a turn of its own: other calls go on between those of a batch.
-            return self._unchanged(await self._ask(exchange, shared, inner.call, NO_TURN))
-        except Refusal as refusal:
-            return deny(refusal)
-
-    def _unchanged(self, decision: Decision) -> Decision:
-        """Return a decision on what can't be rewritten: a DENY where it would be."""
-        rewrites = decision.verdict == ALLOW and self.settings.effect_of(decision).rewrite
-        return deny(cannot_rewrite()) if rewrites else decision
-
-    async def _rewrite(
-        self,
-        exchange: Exchange,
-        read: Recognised,
-        decision: Decision,
-        turn: Turn,
-        outside: Sequence[Finding],
-    ) -> Decision:
-        if not read.can_rewrite:
-            return deny(cannot_rewrite())
-        progress = exchange.progress
-
-        def reread(value: Json, body: bytes) -> tuple[Recognised, bytes]:
-            call = read_value(exchange.operation, value, read.model)
-            rewritten = Recognised(exchange.operation, call, body)
-            return rewritten, self._shared(exchange, rewritten)
-
-        async def again(value: Json, body: bytes) -> Decision:
-            self._note(exchange, *await aside(len(body), partial(reread, value, body)))
-            return await self._ask(exchange, progress.shared, progress.call, turn, outside)
-
-        decision, body = await settle(progress.call.body, decision, again, len(read.body))
-        if decision.verdict == ALLOW:
-            progress.rewritten = body
-        return decision
-
-    def _foresee(self, exchange: Exchange) -> None:
-        """Prepare the receipt that most calls get."""
-        self.recorder.foresee(self.drafts.request(exchange, FORESEEN))
-
-    async def _ask(
-        self,
-        exchange: Exchange,
-        shared: bytes,
-        call: Call,
-        turn: Turn,
-        outside: Sequence[Finding] = (),
-    ) -> Decision:
-        if not self._judges_models and any(model != call.model for model in call.models):
-            raise several_models()
-        if not self._judges_unclaimed and call.unclaimed:
-            raise unclaimed_member()
-        began = time.perf_counter()
-        context = exchange.context(time.time_ns())
-        decision = await self.judge.request(shared, call, context, turn, outside)
-        exchange.progress.took("request policy", began)
-        return self.desk.cover(exchange, decision)
-
-    def _note(self, exchange: Exchange, read: Recognised, shared: bytes) -> None:
-        """Note what a request says: what is judged, and what receipts tell of."""
-        progress = exchange.progress
-        progress.call, progress.facts = read.call, None
-        progress.shared = shared
-
-    def _shared(self, exchange: Exchange, read: Recognised) -> bytes:
-        return state_call(
-            exchange.request,
-            read.operation,
-            read.call,
-            read.body,
-            mode=self.settings.mode,
-            key_id=exchange.key_id,
-        )
-
-
-def weigh(request: HttpRequest) -> int:
-    """Estimate the bytes of a request's body, decoded; a form's parts are heavier than JSON."""
-    if "multipart" in (request.header("content-type") or "").lower():
-        return len(request.body) * CODED
-    return weight(request.body, request.header("content-encoding"))

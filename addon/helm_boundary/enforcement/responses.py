@@ -38,7 +38,8 @@ from .fallback_reply import NO_VERDICT
 from .outcomes import Outcomes, coverage
 from .receipt_drafts import tool_calls
 from .reply import Reply
-from .requests import FORESEEN, Boundary
+from .request_judge import FORESEEN
+from .requests import Boundary
 from .result_lines import sift
 from .streams import Streamed
 

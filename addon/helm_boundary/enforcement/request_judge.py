@@ -1,0 +1,183 @@
+"""Judging a request: what it says is read, policy decides, and what it rewrites is judged again."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from helm_boundary.calls.call import Call, HttpRequest, Json
+from helm_boundary.calls.refusal import Refusal
+from helm_boundary.evaluation.aside import CODED, aside, weight
+from helm_boundary.evaluation.document import state_call
+from helm_boundary.evaluation.judge import Judge, deny
+from helm_boundary.evaluation.rewrite_loop import settle
+from helm_boundary.parsing import requests as recognition
+from helm_boundary.parsing.parsed_call import Recognised, read_value
+from helm_boundary.policy.decision import ALLOW, Decision
+from helm_boundary.policy.detectors.detectors import Finding
+from helm_boundary.policy.engines.engine import NO_TURN, Turn
+from helm_boundary.policy.sources.policy import mentions_models, mentions_unclaimed
+from helm_receipts.recording.recorder import Recorder
+
+from .approval_desk import Desk
+from .batch_decision import MAX_NAMED, combined
+from .exchange import Exchange
+from .receipt_drafts import Drafter
+from .refusals import cannot_rewrite, several_models, unclaimed_member
+from .settings import Settings
+
+FORESEEN = Decision(ALLOW, ())
+"""The decision on most calls."""
+
+
+class RequestJudge:
+    """Decides on requests under one policy; nothing that it does takes effect."""
+
+    def __init__(
+        self, judge: Judge, recorder: Recorder, settings: Settings, drafts: Drafter, desk: Desk
+    ) -> None:
+        self._policy = judge
+        self._recorder = recorder
+        self._settings = settings
+        self._drafts = drafts
+        self._desk = desk
+        self._judges_models = mentions_models(judge.engine.policy)
+        self._judges_unclaimed = mentions_unclaimed(judge.engine.policy)
+
+    async def decide(self, exchange: Exchange, turn: Turn) -> Decision:
+        """Read a request and decide on it; grants count, and what can't be read is a DENY."""
+        try:
+            if exchange.refusal is not None:
+                raise exchange.refusal
+            read = await aside(weigh(exchange.request), partial(self._read, exchange))
+            self._note(exchange, *read)
+            if not self._settings.observes:  # watching uses no grant up
+                if self._desk.has_grants:
+                    await self.bind(exchange)
+                self._desk.carry(exchange)
+            return await self._judge(exchange, read[0], turn)
+        except Refusal as refusal:
+            return deny(refusal)
+
+    def _read(self, exchange: Exchange) -> tuple[Recognised, bytes]:
+        """Read what a request says, and state it for both phases."""
+        request = exchange.request
+        read = recognition.read_call(request, exchange.operation, self._settings.max_body)
+        return read, self._shared(exchange, read)
+
+    async def bind(self, exchange: Exchange) -> None:
+        """Work out to what a grant for the call is bound, before the desk asks for it."""
+        with contextlib.suppress(Refusal):  # the desk says so itself
+            await aside(weigh(exchange.request), partial(self._desk.bind, exchange))
+
+    async def _judge(self, exchange: Exchange, read: Recognised, turn: Turn) -> Decision:
+        progress = exchange.progress
+        foreseeing = turn.doing(partial(self._foresee, exchange))
+        outside = self._policy.outside.scan(exchange.request)
+        whole = progress.call
+        if read.inner:  # each model is judged with the call that names it
+            whole = replace(whole, models=())
+        decision = await self._ask(exchange, progress.shared, whole, foreseeing, outside)
+        if read.inner:
+            return await self._judge_batch(exchange, read, decision)
+        if decision.verdict == ALLOW and self._settings.effect_of(decision).rewrite:
+            return await self._rewrite(exchange, read, decision, turn, outside)
+        return decision
+
+    async def _judge_batch(self, exchange: Exchange, read: Recognised, whole: Decision) -> Decision:
+        """Judge every call in a batch, until as many are refused as are named."""
+        refused: list[tuple[Recognised, Decision]] = []
+        for inner in read.inner:
+            decision = await self._judge_inner(exchange, inner)
+            if decision.verdict != ALLOW:
+                refused.append((inner, decision))
+            if len(refused) == MAX_NAMED:
+                break
+        return combined(self._unchanged(whole), refused)
+
+    async def _judge_inner(self, exchange: Exchange, inner: Recognised) -> Decision:
+        try:
+            shared = await aside(len(inner.body), partial(self._shared, exchange, inner))
+            # Without a turn of its own: other calls go on between those of a batch.
+            return self._unchanged(await self._ask(exchange, shared, inner.call, NO_TURN))
+        except Refusal as refusal:
+            return deny(refusal)
+
+    def _unchanged(self, decision: Decision) -> Decision:
+        """Return a decision on what can't be rewritten: a DENY where it would be."""
+        rewrites = decision.verdict == ALLOW and self._settings.effect_of(decision).rewrite
+        return deny(cannot_rewrite()) if rewrites else decision
+
+    async def _rewrite(
+        self,
+        exchange: Exchange,
+        read: Recognised,
+        decision: Decision,
+        turn: Turn,
+        outside: Sequence[Finding],
+    ) -> Decision:
+        if not read.can_rewrite:
+            return deny(cannot_rewrite())
+        progress = exchange.progress
+
+        def reread(value: Json, body: bytes) -> tuple[Recognised, bytes]:
+            call = read_value(exchange.operation, value, read.model)
+            rewritten = Recognised(exchange.operation, call, body)
+            return rewritten, self._shared(exchange, rewritten)
+
+        async def again(value: Json, body: bytes) -> Decision:
+            self._note(exchange, *await aside(len(body), partial(reread, value, body)))
+            return await self._ask(exchange, progress.shared, progress.call, turn, outside)
+
+        decision, body = await settle(progress.call.body, decision, again, len(read.body))
+        if decision.verdict == ALLOW:
+            progress.rewritten = body
+        return decision
+
+    def _foresee(self, exchange: Exchange) -> None:
+        """Prepare the receipt that most calls get."""
+        self._recorder.foresee(self._drafts.request(exchange, FORESEEN))
+
+    async def _ask(
+        self,
+        exchange: Exchange,
+        shared: bytes,
+        call: Call,
+        turn: Turn,
+        outside: Sequence[Finding] = (),
+    ) -> Decision:
+        if not self._judges_models and any(model != call.model for model in call.models):
+            raise several_models()
+        if not self._judges_unclaimed and call.unclaimed:
+            raise unclaimed_member()
+        began = time.perf_counter()
+        context = exchange.context(time.time_ns())
+        decision = await self._policy.request(shared, call, context, turn, outside)
+        exchange.progress.took("request policy", began)
+        return self._desk.cover(exchange, decision)
+
+    def _note(self, exchange: Exchange, read: Recognised, shared: bytes) -> None:
+        """Note what a request says: what is judged, and what receipts tell of."""
+        progress = exchange.progress
+        progress.call, progress.facts = read.call, None
+        progress.shared = shared
+
+    def _shared(self, exchange: Exchange, read: Recognised) -> bytes:
+        return state_call(
+            exchange.request,
+            read.operation,
+            read.call,
+            read.body,
+            mode=self._settings.mode,
+            key_id=exchange.key_id,
+        )
+
+
+def weigh(request: HttpRequest) -> int:
+    """Estimate the bytes of a request's body, decoded; a form's parts are heavier than JSON."""
+    if "multipart" in (request.header("content-type") or "").lower():
+        return len(request.body) * CODED
+    return weight(request.body, request.header("content-encoding"))
