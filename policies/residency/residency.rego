@@ -29,8 +29,15 @@ deny contains {
 	not inside(lower(input.http.host))
 }
 
+# METADATA
+# title: Region that the request asks for
+# custom:
+#   id: residency.requested
+#   code: JURISDICTION_VIOLATION
+#   finality: class_forbidden
+#   severity: high
 deny contains {
-	"rule": "residency.outside",
+	"rule": "residency.requested",
 	"code": "JURISDICTION_VIOLATION",
 	"message": "The request asks for inference outside the allowed regions.",
 	"finality": "class_forbidden",

@@ -23,7 +23,8 @@ deny contains {
 } if {
 	input.phase == "response"
 	some call in input.response.tool_calls
-	matches(call.name, data.tools.deny, data.tools.deny_prefixes)
+	some name in names_of(call)
+	matches(name, data.tools.deny, data.tools.deny_prefixes)
 }
 
 # METADATA
@@ -42,7 +43,8 @@ escalate contains {
 } if {
 	input.phase == "response"
 	some call in input.response.tool_calls
-	matches(call.name, data.tools.person, data.tools.person_prefixes)
+	some name in names_of(call)
+	matches(name, data.tools.person, data.tools.person_prefixes)
 }
 
 # METADATA
@@ -63,8 +65,8 @@ escalate contains {
 	input.phase == "response"
 	some call in input.response.tool_calls
 	not matches(call.name, data.tools.allow, data.tools.allow_prefixes)
-	not matches(call.name, data.tools.person, data.tools.person_prefixes)
-	not matches(call.name, data.tools.deny, data.tools.deny_prefixes)
+	not listed_elsewhere(call)
+	not ran_by_provider(call)
 	not call.name in object.get(data.helm.principal.settings, "tools", [])
 }
 
@@ -89,7 +91,8 @@ deny contains {
 } if {
 	input.phase == "response"
 	some call in input.response.tool_calls
-	some constraint in data.tools.arguments[call.name]
+	some name in names_of(call)
+	some constraint in data.tools.arguments[name]
 	not arguments.satisfied(call, constraint)
 }
 
@@ -141,8 +144,34 @@ escalate contains {
 } if {
 	input.phase == "request"
 	some tool in input.tools
-	not tool.type in data.tools.hosted
+	not may_be_offered(tool.type)
 }
+
+# A type with the date of its version is of its family: web_search_20250305 is a web_search.
+may_be_offered(type) if type in data.tools.hosted
+
+may_be_offered(type) if {
+	regex.replace(type, `_20[0-9]{2}(_?[0-9]{2}){2}$`, "") in data.tools.hosted
+}
+
+# What may be offered has run by the time its call is seen.
+ran_by_provider(call) if {
+	object.get(call, "type", "function") == "hosted"
+	may_be_offered(call.name)
+}
+
+listed_elsewhere(call) if {
+	some name in names_of(call)
+	matches(name, data.tools.person, data.tools.person_prefixes)
+}
+
+listed_elsewhere(call) if {
+	some name in names_of(call)
+	matches(name, data.tools.deny, data.tools.deny_prefixes)
+}
+
+# With its namespace or server, as it is allowed, and without: some clients go by that.
+names_of(call) := {call.name, regex.replace(call.name, `^.*\.`, "")}
 
 matches(name, names, _) if name in names
 

@@ -62,6 +62,34 @@ test_tools_of_the_provider if {
 	offered("mcp") == {"tools.hosted"}
 }
 
+test_a_dated_type_is_of_its_family if {
+	offered("web_search_20250305") == set()
+	offered("web_search_2025_08_26") == set()
+	offered("web_search_preview") == {"tools.hosted"}
+	offered("web_search_20250305_x") == {"tools.hosted"}
+}
+
+test_what_may_be_offered_may_have_run if {
+	ran("web_search", "hosted") == set()
+	ran("web_search", "function") == {"tools.unlisted"}
+	ran("code_interpreter", "hosted") == {"tools.unlisted"}
+}
+
+test_a_name_with_its_namespace if {
+	said("crm.search").escalate == {"tools.unlisted"}
+	said("crm.pay").escalate == {"tools.person"}
+	said("crm.shutdown").deny == {"tools.denied"}
+	said("mcp.files.read_secret_key").deny == {"tools.denied"}
+}
+
+ran(name, type) := result if {
+	result := {reason.rule | some reason in tools.escalate} with input as {
+		"phase": "response",
+		"response": {"tool_calls": [{"name": name, "type": type, "pointer": "/output/0"}]},
+	}
+		with data.tools as lists
+}
+
 test_a_principal_may_have_tools_of_its_own if {
 	tools.escalate == set() with input as object.union(called(["deploy"]), {"client": {"principal": "alice"}})
 		with data.principals as {"alice": {"tools": ["deploy"]}}

@@ -102,9 +102,9 @@ def check_response(response: dict[str, Json]) -> None:
 def read_tool_call(item: dict[str, Json], pointer: str, arguments: str | None = None) -> ToolCall:
     """Read the tool call that an item is; `arguments` replaces its own where these streamed.
 
-    A function's or custom tool's name is its own, an MCP tool's is `mcp.<server>.<name>`, any
-    other's is its type without `_call` (`web_search`, `code_interpreter`, `shell`, ...); the
-    arguments are the text the model wrote, else the item's members that say what to do.
+    A function's or custom tool's name is its own, after its namespace if it has one; an MCP tool's
+    is `mcp.<server>.<name>`, any other's is its type without `_call` (`web_search`, `shell`, ...).
+    The arguments are the text the model wrote, else the item's members that say what to do.
 
     Raises:
         Refusal: a function without a name, or arguments beside input.
@@ -189,7 +189,8 @@ def _kind_of(item: dict[str, Json]) -> str:
 def _name_of(item: dict[str, Json]) -> Json:
     kind = text_of(item.get("type"))
     if kind in ("function_call", "custom_tool_call", ""):
-        return item.get("name")
+        name, namespace = item.get("name"), text_of(item.get("namespace"))
+        return f"{namespace}.{name}" if namespace and name and isinstance(name, str) else name
     if kind.startswith("mcp_"):
         return f"mcp.{text_of(item.get('server_label'))}.{text_of(item.get('name'))}"
     if kind == "tool_call":  # as LM Studio tells what it ran
