@@ -32,6 +32,8 @@ class _Calls:
     def place(self, choice: str, at: int, call: Event) -> str:
         """Where a delta's call is kept."""
         index, own = call.get("index"), text(call.get("id"))
+        if self.by == "number":  # Go's, which takes what isn't there for 0
+            return f"{choice} {key(index or 0)}"
         if self.by == "position":
             return f"{choice} {key(call.get('index', at))}"
         if self.by == "the last":
@@ -57,7 +59,7 @@ def read_chat(view: View) -> Iterator[Held]:
         for choice in objects(event.get("choices")):
             yield from _whole("whole", at, members(choice.get("message")))
             yield from _whole("start", at, members(choice.get("delta")))
-    for by in ("position", "the last", "id"):
+    for by in ("number", "position", "the last", "id"):
         yield from _followed(events, _Calls(by))
 
 
