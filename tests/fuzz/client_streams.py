@@ -16,7 +16,7 @@ from support.responses import response_object
 
 from .odd_streams import ODD
 from .shapes import SHAPES, Shape
-from .spellings import encode
+from .spellings import server_sent
 from .tellings import DONE, Call, Event, Place, Told
 
 LOOK = '{"p": "a"}'
@@ -80,12 +80,14 @@ def _odd(dialect: str) -> Iterator[Stream]:
 def _written(dialect: str, events: Sequence[Event]) -> tuple[bytes, ...]:
     dress = _DRESSED[dialect]
     dressed = [event if event == DONE else dress(at, event) for at, event in enumerate(events)]
-    return tuple(encode(dressed, Random(1), in_messages=False))
+    return tuple(map(server_sent, dressed))
 
 
-def _chunk(_at: int, event: Event) -> Event:
+def _chunk(at: int, event: Event) -> Event:
     envelope = {"id": "chatcmpl_1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
-    return envelope | event
+    first = {"role": "assistant"} if at == 0 else {}
+    choices = [{**each, "delta": first | each["delta"]} for each in event["choices"]]
+    return {**envelope, **event, "choices": choices}
 
 
 def _of_message(_at: int, event: Event) -> Event:
@@ -113,4 +115,3 @@ _DRESSED: dict[str, Callable[[int, Event], Event]] = {
     "messages": _of_message,
     "responses": _of_response,
 }
-

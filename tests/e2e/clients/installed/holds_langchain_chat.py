@@ -4,7 +4,10 @@ from langchain_openai import ChatOpenAI
 
 def hold(base):
     model = ChatOpenAI(
-        model=MODEL, base_url=f"{base}/v1", api_key="made-up", max_retries=0,
+        model=MODEL,
+        base_url=f"{base}/v1",
+        api_key="made-up",
+        max_retries=0,
         use_responses_api=False,
     )
     whole = None

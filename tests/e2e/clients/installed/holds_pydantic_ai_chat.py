@@ -21,8 +21,11 @@ async def ask(base):
     async with model_request_stream(model, said, model_request_parameters=OFFERED) as stream:
         async for _ in stream:
             pass
-        return [(part.tool_name, part.args) for part in stream.get().parts
-                if part.part_kind == "tool-call"]
+        return [
+            (part.tool_name, part.args)
+            for part in stream.get().parts
+            if part.part_kind == "tool-call"
+        ]
 
 
 with asyncio.Runner() as loop:
