@@ -18,6 +18,17 @@ class _Growing:
 
     names: list[str] = field(default_factory=list)
     words: str = ""
+    objects: list[Json] = field(default_factory=list)
+    """Arguments that came as objects, which some clients take as they are."""
+
+    @property
+    def tools(self) -> set[str]:
+        """The names that clients give it: the first, the last, or all of them joined.
+
+        Those that join make of a name that is only repeated one that no tool has.
+        """
+        joined = {"".join(self.names)} if len(set(self.names)) > 1 else set()
+        return {*self.names[:1], *self.names[-1:], *joined}
 
 
 @dataclass(slots=True)
@@ -50,6 +61,7 @@ class _Calls:
         if text(said.get("name")):
             call.names.append(said["name"])
         call.words += text(said.get("arguments")) or text(said.get("input"))
+        call.objects += [each for each in (_arguments(said),) if isinstance(each, dict)]
 
 
 def read_chat(view: View) -> Iterator[Held]:
@@ -74,8 +86,10 @@ def _followed(events: list[tuple[int, Event]], calls: _Calls) -> Iterator[Held]:
             for position, call in enumerate(objects(delta.get("tool_calls"))):
                 calls.grow(calls.place(where, position, call), _function(call))
     for grown in calls.found.values():
-        for name in {*grown.names[:1], *grown.names[-1:]}:
+        for name in grown.tools:
             yield Held(f"deltas by {calls.by}", at, name, grown.words)
+            for told in grown.objects:
+                yield Held(f"an object by {calls.by}", at, name, told)
 
 
 def _whole(reader: str, at: int, message: Event) -> Iterator[Held]:

@@ -70,8 +70,12 @@ def _followed(events: list[tuple[int, Event]], by: str, owner: Owner) -> Iterato
         if own is None:
             continue
         if kind.endswith(_BEGINNINGS) and name_of(item):
-            if kind.startswith("response.") or key(own) not in calls:
+            before = calls.get(key(own))
+            if kind.startswith("response.") or before is None:
                 calls[key(own)] = _begun(item)
+            if before is not None and before.name != name_of(item):  # LangChain adds these up too
+                joined = before.name + name_of(item)
+                yield Held(f"starts by {by}", at, joined, before.words, before.kind)
             continue
         call = calls.get(key(own))
         if call is None:

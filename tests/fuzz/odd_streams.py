@@ -67,6 +67,9 @@ _CHAT = {
     "arguments as an object": _chat(_aside({"arguments": {"p": "z"}})),
     "arguments that go on after their end": _chat(_at(0, "look", LOOK), _at(0, None, Z)),
     "arguments cut off": _chat(_at(0, "look", '{"p": "z')),
+    "arguments cut off by the limit": [
+        *_chat(_at(0, "look", '{"p": "z'))[:-2], chunk(0, {}, finish_reason="length"), DONE
+    ],
     "a function_call beside tool_calls": [
         chunk(0, {"function_call": {"name": "evil", "arguments": Z}}),
         *_chat(_at(0, "look", LOOK)),
@@ -82,12 +85,12 @@ _CHAT = {
 }  # fmt: skip
 
 
-def _message(*events: Event) -> list[Event]:
+def _message(*events: Event, stop: str = "tool_use") -> list[Event]:
     start = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": []}
     return [
         {"type": "message_start", "message": start},
         *events,
-        {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {}},
+        {"type": "message_delta", "delta": {"stop_reason": stop}, "usage": {}},
         {"type": "message_stop"},
     ]
 
@@ -151,6 +154,9 @@ _MESSAGES = {
         _start(0, "look"), _json(0, LOOK), _json(0, Z), _stop(0)
     ),
     "arguments cut off": _message(_start(0, "look"), _json(0, '{"p": "z'), _stop(0)),
+    "arguments cut off by the limit": _message(
+        _start(0, "look"), _json(0, '{"p": "z'), _stop(0), stop="max_tokens"
+    ),
 }  # fmt: skip
 
 

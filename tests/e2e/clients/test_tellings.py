@@ -170,13 +170,20 @@ def _run(command: list[str], folder: Path) -> list[Read]:
 
 
 def _held(dialect: str, stream: Stream) -> list[tuple[str, str]]:
+    """Return what the readers hold, and what clients make of arguments that are cut off."""
     shape = SHAPES[dialect]
     read = [shape.read(view) for view in views(stream.raws, in_messages=False).values()]
-    return [(held.name, _text(held.arguments)) for each in read for held in each]
+    held = [(held.name, _text(held.arguments)) for each in read for held in each]
+    closed = [(name, said + '"}') for name, said in held]
+    left_out = [(name, said.rpartition(":")[0] + ": null}") for name, said in held]
+    return [*held, *closed, *left_out]
 
 
 def _is(call: tuple[str, Any], known: list[tuple[str, str]]) -> bool:
-    return not call[0] or is_heard(Held("client", 0, *call), known)
+    """Tell whether a call is known, or is nobody's: without a name, or with one told twice."""
+    name = call[0]
+    is_repeated = any(name == each * 2 for each, _ in known)
+    return not name or is_repeated or is_heard(Held("client", 0, *call), known)
 
 
 def _text(said: Any) -> str:
