@@ -101,8 +101,8 @@ def answer(request: Recorded) -> Reply | None:
 
 def plain(request: Recorded) -> Recorded:
     """Return a request without its compression, which Codex has for ChatGPT."""
-    coding = request.header("content-encoding")
-    return replace(request, body=encoding.decode(request.body, coding)) if coding else request
+    body = encoding.decode(request.body, request.header("content-encoding") or "identity")
+    return replace(request, body=body) if isinstance(body, bytes) else request
 
 
 def _item(asked: dict[str, Any]) -> dict[str, Any]:

@@ -25,9 +25,9 @@ type item struct {
 }
 
 type block struct {
-	Type  string          `json:"type"`
-	Name  string          `json:"name"`
-	Input json.RawMessage `json:"input"`
+	Type  string `json:"type"`
+	Name  string `json:"name"`
+	Input any    `json:"input"`
 }
 
 type event struct {
@@ -56,7 +56,7 @@ type event struct {
 type holder struct {
 	calls map[string]*said
 	keys  []string
-	held  [][2]string
+	held  [][2]any
 }
 
 func (h *holder) at(key string) *said {
@@ -67,8 +67,8 @@ func (h *holder) at(key string) *said {
 	return h.calls[key]
 }
 
-func (h *holder) hold(name, arguments string) {
-	h.held = append(h.held, [2]string{name, arguments})
+func (h *holder) hold(name string, arguments any) {
+	h.held = append(h.held, [2]any{name, arguments})
 }
 
 func (h *holder) read(e event) {
@@ -102,7 +102,7 @@ func (h *holder) read(e event) {
 	case "content_block_start":
 		if e.ContentBlock.Type == "tool_use" {
 			*h.at(fmt.Sprint("block", e.Index)) = said{Name: e.ContentBlock.Name}
-			h.hold(e.ContentBlock.Name, string(e.ContentBlock.Input))
+			h.hold(e.ContentBlock.Name, e.ContentBlock.Input)
 		}
 	case "content_block_delta":
 		var delta struct {
@@ -129,7 +129,7 @@ var asked = map[string]string{
 }
 
 func ask(base, path, model string) (*holder, error) {
-	h := &holder{calls: map[string]*said{}, held: [][2]string{}}
+	h := &holder{calls: map[string]*said{}, held: [][2]any{}}
 	body := fmt.Sprintf(`{"model": %q, "stream": true, %s}`, model, asked[path])
 	answer, err := http.Post(base+"/v1/"+path, "application/json", strings.NewReader(body))
 	if err != nil {
