@@ -18,6 +18,17 @@ class _Growing:
 
     names: list[str] = field(default_factory=list)
     words: str = ""
+    objects: list[Json] = field(default_factory=list)
+    """Arguments that came as objects, which some clients take as they are."""
+
+    @property
+    def tools(self) -> set[str]:
+        """The names that clients give it: the first, the last, or all of them joined.
+
+        Those that join make of a name that is only repeated one that no tool has.
+        """
+        joined = {"".join(self.names)} if len(set(self.names)) > 1 else set()
+        return {*self.names[:1], *self.names[-1:], *joined}
 
 
 @dataclass(slots=True)
@@ -32,6 +43,8 @@ class _Calls:
     def place(self, choice: str, at: int, call: Event) -> str:
         """Where a delta's call is kept."""
         index, own = call.get("index"), text(call.get("id"))
+        if self.by == "number":  # Go's, which takes what isn't there for 0
+            return f"{choice} {key(index or 0)}"
         if self.by == "position":
             return f"{choice} {key(call.get('index', at))}"
         if self.by == "the last":
@@ -48,6 +61,7 @@ class _Calls:
         if text(said.get("name")):
             call.names.append(said["name"])
         call.words += text(said.get("arguments")) or text(said.get("input"))
+        call.objects += [each for each in (_arguments(said),) if isinstance(each, dict)]
 
 
 def read_chat(view: View) -> Iterator[Held]:
@@ -57,7 +71,7 @@ def read_chat(view: View) -> Iterator[Held]:
         for choice in objects(event.get("choices")):
             yield from _whole("whole", at, members(choice.get("message")))
             yield from _whole("start", at, members(choice.get("delta")))
-    for by in ("position", "the last", "id"):
+    for by in ("number", "position", "the last", "id"):
         yield from _followed(events, _Calls(by))
 
 
@@ -72,8 +86,10 @@ def _followed(events: list[tuple[int, Event]], calls: _Calls) -> Iterator[Held]:
             for position, call in enumerate(objects(delta.get("tool_calls"))):
                 calls.grow(calls.place(where, position, call), _function(call))
     for grown in calls.found.values():
-        for name in {*grown.names[:1], *grown.names[-1:]}:
+        for name in grown.tools:
             yield Held(f"deltas by {calls.by}", at, name, grown.words)
+            for told in grown.objects:
+                yield Held(f"an object by {calls.by}", at, name, told)
 
 
 def _whole(reader: str, at: int, message: Event) -> Iterator[Held]:

@@ -59,8 +59,8 @@ def key(value: Json) -> str:
     return json.dumps(value)
 
 
-EMPTY = frozenset({"", "{}", "[]", "null", '""'})
-"""Meanings of arguments that say nothing."""
+EMPTY = frozenset({"", "{}", "[]", "null", '""', "[object Object]"})
+"""Meanings of arguments that say nothing; the last is what JavaScript adds to a text for one."""
 
 
 def is_heard(held: Held, calls: Iterable[tuple[str, str]]) -> bool:

@@ -29,13 +29,14 @@ def encode(events: Sequence[Event], rng: Random, *, in_messages: bool) -> list[b
         return [_text(event).encode() for event in events]
     end = rng.choice(("\n", "\n", "\n", "\r\n", "\r"))
     is_named = rng.random() < 0.5
-    raws = [_server_sent(event, end, is_named=is_named) for event in events]
+    raws = [server_sent(event, end, is_named=is_named) for event in events]
     if rng.random() < 0.1:
         raws.insert(rng.randint(0, len(raws)), f": ping{end}{end}".encode())
     return raws
 
 
-def _server_sent(event: Event, end: str, *, is_named: bool) -> bytes:
+def server_sent(event: Event, end: str = "\n", *, is_named: bool = True) -> bytes:
+    """Write a server-sent event; its name is its type where it has one."""
     kind = event.get("type")
     is_named = is_named and isinstance(kind, str) and kind.isprintable()
     name = f"event: {kind}{end}" if is_named else ""

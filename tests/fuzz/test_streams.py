@@ -9,9 +9,10 @@ from random import Random
 import pytest
 
 from fuzz.campaign import Campaign, Effort
+from fuzz.client_streams import OTHERWISE, client_streams, told_calls
 from fuzz.shapes import SHAPES, Shape
 from fuzz.spellings import encode
-from fuzz.tellings import Call, Place, Told
+from fuzz.tellings import Call, Place
 from fuzz.trial import attempt
 
 type Property = Callable[[str, object], None]
@@ -37,34 +38,16 @@ def pairs() -> Iterator[tuple[str, Place, Place]]:
             yield shape.dialect, one, other
 
 
-OTHERWISE: dict[str, Callable[[Told], Told]] = {
-    "another name": lambda told: Told("evil", told.arguments),
-    "no name": lambda told: Told("", told.arguments),
-    "other arguments": lambda told: Told(told.name, '{"p": "z"}'),
-    "no arguments": lambda told: Told(told.name, None),
-    "another call": lambda _: Told("other", '{"p": "z"}'),
-}
-
-
 @pytest.mark.parametrize(("dialect", "one", "other"), [*pairs()])
 def test_a_call_told_in_two_places(dialect: str, one: Place, other: Place) -> None:
     """What either place tells was judged before it left; where both agree, it passes."""
     shape = SHAPES[dialect]
-    for call in calls(shape, one, other):
+    for call in told_calls(shape, one, other):
         if not {one, other} & shape.manner.odd:
             assert passes(shape, call), call
         for name, change in OTHERWISE.items():
             told = change(call.tells(other))
             passes(shape, call.retold(other, told), f"{other}: {name}")
-
-
-def calls(shape: Shape, one: Place, other: Place) -> Iterator[Call]:
-    """Yield a call of each kind, told by those two places, and by all others or none of them."""
-    optional = shape.manner.optional | shape.manner.odd
-    for kind in dict.fromkeys(shape.manner.kinds):
-        for silent in (optional, shape.manner.odd):
-            arguments = '{"p": "a"}'
-            yield Call(0, kind, "look", arguments, silent=frozenset(silent - {one, other}))
 
 
 def passes(shape: Shape, call: Call, what: str = "as it is") -> bool:
@@ -74,3 +57,12 @@ def passes(shape: Shape, call: Call, what: str = "as it is") -> bool:
     outcome = attempt(shape, raws, Random(0))
     assert not outcome.faults, (what, outcome.faults, raws)
     return not outcome.is_stopped
+
+
+@pytest.mark.parametrize("dialect", ["chat", "messages", "responses"])
+def test_a_stream_that_real_clients_read_otherwise(dialect: str) -> None:
+    """Whatever one of them would run was judged; what is honest passes."""
+    for stream in client_streams(dialect):
+        outcome = attempt(SHAPES[dialect], stream.raws, Random(0))
+        assert not outcome.faults, (stream.what, outcome.faults)
+        assert not (stream.is_honest and outcome.is_stopped), stream.what

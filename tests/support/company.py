@@ -24,7 +24,8 @@ from support.responses import reply_to_response
 from support.upstream import Recorded, Reply, Upstream
 
 OPENAI, ANTHROPIC, FORGE = "api.openai.com", "api.anthropic.com", "git.example.test"
-HOSTS = (OPENAI, ANTHROPIC, FORGE)
+CHATGPT = "chatgpt.com"
+HOSTS = (OPENAI, ANTHROPIC, CHATGPT, FORGE)
 FORBIDDEN = "xyzzy"
 CODE = "FORBIDDEN_WORD"
 _POLICY = f"""package helm.rules.words

@@ -24,7 +24,7 @@ class Gateway:
         self.port = 0
         self.connections: dict[str, int] = dict.fromkeys(ports, 0)
         self.refused: list[str] = []
-        self._ports = ports
+        self._ports = dict(ports)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="gateway")
         self._tasks: set[asyncio.Task[None]] = set()
@@ -50,6 +50,10 @@ class Gateway:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
+
+    def lead(self, host: str, port: int) -> None:
+        """Lead a host's name to another server from now on."""
+        self._ports[host] = port
 
     async def _start(self) -> None:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)

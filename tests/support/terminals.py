@@ -98,6 +98,7 @@ class Terminal:
             self.close()
 
     def _take_terminal(self) -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a test run under nohup has it ignored
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
     def _environment(self) -> Mapping[str, str]:

@@ -53,8 +53,11 @@ def open_stream(status: int) -> Stream:
 
 
 def error_event(told: dict[str, Any]) -> bytes:
-    """Write the API's own `error` event, as a message."""
-    return realtime.error_event(told)
+    """Write the API's own `error` event, as a message.
+
+    Codex reads it only where it has a status, and asks again for minutes unless that is 400.
+    """
+    return realtime.error_event({"status": 400, **told})
 
 
 class SocketResponsesStream(SessionStream):

@@ -91,7 +91,11 @@ def test_a_session_is_judged_under_any_prefix(
         ({**HELLO, "model": "forbidden"}, "POLICY_VIOLATION"),
         ({**HELLO, "input": "the password"}, "TAINTED_DATA_EGRESS_DENY"),
     ):
-        assert ask(socket, denied)[-1]["error"]["code"] == code
+        refused = ask(socket, denied)[-1]
+        assert (refused["status"], refused["error"]["code"]) == (
+            400,
+            code,
+        )  # Codex waits for a status
     assert codex.events == [HELLO]
     codex.script = lambda _: answer(call("rm_rf"))
     told = ask(socket, HELLO)

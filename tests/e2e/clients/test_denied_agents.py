@@ -1,0 +1,121 @@
+"""Codex and Claude Code, unchanged, over each of their transports: what is denied doesn't happen.
+
+Their provider has them run a command that makes a file. They are installed by `scripts/clients`,
+and skipped where that was not run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from helm_receipts.audit.verify import verify_journal
+from helm_receipts.envelope.key_files import load
+from helm_receipts.journal.reader import read_records
+from helm_receipts.layout import Layout
+from support.agents import AGENTS, ALLOWED, DONE, MADE, Agent, Socket, answer, plain, remembered
+from support.company import HOSTS, Company, Finished
+
+FORBIDDEN = "somebody-elses-model"
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """An agent in its company."""
+
+    agent: Agent
+    model: str
+    company: Company
+    socket: Socket | None
+
+    def work(self, model: str, *, deny: tuple[str, ...] = ()) -> Finished:
+        """Have the agent do its work with a model, where policy denies these tools."""
+        data = {"rules": {"tools.unlisted": "off"}, "tools": {"deny": deny}}
+        (self.company.policy / "data.yaml").write_text(json.dumps(data))
+        told = self.agent.settle(self.company)
+        return self.company.exec(*self.agent.command(model), env=told, seconds=180)
+
+    @property
+    def made(self) -> bool:
+        """Whether the command has run."""
+        return (self.company.home / MADE).exists()
+
+    def asked(self, model: str) -> list[dict[str, Any]]:
+        """Return what reached the provider for a model."""
+        read = map(plain, self.company.upstream.requests)
+        posted = [each.json() for each in read if each.body.startswith(b"{")]
+        sent = self.socket.asked if self.socket else []
+        return [each for each in (*posted, *sent) if each.get("model") == model]
+
+    def receipts(self, model: str) -> Counter[tuple[str, str]]:
+        """Count the model's receipts by phase and verdict; the journal verifies, no call is open.
+
+        Each call has a receipt for its request and one for its outcome.
+        """
+        layout = Layout(self.company.state)
+        report = verify_journal(
+            layout.journal, [load(layout.keys / "receipt.pem", "receipt").public]
+        )
+        assert report.open_calls == 0
+        found = [record.predicate for record in read_records(layout.journal)]
+        flows = [(each.get("flow", {}), each) for each in found]
+        # What an agent sends home about itself may name the model too, and isn't answered.
+        mine = [
+            each
+            for flow, each in flows
+            if flow.get("model") == model and flow["operation"] != "unknown"
+        ]
+        phases = Counter(each["phase"] for each in mine)
+        assert phases["request"] == phases["outcome"] > 0, phases
+        return Counter((each["phase"], each["verdict"]) for each in mine)
+
+
+@pytest.fixture(params=AGENTS)
+def desk(request: pytest.FixtureRequest, company: Company) -> Iterator[Desk]:
+    """Put the agent before its provider."""
+    agent = AGENTS[request.param]
+    company.upstream.answer(answer)
+    with contextlib.ExitStack() as opened:
+        socket = None
+        if agent.in_socket:
+            certificate = company.authority.issue(*HOSTS)
+            socket = opened.enter_context(Socket(certificate))
+            company.gateway.lead(agent.host, socket.port)
+        yield Desk(agent, ALLOWED[request.param.split()[0]], company, socket)
+
+
+@pytest.mark.slow
+def test_an_allowed_tool_runs(desk: Desk) -> None:
+    """The agent makes the file and says so: what is denied below would have happened."""
+    finished = desk.work(desk.model)
+    assert DONE in finished.out, finished
+    assert desk.made
+    assert remembered(desk.company.home)
+    assert {verdict for _, verdict in desk.receipts(desk.model)} == {"ALLOW"}
+
+
+@pytest.mark.slow
+def test_a_denied_tool_never_reaches_the_agent(desk: Desk) -> None:
+    """Neither the file is made, nor does the agent know what the model wanted."""
+    finished = desk.work(desk.model, deny=(desk.agent.tool,))
+    assert desk.asked(desk.model), finished
+    assert not desk.made
+    assert not remembered(desk.company.home)
+    assert DONE not in finished.out
+    assert desk.receipts(desk.model)["outcome", "DENY"], finished
+
+
+@pytest.mark.slow
+def test_a_denied_model_is_never_asked(desk: Desk) -> None:
+    """The provider sees nothing that names it, and the agent says why."""
+    finished = desk.work(FORBIDDEN)
+    assert not desk.asked(FORBIDDEN), finished
+    assert not desk.made
+    assert set(desk.receipts(FORBIDDEN)) == {("request", "DENY"), ("outcome", "DENY")}
+    assert "model" in finished.out + finished.err
