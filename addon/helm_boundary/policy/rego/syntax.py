@@ -85,11 +85,12 @@ class Rule:
     """One definition: ``kind`` is set, value, function or default; ``head`` what it is called.
 
     Of the ``bodies`` (never none) the second and later ones are written with else. A set's value
-    is what it contains.
+    is what it contains. ``bracketed`` is a head whose last part is written ``[…]``.
     """
 
     module: Module
     head: Path
+    bracketed: bool
     kind: str
     parameters: Sequence[Node]
     bodies: Sequence[Body]
@@ -167,6 +168,7 @@ def _rule(module: Module, node: Node) -> Rule:
     return Rule(
         module=module,
         head=name,
+        bracketed=only(head["refr"])[0] == "RefBrack",
         kind={"Set": "set", "Func": "function", "Default": "default"}.get(head_kind, "value"),
         parameters=head.get("args", []),
         bodies=_bodies(head, body.get("bodies", [])),

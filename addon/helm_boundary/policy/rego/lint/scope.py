@@ -102,6 +102,7 @@ class Scope:
         """Return the scope of a statement with values given by ``with``."""
         roots = {route[0] for route in given}
         scope = self.inner()
+        scope.own = set(self.own)
         scope.blind = True
         scope.defined = {route for route in self.defined if route[0] not in roots}
         scope.narrowed = {
