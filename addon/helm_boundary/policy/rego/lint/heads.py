@@ -1,31 +1,70 @@
-"""Iteration in the head of a set or object, over what may be empty or missing.
+"""Values in heads that may be missing for one of several solutions of the body.
 
-``deny contains input.tools[_].name`` has no value at all in the engine where there are no tools,
-or the first has no name; in OPA it is what is found.
+The engine then loses the rule whole, and OPA this one solution: ``deny contains tool.name if some
+tool in input.tools`` says nothing here as soon as one tool has no name. So it is where a head
+iterates itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from helm_boundary.policy.rego.syntax import Node, Place, Rule, line_of
+from helm_boundary.policy.rego.syntax import Node, Place, Rule, flatten, line_of, only
 
+from .culprits import culprit
+from .late_names import bound_before, is_unbound
 from .program import Problem, Program
 from .scope import Scope
 from .shapes import Constant, Kind, Record, Shape
-from .terms import below, is_reference, key_of, name_of, steps
+from .terms import below, is_reference, key_of, name_of, statement, steps
+from .visits import Role, Visit
 
 
 def check_heads(program: Program) -> Iterator[Problem]:
-    """Find iteration in heads of sets and objects, unless there is something for certain."""
+    """Find iteration in heads, and values that may be missing beside iteration in the body."""
     for rule in program.rules:
-        if rule.kind == "set" or (rule.kind == "value" and None in rule.head):
+        if rule.kind == "default":
+            continue
+        if rule.kind == "set" or rule.keys:
             for node in _iterations(program, rule):
                 yield Problem(
                     Place(rule.module.file, line_of(node)),
                     "the engine loses the whole rule where this iterates over nothing: write "
                     "some x in … in the body, and x in the head",
                 )
+        yield from _missing(program, rule)
+
+
+def _missing(program: Program, rule: Rule) -> Iterator[Problem]:
+    iterating = {id(found.scope) for found in program.inference.visits(rule) if _branches(found)}
+    for body, scope in zip(rule.bodies, program.inference.scopes(rule), strict=True):
+        if id(scope) not in iterating:
+            continue
+        for node in (*rule.keys, *([body.value] if body.value is not None else ())):
+            name = culprit(node, scope, program.inference)
+            if name:
+                yield Problem(
+                    Place(rule.module.file, line_of(node)),
+                    f"{name} may be undefined for one of several solutions, and then the engine "
+                    f"loses all of them: write x := {name} in the body, and x in the head",
+                )
+
+
+def _branches(found: Visit) -> bool:
+    """Tell whether a statement of a body may hold in several ways."""
+    if found.statement is None or found.role is Role.NEGATED:
+        return False
+    if statement(found.statement)[0] == "SomeIn":
+        return True
+    bound = bound_before(found)
+    for node in found.nodes():
+        if only(node)[0] == "Call" and flatten(only(node)[1]["fcn"])[0] == ("walk",):
+            return True
+        if is_reference(node):
+            for name in filter(None, map(name_of, steps(node)[1])):
+                if name == "_" or is_unbound(name, found, bound):
+                    return True
+    return False
 
 
 def _iterations(program: Program, rule: Rule) -> Iterator[Node]:

@@ -55,7 +55,12 @@ def _iterated(found: Visit) -> Iterator[str]:
                 "write not a rule or count([1 | walk(…)]) == 0"
             )
         for name in _indices(node):
-            if name == "_" or is_unbound(name, found, bound):
+            if name in found.scope.each and name not in found.scope.own:
+                yield (
+                    f"the engine takes the index {name} below this not for any index, not for "
+                    f"what every gives it: write y := {name} before it, and y as the index"
+                )
+            elif name == "_" or is_unbound(name, found, bound):
                 yield (
                     f"the index {name} isn't bound before this not, and the engine takes it for "
                     "any index: bind it above, or write not a rule that iterates"

@@ -102,6 +102,7 @@ def _every(nodes: Sequence[Node], body: Node, outer: Scope, learned: Learned) ->
     for span, shape in ((body["key"], ANY), (body["value"], element)):
         if span is not None:
             scope.bind(scope.module.text(span), shape)
+            scope.each |= {scope.module.text(span)}
     yield from _statements(nodes, learned.query(scope, nodes), learned)
 
 
