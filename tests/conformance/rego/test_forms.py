@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support.forms import DATA, DOCUMENTS, FAILED, PACKAGE, UNDEFINED, Form, ours
-from support.forms.tables import FORMS
+from support.forms.tables import FORMS, UNSAFE
 from support.verifiers import opa
 
 
@@ -68,3 +69,13 @@ def test_the_tables_agree_with_opa(theirs: list[list[Any]], number: int) -> None
     else:
         assert mine == theirs[number]
         assert not any(str(value).startswith(FAILED) for value in mine)
+
+
+@pytest.mark.parametrize("form", UNSAFE, ids=str)
+def test_what_is_refused_as_unsafe_is_refused_by_opa(form: Form, tmp_path: Path) -> None:
+    """It doesn't compile there."""
+    (tmp_path / "form.rego").write_text(form.modules["form.rego"])
+    done = subprocess.run(
+        [opa(), "check", str(tmp_path)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert re.search("unsafe|referenced above", done.stderr), done.stderr

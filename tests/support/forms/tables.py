@@ -2,10 +2,33 @@
 
 from collections.abc import Mapping, Sequence
 
-from support.forms import Form, else_values, forms, memberships, modules, negations, with_values
+from support.forms import (
+    Form,
+    branches,
+    else_values,
+    forms,
+    heads,
+    late_names,
+    memberships,
+    modules,
+    negations,
+    patterns,
+    with_values,
+)
 
 TABLES: Mapping[str, Sequence[Form]] = {
     table.__name__.rsplit(".", 1)[-1]: forms(table.COMMON, table.REFUSED, table.AGREE)
-    for table in (negations, memberships, else_values, modules, with_values)
+    for table in (
+        negations,
+        memberships,
+        late_names,
+        patterns,
+        heads,
+        branches,
+        else_values,
+        modules,
+        with_values,
+    )
 }
 FORMS = [form for table in TABLES.values() for form in table]
+UNSAFE = forms(late_names.COMMON, late_names.UNSAFE, ())

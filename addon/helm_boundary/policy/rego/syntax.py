@@ -85,11 +85,14 @@ class Rule:
     """One definition: ``kind`` is set, value, function or default; ``head`` what it is called.
 
     Of the ``bodies`` (never none) the second and later ones are written with else. A set's value
-    is what it contains.
+    is what it contains. ``bracketed`` is a head whose last part is written ``[…]``, ``keys`` are
+    what stands in the brackets.
     """
 
     module: Module
     head: Path
+    bracketed: bool
+    keys: Sequence[Node]
     kind: str
     parameters: Sequence[Node]
     bodies: Sequence[Body]
@@ -160,13 +163,15 @@ def flatten(node: Node) -> tuple[Path, list[Node]]:
 def _rule(module: Module, node: Node) -> Rule:
     kind, body = only(node)
     head_kind, head = (kind, body) if kind == "Default" else only(body["head"])
-    name, _ = flatten(head["refr"])
+    name, keys = flatten(head["refr"])
     reader = Reader(module)
     reader.read([value for key, value in head.items() if key != "refr"])
     reader.read(body.get("bodies", []))
     return Rule(
         module=module,
         head=name,
+        bracketed=only(head["refr"])[0] == "RefBrack",
+        keys=keys,
         kind={"Set": "set", "Func": "function", "Default": "default"}.get(head_kind, "value"),
         parameters=head.get("args", []),
         bodies=_bodies(head, body.get("bodies", [])),

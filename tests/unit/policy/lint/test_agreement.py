@@ -10,7 +10,7 @@ from helm_boundary.policy.engines.evaluator import compile_engine
 from helm_boundary.policy.rego.lint import CHECKS, Program
 from helm_boundary.policy.rego.syntax import read_rules
 from support.forms import DATA, SCHEMA, Form
-from support.forms.tables import FORMS
+from support.forms.tables import FORMS, UNSAFE
 
 # A form is no policy: it has no decision, and reads what another form's documents have.
 APART = {"check_decision", "check_data", "check_input"}
@@ -24,7 +24,7 @@ def problems(form: Form) -> list[str]:
     return [str(problem) for some in found for problem in some]
 
 
-@pytest.mark.parametrize("form", [form for form in FORMS if form.refused], ids=str)
+@pytest.mark.parametrize("form", [form for form in FORMS if form.refused] + UNSAFE, ids=str)
 def test_a_form_that_differs_is_refused(form: Form) -> None:
     """With its file and its line."""
     found = problems(form)

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from .branches import check_branches
 from .calls import check_calls
 from .else_values import check_else_values
+from .heads import check_heads
+from .late_names import check_late_names
 from .memberships import check_memberships
 from .negations import check_negations
 from .paths import check_data, check_input
+from .patterns import check_patterns
 from .program import Problem, Program
 from .recursion import check_recursion
 from .split_functions import check_split_functions
@@ -28,8 +32,12 @@ CHECKS: Sequence[Check] = (
     check_calls,
     check_data,
     check_input,
+    check_late_names,
     check_negations,
     check_memberships,
+    check_patterns,
+    check_heads,
+    check_branches,
     check_else_values,
     check_split_functions,
     check_with_values,

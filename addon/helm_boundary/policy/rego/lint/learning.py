@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from helm_boundary.policy.rego.syntax import Node, only
+from helm_boundary.policy.rego.syntax import Node, flatten, only
 
 from .scope import Scope
 from .shapes import ANY, Shape, Test, may_be, may_differ_from
@@ -55,6 +55,16 @@ def _learn_some(scope: Scope, body: Mapping[str, Any], infer: Infer) -> None:
             _bind_alias(scope, body["value"], shape.element(), route)
             return
     bind_pattern(scope, body["value"], shape.element())
+    _define_by_key(scope, collection, body["value"])
+
+
+def _define_by_key(scope: Scope, collection: Node, key: Node) -> None:
+    """Note that an object has a value by each of its ``object.keys``."""
+    kind, body = only(collection)
+    if kind == "Call" and flatten(body["fcn"])[0] == ("object", "keys") and name_of(key):
+        route = scope.route(body["params"][0]) if is_reference(body["params"][0]) else None
+        if route is not None:
+            scope.define((*route, scope.step(key)))
 
 
 def _bind_alias(scope: Scope, node: Node, shape: Shape, route: tuple[str, ...]) -> None:

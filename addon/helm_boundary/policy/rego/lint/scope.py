@@ -21,7 +21,7 @@ class Scope:
     ``aliases`` are names for references, ``defined`` the references that have a value wherever
     the body holds, ``narrowed`` those of which the body says what they look like. ``blind`` is
     set below a ``with``, where input and data may be anything. ``own`` are the names bound here,
-    ``early`` those that were asked for before they were bound.
+    ``early`` those that were asked for before they were bound, ``each`` those of an every around.
     """
 
     module: Module
@@ -33,6 +33,7 @@ class Scope:
     own: set[str] = field(default_factory=set)
     early: set[str] = field(default_factory=set)
     blind: bool = False
+    each: frozenset[str] = frozenset()
 
     def inner(self) -> Scope:
         """Return a scope inside this one: it knows all this, and nothing of it comes back."""
@@ -102,6 +103,7 @@ class Scope:
         """Return the scope of a statement with values given by ``with``."""
         roots = {route[0] for route in given}
         scope = self.inner()
+        scope.own = set(self.own)
         scope.blind = True
         scope.defined = {route for route in self.defined if route[0] not in roots}
         scope.narrowed = {

@@ -24,11 +24,18 @@ class Role(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Visit:
-    """One whole expression. Comprehensions in it have visits of their own."""
+    """One whole expression. Comprehensions in it have visits of their own.
+
+    ``statement`` is the one that it is the main expression of, ``before`` and ``after``
+    are those above and below it.
+    """
 
     expression: Node
     scope: Scope
     role: Role
+    statement: Node | None = None
+    before: Sequence[Node] = ()
+    after: Sequence[Node] = ()
 
     @property
     def place(self) -> Place:
@@ -63,19 +70,20 @@ def visit(rule: Rule, scopes: Sequence[Scope], learned: Learned) -> Iterator[Vis
 
 
 def _statements(nodes: Sequence[Node], scope: Scope, learned: Learned) -> Iterator[Visit]:
-    for node in nodes:
+    for position, node in enumerate(nodes):
         kind, body = statement(node)
+        place = node, nodes[:position], nodes[position + 1 :]
         given = node.get("with_mods") or []
         for modifier in given:
             yield from _expression(Visit(modifier["as"], scope, Role.VALUE), learned)
         inside = scope.under(_given(given, scope, learned)) if given else scope
         if kind in {"Expr", "NotExpr"}:
             role = Role.HOLDS if kind == "Expr" else Role.NEGATED
-            yield from _expression(Visit(body["expr"], inside, role), learned)
+            yield from _expression(Visit(body["expr"], inside, role, *place), learned)
         elif kind == "SomeIn":
-            yield from _expression(Visit(body["collection"], inside, Role.VALUE), learned)
+            yield from _expression(Visit(body["collection"], inside, Role.VALUE, *place), learned)
         elif kind == "Every":
-            yield from _expression(Visit(body["domain"], inside, Role.VALUE), learned)
+            yield from _expression(Visit(body["domain"], inside, Role.VALUE, *place), learned)
             yield from _every(body["query"]["stmts"], body, inside, learned)
 
 
@@ -94,6 +102,7 @@ def _every(nodes: Sequence[Node], body: Node, outer: Scope, learned: Learned) ->
     for span, shape in ((body["key"], ANY), (body["value"], element)):
         if span is not None:
             scope.bind(scope.module.text(span), shape)
+            scope.each |= {scope.module.text(span)}
     yield from _statements(nodes, learned.query(scope, nodes), learned)
 
 

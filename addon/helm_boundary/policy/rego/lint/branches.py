@@ -1,0 +1,74 @@
+"""Objects made of rules such as ``limits.low := 1 if …``, read whole.
+
+Where none of the rules holds, the object is empty for OPA and undefined for the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from helm_boundary.policy.rego.syntax import Node, Rule, static
+
+from .program import Problem, Program
+from .scope import Route
+from .terms import is_reference, statement
+from .visits import Visit
+
+
+def check_branches(program: Program) -> Iterator[Problem]:
+    """Find reads of objects made of rules, unless one of the rules always has a value."""
+    below = {path for rule in program.rules for path in _above(rule)}
+    there = {path for rule in program.rules for path in _certain(program, rule)}
+    doubtful = below - there
+    if not doubtful:
+        return
+    for rule in program.rules:
+        for found in program.inference.visits(rule):
+            for route in _read(found):
+                if route[0] == "data" and route[1:] in doubtful:
+                    name = ".".join(route)
+                    yield Problem(
+                        found.place,
+                        f"{name} is empty in OPA and undefined here where none of its rules "
+                        f'holds: write its rules as {route[-1]}["name"] := …, or read one of them',
+                    )
+
+
+def _above(rule: Rule) -> Iterator[Route]:
+    """Yield the paths of the objects that a rule's head makes, up to a computed part."""
+    parts = tuple(static(rule.head))
+    for size in range(1, min(len(parts) + 1, len(rule.head))):
+        yield (*rule.package, *parts[:size])
+
+
+def _certain(program: Program, rule: Rule) -> Iterator[Route]:
+    """Yield the objects above a value that is always there: a set, an object, a constant."""
+    parts = tuple(static(rule.head))
+    whole = len(parts) == len(rule.head)
+    always = (
+        len(parts) >= len(rule.head) - 1 if rule.bracketed else whole and _is_always(program, rule)
+    )
+    if always:
+        yield from _above(rule)
+
+
+def _is_always(program: Program, rule: Rule) -> bool:
+    if rule.kind in {"set", "default"}:
+        return True
+    body, scope = rule.bodies[0], program.inference.scopes(rule)[0]
+    value = body.value
+    return not body.statements and (value is None or program.inference.certain(value, scope))
+
+
+def _read(found: Visit) -> Iterator[Route]:
+    for node in found.nodes():
+        if is_reference(node) and not _is_iterated(found, node):
+            route = found.scope.route(node)
+            if route is not None:
+                yield route
+
+
+def _is_iterated(found: Visit, node: Node) -> bool:
+    """Tell whether it is what ``some … in`` iterates over, where nothing and empty are alike."""
+    within = found.statement
+    return within is not None and node is found.expression and statement(within)[0] == "SomeIn"
