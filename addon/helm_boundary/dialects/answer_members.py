@@ -52,8 +52,7 @@ RESPONSE: Final = Members(
     protocol="background completed_at conversation conversation_id created_at frequency_penalty"
     " id max_output_tokens max_tool_calls model object parallel_tool_calls presence_penalty"
     " previous_response_id prompt_cache_key prompt_cache_retention reasoning safety_identifier"
-    " service_tier status store temperature tool_choice top_logprobs top_p truncation user",
-    counts="usage",
+    " service_tier status store temperature tool_choice top_logprobs top_p truncation usage user",
     read="input instructions metadata output prompt text tools",
 )
 """A whole response; but for its output, what is read repeats the request, which was judged."""
@@ -67,6 +66,10 @@ RESPONSES_ITEM_EVENT: Final = Members(protocol=_OF_RESPONSES_EVENT, repeats="log
 RESPONSES_WHOLE_EVENT: Final = Members(
     protocol=_OF_RESPONSES_EVENT, repeats="logprobs", read="response"
 )
+RESPONSES_PART: Final = Members(
+    protocol=f"{_OF_RESPONSES_EVENT} call_id", read="name namespace server_label"
+)
+"""An event of a tool call; what else it has of the call, its reader takes out first."""
 
 # -- others ----------------------------------------------------------------------------------
 

@@ -116,8 +116,8 @@ class CohereStream(PlainStream):
             self._said.append(text_of(content.get("text")))
         where = "/message" if index is None else f"/message/{index}"
         self._grow(strings(said, where, "assistant", tool_members))
-        others = {**COHERE_DELTA.others(delta), **COHERE_EVENT.others(value)}
-        self._told.tell(strings(others, "", "assistant", tool_members))
+        for others in (COHERE_DELTA.others(delta), COHERE_EVENT.others(value)):
+            self._told.tell(strings(others, "", "assistant", tool_members))
 
     def _read_call(self, kind: str, value: dict[str, Json], told: Json) -> None:
         index = index_of(value.get("index"), "an event", 1024)

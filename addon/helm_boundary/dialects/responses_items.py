@@ -15,6 +15,7 @@ from helm_boundary.calls.texts import strings
 from helm_boundary.streaming.ledger import Finished, Ids, Names
 from helm_boundary.streaming.tellings import Telling
 
+from .answer_members import RESPONSE
 from .json_shape import as_cut_off, as_objects, name_of, names_of, text_of, tool_call
 
 _NOT_ARGUMENTS = frozenset(
@@ -28,8 +29,6 @@ _RUN_BY_PROVIDER = frozenset(
 )  # fmt: skip
 """What has been done when a client hears of it; its members settle while it runs."""
 _GIVEN = frozenset({"error", "output", "outputs", "result", "results"})
-ECHOED = frozenset({"output", "input", "instructions", "metadata", "prompt", "text", "tools"})
-"""The members of a response that repeat its request's, and its output."""
 _SCHEMAS = frozenset({"input_schema", "parameters"})
 _CALLS = ("_call", "_approval_request")
 _NAMES = ("type", "name", "namespace", "server_label", "tool")
@@ -92,8 +91,7 @@ def check_response(response: dict[str, Json]) -> None:
 
     What it repeats of its request (an example's call in the instructions, say) is the client's own.
     """
-    own = [value for key, value in response.items() if key not in ECHOED]
-    if carries_tool_call(own):
+    if carries_tool_call([*RESPONSE.without_calls(response).values()]):
         raise schema_violation("the response has a tool call where none belongs")
     for item in as_objects(response.get("output") or [], "output"):
         check_item(item)

@@ -9,13 +9,11 @@ from helm_boundary.calls.call import Json, Text
 from helm_boundary.calls.refusal import schema_violation
 from helm_boundary.streaming.ledger import Ids, Ledger, Place
 
+from .answer_members import RESPONSES_PART
 from .json_shape import index_of, name_of, names_of, text_of
 from .responses_items import carries_tool_call, texts_of
 
-_PLACES = frozenset({"item_id", "output_index", "response_id", "stream_id"})
-_PROTOCOL = _PLACES | {"call_id", "event_id", "obfuscation", "sequence_number", "type"}
 _NAMES = ("name", "namespace", "server_label")
-_READ = _PROTOCOL.union(_NAMES)
 _SPEAKING = frozenset({"arguments", "delta", "input"})
 
 
@@ -57,7 +55,7 @@ def read_part(ledger: Ledger, place: Place, kind: str, value: dict[str, Json]) -
     index = value.get("command_index")
     part = member if index is None else f"{member}/{index}"
     ids = part_ids(value)
-    rest = {key: said for key, said in value.items() if key not in _READ}
+    rest = RESPONSES_PART.others(value)
     names = names_of(value, _NAMES)
     if names.get("name") and kind.startswith("response.function_call_"):
         names["type"] = "function_call"  # with its name, the event is a whole call to some clients

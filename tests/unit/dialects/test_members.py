@@ -45,6 +45,7 @@ HIDDEN: dict[str, tuple[str, dict[str, Any]]] = {
         {"type": "response.completed", "response": {"reasoning": {"summary": WORDS}}},
     ),
     "an answer's id": ("cohere", {"type": "message-start", "id": WORDS}),
+    "a delta beside an event": ("cohere", {"type": "x", "delta": {"note": WORDS}, "note": "x"}),
     "a version": ("gemini", {"candidates": [], "modelVersion": WORDS}),
     "a time": ("ollama", {"message": {"content": "x"}, "created_at": WORDS}),
 }
@@ -58,6 +59,18 @@ def test_words_in_place_of_protocol_are_a_text(name: str, event: dict[str, Any])
     assert stream is not None
     for cut in EventCutter().feed(b"data: " + json.dumps(event).encode() + b"\n\n"):
         stream.read(cut)
+    assert any(WORDS in text.text for text in stream.answer().texts)
+
+
+def test_words_beside_a_part_of_a_call_are_a_text() -> None:
+    """In a member of the protocol as in one that nobody knows."""
+    stream = dialect("responses").open_stream(200)
+    assert stream is not None
+    item = {"type": "web_search_call", "id": "ws_1"}
+    part = {"type": "response.web_search_call.searching", "output_index": 0, "obfuscation": WORDS}
+    for event in ({"type": "response.output_item.added", "output_index": 0, "item": item}, part):
+        for cut in EventCutter().feed(b"data: " + json.dumps(event).encode() + b"\n\n"):
+            stream.read(cut)
     assert any(WORDS in text.text for text in stream.answer().texts)
 
 
