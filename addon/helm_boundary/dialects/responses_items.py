@@ -158,7 +158,11 @@ def finished(item: dict[str, Json], pointer: str) -> Finished:
 
     def read(names: Names, arguments: str | None) -> list[ToolCall]:
         told = item | {key: name for key, name in names.items() if not item.get(key)}
-        return read_tool_calls(told, pointer, arguments)
+        calls = read_tool_calls(told, pointer, arguments)
+        if names.get("namespace") and not item.get("namespace"):  # most clients look here alone
+            own = {key: name for key, name in told.items() if key != "namespace"}
+            calls += read_tool_calls(own, pointer, arguments)
+        return calls
 
     return Finished(ids_of(item), telling(item), read)
 

@@ -34,6 +34,12 @@ def test_a_call_is_named_with_its_namespace(said: dict[str, Any], name: str) -> 
         assert streamed(start, item) == [name]
 
 
+def test_a_namespace_that_the_finished_call_lacks_is_one_reading_of_two() -> None:
+    """A client goes by the item as it ends, or by what was told before; policy hears both."""
+    item = {**CALL, "type": "function_call", "name": "look"}
+    assert streamed({**item, "namespace": "crm"}, item) == ["crm.look", "look"]
+
+
 def streamed(start: dict[str, Any], end: dict[str, Any]) -> list[str]:
     """Return the names of the calls of a stream whose one item begins and ends so."""
     stream = dialect("responses").open_stream(200)
