@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from suites.results import Results, read_jest, read_junit
 
@@ -18,53 +18,38 @@ class NotSetUp(Exception):
     """Something that a suite needs and that isn't there; says what makes it."""
 
 
-class Suite(Protocol):
-    """An SDK's own tests of its API."""
-
-    @property
-    def name(self) -> str:
-        """The SDK's name."""
-        ...
-
-    @property
-    def checkout(self) -> Path:
-        """The folder that the tests are run in."""
-        ...
-
-    @property
-    def spec(self) -> Path:
-        """The API description that the mock server answers from."""
-        ...
-
-    @property
-    def environment(self) -> Mapping[str, str]:
-        """What its tests want to be told beside the address of the API."""
-        ...
-
-    def command(self, results: Path) -> list[str]:
-        """Return what runs the tests and writes their results to a file."""
-        ...
-
-    def read(self, results: Path) -> Results:
-        """Read that file."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
-class PytestSuite:
-    """A suite in Python, run one test after the other with the checkout's own .venv."""
+class Suite(ABC):
+    """An SDK's own tests of its API.
+
+    `name` is the SDK's, `checkout` the folder that the tests are run in, `spec` the API description
+    that the mock server answers from, and `environment` what the tests want to be told beside the
+    address of the API.
+    """
 
     name: str
     checkout: Path
     spec: Path
     environment: Mapping[str, str]
 
+    @abstractmethod
     def command(self, results: Path) -> list[str]:
-        """Return the command for pytest.
+        """Return what runs the tests and writes their results to a file.
 
         Raises:
-            NotSetUp: there is no .venv.
+            NotSetUp: the checkout lacks what runs them.
         """
+
+    @abstractmethod
+    def read(self, results: Path) -> Results:
+        """Read that file."""
+
+
+class PytestSuite(Suite):
+    """A suite in Python, run one test after the other with the checkout's own .venv."""
+
+    def command(self, results: Path) -> list[str]:
+        """Return the command for pytest; raises as the suite's."""
         python = needed(self.checkout / ".venv" / "bin" / "python", "a .venv with its dev group")
         options = ["-q", "-n", "0", "-p", "no:cacheprovider", f"--junitxml={results}"]
         return [str(python), "-m", "pytest", *options, "tests/api_resources"]
@@ -74,21 +59,11 @@ class PytestSuite:
         return read_junit(results)
 
 
-@dataclass(frozen=True, slots=True)
-class JestSuite:
+class JestSuite(Suite):
     """A suite in TypeScript, run one file after the other with the checkout's own Jest."""
 
-    name: str
-    checkout: Path
-    spec: Path
-    environment: Mapping[str, str]
-
     def command(self, results: Path) -> list[str]:
-        """Return the command for Jest.
-
-        Raises:
-            NotSetUp: there is no Jest.
-        """
+        """Return the command for Jest; raises as the suite's."""
         jest = needed(self.checkout / "node_modules" / ".bin" / "jest", "its dev dependencies")
         options = ["--runInBand", "--json", f"--outputFile={results}"]
         return [str(jest), *options]
