@@ -66,6 +66,7 @@ escalate contains {
 	some call in input.response.tool_calls
 	not matches(call.name, data.tools.allow, data.tools.allow_prefixes)
 	not listed_elsewhere(call)
+	not listed_with_namespace(call)
 	not ran_by_provider(call)
 	not call.name in object.get(data.helm.principal.settings, "tools", [])
 }
@@ -158,6 +159,14 @@ may_be_offered(type) if {
 ran_by_provider(call) if {
 	object.get(call, "type", "function") == "hosted"
 	may_be_offered(call.name)
+}
+
+# The bare name of a call that comes with its namespace as well, which is what is listed.
+listed_with_namespace(call) if {
+	some other in input.response.tool_calls
+	other.pointer == call.pointer
+	endswith(other.name, concat("", [".", call.name]))
+	matches(other.name, data.tools.allow, data.tools.allow_prefixes)
 }
 
 listed_elsewhere(call) if {

@@ -82,6 +82,20 @@ test_a_name_with_its_namespace if {
 	said("mcp.files.read_secret_key").deny == {"tools.denied"}
 }
 
+test_a_bare_name_beside_a_listed_one_with_its_namespace if {
+	both("read_it.look", "/output/0") == set()
+	both("crm.look", "/output/0") == {"tools.unlisted"}
+	both("read_it.look", "/output/1") == {"tools.unlisted"}
+}
+
+both(name, pointer) := result if {
+	result := {reason.rule | some reason in tools.escalate} with input as {
+		"phase": "response",
+		"response": {"tool_calls": [{"name": name, "pointer": pointer}, {"name": "look", "pointer": "/output/0"}]},
+	}
+		with data.tools as lists
+}
+
 ran(name, type) := result if {
 	result := {reason.rule | some reason in tools.escalate} with input as {
 		"phase": "response",

@@ -158,11 +158,7 @@ def finished(item: dict[str, Json], pointer: str) -> Finished:
 
     def read(names: Names, arguments: str | None) -> list[ToolCall]:
         told = item | {key: name for key, name in names.items() if not item.get(key)}
-        calls = read_tool_calls(told, pointer, arguments)
-        if names.get("namespace") and not item.get("namespace"):  # most clients look here alone
-            own = {key: name for key, name in told.items() if key != "namespace"}
-            calls += read_tool_calls(own, pointer, arguments)
-        return calls
+        return read_tool_calls(told, pointer, arguments)
 
     return Finished(ids_of(item), telling(item), read)
 
@@ -170,13 +166,20 @@ def finished(item: dict[str, Json], pointer: str) -> Finished:
 def read_tool_calls(
     item: dict[str, Json], pointer: str, arguments: str | None = None
 ) -> list[ToolCall]:
-    """Read the tool call that an item is, and where it was cut off, what clients make of it.
+    """Read the tool call that an item is, in each way that clients do.
+
+    Most run a function of a namespace by its bare name, so that is a call too; and one that was
+    cut off is what partial parsers make of it.
 
     Raises:
         Refusal: as `read_tool_call`.
     """
-    call = read_tool_call(item, pointer, arguments)
-    return [*as_cut_off(call)] if item.get("status") == "incomplete" else [call]
+    bare = {key: said for key, said in item.items() if key != "namespace"}
+    calls = [read_tool_call(each, pointer, arguments) for each in (item, bare)]
+    readings = calls[:1] if calls[0].name == calls[1].name else calls
+    if item.get("status") != "incomplete":
+        return readings
+    return [each for call in readings for each in as_cut_off(call)]
 
 
 def _kind_of(item: dict[str, Json]) -> str:

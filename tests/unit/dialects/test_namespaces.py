@@ -10,34 +10,32 @@ import pytest
 from helm_boundary.dialects import dialect
 from helm_boundary.streaming.sse import EventCutter
 
+BOTH = ["crm.look", "look"]
 CALL = {"id": "fc_1", "call_id": "call_1", "arguments": "{}", "status": "completed"}
 
 
 @pytest.mark.parametrize(
-    ("said", "name"),
+    ("said", "names"),
     [
-        ({"type": "function_call", "name": "look", "namespace": "crm"}, "crm.look"),
-        ({"type": "custom_tool_call", "name": "look", "namespace": "crm"}, "crm.look"),
-        ({"type": "function_call", "name": "look", "namespace": ""}, "look"),
-        ({"type": "function_call", "name": "look", "namespace": None}, "look"),
-        ({"type": "mcp_call", "name": "look", "server_label": "crm"}, "mcp.crm.look"),
+        ({"type": "function_call", "name": "look", "namespace": "crm"}, BOTH),
+        ({"type": "custom_tool_call", "name": "look", "namespace": "crm"}, BOTH),
+        ({"type": "function_call", "name": "look", "namespace": ""}, ["look"]),
+        ({"type": "function_call", "name": "look", "namespace": None}, ["look"]),
+        ({"type": "mcp_call", "name": "look", "server_label": "crm"}, ["mcp.crm.look"]),
     ],
 )
-def test_a_call_is_named_with_its_namespace(said: dict[str, Any], name: str) -> None:
-    """A whole answer's and a stream's, where the call begins with it and where it ends with it."""
+def test_a_call_is_named_with_its_namespace_and_without(
+    said: dict[str, Any], names: list[str]
+) -> None:
+    """Most clients run it by its bare name; in a stream, wherever the namespace is told."""
     item = {**CALL, **said}
     if item["type"] == "custom_tool_call":
         item["input"] = item.pop("arguments")
-    [call] = dialect("responses").read_response(200, {"output": [item]}).tool_calls
-    assert call.name == name
-    for start in (item, {key: value for key, value in item.items() if key != "namespace"}):
-        assert streamed(start, item) == [name]
-
-
-def test_a_namespace_that_the_finished_call_lacks_is_one_reading_of_two() -> None:
-    """A client goes by the item as it ends, or by what was told before; policy hears both."""
-    item = {**CALL, "type": "function_call", "name": "look"}
-    assert streamed({**item, "namespace": "crm"}, item) == ["crm.look", "look"]
+    whole = dialect("responses").read_response(200, {"output": [item]})
+    assert [call.name for call in whole.tool_calls] == names
+    bare = {key: value for key, value in item.items() if key != "namespace"}
+    for start, end in ((item, item), (bare, item), (item, bare)):
+        assert streamed(start, end) == names
 
 
 def streamed(start: dict[str, Any], end: dict[str, Any]) -> list[str]:
