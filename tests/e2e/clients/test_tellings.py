@@ -152,8 +152,8 @@ def _command(client: str, folder: Path) -> list[str]:
     if client.endswith(".py"):
         return [installed("python", "bin", "python"), str(PROGRAMS / f"holds_{client}")]
     (folder / "node_modules").symlink_to(installed("node", "node_modules"))
-    for name in ("holding.mjs", f"holds_{client}"):
-        shutil.copy(PROGRAMS / name, folder)
+    for program in PROGRAMS.glob("hold*.mjs"):
+        shutil.copy(program, folder)
     return [installed("node", "node_modules", ".bin", "node"), str(folder / f"holds_{client}")]
 
 

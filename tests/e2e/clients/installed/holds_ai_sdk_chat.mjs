@@ -1,22 +1,6 @@
 import { createOpenAI } from "@ai-sdk/openai";
-import { jsonSchema, streamText, tool } from "ai";
 
-import { SCHEMA, TOOLS, model as name, report } from "./holding.mjs";
+import { model } from "./holding.mjs";
+import { reportModel } from "./holding_ai_sdk.mjs";
 
-await report(async (base, held) => {
-  const run = (called) =>
-    tool({
-      inputSchema: jsonSchema(SCHEMA),
-      execute: async (input) => {
-        held(called, input);
-        return "done";
-      },
-    });
-  const tools = Object.fromEntries(TOOLS.map((called) => [called, run(called)]));
-  const model = createOpenAI({ baseURL: `${base}/v1`, apiKey: "made-up" }).chat(name);
-  let failed;
-  const onError = ({ error }) => (failed = error);
-  const stream = streamText({ model, tools, prompt: "Look.", maxRetries: 0, onError });
-  await stream.consumeStream();
-  if (failed) throw failed;
-});
+await reportModel((base) => createOpenAI({ baseURL: `${base}/v1`, apiKey: "made-up" }).chat(model));

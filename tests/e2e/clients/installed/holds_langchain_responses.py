@@ -1,20 +1,14 @@
-from holding import FUNCTIONS, MODEL, report
+from holding import FUNCTIONS, MODEL
+from holding_langchain import report_model
 from langchain_openai import ChatOpenAI
 
-
-def hold(base):
-    model = ChatOpenAI(
+report_model(
+    lambda base: ChatOpenAI(
         model=MODEL,
         base_url=f"{base}/v1",
         api_key="made-up",
         max_retries=0,
         use_responses_api=True,
-    )
-    whole = None
-    for chunk in model.bind_tools(FUNCTIONS).stream("Look."):
-        whole = chunk if whole is None else whole + chunk
-    for call in whole.tool_calls:
-        yield call["name"], call["args"]
-
-
-report(hold)
+    ),
+    FUNCTIONS,
+)

@@ -1,32 +1,13 @@
-import asyncio
-
 from anthropic import AsyncAnthropic
-from holding import MODEL, SCHEMA, TOOLS, report
-from pydantic_ai import ToolDefinition
-from pydantic_ai.direct import model_request_stream
-from pydantic_ai.messages import ModelRequest
-from pydantic_ai.models import ModelRequestParameters
+from holding import MODEL
+from holding_pydantic_ai import report_model
 from pydantic_ai.models.anthropic import AnthropicModel
 from pydantic_ai.providers.anthropic import AnthropicProvider
 
-OFFERED = ModelRequestParameters(
-    function_tools=[ToolDefinition(name=name, parameters_json_schema=SCHEMA) for name in TOOLS]
-)
 
-
-async def ask(base):
+def make(base):
     client = AsyncAnthropic(base_url=base, api_key="made-up", max_retries=0)
-    model = AnthropicModel(MODEL, provider=AnthropicProvider(anthropic_client=client))
-    said = [ModelRequest.user_text_prompt("Look.")]
-    async with model_request_stream(model, said, model_request_parameters=OFFERED) as stream:
-        async for _ in stream:
-            pass
-        return [
-            (part.tool_name, part.args)
-            for part in stream.get().parts
-            if part.part_kind == "tool-call"
-        ]
+    return AnthropicModel(MODEL, provider=AnthropicProvider(anthropic_client=client))
 
 
-with asyncio.Runner() as loop:
-    report(lambda base: loop.run(ask(base)))
+report_model(make)
