@@ -57,7 +57,7 @@ class Campaign:
     def run(self, effort: Effort) -> None:
         """Try streams as long as the effort lasts."""
         for turn in effort.turns():
-            rng = Random(f"{self.seed} {self.shape.dialect} {turn}")
+            rng = Random(f"{self.seed} {self.shape.name} {turn}")
             if turn % _EVERY:
                 self._count(raws := self._dishonest(rng), attempt(self.shape, raws, rng))
             else:
@@ -75,7 +75,7 @@ class Campaign:
 
     def report(self) -> str:
         """Show each kind of fault with the smallest stream that has it."""
-        lines = [f"{self.shape.dialect}, --fuzz-seed {self.seed}:"]
+        lines = [f"{self.shape.name}, --fuzz-seed {self.seed}:"]
         for kind, (count, fault, raws) in sorted(self.found.items())[:_SHOWN]:
             lines.append(f"{kind}, {count} times, as {fault.detail}:")
             lines += [f"    {event}" for event in shrink(self.shape, raws, kind)]

@@ -37,7 +37,7 @@ class _Calls:
 
     by: str
     found: dict[str, _Growing] = field(default_factory=dict)
-    last: str = ""
+    last: dict[str, str] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
 
     def place(self, choice: str, at: int, call: Event) -> str:
@@ -48,9 +48,10 @@ class _Calls:
         if self.by == "position":
             return f"{choice} {key(call.get('index', at))}"
         if self.by == "the last":
-            kept = own or self.last if index is None else key(index)
-            self.last = f"{choice} {kept}" if index is not None or own else self.last
-            return self.last
+            kept = f"{choice} {key(own if index is None else index)}"
+            if index is not None or own:
+                self.last[choice] = kept
+            return self.last.get(choice, "")
         where = f"{choice} {key(call.get('index', at))}"  # by id: another one is another call
         self.ids[where] = own or self.ids.get(where, "")
         return f"{where} {self.ids[where]}"
@@ -65,31 +66,46 @@ class _Calls:
 
 
 def read_chat(view: View) -> Iterator[Held]:
-    """All calls that the readers of chat completions hold."""
-    events = [(at, event) for at, event in enumerate(view) if isinstance(event, dict)]
-    for at, event in events:
+    """All calls that clients hold who asked for one choice: many take the first of each chunk."""
+    yield from read_choices(view)
+    for by in _WAYS:
+        yield from _followed(view, _Calls(by), takes_first=True)
+
+
+def read_choices(view: View) -> Iterator[Held]:
+    """All calls that clients hold who asked for several choices."""
+    for at, event in _events(view):
         for choice in objects(event.get("choices")):
             yield from _whole("whole", at, members(choice.get("message")))
             yield from _whole("start", at, members(choice.get("delta")))
-    for by in ("number", "position", "the last", "id"):
-        yield from _followed(events, _Calls(by))
+    for by in _WAYS:
+        yield from _followed(view, _Calls(by))
 
 
-def _followed(events: list[tuple[int, Event]], calls: _Calls) -> Iterator[Held]:
+_WAYS = ("number", "position", "the last", "id")
+
+
+def _events(view: View) -> list[tuple[int, Event]]:
+    return [(at, event) for at, event in enumerate(view) if isinstance(event, dict)]
+
+
+def _followed(view: View, calls: _Calls, *, takes_first: bool = False) -> Iterator[Held]:
     at = 0
-    for at, event in events:  # noqa: B007 - the last one is where the reader is done
-        for choice in objects(event.get("choices")):
-            where = key(choice.get("index", 0))
+    for at, event in _events(view):  # noqa: B007 - the last one is where the reader is done
+        choices = [*objects(event.get("choices"))]
+        for choice in choices[:1] if takes_first else choices:
+            where = "the first" if takes_first else key(choice.get("index", 0))
             delta = members(choice.get("delta"))
             if isinstance(delta.get("function_call"), dict):
                 calls.grow(f"{where} old", delta["function_call"])
             for position, call in enumerate(objects(delta.get("tool_calls"))):
                 calls.grow(calls.place(where, position, call), _function(call))
+    choice_of = "the first choice's " if takes_first else ""
     for grown in calls.found.values():
         for name in grown.tools:
-            yield Held(f"deltas by {calls.by}", at, name, grown.words)
+            yield Held(f"{choice_of}deltas by {calls.by}", at, name, grown.words)
             for told in grown.objects:
-                yield Held(f"an object by {calls.by}", at, name, told)
+                yield Held(f"{choice_of}an object by {calls.by}", at, name, told)
 
 
 def _whole(reader: str, at: int, message: Event) -> Iterator[Held]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from random import Random
 
 from helm_boundary.calls.call import Json
@@ -14,10 +15,18 @@ _CUSTOM = "custom"
 
 
 def write_chat(calls: Sequence[Call], rng: Random) -> list[Event]:
-    """Write a chat completion's stream: calls in one choice, or one in each."""
-    old = any(call.kind == _OLD for call in calls)
-    apart = len(calls) > 1 and (old or rng.random() < 0.3)
-    choices = [call.at if apart else 0 for call in calls]
+    """Write a chat completion's stream of one choice; a call of the old kind is its only one."""
+    if any(call.kind == _OLD for call in calls):
+        calls = calls[:1]
+    return _write(calls, [0 for _ in calls], rng)
+
+
+def write_choices(calls: Sequence[Call], rng: Random) -> list[Event]:
+    """Write a stream of several choices, with a call in each."""
+    return _write(calls, [call.at for call in calls], rng)
+
+
+def _write(calls: Sequence[Call], choices: list[int], rng: Random) -> list[Event]:
     lanes = [list(_lane(call, at, rng)) for call, at in zip(calls, choices, strict=True)]
     said = [chunk(0, {"role": "assistant", "content": "I will look."})]
     ends = [chunk(at, {}, finish_reason="tool_calls") for at in sorted(set(choices))]
@@ -80,6 +89,7 @@ CHAT = Manner(
     (),
     write_chat,
 )
+CHOICES = replace(CHAT, write=write_choices)
 COMPLETIONS = Manner(
     ("function", _OLD),
     (Place.MESSAGE,),

@@ -100,7 +100,7 @@ def _copy_member(rng: Random, events: list[Event]) -> None:
     target = _any(rng, events)
     alike = [(holder, at) for holder, at in spots(target) if at == key]
     holder, at = rng.choice(alike or [(target, key)])
-    if isinstance(holder, dict) or isinstance(at, int):
+    if isinstance(holder, dict) == isinstance(at, str):
         holder[at] = copy.deepcopy(source[key])  # type: ignore[index]
 
 

@@ -18,36 +18,36 @@ from fuzz.trial import attempt
 type Property = Callable[[str, object], None]
 
 
-@pytest.mark.parametrize("dialect", SHAPES)
+@pytest.mark.parametrize("name", SHAPES)
 def test_whatever_a_client_would_run_was_judged(
-    dialect: str, effort: Effort, record_property: Property
+    name: str, effort: Effort, record_property: Property
 ) -> None:
     """And an honest stream leaves byte for byte, wherever its chunks fall."""
-    campaign = Campaign(SHAPES[dialect], effort.seed)
+    campaign = Campaign(SHAPES[name], effort.seed)
     campaign.run(effort)
-    record_property("fuzz", f"{dialect}: {campaign.figures()}")
+    record_property("fuzz", f"{name}: {campaign.figures()}")
     assert not campaign.found, campaign.report()
     assert campaign.honest
-    assert campaign.held or dialect == "completions"
+    assert campaign.held or name == "completions"
 
 
 def pairs() -> Iterator[tuple[str, Place, Place]]:
     """Yield every two places of a dialect."""
     for shape in SHAPES.values():
         for one, other in itertools.permutations(shape.manner.places, 2):
-            yield shape.dialect, one, other
+            yield shape.name, one, other
 
 
-@pytest.mark.parametrize(("dialect", "one", "other"), [*pairs()])
-def test_a_call_told_in_two_places(dialect: str, one: Place, other: Place) -> None:
+@pytest.mark.parametrize(("name", "one", "other"), [*pairs()])
+def test_a_call_told_in_two_places(name: str, one: Place, other: Place) -> None:
     """What either place tells was judged before it left; where both agree, it passes."""
-    shape = SHAPES[dialect]
+    shape = SHAPES[name]
     for call in told_calls(shape, one, other):
         if not {one, other} & shape.manner.odd:
             assert passes(shape, call), call
-        for name, change in OTHERWISE.items():
+        for what, change in OTHERWISE.items():
             told = change(call.tells(other))
-            passes(shape, call.retold(other, told), f"{other}: {name}")
+            passes(shape, call.retold(other, told), f"{other}: {what}")
 
 
 def passes(shape: Shape, call: Call, what: str = "as it is") -> bool:

@@ -83,7 +83,7 @@ def _pass(shape: Shape, chunks: Sequence[bytes], patience: int) -> Passage:
         allowed.extend(calls)
         return Decision(ALLOW, ())
 
-    gate = open_gate(shape.dialect)
+    gate = open_gate(shape.dialect, asked=shape.asked)
     drive = Drive(gate, judge, patience=patience)
     pieces = [(piece, len(allowed)) for piece in drive.pieces(chunks)]
     left, before = (tuple(column) for column in zip(*pieces, strict=True)) if pieces else ((), ())

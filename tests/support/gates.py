@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from helm_boundary.calls.call import Answer
+from helm_boundary.calls.call import UNREAD, Answer, Call
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.dialects import SOCKETS, dialect
 from helm_boundary.policy.decision import Decision
@@ -20,10 +20,12 @@ type Judge = Callable[[Answer], Decision]
 type Deny = Callable[[Decision | Refusal], bytes]
 
 
-def open_gate(name: str, *, max_event: int = MAX_EVENT, max_held: int = MAX_HELD) -> Gate:
+def open_gate(
+    name: str, *, asked: Call = UNREAD, max_event: int = MAX_EVENT, max_held: int = MAX_HELD
+) -> Gate:
     """Open a gate for a stream of that dialect, or for a WebSocket's where it is spoken there."""
     is_socket = name in SOCKETS
-    stream = dialect(name).open_stream(101 if is_socket else 200)
+    stream = dialect(name).open_stream(101 if is_socket else 200, asked)
     assert stream is not None
     cutter = MessageCutter(max_event) if is_socket else EventCutter(max_event)
     return Gate(stream, cutter, max_held=max_held)

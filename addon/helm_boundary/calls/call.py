@@ -213,6 +213,10 @@ class Call:
     body: Json = None
 
 
+UNREAD = Call()
+"""In place of a call that nobody has read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens as the upstream counted them; None where it didn't say.

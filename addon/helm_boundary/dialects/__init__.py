@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from helm_boundary.calls.call import Answer, Call, Json, Operation
+from helm_boundary.calls.call import UNREAD, Answer, Call, Json, Operation
 from helm_boundary.streaming.stream import Stream
 
 from . import (
@@ -34,8 +34,11 @@ class Dialect(Protocol):
         """Read what a response's body says; Refusal where it isn't in the dialect."""
         ...
 
-    def open_stream(self, status: int) -> Stream | None:
-        """Open a reader of its event stream for the gate; None where it is only judged whole."""
+    def open_stream(self, status: int, asked: Call = UNREAD) -> Stream | None:
+        """Open a reader of its event stream for the gate; None where it is only judged whole.
+
+        `asked` is the call that it answers.
+        """
         ...
 
     def error_event(self, told: dict[str, Any]) -> bytes:

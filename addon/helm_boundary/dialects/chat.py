@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from helm_boundary.calls.call import Answer, Call, Json, Message, Text, Tool
+from helm_boundary.calls.call import UNREAD, Answer, Call, Json, Message, Text, Tool
 from helm_boundary.calls.texts import attachments, strings
 from helm_boundary.streaming.stream import Stream
 
@@ -102,9 +102,15 @@ def read_error(status: int, body: dict[str, Json]) -> Answer:
     return Answer(status, texts=tuple(strings(body, "", "assistant")))
 
 
-def open_stream(status: int) -> Stream:
+def asked_choices(call: Call) -> int:
+    """Return how many choices a call asks for."""
+    asked = call.parameters.get("n")
+    return int(asked) if isinstance(asked, int | float) and asked > 1 else 1
+
+
+def open_stream(status: int, asked: Call = UNREAD) -> Stream:
     """Open a reader of `chat.completion.chunk` events."""
-    return ChatStream(status)
+    return ChatStream(status, asked_choices(asked))
 
 
 def error_event(told: dict[str, Any]) -> bytes:

@@ -15,7 +15,7 @@ from functools import partial
 from helm_boundary.calls.call import Json, ToolCall
 from helm_boundary.calls.refusal import schema_violation
 
-from .chat_fragments import Fragment, Tell, read_fragment
+from .chat_fragments import Fragment, Placed, Tell, read_fragment
 from .chat_groups import Group, alone, by_index, otherwise
 from .json_shape import CUT_OFF, as_cut_off, as_object, tool_call
 from .partial_json import documents, is_json
@@ -30,6 +30,8 @@ class ChatCalls:
 
     where: str
     fragments: list[Fragment] = field(default_factory=list)
+    placed: set[Placed] = field(default_factory=set)
+    """How the fragments say where they belong."""
 
     def read(self, deltas: Json, tell: Tell) -> bool:
         """Take in a delta's `tool_calls`, or its `function_call`; whether it told part of a call.
@@ -48,7 +50,14 @@ class ChatCalls:
             )
             if not fragment.says_nothing:
                 self.fragments.append(fragment)
+                self._check_placed(fragment)
         return len(self.fragments) > before
+
+    def _check_placed(self, fragment: Fragment) -> None:
+        """Refuse null at times: it is a place of its own, none, or the last, as clients take it."""
+        self.placed.add(fragment.placed)
+        if "null" in self.placed and len(self.placed) > 1:
+            raise schema_violation("a tool call of the stream has an index of null only at times")
 
     def calls(self, choice: int, pointer: str, finish: str) -> list[ToolCall]:
         """Put the calls together; `pointer` is the message's, `finish` why the model stopped.

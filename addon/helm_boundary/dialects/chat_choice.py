@@ -11,6 +11,7 @@ from helm_boundary.calls.texts import spoken, strings
 
 from .answer_members import CHOICE, DELTA
 from .chat_calls import CallKey, ChatCalls, beyond
+from .chat_fragments import Placed, placed_by
 from .chat_whole_calls import CALLS, tool_members, whole_calls
 from .json_shape import as_object
 from .told_texts import ToldTexts, each_once
@@ -37,7 +38,7 @@ class Choice:
     waits: bool = False
     """Whether it has a call that hasn't been judged."""
     judged: Counter[CallKey] = field(default_factory=Counter)
-    named: str | None = None
+    placed: Placed | None = None
     """How its first tool call's part said where it belongs: by an index, by null, or not at all."""
 
     def __post_init__(self) -> None:
@@ -49,16 +50,15 @@ class Choice:
         """Whether part of any call has come."""
         return bool(self.whole) or any(calls.fragments for calls in self.growing.values())
 
-    def check_named(self, found: dict[str, Json], place: int) -> None:
+    def check_placed(self, found: dict[str, Json], place: int) -> None:
         """Refuse part of a call whose choice clients find by its index, and by its place otherwise.
 
         Raises:
             Refusal: it has an index only at times, or none where another choice stands before it.
         """
-        has_index = found.get("index") is not None
-        named = "index" if has_index else "null" if "index" in found else "nothing"
-        self.named = self.named or named
-        if named != self.named or (place and not has_index):
+        placed = placed_by(found)
+        self.placed = self.placed or placed
+        if placed != self.placed or (place and placed != "index"):
             raise schema_violation("a choice with a tool call has its index only at times")
 
     def finish(self, reason: str) -> None:
@@ -90,7 +90,7 @@ def read_choice(choice: Choice, found: dict[str, Json], index: int) -> list[dict
         choice.told.grow_all(strings(others, "", ROLE, tool_members))
     _read_delta(choice, delta, index)
     if choice.waits and any(delta.get(key) for key in CALLS):
-        choice.check_named(found, index)
+        choice.check_placed(found, index)
     reason = found.get("finish_reason")
     if isinstance(reason, str) and reason:
         choice.finish(reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from helm_boundary.calls.call import Json
 from helm_boundary.calls.refusal import schema_violation
@@ -15,6 +16,9 @@ from .json_shape import as_object, index_of
 type Tell = Callable[[dict[str, Json], str], None]
 """Takes the members of a fragment that are none of a call's, and their pointer."""
 
+type Placed = Literal["index", "null", "nothing"]
+"""How something says where it belongs: clients tell an index of null from none, or don't."""
+
 _OF_CALL = frozenset({"id", "index", "type", "function", "custom"})
 _OF_FUNCTION = frozenset({"name", "arguments", "input"})
 
@@ -24,7 +28,7 @@ class Fragment:
     """One delta of a call: at an index or, where it has none, at its position in the list."""
 
     place: int
-    has_index: bool
+    placed: Placed
     id: str
     name: str
     words: str
@@ -33,9 +37,21 @@ class Fragment:
     """Whether the words came as text; some clients skip what is anything else."""
 
     @property
+    def has_index(self) -> bool:
+        """Whether it says itself where it belongs."""
+        return self.placed == "index"
+
+    @property
     def says_nothing(self) -> bool:
         """Whether no client could tell it from an empty entry."""
         return not (self.id or self.name or self.words)
+
+
+def placed_by(told: dict[str, Json]) -> Placed:
+    """Return how a choice, or a part of a call, says where it belongs."""
+    if told.get("index") is not None:
+        return "index"
+    return "null" if "index" in told else "nothing"
 
 
 def read_fragment(delta: dict[str, Json], at: int, where: str, tell: Tell) -> Fragment:
@@ -58,7 +74,8 @@ def read_fragment(delta: dict[str, Json], at: int, where: str, tell: Tell) -> Fr
         tell({key: said[key] for key in said.keys() - _OF_FUNCTION}, where)
     custom = kind == "custom" or takes == "input"
     takes = ("input" if custom else takes) if takes or custom else ""
-    return Fragment(place, index is not None, given or "", name, words, takes, is_text)
+    placed = placed_by(delta)
+    return Fragment(place, placed, given or "", name, words, takes, is_text)
 
 
 def _said(inner: dict[str, Json]) -> tuple[str, str, str, bool]:

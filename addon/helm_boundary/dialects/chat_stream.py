@@ -27,10 +27,14 @@ _SUSPICIOUS = (b"tool", b"function", b"arguments", b"\\u")
 
 
 class ChatStream:
-    """Reads events; knows which tool calls have begun and which are complete."""
+    """Reads events; knows which tool calls have begun and which are complete.
 
-    def __init__(self, status: int) -> None:
+    `asked` is how many choices the client asked for.
+    """
+
+    def __init__(self, status: int, asked: int = 1) -> None:
         self._status = status
+        self._asked = asked
         self._choices: dict[int, Choice] = {}
         self._model: str | None = None
         self._usage = Usage()
@@ -122,6 +126,9 @@ class ChatStream:
             return
         if signs_of_calls(chunk) != known_calls(known):
             raise schema_violation("the stream carries a tool call where none belongs")
+        # Clients that ask for one choice take the first of each chunk for it, whatever its index.
+        if sum(choice.has_calls for choice in self._choices.values()) > self._asked:
+            raise schema_violation("the stream has tool calls in more choices than were asked for")
 
     def _read_choices(self, choices: Json) -> list[dict[str, Json]]:
         """Take the choices of a chunk in; returns where tool calls of theirs may stand."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from helm_boundary.calls.call import Answer, Call, Json, Usage
+from helm_boundary.calls.call import UNREAD, Answer, Call, Json, Usage
 from helm_boundary.calls.refusal import schema_violation
 from helm_boundary.calls.texts import strings
 from helm_boundary.streaming.stream import Stream
@@ -56,7 +56,7 @@ def read_response(status: int, body: Json) -> Answer:
     )
 
 
-def open_stream(status: int) -> Stream:
+def open_stream(status: int, asked: Call = UNREAD) -> Stream:
     """Open a reader of an answer's events."""
     return CohereStream(status)
 

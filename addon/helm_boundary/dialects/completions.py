@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from helm_boundary.calls.call import Answer, Call, Json, Message
+from helm_boundary.calls.call import UNREAD, Answer, Call, Json, Message
 from helm_boundary.calls.refusal import schema_violation
 from helm_boundary.calls.texts import attachments, strings
 from helm_boundary.streaming.stream import Stream
@@ -81,9 +81,9 @@ def _choice(choice: dict[str, Json], at: int) -> Message:
     return Message("assistant", text_of(choice.get("text")), f"/choices/{at}")
 
 
-def open_stream(status: int) -> Stream:
+def open_stream(status: int, asked: Call = UNREAD) -> Stream:
     """Open a reader of `text_completion` events; some providers stream a chat's chunks here."""
-    return ChatStream(status)
+    return ChatStream(status, chat.asked_choices(asked))
 
 
 def error_event(told: dict[str, Any]) -> bytes:

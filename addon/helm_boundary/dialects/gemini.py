@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from helm_boundary.calls.call import Answer, Call, Json
+from helm_boundary.calls.call import UNREAD, Answer, Call, Json
 from helm_boundary.calls.texts import attachments
 from helm_boundary.streaming.stream import Stream
 
@@ -78,7 +78,7 @@ def read_response(status: int, body: Json) -> Answer:
     return stream.whole()
 
 
-def open_stream(status: int) -> Stream:
+def open_stream(status: int, asked: Call = UNREAD) -> Stream:
     """Open a reader of an answer's events."""
     return GeminiStream(status)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from helm_boundary.calls.call import Answer, Call, Json, Text, ToolCall, Usage
+from helm_boundary.calls.call import UNREAD, Answer, Call, Json, Text, ToolCall, Usage
 from helm_boundary.calls.texts import attachments, pointer_token, strings
 from helm_boundary.streaming.stream import Stream
 
@@ -48,7 +48,7 @@ def read_response(status: int, body: Json) -> Answer:
     )
 
 
-def open_stream(status: int) -> Stream | None:
+def open_stream(status: int, asked: Call = UNREAD) -> Stream | None:
     """None: what isn't known is judged whole."""
     return None
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from helm_boundary.calls.call import Answer, Call, Json, ToolCall
+from helm_boundary.calls.call import UNREAD, Answer, Call, Json, ToolCall
 from helm_boundary.calls.refusal import Refusal, schema_violation
 from helm_boundary.calls.texts import strings
 from helm_boundary.streaming.sse import Event
@@ -28,7 +28,7 @@ class _Strict(Protocol):
 
     def read_request(self, body: Json) -> Call: ...
     def read_response(self, status: int, body: Json) -> Answer: ...
-    def open_stream(self, status: int) -> Stream | None: ...
+    def open_stream(self, status: int, asked: Call) -> Stream | None: ...
     def error_event(self, told: dict[str, Any]) -> bytes: ...
 
 
@@ -92,9 +92,9 @@ class Loose:
         reader = self.strict if _shows(self.is_in_shape, body) else generic
         return reader.read_response(status, body)
 
-    def open_stream(self, status: int) -> Stream | None:
+    def open_stream(self, status: int, asked: Call = UNREAD) -> Stream | None:
         """Return a reader of events in either shape, None where the dialect has no stream."""
-        inner = self.strict.open_stream(status)
+        inner = self.strict.open_stream(status, asked)
         return None if inner is None else LooseStream(status, inner, self.is_in_shape)
 
     def error_event(self, told: dict[str, Any]) -> bytes:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from helm_boundary.calls.call import Answer, Attachment, Call, Json, Usage
+from helm_boundary.calls.call import UNREAD, Answer, Attachment, Call, Json, Usage
 from helm_boundary.calls.inline import decoded, text_in
 from helm_boundary.calls.texts import strings
 from helm_boundary.streaming.stream import Stream
@@ -61,7 +61,7 @@ def read_response(status: int, body: Json) -> Answer:
     return replace(answer, complete=True)
 
 
-def open_stream(status: int) -> Stream:
+def open_stream(status: int, asked: Call = UNREAD) -> Stream:
     """Open a reader of an answer's lines."""
     return OllamaStream(status)
 

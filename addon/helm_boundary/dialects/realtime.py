@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from helm_boundary.calls.call import Answer, Call, Json, Message
+from helm_boundary.calls.call import UNREAD, Answer, Call, Json, Message
 from helm_boundary.calls.inline import decoded
 from helm_boundary.calls.refusal import schema_violation
 from helm_boundary.calls.texts import attachments, is_tag
@@ -112,7 +112,7 @@ def read_response(status: int, body: Json) -> Answer:
     return responses.read_response(status, body)
 
 
-def open_stream(status: int) -> Stream:
+def open_stream(status: int, asked: Call = UNREAD) -> Stream:
     """Open a reader of the server's events."""
     return RealtimeStream(status, read_response)
 

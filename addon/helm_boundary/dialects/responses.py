@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from helm_boundary.calls.call import Answer, Call, Json, Message, Text
+from helm_boundary.calls.call import UNREAD, Answer, Call, Json, Message, Text
 from helm_boundary.calls.texts import attachments
 from helm_boundary.streaming.stream import Stream
 
@@ -80,7 +80,7 @@ def read_response(status: int, body: Json) -> Answer:
     )
 
 
-def open_stream(status: int) -> Stream:
+def open_stream(status: int, asked: Call = UNREAD) -> Stream:
     """Open a reader of `response.*` events."""
     return ResponsesStream(status, read_response)
 

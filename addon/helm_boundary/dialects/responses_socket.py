@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from helm_boundary.calls.call import Answer, Call, Json
+from helm_boundary.calls.call import UNREAD, Answer, Call, Json
 from helm_boundary.calls.refusal import schema_violation
 from helm_boundary.streaming.ledger import Ledger
 from helm_boundary.streaming.stream import Stream
@@ -47,7 +47,7 @@ def read_response(status: int, body: Json) -> Answer:
     return responses.read_response(status, body)
 
 
-def open_stream(status: int) -> Stream:
+def open_stream(status: int, asked: Call = UNREAD) -> Stream:
     """Open a reader of the server's events; after a response's end, the next one begins."""
     return SocketResponsesStream(status, read_response)
 

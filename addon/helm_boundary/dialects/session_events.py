@@ -7,7 +7,7 @@ pieces.
 
 from __future__ import annotations
 
-from helm_boundary.calls.call import Json
+from helm_boundary.calls.call import UNREAD, Call, Json
 from helm_boundary.streaming.stream import Stream
 
 from .chat_stream import ChatStream
@@ -18,7 +18,7 @@ from .messages import error_event
 __all__ = ["error_event", "open_stream", "read_request", "read_response"]
 
 
-def open_stream(status: int) -> Stream:
+def open_stream(status: int, asked: Call = UNREAD) -> Stream:
     """Open a reader of events in whatever shape, that holds those with tool calls in them."""
     return LooseStream(status, ChatStream(status), _is_none)
 

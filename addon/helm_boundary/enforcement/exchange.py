@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from helm_boundary.approvals.binding import Binding
 from helm_boundary.approvals.entry import Grant
 from helm_boundary.approvals.entry import Request as AskedFor
-from helm_boundary.calls.call import Answer, Call, HttpRequest, Operation
+from helm_boundary.calls.call import UNREAD, Answer, Call, HttpRequest, Operation
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.evaluation.document import Context
 from helm_boundary.evaluation.judge import deny
@@ -27,7 +27,6 @@ from helm_receipts.envelope.statement import ToolCall as ToolCallReceipt
 from .fallback_reply import NO_VERDICT
 from .reply import Approval
 
-_UNREAD = Call()
 _UNDECIDED = deny(NO_VERDICT)
 
 
@@ -44,7 +43,7 @@ class Judged:
 class Progress:
     """How far a call has come. Only modules of this package write it."""
 
-    call: Call = _UNREAD
+    call: Call = UNREAD
     """The request as it was read, with what policy rewrote."""
     shared: bytes = b""
     """The part of the input document that both phases share; empty for a request nobody read."""

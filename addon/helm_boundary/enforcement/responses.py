@@ -84,7 +84,7 @@ class Answers:
             return self._listen(exchange, response)
         if refusal is not None:
             return refusal
-        stream = stream_of(exchange.operation, response)
+        stream = stream_of(exchange.operation, response, progress.call)
         if stream is None or progress.decision.stream == "buffer":
             return None
         return self.streamed.open(exchange, stream)
@@ -98,7 +98,7 @@ class Answers:
             return None
         if exchange.progress.unread is not None or not exchange.progress.shared:
             return self.streamed.let_pass(exchange, UnreadStream(response.status))
-        stream = stream_of(exchange.operation, response)
+        stream = stream_of(exchange.operation, response, exchange.progress.call)
         if stream is None and is_event_stream(response):
             stream = GenericStream(response.status, self._settings.max_body)
             return self.streamed.let_pass(exchange, stream)
@@ -144,7 +144,10 @@ class Answers:
                 release = Release(None, addresses)
             size = weight(response.body, response.header("content-encoding"))
             read = await aside(
-                size, lambda: read_answer(exchange.operation, response, self._settings.max_body)
+                size,
+                lambda: read_answer(
+                    exchange.operation, response, self._settings.max_body, progress.call
+                ),
             )
             if size > LONG:
                 turn = NO_TURN  # others came meanwhile

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from helm_boundary.calls.call import Answer, HttpResponse, Json, Operation
+from helm_boundary.calls.call import UNREAD, Answer, Call, HttpResponse, Json, Operation
 from helm_boundary.calls.refusal import Refusal, schema_violation
 from helm_boundary.dialects import SOCKETS, STREAM_LINES, generic, reader_of
 from helm_boundary.streaming.sse import EventCutter
@@ -52,7 +52,7 @@ def is_event_stream(response: HttpResponse) -> bool:
     return media_type(response) == EVENT_STREAM
 
 
-def stream_of(operation: Operation, response: HttpResponse) -> Stream | None:
+def stream_of(operation: Operation, response: HttpResponse, asked: Call = UNREAD) -> Stream | None:
     """Open a reader of a response that is a stream in its operation's dialect.
 
     Redirects and errors are judged whole, whatever they claim to be.
@@ -60,11 +60,13 @@ def stream_of(operation: Operation, response: HttpResponse) -> Stream | None:
     in_lines = operation.dialect in STREAM_LINES and media_type(response) in JSON_LINES
     if not (is_event_stream(response) or in_lines) or response.status >= 300:
         return None
-    return reader_of(operation).open_stream(response.status)
+    return reader_of(operation).open_stream(response.status, asked)
 
 
-def read_answer(operation: Operation, response: HttpResponse, limit: int) -> Answered:
-    """Read what a whole response says.
+def read_answer(
+    operation: Operation, response: HttpResponse, limit: int, asked: Call = UNREAD
+) -> Answered:
+    """Read what a whole response says, to the call that `asked`.
 
     Raises:
         Refusal: it can't be decoded or read, so it can't be judged.
@@ -83,7 +85,7 @@ def read_answer(operation: Operation, response: HttpResponse, limit: int) -> Ans
     if not body and _may_be_silent(operation):
         return Answered(Answer(response.status), None)
     if is_event_stream(response) or (reader is not generic and _is_stream(response, body)):
-        return Answered(_read_events(operation, response.status, body), None)
+        return Answered(_read_events(operation, response.status, body, asked), None)
     takes_all = operation.loose or reader is generic
     if takes_all and not _is_json(response) and not _is_one_value(body):
         return Answered(_read_other(response, body), None)
@@ -160,8 +162,8 @@ def _json_lines(body: bytes) -> list[Json] | None:
         return None
 
 
-def _read_events(operation: Operation, status: int, body: bytes) -> Answer:
-    reading: Stream | None = reader_of(operation).open_stream(status)
+def _read_events(operation: Operation, status: int, body: bytes, asked: Call) -> Answer:
+    reading: Stream | None = reader_of(operation).open_stream(status, asked)
     reading = reading or GenericStream(status, len(body))
     cutter = EventCutter(len(body))
     for event in cutter.feed(body):

@@ -95,7 +95,7 @@ class CallTracker:
 
     def begin(self, flow: http.HTTPFlow, running: Running) -> None:
         """Follow a flow, whose request is judged under that boundary from now on."""
-        self._flows[flow.id] = Tracked(flow.client_conn.id, running)
+        self._flows[flow.id] = Tracked(_client_of(flow), running)
 
     def forward(self, flow: http.HTTPFlow, exchange: Exchange, running: Running) -> None:
         """Note that a flow's request was let through: it is a call that gets an outcome."""
@@ -134,7 +134,7 @@ class CallTracker:
         """Note that a flow's request goes nowhere, and what its client gets instead."""
         known = self._flows.get(flow.id)
         self._flows[flow.id] = Tracked(
-            flow.client_conn.id,
+            _client_of(flow),
             None if known is None else known.running,
             State.REFUSED,
             reply=None if flow.response is None else flow.response.copy(),
@@ -183,3 +183,8 @@ class CallTracker:
             tracked = self._flows.pop(flow_id, None)
             if tracked is not None and (call := tracked.forwarded) is not None:
                 await call.running.answers.abandon(call.exchange, "client_gone", self.turn)
+
+
+def _client_of(flow: http.HTTPFlow) -> str:
+    """Return the id of the client that a flow ends with: a replay isn't its first client's."""
+    return "" if flow.is_replay == "request" else flow.client_conn.id

@@ -104,4 +104,6 @@ def _add(recording: Recording, matcher: Matcher, flow: RecordedFlow) -> None:
 
 def _answer(flow: RecordedFlow, read: Recognised) -> Answer | None:
     response = flow.response
-    return None if response is None else read_answer(read.operation, response, MAX_BODY).answer
+    if response is None:
+        return None
+    return read_answer(read.operation, response, MAX_BODY, read.call).answer

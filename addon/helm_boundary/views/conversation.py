@@ -9,6 +9,7 @@ from mitmproxy import http
 from mitmproxy.contentviews import Contentview, Metadata
 
 from helm_boundary.calls.call import (
+    UNREAD,
     Answer,
     Attachment,
     Call,
@@ -63,7 +64,8 @@ class Conversation(Contentview):
             raise ValueError("expected a call of an API that helm-boundary knows")
         try:
             if isinstance(metadata.http_message, http.Response):
-                lines = show_answer(_answer(operation, metadata.http_message, data))
+                asked = _asked(flow, operation)
+                lines = show_answer(_answer(operation, metadata.http_message, data, asked))
             else:
                 lines = show_call(operation, _call(flow, operation, data))
         except Refusal as refusal:
@@ -184,7 +186,15 @@ def _call(flow: http.HTTPFlow, operation: Operation, data: bytes) -> Call:
     return recognition.read_call(request, operation, LIMIT).call
 
 
-def _answer(operation: Operation, message: http.Response, data: bytes) -> Answer:
+def _asked(flow: http.HTTPFlow, operation: Operation) -> Call:
+    """Read the call that is answered, as far as it can be read."""
+    try:
+        return _call(flow, operation, flow.request.get_content(strict=False) or b"")
+    except Refusal:
+        return UNREAD
+
+
+def _answer(operation: Operation, message: http.Response, data: bytes, asked: Call) -> Answer:
     kept = (("content-type", message.headers.get("content-type", "")),)
     response = HttpResponse(message.status_code, kept, data[:LIMIT])
-    return answering.read_answer(operation, response, LIMIT).answer
+    return answering.read_answer(operation, response, LIMIT, asked).answer

@@ -138,6 +138,18 @@ def test_a_client_that_leaves_ends_what_it_left_behind(tracker: CallTracker, run
     assert tracker.forwarded(other) is not None
 
 
+def test_a_replay_goes_on_when_its_first_client_leaves(tracker: CallTracker, running: Any) -> None:
+    """It may begin while that client is still there: the replay's answer isn't for it."""
+    flow = flow_of()
+    flow.is_replay = "request"
+    tracker.begin(flow, running)
+    tracker.forward(flow, "exchange", running)  # type: ignore[arg-type]
+    tracker.clear(flow, "request")
+    asyncio.run(tracker.sweep(flow.client_conn))
+    assert running.answers.ended == []
+    assert tracker.forwarded(flow) is not None
+
+
 def test_what_comes_after_a_client_has_left_changes_nothing(
     tracker: CallTracker, running: Any
 ) -> None:
