@@ -131,6 +131,8 @@ class Ledger:
             Refusal: it isn't what was told before, or what was judged.
         """
         if place not in self._begun:
+            if self._finds_open(finished.ids):
+                raise told_in_two_ways()
             self._repeat(place, finished)
             return
         self._check_owner(place, finished.ids)
@@ -194,6 +196,12 @@ class Ledger:
         places = set().union(*(self._places.get(each, set()) for each in ids if each))
         judged = [telling for where in places for telling in self._complete.get(where, ())]
         return judged or self._complete.get(place, [])
+
+    def _finds_open(self, ids: Ids) -> bool:
+        """Tell whether an id belongs to a call that has begun and isn't complete."""
+        return any(
+            not self._places[each].isdisjoint(self._begun) for each in ids if each in self._places
+        )
 
     def _open_at(self, place: Place, ids: Ids) -> ToldCall:
         self._check_owner(place, ids)

@@ -67,7 +67,13 @@ class ToldCall:
         self._names.update({key: name for key, name in names.items() if name})
 
     def tell_start(self, again: Telling) -> None:
-        """Take in another event's telling of how it starts; Refusal where it is another start."""
+        """Take in another event's telling of how it starts.
+
+        Raises:
+            Refusal: it is another start, or a client begins with it, and so without earlier deltas.
+        """
+        if self.has_grown and not names_cover(self._names, again.names):
+            raise told_in_two_ways()
         self.tell_names(again.names)
         if extends(again.said, self._start.said):
             self._start = again
@@ -175,12 +181,12 @@ def extends(later: Json, earlier: Json) -> bool:
     if is_empty(earlier):
         return True
     if isinstance(earlier, Mapping) and isinstance(later, Mapping):
+        if any(isinstance(value, list) and value for value in earlier.values()):
+            return _fuller(later) == _fuller(earlier)  # commands: a client may run them already
         return all(
             is_empty(value) or (key in later and _member_extends(key, later[key], value))
             for key, value in earlier.items()
         )
-    if isinstance(earlier, list) and isinstance(later, list):
-        return len(earlier) <= len(later) and all(map(extends, later, earlier))
     return spelling(later) == spelling(earlier)
 
 
@@ -196,6 +202,11 @@ def spelling(value: Json) -> str:
             key: _spelt_arguments(item) if key == ARGUMENTS else item for key, item in value.items()
         }
     return json.dumps(value, sort_keys=True)
+
+
+def _fuller(said: Mapping[str, Json]) -> str:
+    """Spell the members that say something."""
+    return spelling({key: value for key, value in said.items() if not is_empty(value)})
 
 
 def _member_extends(key: str, later: Json, earlier: Json) -> bool:

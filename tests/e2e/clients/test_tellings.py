@@ -41,11 +41,6 @@ CLIENTS = [
 RUNS = ("direct", "others", "look")
 """Without a boundary; where policy denies all but one call; where it denies that one."""
 
-UNMODELLED = frozenset({"a call in a second choice"})
-"""Streams that some clients read in a way that is neither modelled nor judged yet: LlamaIndex and
-pydantic-ai take the first choice of each chunk for the only one, and so join the calls of two.
-"""
-
 POLICY = """package helm
 
 default decision := {"verdict": "ALLOW", "reasons": []}
@@ -123,8 +118,7 @@ def test_a_client_runs_only_what_a_reader_holds_and_what_policy_allows(
         pytest.skip(f"this client can't ask here: {direct[0].error}")
     unknown, ran, honest = [], [], []
     for at, stream in enumerate(streams):
-        known = direct[at].calls if stream.what in UNMODELLED else _held(dialect, stream)
-        known = [(name, _text(said)) for name, said in known]
+        known = [(name, _text(said)) for name, said in _held(dialect, stream)]
         unknown += [(stream.what, call) for call in direct[at].calls if not _is(call, known)]
         ran += [(stream.what, call) for call in others[at].calls if not _is(call, [("look", LOOK)])]
         ran += [(stream.what, call) for call in look[at].calls if call[0] == "look"]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helm_boundary.calls.call import Answer
+from helm_boundary.calls.call import Answer, Call
 from helm_boundary.dialects import dialect
 from helm_boundary.policy.decision import Decision, Reason
 from helm_boundary.streaming.sse import EventCutter
@@ -400,6 +400,49 @@ def test_a_missing_final_blank_line_is_read_too() -> None:
     """The last event counts, even when the upstream forgot to end it."""
     stream = chat_stream(True)[:-1]
     assert run("chat", [stream], "ALLOW").released == stream
+
+
+def placed(choice: int, **told: Any) -> bytes:
+    """Write a chunk with a part of a tool call in that choice."""
+    return event({"choices": [{"index": choice, "delta": {"tool_calls": [told]}}]})
+
+
+TWO_CHOICES = [
+    placed(1, index=0, id="c", function={"name": "ev", "arguments": ""}),
+    placed(0, index=0, function={"name": "il", "arguments": "{}"}),
+    event({"choices": [{"index": at, "delta": {}, "finish_reason": "stop"} for at in (0, 1)]}),
+]
+
+
+@pytest.mark.parametrize(("choices", "passes"), [(None, False), (1, False), (2, True), (2.0, True)])
+def test_calls_stand_in_as_many_choices_as_were_asked_for(choices: Any, passes: bool) -> None:
+    """Clients that asked for one take the first of each chunk for it, and would join these."""
+    judged: list[str] = []
+
+    def judge(answer: Answer) -> Decision:
+        judged.extend(call.name for call in answer.tool_calls)
+        return Decision("ALLOW", ())
+
+    gate = open_gate("chat", asked=Call(parameters={"n": choices}))
+    out = Drive(gate, judge).run(TWO_CHOICES)
+    assert out == (b"".join(TWO_CHOICES) if passes else END)
+    assert sorted(judged) == (["ev", "il"] if passes else [])
+
+
+@pytest.mark.parametrize("first", [0, None, "nothing"])
+@pytest.mark.parametrize("second", [0, None, "nothing"])
+def test_an_index_of_null_comes_always_or_never(first: Any, second: Any) -> None:
+    """To some clients null is a place of its own, and to others none."""
+    named = {} if first == "nothing" else {"index": first}
+    grown = {} if second == "nothing" else {"index": second}
+    stream = [
+        placed(0, id="c", function={"name": "f", "arguments": ""}, **named),
+        placed(0, function={"arguments": "{}"}, **grown),
+        event(chunk({}, "tool_calls")),
+    ]
+    out = Drive(open_gate("chat"), lambda _: Decision("ALLOW", ())).run(stream)
+    is_mixed = None in (first, second) and first != second
+    assert out == (END if is_mixed else b"".join(stream))
 
 
 def test_what_is_held_is_bounded() -> None:

@@ -238,6 +238,14 @@ NAMED_IN_TWO_WAYS: dict[str, list[bytes]] = {
     "an index that is no number": session(delta(ARGUMENTS, output_index={})),
     "an id that is no text": session(delta(ARGUMENTS, call_id=1)),
     "a beginning after deltas": session(delta(PIECES[0]), AGAIN, delta(PIECES[1])),
+    "a name after deltas": [
+        AGAIN.replace(b'"look"', b'""'),
+        delta(PIECES[0]),
+        told("conversation.item.added", item=item(arguments="", status="in_progress")),
+    ],
+    "another item's end with the call's id": session(
+        delta(PIECES[0]), told("conversation.item.done", item=item(id="fc_2", arguments=""))
+    ),
 }
 
 
@@ -302,6 +310,8 @@ def test_calls_of_other_kinds_are_compared_too() -> None:
     for stream in (
         shell({}, ended, "rm"),
         shell({"action": {"commands": ["rm"]}}, ended),
+        shell({"action": {"commands": ["ls"]}}, {"action": {"commands": ["ls"], "timeout_ms": 9}}),
+        shell({"action": {"commands": ["ls"]}}, {"action": {"commands": ["ls", "pwd"]}}),
         shell({}, ended, opening="rm"),
     ):
         out, judged, why = run("responses", stream)
