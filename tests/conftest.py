@@ -13,9 +13,16 @@ from coverage import Coverage
 from fuzz import plain_run
 from helm_boundary.runtime.key_pinning import VARIABLE
 
+_SLOW = "run the tests marked slow too, and every stream with each client"
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How streams are fuzzed (tests/fuzz)."""
+    """How much is tried, and how streams are fuzzed (tests/fuzz)."""
+    parser.addoption(
+        "--slow",
+        action="store_true",
+        help=_SLOW,
+    )
     group = parser.getgroup("fuzz", "fuzzing of streams")
     group.addoption("--fuzz-seed", type=int, help="the seed; a longer run has its own")
     group.addoption("--fuzz-seconds", type=float, help="for how long, in all")
@@ -30,6 +37,13 @@ def pytest_configure(config: pytest.Config) -> None:
     asked = config.option.fuzz_seconds or config.option.fuzz_tellings
     own = random.randrange(1_000_000) if asked else plain_run.SEED
     config.option.fuzz_seed = own if chosen is None else chosen
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what is slow where that isn't asked for."""
+    for item in items:
+        if item.get_closest_marker("slow") and not config.option.slow:
+            item.add_marker(pytest.mark.skip(reason="slow: with --slow only"))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -125,7 +125,6 @@ def slowly(request: Recorded) -> Reply:
     return Reply.events(*[step for _ in range(EVENTS) for step in (chunk, Pause(1 / RATE))], DONE)
 
 
-@pytest.mark.slow
 def test_many_streams_at_once_keep_their_pace(tmp_path: Path) -> None:
     """Two hundred streams of 50 events a second: each comes whole, none waits for another."""
 

@@ -5,6 +5,7 @@ They are the fuzzer's streams, with the members that the clients' types ask for.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -40,10 +41,17 @@ class Stream:
     is_honest: bool = False
 
 
+@functools.cache
 def client_streams(dialect: str) -> list[Stream]:
     """All streams of a dialect, each once."""
     found = {b"".join(each.raws): each for each in [*_told_twice(dialect), *_odd(dialect)]}
     return list(found.values())
+
+
+def chosen_streams(dialect: str, every: int) -> list[Stream]:
+    """All honest streams of a dialect, and each of so many of the others."""
+    found = client_streams(dialect)
+    return [each for at, each in enumerate(found) if each.is_honest or at % every == 0]
 
 
 def told_calls(shape: Shape, one: Place, other: Place) -> Iterator[Call]:

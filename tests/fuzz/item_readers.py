@@ -42,7 +42,7 @@ def read_items(view: View) -> Iterator[Held]:
     yield from _whole_items(events)
     for name, owner in _OWNERS.items():
         yield from _followed(events, name, owner)
-    yield from _added_up(events)
+        yield from _added_up(events, name, owner)
 
 
 def _whole_items(events: list[tuple[int, Event]]) -> Iterator[Held]:
@@ -89,23 +89,20 @@ def _followed(events: list[tuple[int, Event]], by: str, owner: Owner) -> Iterato
             yield call.held(f"deltas by {by}", at, call.words)
 
 
-def _added_up(events: list[tuple[int, Event]]) -> Iterator[Held]:
-    """Read as LangChain does, which adds up the names of a call that begins more than once.
-
-    It goes by the index alone.
-    """
+def _added_up(events: list[tuple[int, Event]], by: str, owner: Owner) -> Iterator[Held]:
+    """Read as LangChain does, which adds up the names of a call that begins more than once."""
     names: dict[str, list[str]] = {}
     words: dict[str, str] = {}
     for at, event in events:
         kind, item = text(event.get("type")), members(event.get("item"))
-        own = key(event.get("output_index"))
+        own = key(owner(event, item))
         if kind == "response.output_item.added" and item.get("type") == "function_call":
             names.setdefault(own, []).append(text(item.get("name")))
             words[own] = words.get(own, "") + text(item.get("arguments"))
         elif kind == "response.function_call_arguments.delta" and own in names:
             words[own] += text(event.get("delta"))
             if len(set(names[own])) > 1:
-                yield Held("added up by index", at, "".join(names[own]), words[own])
+                yield Held(f"added up by {by}", at, "".join(names[own]), words[own])
 
 
 def _begun(item: Event) -> _Growing:

@@ -21,5 +21,6 @@ class SessionStream(ResponsesStream):
         """Begin the next response: what was said is over, tool calls that have begun are not."""
         self.done = self._ended = self._failed = False
         self._final = None
+        self._ledger.restart()
         self._told = ToldTexts()
         self._growing = {}

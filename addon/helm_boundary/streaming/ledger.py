@@ -50,6 +50,8 @@ class Ledger:
         self._calls: dict[Place, list[ToolCall]] = {}
         self._waiting: list[ToolCall] = []
         self._places: dict[str, set[Place]] = {}
+        self._named: dict[str, str] = {}
+        """The name with which a call of each id has begun."""
 
     @property
     def holds(self) -> bool:
@@ -66,14 +68,23 @@ class Ledger:
         """Whether a tool call has begun that isn't complete."""
         return bool(self._begun)
 
+    def restart(self) -> None:
+        """Begin the next response of a session, in which servers use ids again."""
+        self._named = {}
+
     def begin(self, place: Place, ids: Ids, start: Telling) -> None:
         """Begin a tool call; an earlier one that is complete may have had the same place.
 
         Raises:
-            Refusal: another has begun there.
+            Refusal: another has begun there, or one with another name has had one of its ids:
+                LangChain adds up the names of an id.
         """
         if place in self._begun:
             raise schema_violation("the stream begins a tool call twice")
+        for each in filter(None, ids):
+            name = start.names.get("name") or ""
+            if self._named.setdefault(each, name) != name:
+                raise schema_violation("the stream has two tool calls with one id")
         self._begun[place] = ToldCall(start, ids)
         self._note(ids, place)
 

@@ -66,7 +66,6 @@ def recovered(state: Path) -> FsckReport:
     return fsck(state, [k.key for k in known.receipt], [known.log[-1].key])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["error=EIO", "signal=KILL"])
 @pytest.mark.parametrize(("start", "end"), [("append", "integrate"), ("integrate", "end")])
 def test_any_single_fault_is_survived(tmp_path: Path, start: str, end: str, fault: str) -> None:

@@ -8,8 +8,6 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
 from helm_receipts.audit.fsck import FsckReport, fsck
 from helm_receipts.export.select import Follower
 from helm_receipts.layout import Layout
@@ -49,7 +47,6 @@ def check(state: Path) -> FsckReport:
     return fsck(state, [k.key for k in known.receipt], [known.log[-1].key])
 
 
-@pytest.mark.slow
 def test_nothing_is_forwarded_without_a_durable_receipt(tmp_path: Path) -> None:
     """After every kill each forwarded call has its request receipt.
 

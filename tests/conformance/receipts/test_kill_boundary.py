@@ -10,8 +10,6 @@ import uuid
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pytest
-
 from helm_receipts.audit.fsck import fsck
 from helm_receipts.export.select import Follower
 from helm_receipts.layout import Layout
@@ -49,7 +47,6 @@ class Load(threading.Thread):
             connection.close()
 
 
-@pytest.mark.slow
 def test_a_killed_boundary_forwarded_nothing_without_a_receipt(tmp_path: Path) -> None:
     """After every kill each call that the upstream saw has its request receipt.
 

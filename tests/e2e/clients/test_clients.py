@@ -107,7 +107,6 @@ def test_curl_is_governed(forward: Boundary, upstream: Upstream) -> None:
     assert len(upstream.requests) == 1
 
 
-@pytest.mark.slow
 def test_node_is_governed(reverse: Boundary, upstream: Upstream, tmp_path: Path) -> None:
     """The SDK for Node ignores proxy variables, so it is governed by its base URL."""
     npm = shutil.which("npm") or pytest.skip("npm isn't installed")

@@ -100,7 +100,6 @@ def test_an_allowed_tool_runs(desk: Desk) -> None:
     assert {verdict for _, verdict in desk.receipts(desk.model)} == {"ALLOW"}
 
 
-@pytest.mark.slow
 def test_a_denied_tool_never_reaches_the_agent(desk: Desk) -> None:
     """Neither the file is made, nor does the agent know what the model wanted."""
     finished = desk.work(desk.model, deny=(desk.agent.tool,))

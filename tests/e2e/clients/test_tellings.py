@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from fuzz.client_streams import LOOK, Stream, client_streams
+from fuzz.client_streams import LOOK, Stream, chosen_streams
 from fuzz.readers import Held, is_heard
 from fuzz.shapes import SHAPES
 from fuzz.spellings import views
@@ -38,6 +38,7 @@ CLIENTS = [
     ("anthropic.mjs", "messages"), ("ai_sdk_anthropic.mjs", "messages"),
     *((f"encoding/json, {dialect}", dialect) for dialect in ("chat", "responses", "messages")),
 ]  # fmt: skip
+_EVERY = 7
 RUNS = ("direct", "others", "look")
 """Without a boundary; where policy denies all but one call; where it denies that one."""
 
@@ -82,10 +83,22 @@ class Read:
 
 
 @pytest.fixture(scope="module")
-def upstream() -> Iterator[Upstream]:
+def every(pytestconfig: pytest.Config) -> int:
+    """Say which streams a client reads: each of so many, or all with `--slow`."""
+    return 1 if pytestconfig.option.slow else _EVERY
+
+
+@pytest.fixture(scope="module")
+def upstream(every: int) -> Iterator[Upstream]:
     """Start an upstream that answers each path with the stream of its number."""
+
+    def answer(request: Recorded) -> Reply:
+        _, _, number, *rest = request.path.split("?")[0].split("/")
+        dialect = {"completions": "chat"}.get(rest[-1], rest[-1])
+        return Reply.events(*chosen_streams(dialect, every)[int(number)].raws)
+
     with Upstream() as server:
-        server.answer(_answer)
+        server.answer(answer)
         yield server
 
 
@@ -100,13 +113,12 @@ def boundary(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> It
     verify_all(running)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("client", "dialect"), CLIENTS)
 def test_a_client_runs_only_what_a_reader_holds_and_what_policy_allows(
-    client: str, dialect: str, upstream: Upstream, boundary: Boundary, tmp_path: Path
+    client: str, dialect: str, every: int, upstream: Upstream, boundary: Boundary, tmp_path: Path
 ) -> None:
     """And of an honest stream the same as without a boundary."""
-    streams = client_streams(dialect)
+    streams = chosen_streams(dialect, every)
     roots = [f"{upstream.url if run == 'direct' else boundary.url}/{run}" for run in RUNS]
     command = _command(client, tmp_path)
     model = "claude-sonnet-4-5" if dialect == "messages" else "gpt-4o-mini"
@@ -128,12 +140,6 @@ def test_a_client_runs_only_what_a_reader_holds_and_what_policy_allows(
     assert not unknown
     assert not ran
     assert _is(("look", LOOK), [(name, _text(said)) for name, said in honest])
-
-
-def _answer(request: Recorded) -> Reply | None:
-    _, _, number, *rest = request.path.split("?")[0].split("/")
-    dialect = {"completions": "chat"}.get(rest[-1], rest[-1])
-    return Reply.events(*client_streams(dialect)[int(number)].raws)
 
 
 def _command(client: str, folder: Path) -> list[str]:

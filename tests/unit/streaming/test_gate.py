@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.policy.decision import ALLOW, DENY, Decision, Reason
 from helm_boundary.streaming.gate import (
+    MAX_HELD,
     NEXT,
     Gate,
     GateError,
@@ -47,9 +48,9 @@ def question(steps: list[Step]) -> NeedsVerdict:
     return steps[-1]
 
 
-def asked_gate(**bounds: int) -> tuple[Gate, int]:
+def asked_gate(max_held: int = MAX_HELD) -> tuple[Gate, int]:
     """Feed a gate until it asks; returns it, and how many events it has been fed."""
-    gate = open_gate("responses", **bounds)
+    gate = open_gate("responses", max_held=max_held)
     for number, event in enumerate(EVENTS, 1):
         if any(isinstance(step, NeedsVerdict) for step in gate.feed(event)):
             return gate, number

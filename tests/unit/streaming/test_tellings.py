@@ -372,7 +372,7 @@ TOLD_IN_ONE_WAY: dict[str, tuple[list[bytes], int]] = {
     ),
     "a custom tool": (responses(end=CUSTOM, done={"input": ARGUMENTS}), 1),
     "a server's tool": (responses(end={**MCP, "output": "found"}, start={"output": None}), 1),
-    "one id for every item": (
+    "one id for every call of a tool": (
         [
             typed_event({"type": f"response.output_item.{when}", "output_index": at,
                          "item": item(arguments=said)})
@@ -381,6 +381,29 @@ TOLD_IN_ONE_WAY: dict[str, tuple[list[bytes], int]] = {
         2,
     ),
 }  # fmt: skip
+
+
+def two_tools(kind: str) -> list[bytes]:
+    """Tell two tools' calls under one id; the second begins its arguments before its deltas."""
+    calls = [item(arguments=""), item(arguments=ARGUMENTS), item(name="wipe", arguments="{}")]
+    events = [("added", 0, calls[0]), ("done", 0, calls[1]), ("added", 1, calls[2])]
+    sent = [
+        {"type": f"response.output_item.{when}", "output_index": at, "item": each}
+        for when, at, each in [*events, ("done", 1, calls[2])]
+    ]
+    if kind == "in two responses":
+        sent.insert(2, {"type": "response.completed", "response": {"id": "r", "output": []}})
+    return [json.dumps(each).encode() for each in sent]
+
+
+def test_two_tools_calls_have_no_id_in_common() -> None:
+    """LangChain would join their names; the next response of a session begins anew."""
+    out, judged, why = run("responses_socket", two_tools("in one response"))
+    assert (out, judged) == (b"".join(two_tools("")[:2]) + END, [("look", ARGUMENTS)])
+    assert "one id" in why
+    out, judged, why = run("responses_socket", two_tools("in two responses"))
+    assert (out, why) == (b"".join(two_tools("in two responses")), "")
+    assert [name for name, _ in judged] == ["look", "wipe"]
 
 
 @pytest.mark.parametrize("case", TOLD_IN_ONE_WAY)
