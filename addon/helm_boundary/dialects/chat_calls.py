@@ -32,6 +32,8 @@ class ChatCalls:
     fragments: list[Fragment] = field(default_factory=list)
     placed: set[Placed] = field(default_factory=set)
     """How the fragments say where they belong."""
+    indexed: set[int] = field(default_factory=set)
+    """The places that an index has told."""
 
     def read(self, deltas: Json, tell: Tell) -> bool:
         """Take in a delta's `tool_calls`, or its `function_call`; whether it told part of a call.
@@ -54,10 +56,18 @@ class ChatCalls:
         return len(self.fragments) > before
 
     def _check_placed(self, fragment: Fragment) -> None:
-        """Refuse null at times: it is a place of its own, none, or the last, as clients take it."""
+        """Refuse a part of a call that clients find in places that aren't told in one way.
+
+        Null is a place of its own, none, or the last. An index that comes first with a later part
+        is another place than that of the parts before.
+        """
         self.placed.add(fragment.placed)
-        if "null" in self.placed and len(self.placed) > 1:
-            raise schema_violation("a tool call of the stream has an index of null only at times")
+        begins = bool(fragment.name) or fragment.place in self.indexed
+        if fragment.has_index:
+            self.indexed.add(fragment.place)
+        is_late = fragment.has_index and not begins and "nothing" in self.placed
+        if is_late or ("null" in self.placed and len(self.placed) > 1):
+            raise schema_violation("a tool call of the stream has its index only at times")
 
     def calls(self, choice: int, pointer: str, finish: str) -> list[ToolCall]:
         """Put the calls together; `pointer` is the message's, `finish` why the model stopped.
