@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from .wrapped_calls import with_wrapped
+
 type Json = Any
 """A value that came from JSON: None, bool, int, float, str, list or dict of the same."""
 
@@ -236,7 +238,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a response says, in every dialect alike; `complete` is False while a stream runs."""
+    """What a response says, in every dialect alike; `complete` is False while a stream runs.
+
+    `tool_calls` have those that another one wraps behind it.
+    """
 
     status: int
     model: str | None = None
@@ -246,3 +251,6 @@ class Answer:
     tool_calls: tuple[ToolCall, ...] = ()
     usage: Usage = Usage()
     complete: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tool_calls", with_wrapped(self.tool_calls))
