@@ -30,10 +30,10 @@ class ChatCalls:
 
     where: str
     fragments: list[Fragment] = field(default_factory=list)
-    placed: set[Placed] = field(default_factory=set)
-    """How the fragments say where they belong."""
-    indexed: set[int] = field(default_factory=set)
-    """The places that an index has told."""
+    placed: Placed | None = None
+    """How the first fragment says where it belongs."""
+    is_only_call: bool = True
+    """Whether all fragments are of the first one's call, at 0."""
 
     def read(self, deltas: Json, tell: Tell) -> bool:
         """Take in a delta's `tool_calls`, or its `function_call`; whether it told part of a call.
@@ -56,17 +56,18 @@ class ChatCalls:
         return len(self.fragments) > before
 
     def _check_placed(self, fragment: Fragment) -> None:
-        """Refuse a part of a call that clients find in places that aren't told in one way.
+        """Refuse parts that have an index, null or neither at times.
 
-        Null is a place of its own, none, or the last. An index that comes first with a later part
-        is another place than that of the parts before.
+        To clients, null is a place of its own, none, or the last; and none is the last, or the
+        first. All mean the same where only the start of the only call has an index, of 0.
         """
-        self.placed.add(fragment.placed)
-        begins = bool(fragment.name) or fragment.place in self.indexed
-        if fragment.has_index:
-            self.indexed.add(fragment.place)
-        is_late = fragment.has_index and not begins and "nothing" in self.placed
-        if is_late or ("null" in self.placed and len(self.placed) > 1):
+        is_start = self.placed is None
+        self.placed = self.placed or fragment.placed
+        self.is_only_call &= fragment.place == 0 and (
+            is_start or not (fragment.id or fragment.name)
+        )
+        goes_on = self.is_only_call and (self.placed, fragment.placed) == ("index", "nothing")
+        if fragment.placed != self.placed and not goes_on:
             raise schema_violation("a tool call of the stream has its index only at times")
 
     def calls(self, choice: int, pointer: str, finish: str) -> list[ToolCall]:

@@ -21,6 +21,8 @@ class Group:
     takes: set[str] = field(default_factory=set)
     texts: list[str] = field(default_factory=list)
     """The words that came as text."""
+    others: list[str] = field(default_factory=list)
+    """Those that came as anything else."""
     is_new: bool = True
 
     def add(self, fragment: Fragment) -> None:
@@ -28,7 +30,7 @@ class Group:
         self.place = fragment.place if self.is_new else self.place
         self.is_new = False
         self.words.append(fragment.words)
-        self.texts += [fragment.words] if fragment.is_text else []
+        (self.texts if fragment.is_text else self.others).append(fragment.words)
         self.ids += filter(None, [fragment.id])
         self.names += filter(None, [fragment.name])
         self.takes |= {fragment.takes} if fragment.takes else set()
@@ -40,9 +42,11 @@ class Group:
 
     @property
     def readings(self) -> list[str]:
-        """What clients add up: everything, or only what came as text where anything did."""
-        texts = "".join(self.texts)
-        return [self.text, texts] if texts and texts != self.text else [self.text]
+        """What clients add up: everything, or what came as text; or take: an object as it is."""
+        if not self.others:
+            return [self.text]
+        objects = [words for words in self.others if words.startswith("{")]
+        return list(dict.fromkeys((self.text, *filter(None, ["".join(self.texts)]), *objects)))
 
     @property
     def is_whole(self) -> bool:

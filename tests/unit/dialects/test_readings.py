@@ -169,15 +169,6 @@ READ: dict[str, tuple[list[bytes], set[tuple[str, str]]]] = {
         ],
         {ONE, ("look", OSLO[5:])},
     ),
-    "an index at times": (
-        [
-            chunk(tool("", "go", index=1, id="b")),
-            chunk(tool(OSLO)),
-            chunk(tool("", "look", index=0, id="a")),
-            FINISH,
-        ],
-        {("go", ""), ONE, ("go", OSLO), ("look", "")},
-    ),
     "arguments of which some are no text": (
         [
             chunk(tool('{"n":1', "look", index=0, id="a")),
