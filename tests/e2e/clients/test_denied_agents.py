@@ -76,7 +76,13 @@ class Desk:
         return Counter((each["phase"], each["verdict"]) for each in mine)
 
 
-@pytest.fixture(params=AGENTS)
+_SLOW = {name for name in AGENTS if "login" in name}
+"""Codex with a login does what it does with a key, at another address."""
+
+
+@pytest.fixture(
+    params=[pytest.param(each, marks=[pytest.mark.slow] * (each in _SLOW)) for each in AGENTS]
+)
 def desk(request: pytest.FixtureRequest, company: Company) -> Iterator[Desk]:
     """Put the agent before its provider."""
     agent = AGENTS[request.param]

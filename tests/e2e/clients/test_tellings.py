@@ -38,6 +38,12 @@ CLIENTS = [
     ("anthropic.mjs", "messages"), ("ai_sdk_anthropic.mjs", "messages"),
     *((f"encoding/json, {dialect}", dialect) for dialect in ("chat", "responses", "messages")),
 ]  # fmt: skip
+_LONG = {
+    *("langchain_chat.py", "llama_index_chat.py", "llama_index_responses.py"),
+    *("llama_index_anthropic.py", "pydantic_ai_chat.py", "pydantic_ai_anthropic.py"),
+    *("openai_agents_chat.py", "openai_agents_responses.py", "litellm_chat.py"),
+}
+"""Clients that take long to start; others read what they read in much the same way."""
 _EVERY = 7
 RUNS = ("direct", "others", "look")
 """Without a boundary; where policy denies all but one call; where it denies that one."""
@@ -113,7 +119,10 @@ def boundary(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> It
     verify_all(running)
 
 
-@pytest.mark.parametrize(("client", "dialect"), CLIENTS)
+@pytest.mark.parametrize(
+    ("client", "dialect"),
+    [pytest.param(*each, marks=[pytest.mark.slow] * (each[0] in _LONG)) for each in CLIENTS],
+)
 def test_a_client_runs_only_what_a_reader_holds_and_what_policy_allows(
     client: str, dialect: str, every: int, upstream: Upstream, boundary: Boundary, tmp_path: Path
 ) -> None:

@@ -185,3 +185,16 @@ def test_a_member_in_another_letter_case_is_not_delivered(
     body = ask(boundary, "/v1/chat/completions").text
     assert "wipe" not in body
     assert "letter case" in body
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_denied_call_within_another_is_not_delivered(
+    boundary: Boundary, upstream: Upstream, stream: bool
+) -> None:
+    """The AI SDK runs what `parallel` names, whatever tools were offered."""
+    use = {"recipient_name": "functions.rm_rf", "parameters": {"path": "/"}}
+    item = call("parallel", json.dumps({"tool_uses": [use]}))
+    upstream.answer(lambda request: reply_to_response(request, item))
+    answer = ask(boundary, "/v1/responses", stream=stream)
+    assert "rm_rf" not in answer.text
+    assert "SANDBOX_VIOLATION" in answer.text
