@@ -42,7 +42,7 @@ from .websockets import Sockets
 
 logger = logging.getLogger(__name__)
 
-GARBAGE = (20_000, 20, 20)
+GARBAGE = (2_000, 20, 20)
 """Objects made between two looks for garbage, and looks between two at older objects."""
 
 
