@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import fields
 from urllib.parse import quote
 
 from helm_boundary.approvals.entry import Grant
-from helm_boundary.calls.call import Answer, Text
+from helm_boundary.calls.call import Answer, Text, Usage
 from helm_boundary.evaluation.findings import OutsideScan
 from helm_boundary.policy.decision import Decision
 from helm_boundary.policy.detectors.detectors import Detectors
@@ -17,7 +17,7 @@ from .exchange import Exchange, Progress
 
 MAX_NAME = 200
 """Characters of a client's own text (a model, a tool's name) that a receipt keeps."""
-
+_COUNTS = tuple(each.name for each in fields(Usage))
 
 NOTHING_SEEN = statement.Coverage("whole", "none", 0, 0)
 """The coverage of an outcome without a response."""
@@ -187,7 +187,7 @@ def _outcome(progress: Progress, end: statement.End) -> statement.Outcome:
     return statement.Outcome(
         status=progress.status,
         finish_reasons=tuple(reason for reason in answer.finish_reasons if reason),
-        **asdict(answer.usage),
+        **{name: getattr(answer.usage, name) for name in _COUNTS},
         model_served=answer.model[:MAX_NAME] if answer.model else None,
         end=end,
         keep_alives=progress.keep_alive.sent if progress.keep_alive else 0,

@@ -23,6 +23,8 @@ from helm_boundary.streaming.gate import Gate, Question, Release, Step
 from helm_boundary.streaming.keep_alive import KeepAlive
 from helm_boundary.streaming.tap import Tap
 
+from .patches.held_streams import HeldStream
+
 logger = logging.getLogger(__name__)
 
 SLICE = 5.0
@@ -83,7 +85,7 @@ class Pace:
         return self.is_over
 
 
-class GateFeed:
+class GateFeed(HeldStream):
     """A stream through its gate, which `patches.held_streams` feeds and waits for.
 
     What comes is read a piece at a time, and where that takes long, others have their turn between

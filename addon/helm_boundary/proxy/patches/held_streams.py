@@ -8,10 +8,10 @@ other streams go on. The end of the message, trailers and `store_streamed_bodies
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 from mitmproxy import addonmanager, hooks, http
 from mitmproxy.proxy import commands, events, layer
@@ -21,30 +21,32 @@ from mitmproxy.proxy.layers.http._events import ResponseData, ResponseEndOfMessa
 _stream_body = HttpStream.state_stream_response_body
 
 
-@runtime_checkable
-class HeldStream(Protocol):
-    """What a response's `stream` is where its bytes may have to wait; nothing of it raises."""
+class HeldStream(ABC):
+    """What a response's `stream` is where its bytes may have to wait; nothing of it raises.
+
+    No protocol that is checked member by member: each chunk asks whether it is one.
+    """
 
     @property
+    @abstractmethod
     def asks(self) -> bool:
         """Whether something is due before the next bytes."""
-        ...
 
+    @abstractmethod
     def take(self, chunk: bytes) -> list[bytes]:
         """Take a chunk; returns what may leave now."""
-        ...
 
+    @abstractmethod
     def finish(self) -> list[bytes]:
         """Take the end of the stream; returns what may leave now."""
-        ...
 
+    @abstractmethod
     async def settle(self) -> None:
         """Wait for what is due, for a few seconds at most."""
-        ...
 
+    @abstractmethod
     def settled(self) -> list[bytes]:
         """Return what may leave after `settle`."""
-        ...
 
 
 @dataclass
