@@ -47,6 +47,8 @@ def name_tools(call: Call, body: Json) -> Call:
         for tool in _offered_in(member, name):
             if tool is not None:
                 found.append(tool)
+            elif member.pointer in read:  # Gemini takes an object for a list of one
+                continue
             elif member.pointer.count("/") == 1:
                 raise _unreadable()
             else:

@@ -22,7 +22,10 @@ JSON_LINES = frozenset(
 )
 _EVENTS = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]*(?:data|event|id|retry)?:")
 """How a stream of events begins, whatever content type it has."""
-_BINARY = ("audio/", "image/", "video/", "application/octet-stream", "application/zip")
+_BINARY = (
+    *("audio/", "font/", "image/", "video/", "application/octet-stream", "application/zip"),
+    *("application/gzip", "application/pdf", "application/vnd.openxmlformats-officedocument."),
+)
 
 
 @dataclass(frozen=True, slots=True)

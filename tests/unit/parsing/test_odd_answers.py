@@ -131,3 +131,18 @@ def test_json_within_an_event_is_still_no_field() -> None:
     """A reader of events skips it, another one might not."""
     with pytest.raises(Refusal, match="no field"):
         events(b'data: {}\n{"a":1}\n\n', 100)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "application/pdf", "image/png", "application/octet-stream", "application/gzip",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ],
+)  # fmt: skip
+def test_a_file_comes_as_it_is(kind: str) -> None:
+    """There is no text in it that a model said; JSON and text that aren't are refused."""
+    assert read_answer(FILES, answered(b"%PDF\xe2\xe3", kind), 100).answer.texts == ()
+    for other in ("application/json", "text/plain"):
+        with pytest.raises(Refusal):
+            read_answer(FILES, answered(b"%PDF\xe2\xe3", other), 100)

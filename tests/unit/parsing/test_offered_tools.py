@@ -185,6 +185,16 @@ NO_OFFERS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+def test_geminis_tools_may_be_one_object() -> None:
+    """Its API takes it for a list of it; to another one it is nothing that can be read."""
+    tools = {"function_declarations": [{"name": "look"}]}
+    body = {"contents": [{"parts": [{"text": "hi"}]}], "tools": tools}
+    gemini = Operation("gemini.generateContent", "inference", "gemini", "POST", "")
+    assert offered(gemini, body) == [("function", "look", "/tools/functionDeclarations/0")]
+    with pytest.raises(Refusal):
+        offered(CHAT, {"model": "m", "messages": MESSAGES, "tools": tools})
+
+
 @pytest.mark.parametrize("case", NO_OFFERS)
 def test_what_only_names_tools_offers_none(case: str) -> None:
     """What a model may call is judged, not what anybody says of it."""
