@@ -18,11 +18,7 @@ _SLOW = "run the tests marked slow too, and every stream with each client"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How much is tried, and how streams are fuzzed (tests/fuzz)."""
-    parser.addoption(
-        "--slow",
-        action="store_true",
-        help=_SLOW,
-    )
+    parser.addoption("--slow", action="store_true", help=_SLOW)
     group = parser.getgroup("fuzz", "fuzzing of streams")
     group.addoption("--fuzz-seed", type=int, help="the seed; a longer run has its own")
     group.addoption("--fuzz-seconds", type=float, help="for how long, in all")

@@ -13,26 +13,41 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from .refusal import schema_violation
+
 if TYPE_CHECKING:
     from .call import ToolCall
 
 _USES, _RECIPIENT = "tool_uses", "recipient_name"
 _PREFIX = "functions."
+_DEEPEST = 4
+"""Wrappers within each other; each of them has all that is within it, so a few are much."""
 
 
 def with_wrapped(calls: tuple[ToolCall, ...]) -> tuple[ToolCall, ...]:
-    """Return the calls, and behind them those that they wrap; both are there once."""
+    """Return the calls, and behind them those that they wrap; both are there once.
+
+    Raises:
+        Refusal: wrappers within wrappers, deeper than anybody's.
+    """
     if not any(_USES in call.arguments_text or "\\u" in call.arguments_text for call in calls):
         return calls
-    known = {call.pointer for call in calls}
-    wrapped = (each for call in calls for each in _wrapped(call))
-    return (*calls, *(each for each in wrapped if each.pointer not in known))
+    # A pointer alone tells no call from another: an item's id may look like one.
+    known = set(map(_key, calls))
+    wrapped = (each for call in calls for each in _wrapped(call, 1))
+    return (*calls, *(each for each in wrapped if _key(each) not in known))
 
 
-def _wrapped(call: ToolCall) -> Iterator[ToolCall]:
+def _key(call: ToolCall) -> tuple[str, str, str]:
+    return call.pointer, call.name, call.arguments_text
+
+
+def _wrapped(call: ToolCall, depth: int) -> Iterator[ToolCall]:
     for at, use in enumerate(_uses(call)):
         name = use.get(_RECIPIENT) if isinstance(use, dict) else None
         if isinstance(name, str) and name.removeprefix(_PREFIX):
+            if depth > _DEEPEST:
+                raise schema_violation(f"tool calls wrap others more than {_DEEPEST} deep")
             said = use.get("parameters")
             each = replace(
                 call,
@@ -42,7 +57,7 @@ def _wrapped(call: ToolCall) -> Iterator[ToolCall]:
                 pointer=f"{call.pointer}/{_USES}/{at}",
             )
             yield each
-            yield from _wrapped(each)
+            yield from _wrapped(each, depth + 1)
 
 
 def _uses(call: ToolCall) -> Iterable[Any]:

@@ -81,8 +81,8 @@ class Ledger:
         """
         if place in self._begun:
             raise schema_violation("the stream begins a tool call twice")
+        name = start.names.get("name") or ""
         for each in filter(None, ids):
-            name = start.names.get("name") or ""
             if self._named.setdefault(each, name) != name:
                 raise schema_violation("the stream has two tool calls with one id")
         self._begun[place] = ToldCall(start, ids)
@@ -204,15 +204,16 @@ class Ledger:
 
     def _known(self, place: Place, ids: Ids) -> list[Telling]:
         """Find what was judged under those ids, else at that place: final responses omit items."""
-        places = set().union(*(self._places.get(each, set()) for each in ids if each))
+        places = self._places_of(ids)
         judged = [telling for where in places for telling in self._complete.get(where, ())]
         return judged or self._complete.get(place, [])
 
     def _finds_open(self, ids: Ids) -> bool:
         """Tell whether an id belongs to a call that has begun and isn't complete."""
-        return any(
-            not self._places[each].isdisjoint(self._begun) for each in ids if each in self._places
-        )
+        return not self._places_of(ids).isdisjoint(self._begun)
+
+    def _places_of(self, ids: Ids) -> set[Place]:
+        return set().union(*(self._places.get(each, ()) for each in ids))
 
     def _open_at(self, place: Place, ids: Ids) -> ToldCall:
         self._check_owner(place, ids)

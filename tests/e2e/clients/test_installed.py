@@ -234,12 +234,13 @@ AGENTS: dict[str, tuple[Callable[[str], list[str]], str]] = {
     "claude code": (claude_code, "anthropic.createMessage"),
     "aider": (aider, "createChatCompletion"),
 }
-_SLOW = ("codex", "aider")
+_SLOW = {"codex", "aider"}
 """Agents that ask again for half a minute; Codex is denied in test_denied_agents too."""
 
 
 @pytest.mark.parametrize(
-    "agent", ["claude code", *(pytest.param(each, marks=pytest.mark.slow) for each in _SLOW)]
+    "agent",
+    [pytest.param(each, marks=[pytest.mark.slow] * (each in _SLOW)) for each in AGENTS],
 )
 def test_a_coding_agent_is_governed(company: Company, agent: str) -> None:
     """It says what the model said, or in its own words that the boundary denied the call."""

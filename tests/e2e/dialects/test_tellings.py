@@ -198,3 +198,32 @@ def test_a_denied_call_within_another_is_not_delivered(
     answer = ask(boundary, "/v1/responses", stream=stream)
     assert "rm_rf" not in answer.text
     assert "SANDBOX_VIOLATION" in answer.text
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_wrappers_within_wrappers_are_not_delivered(
+    boundary: Boundary, upstream: Upstream, stream: bool
+) -> None:
+    """More of them than anybody has; the answer says so."""
+    said: dict[str, Any] = {"tool_uses": []}
+    for _ in range(6):
+        said = {"tool_uses": [{"recipient_name": "functions.parallel", "parameters": said}]}
+    item = call("parallel", json.dumps(said))
+    upstream.answer(lambda request: reply_to_response(request, item))
+    answer = ask(boundary, "/v1/responses", stream=stream)
+    assert "recipient_name" not in answer.text
+    assert "wrap others" in answer.text
+
+
+@pytest.mark.parametrize(("asked", "passes"), [({}, False), ({"n": 1}, False), ({"n": 2}, True)])
+def test_calls_in_more_choices_than_were_asked_for_are_not_delivered(
+    boundary: Boundary, upstream: Upstream, asked: dict[str, int], passes: bool
+) -> None:
+    """Who asks for one takes the first of each chunk for it, and would join these two."""
+    turns = (chat.Turn("", (chat.ToolCall("rm_"),)), chat.Turn("", (chat.ToolCall("rf"),)))
+    events = [*chat.stream_of(asked, turns), chat.DONE]
+    upstream.answer(lambda _: Reply.events(*events))
+    answer = ask(boundary, "/v1/chat/completions", **asked)
+    assert (answer.content == b"".join(events)) == passes
+    assert ("rm_" in answer.text) == passes
+    assert ("more choices than were asked for" in answer.text) != passes

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from helm_boundary.calls.call import Answer
+from helm_boundary.calls.refusal import Refusal
 from helm_boundary.dialects.json_shape import tool_call
 
 WEATHER = {"recipient_name": "functions.weather", "parameters": {"city": "Rome"}}
@@ -36,6 +37,25 @@ def test_a_wrapper_within_a_wrapper_is_opened_too() -> None:
     inner = {"recipient_name": "functions.parallel", "parameters": {"tool_uses": [WEATHER]}}
     found = answer("parallel", {"tool_uses": [inner]})
     assert [call.name for call in found.tool_calls] == ["parallel", "parallel", "weather"]
+
+
+def test_another_call_where_a_wrapped_one_stands_hides_nothing() -> None:
+    """A server that chooses its items' ids could give one the place of what another wraps."""
+    wrapper = tool_call("parallel", {"tool_uses": [WEATHER]}, pointer="/output/a")
+    decoy = tool_call("look", "{}", pointer="/output/a/tool_uses/0")
+    found = Answer(200, tool_calls=(wrapper, decoy))
+    assert [call.name for call in found.tool_calls] == ["parallel", "look", "weather"]
+    assert replace(found) == found
+
+
+def test_wrappers_are_opened_a_few_deep() -> None:
+    """Each has all that is within it, so a hundred would be a hundred times the bytes."""
+    said: Any = {"tool_uses": [WEATHER]}
+    for _ in range(3):
+        said = {"tool_uses": [{"recipient_name": "parallel", "parameters": said}]}
+    assert len(answer("parallel", said).tool_calls) == 5
+    with pytest.raises(Refusal, match="more than 4 deep"):
+        answer("parallel", {"tool_uses": [{"recipient_name": "parallel", "parameters": said}]})
 
 
 @pytest.mark.parametrize(
