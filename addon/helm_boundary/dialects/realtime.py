@@ -29,7 +29,7 @@ from .responses_items import (
     telling,
     texts_of,
 )
-from .responses_stream import ReadResponse
+from .responses_stream import SESSION_ITEMS, ReadResponse
 from .session_stream import SessionStream
 
 _AUDIO_ONLY = frozenset({"type", "event_id", "audio"})
@@ -38,12 +38,6 @@ _WITHIN = frozenset({"input", "instructions", "model", "prompt", "tool_choice", 
 _BEGINNINGS = frozenset({"conversation.item.created", "conversation.item.added"})
 _OVER = frozenset({"completed", "incomplete"})
 """How an item says that it is finished; an MCP call's says nothing."""
-_ITEM_EVENTS = (
-    "conversation.item.created",
-    "conversation.item.added",
-    "conversation.item.done",
-    "conversation.item.retrieved",
-)
 
 
 def is_sound(event: Json) -> bool:
@@ -136,7 +130,7 @@ class RealtimeStream(SessionStream):
         self._items, self._indexes = {}, {}
 
     def _read_typed(self, kind: str, value: dict[str, Json]) -> None:
-        if kind in _ITEM_EVENTS:
+        if kind in SESSION_ITEMS:
             self._account(RESPONSES_ITEM_EVENT, value)
             item = as_object(value.get("item"), "an event's item")
             begins = kind in _BEGINNINGS and text_of(item.get("status")) not in _OVER

@@ -38,6 +38,13 @@ from .typed_stream import TypedStream
 _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 _WHOLE = _ENDS | {"response.created", "response.in_progress", "response.queued"}
 _ITEMS = frozenset({"response.output_item.added", "response.output_item.done"})
+SESSION_ITEMS = frozenset({
+    "conversation.item.created",
+    "conversation.item.added",
+    "conversation.item.done",
+    "conversation.item.retrieved",
+})  # fmt: skip
+"""The events with which a session shows an item; a response alone has none of these."""
 _TEXT_DELTAS = {
     "response.output_text.delta": "text",
     "response.refusal.delta": "refusal",
@@ -163,6 +170,8 @@ class ResponsesStream(TypedStream):
         self._read_other("", value)
 
     def _read_other(self, kind: str, value: dict[str, Json]) -> None:
+        if kind in SESSION_ITEMS:
+            raise schema_violation("the stream shows an item of a session, and belongs to none")
         if not kind.startswith("session."):  # it repeats the tools that were offered
             self._refuse_tool_call(value)
         self._tell(kind, value, RESPONSES_EVENT.others(value))

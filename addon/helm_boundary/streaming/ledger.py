@@ -81,10 +81,7 @@ class Ledger:
         """
         if place in self._begun:
             raise schema_violation("the stream begins a tool call twice")
-        name = start.names.get("name") or ""
-        for each in filter(None, ids):
-            if self._named.setdefault(each, name) != name:
-                raise schema_violation("the stream has two tool calls with one id")
+        self._name(ids, start.names)
         self._begun[place] = ToldCall(start, ids)
         self._note(ids, place)
 
@@ -149,6 +146,7 @@ class Ledger:
         self._check_owner(place, finished.ids)
         told = self._begun.pop(place)
         beside = told.finish(finished.telling)
+        self._name(finished.ids, told.names)
         self._wait(place, finished, told.names, [None, *beside])
 
     def is_open(self, place: Place) -> bool:
@@ -185,7 +183,10 @@ class Ledger:
 
     def _show(self, place: Place, ids: Ids, start: Telling) -> None:
         if place in self._begun:
-            self._begun[place].tell_start(start)
+            told = self._begun[place]
+            told.tell_start(start)
+            self._name(ids, told.names)
+            self._note(ids, place)
         else:
             self.begin(place, ids, start)
 
@@ -196,6 +197,15 @@ class Ledger:
         if each in self._places:  # it finds an earlier call, which had the same place
             raise told_in_two_ways()
         return None
+
+    def _name(self, ids: Ids, names: Names) -> None:
+        """Note which tool the call of an id runs, as far as told; Refusal where it's another."""
+        name = names.get("name") or ""
+        for each in filter(None, ids):
+            known = self._named.get(each)
+            if known and known != name:
+                raise schema_violation("the stream has two tool calls with one id")
+            self._named[each] = name
 
     def _note(self, ids: Ids, place: Place) -> None:
         for each in ids:
