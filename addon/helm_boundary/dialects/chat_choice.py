@@ -98,17 +98,17 @@ def read_choice(choice: Choice, found: dict[str, Json], index: int) -> list[dict
 
 
 def _read_delta(choice: Choice, delta: dict[str, Json], index: int) -> None:
-    for key in _SPOKEN:
-        if isinstance(words := delta.get(key), str):
-            choice.content.append(words)
-            choice.spoken[key].append(words)
+    for key, said in delta.items():
+        if key in choice.spoken:
+            if isinstance(said, str):
+                choice.content.append(said)
+                choice.spoken[key].append(said)
+        elif key in CALLS and said is not None:
+            _read_calls(choice, key, said)
     if others := DELTA.others(delta):
         choice.told.grow_all(strings(others, "", ROLE, tool_members))
         if delta.get("executed_tools") is not None:
             _add_whole(choice, {"executed_tools": delta["executed_tools"]}, index)
-    for key in CALLS:
-        if delta.get(key) is not None:
-            _read_calls(choice, key, delta[key])
 
 
 def _read_calls(choice: Choice, key: str, deltas: Json) -> None:

@@ -18,6 +18,7 @@ from helm_boundary.calls.texts import is_plain_name, is_tag
 _ID = re.compile(r"[\w.:/@+=~|,-]*", re.ASCII)
 """How ids, models and times are written, and sentences aren't: without blanks."""
 _LONGEST_ID = 128
+_NUMBERS = frozenset({int, float, bool, type(None)})
 
 type _Claim = Callable[[Any], bool]
 """Tells whether a member's value is no more than what it was claimed as."""
@@ -57,13 +58,19 @@ class Members:
 
     def others(self, value: dict[str, Json]) -> dict[str, Json]:
         """Return the members that are texts, or hold some."""
-        claims = self._claims
-        return {
-            key: said for key, said in value.items() if key not in claims or not claims[key](said)
-        }
+        found = {}
+        for key, said in value.items():
+            claim = self._claims.get(key)
+            if claim is is_plain and type(said) in _NUMBERS:  # so are most of an event's members
+                continue
+            if claim is None or not claim(said):
+                found[key] = said
+        return found
 
     def without_calls(self, value: dict[str, Json]) -> dict[str, Json]:
         """Return the members where no tool call may stand: those that the dialect doesn't read."""
+        if not self._may_hold_calls:
+            return value
         return {key: said for key, said in value.items() if key not in self._may_hold_calls}
 
 

@@ -30,6 +30,7 @@ _RUN_BY_PROVIDER = frozenset(
 """What has been done when a client hears of it; its members settle while it runs."""
 _GIVEN = frozenset({"error", "output", "outputs", "result", "results"})
 _SCHEMAS = frozenset({"input_schema", "parameters"})
+_NESTED = (dict, list)
 _CALLS = ("_call", "_approval_request")
 _NAMES = ("type", "name", "namespace", "server_label", "tool")
 _TEXTS = {
@@ -75,8 +76,9 @@ def carries_tool_call(value: Json) -> bool:
     """
     if isinstance(value, dict):
         schemas = _SCHEMAS if isinstance(value.get("name"), str) else frozenset()
-        members = (member for key, member in value.items() if key not in schemas)
-        return is_tool_call(value) or any(map(carries_tool_call, members))
+        members = value.items()
+        nested = [each for key, each in members if isinstance(each, _NESTED) and key not in schemas]
+        return is_tool_call(value) or any(map(carries_tool_call, nested))
     return isinstance(value, list) and any(map(carries_tool_call, value))
 
 

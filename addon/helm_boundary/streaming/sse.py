@@ -20,7 +20,8 @@ _LINES = re.compile(rb"\r\n|\n|\r")
 _FALSE_LINES = re.compile(
     rb"(?:[\x0b\x0c\x1c-\x1e]|\xc2\x85|\xe2\x80[\xa8\xa9])(?:data|event|id|retry)[ :]"
 )
-# What nearly every event is: a name perhaps, one line of data, and the empty line.
+# What nearly every event is: a name perhaps, one line of data in ASCII, and the empty line.
+_PLAIN = re.compile(rb"(?:event: ?([ -~]*)\n)?data: ?([\t -~]*)\n\n")
 _USUAL = re.compile(
     rb"(?:event: ?([^\r\n]*)(?>\r\n|\n|\r))?data: ?([^\r\n]*)(?>\r\n|\n|\r)(?>\r\n|\n|\r)"
 )
@@ -60,6 +61,10 @@ class EventCutter:
         Raises:
             Refusal: an event larger than the limit.
         """
+        if not self._buffer and not self._has_cr and _is_one_event(chunk):
+            self._check_size(len(chunk))
+            yield self._event(chunk)
+            return
         self._buffer += chunk
         self._has_cr = self._has_cr or b"\r" in chunk
         while (end := self._find_end()) is not None:
@@ -133,6 +138,13 @@ class EventCutter:
         return end
 
 
+def _is_one_event(chunk: bytes) -> bool:
+    """Tell whether a chunk is one whole event and no more, as most servers send them."""
+    if not chunk.endswith(b"\n\n") or chunk[:1] not in (b"d", b"e"):
+        return False
+    return chunk.find(b"\n\n") == len(chunk) - 2 and b"\r" not in chunk
+
+
 def read_event(raw: bytes) -> Event:
     """Read an event's type and data; data is None where there is none, as in comments.
 
@@ -141,6 +153,9 @@ def read_event(raw: bytes) -> Event:
             whole JSON body under a stream's name), or a field hidden behind a character that
             only some readers end a line at.
     """
+    if (plain := _PLAIN.fullmatch(raw)) is not None:
+        name, said = plain.groups()
+        return Event(raw, name.decode("ascii") if name else "", said)
     if raw[:1] in (b"\n", b"\r") and not raw.strip(b"\r\n"):
         return Event(raw, "", None)
     odd = not raw.isascii() or len(raw.translate(None, _CONTROLS)) != len(raw)

@@ -33,19 +33,33 @@ def parse(text: bytes, what: str = "the body") -> Json:
     Raises:
         Refusal: SCHEMA_VIOLATION, with what is wrong with it.
     """
-    if not text.strip(b" \t\r\n"):
-        raise schema_violation(f"{what} is empty; expected a JSON value")
+    lists = text.count(b"[")
     try:
-        decoder = _DECODER if text.count(b"[") <= MANY_LISTS else _PATIENT_DECODER
-        value = decoder.decode(text.decode("utf-8"))
+        decoder = _DECODER if lists <= MANY_LISTS else _PATIENT_DECODER
+        value = _decode(decoder, text.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise schema_violation(f"{what} isn't UTF-8 (at byte {error.start})") from None
     except json.JSONDecodeError as error:
+        if not text.strip(b" \t\r\n"):
+            raise schema_violation(f"{what} is empty; expected a JSON value") from None
         raise schema_violation(f"{what} isn't JSON: {error.msg} at {error.pos}") from None
     except RecursionError:
         raise schema_violation(f"{what} is nested deeper than {MAX_DEPTH} levels") from None
-    _check_depth(value, text, what)
+    # Counting brackets is an upper bound and nearly free; only texts with many are walked.
+    if lists + text.count(b"{") > MAX_DEPTH:
+        _check_depth(value, what)
     _check_surrogates(value, text, what)
+    return value
+
+
+def _decode(decoder: json.JSONDecoder, text: str) -> Json:
+    """Decode a text; `json`'s own way around the scanner takes as long as a small event itself."""
+    try:
+        value, end = decoder.scan_once(text, 0)  # type: ignore[attr-defined]
+    except StopIteration:  # a blank before the value, or no value
+        return decoder.decode(text)
+    if end != len(text) and text[end:].strip(" \t\r\n"):
+        return decoder.decode(text)  # which says what is wrong
     return value
 
 
@@ -73,6 +87,8 @@ def _float(text: str) -> float:
 
 
 def _integer(text: str) -> int:
+    if len(text) < 19:
+        return int(text)
     if len(text) > 20 or not -(2**63) <= (number := int(text)) <= MAX_INTEGER:
         raise schema_violation("the JSON has an integer of more than 64 bits")
     return number
@@ -96,10 +112,7 @@ _DECODER = json.JSONDecoder(**_HOOKS)
 _PATIENT_DECODER = _PatientDecoder(**_HOOKS)
 
 
-def _check_depth(value: Json, text: bytes, what: str) -> None:
-    # Counting brackets is an upper bound and nearly free; only texts with many are walked.
-    if text.count(b"[") + text.count(b"{") <= MAX_DEPTH:
-        return
+def _check_depth(value: Json, what: str) -> None:
     level = [value]
     for _ in range(MAX_DEPTH + 1):
         level = [child for parent in level for child in _children(parent)]

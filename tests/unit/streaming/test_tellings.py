@@ -406,6 +406,35 @@ def test_two_tools_calls_have_no_id_in_common() -> None:
     assert [name for name, _ in judged] == ["look", "wipe"]
 
 
+@pytest.mark.parametrize("names_it", ["shown", "begun", "finished"])
+def test_an_id_belongs_to_the_call_that_was_told_with_it(names_it: str) -> None:
+    """Whichever of a call's events tells its id first, no other tool's call has that one."""
+    first = item(id="fc_0", call_id=None, name="wipe", arguments="", status="in_progress")
+    named = first | {"call_id": "call_1"}
+    told_by = {
+        "shown": [told("conversation.item.added", item=first),
+                  told("conversation.item.created", item=named)],
+        "begun": [told("conversation.item.added", item=first),
+                  told("response.output_item.added", output_index=1, item=named)],
+        "finished": [told("conversation.item.added", item=first),
+                     told("conversation.item.done", item=named | {"status": "completed"})],
+    }  # fmt: skip
+    out, judged, why = run("realtime", [*told_by[names_it], *session(delta(ARGUMENTS))])
+    assert "one id" in why
+    assert out.endswith(END)
+    assert ("look", ARGUMENTS) not in judged
+
+
+def test_an_item_of_a_session_has_no_place_in_one_response() -> None:
+    """No client of a response alone reads such an event, so it ends nothing and shows nothing."""
+    stream = responses()
+    stream.insert(3, typed_event({"type": "conversation.item.done", "event_id": "e"}))
+    out, judged, why = run("responses", stream)
+    assert judged == []
+    assert "session" in why
+    assert out.endswith(END)
+
+
 @pytest.mark.parametrize("case", TOLD_IN_ONE_WAY)
 def test_a_call_told_in_one_way_passes(case: str) -> None:
     """Byte for byte, and judged once."""
