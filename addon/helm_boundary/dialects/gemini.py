@@ -80,7 +80,7 @@ def read_response(status: int, body: Json) -> Answer:
 
 def open_stream(status: int, asked: Call = UNREAD) -> Stream:
     """Open a reader of an answer's events."""
-    return GeminiStream(status)
+    return GeminiStream(status, asked)
 
 
 def error_event(told: dict[str, Any]) -> bytes:

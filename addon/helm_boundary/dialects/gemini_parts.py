@@ -16,7 +16,7 @@ from .json_shape import as_object, as_objects, text_of, tool_call
 
 _CALLS = ("functionCall", "executableCode")
 _RESULTS = ("functionResponse", "codeExecutionResult")
-_PARTIAL = ("partialArgs", "willContinue")
+PARTIAL = ("partialArgs", "willContinue")
 _NAMES = {
     name.lower(): name
     for name in (
@@ -89,15 +89,16 @@ def read_calls(content: Json, choice: int, pointer: str) -> list[ToolCall]:
     return [
         call
         for at, part in enumerate(parts_of(content))
-        for call in _calls(part, choice, f"{pointer}/parts/{at}")
+        for call in calls_of_part(part, choice, f"{pointer}/parts/{at}")
     ]
 
 
-def _calls(part: dict[str, Json], choice: int, pointer: str) -> Iterator[ToolCall]:
+def calls_of_part(part: dict[str, Json], choice: int, pointer: str) -> Iterator[ToolCall]:
+    """Yield the calls of one part; raises as `read_calls`."""
     made, code = (member(part, name) for name in _CALLS)
     if made is not None:
         made = as_object(made, "a function's call")
-        if any(member(made, name) for name in _PARTIAL):
+        if any(member(made, name) for name in PARTIAL):
             raise schema_violation("the stream tells a tool call in a form that can't be judged")
         yield tool_call(
             made.get("name"),

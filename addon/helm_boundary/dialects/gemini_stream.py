@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from helm_boundary.calls.call import Answer, Json, Usage
+from helm_boundary.calls.call import UNREAD, Answer, Call, Json, Usage
 from helm_boundary.calls.refusal import schema_violation
 
 from .answer_members import GEMINI_ANSWER, GEMINI_CANDIDATE
+from .gemini_partial_calls import PartialCalls, asks_for_partial_calls
 from .gemini_parts import (
     check_spelling,
     count_calls,
     member,
     own_calls,
     parts_of,
-    read_calls,
     texts_of,
 )
 from .json_shape import as_objects, index_of, text_of
@@ -28,9 +28,10 @@ from .usage import count_of, updated
 class GeminiStream(PlainStream):
     """Reads answers, of which each goes on with the last."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, asked: Call = UNREAD) -> None:
         super().__init__(status)
         self._seen: set[int] = set()
+        self._partial = PartialCalls(are_asked_for=asks_for_partial_calls(asked))
 
     def take(self, value: dict[str, Json]) -> None:
         """Take one answer in; Refusal where a tool call could hide in it."""
@@ -62,8 +63,8 @@ class GeminiStream(PlainStream):
         self._seen.add(index)
         pointer = f"/candidates/{index}/content"
         content = candidate.get("content")
-        self._calls += read_calls(content, index, pointer)
-        for part in parts_of(content):
+        for place, part in enumerate(parts_of(content)):
+            self._calls += self._partial.read(part, index, f"{pointer}/parts/{place}")
             is_thought = part.get("thought") is True
             self._said.append("" if is_thought else text_of(part.get("text")))
             told = {key: said for key, said in part.items() if key not in own_calls(part)}
@@ -74,6 +75,9 @@ class GeminiStream(PlainStream):
         reason = text_of(member(candidate, "finishReason"))
         if reason:
             self._reasons[index] = reason
+
+    def _has_open(self) -> bool:
+        return self._partial.are_open
 
 
 def _usage(counts: Json) -> Usage:

@@ -9,18 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 
-from helm_boundary.calls.call import Attachment, Call, Operation, Text
+from helm_boundary.calls.call import Attachment, Call, HttpRequest, Operation, Text
 from helm_boundary.calls.inline import text_in
 
 _TAKE_FILES = frozenset({"admin", "data", "unknown"})
+_UPLOADS = "/upload/"
 _JSON = ("application/json", "+json")
 
 
-def may_be_raw(operation: Operation, content_type: str | None) -> bool:
+def may_be_raw(operation: Operation, request: HttpRequest) -> bool:
     """Tell whether an operation may come with a body that doesn't claim to be JSON."""
-    media_type = _media_type(content_type)
+    media_type = _media_type(request.header("content-type"))
     claims_json = not media_type or media_type.endswith(_JSON)
-    return operation.dialect == "generic" and operation.category in _TAKE_FILES and not claims_json
+    takes_files = operation.dialect == "generic" and operation.category in _TAKE_FILES
+    return takes_files and (not claims_json or _is_upload(request))
 
 
 def read_raw(body: bytes, content_type: str | None) -> tuple[Call, bytes]:
@@ -33,6 +35,11 @@ def read_raw(body: bytes, content_type: str | None) -> tuple[Call, bytes]:
         described = {"media_type": media_type, "bytes": len(body), "sha256": digest}
         return Call(attachments=(file,), body=described), json.dumps(described).encode("ascii")
     return Call(texts=(Text("", "user", text),), body=text), json.dumps(text).encode("ascii")
+
+
+def _is_upload(request: HttpRequest) -> bool:
+    """Tell whether a request is the second of Google's uploads, whose type the first one gave."""
+    return request.path.startswith(_UPLOADS) and "upload_id=" in request.query
 
 
 def _media_type(content_type: str | None) -> str:

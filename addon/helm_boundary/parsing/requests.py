@@ -104,7 +104,7 @@ def read_call(request: HttpRequest, operation: Operation, limit: int) -> Recogni
     try:
         value = strict_json.parse(body)
     except Refusal:
-        if not may_be_raw(operation, content_type) or _by_body(request, limit) is not None:
+        if not may_be_raw(operation, request) or _by_body(request, limit) is not None:
             raise
         call, described = read_raw(body, content_type)
         return Recognised(operation, call, described, can_rewrite=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -88,3 +89,14 @@ def test_a_call_by_telephone_is_accepted_with_a_session() -> None:
     assert "Be brief." in [text.text for text in call.texts]
     body = b'{"target_uri": "tel:+14155550123"}'
     assert read_call(sent(body, "application/json"), refer, 100).call.tools == ()
+
+
+@pytest.mark.parametrize("kind", ["", "application/json", "text/plain"])
+def test_the_second_half_of_an_upload_is_a_file(kind: str) -> None:
+    """Google's clients send it under whatever type; what a server may read as a call is none."""
+    path, query = "/upload/v1beta/files", "upload_id=a1&upload_protocol=resumable"
+    call = read_call(replace(sent(b"Paris.", kind, path), query=query), UNKNOWN, 100).call
+    assert [text.text for text in call.texts] == ["Paris."]
+    twice = b'{"model": "m", "messages": [], "messages": [1]}'
+    with pytest.raises(Refusal):
+        read_call(replace(sent(twice, kind, path), query=query), UNKNOWN, 100)
