@@ -253,4 +253,5 @@ class Answer:
     complete: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "tool_calls", with_wrapped(self.tool_calls))
+        if self.tool_calls:
+            object.__setattr__(self, "tool_calls", with_wrapped(self.tool_calls))

@@ -40,6 +40,8 @@ def name_unclaimed(call: Call, body: Json) -> Call:
 
 
 def _is_unclaimed(key: str, member: Json) -> bool:
+    if not member or isinstance(member, bool | int | float):  # nothing in it can act
+        return False
     name = plain(key)
     if name in _KNOWN or is_free(name) or names_models(key, member) or offers_tools(key, member):
         return False
@@ -48,7 +50,7 @@ def _is_unclaimed(key: str, member: Json) -> bool:
 
 def carries_who_acts(value: Json) -> bool:
     """Tell whether a model, a tool or a server is anywhere in a value but in free places."""
-    return any(claimed(value, _carries))
+    return bool(claimed(value, _carries))
 
 
 def _carries(key: str, member: Json) -> bool:
