@@ -8,6 +8,7 @@ from helm_boundary.calls.call import UNREAD, Answer, Call, Json, Operation
 from helm_boundary.streaming.stream import Stream
 
 from . import (
+    bedrock,
     chat,
     cohere,
     completions,
@@ -47,6 +48,7 @@ class Dialect(Protocol):
 
 
 DIALECTS: dict[str, Dialect] = {
+    "bedrock": bedrock,
     "by body": generic,  # what its body would have told, had it one
     "chat": chat,
     "cohere": cohere,

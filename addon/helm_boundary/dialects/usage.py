@@ -1,7 +1,7 @@
 """Tokens as providers count them, wherever they say so.
 
-Sources: `CompletionUsage` and `ResponseUsage` in OpenAI's description, Anthropic's `Usage`. Groq,
-Moonshot and others put OpenAI's elsewhere.
+Sources: `CompletionUsage` and `ResponseUsage` of OpenAI, `Usage` of Anthropic, `TokenUsage` of
+Bedrock. Groq, Moonshot and others put OpenAI's elsewhere.
 """
 
 from __future__ import annotations
@@ -89,6 +89,13 @@ def chat_usage(body: dict[str, Json]) -> Usage:
     return updated(found, read_usage(body["usage"])) if body.get("usage") else found
 
 
+def bedrock_usage(usage: Json) -> Usage:
+    """Read what Bedrock's Converse counts."""
+    if not isinstance(usage, dict):
+        return _NOTHING
+    return Usage(**{name: count_of(usage.get(member)) for name, member in _BEDROCK.items()})
+
+
 def updated(known: Usage, later: Usage) -> Usage:
     """Take a later telling's counts over those known before; what it leaves out stays."""
     if later == _NOTHING:
@@ -100,6 +107,12 @@ def updated(known: Usage, later: Usage) -> Usage:
 
 
 _NOTHING = Usage()
+_BEDROCK = {
+    "input_tokens": "inputTokens",
+    "output_tokens": "outputTokens",
+    "cached_tokens": "cacheReadInputTokens",
+    "cache_write_tokens": "cacheWriteInputTokens",
+}
 
 
 def count_of(value: Json) -> int | None:

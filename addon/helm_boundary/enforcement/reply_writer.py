@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from helm_boundary.dialects import dialect
 from helm_boundary.policy.decision import ESCALATE, Decision
+from helm_boundary.streaming.frame_cutter import error_frame
 from helm_receipts.envelope.statement import Enforcement
 
 from . import reply as wire
@@ -35,6 +36,8 @@ class Teller:
     def event(self, exchange: Exchange, decision: Decision, receipt_id: str | None) -> bytes:
         """Write the one event that ends a denied stream, in the call's own dialect."""
         told = wire.error_object(self._verdict(exchange, decision, receipt_id))
+        if exchange.operation.framed:
+            return error_frame(told)
         return dialect(exchange.operation.dialect).error_event(told)
 
     def _verdict(

@@ -22,6 +22,7 @@ from helm_boundary.parsing.batch_results import Line
 from helm_boundary.parsing.generic_stream import GenericStream, UnreadStream
 from helm_boundary.parsing.redirects import lead_back
 from helm_boundary.parsing.responses import (
+    cutter_of,
     is_event_stream,
     read_answer,
     refuse_at_headers,
@@ -87,7 +88,7 @@ class Answers:
         stream = stream_of(exchange.operation, response, progress.call)
         if stream is None or progress.decision.stream == "buffer":
             return None
-        return self.streamed.open(exchange, stream)
+        return self.streamed.open(exchange, stream, cutter_of(response, self._settings.max_body))
 
     def _listen(self, exchange: Exchange, response: HttpResponse) -> Gate | Tap | None:
         """Choose how a response is looked at that passes whatever is found in it.
@@ -102,7 +103,9 @@ class Answers:
         if stream is None and is_event_stream(response):
             stream = GenericStream(response.status, self._settings.max_body)
             return self.streamed.let_pass(exchange, stream)
-        return None if stream is None else self.streamed.open(exchange, stream)
+        if stream is None:
+            return None
+        return self.streamed.open(exchange, stream, cutter_of(response, self._settings.max_body))
 
     async def judge_response(
         self,

@@ -18,9 +18,8 @@ from helm_boundary.evaluation.aside import aside
 from helm_boundary.evaluation.judge import deny
 from helm_boundary.policy.decision import ALLOW, ESCALATE, Decision
 from helm_boundary.policy.engines.engine import NO_TURN, Turn
-from helm_boundary.streaming.gate import Gate, NeedsVerdict, Question, Release, Step, Stop
+from helm_boundary.streaming.gate import Cutter, Gate, NeedsVerdict, Question, Release, Step, Stop
 from helm_boundary.streaming.keep_alive import KeepAlive
-from helm_boundary.streaming.sse import EventCutter
 from helm_boundary.streaming.stream import Stream
 from helm_boundary.streaming.tap import Tap, WholeTap
 from helm_receipts.envelope.statement import End, Enforcement
@@ -44,17 +43,15 @@ class Streamed:
         self._desk = boundary.desk
         self._outcomes = outcomes
 
-    def open(self, exchange: Exchange, stream: Stream) -> Gate | Tap:
-        """Open what a stream goes through, from its first byte on."""
+    def open(self, exchange: Exchange, stream: Stream, cutter: Cutter) -> Gate | Tap:
+        """Open what a stream goes through, from its first byte on; `cutter` cuts its events."""
         progress, most = exchange.progress, self._settings.max_body
         if self._settings.effect_of(progress.decision).stream == "pass":
-            progress.gate = Tap(stream, max_event=most)
+            progress.gate = Tap(stream, cutter)
         else:
-            progress.gate = Gate(
-                stream, EventCutter(most), max_held=most, context=len(progress.shared)
-            )
+            progress.gate = Gate(stream, cutter, max_held=most, context=len(progress.shared))
             agent = exchange.request.header("user-agent")
-            progress.keep_alive = KeepAlive(keep_alive(exchange.operation.dialect, agent))
+            progress.keep_alive = KeepAlive(keep_alive(exchange.operation, agent))
         return progress.gate
 
     def let_pass(self, exchange: Exchange, stream: Stream) -> Tap:
