@@ -100,6 +100,10 @@ GEMINI_ANSWER: Final = Members(
 )
 GEMINI_CANDIDATE: Final = Members(protocol="finishReason finish_reason index", read="content")
 
+INTERACTIONS_EVENT: Final = Members(
+    protocol="event_id event_type index interaction_id status", read="delta interaction step"
+)
+
 OLLAMA_LINE: Final = Members(
     protocol="context created_at done done_reason eval_count eval_duration load_duration model"
     " prompt_eval_count prompt_eval_duration total_duration",

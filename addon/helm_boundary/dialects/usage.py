@@ -96,6 +96,16 @@ def bedrock_usage(usage: Json) -> Usage:
     return Usage(**{name: count_of(usage.get(member)) for name, member in _BEDROCK.items()})
 
 
+def interactions_usage(usage: Json) -> Usage:
+    """Read what Gemini's Interactions count; what was thought is output that is billed."""
+    if not isinstance(usage, dict):
+        return _NOTHING
+    found = Usage(**{name: count_of(usage.get(key)) for name, key in _INTERACTIONS.items()})
+    if found.output_tokens is None or found.reasoning_tokens is None:
+        return found
+    return replace(found, output_tokens=found.output_tokens + found.reasoning_tokens)
+
+
 def updated(known: Usage, later: Usage) -> Usage:
     """Take a later telling's counts over those known before; what it leaves out stays."""
     if later == _NOTHING:
@@ -107,6 +117,12 @@ def updated(known: Usage, later: Usage) -> Usage:
 
 
 _NOTHING = Usage()
+_INTERACTIONS = {
+    "input_tokens": "total_input_tokens",
+    "output_tokens": "total_output_tokens",
+    "cached_tokens": "total_cached_tokens",
+    "reasoning_tokens": "total_thought_tokens",
+}
 _BEDROCK = {
     "input_tokens": "inputTokens",
     "output_tokens": "outputTokens",
