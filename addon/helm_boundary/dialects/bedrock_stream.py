@@ -76,13 +76,13 @@ _MEMBERS = {"contentBlockStart": "start", "contentBlockDelta": "delta"}
 
 
 def _start(own: dict[str, Json]) -> dict[str, Json]:
+    # What a block is comes last: nothing that stands beside it may say otherwise.
     others = {key: said for key, said in own.items() if key != USE}
     if own.get(USE) is None:
-        return {"type": "text", "text": "", **others}
+        return {"text": "", **others, "type": "text"}
     use = as_object(own[USE], "a tool's use")
-    rest = {key: said for key, said in use.items() if key not in ("type", "toolUseId")}
-    kind = text_of(use.get("type")) or "tool_use"
-    return {"type": kind, "id": use.get("toolUseId"), "input": {}, **rest, **others}
+    kind = "server_tool_use" if use.get("type") == "server_tool_use" else "tool_use"
+    return {**others, "input": {}, **use, "id": use.get("toolUseId"), "type": kind}
 
 
 def _delta(own: dict[str, Json]) -> dict[str, Json]:
@@ -90,7 +90,8 @@ def _delta(own: dict[str, Json]) -> dict[str, Json]:
     if own.get(USE) is not None:
         use = as_object(own[USE], "a tool's use")
         rest = {key: said for key, said in use.items() if key != "input"}
-        return {"type": "input_json_delta", "partial_json": use.get("input", ""), **rest, **others}
+        words = use.get("input", "")
+        return {**others, **rest, "type": "input_json_delta", "partial_json": words}
     if isinstance(own.get("text"), str):
-        return {"type": "text_delta", "text": own["text"], **others}
-    return {"type": "other_delta", **others}
+        return {**others, "type": "text_delta", "text": own["text"]}
+    return {**others, "type": "other_delta"}

@@ -19,6 +19,9 @@ from .interactions_stream import InteractionsStream
 from .json_shape import as_object, as_objects, text_of
 from .usage import interactions_usage
 
+_TELLING = ("interaction.", "step.", "error")
+"""How the events begin that are read here; what an earlier version sent is judged generically."""
+
 
 def read_request(body: Json) -> Call:
     """Read the call that a body asks for, of a model or an agent.
@@ -90,4 +93,6 @@ def error_event(told: dict[str, Any]) -> bytes:
 
 def is_answer(told: dict[str, Json]) -> bool:
     """Tell whether an object, its members' names in lower case, is an answer of this API."""
-    return told.get("object") == "interaction" or isinstance(told.get("event_type"), str)
+    kind = told.get("event_type")
+    is_event = isinstance(kind, str) and kind.startswith(_TELLING)
+    return told.get("object") == "interaction" or is_event

@@ -60,7 +60,8 @@ class InteractionsStream(MessagesStream):
         interaction = as_object(value.get("interaction") or {}, "an interaction")
         steps = as_objects(interaction.get("steps") or [], "steps")
         known = is_call(own) + sum(map(is_call, steps))
-        if count_calls(value) != known:
+        names_call = "delta" in value and is_call(own) and own.get("name") is not None
+        if count_calls(value) != known or names_call:
             raise schema_violation("the stream carries a tool call where none belongs")
         if others := INTERACTIONS_EVENT.others(value):
             self._told.tell(texts_of(others, "", "assistant"))
@@ -111,8 +112,7 @@ def _delta(own: dict[str, Json]) -> dict[str, Json]:
     if "arguments" in own:
         said = own["arguments"]
         words = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
-        return {"type": "input_json_delta", "partial_json": words, **others}
+        return {**others, "type": "input_json_delta", "partial_json": words}
     if kind == "text" and isinstance(own.get("text"), str):
-        return {"type": "text_delta", "text": own["text"], **others}
-    rest = {key: said for key, said in own.items() if key != "type"}
-    return {"type": "other_delta", **rest}
+        return {**others, "type": "text_delta", "text": own["text"]}
+    return {**own, "type": "other_delta"}

@@ -210,6 +210,14 @@ STRAY: dict[str, tuple[str, list[bytes]]] = {
             step("delta", delta={"type": "arguments_delta", "arguments": '{"wipe": 1}'}),
         ),
     ),
+    "in a delta of another call": (
+        "interactions",
+        interactions(
+            "look",
+            step("start", 2, step={"type": "function_call", "name": "look"}),
+            step("delta", 2, delta={"type": "function_call", "name": "wipe"}),
+        ),
+    ),
     "after an interaction's end": ("interactions", [*interactions(), *interactions("wipe")]),
 }
 
