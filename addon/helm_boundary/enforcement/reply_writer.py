@@ -10,6 +10,7 @@ from helm_receipts.envelope.statement import Enforcement
 from . import reply as wire
 from .exchange import Exchange
 from .reply import Reply
+from .steering import denied_tool
 
 
 class Teller:
@@ -44,4 +45,7 @@ class Teller:
         self, exchange: Exchange, decision: Decision, receipt_id: str | None
     ) -> wire.Verdict:
         approval = exchange.consent.approval if decision.verdict == ESCALATE else None
-        return wire.Verdict(decision, receipt_id, self._digest, exchange.correlation_id, approval)
+        tool = denied_tool(exchange, decision)
+        return wire.Verdict(
+            decision, receipt_id, self._digest, exchange.correlation_id, approval, tool
+        )

@@ -18,6 +18,8 @@ from .settings import Settings
 _CARRY_ON = ("claude-cli/", "codex", "opencode")
 """How agents call themselves that are known to answer their model that there is no such tool."""
 _OF_PERSONS = frozenset({"APPROVAL_REFUSED", "APPROVAL_TIMEOUT"})
+MAX_NAME = 200
+"""Characters of a tool's name that are told."""
 _KINDS = frozenset({"function", "custom"})
 _NEXT = "Don't call it again. Go on without it, or say what you need it for and stop."
 
@@ -61,6 +63,15 @@ def _denied(
     if any(each.pointer not in calls for each in decision.reasons):
         return None  # of something else that was said, too
     return calls[str(reason.pointer)], reason
+
+
+def denied_tool(exchange: Exchange, decision: Decision) -> str | None:
+    """Return the name of the tool whose call a decision's first reason points to, if it does."""
+    answer, reasons = exchange.progress.answer, decision.reasons
+    pointer = reasons[0].pointer if reasons else None
+    calls = answer.tool_calls if answer is not None else ()
+    named = (call.name for call in calls if pointer and known_part(call.pointer) == pointer)
+    return next((name[:MAX_NAME] for name in named), None)
 
 
 def _is_wanted(exchange: Exchange, decision: Decision, settings: Settings) -> bool:
