@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from helm_boundary.approvals.store import Store
+from helm_boundary.cli import main
 from helm_receipts.audit.verify import verify_journal
 from helm_receipts.envelope.key_files import load
 from helm_receipts.journal.reader import read_records
 from helm_receipts.layout import Layout
 from support.agents import AGENTS, ALLOWED, DONE, MADE, Agent, Socket, answer, plain, remembered
+from support.approvals import until
 from support.company import HOSTS, Company, Finished
 
 FORBIDDEN = "somebody-elses-model"
@@ -35,16 +41,17 @@ class Desk:
     company: Company
     socket: Socket | None
 
-    def work(
-        self, model: str, *, deny: tuple[str, ...] = (), on_tool_denied: str = "auto"
-    ) -> Finished:
-        """Have the agent do its work with a model, where policy denies these tools."""
-        data = {"rules": {"tools.unlisted": "off"}, "tools": {"deny": deny}}
+    def work(self, model: str, *options: str, seconds: int = 180, **tools: list[str]) -> Finished:
+        """Have the agent do its work with a model, where policy says this of its tools.
+
+        `options` are the boundary's, such as `helm_on_tool_denied=error`.
+        """
+        data = {"rules": {"tools.unlisted": "off"}, "tools": tools}
         (self.company.policy / "data.yaml").write_text(json.dumps(data))
         told = self.agent.settle(self.company)
-        options = ("--set", f"helm_on_tool_denied={on_tool_denied}")
+        settings = tuple(word for each in options for word in ("--set", each))
         command = self.agent.command(model)
-        return self.company.exec(*command, options=options, env=told, seconds=180)
+        return self.company.exec(*command, options=settings, env=told, seconds=seconds)
 
     @property
     def made(self) -> bool:
@@ -113,7 +120,7 @@ def test_an_allowed_tool_runs(desk: Desk) -> None:
 
 def test_a_denied_tool_never_reaches_the_agent(desk: Desk) -> None:
     """Neither the file is made, nor does the agent know what the model wanted."""
-    finished = desk.work(desk.model, deny=(desk.agent.tool,), on_tool_denied="error")
+    finished = desk.work(desk.model, "helm_on_tool_denied=error", deny=[desk.agent.tool])
     assert desk.asked(desk.model), finished
     assert not desk.made
     assert not remembered(desk.company.home)
@@ -130,7 +137,7 @@ def test_a_denied_tool_steers_the_agent(desk: Desk) -> None:
 
     Over a WebSocket Codex sends what the tool gave back alone, which has the name of the call.
     """
-    finished = desk.work(desk.model, deny=(desk.agent.tool,))
+    finished = desk.work(desk.model, deny=[desk.agent.tool])
     assert DONE in finished.out, finished
     assert not desk.made
     assert not remembered(desk.company.home)
@@ -141,6 +148,37 @@ def test_a_denied_tool_steers_the_agent(desk: Desk) -> None:
     counted = desk.receipts(desk.model)
     assert counted["outcome", "DENY"] == 1
     assert counted["outcome", "ALLOW"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("says", ["approve", "deny"])
+@pytest.mark.parametrize("seconds", [5, 60, 330])
+def test_an_agent_waits_for_a_person(desk: Desk, seconds: int, says: str) -> None:
+    """As long as it takes: with a yes the command runs, with a no the model is told, and goes on."""
+    options = ("helm_on_escalate=hold", "helm_hold_seconds=500")
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(
+            desk.work, desk.model, *options, seconds=seconds + 180, person=[desk.agent.tool]
+        )
+        identity = until(lambda: _question(desk.company), 90)
+        time.sleep(seconds)
+        assert not working.done(), working.result()
+        assert not desk.made
+        command = ["approvals", says, "--yes", "--state", str(desk.company.state), identity]
+        assert CliRunner().invoke(main, command).exit_code == 0
+        finished = working.result()
+    assert DONE in finished.out, finished
+    assert desk.made is (says == "approve")
+    verdicts = desk.receipts(desk.model)
+    assert verdicts["outcome", "DENY"] == (says == "deny")
+
+
+def _question(company: Company) -> str | None:
+    """Return the id of the question that waits for a person."""
+    if not (company.state / "approvals").is_dir():
+        return None
+    waiting = Store.open(company.state).pending(time.time_ns())
+    return waiting[0].id if waiting else None
 
 
 @pytest.mark.slow
