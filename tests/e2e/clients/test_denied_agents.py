@@ -154,7 +154,7 @@ def test_a_denied_tool_steers_the_agent(desk: Desk) -> None:
 @pytest.mark.parametrize("says", ["approve", "deny"])
 @pytest.mark.parametrize("seconds", [5, 60, 330])
 def test_an_agent_waits_for_a_person(desk: Desk, seconds: int, says: str) -> None:
-    """As long as it takes: with a yes the command runs, with a no the model is told, and goes on."""
+    """As long as it takes; with a yes the command runs, with a no the model is told why."""
     options = ("helm_on_escalate=hold", "helm_hold_seconds=500")
     with ThreadPoolExecutor(1) as pool:
         working = pool.submit(
