@@ -27,6 +27,7 @@ from helm_receipts.envelope.predicate import rfc3339
 from helm_receipts.storage.isolated import bare_environment
 
 from .entry import Request
+from .summary import tools_of
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +110,7 @@ def notifier(target: str) -> Notifier:
 
 
 def notice(request: Request) -> dict[str, Any]:
-    """Write what is told: no content, no credential, and of a client's words the model's name."""
+    """Write what is told: no content, no credential; names of the model and of tools alone."""
     return {
         "event": "approval.requested",
         "id": request.id,
@@ -118,6 +119,7 @@ def notice(request: Request) -> dict[str, Any]:
         "model": request.flow.model,
         "host": request.flow.host,
         "principal": request.client.principal,
+        "tools": tools_of(request.summary),
         "reasons": [{"code": reason.code, "rule": reason.rule} for reason in request.reasons],
         "requested_at": rfc3339(request.created_ns),
         "expires_at": rfc3339(request.expires_ns),

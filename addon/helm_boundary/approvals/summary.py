@@ -7,7 +7,7 @@ webhook and never in a receipt.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from helm_boundary.calls.call import Answer, Call, HttpRequest, Message, Text, ToolCall
@@ -20,6 +20,12 @@ MAX_NAMES = 50
 MAX_ARGUMENTS = 4_000
 """Characters of one tool call: it is what is decided on, so it is shown longer than a text is."""
 _ALL_ARGUMENTS = 32_000
+
+
+def tools_of(summary: Mapping[str, Any], characters: int = 0) -> list[str]:
+    """List the tools whose calls a summary is about, each with so much of its arguments."""
+    calls = (summary.get("answer") or {}).get("tool_calls") or ()
+    return [f"{call['name']} {call['arguments'][:characters]}".strip() for call in calls]
 
 
 def summarise(

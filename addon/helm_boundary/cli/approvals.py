@@ -21,6 +21,7 @@ from helm_boundary.approvals import decisions
 from helm_boundary.approvals.entry import GRANTED, ID, PENDING, REFUSED, Entry, write_request
 from helm_boundary.approvals.report import seconds_left, sentences
 from helm_boundary.approvals.store import Store, StoreError
+from helm_boundary.approvals.summary import tools_of
 from helm_boundary.runtime.key_pinning import settle
 from helm_receipts.envelope.predicate import rfc3339
 from helm_receipts.errors import ReceiptError
@@ -64,11 +65,22 @@ def approvals() -> None:
 @state_option
 @json_option
 @click.option("--all", "everything", is_flag=True, help="Include decided ones.")
-@click.option("--watch", is_flag=True, help="Keep running: print new ones and each change.")
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="Keep running. At a terminal: a page with a key for each answer. Else, or with --all or "
+    "--json: a line for each new one and each change.",
+)
 def list_approvals(state: Layout, as_json: bool, everything: bool, watch: bool) -> None:
     """List the calls that wait for approval, oldest first."""
     with _io_errors():
         store = _store(state)
+        if watch and not (as_json or everything):
+            from .approvals_page import is_terminal, show_page
+
+            if is_terminal():
+                show_page(store, partial(_answer, state, store))
+                return
         shown: dict[str, str] = {}
         _print_changes(store, shown, as_json, everything)
         if not (shown or as_json or watch):
@@ -134,20 +146,34 @@ def _decide(
         entry = _entry(store, identity)
         if not confirmed and entry.status(time.time_ns()) == PENDING:
             _confirm(entry, decision)
-        settle(state)
-        recorder = Recorder.open(state.state, version=__version__, configuration=_configuration())
         try:
-            by = f"{decisions.person()} (command line)"
-            record = recorder.record_now
-            decided = decisions.decide(store, record, identity, decision, by, seconds=seconds)
+            decided = _record(state, store, identity, decision, seconds)
         except decisions.NotPending as error:
             raise CommandError(str(error), NO) from None
-        finally:
-            recorder.close()
     if as_json:
         _print_entry(decided, as_json)
         return
     click.echo(_outcome(decided))
+
+
+def _record(state: Layout, store: Store, identity: str, decision: str, seconds: int) -> Entry:
+    """Record what a person decided; raises as `decisions.decide` does."""
+    settle(state)
+    recorder = Recorder.open(state.state, version=__version__, configuration=_configuration())
+    try:
+        by = f"{decisions.person()} (command line)"
+        record = recorder.record_now
+        return decisions.decide(store, record, identity, decision, by, seconds=seconds)
+    finally:
+        recorder.close()
+
+
+def _answer(state: Layout, store: Store, identity: str, decision: str, seconds: int) -> str:
+    """Decide on the page; returns what became of it, in a line."""
+    try:
+        return _outcome(_record(state, store, identity, decision, seconds))
+    except decisions.NotPending as error:
+        return str(error)
 
 
 def _outcome(entry: Entry) -> str:
@@ -189,7 +215,7 @@ def _print_changes(store: Store, shown: dict[str, str], as_json: bool, everythin
             click.echo(json.dumps(_as_json(entry, now)))
         else:
             if not shown:
-                click.echo(_columns("ID", "STATUS", "LEFT", "OPERATION", "MODEL", "WHO", "RULES"))
+                click.echo(_columns("ID", "STATUS", "LEFT", "MODEL", "WHO", "RULES", "WHAT"))
             click.echo(_row(entry, status, now))
         shown[entry.id] = status
 
@@ -199,12 +225,13 @@ def _row(entry: Entry, status: str, now: int) -> str:
     left = f"{seconds_left(entry, now)} s" if status in (PENDING, GRANTED) else ""
     rules = ",".join(dict.fromkeys(reason.rule for reason in request.reasons))
     who = request.client.principal or f"key {(request.client.key_id or '-')[:8]}"
-    return _columns(
-        entry.id, status, left, request.flow.operation, request.flow.model or "-", who, rules
-    )
+    what = "; ".join(tools_of(request.summary, _ARGUMENTS)) or request.flow.operation
+    return _columns(entry.id, status, left, request.flow.model or "-", who, rules, what)
 
 
-_WIDTHS = (20, 9, 6, 24, 20, 16)
+_ARGUMENTS = 80
+"""Characters of a tool call's arguments in a list."""
+_WIDTHS = (20, 9, 7, 20, 16, 20)
 
 
 def _columns(*cells: str) -> str:

@@ -12,11 +12,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from support.approvals import approvals, ask, body, grant
+from support.approvals import approvals, ask, body, grant, write_policy
 from support.boundary import Boundary
+from support.upstream import Upstream
 
 PROGRAM = Path(sys.executable).parent / "helm-boundary"
 
@@ -83,3 +85,52 @@ def test_watch_prints_new_requests_and_decisions(boundary: Boundary) -> None:
         grant(boundary, asked)
         read_until(screen, f'"id": "{asked}", "status": "granted"')
         assert process.poll() is None
+
+
+@pytest.fixture
+def alone(upstream: Upstream, tmp_path: Path) -> Iterator[Boundary]:
+    """Start a boundary at which nothing waits."""
+    policy = write_policy(tmp_path / "policy")
+    with Boundary(upstream, state=tmp_path, policy=policy) as running:
+        yield running
+
+
+def status_of(boundary: Boundary, identity: str) -> dict[str, Any]:
+    """Return what became of a question."""
+    told: dict[str, Any] = json.loads(approvals(boundary, "show", "--json", identity).output)
+    return told
+
+
+@pytest.mark.parametrize(("key", "status"), [("y", "granted"), ("t", "granted"), ("n", "refused")])
+def test_a_page_has_a_key_for_each_answer(alone: Boundary, key: str, status: str) -> None:
+    """At a terminal: the question is shown whole, and a key that comes too soon does nothing."""
+    with terminal(alone, "list", "--watch") as (screen, process):
+        read_until(screen, "Nothing waits")
+        asked = ask(alone, body("please, on a page")).approval
+        read_until(screen, f"Approval {asked}")
+        os.write(screen, key.encode())
+        time.sleep(0.6)
+        assert status_of(alone, asked)["status"] == "pending"
+        time.sleep(1)
+        os.write(screen, key.encode())
+        read_until(screen, f"{asked} is {status}")
+        os.write(screen, b"q")
+        assert process.wait(20) == 0
+    told = status_of(alone, asked)
+    assert told["status"] == status
+    assert (told["seconds_left"] > 3000) is (key == "t")
+
+
+def test_a_page_marks_one_of_several(alone: Boundary) -> None:
+    """The mark moves by keys, and stays when others come."""
+    first = ask(alone, body("please, the first of several")).approval
+    with terminal(alone, "list", "--watch") as (screen, _):
+        read_until(screen, f"Approval {first}")
+        second = ask(alone, body("please, the second of several")).approval
+        read_until(screen, second)
+        os.write(screen, b"j")
+        read_until(screen, f"Approval {second}")
+        time.sleep(1.2)
+        os.write(screen, b"n")
+        read_until(screen, f"{second} is refused")
+    assert [status_of(alone, each)["status"] for each in (first, second)] == ["pending", "refused"]

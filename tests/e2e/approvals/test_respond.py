@@ -267,7 +267,7 @@ def test_the_command_line_lists_and_asks_for_confirmation(boundary: Boundary) ->
     identity = ask(boundary, body("please, list me")).approval
     rows = approvals(boundary, "list").output
     heading, *lines = rows.splitlines()
-    assert heading.split() == ["ID", "STATUS", "LEFT", "OPERATION", "MODEL", "WHO", "RULES"]
+    assert heading.split() == ["ID", "STATUS", "LEFT", "MODEL", "WHO", "RULES", "WHAT"]
     (line,) = [line for line in lines if line.startswith(identity)]
     assert line.index("ask.person") == heading.index("RULES")
     asked = approvals(boundary, "approve", identity)
