@@ -114,9 +114,10 @@ def _item(asked: dict[str, Any]) -> dict[str, Any]:
 
 def _blocks(asked: dict[str, Any]) -> list[dict[str, Any]]:
     offered = {tool.get("name") for tool in asked.get("tools", ())}
-    if "Bash" not in offered or "tool_result" in json.dumps(asked["messages"]):
+    shell = next((name for name in ("Bash", "bash") if name in offered), None)
+    if shell is None or "tool_result" in json.dumps(asked["messages"]):
         return [{"type": "text", "text": DONE}]
-    return [tool_use("Bash", command=COMMAND, description="Make a file")]
+    return [tool_use(shell, command=COMMAND, description="Make a file")]
 
 
 def _codex(model: str) -> list[str]:
@@ -128,6 +129,11 @@ def _codex(model: str) -> list[str]:
 def _claude(model: str) -> list[str]:
     program = installed("node", "node_modules", ".bin", "claude")
     return [program, "-p", WORDS, "--model", model, "--allowedTools", "Bash"]
+
+
+def _opencode(model: str) -> list[str]:
+    program = installed("node", "node_modules", ".bin", "opencode")
+    return [program, "run", "--model", f"anthropic/{model}", WORDS]
 
 
 def _with_key(company: Company) -> dict[str, str]:
@@ -171,6 +177,15 @@ def _quietly(_company: Company) -> dict[str, str]:
     return {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "CLAUDE_CODE_MAX_RETRIES": "1"}
 
 
+def _without_updates(company: Company) -> dict[str, str]:
+    """Have opencode ask nobody but the provider."""
+    settings = {"autoupdate": False, "share": "disabled"}
+    (company.home / "opencode.json").write_text(json.dumps(settings))
+    return {"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1",
+            "OPENCODE_DISABLE_LSP_DOWNLOAD": "1", "OPENCODE_DISABLE_DEFAULT_PLUGINS": "1",
+            "XDG_DATA_HOME": str(company.home / "data")}  # fmt: skip
+
+
 AGENTS = {
     "codex over HTTP": Agent(OPENAI, "exec_command", _codex, _with_provider),
     "codex over a WebSocket": Agent(OPENAI, "exec_command", _codex, _with_key, True),
@@ -179,8 +194,9 @@ AGENTS = {
         CHATGPT, "exec_command", _codex, _with_login, True
     ),
     "claude code": Agent(ANTHROPIC, "Bash", _claude, _quietly),
+    "opencode": Agent(ANTHROPIC, "bash", _opencode, _without_updates),
 }
-ALLOWED = {"codex": "gpt-5", "claude": "claude-sonnet-4-5"}
+ALLOWED = {"codex": "gpt-5", "claude": "claude-sonnet-4-5", "opencode": "claude-sonnet-4-5"}
 
 
 def remembered(home: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Codex and Claude Code, unchanged, over each of their transports: what is denied doesn't happen.
+"""Codex, Claude Code and opencode, unchanged, over each of their transports: what is denied doesn't happen.
 
 Their provider has them run a command that makes a file. They are installed by `scripts/clients`,
 and skipped where that was not run.
@@ -126,16 +126,15 @@ def test_a_denied_tool_never_reaches_the_agent(desk: Desk) -> None:
     assert not remembered(desk.company.home)
     assert DONE not in finished.out
     assert "helm-boundary denied this call" in finished.out + finished.err
-    times = (
-        2 if desk.model == ALLOWED["claude"] else 1
-    )  # Claude Code asks once more, as it was told
+    times = 2 if desk.agent.tool == "Bash" else 1  # Claude Code asks once more, as it is set to
     assert desk.receipts(desk.model)["outcome", "DENY"] == times, finished
 
 
 def test_a_denied_tool_steers_the_agent(desk: Desk) -> None:
     """Its model reads why in the call that came in place of its own, and works on to the end.
 
-    Over a WebSocket Codex sends what the tool gave back alone, which has the name of the call.
+    Over a WebSocket Codex sends what the tool gave back alone, which has the name of the call, and
+    opencode writes a call of its own in its place, which has it too.
     """
     finished = desk.work(desk.model, deny=[desk.agent.tool])
     assert DONE in finished.out, finished
@@ -144,7 +143,7 @@ def test_a_denied_tool_steers_the_agent(desk: Desk) -> None:
     (last,) = desk.asked(desk.model)[-1:]
     sent_back = json.dumps(last)
     assert NAME in sent_back
-    assert "tools.denied" in sent_back or desk.socket
+    assert "tools.denied" in sent_back or desk.socket or desk.agent.tool == "bash"
     counted = desk.receipts(desk.model)
     assert counted["outcome", "DENY"] == 1
     assert counted["outcome", "ALLOW"]
@@ -184,6 +183,8 @@ def _question(company: Company) -> str | None:
 @pytest.mark.slow
 def test_a_denied_model_is_never_asked(desk: Desk) -> None:
     """The provider sees nothing that names it, and the agent says why."""
+    if desk.agent.tool == "bash":
+        pytest.skip("opencode itself refuses a model that it doesn't know")
     finished = desk.work(FORBIDDEN)
     assert not desk.asked(FORBIDDEN), finished
     assert not desk.made
