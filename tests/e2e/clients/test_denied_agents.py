@@ -1,4 +1,4 @@
-"""Codex, Claude Code and opencode, unchanged, over each of their transports: what is denied doesn't happen.
+"""Coding agents, unchanged, over each of their transports: what is denied doesn't happen.
 
 Their provider has them run a command that makes a file. They are installed by `scripts/clients`,
 and skipped where that was not run.
