@@ -10,7 +10,19 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
+from .placeholders import is_placeholder
+
 type Validator = Callable[[bytes], bool]
+
+_WORD = re.compile(rb"[A-Z]?[a-z]{6,}|[A-Z]{7,}")
+_DIGIT = re.compile(rb"[0-9]")
+_LETTER = re.compile(rb"[A-Za-z]")
+_SHORTEST_PASSWORD = 8
+_STOP_WORDS = re.compile(
+    rb"pass|pwd|secret|example|change|placeholder|redacted|your|dummy|sample|test|admin|foo|bar"
+    rb"|user|demo|token|xxx|\*\*\*|\.\.\.|^[$%{<\[(]",
+    re.IGNORECASE,
+)
 
 
 def luhn(found: bytes) -> bool:
@@ -28,6 +40,13 @@ def entropy(found: bytes) -> float:
     return -sum(n / len(found) * math.log2(n / len(found)) for n in counts)
 
 
+def drawn(found: bytes, bits: float) -> bool:
+    """Tell whether a generator made it: letters and digits, in no order, and hardly a word."""
+    if not (_DIGIT.search(found) and _LETTER.search(found)) or entropy(found) < bits:
+        return False
+    return 2 * sum(map(len, _WORD.findall(found))) < len(found)
+
+
 def jwt(found: bytes) -> bool:
     """Tell whether it starts with a JOSE header (RFC 7515 section 4): JSON that names an "alg"."""
     header = found.split(b".", 1)[0]
@@ -36,6 +55,27 @@ def jwt(found: bytes) -> bool:
     except (ValueError, binascii.Error, RecursionError):
         return False
     return isinstance(value, dict) and isinstance(value.get("alg"), str)
+
+
+def login(found: bytes, bits: float) -> bool:
+    """Tell whether ``name:password`` has a password that is neither the name nor a stop word."""
+    name, _, password = found.partition(b":")
+    return (
+        len(password) >= _SHORTEST_PASSWORD
+        and password.lower() != name.lower()
+        and entropy(password) >= bits
+        and _STOP_WORDS.search(password) is None
+        and not is_placeholder(password)
+    )
+
+
+def basic(found: bytes, bits: float) -> bool:
+    """Tell whether base64 holds such a login (RFC 7617 section 2)."""
+    try:
+        decoded = base64.b64decode(found, validate=True)
+    except (ValueError, binascii.Error):
+        return False
+    return decoded.isascii() and decoded.decode().isprintable() and login(decoded, bits)
 
 
 def iban(found: bytes) -> bool:
@@ -61,4 +101,7 @@ VALIDATORS: dict[str, Callable[[float], Validator]] = {
     "iban": lambda _: iban,
     "jwt": lambda _: jwt,
     "entropy": lambda bits: lambda found: entropy(found) >= bits,
+    "random": lambda bits: lambda found: drawn(found, bits),
+    "login": lambda bits: lambda found: login(found, bits),
+    "basic": lambda bits: lambda found: basic(found, bits),
 }
