@@ -51,12 +51,14 @@ def read_detector(member: Any, published: Any | None = None) -> Detector:
     pattern = _pattern(name, "pattern", member.get("pattern"))
     if pattern.search(b""):
         raise PolicyError(f"detector {name}: the pattern matches the empty text, so everything")
+    keywords = _keywords(name, member.get("keywords"))
     return Detector(
         name=name,
         pattern=pattern,
         group=1 if pattern.groups else 0,
         validate=_validator(name, member),
-        keywords=_keywords(name, member.get("keywords")),
+        keywords=keywords,
+        keyword=_any_of(keywords) if keywords else None,
         near=_near(name, member.get("near", 64)),
         unless=_optional(name, "unless", member),
         unless_before=_optional(name, "unless_before", member),
@@ -125,11 +127,15 @@ def _validator(name: str, member: Mapping[str, Any]) -> Validator | None:
     return VALIDATORS[kind](float(bits))
 
 
-def _keywords(name: str, words: Any) -> Any | None:
+def _keywords(name: str, words: Any) -> tuple[str, ...]:
     if words is None:
-        return None
+        return ()
     if not isinstance(words, list) or not words or not all(isinstance(w, str) and w for w in words):
         raise PolicyError(f"detector {name}: keywords must be a list of words")
+    return tuple(words)
+
+
+def _any_of(words: Sequence[str]) -> Any:
     alternatives = "|".join(re2.escape(word) for word in words)
     return re2.compile(f"(?i)(?:{alternatives})".encode(), options())
 

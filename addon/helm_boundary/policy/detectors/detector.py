@@ -41,7 +41,8 @@ class Detector:
     pattern: Any
     group: int
     validate: Validator | None = None
-    keywords: Any | None = None
+    keywords: tuple[str, ...] = ()
+    keyword: Any | None = None  # one pattern for all of them
     near: int = 64
     unless: Any | None = None
     unless_before: Any | None = None
@@ -70,6 +71,10 @@ class Detector:
         """Tell whether a part of what was found would be found by itself."""
         return self.pattern.match(text[start:end]) is not None
 
+    def has_keyword(self, text: bytes) -> bool:
+        """Tell whether one of the words is there that must be near."""
+        return self.keyword is not None and self.keyword.search(text) is not None
+
     def _valid_end(self, text: bytes, start: int, end: int) -> int:
         """Return where the part that is valid ends; ``start`` when none is.
 
@@ -87,7 +92,7 @@ class Detector:
             return False
         if self.is_credential and self._stands_for_one(found):
             return False
-        return not self._excused(text, start, end) and self._has_keyword(text, start, end, name)
+        return not self._excused(text, start, end) and self._is_near(text, start, end, name)
 
     def _stands_for_one(self, found: bytes) -> bool:
         if self.published is not None and self.published.search(found):
@@ -100,10 +105,8 @@ class Detector:
             return True
         return after is not None and after.search(text[end : end + SIDE]) is not None
 
-    def _has_keyword(self, text: bytes, start: int, end: int, name: str) -> bool:
-        if self.keywords is None:
+    def _is_near(self, text: bytes, start: int, end: int, name: str) -> bool:
+        if self.keyword is None:
             return True
         around = text[max(0, start - self.near) : end + self.near]
-        if self.keywords.search(around) is not None:
-            return True
-        return self.keywords.search(name.encode("utf-8", "surrogatepass")) is not None
+        return self.has_keyword(around) or self.has_keyword(name.encode("utf-8", "surrogatepass"))

@@ -1,11 +1,8 @@
 """Detectors, which find what policy then judges: credentials, personal data, hidden characters.
 
-All patterns are compiled into one RE2 automaton that reads each text once; only a pattern
-that is known to match is run again, by itself, for its spans. RE2 has no backtracking, so no
-text can make a pattern slow. A finding says where, never what.
-
-A detector that needs a keyword is asked only where one stands: its own pattern may match much
-(any 40 characters), and would make the automaton large.
+Two automata read each text once; only a pattern that may match is run again, by itself, for its
+spans. RE2 has no backtracking, so no text can make a pattern slow. A finding says where, never
+what.
 """
 
 from __future__ import annotations
@@ -18,12 +15,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import re2
-
 from helm_boundary.policy import data_file
 from helm_boundary.policy.errors import PolicyError
 
-from .definition import compile_pattern, options, read_detector, read_placeholders
+from .automaton import CANARY, Automaton
+from .definition import compile_pattern, read_detector, read_placeholders
 from .detector import Detector, Finding
 
 if TYPE_CHECKING:
@@ -34,15 +30,14 @@ __all__ = ["CANARY", "MAX_SPANS", "Detector", "Detectors", "Finding", "compile_d
 MAX_SPANS = 1_000  # of one detector in one text
 MAX_NAMES = 10_000  # of members that are known to be no detector's keyword
 _ESCAPE = re.compile(b"u[0-9a-fA-F]{4}|[bfnrt]")
-CANARY = "helm-boundary detector canary"
 
 
 class Detectors:
     """Every detector of a policy, as one."""
 
-    def __init__(self, detectors: Iterable[Detector], patterns: Any) -> None:
+    def __init__(self, detectors: Iterable[Detector]) -> None:
         self._detectors = tuple(detectors)
-        self._patterns = patterns
+        self._automaton = Automaton(self._detectors)
         self._by_keyword = [at for at, each in enumerate(self._detectors) if each.keywords]
         self._named: dict[str, list[int]] = {}
         self.names = tuple(detector.name for detector in self._detectors)
@@ -74,29 +69,27 @@ class Detectors:
         """Return start, end and detector of each finding; positions are code points."""
         raw = text.text.encode("utf-8", "surrogatepass")
         name = text.pointer.rpartition("/")[2]
-        hits = self._patterns.Match(raw) or []
+        hits = self._automaton.match(raw)
         if self._by_keyword:
             named = self._named.get(name)
-            hits += self._learn(name) if named is None else named
+            hits.update(self._learn(name) if named is None else named)
         return [*self._locate(text.text, raw, name, hits)] if hits else []
 
     def _learn(self, name: str) -> list[int]:
         """Return which detectors have a keyword in a member's name, and keep it."""
         raw = name.encode("utf-8", "surrogatepass")
-        hits = [at for at in self._by_keyword if self._detectors[at].keywords.search(raw)]  # type: ignore[union-attr]
+        hits = [at for at in self._by_keyword if self._detectors[at].has_keyword(raw)]
         if len(self._named) >= MAX_NAMES:
             self._named.clear()
         self._named[name] = hits
         return hits
 
     def _locate(
-        self, text: str, raw: bytes, name: str, hits: list[int]
+        self, text: str, raw: bytes, name: str, hits: set[int]
     ) -> Iterator[tuple[int, int, str]]:
         position = _positions(text, raw)
         is_json = text.lstrip()[:1] in ("{", "[")
-        for index in sorted(set(hits)):
-            if index == len(self._detectors):
-                continue  # the canary
+        for index in sorted(hits):
             detector = self._detectors[index]
             for count, (start, end) in enumerate(detector.spans(raw, name), 1):
                 if start and raw[start - 1] == 0x5C:
@@ -138,19 +131,7 @@ def compile_detectors(yaml_text: bytes) -> Detectors:
     repeated = [name for name, n in Counter(each.name for each in detectors).items() if n > 1]
     if repeated:
         raise PolicyError(f"detectors.yaml: two detectors are called {repeated[0]!r}")
-    return Detectors(detectors, _automaton(detectors))
-
-
-def _automaton(detectors: list[Detector]) -> Any:
-    patterns = re2.Set.SearchSet(options())
-    for detector in detectors:
-        patterns.Add((detector.keywords or detector.pattern).pattern)
-    canary = patterns.Add(re2.escape(CANARY).encode())
-    patterns.Compile()
-    # An automaton that doesn't fit its memory matches nothing, without a word.
-    if canary not in patterns.Match(CANARY.encode()):
-        raise PolicyError("the detectors together are too large for RE2: simplify their patterns")
-    return patterns
+    return Detectors(detectors)
 
 
 def _seconds(detector: Detector, text: bytes) -> float:
