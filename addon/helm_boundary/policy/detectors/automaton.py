@@ -3,13 +3,12 @@
 An automaton is made while it reads: a text that takes it into states where it hasn't been costs a
 hundred times as much as one of a known kind. Patterns that begin with letters of their own
 (``AKIA``) add few states, since most texts never get past the first. Those that begin with
-anything (any 14 characters, then ``.atlasv1.``) have a state for each mix of counts; they are looked
-for by the letters that they can't match without, and by their own pattern where these stand.
+anything (any 14 characters, then ``.atlasv1.``) have a state for each mix of counts; they are
+looked for by the letters that they can't match without, and by their own pattern where these stand.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -21,7 +20,6 @@ from .definition import options
 from .detector import Detector
 
 CANARY = "helm-boundary detector canary"
-_BEGINNING = 2  # bytes
 _LOOKED_AT = 8  # bytes; the last one of the range is one too many
 
 
@@ -67,7 +65,7 @@ class Automaton:
 
 
 def _triggers(detector: Detector) -> Iterator[tuple[bytes, bool]]:
-    """Yield what stands wherever the detector finds something, and if its letters are looked for."""
+    """Yield what stands wherever the detector finds something; whether by its letters, too."""
     if not detector.keywords:
         text: bytes = detector.pattern.pattern
         yield text, not _begins_alike(detector.pattern) and _has_letters(text)
@@ -87,4 +85,4 @@ def _has_letters(pattern: bytes) -> bool:
 def _begins_alike(pattern: Any) -> bool:
     """Tell whether all that the pattern matches begins with the same two bytes."""
     least, most = pattern.possiblematchrange(_LOOKED_AT)
-    return len(os.path.commonprefix([least, most])) >= _BEGINNING
+    return len(least) > 1 and bool(least[:2] == most[:2])

@@ -21,6 +21,7 @@ from helm_boundary.policy.errors import PolicyError
 from .automaton import CANARY, Automaton
 from .definition import compile_pattern, read_detector, read_placeholders
 from .detector import Detector, Finding
+from .memory import SHORT, Memory, Spans
 
 if TYPE_CHECKING:
     from helm_boundary.calls.call import Text
@@ -39,7 +40,8 @@ class Detectors:
         self._detectors = tuple(detectors)
         self._automaton = Automaton(self._detectors)
         self._by_keyword = [at for at, each in enumerate(self._detectors) if each.keywords]
-        self._named: dict[str, list[int]] = {}
+        self._named: dict[str, set[int]] = {}
+        self._memory = Memory()
         self.names = tuple(detector.name for detector in self._detectors)
 
     def scan(self, texts: Iterable[Text]) -> list[Finding]:
@@ -65,20 +67,30 @@ class Detectors:
         times = [(detector.name, _seconds(detector, text)) for detector in self._detectors]
         return sorted(times, key=lambda item: -item[1])
 
-    def _look(self, text: Text) -> list[tuple[int, int, str]]:
+    def _look(self, text: Text) -> Spans:
         """Return start, end and detector of each finding; positions are code points."""
         raw = text.text.encode("utf-8", "surrogatepass")
         name = text.pointer.rpartition("/")[2]
-        hits = self._automaton.match(raw)
-        if self._by_keyword:
-            named = self._named.get(name)
-            hits.update(self._learn(name) if named is None else named)
-        return [*self._locate(text.text, raw, name, hits)] if hits else []
+        named = self._named.get(name)
+        if named is None:
+            named = self._learn(name)
+        if len(raw) < SHORT:
+            return self._seek(text.text, raw, name, named)
+        key = self._memory.key(raw, name if named else "")
+        spans = self._memory.recall(key)
+        if spans is None:
+            spans = self._seek(text.text, raw, name, named)
+            self._memory.keep(key, spans)
+        return spans
 
-    def _learn(self, name: str) -> list[int]:
+    def _seek(self, text: str, raw: bytes, name: str, named: set[int]) -> Spans:
+        hits = self._automaton.match(raw) | named
+        return tuple(self._locate(text, raw, name, hits)) if hits else ()
+
+    def _learn(self, name: str) -> set[int]:
         """Return which detectors have a keyword in a member's name, and keep it."""
         raw = name.encode("utf-8", "surrogatepass")
-        hits = [at for at in self._by_keyword if self._detectors[at].has_keyword(raw)]
+        hits = {at for at in self._by_keyword if self._detectors[at].has_keyword(raw)}
         if len(self._named) >= MAX_NAMES:
             self._named.clear()
         self._named[name] = hits
