@@ -25,6 +25,7 @@ AROUND = (
     'run("{}", timeout=5)',
     "It was `{}` until yesterday.",
     '{{"note": "{}", "n": 1}}',
+    '{{"content": "line 1\\n{}\\nline 3"}}',
 )
 
 
@@ -59,7 +60,7 @@ def test_every_family_has_three_of_each() -> None:
 
 
 def test_credentials_of_every_family_are_found() -> None:
-    """As they are, on a line of their own, in code, in prose and in JSON: by their detector."""
+    """As they are, on a line of their own, in code, in prose, in JSON and behind its escapes."""
     cases = [
         (name, around.format(credential))
         for name, (credentials, _) in FAMILIES.items()

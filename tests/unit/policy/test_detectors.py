@@ -171,13 +171,30 @@ def test_a_key_in_many_lines_is_none_because_of_one() -> None:
     assert is_placeholder(b"0" * 500)
 
 
-def test_escapes_of_any_language_begin_no_match() -> None:
-    """What is left of it must be one by itself; of a credential, a doubt is a finding."""
-    code = r'text = "a\nabc1"'
-    for name, found in (("note.d", []), ("secret.d", ["nabc1"])):
-        each = detectors({"name": name, "pattern": "n[a-z]+[0-9]"})
-        assert [span for _, span in spans(each, code)] == found
-    assert spans(detectors({"name": "note.d", "pattern": "[a-z]+1"}), code) == [("note.d", "nabc1")]
+@pytest.mark.parametrize("escape", ["\\n", "\\r", "\\t", "\\r\\n", "\\\\n"])
+@pytest.mark.parametrize("around", ['{{"a": "x{}"}}', "say('x{}')"])
+def test_a_word_behind_an_escape_begins_there(escape: str, around: str) -> None:
+    """In JSON, in JSON within JSON and in code: the letter is a line end's and no part of it."""
+    found = detectors({"name": "note.d", "pattern": r"\bk[a-z]+[0-9]"})
+    text = around.format(f"{escape}kabc1{escape}kd2")
+    assert [span for _, span in spans(found, text)] == ["kabc1", "kd2"]
+    assert spans(detectors({"name": "note.d", "pattern": "[nrt][a-z]+[0-9]"}), text) == []
+
+
+def test_a_credential_behind_a_backslash_is_found_in_either_reading() -> None:
+    """A doubt is a finding, once, for credentials and for nothing else."""
+    text = r"C:\npm_k7Gq2Zx9Lwk7Gq2Zx9Lw and x\nsk_k7Gq2Zx9Lw"
+    for topic, found in (("secret", ["npm_k7Gq2Zx9Lwk7Gq2Zx9Lw"]), ("note", [])):
+        each = detectors({"name": f"{topic}.d", "pattern": r"\bnpm_[A-Za-z0-9]{20}\b"})
+        assert [span for _, span in spans(each, text)] == found
+    each = detectors({"name": "secret.d", "pattern": "[nrs]*[pk]m?_[A-Za-z0-9]{10}"})
+    assert [span for _, span in spans(each, text)] == ["pm_k7Gq2Zx9Lw", "sk_k7Gq2Zx9Lw"]
+
+
+def test_lines_end_where_escapes_say_so() -> None:
+    """Patterns of whole lines hold in a tool's result that is JSON."""
+    each = detectors({"name": "note.d", "pattern": "(?m)^k=([a-z]+)$"})
+    assert [span for _, span in spans(each, r'{"env": "a=b\nk=secret\nc=d"}')] == ["secret"]
 
 
 def test_two_detectors_of_one_name_are_refused() -> None:

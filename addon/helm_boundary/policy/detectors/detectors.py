@@ -20,7 +20,8 @@ from helm_boundary.policy.errors import PolicyError
 
 from .automaton import CANARY, Automaton
 from .definition import compile_pattern, read_detector, read_placeholders
-from .detector import Detector, Finding
+from .detector import CREDENTIALS, Detector, Finding
+from .escapes import readings
 from .memory import SHORT, Memory, Spans
 
 if TYPE_CHECKING:
@@ -84,8 +85,12 @@ class Detectors:
         return spans
 
     def _seek(self, text: str, raw: bytes, name: str, named: set[int]) -> Spans:
-        hits = self._automaton.match(raw) | named
-        return tuple(self._locate(text, raw, name, hits)) if hits else ()
+        spans: list[tuple[int, int, str]] = []
+        for number, reading in enumerate(readings(raw)):
+            hits = self._automaton.match(reading) | named
+            found = self._locate(text, reading, name, hits) if hits else ()
+            spans += (each for each in found if not number or _is_new(each, spans))
+        return tuple(spans)
 
     def _learn(self, name: str) -> set[int]:
         """Return which detectors have a keyword in a member's name, and keep it."""
@@ -115,6 +120,13 @@ class Detectors:
                 yield at, until, detector.name
                 if count > MAX_SPANS:
                     break
+
+
+def _is_new(found: tuple[int, int, str], spans: Spans | list[tuple[int, int, str]]) -> bool:
+    start, end, name = found
+    return name.startswith(CREDENTIALS) and not any(
+        start < until and at < end and name == other for at, until, other in spans
+    )
 
 
 def _behind_escape(detector: Detector, raw: bytes, start: int, end: int, is_json: bool) -> int:
