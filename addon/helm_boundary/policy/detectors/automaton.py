@@ -20,6 +20,7 @@ from .definition import options
 from .detector import Detector
 
 CANARY = "helm-boundary detector canary"
+_NONE: frozenset[int] = frozenset()
 _LOOKED_AT = 8  # bytes; the last one of the range is one too many
 
 
@@ -40,13 +41,15 @@ class Automaton:
                     self._by_pattern.append(number)
         self._compile()
 
-    def match(self, text: bytes) -> set[int]:
+    def match(self, text: bytes) -> frozenset[int]:
         """Return the numbers of the detectors that may find something; no other one can."""
-        letters, patterns = self._by_letters, self._by_pattern
-        numbers = {letters[at] for at in self._letters.Match(text, potential=True) or ()}
-        numbers.update(patterns[at] for at in self._patterns.Match(text) or ())
-        numbers.discard(-1)
-        return numbers
+        by_letters = self._letters.Match(text, potential=True)
+        by_pattern = self._patterns.Match(text)
+        if not (by_letters or by_pattern):
+            return _NONE
+        numbers = {self._by_letters[at] for at in by_letters or ()}
+        numbers.update(self._by_pattern[at] for at in by_pattern or ())
+        return frozenset(numbers - {-1})
 
     def _compile(self) -> None:
         """Compile both, each with a canary: one that doesn't fit matches nothing, wordlessly."""

@@ -41,7 +41,7 @@ class Detectors:
         self._detectors = tuple(detectors)
         self._automaton = Automaton(self._detectors)
         self._by_keyword = [at for at, each in enumerate(self._detectors) if each.keywords]
-        self._named: dict[str, set[int]] = {}
+        self._named: dict[str, frozenset[int]] = {}
         self._memory = Memory()
         self.names = tuple(detector.name for detector in self._detectors)
 
@@ -84,25 +84,27 @@ class Detectors:
             self._memory.keep(key, spans)
         return spans
 
-    def _seek(self, text: str, raw: bytes, name: str, named: set[int]) -> Spans:
+    def _seek(self, text: str, raw: bytes, name: str, named: frozenset[int]) -> Spans:
+        if b"\\" not in raw:
+            hits = self._automaton.match(raw) | named
+            return tuple(self._locate(text, raw, name, hits)) if hits else ()
         spans: list[tuple[int, int, str]] = []
         for number, reading in enumerate(readings(raw)):
-            hits = self._automaton.match(reading) | named
-            found = self._locate(text, reading, name, hits) if hits else ()
+            found = self._locate(text, reading, name, self._automaton.match(reading) | named)
             spans += (each for each in found if not number or _is_new(each, spans))
         return tuple(spans)
 
-    def _learn(self, name: str) -> set[int]:
+    def _learn(self, name: str) -> frozenset[int]:
         """Return which detectors have a keyword in a member's name, and keep it."""
         raw = name.encode("utf-8", "surrogatepass")
-        hits = {at for at in self._by_keyword if self._detectors[at].has_keyword(raw)}
+        hits = frozenset(at for at in self._by_keyword if self._detectors[at].has_keyword(raw))
         if len(self._named) >= MAX_NAMES:
             self._named.clear()
         self._named[name] = hits
         return hits
 
     def _locate(
-        self, text: str, raw: bytes, name: str, hits: set[int]
+        self, text: str, raw: bytes, name: str, hits: frozenset[int]
     ) -> Iterator[tuple[int, int, str]]:
         position = _positions(text, raw)
         is_json = text.lstrip()[:1] in ("{", "[")

@@ -18,9 +18,6 @@ _DOUBTFUL = re.compile(rb"\\[nrt][A-Za-z0-9_.-]{20}")
 
 def readings(text: bytes) -> Iterator[bytes]:
     """Yield a text as its reader reads it; as it is written too, where that may be meant."""
-    if b"\\" not in text:
-        yield text
-        return
     read = text
     for written, meant in _WRITTEN:
         read = read.replace(written, meant)
