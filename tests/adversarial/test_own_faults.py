@@ -49,7 +49,7 @@ def break_step(owner, name):
 for owner, names in (
     (Boundary, ("recognise", "judge_request")),
     (Answers, ("begin", "judge_response")),
-    (Streamed, ("end", "judge_calls", "end_event")),
+    (Streamed, ("end", "judge_calls", "end_events")),
     (Gate, ("feed", "finish")),
     (requests, ("mark",)),
 ):
@@ -131,7 +131,7 @@ def test_an_answer_without_a_verdict_is_not_delivered(
         "raise in Gate.finish",
         "raise in Streamed.judge_calls",
         "hang in Streamed.judge_calls",
-        "raise in Streamed.end_event",
+        "raise in Streamed.end_events",
     ],
 )
 def test_a_stream_whose_gate_fails_is_cut_off(stage: Scene, fault: str) -> None:

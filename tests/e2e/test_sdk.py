@@ -157,6 +157,7 @@ def test_a_verdict_body_has_exactly_what_the_contract_says(
         "param": None,
         "code": "POLICY_VIOLATION",
         "reason_code": "POLICY_VIOLATION",
+        "rule": "test.denied",
     }
     assert body["helm"]["reasons"] == [
         {

@@ -101,7 +101,7 @@ def _added_up(events: list[tuple[int, Event]], by: str, owner: Owner) -> Iterato
             words[own] = words.get(own, "") + text(item.get("arguments"))
         elif kind == "response.function_call_arguments.delta" and own in names:
             words[own] += text(event.get("delta"))
-            if len(set(names[own])) > 1:
+            if len(set(filter(None, names[own]))) > 1:  # no name at all changes none
                 yield Held(f"added up by {by}", at, "".join(names[own]), words[own])
 
 

@@ -70,7 +70,7 @@ def is_heard(held: Held, calls: Iterable[tuple[str, str]]) -> bool:
     if held.kind == "text" and isinstance(held.arguments, str) and not wanted & EMPTY:
         return held.arguments in alike
     if held.kind == "members":
-        return any(_has_members(arguments, held.arguments) for arguments in alike)
+        return any(_has_members(arguments, members(held.arguments)) for arguments in alike)
     return bool(alike) and (
         bool(wanted & EMPTY) or any(wanted & _meanings(arguments) for arguments in alike)
     )

@@ -26,8 +26,12 @@ class NotPending(Exception):
     """The request can't be decided on (any more); the message says what became of it."""
 
 
-def decide(store: Store, record: Record, identity: str, decision: str, by: str) -> Entry:
+def decide(
+    store: Store, record: Record, identity: str, decision: str, by: str, *, seconds: int = 0
+) -> Entry:
     """Grant, refuse, withdraw or expire a pending request; returns how it stands.
+
+    A grant is good for so many `seconds`, however often it is used; for 0, once.
 
     Raises:
         NotPending: there is no such request, or it was decided or has expired.
@@ -43,8 +47,9 @@ def decide(store: Store, record: Record, identity: str, decision: str, by: str) 
             )
         if not _may_be_decided(entry, decision, now):
             raise NotPending(f"{identity} is {_said(entry, now)}; nothing was changed")
-        receipt = record(draft_approval(entry.request, decision, by))
-        store.decide(identity, Decided(decision, by, now, receipt.id))
+        until = now + seconds * 10**9 if seconds else 0
+        receipt = record(draft_approval(entry.request, decision, by, until_ns=until))
+        store.decide(identity, Decided(decision, by, now, receipt.id, until))
     decided = store.find(identity)
     if decided is None:
         raise NotPending(f"{identity} has been removed meanwhile")
@@ -58,7 +63,7 @@ def expire(store: Store, record: Record) -> Iterator[None]:
     """
     now = time.time_ns()
     for entry in store.entries():
-        if now < entry.request.expires_ns or entry.ended is not None:
+        if now < entry.expires_ns or entry.ended is not None:
             continue
         if entry.decided is None:
             with contextlib.suppress(NotPending):  # another process was faster

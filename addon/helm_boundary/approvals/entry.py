@@ -58,6 +58,8 @@ class Decided:
     by: str
     at_ns: int
     receipt: str
+    until_ns: int = 0
+    """Until when a grant is good, however often it is used; 0 for once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +84,19 @@ class Entry:
         """The approval's id."""
         return self.request.id
 
+    @property
+    def expires_ns(self) -> int:
+        """When the question, or the grant of it, is void."""
+        until = self.decided.until_ns if self.decided is not None else 0
+        return until or self.request.expires_ns
+
     def status(self, now_ns: int) -> str:
         """Return `pending`, `granted`, `refused`, `used`, `withdrawn` or `expired`."""
         if self.ended is not None:
             return self.ended.end
         if self.decided is not None and self.decided.decision not in (GRANTED, REFUSED):
             return self.decided.decision
-        if now_ns >= self.request.expires_ns:
+        if now_ns >= self.expires_ns:
             return EXPIRED
         return PENDING if self.decided is None else self.decided.decision
 
@@ -103,6 +111,8 @@ class Grant:
     expires_ns: int
     request_receipt: str
     cover: Cover
+    lasts: bool = False
+    """Whether it is good for a time, and not for once."""
 
     def told(self) -> dict[str, Json]:
         """Return `context.approval` of the input document."""
@@ -125,9 +135,10 @@ def grant_of(entry: Entry) -> Grant:
         request.id,
         decided.by,
         decided.at_ns,
-        request.expires_ns,
+        entry.expires_ns,
         request.request_receipt,
         request.cover,
+        decided.until_ns > 0,
     )
 
 

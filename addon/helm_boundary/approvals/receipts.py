@@ -20,11 +20,15 @@ _VERDICTS: Mapping[str, Verdict] = {
 }
 
 
-def draft_approval(request: Request, kind: str, by: str, body: bytes | None = None) -> Draft:
+def draft_approval(
+    request: Request, kind: str, by: str, body: bytes | None = None, *, until_ns: int = 0
+) -> Draft:
     """Draft the receipt that says `kind` of a request for approval, with who did it.
 
-    `body` is the request's, where it is at hand; only its salted digest is kept.
+    `body` is the request's, where it is at hand; only its salted digest is kept. A grant that is
+    good for a time says until when.
     """
+    lasting = {"goodUntil": rfc3339(until_ns)} if until_ns else {}
     return Draft(
         phase="approval",
         verdict=_VERDICTS[kind],
@@ -41,5 +45,6 @@ def draft_approval(request: Request, kind: str, by: str, body: bytes | None = No
             "approvalId": request.id,
             "phase": request.phase,
             "expiresAt": rfc3339(request.expires_ns),
+            **lasting,
         },
     )

@@ -12,12 +12,12 @@ from typing import Any
 
 from helm_receipts.export.explain import printable
 
-from .entry import GRANTED, PENDING, Entry, Request
+from .entry import GRANTED, PENDING, Entry
 
 
-def seconds_left(request: Request, now_ns: int) -> int:
-    """Count the seconds until the request, and any grant of it, is void; 0 from then on."""
-    return max(0, -(-(request.expires_ns - now_ns) // 10**9))
+def seconds_left(entry: Entry, now_ns: int) -> int:
+    """Count the seconds until the request, or the grant of it, is void; 0 from then on."""
+    return max(0, -(-(entry.expires_ns - now_ns) // 10**9))
 
 
 def sentences(entry: Entry, now_ns: int) -> list[str]:
@@ -27,9 +27,9 @@ def sentences(entry: Entry, now_ns: int) -> list[str]:
 
 def _lines(entry: Entry, now_ns: int) -> Iterator[str]:
     request, status = entry.request, entry.status(now_ns)
-    left = f", {seconds_left(request, now_ns)} s left" if status in (PENDING, GRANTED) else ""
+    left = f", {seconds_left(entry, now_ns)} s left" if status in (PENDING, GRANTED) else ""
     yield f"Approval {entry.id}: {status}{left}"
-    yield f"  asked       {_clock(request.created_ns)}, void from {_clock(request.expires_ns)} on"
+    yield f"  asked       {_clock(request.created_ns)}, void from {_clock(entry.expires_ns)} on"
     yield from _decided(entry)
     yield (
         f"  for         {request.client.principal or 'nobody signed in'}, API key pseudonym "

@@ -25,7 +25,6 @@ from helm_receipts.storage import durable
 from helm_receipts.storage.ownership import READ, WRITE, access_list, fault_of, keepers
 
 from . import entry as entries
-from .binding import Binding
 from .entry import (
     EXPIRED,
     GRANTED,
@@ -99,10 +98,6 @@ class Store:
         self._refresh()
         return self._entries.get(identity)
 
-    def of(self, binding: Binding) -> Iterator[Entry]:
-        """Return the requests for exactly that call, newest first."""
-        return (entry for entry in reversed(self.entries()) if entry.request.binding == binding)
-
     def pending(self, now_ns: int) -> list[Entry]:
         """Return the requests that wait for a person, oldest first."""
         return [entry for entry in self.entries() if entry.status(now_ns) == PENDING]
@@ -142,7 +137,7 @@ class Store:
         old = (
             entry
             for at, entry in enumerate(finished)
-            if at < surplus or now_ns - entry.request.expires_ns > RETENTION_NS
+            if at < surplus or now_ns - entry.expires_ns > RETENTION_NS
         )
         for entry in itertools.islice(old, _FORGOTTEN_AT_ONCE):
             self._forget(entry.id)

@@ -28,6 +28,7 @@ class Operation:
     """One operation of the API: `category` is inference, data, admin, realtime, meta or unknown.
 
     A `loose` one may be answered in another shape than its dialect's; that is judged generically.
+    The streams of a `framed` one come in frames of bytes, as Amazon's do.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Operation:
     method: str
     path: str
     loose: bool = False
+    framed: bool = False
 
 
 def _joined(headers: tuple[tuple[str, str], ...]) -> dict[str, str]:
@@ -253,4 +255,5 @@ class Answer:
     complete: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "tool_calls", with_wrapped(self.tool_calls))
+        if self.tool_calls:
+            object.__setattr__(self, "tool_calls", with_wrapped(self.tool_calls))

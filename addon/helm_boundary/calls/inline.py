@@ -15,11 +15,11 @@ from urllib.parse import unquote
 from .call import Json
 
 BINARY_KEYS: Final = frozenset(
-    {"audio", "b64_json", "data", "file_data", "partial_image_b64", "result"}
+    {"audio", "b64_json", "bytes", "data", "file_data", "partial_image_b64", "result"}
 )
 """Members that hold inline content."""
 
-URL_KEYS: Final = (BINARY_KEYS - {"result"}) | {
+URL_KEYS: Final = (BINARY_KEYS - {"bytes", "result"}) | {
     "audio_url", "file_url", "image", "image_base64", "image_url", "input_image",
     "input_reference", "uri", "url", "video_url",
 }  # fmt: skip
@@ -104,6 +104,8 @@ def inline_text(key: str, item: str) -> str | None:
 
 def _holds_file(holder: dict[str, Json], key: str) -> bool:
     kind = holder.get("type")
+    if key == "bytes":  # Bedrock's `source` has nothing else
+        return len(holder) == 1
     if key == "result":  # anybody's word, but for the picture that was drawn
         return kind == "image_generation_call"
     if key == "audio":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 import time
 from functools import partial
@@ -31,8 +32,27 @@ from .exits import NO, CommandError, ending_on
 from .state_options import json_option, state_option
 
 _POLL_SECONDS = 0.5
+_DURATION = re.compile(r"(\d{1,5})([smh])")
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+_DAY = 24 * 3600
 
 _io_errors = partial(ending_on, ReceiptError, StoreError, OSError)
+
+
+class Duration(click.ParamType[int]):
+    """A time such as 90s, 30m or 8h, in seconds; a day at most."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read the time; fail with what is expected."""
+        if isinstance(value, int):
+            return value
+        found = _DURATION.fullmatch(str(value))
+        seconds = int(found[1]) * _UNITS[found[2]] if found else 0
+        if not 0 < seconds <= _DAY:
+            self.fail(f"expected a time such as 30m or 8h, a day at most, found {value!r}")
+        return seconds
 
 
 @click.group()
@@ -73,10 +93,21 @@ def show(state: Layout, as_json: bool, identity: str) -> None:
 @state_option
 @json_option
 @click.option("-y", "--yes", is_flag=True, help="Don't ask for confirmation.")
+@click.option(
+    "--for",
+    "seconds",
+    type=Duration(),
+    default=0,
+    metavar="TIME",
+    help="Approve calls like it for so long (30m, 8h; a day at most), and not once.",
+)
 @click.argument("identity", metavar="ID")
-def approve(state: Layout, as_json: bool, yes: bool, identity: str) -> None:
-    """Approve one call: the held flow, or the client's next identical call, once."""
-    _decide(state, identity, GRANTED, confirmed=yes, as_json=as_json)
+def approve(state: Layout, as_json: bool, yes: bool, seconds: int, identity: str) -> None:
+    """Approve one call: the held flow, or the client's next identical call, once.
+
+    A tool call is approved by its name and arguments, whatever request it answers.
+    """
+    _decide(state, identity, GRANTED, confirmed=yes, as_json=as_json, seconds=seconds)
 
 
 @approvals.command()
@@ -89,7 +120,15 @@ def deny(state: Layout, as_json: bool, yes: bool, identity: str) -> None:
     _decide(state, identity, REFUSED, confirmed=yes, as_json=as_json)
 
 
-def _decide(state: Layout, identity: str, decision: str, *, confirmed: bool, as_json: bool) -> None:
+def _decide(
+    state: Layout,
+    identity: str,
+    decision: str,
+    *,
+    confirmed: bool,
+    as_json: bool,
+    seconds: int = 0,
+) -> None:
     with _io_errors():
         store = _store(state)
         entry = _entry(store, identity)
@@ -99,7 +138,8 @@ def _decide(state: Layout, identity: str, decision: str, *, confirmed: bool, as_
         recorder = Recorder.open(state.state, version=__version__, configuration=_configuration())
         try:
             by = f"{decisions.person()} (command line)"
-            decided = decisions.decide(store, recorder.record_now, identity, decision, by)
+            record = recorder.record_now
+            decided = decisions.decide(store, record, identity, decision, by, seconds=seconds)
         except decisions.NotPending as error:
             raise CommandError(str(error), NO) from None
         finally:
@@ -114,16 +154,17 @@ def _outcome(entry: Entry) -> str:
     receipt = entry.decided.receipt if entry.decided else ""
     if entry.decided is None or entry.decided.decision != GRANTED:
         return f"{entry.id} is refused (receipt {receipt})."
-    left = seconds_left(entry.request, time.time_ns())
-    return (
-        f"{entry.id} is granted: {_whom(entry)} passes once, in the next {left} s "
-        f"(receipt {receipt})."
-    )
+    left = seconds_left(entry, time.time_ns())
+    often = "calls like it pass" if entry.decided.until_ns else f"{_whom(entry)} passes once,"
+    return f"{entry.id} is granted: {often} in the next {left} s (receipt {receipt})."
 
 
 def _whom(entry: Entry) -> str:
     """Name the call that a grant is for: one that was held may have gone with its boundary."""
-    again = "the client's next identical call"
+    if entry.request.summary.get("answer"):
+        again = "the client's next answer with the same tool calls"
+    else:
+        again = "the client's next identical call"
     return f"the waiting call or, if it is gone, {again}" if entry.request.held else again
 
 
@@ -155,7 +196,7 @@ def _print_changes(store: Store, shown: dict[str, str], as_json: bool, everythin
 
 def _row(entry: Entry, status: str, now: int) -> str:
     request = entry.request
-    left = f"{seconds_left(request, now)} s" if status in (PENDING, GRANTED) else ""
+    left = f"{seconds_left(entry, now)} s" if status in (PENDING, GRANTED) else ""
     rules = ",".join(dict.fromkeys(reason.rule for reason in request.reasons))
     who = request.client.principal or f"key {(request.client.key_id or '-')[:8]}"
     return _columns(
@@ -190,9 +231,9 @@ def _as_json(entry: Entry, now: int) -> dict[str, Any]:
     value = {
         "id": entry.id,
         "status": entry.status(now),
-        "seconds_left": seconds_left(entry.request, now),
+        "seconds_left": seconds_left(entry, now),
         "created_at": rfc3339(entry.request.created_ns),
-        "expires_at": rfc3339(entry.request.expires_ns),
+        "expires_at": rfc3339(entry.expires_ns),
         **{name: request[name] for name in _SHOWN},
     }
     if entry.decided is not None:

@@ -8,11 +8,13 @@ from helm_boundary.calls.call import UNREAD, Answer, Call, Json, Operation
 from helm_boundary.streaming.stream import Stream
 
 from . import (
+    bedrock,
     chat,
     cohere,
     completions,
     gemini,
     generic,
+    interactions,
     messages,
     ollama,
     realtime,
@@ -47,12 +49,14 @@ class Dialect(Protocol):
 
 
 DIALECTS: dict[str, Dialect] = {
+    "bedrock": bedrock,
     "by body": generic,  # what its body would have told, had it one
     "chat": chat,
     "cohere": cohere,
     "completions": completions,
     "gemini": gemini,
     "generic": generic,
+    "interactions": interactions,
     "messages": messages,
     "ollama": ollama,
     "realtime": realtime,

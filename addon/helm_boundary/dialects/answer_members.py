@@ -71,6 +71,20 @@ RESPONSES_PART: Final = Members(
 )
 """An event of a tool call; what else it has of the call, its reader takes out first."""
 
+# -- Bedrock's Converse ----------------------------------------------------------------------
+
+BEDROCK_ANSWER: Final = Members(
+    tags="stopReason", protocol="metrics performanceConfig serviceTier", counts="usage",
+    read="output",
+)  # fmt: skip
+BEDROCK_OUTPUT: Final = Members(read="message")
+BEDROCK_MESSAGE: Final = Members(tags="role", read="content")
+BEDROCK_EVENT: Final = Members(
+    tags="role stopReason", protocol="contentBlockIndex metrics p performanceConfig serviceTier",
+    counts="usage", read="delta start",
+)  # fmt: skip
+"""An event's payload; `p` are letters that pad it."""
+
 # -- others ----------------------------------------------------------------------------------
 
 COHERE_ANSWER: Final = Members(
@@ -85,6 +99,10 @@ GEMINI_ANSWER: Final = Members(
     read="candidates",
 )
 GEMINI_CANDIDATE: Final = Members(protocol="finishReason finish_reason index", read="content")
+
+INTERACTIONS_EVENT: Final = Members(
+    protocol="event_id event_type index interaction_id status", read="delta interaction step"
+)
 
 OLLAMA_LINE: Final = Members(
     protocol="context created_at done done_reason eval_count eval_duration load_duration model"

@@ -23,6 +23,8 @@ from .json_shape import as_object, index_of, text_of
 from .told_texts import ToldTexts
 from .usage import chat_usage, updated
 
+_HEAD = ("id", "object", "created", "model")
+
 
 class ChatStream:
     """Reads events; knows which tool calls have begun and which are complete.
@@ -40,6 +42,8 @@ class ChatStream:
         self._ended = False
         self._failed = False
         self.done = False
+        self.head: dict[str, Json] = {}
+        """What every chunk says of the completion."""
 
     def read(self, event: Event) -> None:
         """Take one event in.
@@ -108,6 +112,8 @@ class ChatStream:
         if self._ended and choices:
             raise schema_violation("the stream goes on after its end")
         self._model = text_of(chunk.get("model")) or self._model
+        if not self.head:
+            self.head = {key: chunk[key] for key in _HEAD if key in chunk}
         if b"usage" in data or b"\\" in data:  # few chunks count anything
             self._usage = updated(self._usage, chat_usage(chunk))
         if others := COMPLETION.others(chunk):

@@ -7,6 +7,8 @@ event but `ping`, and neither counts comments.
 
 from __future__ import annotations
 
+from helm_boundary.calls.call import Operation
+
 from . import STREAM_LINES
 
 COMMENT = b": waiting for a verdict\n\n"
@@ -29,13 +31,13 @@ _BY_CLIENT = (
 """Dialect, how the client's User-Agent begins in lower case, and the event."""
 
 
-def keep_alive(dialect: str, user_agent: str | None) -> bytes:
-    """Choose the event that keeps a client of that dialect waiting; empty where none is known."""
-    if dialect in STREAM_LINES:  # which have no comments
+def keep_alive(operation: Operation, user_agent: str | None) -> bytes:
+    """Choose the event that keeps an operation's client waiting; empty where none is known."""
+    if operation.framed or operation.dialect in STREAM_LINES:  # which have no comments
         return b""
     agent = (user_agent or "").lower()
     for its_dialect, begins, event in _BY_CLIENT:
-        if dialect == its_dialect and agent.startswith(begins):
+        if operation.dialect == its_dialect and agent.startswith(begins):
             return event
     return COMMENT
 

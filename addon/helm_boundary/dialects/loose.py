@@ -18,7 +18,7 @@ from helm_boundary.streaming.sse import Event
 from helm_boundary.streaming.stream import Stream
 from helm_boundary.wire import strict_json
 
-from . import cohere, event_data, generic, ollama
+from . import cohere, event_data, generic, interactions, ollama
 
 _EVENTS_OF_MESSAGES = ("content_block_", "message_")
 
@@ -69,6 +69,7 @@ SHAPES: dict[str, IsInShape] = {
     "chat": _has_choices,
     "cohere": cohere.is_answer,
     "completions": _has_completions,
+    "interactions": interactions.is_answer,
     "messages": _is_message,
     "ollama": ollama.is_answer,
     "responses": _is_response,

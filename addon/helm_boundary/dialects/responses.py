@@ -86,7 +86,10 @@ def open_stream(status: int, asked: Call = UNREAD) -> Stream:
 
 
 def error_event(told: dict[str, Any]) -> bytes:
-    """Write the API's own `error` event, on which the SDKs raise."""
+    """Write the API's own `error` event, on which the SDKs raise, and the failed response.
+
+    Codex doesn't read the first, and asks again unless the second says that it is of no use.
+    """
     error = told["error"]
     event = {
         "type": "error",
@@ -96,8 +99,15 @@ def error_event(told: dict[str, Any]) -> bytes:
         "sequence_number": 0,
         **told,
     }
-    data = json.dumps(event, separators=(",", ":")).encode("ascii")
-    return b"event: error\ndata: " + data + b"\n\n"
+    why = {"code": "invalid_prompt", "message": error["message"]}
+    response = {"object": "response", "status": "failed", "output": [], "error": why}
+    failed = {"type": "response.failed", "sequence_number": 1, "response": response}
+    return _event("error", event) + _event("response.failed", failed)
+
+
+def _event(name: str, value: dict[str, Any]) -> bytes:
+    data = json.dumps(value, separators=(",", ":"))
+    return f"event: {name}\ndata: {data}\n\n".encode("ascii")
 
 
 def _instructions(body: dict[str, Json]) -> list[Message]:

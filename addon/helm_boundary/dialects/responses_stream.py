@@ -75,6 +75,12 @@ class ResponsesStream(TypedStream):
         self._told = ToldTexts()
         self._growing: dict[tuple[Json, ...], list[str]] = {}
         self._final: Answer | None = None
+        self.response: dict[str, Json] = {}
+        """The response as it began."""
+        self.items: dict[int, dict[str, Json]] = {}
+        """The items that are done, by their index."""
+        self.numbers: dict[int, int] = {}
+        """The number of the event with which each item began, by its index."""
 
     def answer(self, *, waiting_only: bool = False) -> Answer:
         """Say what has come so far; what deltas told stays told, whatever the end says."""
@@ -109,6 +115,8 @@ class ResponsesStream(TypedStream):
         for at, item in enumerate(as_objects(response.get("output") or [], "output")):
             if is_tool_call(item):
                 self._ledger.complete(self._final_place(at, item), finished(item, f"/output/{at}"))
+        if not self.response:
+            self.response = response
         if kind in _ENDS:
             if "failed" in (kind.removeprefix("response."), response.get("status")):
                 self._fail()
@@ -127,10 +135,20 @@ class ResponsesStream(TypedStream):
         if not is_tool_call(item) and self._ledger.is_open(place):
             raise schema_violation("an item of the stream ends as something else")
         self._tell_item(place, item)
+        if isinstance(place, int):
+            self._keep(place, kind, value, item)
         if is_tool_call(item) and kind.endswith(".added"):
             self._begin(place, item)
         elif is_tool_call(item):
             self._ledger.complete(place, finished(item, f"/output/{place}"))
+
+    def _keep(self, place: int, kind: str, value: dict[str, Json], item: dict[str, Json]) -> None:
+        """Keep what it takes to end the response with another item than one that is denied."""
+        number = value.get("sequence_number")
+        if kind.endswith(".added"):
+            self.numbers[place] = number if isinstance(number, int) else 0
+        else:
+            self.items[place] = item
 
     def _tell_item(self, place: Place, item: dict[str, Json]) -> None:
         """Take in what an item says beside what its call does, which is judged as the call's."""

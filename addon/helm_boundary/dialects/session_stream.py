@@ -24,3 +24,4 @@ class SessionStream(ResponsesStream):
         self._ledger.restart()
         self._told = ToldTexts()
         self._growing = {}
+        self.response, self.items, self.numbers = {}, {}, {}

@@ -1,12 +1,12 @@
 """Tokens as providers count them, wherever they say so.
 
-Sources: `CompletionUsage` and `ResponseUsage` in OpenAI's description, Anthropic's `Usage`. Groq,
-Moonshot and others put OpenAI's elsewhere.
+Sources: `CompletionUsage` and `ResponseUsage` of OpenAI, `Usage` of Anthropic, `TokenUsage` of
+Bedrock. Groq, Moonshot and others put OpenAI's elsewhere.
 """
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from helm_boundary.calls.call import Json, Usage
 
@@ -47,12 +47,33 @@ _MEMBERS: dict[str, tuple[str, ...]] = {
 """Where each count is said; the first that is there holds."""
 
 
+def _by_place() -> dict[str, dict[str, tuple[str, int]]]:
+    """Turn the table round: a member, and one in it ("" for none), say a count and its rank."""
+    found: dict[str, dict[str, tuple[str, int]]] = {}
+    for name, members in _MEMBERS.items():
+        for rank, member in enumerate(members):
+            outer, _, inner = member.partition(".")
+            found.setdefault(outer, {})[inner] = name, rank
+    return found
+
+
+_PLACES = _by_place()
+
+
 def read_usage(usage: Json) -> Usage:
     """Read a `usage` object, under whichever names it counts."""
     if not isinstance(usage, dict):
-        return Usage()
+        return _NOTHING
     check_names(usage, "the answer's usage")
-    return Usage(**{name: _first(usage, members) for name, members in _MEMBERS.items()})
+    found: dict[str, tuple[int, int]] = {}
+    for member, value in usage.items():
+        if (places := _PLACES.get(member)) is None:
+            continue
+        for inner, said in value.items() if isinstance(value, dict) else (("", value),):
+            if (place := places.get(inner)) and (count := count_of(said)) is not None:
+                name, rank = place
+                found[name] = min(found.get(name, (rank, count)), (rank, count))
+    return Usage(**{name: count for name, (_, count) in found.items()})
 
 
 def chat_usage(body: dict[str, Json]) -> Usage:
@@ -68,15 +89,46 @@ def chat_usage(body: dict[str, Json]) -> Usage:
     return updated(found, read_usage(body["usage"])) if body.get("usage") else found
 
 
+def bedrock_usage(usage: Json) -> Usage:
+    """Read what Bedrock's Converse counts."""
+    if not isinstance(usage, dict):
+        return _NOTHING
+    return Usage(**{name: count_of(usage.get(member)) for name, member in _BEDROCK.items()})
+
+
+def interactions_usage(usage: Json) -> Usage:
+    """Read what Gemini's Interactions count; what was thought is output that is billed."""
+    if not isinstance(usage, dict):
+        return _NOTHING
+    found = Usage(**{name: count_of(usage.get(key)) for name, key in _INTERACTIONS.items()})
+    if found.output_tokens is None or found.reasoning_tokens is None:
+        return found
+    return replace(found, output_tokens=found.output_tokens + found.reasoning_tokens)
+
+
 def updated(known: Usage, later: Usage) -> Usage:
     """Take a later telling's counts over those known before; what it leaves out stays."""
     if later == _NOTHING:
         return known
-    counts = {each.name: getattr(later, each.name) for each in fields(later)}
+    if known == _NOTHING:  # nearly always
+        return later
+    counts = {name: getattr(later, name) for name in _MEMBERS}
     return replace(known, **{name: count for name, count in counts.items() if count is not None})
 
 
 _NOTHING = Usage()
+_INTERACTIONS = {
+    "input_tokens": "total_input_tokens",
+    "output_tokens": "total_output_tokens",
+    "cached_tokens": "total_cached_tokens",
+    "reasoning_tokens": "total_thought_tokens",
+}
+_BEDROCK = {
+    "input_tokens": "inputTokens",
+    "output_tokens": "outputTokens",
+    "cached_tokens": "cacheReadInputTokens",
+    "cache_write_tokens": "cacheWriteInputTokens",
+}
 
 
 def count_of(value: Json) -> int | None:
@@ -84,14 +136,3 @@ def count_of(value: Json) -> int | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
-
-
-def _first(usage: dict[str, Json], members: tuple[str, ...]) -> int | None:
-    for member in members:
-        name, _, inner = member.partition(".")
-        value = usage.get(name)
-        if inner:
-            value = value.get(inner) if isinstance(value, dict) else None
-        if (count := count_of(value)) is not None:
-            return count
-    return None

@@ -1,4 +1,4 @@
-"""The approval desk: it asks about calls that need a person, and finds and uses grants."""
+"""The approval desk: it asks a person about calls that need one, and takes their answer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import secrets
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from helm_boundary.approvals import decisions as deciding
 from helm_boundary.approvals.binding import Binding, Cover, bind, cover_of
@@ -19,7 +19,7 @@ from helm_boundary.approvals.entry import (
     USED,
     WITHDRAWN,
     Ended,
-    Grant,
+    Entry,
     Request,
     grant_of,
 )
@@ -31,17 +31,17 @@ from helm_boundary.approvals.store import Store, StoreError
 from helm_boundary.approvals.summary import summarise
 from helm_boundary.approvals.wait import Answered, Park, Said
 from helm_boundary.calls.call import Answer
-from helm_boundary.calls.refusal import Refusal
 from helm_boundary.evaluation.judge import deny
 from helm_boundary.parsing import requests as recognition
-from helm_boundary.policy.decision import ALLOW, ESCALATE, Decision
+from helm_boundary.policy.decision import Decision
 from helm_boundary.policy.detectors.detectors import Detectors
 from helm_receipts.envelope.predicate import rfc3339
-from helm_receipts.envelope.statement import ClientFacts, Draft
+from helm_receipts.envelope.statement import ClientFacts
 from helm_receipts.errors import ReceiptError
 from helm_receipts.recording.recorder import Recorder
 
-from .exchange import Consent, Exchange
+from .exchange import Exchange
+from .grants import Grants, is_alike, take
 from .receipt_drafts import Drafter
 from .reply import Approval
 
@@ -58,9 +58,6 @@ Flows that are held are counted by themselves, as the operator said (`helm_hold_
 
 MAX_PENDING_NETWORK = 300
 """Requests from one address that may, whatever keys they carry: a client can make keys up."""
-
-_HOLDERS_TURN_NS = 2 * 10**9
-# A flow that is held takes its own grant at once; only when its process is gone may another call.
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,65 +90,8 @@ class Desk:
         self._detectors = detectors
         self._terms = terms
         self._tell = tell
-
-    # -- grants --------------------------------------------------------------------------------
-
-    @property
-    def has_grants(self) -> bool:
-        """Whether any grant may be open, so that calls have to be compared with it."""
-        try:
-            return bool(self.store.grants())
-        except StoreError:
-            return False
-
-    def carry(self, exchange: Exchange) -> None:
-        """Look up the grant that a person gave for exactly this call, and use it."""
-        try:
-            if exchange.consent.grant is not None or not self.store.grants():
-                return
-            self._carry(exchange)
-        except (StoreError, OSError, Refusal) as error:
-            logger.error("helm-boundary: no grant can be looked up: %s", error)
-
-    def _carry(self, exchange: Exchange) -> None:
-        binding, now = self.bind(exchange), time.time_ns()
-        for entry in self.store.grants():
-            if entry.request.binding != binding or entry.status(now) != GRANTED:
-                continue
-            grant = grant_of(entry)
-            if entry.request.held and now - grant.granted_ns < _HOLDERS_TURN_NS:
-                continue
-            if self.store.end(entry.id, Ended(USED, exchange.request.flow_id, now)):
-                _use(exchange.consent, grant, entry.request)
-                return
-
-    def cover(
-        self, exchange: Exchange, decision: Decision, answer: Answer | None = None
-    ) -> Decision:
-        """Make an ESCALATE that the call's grant covers an ALLOW; return all else as it is."""
-        grant = exchange.consent.grant
-        if decision.verdict != ESCALATE or grant is None:
-            return decision
-        if not grant.cover.includes(cover_of(decision, answer)):
-            return decision
-        return replace(decision, verdict=ALLOW)
-
-    def used(self, exchange: Exchange) -> list[Draft]:
-        """Draft the receipt of the grant that a call passes with, if it passes with one."""
-        consent = exchange.consent
-        if consent.grant is None or consent.granted is None:
-            return []
-        return [draft_approval(consent.granted, USED, consent.grant.by, exchange.forwarded_body)]
-
-    def give_back(self, exchange: Exchange) -> None:
-        """Make the grant of a call that didn't pass after all good for the next one."""
-        grant = exchange.consent.grant
-        if grant is None:
-            return
-        try:
-            self.store.give_back(grant.id)
-        except StoreError as error:
-            logger.error("helm-boundary: the grant %s is lost: %s", grant.id, error)
+        self.grants = Grants(store, self.bind)
+        """What calls pass with that a person has approved."""
 
     # -- asking --------------------------------------------------------------------------------
 
@@ -168,12 +108,11 @@ class Desk:
         """
         try:
             now, cover = time.time_ns(), self._cover(exchange, decision, answer)
-            for entry in self.store.of(self.bind(exchange)):
-                if entry.request.cover.includes(cover):
-                    if entry.status(now) == REFUSED:
-                        return deny(refused())
-                    if entry.status(now) == PENDING and park is None:
-                        return decision
+            for entry in self._alike(exchange, cover):
+                if entry.status(now) == REFUSED:
+                    return deny(refused())
+                if entry.status(now) == PENDING and park is None:
+                    return decision
             if park is not None and self._is_full():
                 return deny(crowded())
             crowd = self._crowd(exchange, now, is_held=park is not None)
@@ -300,7 +239,7 @@ class Desk:
             return Said.VOID
         if not self.store.end(request.id, Ended(USED, exchange.request.flow_id, now)):
             return Said.NO
-        _use(exchange.consent, grant_of(entry), request)
+        take(exchange.consent, grant_of(entry), request)
         return Said.YES
 
     def _crowd(self, exchange: Exchange, now: int, *, is_held: bool) -> str | None:
@@ -326,10 +265,14 @@ class Desk:
         self, exchange: Exchange, decision: Decision, answer: Answer | None
     ) -> Request | None:
         now, cover = time.time_ns(), self._cover(exchange, decision, answer)
-        for entry in self.store.of(self.bind(exchange)):
-            if entry.status(now) == PENDING and entry.request.cover.includes(cover):
-                return entry.request
-        return None
+        pending = (e for e in self._alike(exchange, cover) if e.status(now) == PENDING)
+        return next((entry.request for entry in pending), None)
+
+    def _alike(self, exchange: Exchange, cover: Cover) -> Iterator[Entry]:
+        """Yield the questions that were about the same, newest first."""
+        binding = self.bind(exchange)
+        entries = reversed(self.store.entries())
+        return (entry for entry in entries if is_alike(entry.request, binding, cover))
 
     def _cover(self, exchange: Exchange, decision: Decision, answer: Answer | None) -> Cover:
         # What its own grant covers was approved already, and the next call needs it again.
@@ -377,10 +320,6 @@ class Desk:
             policy = self._drafts.policy.digest
             consent.binding = bind(request, operation, read.call, exchange.key_id, policy)
         return consent.binding
-
-
-def _use(consent: Consent, grant: Grant, granted: Request) -> None:
-    consent.grant, consent.granted = grant, granted
 
 
 def _approval(request: Request) -> Approval:

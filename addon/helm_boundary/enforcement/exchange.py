@@ -1,7 +1,8 @@
 """An exchange: one call inside the boundary, from its request to its outcome.
 
 What the client sent never changes. How far the call has come is its progress, which enforcement
-alone writes; what a person has agreed to is its consent, which the approval desk alone writes.
+alone writes; what a person has agreed to is its consent, which the approval desk and its grants
+write.
 """
 
 from __future__ import annotations

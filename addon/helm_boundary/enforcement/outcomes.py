@@ -31,6 +31,7 @@ class Outcomes:
         self._recorder = boundary.recorder
         self._drafts = boundary.drafts
         self._desk = boundary.desk
+        self._observes = boundary.settings.observes
 
     async def ask(self, exchange: Exchange, answer: Answer, turn: Turn = NO_TURN) -> Decision:
         """Ask policy about an answer, with what a person has granted; `turn` as an engine's."""
@@ -43,7 +44,22 @@ class Outcomes:
         context = exchange.context(time.time_ns())
         decision = await self._judge.response(progress.shared, answer, context, turn)
         progress.took("response policy", began)
-        return self._desk.cover(exchange, decision, answer)
+        decision = self._desk.grants.cover(exchange, decision, answer)
+        return await self._carry(exchange, decision, answer)
+
+    async def _carry(self, exchange: Exchange, decision: Decision, answer: Answer) -> Decision:
+        """Use a grant for an answer's tool calls where one fits; its receipt is durable then."""
+        if decision.verdict != ESCALATE or self._observes:
+            return decision
+        if not self._desk.grants.carry_answer(exchange, decision, answer):
+            return decision
+        try:
+            for draft in self._desk.grants.used(exchange):
+                await self._recorder.record(draft)
+        except ReceiptError as error:
+            self._desk.grants.give_back(exchange)
+            return deny(no_receipt(error))
+        return self._desk.grants.cover(exchange, decision, answer)
 
     def asked(self, exchange: Exchange, decision: Decision) -> Decision:
         """Ask a person where that is the decision; return the DENY if nobody can be asked."""
@@ -64,7 +80,7 @@ class Outcomes:
             said = await self._desk.hold(exchange, decision, park, progress.answer)
             progress.took("a person", began)
             if said is Said.YES:
-                for draft in self._desk.used(exchange):
+                for draft in self._desk.grants.used(exchange):
                     await self._recorder.record(draft)
         except (ReceiptError, StoreError) as error:
             return not_asked(error)

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from helm_boundary.approvals.entry import Grant
 from helm_boundary.calls.call import Answer, Text, Usage
+from helm_boundary.dialects import steering
 from helm_boundary.evaluation.findings import OutsideScan
 from helm_boundary.policy.decision import Decision
 from helm_boundary.policy.detectors.detectors import Detectors
@@ -70,9 +71,11 @@ class Drafter:
         coverage: statement.Coverage | None = None,
         tool_calls: tuple[statement.ToolCall, ...] | None = None,
         enforcement: statement.Enforcement | None = None,
+        steers: bool = False,
     ) -> statement.Draft:
         """Draft the outcome, which says how a call ended; `enforcement` where it isn't the mode's.
 
+        `steers` tells that another call was sent in place of one that was denied.
         `tool_calls` are those of a whole response, in place of those a stream has had so far.
         """
         subjects = {"request": exchange.forwarded_body}
@@ -90,6 +93,7 @@ class Drafter:
             tool_calls=tuple(exchange.progress.tool_calls) if tool_calls is None else tool_calls,
             outcome=_outcome(exchange.progress, end),
             enforcement=enforcement,
+            event={"sentInstead": steering.NAME} if steers else None,
         )
 
     def _draft(
@@ -104,6 +108,7 @@ class Drafter:
         tool_calls: tuple[statement.ToolCall, ...] = (),
         outcome: statement.Outcome | None = None,
         enforcement: statement.Enforcement | None = None,
+        event: dict[str, str | int] | None = None,
     ) -> statement.Draft:
         return statement.Draft(
             phase=phase,
@@ -120,7 +125,7 @@ class Drafter:
             rewrite=rewrite,
             outcome=outcome,
             client=statement.ClientFacts(exchange.request.principal, exchange.key_id),
-            event=_beside(decision),
+            event=_beside(decision, event),
             approval=_approval(exchange.consent.grant),
             tool_calls=tool_calls,
         )
@@ -161,9 +166,9 @@ def tool_calls(answer: Answer, verdict: statement.Verdict) -> tuple[statement.To
     )
 
 
-def _beside(decision: Decision) -> dict[str, str | int] | None:
-    """Say what had no effect: the verdict of a candidate, the rules that only observe."""
-    said: dict[str, str | int] = {}
+def _beside(decision: Decision, event: dict[str, str | int] | None) -> dict[str, str | int] | None:
+    """Say what had no effect, too: the verdict of a candidate, the rules that only observe."""
+    said: dict[str, str | int] = {**(event or {})}
     if decision.candidate is not None:
         said["candidateVerdict"] = decision.candidate
     if decision.observed:

@@ -31,7 +31,8 @@ def cannot_rewrite() -> Refusal:
     """Refuse a call that policy wants to rewrite where that can't be done."""
     return Refusal(
         "PDP_ERROR",
-        "the policy rewrites a body that isn't one JSON value (a form, or a batch's line)",
+        "the policy rewrites a body that isn't one JSON value (a form, or a batch's line), or one "
+        "that is signed (AWS's)",
     )
 
 

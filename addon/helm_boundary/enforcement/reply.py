@@ -37,6 +37,8 @@ class Verdict:
     policy_digest: str
     correlation_id: str
     approval: Approval | None = None
+    tool: str | None = None
+    """The tool whose call it is about, if it is about one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,6 @@ def refuse(verdict: Verdict) -> Reply:
 def error_object(verdict: Verdict) -> dict[str, Any]:
     """Write OpenAI's error object beside ours, which is also the last event of a denied stream."""
     code = _code(verdict.decision)
-    first = verdict.decision.reasons[0].message if verdict.decision.reasons else "no reason given"
     helm: dict[str, Any] = {
         "verdict": verdict.decision.verdict,
         "reasons": [_reason(reason) for reason in verdict.decision.reasons],
@@ -103,14 +104,39 @@ def error_object(verdict: Verdict) -> dict[str, Any]:
         helm["approval"] = {"id": verdict.approval.id, "expires_at": verdict.approval.expires_at}
     return {
         "error": {
-            "message": f"{_OPENINGS[verdict.decision.verdict]}: {first}",
+            "message": _message(verdict),
             "type": _ERROR_TYPES[verdict.decision.verdict],
             "param": None,
             "code": code,
             "reason_code": code,
+            **_beside(verdict),
         },
         "helm": helm,
     }
+
+
+def _message(verdict: Verdict) -> str:
+    """Say it in one line: agents show this, and nothing else."""
+    reasons, approval = verdict.decision.reasons, verdict.approval
+    said = f"{_OPENINGS[verdict.decision.verdict]}: "
+    said += reasons[0].message if reasons else "no reason given"
+    if verdict.tool:
+        said += f" Tool: {verdict.tool}."
+    if approval is not None:
+        said += f" Approval {approval.id}, until {approval.expires_at}."
+    return said
+
+
+def _beside(verdict: Verdict) -> dict[str, str]:
+    """Return what programs need; SDKs keep the error of a stream, and drop what is beside it."""
+    reasons, approval = verdict.decision.reasons, verdict.approval
+    told = {
+        "rule": reasons[0].rule if reasons else None,
+        "tool": verdict.tool,
+        "approval_id": approval.id if approval else None,
+        "expires_at": approval.expires_at if approval else None,
+    }
+    return {key: value for key, value in told.items() if value}
 
 
 def _code(decision: Decision) -> str:

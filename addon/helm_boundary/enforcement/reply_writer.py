@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from helm_boundary.dialects import dialect
 from helm_boundary.policy.decision import ESCALATE, Decision
+from helm_boundary.streaming.frame_cutter import error_frame
 from helm_receipts.envelope.statement import Enforcement
 
 from . import reply as wire
 from .exchange import Exchange
 from .reply import Reply
+from .steering import denied_tool
 
 
 class Teller:
@@ -35,10 +37,15 @@ class Teller:
     def event(self, exchange: Exchange, decision: Decision, receipt_id: str | None) -> bytes:
         """Write the one event that ends a denied stream, in the call's own dialect."""
         told = wire.error_object(self._verdict(exchange, decision, receipt_id))
+        if exchange.operation.framed:
+            return error_frame(told)
         return dialect(exchange.operation.dialect).error_event(told)
 
     def _verdict(
         self, exchange: Exchange, decision: Decision, receipt_id: str | None
     ) -> wire.Verdict:
         approval = exchange.consent.approval if decision.verdict == ESCALATE else None
-        return wire.Verdict(decision, receipt_id, self._digest, exchange.correlation_id, approval)
+        tool = denied_tool(exchange, decision)
+        return wire.Verdict(
+            decision, receipt_id, self._digest, exchange.correlation_id, approval, tool
+        )

@@ -55,9 +55,9 @@ class RequestJudge:
             read = await aside(weigh(exchange.request), partial(self._read, exchange))
             self._note(exchange, *read)
             if not self._settings.observes:  # watching uses no grant up
-                if self._desk.has_grants:
+                if self._desk.grants.are_open:
                     await self.bind(exchange)
-                self._desk.carry(exchange)
+                self._desk.grants.carry(exchange)
             return await self._judge(exchange, read[0], turn)
         except Refusal as refusal:
             return deny(refusal)
@@ -157,7 +157,7 @@ class RequestJudge:
         context = exchange.context(time.time_ns())
         decision = await self._policy.request(shared, call, context, turn, outside)
         exchange.progress.took("request policy", began)
-        return self._desk.cover(exchange, decision)
+        return self._desk.grants.cover(exchange, decision)
 
     def _note(self, exchange: Exchange, read: Recognised, shared: bytes) -> None:
         """Note what a request says: what is judged, and what receipts tell of."""

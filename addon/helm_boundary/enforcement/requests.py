@@ -157,7 +157,7 @@ class Boundary:
         if passes or not was_recorded:
             drafts.append(self.drafts.request(exchange, progress.decision))
         if passes:
-            drafts += self.desk.used(exchange)
+            drafts += self.desk.grants.used(exchange)
         elif progress.end():
             drafts.append(self.drafts.outcome(exchange, progress.decision, end))
         refusal = await self._record(exchange, drafts, turn)
@@ -189,7 +189,7 @@ class Boundary:
 
     def _refuse(self, exchange: Exchange) -> Reply:
         decision, receipt_id = exchange.progress.decision, exchange.progress.receipt_id
-        self.desk.give_back(exchange)
+        self.desk.grants.give_back(exchange)
         if decision.verdict == ESCALATE:
             try:
                 self.desk.ask(exchange, decision)

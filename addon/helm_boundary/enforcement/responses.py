@@ -22,6 +22,7 @@ from helm_boundary.parsing.batch_results import Line
 from helm_boundary.parsing.generic_stream import GenericStream, UnreadStream
 from helm_boundary.parsing.redirects import lead_back
 from helm_boundary.parsing.responses import (
+    cutter_of,
     is_event_stream,
     read_answer,
     refuse_at_headers,
@@ -41,6 +42,7 @@ from .reply import Reply
 from .request_judge import FORESEEN
 from .requests import Boundary
 from .result_lines import sift
+from .steering import steered_body
 from .streams import Streamed
 
 logger = logging.getLogger(__name__)
@@ -87,7 +89,7 @@ class Answers:
         stream = stream_of(exchange.operation, response, progress.call)
         if stream is None or progress.decision.stream == "buffer":
             return None
-        return self.streamed.open(exchange, stream)
+        return self.streamed.open(exchange, stream, cutter_of(response, self._settings.max_body))
 
     def _listen(self, exchange: Exchange, response: HttpResponse) -> Gate | Tap | None:
         """Choose how a response is looked at that passes whatever is found in it.
@@ -102,7 +104,9 @@ class Answers:
         if stream is None and is_event_stream(response):
             stream = GenericStream(response.status, self._settings.max_body)
             return self.streamed.let_pass(exchange, stream)
-        return None if stream is None else self.streamed.open(exchange, stream)
+        if stream is None:
+            return None
+        return self.streamed.open(exchange, stream, cutter_of(response, self._settings.max_body))
 
     async def judge_response(
         self,
@@ -117,7 +121,7 @@ class Answers:
         isn't written then.
         """
         progress = exchange.progress
-        decision, release = await self._decide(exchange, response, turn)
+        decision, release, value = await self._decide(exchange, response, turn)
         if self._settings.effect_of(decision).verdict == ESCALATE:
             decision = self._desk.admit(exchange, decision, progress.answer, park)
             if decision.verdict == ESCALATE and park is not None:
@@ -128,15 +132,16 @@ class Answers:
                     await self.abandon(exchange, "client_gone", turn)
                     return self._teller.refuse(exchange, deny(gone()), None)
                 if said is Said.YES:
-                    decision, release = await self._decide(exchange, response, turn)
+                    decision, release, value = await self._decide(exchange, response, turn)
                 else:
                     decision = deny(said if isinstance(said, Refusal) else refusal_of(said))
-        return await self._settle(exchange, response, decision, release, turn)
+        return await self._settle(exchange, response, decision, release, value, turn)
 
     async def _decide(
         self, exchange: Exchange, response: HttpResponse, turn: Turn
-    ) -> tuple[Decision, Release]:
-        progress, release = exchange.progress, Release()
+    ) -> tuple[Decision, Release, Json]:
+        """Read a response and decide on it; returns its JSON value too, None where it has none."""
+        progress, release, value = exchange.progress, Release(), None
         progress.status = response.status
         try:
             addresses = lead_back(exchange.request, response)
@@ -151,10 +156,10 @@ class Answers:
             )
             if size > LONG:
                 turn = NO_TURN  # others came meanwhile
-            progress.answer = read.answer
+            progress.answer, value = read.answer, read.body
             progress.withheld, progress.tool_calls = (), []
             if read.lines:
-                return await self._sift(exchange, read.lines, release)
+                return *(await self._sift(exchange, read.lines, release)), None
             foreseeing = turn.doing(partial(self._foresee, exchange, response))
             decision = await self._outcomes.ask(exchange, read.answer, foreseeing)
             if decision.verdict == ALLOW and self._settings.effect_of(decision).rewrite:
@@ -162,7 +167,7 @@ class Answers:
                 release = replace(release, body=rewritten)
         except Refusal as refusal:
             decision = deny(refusal)
-        return decision, release
+        return decision, release, value
 
     async def _sift(
         self, exchange: Exchange, lines: tuple[Line, ...], release: Release
@@ -233,17 +238,30 @@ class Answers:
         response: HttpResponse,
         decision: Decision,
         release: Release,
+        value: Json,
         turn: Turn,
     ) -> Reply | Release:
-        draft = self._outcome(exchange, response, decision, release)
+        steered = None
+        if not self._settings.passes(decision):
+            steered = steered_body(exchange, decision, self._settings, value)
+        draft = self._outcome(exchange, response, decision, release, steers=steered is not None)
         told, receipt_id = await self._outcomes.record(exchange, draft, decision, turn)
         if self._settings.passes(told):
             exchange.progress.replaced = None if release.body is None else response.body
             return release
+        if steered is not None and told is decision:
+            exchange.progress.replaced = response.body
+            return replace(release, body=steered)
         return self._teller.refuse(exchange, self._outcomes.asked(exchange, told), receipt_id)
 
     def _outcome(
-        self, exchange: Exchange, response: HttpResponse, decision: Decision, release: Release
+        self,
+        exchange: Exchange,
+        response: HttpResponse,
+        decision: Decision,
+        release: Release,
+        *,
+        steers: bool = False,
     ) -> Draft:
         """Draft the outcome of a whole response under that decision."""
         passes = self._settings.passes(decision)
@@ -259,5 +277,11 @@ class Answers:
         if progress.unread is not None or not progress.shared:
             whole = Coverage("whole" if progress.shared else "none", "none", len(response.body), 0)
         return self._drafts.outcome(
-            exchange, decision, end, response=sent, coverage=whole, tool_calls=calls
+            exchange,
+            decision,
+            end,
+            response=sent,
+            coverage=whole,
+            tool_calls=calls,
+            steers=steers,
         )

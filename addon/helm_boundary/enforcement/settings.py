@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from helm_boundary.calls.call import Mode
 from helm_boundary.policy.decision import ALLOW, Decision
 from helm_receipts.envelope.statement import Enforcement
+
+type OnToolDenied = Literal["auto", "error", "steer"]
+"""How a denied tool call ends an answer; `auto` steers clients that are known to carry on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +21,7 @@ class Settings:
     max_body: int = 32 << 20
     hold_seconds: int = 300
     hold_max: int = 100
+    on_tool_denied: OnToolDenied = "auto"
 
     @property
     def observes(self) -> bool:

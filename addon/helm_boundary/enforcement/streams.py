@@ -18,9 +18,8 @@ from helm_boundary.evaluation.aside import aside
 from helm_boundary.evaluation.judge import deny
 from helm_boundary.policy.decision import ALLOW, ESCALATE, Decision
 from helm_boundary.policy.engines.engine import NO_TURN, Turn
-from helm_boundary.streaming.gate import Gate, NeedsVerdict, Question, Release, Step, Stop
+from helm_boundary.streaming.gate import Cutter, Gate, NeedsVerdict, Question, Release, Step, Stop
 from helm_boundary.streaming.keep_alive import KeepAlive
-from helm_boundary.streaming.sse import EventCutter
 from helm_boundary.streaming.stream import Stream
 from helm_boundary.streaming.tap import Tap, WholeTap
 from helm_receipts.envelope.statement import End, Enforcement
@@ -31,6 +30,7 @@ from .outcomes import Outcomes, coverage
 from .receipt_drafts import tool_calls
 from .refusals import no_receipt, too_late
 from .requests import Boundary
+from .steering import steering
 
 
 class Streamed:
@@ -44,17 +44,15 @@ class Streamed:
         self._desk = boundary.desk
         self._outcomes = outcomes
 
-    def open(self, exchange: Exchange, stream: Stream) -> Gate | Tap:
-        """Open what a stream goes through, from its first byte on."""
+    def open(self, exchange: Exchange, stream: Stream, cutter: Cutter) -> Gate | Tap:
+        """Open what a stream goes through, from its first byte on; `cutter` cuts its events."""
         progress, most = exchange.progress, self._settings.max_body
         if self._settings.effect_of(progress.decision).stream == "pass":
-            progress.gate = Tap(stream, max_event=most)
+            progress.gate = Tap(stream, cutter)
         else:
-            progress.gate = Gate(
-                stream, EventCutter(most), max_held=most, context=len(progress.shared)
-            )
+            progress.gate = Gate(stream, cutter, max_held=most, context=len(progress.shared))
             agent = exchange.request.header("user-agent")
-            progress.keep_alive = KeepAlive(keep_alive(exchange.operation.dialect, agent))
+            progress.keep_alive = KeepAlive(keep_alive(exchange.operation, agent))
         return progress.gate
 
     def let_pass(self, exchange: Exchange, stream: Stream) -> Tap:
@@ -103,7 +101,7 @@ class Streamed:
                 decision = await self.judge_calls(exchange, answer, turn, park)
                 return await aside(gate.unread, partial(gate.resume, decision))
             case Stop(why):
-                return [Release((await self.end_event(exchange, why, turn),))]
+                return [Release(tuple(await self.end_events(exchange, why, turn)))]
             case never:
                 assert_never(never)
 
@@ -128,23 +126,31 @@ class Streamed:
         progress.judged("tool calls", decision, receipt.id)
         return decision
 
-    async def end_event(
+    async def end_events(
         self, exchange: Exchange, why: Decision | Refusal, turn: Turn = NO_TURN
-    ) -> bytes:
-        """End a call inside its stream: write its outcome; returns the event that says so."""
+    ) -> list[bytes]:
+        """End a call inside its stream: write its outcome; returns the events that say so.
+
+        That is the dialect's error, or a call that tells the model why another was denied.
+        """
         decision, progress = _decision_of(why), exchange.progress
         if decision.verdict == ESCALATE:
             decision = self._desk.admit(exchange, decision, progress.answer)
         if not progress.end():  # its client has gone, and its outcome is written
-            return self._teller.event(exchange, decision, None)
+            return [self._teller.event(exchange, decision, None)]
         end: End = "complete" if self._settings.passes(decision) else "denied"
-        draft = self._drafts.outcome(exchange, decision, end, coverage=coverage(progress))
+        steers = steering(exchange, decision, self._settings)
+        draft = self._drafts.outcome(
+            exchange, decision, end, coverage=coverage(progress), steers=steers is not None
+        )
         try:
             receipt = await self._recorder.record(draft, turn.seconds)
         except ReceiptError as error:
-            return self._teller.event(exchange, deny(no_receipt(error)), None)
+            return [self._teller.event(exchange, deny(no_receipt(error)), None)]
         progress.judged("response", decision, receipt.id)
-        return self._teller.event(exchange, self._outcomes.asked(exchange, decision), receipt.id)
+        if steers is not None:
+            return steers
+        return [self._teller.event(exchange, self._outcomes.asked(exchange, decision), receipt.id)]
 
     async def _ask(self, exchange: Exchange, answer: Answer, turn: Turn = NO_TURN) -> Decision:
         decision = await self._outcomes.ask(exchange, answer, turn)

@@ -102,7 +102,7 @@ class Session:
                 if not isinstance(event, dict):
                     raise schema_violation("the server's event isn't a JSON object")
             except Refusal as refusal:
-                return [await self._deny(refusal)]
+                return await self._deny(refusal)
             return await self._judge_answer(str(event.get("type")), event, message)
 
     async def end(self, end: End) -> None:
@@ -142,10 +142,10 @@ class Session:
             return []
         if self._gate.stopped is not None:
             of_response = bool(self._cycles)  # else there is no end of it to wait for
-            error = await self._deny(self._gate.stopped)
+            ends = await self._deny(self._gate.stopped)
             if kind in ENDS or (kind.startswith("conversation.") and not of_response):
                 self._reopen()
-            return [error]
+            return ends
         if kind in ENDS and self._cycles:
             await self._end_cycle()
         return released
@@ -195,13 +195,13 @@ class Session:
         self._cycles.popleft()
         await self._answers.streamed.end(exchange)
 
-    async def _deny(self, why: Decision | Refusal) -> bytes:
+    async def _deny(self, why: Decision | Refusal) -> list[bytes]:
         if not self._cycles:  # nobody asked for it: refuse it as a call of its own
             reply = await self._boundary.judge_request(self._open(b"", _as_refusal(why)))
-            return self._error(reply) if isinstance(reply, Reply) else b""
+            return [self._error(reply)] if isinstance(reply, Reply) else []
         exchange = self._answering()
         self._cycles.popleft()
-        return await self._answers.streamed.end_event(exchange, why)
+        return await self._answers.streamed.end_events(exchange, why)
 
     def _reopen(self) -> None:
         self._gate = self._new_gate()

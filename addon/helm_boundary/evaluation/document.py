@@ -36,8 +36,11 @@ HEADERS = frozenset(
 """The request headers that policy may see; none of them carries a credential."""
 
 
+_OF_ANSWERS = tuple(member.name for member in fields(Answer))
+
 SLICE = 256
 """Items that are serialised in one go."""
+_LISTS = (list, tuple)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ def state_response(
     shared: bytes, answer: Answer, findings: Sequence[Finding], context: Context
 ) -> bytes:
     """Return the whole document of a response's judgement; its findings are the answer's."""
-    told = {member.name: getattr(answer, member.name) for member in fields(answer)}
+    told = {name: getattr(answer, name) for name in _OF_ANSWERS}
     phase = _phase("response", findings, context)
     return _join(shared, phase, b',"response":', _json_object(told), b"}")
 
@@ -142,19 +145,16 @@ def _query_names(query: str) -> list[str]:
 
 def _json_object(members: Mapping[str, Any]) -> bytes:
     """Serialise an object, its long lists a slice at a time: in one go nobody else has a turn."""
-    long = {name: value for name, value in members.items() if _is_long(value)}
+    long = [name for name, value in members.items() if type(value) in _LISTS and len(value) > SLICE]
     if not long:
         return _json(members)
     others = {name: value for name, value in members.items() if name not in long}
     parts = [_json(others)[:-1]]
-    for name, items in long.items():
+    for name in long:
+        items = members[name]
         slices = (_json(items[at : at + SLICE])[1:-1] for at in range(0, len(items), SLICE))
         parts += (b',"%b":[' % name.encode(), b",".join(slices), b"]")
     return _join(*parts, b"}")
-
-
-def _is_long(value: Any) -> bool:
-    return isinstance(value, list | tuple) and len(value) > SLICE
 
 
 def _join(*parts: bytes) -> bytes:

@@ -14,6 +14,7 @@ from importlib.resources import files
 from helm_boundary.calls.call import Operation
 
 _LOOSE = "?"
+_FRAMES = "+frames"
 
 UNKNOWN = Operation("unknown", "unknown", "generic", "", "")
 """A request to a governed host that the catalogue doesn't know."""
@@ -80,5 +81,8 @@ def read_table(name: str) -> Iterator[Operation]:
     for line in files(__package__).joinpath(name).read_text("utf-8").splitlines():
         if line and not line.startswith("#"):
             method, path, operation, category, dialect = line.split("\t")
-            name = dialect.removesuffix(_LOOSE)
-            yield Operation(operation, category, name, method, path, loose=name != dialect)
+            plain = dialect.removesuffix(_FRAMES)
+            name = plain.removesuffix(_LOOSE)
+            yield Operation(
+                operation, category, name, method, path, name != plain, plain != dialect
+            )

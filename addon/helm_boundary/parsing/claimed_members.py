@@ -28,6 +28,7 @@ FREE = frozenset(
 _CONVERSATIONS = frozenset({"history", "input", "inputs", "item", "items", "messages"})
 _FREE_IN_CONVERSATIONS = frozenset({"action", "input", "queries", "summary"})
 _TOOLS = frozenset({"tool", "tools"})
+_NESTED = (dict, list)
 _BLOCKS = frozenset({"content", "tool_changes"})
 """Where a message's block has blocks of its own."""
 
@@ -56,41 +57,50 @@ def is_free(name: str) -> bool:
     return name in FREE or name.endswith("schema")
 
 
-def claimed(
-    value: Json, claims: Claims, pointer: str = "", *, in_conversation: bool = False
-) -> Iterator[Member]:
-    """Yield the members at or below a value that are looked for, and don't look into those."""
+def claimed(value: Json, claims: Claims, pointer: str = "") -> list[Member]:
+    """List the members at or below a value that are looked for, and don't look into those."""
+    found: list[Member] = []
+    _gather(found, value, claims, pointer, in_conversation=False)
+    return found
+
+
+def _gather(
+    found: list[Member], value: Json, claims: Claims, pointer: str, *, in_conversation: bool
+) -> None:
     if isinstance(value, list):
         for at, item in enumerate(value):
-            yield from claimed(item, claims, f"{pointer}/{at}", in_conversation=in_conversation)
+            if isinstance(item, _NESTED):
+                _gather(found, item, claims, f"{pointer}/{at}", in_conversation=in_conversation)
     elif isinstance(value, dict):
         for key, member in value.items():
             if claims(key, member):
-                yield Member(key, member, pointer + pointer_token(key), value)
-            elif isinstance(member, dict | list):
-                found = Member(key, member, pointer + pointer_token(key), value)
-                yield from _below(found, claims, in_conversation)
+                found.append(Member(key, member, pointer + pointer_token(key), value))
+            elif isinstance(member, _NESTED):
+                below = Member(key, member, pointer + pointer_token(key), value)
+                _gather_below(found, below, claims, in_conversation=in_conversation)
 
 
-def _below(member: Member, claims: Claims, in_conversation: bool) -> Iterator[Member]:
+def _gather_below(
+    found: list[Member], member: Member, claims: Claims, *, in_conversation: bool
+) -> None:
     name = plain(member.key)
     if name.endswith("schema"):
         return
     if name == "parameters" and not isinstance(member.holder.get("name"), str):
         # A cloud's own (DashScope's has tools in it), and no function's schema.
-        yield from claimed(member.value, claims, member.pointer)
+        _gather(found, member.value, claims, member.pointer, in_conversation=False)
     elif name in FREE or (in_conversation and name in _FREE_IN_CONVERSATIONS):
-        yield from _of_blocks(member.value, claims, member.pointer)
+        found += _of_blocks(member.value, claims, member.pointer)
     else:
         inside = in_conversation or name in _CONVERSATIONS
-        yield from claimed(member.value, claims, member.pointer, in_conversation=inside)
+        _gather(found, member.value, claims, member.pointer, in_conversation=inside)
 
 
 def _of_blocks(content: Json, claims: Claims, pointer: str) -> Iterator[Member]:
     """Yield those of tools that a message's blocks bring along (Anthropic's `tool_addition`)."""
     for at, block in enumerate(content if isinstance(content, list) else ()):
         for key, member in block.items() if isinstance(block, dict) else ():
-            if not isinstance(member, dict | list):
+            if not isinstance(member, _NESTED):
                 continue
             name, where = plain(key), f"{pointer}/{at}{pointer_token(key)}"
             if name in _BLOCKS:

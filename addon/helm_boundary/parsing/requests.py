@@ -32,6 +32,7 @@ _MODELS = ("model_id", "agent_id")
 """What names who answers at watsonx and at Mistral."""
 _TAKE_NOTHING = frozenset({"admin", "data", "meta", "realtime", "unknown"})
 """The categories of operations that are asked for without a body, whatever their method."""
+_SIGNED = "AWS4-"
 _METHOD_OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
 
 
@@ -108,7 +109,13 @@ def read_call(request: HttpRequest, operation: Operation, limit: int) -> Recogni
             raise
         call, described = read_raw(body, content_type)
         return Recognised(operation, call, described, can_rewrite=False)
-    return _read_json(operation, value, body, model)
+    read = _read_json(operation, value, body, model)
+    return replace(read, can_rewrite=False) if _is_signed(request) else read
+
+
+def _is_signed(request: HttpRequest) -> bool:
+    """Tell whether a request's signature covers its body, as Amazon's does."""
+    return (request.header("authorization") or "").startswith(_SIGNED)
 
 
 def _may_be_empty(operation: Operation) -> bool:

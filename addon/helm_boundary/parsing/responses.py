@@ -9,6 +9,8 @@ from functools import lru_cache
 from helm_boundary.calls.call import UNREAD, Answer, Call, HttpResponse, Json, Operation
 from helm_boundary.calls.refusal import Refusal, schema_violation
 from helm_boundary.dialects import SOCKETS, STREAM_LINES, generic, reader_of
+from helm_boundary.streaming.frame_cutter import MEDIA_TYPE, FrameCutter
+from helm_boundary.streaming.gate import Cutter
 from helm_boundary.streaming.sse import EventCutter
 from helm_boundary.streaming.stream import Stream
 from helm_boundary.wire import content_coding, strict_json
@@ -60,10 +62,17 @@ def stream_of(operation: Operation, response: HttpResponse, asked: Call = UNREAD
 
     Redirects and errors are judged whole, whatever they claim to be.
     """
-    in_lines = operation.dialect in STREAM_LINES and media_type(response) in JSON_LINES
-    if not (is_event_stream(response) or in_lines) or response.status >= 300:
+    kind = media_type(response)
+    in_lines = operation.dialect in STREAM_LINES and kind in JSON_LINES
+    is_stream = kind == MEDIA_TYPE if operation.framed else kind == EVENT_STREAM or in_lines
+    if not is_stream or response.status >= 300:
         return None
     return reader_of(operation).open_stream(response.status, asked)
+
+
+def cutter_of(response: HttpResponse, limit: int) -> Cutter:
+    """Return what cuts a response's stream into events; `limit` bounds one, in bytes."""
+    return FrameCutter(limit) if media_type(response) == MEDIA_TYPE else EventCutter(limit)
 
 
 def read_answer(
@@ -87,8 +96,10 @@ def read_answer(
     reader = reader_of(operation)
     if not body and _may_be_silent(operation):
         return Answered(Answer(response.status), None)
+    if operation.framed and media_type(response) == MEDIA_TYPE:
+        return Answered(_read_events(operation, response, body, asked), None)
     if is_event_stream(response) or (reader is not generic and _is_stream(response, body)):
-        return Answered(_read_events(operation, response.status, body, asked), None)
+        return Answered(_read_events(operation, response, body, asked), None)
     takes_all = operation.loose or reader is generic
     if takes_all and not _is_json(response) and not _is_one_value(body):
         return Answered(_read_other(response, body), None)
@@ -165,10 +176,10 @@ def _json_lines(body: bytes) -> list[Json] | None:
         return None
 
 
-def _read_events(operation: Operation, status: int, body: bytes, asked: Call) -> Answer:
-    reading: Stream | None = reader_of(operation).open_stream(status, asked)
-    reading = reading or GenericStream(status, len(body))
-    cutter = EventCutter(len(body))
+def _read_events(operation: Operation, response: HttpResponse, body: bytes, asked: Call) -> Answer:
+    reading: Stream | None = reader_of(operation).open_stream(response.status, asked)
+    reading = reading or GenericStream(response.status, len(body))
+    cutter = cutter_of(response, len(body))
     for event in cutter.feed(body):
         reading.read(event)
     rest = cutter.finish()

@@ -21,12 +21,13 @@ _CARRIES = re.compile(
 )
 _KNOWN = frozenset(
     {
-        "agent", "citation_options", "contents", "context", "context_management", "conversation",
-        "format", "generation_config", "generationconfig", "grader", "history", "input", "inputs",
-        "instructions", "item", "items", "messages", "moderation", "output_config",
-        "output_format", "prediction", "prompt", "reasoning", "requests", "response",
-        "response_format", "session", "system", "system_instruction", "systeminstruction", "text",
-        "thinking", "tool_choice", "tool_config", "toolconfig",
+        "additional_messages", "agent", "audio", "citation_options", "contents", "context",
+        "context_management", "conversation", "format", "generation_config", "generationconfig",
+        "grader", "history", "input", "inputs", "instructions", "item", "items", "messages",
+        "moderation", "output_config", "output_format", "prediction", "prompt", "reasoning",
+        "requests", "response", "response_format", "session", "system", "system_instruction",
+        "systeminstruction", "text", "thinking", "thread", "tool_choice", "tool_config",
+        "toolconfig",
     }
 )  # fmt: skip
 """The members in which a dialect may have a model or a tool, each of which is read or judged."""
@@ -40,6 +41,8 @@ def name_unclaimed(call: Call, body: Json) -> Call:
 
 
 def _is_unclaimed(key: str, member: Json) -> bool:
+    if not member or isinstance(member, bool | int | float):  # nothing in it can act
+        return False
     name = plain(key)
     if name in _KNOWN or is_free(name) or names_models(key, member) or offers_tools(key, member):
         return False
@@ -48,7 +51,7 @@ def _is_unclaimed(key: str, member: Json) -> bool:
 
 def carries_who_acts(value: Json) -> bool:
     """Tell whether a model, a tool or a server is anywhere in a value but in free places."""
-    return any(claimed(value, _carries))
+    return bool(claimed(value, _carries))
 
 
 def _carries(key: str, member: Json) -> bool:

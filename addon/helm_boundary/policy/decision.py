@@ -6,7 +6,8 @@ The shape is fixed by the contract with policy authors (``data.helm.decision``):
      "reasons": [{"code", "rule", "message", "finality", "pointer"?, "counterfactual"?}],
      "observed": [reasons],                optional: rules set to "observe" that would have spoken
      "rewrite": [RFC 6902 operations and redactions],                             optional
-     "stream": "gate" | "buffer" | "pass"}                                        optional
+     "stream": "gate" | "buffer" | "pass",                                        optional
+     "denied": "error" | "steer"}              optional: how a denied tool call ends an answer
 
 Anything else is a :class:`MalformedDecision`: a policy that says something we don't
 understand has not allowed anything.
@@ -29,9 +30,13 @@ type Opinion = Verdict | Literal["ERROR"]
 
 type StreamMode = Literal["gate", "buffer", "pass"]
 
+type WayToDeny = Literal["error", "steer"]
+"""How a denied tool call ends an answer: with an error, or with a call that says why."""
+
 ALLOW: Final = "ALLOW"
 DENY: Final = "DENY"
 ESCALATE: Final = "ESCALATE"
+WAYS_TO_DENY: Final[tuple[WayToDeny, ...]] = ("error", "steer")
 STREAM_MODES: Final[tuple[StreamMode, ...]] = ("gate", "buffer", "pass")
 CODE = re.compile(r"[A-Z0-9_]{1,80}", re.ASCII)
 
@@ -51,6 +56,7 @@ OPERATIONS: Mapping[str, tuple[tuple[str, type], ...]] = {
     "copy": (("from", str), ("path", str)),
     "redact": (("pointer", str), ("start", int), ("end", int), ("with", str)),
 }
+_MEMBERS = {"verdict", "reasons", "observed", "rewrite", "stream", "denied"}
 NEEDS_VALUE = frozenset({"add", "replace", "test"})
 
 
@@ -83,12 +89,13 @@ class Decision:
     stream: StreamMode = "gate"
     observed: tuple[Reason, ...] = ()
     candidate: Opinion | None = None
+    denied: WayToDeny | None = None
 
 
 def parse_decision(value: object) -> Decision:
     """Read a decision from a JSON value; raise MalformedDecision if it is not exactly one."""
     members = _object(value, "the decision")
-    _only(members, {"verdict", "reasons", "observed", "rewrite", "stream"}, "the decision")
+    _only(members, _MEMBERS, "the decision")
     verdict = _choice(members.get("verdict"), VERDICTS, "verdict")
     reasons = _reasons(members.get("reasons"), "reasons")
     if verdict != ALLOW and not reasons:
@@ -99,6 +106,7 @@ def parse_decision(value: object) -> Decision:
         rewrite=_rewrite(members.get("rewrite", [])),
         stream=_choice(members.get("stream", "gate"), STREAM_MODES, "stream"),
         observed=_reasons(members.get("observed", []), "observed"),
+        denied=_choice(members["denied"], WAYS_TO_DENY, "denied") if "denied" in members else None,
     )
 
 

@@ -124,7 +124,7 @@ def _row(entry: Entry, now: int) -> list[str]:
     request = entry.request
     row = [
         entry.id,
-        f"{seconds_left(request, now)} s",
+        f"{seconds_left(entry, now)} s",
         request.flow.operation,
         request.flow.model or "",
         request.client.principal or "",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from mitmproxy.addonmanager import Loader
 from mitmproxy.utils import human
@@ -20,6 +20,7 @@ from helm_boundary.calls.hosts import (
     parse_host_pattern,
 )
 from helm_boundary.calls.local_addresses import EVERYTHING, LocalPlaceError, Reach, read_reach
+from helm_boundary.enforcement.settings import OnToolDenied
 
 from .state_folder import default_state_folder
 
@@ -50,6 +51,7 @@ class Config:
     max_body: int
     deadline_ms: int
     local: Reach = EVERYTHING
+    on_tool_denied: OnToolDenied = "auto"
 
 
 def add_options(loader: Loader) -> None:
@@ -81,6 +83,10 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
      "and exec --allow-local to what it names.", None),
     ("helm_on_deny", str, "respond", "respond: 403 with the verdict. kill: close the connection; "
      "most clients take that for a network error and retry.", ("respond", "kill")),
+    ("helm_on_tool_denied", str, "auto", "How a denied tool call ends an answer. error: with the "
+     "dialect's error. steer: with a call of a tool that doesn't exist, helm_boundary_denied, that "
+     "tells the model why; it goes on without. auto: steer for agents that are known to carry on "
+     "(Claude Code, Codex, opencode), error for the rest.", ("auto", "error", "steer")),
     ("helm_on_escalate", str, "respond", "respond: 403 with an approval id; once that is granted "
      "(`helm-boundary approvals`), the client's next identical call passes. hold: the flow waits "
      "for a person, who resumes or kills it in mitmweb or mitmproxy, or decides on the command "
@@ -125,6 +131,7 @@ def read_config(options: OptionValues) -> Config:
         local=_local(options.helm_local),
         on_deny=_chosen(options, "helm_on_deny"),
         on_escalate=_chosen(options, "helm_on_escalate"),
+        on_tool_denied=cast(OnToolDenied, _chosen(options, "helm_on_tool_denied")),
         hold_seconds=_hold_seconds(options),
         hold_max=_within("helm_hold_max", options.helm_hold_max, 1, 10_000),
         notify=_notify(options.helm_notify),

@@ -88,7 +88,13 @@ def start(config: Config) -> Running:
     except (ReceiptError, StoreError, OSError) as error:
         engine.close()
         raise StartError(f"receipts can't be written: {error}") from None
-    settings = Settings(config.mode, config.max_body, config.hold_seconds, config.hold_max)
+    settings = Settings(
+        config.mode,
+        config.max_body,
+        config.hold_seconds,
+        config.hold_max,
+        config.on_tool_denied,
+    )
     told = notifier(config.notify) if config.notify else None
     boundary = Boundary(
         Matcher(config.hosts),

@@ -10,7 +10,8 @@ from helm_boundary.calls.refusal import Refusal
 from helm_boundary.policy.decision import Decision
 from helm_receipts.envelope.statement import Covered
 
-from .sse import MAX_EVENT, EventCutter
+from .gate import Cutter
+from .sse import EventCutter
 from .stream import Stream
 
 logger = logging.getLogger(__name__)
@@ -21,12 +22,12 @@ class Tap:
 
     covers: Covered = "none"
 
-    def __init__(self, stream: Stream, *, max_event: int = MAX_EVENT) -> None:
+    def __init__(self, stream: Stream, cutter: Cutter | None = None) -> None:
         self.stream = stream
         self.seen = 0
         self.sent = hashlib.sha256()
         self.stopped: Decision | Refusal | None = None
-        self._cutter: EventCutter | None = EventCutter(max_event)
+        self._cutter: Cutter | None = cutter or EventCutter()
 
     @property
     def is_complete(self) -> bool:

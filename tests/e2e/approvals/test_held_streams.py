@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -45,6 +46,13 @@ def asked() -> dict[str, Any]:
 
 STREAM = [*chat.stream_of(asked(), (chat.Turn("Let me see.", (CALL,)),)), chat.DONE]
 SECRETS = (b"remove", b"/srv", b"tool_calls")
+
+
+def other_call(path: str) -> Reply:
+    """Make an answer with a call of its own: one that is refused stays so, whatever is asked."""
+    call = chat.ToolCall("remove", json.dumps({"path": f"/srv/{path}"}))
+    events = chat.stream_of(asked(), (chat.Turn("Let me see.", (call,)),))
+    return Reply.events(*events, chat.DONE)
 
 
 def streams(*more: Step) -> Reply:
@@ -104,9 +112,12 @@ def test_a_yes_in_mitmweb_releases_it(boundary: Boundary, web: Web) -> None:
     assert last_outcome(boundary, due)[:2] == ("ALLOW", "complete")
 
 
-def test_a_no_in_mitmweb_is_an_error_event(boundary: Boundary, web: Web) -> None:
+def test_a_no_in_mitmweb_is_an_error_event(
+    boundary: Boundary, upstream: Upstream, web: Web
+) -> None:
     """The client is told why, in its stream, and has nothing of the call."""
     due = count(boundary)
+    upstream.answer(lambda _: other_call("refused in mitmweb"))
     with Listening(boundary, asked()) as client:
         web.call("POST", f"/flows/{web.held()['id']}/kill")
         heard = client.result()
@@ -116,13 +127,18 @@ def test_a_no_in_mitmweb_is_an_error_event(boundary: Boundary, web: Web) -> None
 
 
 @pytest.mark.parametrize(("decision", "verdict"), [("approve", "ALLOW"), ("deny", "DENY")])
-def test_a_command_decides(boundary: Boundary, decision: str, verdict: str) -> None:
+def test_a_command_decides(
+    boundary: Boundary, upstream: Upstream, decision: str, verdict: str
+) -> None:
     """As for any call that waits."""
     due = count(boundary)
+    stream = other_call(decision)
+    upstream.answer(lambda _: stream)
     with Listening(boundary, asked()) as client:
         (entry,) = pending(boundary)
         assert approvals(boundary, decision, "--yes", entry.id).exit_code == 0
-        assert (client.result() == b"".join(STREAM)) is (verdict == "ALLOW")
+        whole = b"".join(each for each in stream.steps if isinstance(each, bytes))
+        assert (client.result() == whole) is (verdict == "ALLOW")
     assert last_outcome(boundary, due)[0] == verdict
 
 

@@ -9,7 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from support.approvals import TOOLS, approvals, ask, body, grant, records, said, until, write_policy
+from support.approvals import (
+    TOOLS,
+    Answer,
+    approvals,
+    ask,
+    body,
+    grant,
+    records,
+    said,
+    until,
+    write_policy,
+)
 from support.boundary import Boundary
 from support.chat import ToolCall, Turn, reply_to_chat
 from support.upstream import Upstream
@@ -143,7 +154,7 @@ def test_only_one_of_racing_identical_calls_passes(boundary: Boundary, upstream:
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_a_tool_call_can_be_granted(boundary: Boundary, upstream: Upstream, stream: bool) -> None:
     """The answer's tool call is refused with an id; granted, the next identical call brings it."""
-    calls_a_tool(upstream)
+    calls_a_tool(upstream, json.dumps({"path": f"/srv/a, stream {stream}"}))
     value = body(f"clean up, stream {stream}", tools=TOOLS, stream=stream)
     refused = ask(boundary, value)
     assert refused.helm["verdict"] == "ESCALATE"
@@ -160,15 +171,66 @@ def test_a_tool_call_can_be_granted(boundary: Boundary, upstream: Upstream, stre
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_grant_of_a_tool_call_fits_whatever_was_asked(
+    boundary: Boundary, upstream: Upstream, stream: bool
+) -> None:
+    """No two requests of an agent are the same; the caller and the call are. It is used once."""
+    calls_a_tool(upstream, json.dumps({"path": f"/srv/fits, stream {stream}"}))
+
+    def asked(words: str, key: str = "ada") -> Answer:
+        value = body(f"clean up, stream {stream}, {words}", tools=TOOLS, stream=stream)
+        return ask(boundary, value, key=key)
+
+    first = asked("session 1").approval
+    assert asked("session 2").approval == first  # one question for both
+    grant(boundary, first)
+    assert b'"helm"' in asked("session 3", key="bob").body
+    assert b"/srv/" in asked("session 4").body
+    uses = [each for each in records(boundary, "approval") if each.predicate["approval"]["id"]]
+    assert uses[-1].predicate["event"]["kind"] == "used"
+    again = asked("session 5")
+    assert again.helm["verdict"] == "ESCALATE"
+    assert again.approval != first
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_refused_tool_call_is_refused_whatever_was_asked(
+    boundary: Boundary, upstream: Upstream, stream: bool
+) -> None:
+    """Until the question's time has run out."""
+    calls_a_tool(upstream, json.dumps({"path": f"/refused, stream {stream}"}))
+    value = body(f"refuse it, stream {stream}", tools=TOOLS, stream=stream)
+    identity = ask(boundary, value).approval
+    assert approvals(boundary, "deny", "--yes", identity).exit_code == 0
+    other = ask(boundary, body(f"once more, stream {stream}", tools=TOOLS, stream=stream))
+    assert other.codes == ["APPROVAL_REFUSED"]
+
+
+def test_a_grant_may_be_good_for_a_time(boundary: Boundary, upstream: Upstream) -> None:
+    """However often it is used; each use has its receipt."""
+    calls_a_tool(upstream, '{"path": "/srv/again"}')
+    identity = ask(boundary, body("clean it up", tools=TOOLS)).approval
+    assert approvals(boundary, "approve", "--yes", "--for", "2d", identity).exit_code == 2
+    result = approvals(boundary, "approve", "--yes", "--for", "8h", identity)
+    assert "calls like it pass in the next 2" in result.output
+    for number in range(3):
+        assert b"/srv/again" in ask(boundary, body(f"again {number}", tools=TOOLS)).body
+    found = [each.predicate["event"] for each in records(boundary, "approval")]
+    mine = [each["kind"] for each in found if each["approvalId"] == identity]
+    assert mine == ["requested", "granted", "used", "used", "used"]
+    assert "granted" in approvals(boundary, "show", identity).output
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_a_grant_covers_the_tool_call_that_was_shown(
     boundary: Boundary, upstream: Upstream, stream: bool
 ) -> None:
     """The model answers otherwise the second time: that is another question."""
-    calls_a_tool(upstream)
+    calls_a_tool(upstream, json.dumps({"path": f"/srv/a, stream {stream}"}))
     value = body(f"clean up other things, stream {stream}", tools=TOOLS, stream=stream)
     first = ask(boundary, value).approval
     grant(boundary, first)
-    calls_a_tool(upstream, '{"path": "/"}')
+    calls_a_tool(upstream, json.dumps({"path": f"/, stream {stream}"}))
     second = ask(boundary, value)
     assert second.helm["verdict"] == "ESCALATE"
     assert second.approval != first

@@ -23,6 +23,7 @@ from support.agents import AGENTS, ALLOWED, DONE, MADE, Agent, Socket, answer, p
 from support.company import HOSTS, Company, Finished
 
 FORBIDDEN = "somebody-elses-model"
+NAME = "helm_boundary_denied"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,16 @@ class Desk:
     company: Company
     socket: Socket | None
 
-    def work(self, model: str, *, deny: tuple[str, ...] = ()) -> Finished:
+    def work(
+        self, model: str, *, deny: tuple[str, ...] = (), on_tool_denied: str = "auto"
+    ) -> Finished:
         """Have the agent do its work with a model, where policy denies these tools."""
         data = {"rules": {"tools.unlisted": "off"}, "tools": {"deny": deny}}
         (self.company.policy / "data.yaml").write_text(json.dumps(data))
         told = self.agent.settle(self.company)
-        return self.company.exec(*self.agent.command(model), env=told, seconds=180)
+        options = ("--set", f"helm_on_tool_denied={on_tool_denied}")
+        command = self.agent.command(model)
+        return self.company.exec(*command, options=options, env=told, seconds=180)
 
     @property
     def made(self) -> bool:
@@ -108,12 +113,34 @@ def test_an_allowed_tool_runs(desk: Desk) -> None:
 
 def test_a_denied_tool_never_reaches_the_agent(desk: Desk) -> None:
     """Neither the file is made, nor does the agent know what the model wanted."""
-    finished = desk.work(desk.model, deny=(desk.agent.tool,))
+    finished = desk.work(desk.model, deny=(desk.agent.tool,), on_tool_denied="error")
     assert desk.asked(desk.model), finished
     assert not desk.made
     assert not remembered(desk.company.home)
     assert DONE not in finished.out
-    assert desk.receipts(desk.model)["outcome", "DENY"], finished
+    assert "helm-boundary denied this call" in finished.out + finished.err
+    times = (
+        2 if desk.model == ALLOWED["claude"] else 1
+    )  # Claude Code asks once more, as it was told
+    assert desk.receipts(desk.model)["outcome", "DENY"] == times, finished
+
+
+def test_a_denied_tool_steers_the_agent(desk: Desk) -> None:
+    """Its model reads why in the call that came in place of its own, and works on to the end.
+
+    Over a WebSocket Codex sends what the tool gave back alone, which has the name of the call.
+    """
+    finished = desk.work(desk.model, deny=(desk.agent.tool,))
+    assert DONE in finished.out, finished
+    assert not desk.made
+    assert not remembered(desk.company.home)
+    (last,) = desk.asked(desk.model)[-1:]
+    sent_back = json.dumps(last)
+    assert NAME in sent_back
+    assert "tools.denied" in sent_back or desk.socket
+    counted = desk.receipts(desk.model)
+    assert counted["outcome", "DENY"] == 1
+    assert counted["outcome", "ALLOW"]
 
 
 @pytest.mark.slow

@@ -143,7 +143,7 @@ def test_terminals_are_not_steered() -> None:
 
 def test_seconds_left_end_at_zero() -> None:
     """Whole seconds, rounded up, never negative."""
-    asked = request(1, seconds=10)
-    assert seconds_left(asked, asked.created_ns) == 10
+    asked = Entry(request(1, seconds=10))
+    assert seconds_left(asked, asked.request.created_ns) == 10
     assert seconds_left(asked, asked.expires_ns - 1) == 1
     assert seconds_left(asked, asked.expires_ns + 10**9) == 0

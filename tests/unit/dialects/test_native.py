@@ -1,4 +1,4 @@
-"""Ollama's, Gemini's and Cohere's own APIs: what is asked, what is answered, whole and streamed."""
+"""Ollama's, Google's and Cohere's own APIs: what is asked, what is answered, whole and streamed."""
 
 from __future__ import annotations
 
@@ -100,8 +100,36 @@ def cohere(name: str = "look") -> list[bytes]:
     ]
 
 
-STREAMS = {"ollama": ollama, "gemini": gemini, "cohere": cohere}
-REASONS = {"ollama": "stop", "gemini": "STOP", "cohere": "TOOL_CALL"}
+def step(kind: str, index: int = 0, **members: Any) -> dict[str, Any]:
+    """One of the events of an interaction's step."""
+    return {"event_type": f"step.{kind}", "index": index, **members}
+
+
+INTERACTION = {"object": "interaction", "status": "requires_action", "model": "m",
+               "usage": {"total_input_tokens": 5, "total_output_tokens": 2}}  # fmt: skip
+
+
+def interactions(name: str = "look", *more: dict[str, Any]) -> list[bytes]:
+    """Gemini's interaction, with a text and a function's call."""
+    call = {"type": "function_call", "id": "c", "name": name, "arguments": {}, "signature": ""}
+    pieces = ('{"city"', ': "Oslo"}')
+    return events(
+        {"event_type": "interaction.created", "interaction": {"object": "interaction"}},
+        step("start", step={"type": "model_output"}),
+        *(step("delta", delta={"type": "text", "text": letter}) for letter in "Hi"),
+        step("stop"),
+        step("start", 1, step=call),
+        *(step("delta", 1, delta={"type": "arguments_delta", "arguments": each})
+          for each in pieces),
+        step("stop", 1),
+        *more,
+        {"event_type": "interaction.completed", "interaction": INTERACTION},
+    )  # fmt: skip
+
+
+STREAMS = {"ollama": ollama, "gemini": gemini, "cohere": cohere, "interactions": interactions}
+REASONS = {"ollama": "stop", "gemini": "STOP", "cohere": "TOOL_CALL",
+           "interactions": "requires_action"}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", STREAMS)
@@ -147,6 +175,50 @@ STRAY: dict[str, tuple[str, list[bytes]]] = {
         [typed_event(told("tool-call-start", 0, Tool_Calls={"function": {"name": "wipe"}}))],
     ),
     "after Cohere's end": ("cohere", [*cohere(), *cohere()]),
+    "beside an interaction's step": (
+        "interactions",
+        events(step("stop", call={"type": "function_call", "name": "wipe"})),
+    ),
+    "of the interaction alone": (
+        "interactions",
+        events(
+            {
+                "event_type": "interaction.completed",
+                "interaction": {
+                    **INTERACTION,
+                    "steps": [{"type": "function_call", "name": "wipe", "arguments": {}}],
+                },
+            }
+        ),
+    ),
+    "within an interaction's text": (
+        "interactions",
+        events(
+            step(
+                "start",
+                step={
+                    "type": "model_output",
+                    "content": [{"type": "function_call", "name": "wipe"}],
+                },
+            )
+        ),
+    ),
+    "arguments of no call of an interaction": (
+        "interactions",
+        events(
+            step("start", step={"type": "model_output"}),
+            step("delta", delta={"type": "arguments_delta", "arguments": '{"wipe": 1}'}),
+        ),
+    ),
+    "in a delta of another call": (
+        "interactions",
+        interactions(
+            "look",
+            step("start", 2, step={"type": "function_call", "name": "look"}),
+            step("delta", 2, delta={"type": "function_call", "name": "wipe"}),
+        ),
+    ),
+    "after an interaction's end": ("interactions", [*interactions(), *interactions("wipe")]),
 }
 
 
@@ -238,6 +310,10 @@ WHOLE: dict[str, dict[str, Any]] = {
         "usage": {"billed_units": {"input_tokens": 1},
                   "tokens": {"input_tokens": 5, "output_tokens": 2}},
     },
+    "interactions": {**INTERACTION, "steps": [
+        {"type": "model_output", "content": [{"type": "text", "text": "Hi"}]},
+        {"type": "function_call", "id": "c", "name": "look", "arguments": {"city": "Oslo"}},
+    ]},
 }  # fmt: skip
 
 
@@ -259,6 +335,52 @@ def test_a_whole_answer_is_read_as_its_stream(name: str) -> None:
         assert answer.complete
 
 
+def test_what_the_provider_ran_for_an_interaction_is_a_call() -> None:
+    """Its queries are arguments, and what came back is the tool's word."""
+    stream = events(
+        step("start", step={"type": "google_search_call", "id": "s"}),
+        step("delta", delta={"type": "google_search_call", "arguments": {"queries": ["news"]}}),
+        step("stop"),
+        step("start", 1, step={"type": "google_search_result", "call_id": "s"}),
+        step("delta", 1, delta={"type": "google_search_result", "result": [{"x": "do as I say"}]}),
+        step("stop", 1),
+        {"event_type": "interaction.completed", "interaction": INTERACTION},
+    )
+    out, answer, judged, _ = run("interactions", stream)
+    assert out == b"".join(stream)
+    assert judged == [("google_search", {"queries": ["news"]})]
+    assert answer.complete
+    steps = [
+        {"type": "google_search_call", "id": "s", "arguments": {"queries": ["news"]}},
+        {"type": "google_search_result", "call_id": "s", "result": [{"x": "do as I say"}]},
+    ]
+    whole = dialect("interactions").read_response(200, {**INTERACTION, "steps": steps})
+    assert [(c.name, c.type, c.arguments) for c in whole.tool_calls] == [
+        ("google_search", "hosted", {"queries": ["news"]})
+    ]
+    assert ("tool", "do as I say") in [(text.role, text.text) for text in whole.texts]
+
+
+def test_an_interactions_request_is_read() -> None:
+    """Its input, its tools and what is asked for."""
+    asked = {
+        "model": "gemini-2.5-flash", "input": [{"type": "text", "text": "what?"},
+            {"type": "function_result", "call_id": "c", "result": "do as I say"}],
+        "system_instruction": "be brief", "stream": True,
+        "tools": [{"type": "function", "name": "look"}, {"type": "google_search"}],
+        "generation_config": {"temperature": 1, "tool_choice": "auto"},
+    }  # fmt: skip
+    call = dialect("interactions").read_request(asked)
+    said = {(text.role, text.text) for text in call.texts}
+    assert {("user", "what?"), ("tool", "do as I say"), ("request", "be brief")} <= said
+    assert [(tool.type, tool.name) for tool in call.tools] == [
+        ("function", "look"), ("google_search", "google_search"),
+    ]  # fmt: skip
+    assert (call.model, call.stream, call.parameters) == (
+        "gemini-2.5-flash", True, {"temperature": 1},
+    )  # fmt: skip
+
+
 def test_ollamas_other_answers_are_read() -> None:
     """A completion's, an error's."""
     answer = dialect("ollama").read_response(200, {"response": "Hi", "done": True, "context": [1]})
@@ -275,6 +397,7 @@ def test_a_stream_that_failed_isnt_complete(name: str) -> None:
         "ollama": lines({"error": "out of memory"}),
         "gemini": events({"error": {"code": 503, "message": "busy"}}),
         "cohere": [typed_event({"type": "message-end", "delta": {"finish_reason": "ERROR"}})],
+        "interactions": events({"event_type": "error", "error": {"message": "busy"}}),
     }
     assert not run(name, failed[name])[3]
 

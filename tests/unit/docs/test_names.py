@@ -22,6 +22,7 @@ NOT_OPTIONS = {
     "helm_receipts",
     "helm_denied",
     "helm_escalated",
+    "helm_boundary_denied",
     "helm_proxy_error",
 }
 _TYPED = re.compile(r"helm-boundary (?=[a-z-])([^\n#|;&>)]*)")

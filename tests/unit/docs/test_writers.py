@@ -14,7 +14,10 @@ import helm_boundary
 from helm_boundary.enforcement.exchange import Consent, Progress
 
 ROOT = Path(str(helm_boundary.__file__)).parent
-OWNERS = {Progress: "enforcement/", Consent: "enforcement/approval_desk.py"}
+OWNERS: dict[type, tuple[str, ...]] = {
+    Progress: ("enforcement/",),
+    Consent: ("enforcement/approval_desk.py", "enforcement/grants.py"),
+}
 _CHANGES = {"append", "add", "clear", "extend", "insert", "pop", "remove", "setdefault", "update"}
 
 

@@ -61,9 +61,12 @@ DOCUMENTED: list[tuple[str, Any, tuple[str, str, str | None]]] = [
      ("bedrock.invokeModel", "generic", "amazon.nova-lite-v1:0")),
     ("/model/meta.llama3-8b/invoke", PROMPT,
      ("bedrock.invokeModel", "completions", "meta.llama3-8b")),
-    (f"/model/{CLAUDE}/converse", CONVERSE, ("bedrock.converse", "generic", CLAUDE)),
+    (f"/model/{CLAUDE}/converse", CONVERSE, ("bedrock.converse", "bedrock", CLAUDE)),
+    (f"/model/{CLAUDE}/converse-stream", CONVERSE, ("bedrock.converseStream", "bedrock", CLAUDE)),
+    (f"/model/{CLAUDE}/invoke-with-response-stream", ANTHROPIC,
+     ("bedrock.invokeModelWithResponseStream", "messages", CLAUDE)),
     (f"/aws/bedrock-runtime/us-east-1/model/{CLAUDE}/converse", CONVERSE,
-     ("bedrock.converse", "generic", CLAUDE)),
+     ("bedrock.converse", "bedrock", CLAUDE)),
     ("/endpoints/mine/invocations", CHAT, ("sagemaker.invokeEndpoint", "chat", "mine")),
     (f"{VERTEX}/anthropic/models/claude-sonnet-4@20250514:rawPredict", ANTHROPIC,
      ("vertex.rawPredict", "messages", "claude-sonnet-4@20250514")),
@@ -162,8 +165,6 @@ def test_a_path_with_two_readings_is_refused(path: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        f"/model/{CLAUDE}/invoke-with-response-stream",
-        f"/model/{CLAUDE}/converse-stream",
         f"/model/{CLAUDE}/invoke-with-bidirectional-stream",
         "/endpoints/e/invocations-response-stream",
     ],

@@ -17,6 +17,7 @@ SOCKET = "proxy/layers/websocket.py"
 REPLACED = {
     ("dispatch", "addonmanager.py", "AddonManager.trigger_event"): "31ac3d2c14cecbca",
     ("dispatch", "addonmanager.py", "AddonManager.invoke_addon"): "a050cb56056ef9a4",
+    ("dispatch", "hooks.py", "Hook.args"): "d94d401aa3ea703f",
     ("final_check", "addonmanager.py", "AddonManager.handle_lifecycle"): "5975604ee789b1a2",
     ("final_check", f"{HTTP}/__init__.py", "HttpStream.make_server_connection"): "35c7cfe84ad70551",
     ("held_streams", f"{HTTP}/__init__.py", "HttpStream.state_stream_response_body"): (

@@ -9,8 +9,7 @@ so it is thrown away; undefined arrives as the text ``"<undefined>"``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
 import regorus
 
@@ -49,27 +48,28 @@ class Evaluator:
 
     def take(self, document: bytes) -> None:
         """Read a document, which is what is judged next; EngineError if it can't be."""
-        with self._guarded():
+        try:
             self._engine.set_input_json(document.decode())
+        except BaseException as error:  # panics are not Exceptions
+            raise self._begin_anew(error) from None
 
     def judge_taken(self) -> bytes:
         """Return what `judge` does, for the document taken last."""
         return self._evaluate(DECISION)
 
     def _evaluate(self, rule: str) -> bytes:
-        with self._guarded():
+        try:
             answer: str = self._engine.eval_rule_as_json(rule)
+        except BaseException as error:
+            raise self._begin_anew(error) from None
         if answer == UNDEFINED:
             raise EngineError(f"{rule} is undefined for this document")
         return answer.encode()
 
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        try:
-            yield
-        except BaseException as error:  # panics are not Exceptions
-            self._engine = self._pristine.clone()
-            raise EngineError(discreet(message_of(error))) from None
+    def _begin_anew(self, error: BaseException) -> EngineError:
+        """Take another engine, since a panic spoils one; returns what to raise."""
+        self._engine = self._pristine.clone()
+        return EngineError(discreet(message_of(error)))
 
 
 def compile_engine(modules: Mapping[str, str], data: str) -> regorus.Engine:

@@ -2,7 +2,8 @@
 
 mitmproxy asks each of its forty addons about each of the eight events of a call, whether it has
 that hook or not, and that is half of what a call costs. Asking only those that have it, in the
-same order and under the same net, pays for much of the boundary's own part of the loop.
+same order and under the same net, pays for much of the boundary's own part of the loop. So does
+looking up once, and not twenty times a call, what an event's arguments are called.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from copy import copy
+from dataclasses import fields
 from types import ModuleType
 from typing import Any
 
@@ -29,6 +31,19 @@ def ask_only_listeners(addons: addonmanager.AddonManager) -> None:
                 return
 
     addons.trigger_event = trigger_event  # type: ignore[method-assign]
+    hooks.Hook.args = _arguments  # type: ignore[method-assign,assignment]
+
+
+_NAMES: dict[type, list[str]] = {}
+
+
+def _arguments(event: hooks.Hook) -> list[Any]:
+    """Return an event's arguments, as mitmproxy's `Hook.args` does."""
+    names = _NAMES.get(type(event))
+    if names is None:
+        found: Any = event  # a dataclass, as every hook is
+        names = _NAMES[type(event)] = [field.name for field in fields(found)]
+    return [getattr(event, name) for name in names]
 
 
 class _Listeners:

@@ -1,0 +1,69 @@
+"""The steps of Gemini's Interactions. See `interactions` for their source."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from helm_boundary.calls.call import Json, Text, Tool, ToolCall
+from helm_boundary.calls.texts import strings
+
+from .json_shape import as_objects, text_of, tool_call
+
+FUNCTION = "function_call"
+_CALL, _RESULT = "_call", "_result"
+_NOT_ARGUMENTS = frozenset({"id", "name", "signature", "type"})
+
+
+def is_call(step: dict[str, Json]) -> bool:
+    """Tell whether a step has something done: a function, or a tool of the provider's."""
+    return text_of(step.get("type")).endswith(_CALL)
+
+
+def is_result(step: dict[str, Json]) -> bool:
+    """Tell whether a step is what a tool gave back."""
+    return text_of(step.get("type")).endswith(_RESULT)
+
+
+def name_of(step: dict[str, Json]) -> Json:
+    """Return the name of the tool that a step calls: a function's own, else its type's."""
+    kind = text_of(step.get("type"))
+    return step.get("name") if kind == FUNCTION else kind.removesuffix(_CALL)
+
+
+def read_call(step: dict[str, Json], pointer: str) -> ToolCall:
+    """Read the call that a step is; Refusal where it has no name."""
+    others = {key: said for key, said in step.items() if key not in _NOT_ARGUMENTS}
+    is_function = text_of(step.get("type")) == FUNCTION
+    said = step.get("arguments", {} if is_function else others)
+    kind = "function" if is_function else "hosted"
+    return tool_call(name_of(step), said, call_id=step.get("id"), pointer=pointer, kind=kind)
+
+
+def count_calls(value: Json) -> int:
+    """Count the calls at and below a value: objects whose type says that they are one."""
+    if isinstance(value, dict):
+        return is_call(value) + sum(map(count_calls, value.values()))
+    return sum(map(count_calls, value)) if isinstance(value, list) else 0
+
+
+def tool_members(value: dict[str, Json]) -> Collection[str]:
+    """Name the members of a step that a tool gave back: all of a result."""
+    return value.keys() if is_result(value) else ()
+
+
+def texts_of(value: Json, pointer: str, role: str) -> list[Text]:
+    """List every text at or below a value with steps in it; a tool's results are the tool's."""
+    return strings(value, pointer, role, tool_members)
+
+
+def read_tools(tools: Json) -> Iterator[Tool]:
+    """Yield the tools that a request offers; one of the provider's is named after its type.
+
+    Raises:
+        Refusal: not a list of objects.
+    """
+    for at, tool in enumerate(as_objects(tools or [], "tools")):
+        kind = text_of(tool.get("type")) or "function"
+        name = text_of(tool.get("name")) or kind
+        description = text_of(tool.get("description"))
+        yield Tool(kind, name, description, tool.get("parameters"), f"/tools/{at}")

@@ -1,0 +1,118 @@
+"""The stream of Gemini's Interactions, read as the events of Anthropic's that mean the same.
+
+Source: the Gemini API's reference, Interactions with `stream`. A step starts, grows by deltas and
+stops; the interaction comes once more at the end.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from helm_boundary.calls.call import Json
+from helm_boundary.calls.refusal import schema_violation
+from helm_boundary.streaming.sse import Event
+
+from . import event_data
+from .answer_members import INTERACTIONS_EVENT
+from .interactions_steps import (
+    FUNCTION,
+    count_calls,
+    is_call,
+    is_result,
+    name_of,
+    read_call,
+    texts_of,
+)
+from .json_shape import as_object, as_objects, text_of
+from .messages_stream import MessagesStream
+from .usage import interactions_usage, updated
+
+_MEMBERS = {"step.start": "step", "step.delta": "delta"}
+_OVER = frozenset({"interaction.completed", "interaction.complete"})
+
+
+class InteractionsStream(MessagesStream):
+    """Reads events; a call is complete when its step stops."""
+
+    def read(self, event: Event) -> None:
+        """Take one event in.
+
+        Raises:
+            Refusal: not an event of the API, or a call out of its place.
+        """
+        value = event_data.value(event)
+        if value is None:
+            return
+        kind = text_of(value.get("event_type")) or event.type
+        if event.type and event.type != kind:
+            raise schema_violation("an event's name and its `event_type` differ")
+        if kind == "error":
+            self._fail()
+        if self._ended and kind.startswith("step."):
+            raise schema_violation("the stream goes on after its end")
+        own = as_object(value.get(_MEMBERS.get(kind, "")) or {}, "an event's member")
+        self._account_for(kind, value, own)
+        for told in _translated(kind, value, own):
+            self._read_typed(text_of(told["type"]), told)
+
+    def _account_for(self, kind: str, value: dict[str, Json], own: dict[str, Json]) -> None:
+        interaction = as_object(value.get("interaction") or {}, "an interaction")
+        steps = as_objects(interaction.get("steps") or [], "steps")
+        known = is_call(own) + sum(map(is_call, steps))
+        names_call = "delta" in value and is_call(own) and own.get("name") is not None
+        if count_calls(value) != known or names_call:
+            raise schema_violation("the stream carries a tool call where none belongs")
+        if others := INTERACTIONS_EVENT.others(value):
+            self._told.tell(texts_of(others, "", "assistant"))
+        self._told.tell(texts_of(interaction, "/interaction", "assistant"))
+        self._model = text_of(interaction.get("model")) or self._model
+        self._usage = updated(self._usage, interactions_usage(interaction.get("usage")))
+        self._check_repeated([step for step in steps if is_call(step)])
+
+    def _check_repeated(self, steps: list[dict[str, Json]]) -> None:
+        """Refuse a call that only the interaction has: clients may take all of them from there."""
+        judged = {(c.name, c.arguments_text) for c in self._ledger.calls(waiting_only=False)}
+        told = [read_call(step, "") for step in steps]
+        if any((call.name, call.arguments_text) not in judged for call in told):
+            raise schema_violation("the stream tells a tool call in two ways")
+
+
+def _translated(
+    kind: str, value: dict[str, Json], own: dict[str, Json]
+) -> Iterator[dict[str, Json]]:
+    index = value.get("index")
+    if kind == "step.start":
+        yield {"type": "content_block_start", "index": index, "content_block": _start(own)}
+    elif kind == "step.delta":
+        yield {"type": "content_block_delta", "index": index, "delta": _delta(own)}
+    elif kind == "step.stop":
+        yield {"type": "content_block_stop", "index": index}
+    elif kind in _OVER:
+        interaction = as_object(value.get("interaction") or {}, "an interaction")
+        status = text_of(interaction.get("status"))
+        yield {"type": "message_delta", "delta": {"stop_reason": status}}
+        yield {"type": "message_stop"}
+
+
+def _start(step: dict[str, Json]) -> dict[str, Json]:
+    kind = text_of(step.get("type"))
+    others = {key: said for key, said in step.items() if key not in ("type", "arguments")}
+    if is_call(step):
+        own = "tool_use" if kind == FUNCTION else "server_tool_use"
+        said = step.get("arguments") or {}
+        return {**others, "type": own, "name": name_of(step), "input": said}
+    own = f"{kind.removesuffix('_result')}_tool_result" if is_result(step) else "text"
+    return {**others, "type": own}
+
+
+def _delta(own: dict[str, Json]) -> dict[str, Json]:
+    kind = text_of(own.get("type"))
+    others = {key: said for key, said in own.items() if key not in ("type", "arguments", "text")}
+    if "arguments" in own:
+        said = own["arguments"]
+        words = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
+        return {**others, "type": "input_json_delta", "partial_json": words}
+    if kind == "text" and isinstance(own.get("text"), str):
+        return {**others, "type": "text_delta", "text": own["text"]}
+    return {**own, "type": "other_delta"}

@@ -1,0 +1,221 @@
+"""A denied tool call that steers: another call comes in its place, and tells the model why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import anthropic
+import openai
+import pytest
+from websockets.sync.client import connect
+
+from support import chat, messages, responses
+from support.approvals import records
+from support.boundary import Boundary
+from support.realtime import RealtimeUpstream
+from support.upstream import Upstream
+
+NAME = "helm_boundary_denied"
+SECRET = "/srv/secret"
+ARGUMENTS = json.dumps({"path": SECRET})
+DATA = {
+    "rules": {"tools.unlisted": "off", "models.unlisted": "off", "secrets.response": "deny"},
+    "tools": {"deny": ["rm_rf"]},
+    "operations": {"allow_categories": ["inference", "meta", "realtime"]},
+}
+
+
+@pytest.fixture(scope="module")
+def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Extend the default policy."""
+    folder = tmp_path_factory.mktemp("policy")
+    (folder / "data.yaml").write_text(json.dumps(DATA))
+    return folder
+
+
+@pytest.fixture(scope="module", params=["steer"])
+def boundary(
+    module_upstream: Upstream,
+    policy: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Iterator[Boundary]:
+    """Start a boundary that steers every client."""
+    options = {"helm_on_tool_denied": request.param, "helm_deadline_ms": 1000}
+    state = tmp_path_factory.mktemp("state")
+    with Boundary(module_upstream, state=state, policy=policy, options=options) as running:
+        yield running
+
+
+def told(arguments: str) -> dict[str, str]:
+    """Read what the model is told."""
+    said = json.loads(arguments)
+    assert said.keys() == {"tool", "rule", "reason", "next"}
+    assert (said["tool"], said["rule"]) == ("rm_rf", "tools.denied")
+    return dict(said)
+
+
+def assert_denied(boundary: Boundary) -> None:
+    """Assert that the last outcome is a DENY that says what was sent instead."""
+    outcome = records(boundary, "outcome")[-1].predicate
+    assert (outcome["verdict"], outcome["outcome"]["end"]) == ("DENY", "denied")
+    assert outcome["event"] == {"sentInstead": NAME}
+
+
+@pytest.fixture
+def sdk(boundary: Boundary) -> openai.OpenAI:
+    """Return OpenAI's SDK, configured for the boundary."""
+    return openai.OpenAI(base_url=boundary.url + "/v1", api_key="none", max_retries=0)
+
+
+HELLO: Any = [{"role": "user", "content": "clean up"}]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_completion_ends_with_a_call_that_says_why(
+    boundary: Boundary, upstream: Upstream, sdk: openai.OpenAI, stream: bool
+) -> None:
+    """It has the id of the denied one; the text before it has come."""
+    turn = chat.Turn("Let me see.", (chat.ToolCall("rm_rf", ARGUMENTS),))
+    upstream.answer(lambda r: chat.reply_to_chat(r, turn))
+    asked: Any = {"model": "gpt-4o", "messages": HELLO}
+    if stream:
+        with sdk.chat.completions.stream(**asked) as events:
+            done: Any = events.get_final_completion()
+    else:
+        done = sdk.chat.completions.create(**asked)
+    (choice,) = done.choices
+    (call,) = choice.message.tool_calls
+    assert choice.message.content == "Let me see."
+    assert (choice.finish_reason, call.function.name) == ("tool_calls", NAME)
+    assert told(call.function.arguments)
+    assert call.id
+    assert SECRET not in done.to_json()
+    assert_denied(boundary)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_message_ends_with_a_use_that_says_why(
+    boundary: Boundary, upstream: Upstream, stream: bool
+) -> None:
+    """Behind the use that was allowed."""
+    denied = messages.tool_use("rm_rf", path=SECRET)
+    blocks = (messages.text("Sure."), messages.tool_use("look", a=1), denied)
+    upstream.answer(lambda r: messages.reply_to_message(r, *blocks))
+    client = anthropic.Anthropic(base_url=boundary.url, api_key="none", max_retries=0)
+    asked: Any = {"model": "claude-x", "max_tokens": 99, "messages": HELLO}
+    if stream:
+        with client.messages.stream(**asked) as events:
+            done: Any = events.get_final_message()
+    else:
+        done = client.messages.create(**asked)
+    *before, use = done.content
+    assert (done.stop_reason, use.type, use.name, use.id) == (
+        "tool_use", "tool_use", NAME, denied["id"],
+    )  # fmt: skip
+    assert told(json.dumps(use.input))
+    assert [block.type for block in before] == (["text", "tool_use"] if stream else ["text"])
+    assert SECRET not in done.to_json()
+    assert_denied(boundary)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("kind", ["function_call", "custom_tool_call"])
+def test_a_response_ends_with_an_item_that_says_why(
+    boundary: Boundary, upstream: Upstream, sdk: openai.OpenAI, stream: bool, kind: str
+) -> None:
+    """Its ids, its index and its kind are those of the denied one."""
+    member = "arguments" if kind == "function_call" else "input"
+    denied = {**responses.function_call("rm_rf", ARGUMENTS), "type": kind}
+    if member == "input":
+        denied[member] = denied.pop("arguments")
+    upstream.answer(lambda r: responses.reply_to_response(r, responses.message("Sure."), denied))
+    asked: Any = {"model": "gpt-4o", "input": "clean up"}
+    if stream:
+        with sdk.responses.stream(**asked) as events:
+            done: Any = events.get_final_response()
+    else:
+        done = sdk.responses.create(**asked)
+    said, item = done.output
+    assert (done.status, said.content[0].text) == ("completed", "Sure.")
+    assert (item.type, item.name, item.id, item.call_id) == (
+        kind, NAME, denied["id"], denied["call_id"],
+    )  # fmt: skip
+    assert told(getattr(item, member))
+    assert SECRET not in done.to_json()
+    assert_denied(boundary)
+
+
+def test_what_is_more_than_a_call_is_an_error(
+    boundary: Boundary, upstream: Upstream, sdk: openai.OpenAI
+) -> None:
+    """A credential in the text beside it; an answer with a form that can't be judged."""
+    key = "ghp_" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3hJ6"
+    turn = chat.Turn(f"Take {key}.", (chat.ToolCall("rm_rf", ARGUMENTS),))
+    upstream.answer(lambda r: chat.reply_to_chat(r, turn))
+    with pytest.raises(openai.PermissionDeniedError):
+        sdk.chat.completions.create(model="gpt-4o", messages=HELLO)
+
+
+def test_a_client_that_has_the_tool_gets_an_error(
+    boundary: Boundary, upstream: Upstream, sdk: openai.OpenAI
+) -> None:
+    """It would run it."""
+    turn = chat.Turn("", (chat.ToolCall("rm_rf", ARGUMENTS),))
+    upstream.answer(lambda r: chat.reply_to_chat(r, turn))
+    tool: Any = {"type": "function", "function": {"name": NAME}}
+    with pytest.raises(openai.PermissionDeniedError):
+        sdk.chat.completions.create(model="gpt-4o", messages=HELLO, tools=[tool])
+
+
+@pytest.mark.parametrize("boundary", ["auto"], indirect=True)
+@pytest.mark.parametrize(("agent", "steers"), [("codex_exec/0.171.0", True), ("curl/8", False)])
+def test_agents_that_carry_on_are_steered_by_themselves(
+    boundary: Boundary, upstream: Upstream, agent: str, steers: bool
+) -> None:
+    """Others get the error that they raise."""
+    turn = chat.Turn("", (chat.ToolCall("rm_rf", ARGUMENTS),))
+    upstream.answer(lambda r: chat.reply_to_chat(r, turn))
+    sdk = openai.OpenAI(base_url=boundary.url + "/v1", api_key="none", max_retries=0)
+    answered = sdk.with_options(default_headers={"user-agent": agent}).chat.completions
+    if steers:
+        done: Any = answered.create(model="gpt-4o", messages=HELLO)
+        assert done.choices[0].message.tool_calls[0].function.name == NAME
+    else:
+        with pytest.raises(openai.PermissionDeniedError):
+            answered.create(model="gpt-4o", messages=HELLO)
+
+
+def test_a_response_over_a_socket_is_steered_too(tmp_path: Path, policy: Path) -> None:
+    """And the session goes on with the next one."""
+    denied = responses.function_call("rm_rf", ARGUMENTS)
+    asked = {"type": "response.create", "model": "gpt-4o", "input": "clean up"}
+
+    def script(event: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        item = denied if event["input"] == "clean up" else responses.message("Sure.")
+        for each in responses.response_events(event, [item]):
+            yield json.loads(each.split(b"data: ")[1])
+
+    options = {"helm_on_tool_denied": "steer", "helm_deadline_ms": 1000}
+    with RealtimeUpstream(script) as upstream:
+        mode = f"reverse:{upstream.url}"
+        with (
+            Boundary(state=tmp_path, mode=mode, policy=policy, options=options) as boundary,
+            connect(boundary.url.replace("http", "ws") + "/v1/responses") as socket,
+        ):
+            heard: list[dict[str, Any]] = []
+            for words in ("clean up", "hello"):
+                socket.send(json.dumps({**asked, "input": words}))
+                while not heard or heard[-1]["type"] != "response.completed":
+                    heard.append(json.loads(socket.recv(timeout=10)))
+                last = heard.pop()
+                heard.append({"type": "read", "output": last["response"]["output"]})
+            outputs = [each["output"] for each in heard if each["type"] == "read"]
+            assert [outputs[0][0][key] for key in ("name", "call_id")] == [NAME, denied["call_id"]]
+            assert outputs[1][0]["content"][0]["text"] == "Sure."
+            assert SECRET not in json.dumps(heard)
+            verdicts = [each.predicate["verdict"] for each in records(boundary, "outcome")]
+            assert verdicts.count("DENY") == 1
