@@ -86,6 +86,19 @@ RESULTS: list[tuple[str, dict[str, Any]]] = [
             ]
         },
     ),
+    (
+        "bedrock",
+        {
+            "messages": [
+                {
+                    "role": "user",
+                    "content": [{"toolResult": {"content": [{"text": T}, {"json": {"a": T}}]}}],
+                }
+            ]
+        },
+    ),
+    ("interactions", {**CHAT, "input": [{"type": "function_result", "result": {"a": T}}]}),
+    ("interactions", {**CHAT, "input": [{"type": "google_search_result", "result": [{"t": T}]}]}),
     ("generic", {"tool_outputs": [{"tool_call_id": "1", "output": T}]}),
     ("generic", {"inputs": [{"type": "function.result", "tool_call_id": "1", "result": T}]}),
     ("generic", items("function_call_output", output=T)),
