@@ -233,6 +233,21 @@ def test_no_text_makes_detectors_slow(letter: str) -> None:
     assert time.perf_counter() - started < 1
 
 
+def test_a_text_full_of_findings_costs_in_proportion() -> None:
+    """In two readings, and where characters have several bytes: twice as much costs twice."""
+    found = detectors(
+        *({"name": f"secret.d{n}", "pattern": rf"\bk{n}-[a-z0-9]{{6}}\b"} for n in range(10))
+    )
+    line = "".join(f"é k{n}-a1b2c3 " for n in range(10)) + r"C:\nothing_of_importance_here"
+    seconds = []
+    for count in (100, 800):
+        text = [Text("/t", "user", f"{line} {count}\n" * count)]
+        started = time.perf_counter()
+        assert len(found.scan(text)) == 10 * count
+        seconds.append(time.perf_counter() - started)
+    assert seconds[1] < 8 * 3 * seconds[0]
+
+
 @pytest.mark.parametrize(
     ("digits", "valid"),
     [

@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 import re
 import time
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from helm_boundary.policy import data_file
 from helm_boundary.policy.errors import PolicyError
@@ -22,7 +23,7 @@ from .automaton import CANARY, Automaton
 from .definition import compile_pattern, read_detector, read_placeholders
 from .detector import CREDENTIALS, Detector, Finding
 from .escapes import readings
-from .memory import SHORT, Memory, Spans
+from .memory import SHORT, Memory, Span, Spans
 
 if TYPE_CHECKING:
     from helm_boundary.calls.call import Text
@@ -88,11 +89,11 @@ class Detectors:
         if b"\\" not in raw:
             hits = self._automaton.match(raw) | named
             return tuple(self._locate(text, raw, name, hits)) if hits else ()
-        spans: list[tuple[int, int, str]] = []
-        for number, reading in enumerate(readings(raw)):
-            found = self._locate(text, reading, name, self._automaton.match(reading) | named)
-            spans += (each for each in found if not number or _is_new(each, spans))
-        return tuple(spans)
+        first, *others = (
+            [*self._locate(text, reading, name, self._automaton.match(reading) | named)]
+            for reading in readings(raw)
+        )
+        return (*first, *(each for spans in others for each in _doubtful(spans, first)))
 
     def _learn(self, name: str) -> frozenset[int]:
         """Return which detectors have a keyword in a member's name, and keep it."""
@@ -103,9 +104,7 @@ class Detectors:
         self._named[name] = hits
         return hits
 
-    def _locate(
-        self, text: str, raw: bytes, name: str, hits: frozenset[int]
-    ) -> Iterator[tuple[int, int, str]]:
+    def _locate(self, text: str, raw: bytes, name: str, hits: frozenset[int]) -> Iterator[Span]:
         position = _positions(text, raw)
         is_json = text.lstrip()[:1] in ("{", "[")
         for index in sorted(hits):
@@ -124,11 +123,18 @@ class Detectors:
                     break
 
 
-def _is_new(found: tuple[int, int, str], spans: Spans | list[tuple[int, int, str]]) -> bool:
-    start, end, name = found
-    return name.startswith(CREDENTIALS) and not any(
-        start < until and at < end and name == other for at, until, other in spans
-    )
+def _doubtful(spans: Sequence[Span], known: Sequence[Span]) -> Iterator[Span]:
+    """Yield the credentials among the spans that overlap with none that their detector has."""
+    ends: dict[str, tuple[list[int], list[int]]] = {}
+    for start, end, name in known:
+        starts, untils = ends.setdefault(name, ([], []))
+        starts.append(start)
+        untils.append(end)
+    for start, end, name in spans:
+        starts, untils = ends.get(name, ([], []))
+        before = bisect_left(starts, end)  # those from here on begin behind it
+        if name.startswith(CREDENTIALS) and (not before or untils[before - 1] <= start):
+            yield start, end, name
 
 
 def _behind_escape(detector: Detector, raw: bytes, start: int, end: int, is_json: bool) -> int:
@@ -172,8 +178,19 @@ def _seconds(detector: Detector, text: bytes) -> float:
     return best
 
 
-def _positions(text: str, raw: bytes) -> Any:
+def _positions(text: str, raw: bytes) -> Callable[[int], int]:
     """Return a function from byte offsets to code points; free where all characters are ASCII."""
     if len(text) == len(raw):
         return lambda offset: offset
-    return lambda offset: len(raw[:offset].decode("utf-8", "surrogatepass"))
+    known, point = 0, 0
+
+    def position(offset: int) -> int:
+        nonlocal known, point
+        if offset < known:
+            known, point = 0, 0
+        # Spans come in order: counted from the last one, they cost the text once.
+        point += len(raw[known:offset].decode("utf-8", "surrogatepass"))
+        known = offset
+        return point
+
+    return position

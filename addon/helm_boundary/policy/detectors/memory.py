@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 from threading import Lock
 
-type Spans = tuple[tuple[int, int, str], ...]
+type Span = tuple[int, int, str]
+type Spans = tuple[Span, ...]
 type Key = tuple[bytes, str]
 
 SHORT = 256
