@@ -10,9 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 from helm_boundary.calls.call import CodedText, Text
 from helm_boundary.policy.detectors.detectors import Detectors, Finding, compile_detectors
-from helm_boundary.policy.detectors.memory import SHORT, Memory
+from helm_boundary.policy.detectors.memory import Memory
 from helm_boundary.policy.sources.policy import read_policy
 
+LONG = 256
 LETTERS = string.ascii_letters + string.digits + "  .,;:=_-/@\n"
 
 
@@ -46,11 +47,11 @@ def test_a_resent_conversation_costs_its_new_texts() -> None:
 def test_findings_are_the_same_at_each_turn() -> None:
     """They name the pointer and the place that the text has this time."""
     found = detectors({"name": "d", "pattern": "[0-9]{5}"})
-    text = "x" * SHORT + "12345" + "é54321"
+    text = "x" * LONG + "12345" + "é54321"
     for pointer in ("/messages/0/content", "/messages/7/content"):
         assert found.scan([Text(pointer, "user", text)]) == [
-            Finding("d", pointer, SHORT, SHORT + 5),
-            Finding("d", pointer, SHORT + 6, SHORT + 11),
+            Finding("d", pointer, LONG, LONG + 5),
+            Finding("d", pointer, LONG + 6, LONG + 11),
         ]
     (coded, _) = found.scan([CodedText("/a", "user", text)])
     assert coded.place == "coded"
@@ -59,7 +60,7 @@ def test_findings_are_the_same_at_each_turn() -> None:
 def test_a_text_is_another_one_in_a_member_whose_name_is_a_keyword() -> None:
     """What the name brings near is found there and nowhere else, in any order."""
     found = detectors({"name": "d", "pattern": "[0-9]{5}", "keywords": ["pin"], "near": 5})
-    text = "x" * SHORT + "12345"
+    text = "x" * LONG + "12345"
     for _ in range(2):
         assert found.scan([Text("/a/note", "user", text)]) == []
         assert len(found.scan([Text("/a/pin", "user", text)])) == 1
@@ -67,7 +68,7 @@ def test_a_text_is_another_one_in_a_member_whose_name_is_a_keyword() -> None:
 
 def test_other_detectors_look_themselves() -> None:
     """A policy that is loaded anew remembers nothing of the one before it."""
-    text = [Text("/t", "user", "x" * SHORT + " 12345 abcde")]
+    text = [Text("/t", "user", "x" * LONG + " 12345 abcde")]
     assert len(detectors({"name": "d", "pattern": "[0-9]{5}"}).scan(text)) == 1
     assert [each.detector for each in detectors({"name": "e", "pattern": "abc"}).scan(text)] == [
         "e"

@@ -23,7 +23,7 @@ from .automaton import CANARY, Automaton
 from .definition import compile_pattern, read_detector, read_placeholders
 from .detector import CREDENTIALS, Detector, Finding
 from .escapes import readings
-from .memory import SHORT, Memory, Span, Spans
+from .memory import Memory, Span, Spans
 
 if TYPE_CHECKING:
     from helm_boundary.calls.call import Text
@@ -76,8 +76,6 @@ class Detectors:
         named = self._named.get(name)
         if named is None:
             named = self._learn(name)
-        if len(raw) < SHORT:
-            return self._seek(text.text, raw, name, named)
         key = self._memory.key(raw, name if named else "")
         spans = self._memory.recall(key)
         if spans is None:

@@ -14,9 +14,6 @@ type Span = tuple[int, int, str]
 type Spans = tuple[Span, ...]
 type Key = tuple[bytes, str]
 
-SHORT = 256
-"""Bytes of a text for which a digest costs about as much as looking."""
-
 MAX_BYTES = 8 << 20
 """What all that is kept may take; the texts that were longest not seen are forgotten first."""
 
