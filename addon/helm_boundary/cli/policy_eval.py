@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import click
 
-from helm_boundary.policy.authoring.bench import Cost, measure
+from helm_boundary.policy.authoring.bench import Cost, dearest, measure
 from helm_boundary.policy.decision import ALLOW, Decision
 from helm_boundary.policy.engines.embedded import start_embedded
 from helm_boundary.policy.errors import EngineError
@@ -134,25 +134,29 @@ def _print(decision: Decision) -> None:
     type=click.IntRange(1),
     default=10,
     show_default=True,
-    help="How many topics and detectors to show.",
+    help="How many topics, rules and detectors to show.",
 )
 @json_option
 def bench(folders: tuple[Path, ...], runs: int, top: int, as_json: bool) -> None:
-    """Measure what a policy costs in the engine, and which topics and detectors cost most.
+    """Measure what a policy costs in the engine, and which topics, rules and detectors cost most.
 
-    Prints microseconds at p50 and p99, for chats of 1 KB and 20 KB, without the worker's pipe.
+    Prints microseconds at p50 and p99, for chats of 1 KB and 20 KB, without the worker's pipe. A
+    rule is all that a topic says with one word: its deny, its escalate.
     """
     with policy_errors():
         costs = measure(read_policy(folders), runs)
-    whole = [cost for cost in costs if cost.kind == "policy"]
-    parts = sorted((cost for cost in costs if cost.kind != "policy"), key=lambda cost: -cost.p50)[
-        :top
-    ]
-    for cost in (*whole, *parts):
+    whole = [cost for cost in costs if cost.kind in ("policy", "detectors")]
+    parts = [cost for cost in costs if cost not in whole]
+    parts.sort(key=lambda cost: -cost.p50)
+    for cost in (*whole, *parts[:top]):
         if as_json:
             say_json(asdict(cost))
         else:
             click.echo(_row(cost))
+    for kind in () if as_json else ("rule", "detector"):
+        most = dearest(costs, kind)
+        if most is not None:
+            click.echo(f"dearest {kind}: {most.name} ({most.p50:.1f} µs)")
     sys.stdout.flush()
 
 

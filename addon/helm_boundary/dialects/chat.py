@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from helm_boundary.calls.call import UNREAD, Answer, Call, Json, Message, Text, Tool
-from helm_boundary.calls.texts import attachments, strings
+from helm_boundary.calls.texts import TOOL, attachments, strings
 from helm_boundary.streaming.stream import Stream
 
 from .answer_members import COMPLETION
@@ -18,6 +18,9 @@ from .chat_stream import ChatStream
 from .chat_whole_calls import refuse_stray_calls, tool_members, whole_calls
 from .json_shape import as_flag, as_model, as_object, as_objects, text_of
 from .usage import chat_usage
+
+DOCUMENTS = "documents"
+"""What an application looked up and passes on, as Cohere and others take it."""
 
 _PARAMETERS = (
     "frequency_penalty", "logprobs", "max_completion_tokens", "max_tokens", "n",
@@ -165,12 +168,15 @@ def _tool(kind: str, inner: dict[str, Json], pointer: str) -> Tool:
 
 
 def _texts(body: dict[str, Json]) -> Iterator[Text]:
-    """Yield messages as themselves, and everything else that the model reads as `request`."""
+    """Yield messages as themselves, and everything else that the model reads as `request`.
+
+    What was looked up for the model is as little the application's own as what a tool gave back.
+    """
     for key, value in body.items():
         if key == "messages":
             yield from strings(value, "/messages", "user")
         else:
-            yield from strings({key: value}, "", "request")
+            yield from strings({key: value}, "", TOOL if key == DOCUMENTS else "request")
 
 
 def _parameters(body: dict[str, Json]) -> dict[str, Json]:

@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from helm_boundary.calls.call import UNREAD, Answer, Call, Json
-from helm_boundary.calls.texts import attachments
+from helm_boundary.calls.texts import TOOL, attachments
 from helm_boundary.streaming.stream import Stream
 
 from .gemini_parts import file_attachments, member, read_message, read_tools, texts_of
@@ -49,7 +49,11 @@ def read_request(body: Json) -> Call:
         tools=tuple(read_tools(body.get("tools"))),
         tool_choice=member(body, "toolConfig"),
         texts=(
-            *texts_of(contents, "/contents", "user"),
+            *(
+                text
+                for at, content in enumerate(contents)
+                for text in texts_of(content, f"/contents/{at}", _speaker(content))
+            ),
             *texts_of(system, "/systemInstruction", "system"),
             *texts_of(
                 {key: value for key, value in body.items() if key not in _OWN_TEXTS},
@@ -90,5 +94,10 @@ def error_event(told: dict[str, Any]) -> bytes:
     return b"data: " + json.dumps(event, separators=(",", ":")).encode("ascii") + b"\n\n"
 
 
+def _speaker(content: dict[str, Json]) -> str:
+    """Return whose a content's texts are: the tool's, or the user's who sends them all."""
+    return TOOL if _role(content) == TOOL else "user"
+
+
 def _role(content: dict[str, Json]) -> str:
-    return {"model": "assistant", "function": "tool"}.get(text_of(content.get("role")), "user")
+    return {"model": "assistant", "function": TOOL}.get(text_of(content.get("role")), "user")

@@ -11,6 +11,7 @@ from helm_boundary.streaming.stream import Stream
 
 from . import chat
 from .json_shape import tool_call
+from .tool_results import tool_members
 from .usage import read_usage
 
 _ARGUMENTS = ("arguments", "args")
@@ -27,7 +28,7 @@ def read_request(body: Json) -> Call:
     return Call(
         model=model if isinstance(model, str) else None,
         stream=found.get("stream") is True,
-        texts=tuple(strings(body, "", "user")),
+        texts=tuple(strings(body, "", "user", tool_members)),
         attachments=tuple(attachments(body, "")),
         parameters={key: item for key, item in found.items() if isinstance(item, int | float)},
         body=body,

@@ -33,8 +33,9 @@ def is_tool_result(block: dict[str, Json]) -> bool:
 
 
 def tool_members(value: dict[str, Json]) -> Collection[str]:
-    """Name the members of a block that a tool gave back: all of a result."""
-    return value.keys() if is_tool_result(value) else ()
+    """Name the members of a block that a tool gave back, or a search: all of a result."""
+    found = is_tool_result(value) or value.get("type") == "search_result"
+    return value.keys() if found else ()
 
 
 def texts_of(value: Json, pointer: str, role: str) -> list[Text]:

@@ -161,7 +161,7 @@ def made_up_credentials(seed: int = 7) -> Iterator[tuple[str, str]]:
     yield "secret.heroku", "HRKU-" + pick(URLSAFE, 60)
     yield "secret.databricks", "dapi" + pick(HEX, 32)
     yield "secret.hashicorp", "hvs." + pick(URLSAFE, 95)
-    yield "secret.cloud_token", "sbp_" + pick(HEX, 40)
+    yield "secret.supabase", "sbp_" + pick(HEX, 40)
     for prefix in ("ghp_", "gho_", "ghu_", "ghs_", "ghr_"):
         yield "secret.github", prefix + pick(ALNUM, 36)
     yield "secret.github", "github_pat_" + pick(ALNUM, 22) + "_" + pick(ALNUM, 59)
@@ -169,21 +169,21 @@ def made_up_credentials(seed: int = 7) -> Iterator[tuple[str, str]]:
     yield "secret.atlassian", "ATATT3" + pick(URLSAFE, 186)
     yield "secret.npm", "npm_" + pick(ALNUM, 36)
     yield "secret.pypi", "pypi-AgEIcHlwaS5vcmc" + pick(URLSAFE, 120)
-    yield "secret.package_registry", "dckr_pat_" + pick(URLSAFE, 27)
+    yield "secret.docker_hub", "dckr_pat_" + pick(URLSAFE, 27)
     yield "secret.openai", "sk-" + pick(ALNUM, 20) + "T3BlbkFJ" + pick(ALNUM, 20)
     yield "secret.openai", "sk-proj-" + pick(URLSAFE, 74) + "T3BlbkFJ" + pick(URLSAFE, 74)
     yield "secret.openai_project", "sk-svcacct-" + pick(URLSAFE, 100)
     yield "secret.anthropic", "sk-ant-" + "api03-" + pick(URLSAFE, 93) + "AA"
     yield "secret.openrouter", "sk-or-v1-" + pick(HEX, 64)
-    for prefix, letters, size in (
-        ("hf_", ALNUM, 34),
-        ("gsk_", ALNUM, 52),
-        ("xai-", ALNUM, 80),
-        ("r8_", ALNUM, 37),
-        ("pplx-", ALNUM, 48),
-        ("csk-", string.ascii_lowercase + string.digits, 48),
+    for name, prefix, letters, size in (
+        ("huggingface", "hf_", ALNUM, 34),
+        ("groq", "gsk_", ALNUM, 52),
+        ("xai", "xai-", ALNUM, 80),
+        ("replicate", "r8_", ALNUM, 37),
+        ("perplexity", "pplx-", ALNUM, 48),
+        ("cerebras", "csk-", string.ascii_lowercase + string.digits, 48),
     ):
-        yield "secret.model_key", prefix + pick(letters, size)
+        yield f"secret.{name}", prefix + pick(letters, size)
     yield "secret.sk_key", "sk-" + pick(HEX, 32)
     yield "secret.stripe", "sk_live_" + pick(ALNUM, 24)
     yield "secret.stripe", "rk_test_" + pick(ALNUM, 99)
@@ -218,8 +218,8 @@ def made_up_credentials(seed: int = 7) -> Iterator[tuple[str, str]]:
     yield "secret.sendgrid", "SG." + pick(URLSAFE, 22) + "." + pick(URLSAFE, 43)
     yield "secret.mailgun", "mailgun: key-" + pick(HEX, 32)
     yield "secret.mailchimp", pick(HEX, 32) + "-us19"
-    yield "secret.service_token", "glsa_" + pick(ALNUM, 32) + "_" + pick(HEX, 8)
-    yield "secret.service_token", "lin_api_" + pick(ALNUM, 40)
+    yield "secret.grafana", "glsa_" + pick(ALNUM, 32) + "_" + pick(HEX, 8)
+    yield "secret.linear", "lin_api_" + pick(ALNUM, 40)
     for kind in ("", "RSA ", "EC ", "OPENSSH ", "ENCRYPTED "):
         begin, end = f"-----BEGIN {kind}PRIVATE KEY-----", f"-----END {kind}PRIVATE KEY-----"
         yield "secret.private_key", f"{begin}\n{pem}\n{end}"
@@ -266,19 +266,116 @@ def test_credentials_are_caught() -> None:
     assert not missed
 
 
-def test_every_credential_detector_has_a_case() -> None:
-    """No detector is there untested."""
-    untested = {name for name in DETECTORS.names if name.startswith("secret.")}
-    untested -= {detector for detector, _ in made_up_credentials()}
-    assert untested == {"secret.signed_service_token"}
-
-
 def test_no_message_repeats_the_credential() -> None:
     """What is said about a finding never holds what was found."""
     for _, credential in made_up_credentials():
         decision = judge(credential, "user")
         for reason in decision.reasons:
             assert credential not in f"{reason.message} {reason.counterfactual}"
+
+
+# -- what stands where a credential would, and what isn't an address -----------------------
+
+AZURITE = (
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlC" + "DXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "AWS_ACCESS_KEY_ID=AKIA" + "X" * 16,
+        "AWS_ACCESS_KEY_ID=AKIA" + "IOSFODNN7EXAMPLE",
+        "ANTHROPIC_API_KEY=sk-ant-" + "api03-" + "x" * 80,
+        "OPENAI_API_KEY=sk-proj-" + "x" * 64,
+        "xoxb-123456789012-1234567890123-" + "X" * 24,
+        "SG." + "x" * 22 + "." + "x" * 43,
+        "hvs." + "x" * 90,
+        "dapi" + "0" * 32,
+        "dop_v1_" + "0" * 64,
+        "shpat_" + "0" * 32,
+        "lin_api_" + "x" * 40,
+        "sntryu_" + "a" * 64,
+        "ops_eyJ" + "x" * 250,
+        "AIzaSy" + "abcdefghijklmnopqrstuvwxyz1234567",
+        "ghp_" + "abcdefghijklmnopqrstuvwxyz0123456789",
+        "glpat-" + "YOUR_TOKEN_GOES_HERE",
+        "github_pat_" + "0" * 22 + "_" + "0" * 59,
+        "TWILIO_API_KEY=SK" + "1234567890abcdef" * 2,
+        f"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={AZURITE};",
+        "postgresql://agent_platform:agent_platform@localhost:5432/agents",
+        "postgres://user:changeme123@localhost/app",
+        "amqp://app:${RABBITMQ_PASSWORD}@mq:5672",
+        "password: correct-horse-battery-staple",
+        "DB_PASSWORD=${DB_PASSWORD_2}",
+        "api_key = os.environ['ACME_API_KEY_2']",
+        '"nextPageToken": "CAUQAA8dK3mZq91LxPw0Vt7RbYc2"',
+        "Authorization: Bearer YOUR_ACCESS_TOKEN_1",
+        "curl -u user:password https://api.acme.test",
+        "machine api.acme.test login ada password <password>",
+        "-----BEGIN RSA PRIVATE KEY-----\n...\n-----END RSA PRIVATE KEY-----",
+        "client-certificate-data: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUR" + "aVbCdEfG" * 9,
+        "integrity sha512-" + "Zk9" * 28 + "==",
+        "token: 550e8400-e29b-41d4-a716-446655440000",
+    ],
+)
+def test_placeholders_are_no_credentials(text: str) -> None:
+    """What documentation, templates and emulators have where a credential would be."""
+    assert judge(text, "user") == Decision("ALLOW", ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"content": "app = F()\\n@app.post(\'/x\')\\ndef f(): ..."}',
+        'source = "import x\\n@app.route"',
+        "@app.post('/x')",
+        "y = X@W.transpose()",
+        "z = (A @ B) + x@w.view(-1)",
+        "h = q@k.mT[0:4]",
+        "systemctl restart openvpn@server.service",
+        "journalctl -u getty@tty1.service",
+        "systemd-cat systemd-fsck@dev-sda1.socket",
+        "ssh deploy@web01.internal",
+        "PING root@printer.local",
+        "psql -h postgres@db.service.cluster.local",
+        "ssh deploy@web01.example.com",
+        "ssh -i ~/.ssh/id_ed25519 -p 2222 deploy@web01.example.com uptime",
+        "scp -r dist/app.tar.gz deploy@web01.example.com:/srv/app",
+        "rsync -avz ./dist/ deploy@web01.example.com:~/app/",
+        "git clone git@github.com:acme/app.git",
+        "git remote add origin deploy@git.example.com:acme/app.git",
+        "git clone ssh://deploy@git.example.com/acme/app.git",
+        "curl https://ada@api.example.com/v1",
+        "npm i left-pad@1.3.0 vite@5.x.dev",
+        "logo@2x.png",
+        "Ciphers aes256-gcm@openssh.com,chacha20-poly1305@openssh.com",
+    ],
+)
+@pytest.mark.parametrize("role", ["user", "tool"])
+def test_what_only_has_an_at_sign_is_no_address(text: str, role: str) -> None:
+    """Code, commands and hosts of a network of one's own stay as they were written."""
+    assert judge(text, role) == Decision("ALLOW", ())
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('{"to": "x\\nada@example.com"}', "ada@example.com"),
+        ('{"to": "x\\tn@example.com"}', "n@example.com"),
+        ("My ssh key is ada@example.com's", "ada@example.com"),
+        ("see https://example.com/?to=ada@example.com", "ada@example.com"),
+        ("ada@example.com: yes, that works", "ada@example.com"),
+        ("ada@example.com (Ada)", "ada@example.com"),
+        ("https://example.com/ and ada@example.com", "ada@example.com"),
+        ("root@service.example.com", "root@service.example.com"),
+        ("ada@internal.example.org", "ada@internal.example.org"),
+    ],
+)
+def test_addresses_beside_code_are_cut_out(text: str, found: str) -> None:
+    """What looks a little like the above and is somebody's address all the same."""
+    (operation,) = judge(text, "tool").rewrite
+    assert text[operation["start"] : operation["end"]] == found
 
 
 # -- injection, hidden text, personal data ---------------------------------------------------
@@ -299,6 +396,34 @@ def test_instructions_in_a_tool_result_escalate(text: str) -> None:
     assert decision.verdict == "ESCALATE", DETECTORS.scan([Text("/t", "tool", text)])
     assert {reason.code for reason in decision.reasons} == {"PROMPT_INJECTION_DETECTED"}
     assert not judge(text, "user").reasons
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "warning: ignoring previous definition of 'x'; the first one wins",
+        "Use --force to override the existing configuration file, or skip it.",
+        "eslint: do not disable this rule without telling the maintainers.",
+        "The previous instructions for installing on Windows no longer apply.",
+        "Forget about the old API: everything you need is in the new module.",
+        "pytest: collected 12 items, ignore the warnings above",
+        "Your new instance is running. Your task is now in the queue.",
+        "Before you can complete the checkout, you need to log in.",
+        "Note to self: check the assistant's tests. Attention: breaking change.",
+        "If you are an administrator, please run the migration first.",
+        "Send the report to https://example.com/reports by Friday.",
+        "![build](https://img.example.com/badge.svg?branch=main)",
+        "def system_prompt(user): return f'You are a helpful assistant for {user}.'",
+        "Decode the base64 string, then compare it with the checksum.",
+        "System: Linux 6.1, 2 CPUs. Admin: ada. Developer: grace.",
+        "INFO assistant: 3 messages; user: 2 messages; system: 1 message",
+        "The instructions above are ignored by make unless V=1.",
+        "Bitte die Anweisungen im vorherigen Kapitel beachten.",
+    ],
+)
+def test_ordinary_tool_results_hold_no_instructions(text: str) -> None:
+    """Logs, code, manuals and pages use the same words to people and programs."""
+    assert judge(text, "tool") == Decision("ALLOW", ())
 
 
 @pytest.mark.parametrize("text", HIDDEN.values(), ids=HIDDEN.keys())

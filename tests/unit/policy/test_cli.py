@@ -275,9 +275,23 @@ def test_new_makes_a_topic_that_passes(tmp_path: Path) -> None:
 
 
 def test_bench_names_what_costs_most(tmp_path: Path) -> None:
-    """The whole policy, then topics and detectors, the dearest first."""
+    """The whole policy and all detectors, then topics, rules and detectors, the dearest first."""
     costs = lines(run("bench", "--json", "--runs", 10, "--top", 5))
-    assert [cost["kind"] for cost in costs[:4]] == ["policy"] * 4
-    assert len(costs) == 9
-    assert costs[4]["p50"] >= costs[8]["p50"] >= 0
+    assert [cost["kind"] for cost in costs[:7]] == ["policy"] * 4 + ["detectors"] * 3
+    assert len(costs) == 12
+    assert costs[7]["p50"] >= costs[11]["p50"] >= 0
     assert costs[0]["p50"] > 0
+
+
+def test_bench_names_the_dearest_rule_and_detector(tmp_path: Path) -> None:
+    """A detector that counts in every word, and a rule that counts to ten thousand."""
+    (tmp_path / "detectors.yaml").write_text(
+        "detectors:\n  - {name: secret.slow, pattern: '[a-z ]+[0-9]+'}\n"
+    )
+    (tmp_path / "slow.rego").write_text(
+        "package helm.rules.slow\n\ndeny contains {} if {\n"
+        '\tinput.phase == "request"\n\tcount(numbers.range(1, 9000)) == 1\n}\n'
+    )
+    said = run("bench", tmp_path, "--runs", 10).output
+    assert "dearest rule: slow.deny (" in said
+    assert "dearest detector: secret.slow (" in said

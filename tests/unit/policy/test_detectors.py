@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helm_boundary.calls.call import Text
+from helm_boundary.policy.detectors.detector_file import merge_detectors
 from helm_boundary.policy.detectors.detectors import (
     CANARY,
     MAX_SPANS,
@@ -17,6 +18,7 @@ from helm_boundary.policy.detectors.detectors import (
     Finding,
     compile_detectors,
 )
+from helm_boundary.policy.detectors.placeholders import is_placeholder
 from helm_boundary.policy.detectors.validators import entropy, iban, luhn
 from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.sources.policy import read_policy
@@ -67,6 +69,8 @@ def test_findings_name_their_text() -> None:
         ({"pattern": "[0-9]{4}", "keywords": ["pin"], "near": 4}, "1234 pin", ["1234"]),
         ({"pattern": "[0-9]{4}", "keywords": ["p.n"]}, "pin 1234", []),
         ({"pattern": "[a-z]+", "unless": "^ab"}, "abc xyz", ["xyz"]),
+        ({"pattern": "[0-9]+", "unless_before": "n=$"}, "n=1 m=2 2", ["2", "2"]),
+        ({"pattern": "[0-9]+", "unless_after": "^%"}, "1% 2 %", ["2"]),
         ({"pattern": "[a-z0-9]{8}", "validator": "entropy", "entropy": 2.5}, "aaaaaaaa", []),
         (
             {"pattern": "[a-z0-9]{8}", "validator": "entropy", "entropy": 2.5},
@@ -79,6 +83,21 @@ def test_findings_name_their_text() -> None:
             ["4111 1111 1111 1111"],
         ),
         ({"pattern": "[0-9 ]+", "validator": "luhn"}, "4111 1111 1111 1112", []),
+        (
+            {"pattern": r"\S{9,}", "validator": "random"},
+            "k7Gq2Zx9Lw documentation2",
+            ["k7Gq2Zx9Lw"],
+        ),
+        (
+            {"pattern": r"\S+:\S+", "validator": "login"},
+            "a:k7Gq2Zx9 bob-bob-1:bob-bob-1",
+            ["a:k7Gq2Zx9"],
+        ),
+        (
+            {"pattern": r"\S+", "validator": "basic"},
+            "YTprN0dxMlp4OQ== YWJjZGVmZ2hpag==",
+            ["YTprN0dxMlp4OQ=="],
+        ),
     ],
 )
 def test_every_member_of_a_detector_has_its_effect(
@@ -108,6 +127,7 @@ def test_every_member_of_a_detector_has_its_effect(
         ({"name": "d", "pattern": "a", "near": 0}, "near must be"),
         ({"name": "d", "pattern": "a", "near": True}, "near must be"),
         ({"name": "d", "pattern": "a", "unless": "("}, "unless is not one that RE2 can run"),
+        ({"name": "d", "pattern": "a", "unless_after": ""}, "unless_after must be"),
         ({"name": "d", "pattern": "a", "patern": "b"}, "unknown member 'patern'"),
     ],
     ids=str,
@@ -116,6 +136,65 @@ def test_an_unusable_detector_is_refused_by_name(member: dict[str, object], says
     """A detector that can't look must not look like one that found nothing."""
     with pytest.raises(PolicyError, match=says.replace("(", r"\(")):
         detectors(member)
+
+
+def test_placeholders_are_those_of_credentials() -> None:
+    """A file says which; other topics find what they look for, whatever it looks like."""
+    members = [{"name": f"{topic}.d", "pattern": "k[a-zA-Z0-9]+"} for topic in ("secret", "note")]
+    text = json.dumps({"placeholders": ["^kNone"], "detectors": members}).encode()
+    found = spans(compile_detectors(text), "kNone1 kxxxxxxxxxx k1234567 kA7q")
+    assert [span for name, span in found if name == "secret.d"] == ["kA7q"]
+    assert len([span for name, span in found if name == "note.d"]) == 4
+
+
+def test_a_placeholder_must_be_a_pattern() -> None:
+    """Else it would stand for nothing, without a word."""
+    with pytest.raises(PolicyError, match="placeholders: each is not one that RE2 can run"):
+        compile_detectors(b'{"placeholders": ["("], "detectors": []}')
+    with pytest.raises(PolicyError, match="must be lists"):
+        compile_detectors(b'{"placeholders": "x"}')
+
+
+def test_placeholders_of_all_files_count() -> None:
+    """A folder of one's own adds some and keeps the default policy's."""
+    merged = merge_detectors(
+        [(b"placeholders: [a]\ndetectors: []", "1"), (b"placeholders: [b]", "2")]
+    )
+    assert json.loads(merged) == {"placeholders": ["a", "b"], "detectors": []}
+
+
+def test_a_key_in_many_lines_is_none_because_of_one() -> None:
+    """Zeros in a row can be part of a long key; a key that is nothing else is none."""
+    key = ("k7Gq2Zx9Lw" * 30) + "0" * 12
+    assert not is_placeholder(key.encode())
+    assert is_placeholder(b"k7Gq2Zx9Lw" + b"0" * 12)
+    assert is_placeholder(b"0" * 500)
+
+
+@pytest.mark.parametrize("escape", ["\\n", "\\r", "\\t", "\\r\\n", "\\\\n"])
+@pytest.mark.parametrize("around", ['{{"a": "x{}"}}', "say('x{}')"])
+def test_a_word_behind_an_escape_begins_there(escape: str, around: str) -> None:
+    """In JSON, in JSON within JSON and in code: the letter is a line end's and no part of it."""
+    found = detectors({"name": "note.d", "pattern": r"\bk[a-z]+[0-9]"})
+    text = around.format(f"{escape}kabc1{escape}kd2")
+    assert [span for _, span in spans(found, text)] == ["kabc1", "kd2"]
+    assert spans(detectors({"name": "note.d", "pattern": "[nrt][a-z]+[0-9]"}), text) == []
+
+
+def test_a_credential_behind_a_backslash_is_found_in_either_reading() -> None:
+    """A doubt is a finding, once, for credentials and for nothing else."""
+    text = r"C:\npm_k7Gq2Zx9Lwk7Gq2Zx9Lw and x\nsk_k7Gq2Zx9Lw"
+    for topic, found in (("secret", ["npm_k7Gq2Zx9Lwk7Gq2Zx9Lw"]), ("note", [])):
+        each = detectors({"name": f"{topic}.d", "pattern": r"\bnpm_[A-Za-z0-9]{20}\b"})
+        assert [span for _, span in spans(each, text)] == found
+    each = detectors({"name": "secret.d", "pattern": "[nrs]*[pk]m?_[A-Za-z0-9]{10}"})
+    assert [span for _, span in spans(each, text)] == ["pm_k7Gq2Zx9Lw", "sk_k7Gq2Zx9Lw"]
+
+
+def test_lines_end_where_escapes_say_so() -> None:
+    """Patterns of whole lines hold in a tool's result that is JSON."""
+    each = detectors({"name": "note.d", "pattern": "(?m)^k=([a-z]+)$"})
+    assert [span for _, span in spans(each, r'{"env": "a=b\nk=secret\nc=d"}')] == ["secret"]
 
 
 def test_two_detectors_of_one_name_are_refused() -> None:
@@ -152,6 +231,21 @@ def test_no_text_makes_detectors_slow(letter: str) -> None:
     started = time.perf_counter()
     SHIPPED.scan([Text("/t", "user", text)])
     assert time.perf_counter() - started < 1
+
+
+def test_a_text_full_of_findings_costs_in_proportion() -> None:
+    """In two readings, and where characters have several bytes: twice as much costs twice."""
+    found = detectors(
+        *({"name": f"secret.d{n}", "pattern": rf"\bk{n}-[a-z0-9]{{6}}\b"} for n in range(10))
+    )
+    line = "".join(f"é k{n}-a1b2c3 " for n in range(10)) + r"C:\nothing_of_importance_here"
+    seconds = []
+    for count in (100, 800):
+        text = [Text("/t", "user", f"{line} {count}\n" * count)]
+        started = time.perf_counter()
+        assert len(found.scan(text)) == 10 * count
+        seconds.append(time.perf_counter() - started)
+    assert seconds[1] < 8 * 3 * seconds[0]
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ def merge_detectors(files: Sequence[tuple[bytes, str]]) -> bytes:
     """Merge detector files, each ``(content, file name)``, into one (as JSON text).
 
     A detector of a later file replaces the one of the same name; ``disable: [names]`` takes
-    out what earlier files brought.
+    out what earlier files brought. Placeholders are those of all files.
     """
     merged: dict[str, Any] = {}
+    placeholders: list[Any] = []
     for content, file in files:
         value = data_file.parse_object(content, file)
         for name in map(str, _list(value.get("disable", []), file)):
@@ -30,14 +31,17 @@ def merge_detectors(files: Sequence[tuple[bytes, str]]) -> bytes:
                 raise PolicyError(f"{file}: each detector needs a name of its own, found {name!r}")
             mine.add(name)
             merged[name] = detector
-        unknown = sorted(set(value) - {"disable", "detectors"})
+        placeholders += _list(value.get("placeholders", []), file)
+        unknown = sorted(set(value) - {"disable", "detectors", "placeholders"})
         if unknown:
-            raise PolicyError(f"{file}: expected 'detectors' and 'disable', found {unknown[0]!r}")
-    whole = {"detectors": list(merged.values())}
+            raise PolicyError(
+                f"{file}: expected 'detectors', 'placeholders' and 'disable', found {unknown[0]!r}"
+            )
+    whole = {"placeholders": placeholders, "detectors": list(merged.values())}
     return json.dumps(whole, ensure_ascii=False, allow_nan=False).encode()
 
 
 def _list(value: Any, file: str) -> list[Any]:
     if not isinstance(value, list):
-        raise PolicyError(f"{file}: 'detectors' and 'disable' must be lists")
+        raise PolicyError(f"{file}: 'detectors', 'placeholders' and 'disable' must be lists")
     return value

@@ -1,19 +1,8 @@
-r"""Detectors, which find what policy then judges: credentials, personal data, hidden characters.
+"""Detectors, which find what policy then judges: credentials, personal data, hidden characters.
 
-All patterns are compiled into one RE2 automaton that reads each text once; only a pattern
-that is known to match is run again, by itself, for its spans. RE2 has no backtracking, so no
-text can make a pattern slow. A finding says where, never what.
-
-A detector file is YAML::
-
-    detectors:
-      - name: secret.example_token
-        pattern: '\bex_([A-Za-z0-9]{32})\b'    # RE2; the span is group 1 where there is one
-        validator: entropy                       # optional: luhn, entropy, jwt
-        entropy: 3.5                             # optional, bits a character
-        keywords: [token, example]               # optional: one must be near, or the member's name
-        near: 64                                 # optional, characters before and after
-        unless: 'EXAMPLE$'                       # optional: matched text that is no finding
+Two automata read each text once; only a pattern that may match is run again, by itself, for its
+spans. RE2 has no backtracking, so no text can make a pattern slow. A finding says where, never
+what.
 """
 
 from __future__ import annotations
@@ -21,99 +10,40 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
-
-import re2
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from helm_boundary.policy import data_file
 from helm_boundary.policy.errors import PolicyError
 
-from .validators import VALIDATORS, Validator
+from .automaton import CANARY, Automaton
+from .definition import compile_pattern, read_detector, read_placeholders
+from .detector import CREDENTIALS, Detector, Finding
+from .escapes import readings
+from .memory import Memory, Span, Spans
 
 if TYPE_CHECKING:
-    from helm_boundary.calls.call import Place, Text
+    from helm_boundary.calls.call import Text
 
-MAX_PATTERN = 2_000  # characters
-MAX_PROGRAM = 2_000  # RE2's instructions: what one character of a text can cost
-MAX_MEMORY = 256 * 1_048_576  # bytes for the automaton of all patterns
+__all__ = ["CANARY", "MAX_SPANS", "Detector", "Detectors", "Finding", "compile_detectors"]
+
 MAX_SPANS = 1_000  # of one detector in one text
-_ESCAPE = re.compile("u[0-9a-fA-F]{4}|[bfnrt]")
-CANARY = "helm-boundary detector canary"
-MEMBERS = frozenset(
-    {"name", "pattern", "validator", "entropy", "keywords", "near", "unless", "description"}
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A detector's match: code points ``start`` to ``end`` of the text at ``pointer``.
-
-    Only where ``place`` is "text" can it be cut out there; see `Text` and its kinds.
-    """
-
-    detector: str
-    pointer: str
-    start: int
-    end: int
-    place: Place = "text"
-
-
-@dataclass(frozen=True, slots=True)
-class Detector:
-    """One compiled detector."""
-
-    name: str
-    pattern: Any
-    group: int
-    validate: Validator | None
-    keywords: Any | None
-    near: int
-    unless: Any | None
-
-    def spans(self, text: bytes, name: str = "") -> Iterator[tuple[int, int]]:
-        """Yield the byte spans of what the detector finds, in order.
-
-        `name` is that of the member which holds the text: it counts as near.
-        """
-        for match in self.pattern.finditer(text):
-            start, end = match.span(self.group)
-            if start < 0:  # the group took no part in the match
-                start, end = match.span()
-            end = self._valid_end(text, start, end)
-            if start < end and self._holds(text, start, end, name):
-                yield start, end
-
-    def _valid_end(self, text: bytes, start: int, end: int) -> int:
-        """Return where the part that is valid ends; ``start`` when none is.
-
-        A number in groups may have taken the word behind it for one more group.
-        """
-        if self.validate is None:
-            return end
-        while start < end and not self.validate(text[start:end]):
-            end = text.rfind(b" ", start, end)
-        return max(start, end)
-
-    def _holds(self, text: bytes, start: int, end: int, name: str) -> bool:
-        found = text[start:end]
-        if self.unless is not None and self.unless.search(found):
-            return False
-        if self.keywords is None:
-            return True
-        around = text[max(0, start - self.near) : end + self.near]
-        if self.keywords.search(around) is not None:
-            return True
-        return self.keywords.search(name.encode("utf-8", "surrogatepass")) is not None
+MAX_NAMES = 10_000  # of members that are known to be no detector's keyword
+_ESCAPE = re.compile(b"u[0-9a-fA-F]{4}|[bfnrt]")
 
 
 class Detectors:
     """Every detector of a policy, as one."""
 
-    def __init__(self, detectors: Iterable[Detector], patterns: Any) -> None:
+    def __init__(self, detectors: Iterable[Detector]) -> None:
         self._detectors = tuple(detectors)
-        self._patterns = patterns
+        self._automaton = Automaton(self._detectors)
+        self._by_keyword = [at for at, each in enumerate(self._detectors) if each.keywords]
+        self._named: dict[str, frozenset[int]] = {}
+        self._memory = Memory()
         self.names = tuple(detector.name for detector in self._detectors)
 
     def scan(self, texts: Iterable[Text]) -> list[Finding]:
@@ -124,10 +54,9 @@ class Detectors:
         findings: list[Finding] = []
         written: set[tuple[str, str, str]] = set()
         for text in texts:
-            raw = text.text.encode("utf-8", "surrogatepass")
-            hits = self._patterns.Match(raw)
-            for found in self._locate(text, raw, hits) if hits else ():
-                key = (found.detector, found.pointer, text.text[found.start : found.end])
+            for start, end, detector in self._look(text):
+                found = Finding(detector, text.pointer, start, end, text.place)
+                key = (detector, found.pointer, text.text[start:end])
                 if found.place == "text":
                     written.add(key)
                 elif found.place == "coded" and key in written:
@@ -140,150 +69,106 @@ class Detectors:
         times = [(detector.name, _seconds(detector, text)) for detector in self._detectors]
         return sorted(times, key=lambda item: -item[1])
 
-    def _locate(self, text: Text, raw: bytes, hits: list[int]) -> Iterator[Finding]:
-        position = _positions(text.text, raw)
+    def _look(self, text: Text) -> Spans:
+        """Return start, end and detector of each finding; positions are code points."""
+        raw = text.text.encode("utf-8", "surrogatepass")
         name = text.pointer.rpartition("/")[2]
-        is_json = text.text.lstrip()[:1] in ("{", "[")
+        named = self._named.get(name)
+        if named is None:
+            named = self._learn(name)
+        key = self._memory.key(raw, name if named else "")
+        spans = self._memory.recall(key)
+        if spans is None:
+            spans = self._seek(text.text, raw, name, named)
+            self._memory.keep(key, spans)
+        return spans
+
+    def _seek(self, text: str, raw: bytes, name: str, named: frozenset[int]) -> Spans:
+        if b"\\" not in raw:
+            hits = self._automaton.match(raw) | named
+            return tuple(self._locate(text, raw, name, hits)) if hits else ()
+        first, *others = (
+            [*self._locate(text, reading, name, self._automaton.match(reading) | named)]
+            for reading in readings(raw)
+        )
+        return (*first, *(each for spans in others for each in _doubtful(spans, first)))
+
+    def _learn(self, name: str) -> frozenset[int]:
+        """Return which detectors have a keyword in a member's name, and keep it."""
+        raw = name.encode("utf-8", "surrogatepass")
+        hits = frozenset(at for at in self._by_keyword if self._detectors[at].has_keyword(raw))
+        if len(self._named) >= MAX_NAMES:
+            self._named.clear()
+        self._named[name] = hits
+        return hits
+
+    def _locate(self, text: str, raw: bytes, name: str, hits: frozenset[int]) -> Iterator[Span]:
+        position = _positions(text, raw)
+        is_json = text.lstrip()[:1] in ("{", "[")
         for index in sorted(hits):
-            if index == len(self._detectors):
-                continue  # the canary
             detector = self._detectors[index]
             for count, (start, end) in enumerate(detector.spans(raw, name), 1):
+                if start and raw[start - 1] == 0x5C:
+                    start = _behind_escape(detector, raw, start, end, is_json)
+                    if start < 0:
+                        continue
                 at, until = position(start), position(end)
-                if is_json and text.text[at - 1 : at] == "\\":
-                    at = _behind_escape(text.text, at, until)
                 if count > MAX_SPANS:
                     # Too many to name one by one: the rest of the text counts as found.
-                    until = len(text.text)
-                yield Finding(detector.name, text.pointer, at, until, text.place)
+                    until = len(text)
+                yield at, until, detector.name
                 if count > MAX_SPANS:
                     break
 
 
-def _behind_escape(text: str, start: int, end: int) -> int:
-    """Return where a match begins behind the letters of JSON's escape, which aren't part of it.
+def _doubtful(spans: Sequence[Span], known: Sequence[Span]) -> Iterator[Span]:
+    """Yield the credentials among the spans that overlap with none that their detector has."""
+    ends: dict[str, tuple[list[int], list[int]]] = {}
+    for start, end, name in known:
+        starts, untils = ends.setdefault(name, ([], []))
+        starts.append(start)
+        untils.append(end)
+    for start, end, name in spans:
+        starts, untils = ends.get(name, ([], []))
+        before = bisect_left(starts, end)  # those from here on begin behind it
+        if name.startswith(CREDENTIALS) and (not before or untils[before - 1] <= start):
+            yield start, end, name
 
-    Cut out with it, they would leave a string that is no JSON any more.
+
+def _behind_escape(detector: Detector, raw: bytes, start: int, end: int, is_json: bool) -> int:
+    r"""Return where a match begins behind the letters of an escape, which aren't part of it.
+
+    Cut out with them, JSON would be none any more. Where only they made it a match there is none
+    (-1): ``\n@app.post`` is a line that begins with a decorator, in JSON as in any language.
     """
-    escape = _ESCAPE.match(text, start)
-    before = text[max(0, start - MAX_SPANS) : start]
-    is_escaped = (len(before) - len(before.rstrip("\\"))) % 2 == 1
-    return escape.end() if escape and is_escaped and escape.end() < end else start
+    before = raw[max(0, start - MAX_SPANS) : start]
+    escape = _ESCAPE.match(raw, start)
+    if escape is None or (len(before) - len(before.rstrip(b"\\"))) % 2 == 0:
+        return start
+    if not detector.is_credential and not detector.holds_alone(raw, escape.end(), end):
+        return -1
+    return escape.end() if is_json and escape.end() < end else start
 
 
 def compile_detectors(yaml_text: bytes) -> Detectors:
     """Compile a detector file; PolicyError names the detector that can't be."""
     value = data_file.parse_object(yaml_text, "detectors.yaml")
-    members = value.get("detectors", [])
-    if not isinstance(members, list):
-        raise PolicyError("detectors.yaml: 'detectors' must be a list")
-    detectors = [_detector(member) for member in members]
-    names = [detector.name for detector in detectors]
-    for name in names:
-        if names.count(name) > 1:
-            raise PolicyError(f"detectors.yaml: two detectors are called {name!r}")
-    return Detectors(detectors, _automaton(detectors))
-
-
-def _detector(member: Any) -> Detector:
-    if not isinstance(member, dict) or not isinstance(member.get("name"), str):
-        raise PolicyError("detectors.yaml: each detector must be an object with a name")
-    name = member["name"]
-    unknown = sorted(set(member) - MEMBERS)
-    if unknown:
-        known = ", ".join(sorted(MEMBERS))
-        raise PolicyError(f"detector {name}: unknown member {unknown[0]!r}, known are {known}")
-    pattern = _pattern(name, "pattern", member.get("pattern"))
-    if pattern.search(b""):
-        raise PolicyError(f"detector {name}: the pattern matches the empty text, so everything")
-    return Detector(
-        name=name,
-        pattern=pattern,
-        group=1 if pattern.groups else 0,
-        validate=_validator(name, member),
-        keywords=_keywords(name, member.get("keywords")),
-        near=_near(name, member.get("near", 64)),
-        unless=_pattern(name, "unless", member["unless"]) if "unless" in member else None,
-    )
-
-
-def _pattern(name: str, what: str, text: Any) -> Any:
-    if not isinstance(text, str) or not 0 < len(text) <= MAX_PATTERN:
-        raise PolicyError(
-            f"detector {name}: {what} must be a string of 1 to {MAX_PATTERN} characters"
-        )
-    try:
-        pattern = _compile(text.encode())
-    except re2.error as error:
-        detail = error.args[0].decode() if isinstance(error.args[0], bytes) else error
-        problem = f"{what} is not one that RE2 can run: {detail}"
-        raise PolicyError(f"detector {name}: {problem}") from None
-    if pattern.programsize > MAX_PROGRAM:
-        raise PolicyError(
-            f"detector {name}: {what} compiles to {pattern.programsize} instructions, at most "
-            f"{MAX_PROGRAM} are taken, or a text could keep it busy: repeat less, or use + and *"
-        )
-    return pattern
-
-
-def _compile(pattern: bytes) -> Any:
-    # re2.compile keeps what it compiled, and with it the automaton that texts have grown.
-    re2.purge()
-    return re2.compile(pattern, _options())
-
-
-def _validator(name: str, member: Mapping[str, Any]) -> Validator | None:
-    kind = member.get("validator")
-    if kind is None:
-        return None
-    if kind not in VALIDATORS:
-        known = ", ".join(sorted(VALIDATORS))
-        raise PolicyError(f"detector {name}: unknown validator {kind!r}, known are {known}")
-    bits = member.get("entropy", 3.0)
-    if isinstance(bits, bool) or not isinstance(bits, int | float) or not 0 < bits < 8:
-        raise PolicyError(f"detector {name}: entropy must be bits a character, between 0 and 8")
-    return VALIDATORS[kind](float(bits))
-
-
-def _keywords(name: str, words: Any) -> Any | None:
-    if words is None:
-        return None
-    if not isinstance(words, list) or not words or not all(isinstance(w, str) and w for w in words):
-        raise PolicyError(f"detector {name}: keywords must be a list of words")
-    alternatives = "|".join(re2.escape(word) for word in words)
-    return re2.compile(f"(?i)(?:{alternatives})".encode(), _options())
-
-
-def _near(name: str, distance: Any) -> int:
-    if isinstance(distance, bool) or not isinstance(distance, int) or not 0 < distance <= 1_000:
-        raise PolicyError(f"detector {name}: near must be 1 to 1000 characters")
-    return distance
-
-
-def _automaton(detectors: list[Detector]) -> Any:
-    patterns = re2.Set.SearchSet(_options())
-    for detector in detectors:
-        patterns.Add(detector.pattern.pattern)
-    canary = patterns.Add(re2.escape(CANARY).encode())
-    patterns.Compile()
-    # An automaton that doesn't fit its memory matches nothing, without a word.
-    if canary not in patterns.Match(CANARY.encode()):
-        raise PolicyError("the detectors together are too large for RE2: simplify their patterns")
-    return patterns
-
-
-def _options() -> Any:
-    options = re2.Options()
-    options.max_mem = MAX_MEMORY
-    options.log_errors = False
-    return options
+    members, placeholders = value.get("detectors", []), value.get("placeholders", [])
+    if not isinstance(members, list) or not isinstance(placeholders, list):
+        raise PolicyError("detectors.yaml: 'detectors' and 'placeholders' must be lists")
+    published = read_placeholders(placeholders)
+    detectors = [read_detector(member, published) for member in members]
+    repeated = [name for name, n in Counter(each.name for each in detectors).items() if n > 1]
+    if repeated:
+        raise PolicyError(f"detectors.yaml: two detectors are called {repeated[0]!r}")
+    return Detectors(detectors)
 
 
 def _seconds(detector: Detector, text: bytes) -> float:
     """Time a freshly compiled pattern: what counts is what a text can make it do."""
     best = math.inf
     for _ in range(3):
-        fresh = replace(detector, pattern=_compile(detector.pattern.pattern))
+        fresh = replace(detector, pattern=compile_pattern(detector.pattern.pattern))
         started = time.perf_counter()
         for _span in fresh.spans(text):
             pass
@@ -291,8 +176,19 @@ def _seconds(detector: Detector, text: bytes) -> float:
     return best
 
 
-def _positions(text: str, raw: bytes) -> Any:
+def _positions(text: str, raw: bytes) -> Callable[[int], int]:
     """Return a function from byte offsets to code points; free where all characters are ASCII."""
     if len(text) == len(raw):
         return lambda offset: offset
-    return lambda offset: len(raw[:offset].decode("utf-8", "surrogatepass"))
+    known, point = 0, 0
+
+    def position(offset: int) -> int:
+        nonlocal known, point
+        if offset < known:
+            known, point = 0, 0
+        # Spans come in order: counted from the last one, they cost the text once.
+        point += len(raw[known:offset].decode("utf-8", "surrogatepass"))
+        known = offset
+        return point
+
+    return position

@@ -10,7 +10,23 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
+from .placeholders import is_placeholder
+
 type Validator = Callable[[bytes], bool]
+
+_WORD = re.compile(rb"[A-Z]?[a-z]{6,}|[A-Z]{7,}")
+_UNSPEAKABLE = re.compile(rb"q[^u]|[jqvxz][jqvxz]|[^aeiouy]{5}", re.IGNORECASE)
+_NO_LETTER = re.compile(rb"[0-9!#%&*+?@^]")
+_HEX = re.compile(rb"[0-9a-f]+|[0-9A-F]+")
+_HEX_BITS = 0.4
+"""By how much a text in sixteen letters may fall behind one in sixty."""
+_LETTER = re.compile(rb"[A-Za-z]")
+_SHORTEST_PASSWORD = 8
+_STOP_WORDS = re.compile(
+    rb"pass|pwd|secret|example|change|placeholder|redacted|your|dummy|sample|test|admin|foo|bar"
+    rb"|user|demo|token|xxx|\*\*\*|\.\.\.|^[$%{<\[(]",
+    re.IGNORECASE,
+)
 
 
 def luhn(found: bytes) -> bool:
@@ -28,6 +44,16 @@ def entropy(found: bytes) -> float:
     return -sum(n / len(found) * math.log2(n / len(found)) for n in counts)
 
 
+def drawn(found: bytes, bits: float) -> bool:
+    """Tell whether a generator made it: letters and digits, in no order, and hardly a word."""
+    if not (_NO_LETTER.search(found) and _LETTER.search(found)):
+        return False
+    if entropy(found) < bits - (_HEX_BITS if _HEX.fullmatch(found) else 0):
+        return False
+    words = (word for word in _WORD.findall(found) if not _UNSPEAKABLE.search(word))
+    return 2 * sum(map(len, words)) < len(found)
+
+
 def jwt(found: bytes) -> bool:
     """Tell whether it starts with a JOSE header (RFC 7515 section 4): JSON that names an "alg"."""
     header = found.split(b".", 1)[0]
@@ -36,6 +62,27 @@ def jwt(found: bytes) -> bool:
     except (ValueError, binascii.Error, RecursionError):
         return False
     return isinstance(value, dict) and isinstance(value.get("alg"), str)
+
+
+def login(found: bytes, bits: float) -> bool:
+    """Tell whether ``name:password`` has a password that is neither the name nor a stop word."""
+    name, _, password = found.partition(b":")
+    return (
+        len(password) >= _SHORTEST_PASSWORD
+        and password.lower() != name.lower()
+        and entropy(password) >= bits
+        and _STOP_WORDS.search(password) is None
+        and not is_placeholder(password)
+    )
+
+
+def basic(found: bytes, bits: float) -> bool:
+    """Tell whether base64 holds such a login (RFC 7617 section 2)."""
+    try:
+        decoded = base64.b64decode(found, validate=True)
+    except (ValueError, binascii.Error):
+        return False
+    return decoded.isascii() and decoded.decode().isprintable() and login(decoded, bits)
 
 
 def iban(found: bytes) -> bool:
@@ -61,4 +108,7 @@ VALIDATORS: dict[str, Callable[[float], Validator]] = {
     "iban": lambda _: iban,
     "jwt": lambda _: jwt,
     "entropy": lambda bits: lambda found: entropy(found) >= bits,
+    "random": lambda bits: lambda found: drawn(found, bits),
+    "login": lambda bits: lambda found: login(found, bits),
+    "basic": lambda bits: lambda found: basic(found, bits),
 }
