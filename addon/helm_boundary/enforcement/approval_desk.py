@@ -36,28 +36,16 @@ from helm_boundary.parsing import requests as recognition
 from helm_boundary.policy.decision import Decision
 from helm_boundary.policy.detectors.detectors import Detectors
 from helm_receipts.envelope.predicate import rfc3339
-from helm_receipts.envelope.statement import ClientFacts
 from helm_receipts.errors import ReceiptError
 from helm_receipts.recording.recorder import Recorder
 
+from .crowd import crowd_of
 from .exchange import Exchange
 from .grants import Grants, is_alike, take
 from .receipt_drafts import Drafter
 from .reply import Approval
 
 logger = logging.getLogger(__name__)
-
-MAX_PENDING = 1000
-"""Requests that may wait for a person at a time, over all processes on a state folder."""
-
-MAX_PENDING_EACH = 100
-"""Requests of one caller (its key and its proxy user) that may, so that others can ask too.
-
-Flows that are held are counted by themselves, as the operator said (`helm_hold_max`).
-"""
-
-MAX_PENDING_NETWORK = 300
-"""Requests from one address that may, whatever keys they carry: a client can make keys up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +103,7 @@ class Desk:
                     return decision
             if park is not None and self._is_full():
                 return deny(crowded())
-            crowd = self._crowd(exchange, now, is_held=park is not None)
+            crowd = crowd_of(self.store, exchange, now, is_held=park is not None)
             if crowd is not None:
                 return deny(unavailable(f"too many calls {crowd}wait for a person"))
         except (StoreError, OSError) as error:
@@ -132,7 +120,7 @@ class Desk:
         """
         request = self._pending(exchange, decision, answer)
         if request is None:
-            crowd = self._crowd(exchange, time.time_ns(), is_held=False)
+            crowd = crowd_of(self.store, exchange, time.time_ns(), is_held=False)
             if crowd is not None:  # others may have come since it was admitted
                 raise StoreError(f"too many calls {crowd}wait for a person")
             request = self._request(exchange, decision, answer, held=False)
@@ -241,19 +229,6 @@ class Desk:
             return Said.NO
         take(exchange.consent, grant_of(entry), request)
         return Said.YES
-
-    def _crowd(self, exchange: Exchange, now: int, *, is_held: bool) -> str | None:
-        """Say whose questions are too many for one more; None where they aren't."""
-        pending = [entry.request for entry in self.store.pending(now)]
-        if len(pending) >= MAX_PENDING:
-            return ""
-        caller = ClientFacts(exchange.request.principal, exchange.key_id)
-        own = sum(request.client == caller for request in pending)
-        if own >= MAX_PENDING_EACH and not is_held:
-            return "of this client "
-        network = network_of(exchange.request.client_address)
-        near = sum(request.network == network for request in pending)
-        return "from this address " if near >= MAX_PENDING_NETWORK and network else None
 
     def _is_full(self) -> bool:
         return len(self.waiting) >= self._terms.waiting

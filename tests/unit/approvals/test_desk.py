@@ -140,7 +140,7 @@ def test_one_caller_leaves_room_for_the_others(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An agent that asks and asks is told so; who asks for the first time is still heard."""
-    monkeypatch.setattr("helm_boundary.enforcement.approval_desk.MAX_PENDING_EACH", 3)
+    monkeypatch.setattr("helm_boundary.enforcement.crowd.MAX_PENDING_EACH", 3)
     for number in range(3):
         assert scene.desk.admit(call(f"{number}"), ASKS) == ASKS
         scene.desk.ask(call(f"{number}"), ASKS)
@@ -165,7 +165,7 @@ def test_a_client_with_a_new_key_for_each_call_does_not_flood_the_operator(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, addresses: list[str], other: str
 ) -> None:
     """Keys can be made up, so that questions are counted by address too, held or not."""
-    monkeypatch.setattr("helm_boundary.enforcement.approval_desk.MAX_PENDING_NETWORK", 3)
+    monkeypatch.setattr("helm_boundary.enforcement.crowd.MAX_PENDING_NETWORK", 3)
     for number, address in enumerate(addresses):
         asked = call(f"{number}", f"key {number}", address)
         assert scene.desk.admit(asked, ASKS) == ASKS
