@@ -12,8 +12,17 @@ import click
 from helm_boundary.policy.authoring.check import Report, check_policy
 from helm_boundary.policy.authoring.test_runner import Coverage, Result, Run, run_tests
 
-from .exits import INCOMPLETE, NO, YES
-from .policy_options import folders_argument, key_option, own_folders, policy_errors, say_json
+from .exits import NO, YES
+from .policy_options import (
+    WITHOUT_OPA,
+    folders_argument,
+    key_option,
+    opa_asked,
+    opa_options,
+    own_folders,
+    policy_errors,
+    say_json,
+)
 from .state_options import json_option
 
 WATCH_SECONDS = 0.5
@@ -23,6 +32,7 @@ WATCH_SECONDS = 0.5
 @folders_argument
 @click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 @key_option
+@opa_options
 @json_option
 @click.pass_context
 def check(
@@ -30,28 +40,32 @@ def check(
     folders: tuple[Path, ...],
     strict: bool,
     key: Path | None,
+    opa: Path | None,
+    require_opa: bool,
     as_json: bool,
 ) -> None:
     """Check a policy: syntax, unknown functions, names and codes, metadata, tests, detectors.
 
     Everything found has its file, its line and what to do. Exit codes: 0 sound, 1 not sound,
-    3 sound as far as could be checked.
+    2 it can't be checked as asked.
     """
-    report = check_policy(own_folders(folders), key=key)
+    with policy_errors():
+        program = opa_asked(opa, require_opa)
+        report = check_policy(own_folders(folders), key=key, opa=program)
     for found in report.found:
         if as_json:
             say_json(asdict(found))
         else:
             click.echo(f"{found.level}: {found.message}")
-    for missing in report.incomplete:
+    if program is None:
         if as_json:
-            say_json({"level": "incomplete", "message": missing})
+            say_json({"level": "note", "message": WITHOUT_OPA})
         else:
-            click.echo(f"incomplete: {missing}")
+            click.echo(f"note: {WITHOUT_OPA}")
     if not as_json:
         click.echo(_summary(report))
     bad = not report.sound or (strict and bool(report.found))
-    context.exit(NO if bad else INCOMPLETE if report.incomplete else YES)
+    context.exit(NO if bad else YES)
 
 
 def _summary(report: Report) -> str:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from helm_boundary.policy.detectors.detectors import Detectors, compile_detectors
 from helm_boundary.policy.engines.embedded import start_embedded
+from helm_boundary.policy.engines.opa_program import OpaProgram
 from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.sources.folder import Part, read_part
 from helm_boundary.policy.sources.metadata import Metadata, read_metadata
 from helm_boundary.policy.sources.policy import Policy, read_policy
 from helm_receipts.envelope.statement import FINALITIES
 
+from .opa_check import check_in_opa
 from .reason_codes import REASON_CODES
 from .test_runner import check_tests
 
@@ -45,11 +44,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of a check; ``incomplete`` says what could not be checked, and why."""
+    """The result of a check: a policy that can be used at all, and what was found."""
 
     policy: Policy | None
     found: Sequence[Found]
-    incomplete: Sequence[str]
 
     @property
     def sound(self) -> bool:
@@ -58,25 +56,29 @@ class Report:
 
 
 def check_policy(
-    folders: Sequence[Path], *, key: Path | None = None, deadline_ms: int = 1_000
+    folders: Sequence[Path],
+    *,
+    key: Path | None = None,
+    deadline_ms: int = 1_000,
+    opa: OpaProgram | None = None,
 ) -> Report:
-    """Check the policy that the folders (or bundles) make, as the boundary would start with it."""
+    """Check the policy that the folders (or bundles) make, as the boundary would start with it.
+
+    With an ``opa`` it is checked there too.
+    """
     try:
         policy = read_policy(folders, key=key)
         detectors = compile_detectors(policy.detectors_text)
     except PolicyError as error:
-        return Report(None, _errors(error), ())
+        return Report(None, _errors(error))
     found = [*_trial(policy, deadline_ms), *_slow_detectors(detectors)]
     for folder in folders:
         found += _check_part(read_part(folder, key=key), read_part(folder, tests=True, key=key))
     if not any(one.level == "error" for one in found):
         found += [Found("error", problem) for problem in check_tests(folders, key=key)]
-    incomplete: list[str] = []
-    if shutil.which("opa") is None:
-        incomplete.append("opa is not installed, so 'opa check --strict' was left out")
-    else:
-        found += [Found("error", message) for message in _opa_check(folders)]
-    return Report(policy, found, incomplete)
+    if opa is not None:
+        found += [Found("error", problem) for problem in check_in_opa(opa, folders, key=key)]
+    return Report(policy, found)
 
 
 def _errors(error: PolicyError) -> list[Found]:
@@ -179,30 +181,6 @@ def _check_block(block: Metadata, rule: str, place: str) -> Iterator[Found]:
                 f"{place}: the rule says {member} {written[1]!r}, its METADATA says "
                 f"{', '.join(map(repr, said)) or 'nothing'}: make them agree",
             )
-
-
-def _opa_check(folders: Sequence[Path]) -> Iterator[str]:
-    """Yield what ``opa check --strict`` says of each folder beside the default policy."""
-    if not folders:
-        return
-    with_default = [str(folder) for folder in folders]
-    done = subprocess.run(
-        ["opa", "check", "--strict", "--format", "json", *with_default],  # noqa: S607
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    if done.returncode == 0:
-        return
-    try:
-        errors = json.loads(done.stderr or done.stdout)["errors"]
-    except (ValueError, KeyError, TypeError):
-        errors = [{"message": (done.stderr or done.stdout).strip()[:500]}]
-    for error in errors:
-        place = error.get("location") or {}
-        where = f"{place['file']}:{place['row']}: " if "file" in place else ""
-        yield f"{where}{error.get('message')} (opa check --strict)"
 
 
 def _place(text: str, file: str, position: int) -> str:
