@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,9 +19,10 @@ from helm_boundary.policy.sources.default_folder import default_policy_folder
 from .exits import CommandError, ending_on
 
 Command = Callable[..., Any]
+PATIENCE_SECONDS = 2.0  # after which one wants to see that something goes on
 WITHOUT_OPA = (
-    "no `opa` on PATH, so there is no second opinion: with one (or --opa FILE) "
-    "`opa check --strict` reads the policy too"
+    "no `opa` on PATH, so there is no second opinion: with one (or --opa FILE) OPA checks the "
+    "policy too, and judges some hundred generated documents beside the embedded engine"
 )
 
 policy_errors = partial(ending_on, PolicyError, EngineError, OSError)
@@ -72,6 +75,17 @@ def opa_asked(given: Path | None, required: bool) -> OpaProgram | None:
             "--require-opa: there is no `opa` on PATH: install one, or name it with --opa FILE"
         )
     return found
+
+
+def shown_progress(what: str) -> Callable[[int, int], None]:
+    """Return what shows progress on a terminal, once something has taken some seconds."""
+    started = time.monotonic()
+
+    def show(done: int, of: int) -> None:
+        if time.monotonic() - started > PATIENCE_SECONDS and sys.stderr.isatty():
+            click.echo(f"\r{done} of {of} {what}", nl=done == of, err=True)
+
+    return show
 
 
 def own_folders(folders: Sequence[Path]) -> tuple[Path, ...]:

@@ -19,6 +19,7 @@ from helm_receipts.envelope.statement import FINALITIES
 
 from .opa_check import check_in_opa
 from .reason_codes import REASON_CODES
+from .second_opinion import Opinion, Progress, ask_both
 from .test_runner import check_tests
 
 SEVERITIES = frozenset({"low", "medium", "high", "critical"})
@@ -44,10 +45,11 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of a check: a policy that can be used at all, and what was found."""
+    """The result of a check: a policy that can be used at all, what was found, what OPA said."""
 
     policy: Policy | None
     found: Sequence[Found]
+    opinion: Opinion | None = None
 
     @property
     def sound(self) -> bool:
@@ -61,10 +63,11 @@ def check_policy(
     key: Path | None = None,
     deadline_ms: int = 1_000,
     opa: OpaProgram | None = None,
+    progress: Progress | None = None,
 ) -> Report:
     """Check the policy that the folders (or bundles) make, as the boundary would start with it.
 
-    With an ``opa`` it is checked there too.
+    With an ``opa`` it is checked there too, and judges documents beside the embedded engine.
     """
     try:
         policy = read_policy(folders, key=key)
@@ -76,9 +79,23 @@ def check_policy(
         found += _check_part(read_part(folder, key=key), read_part(folder, tests=True, key=key))
     if not any(one.level == "error" for one in found):
         found += [Found("error", problem) for problem in check_tests(folders, key=key)]
-    if opa is not None:
-        found += [Found("error", problem) for problem in check_in_opa(opa, folders, key=key)]
-    return Report(policy, found)
+    if opa is None:
+        return Report(policy, found)
+    found += [Found("error", problem) for problem in check_in_opa(opa, folders, key=key)]
+    if any(one.level == "error" for one in found):
+        return Report(policy, found)
+    opinion = ask_both(policy, opa, progress=progress)
+    return Report(policy, [*found, *_differences(opinion, opa)], opinion)
+
+
+def _differences(opinion: Opinion, opa: OpaProgram) -> Iterator[Found]:
+    if opinion.difference is not None:
+        share = f"{opinion.different} of {opinion.judged} documents"
+        yield Found(
+            "error",
+            f"{opa} decides otherwise on {share}: {opinion.difference}; write the rule without "
+            "what they differ on (policies/README.md of the default policy lists what is known)",
+        )
 
 
 def _errors(error: PolicyError) -> list[Found]:

@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from helm_boundary.policy.engines.opa_program import OpaProgram
 from helm_boundary.policy.engines.worker_process import worker_environment
 from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.sources.folder import Part, read_part
 from helm_boundary.policy.sources.policy import read_policy
 from helm_receipts.storage import isolated
+
+from .opa_check import run_in_opa
 
 TEST = re.compile(r"^(test_\w+)", re.MULTILINE)
 SECONDS = 30.0  # for all tests of a run that make no progress
@@ -42,19 +45,27 @@ class Coverage:
 
 @dataclass(slots=True)
 class Run:
-    """A run of all tests of some folders."""
+    """A run of all tests of some folders; ``differences`` says which end otherwise in OPA."""
 
     results: list[Result] = field(default_factory=list)
     coverage: list[Coverage] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
-        """Whether there were tests and all of them passed."""
-        return bool(self.results) and all(result.passed for result in self.results)
+        """Whether there were tests, all of them passed, and in OPA as well where it was asked."""
+        ran = bool(self.results) and all(result.passed for result in self.results)
+        return ran and not self.differences
 
 
-def run_tests(folders: Sequence[Path], *, only: str = "", seconds: float = SECONDS) -> Run:
-    """Run the tests in the folders (their rules over the default policy's).
+def run_tests(
+    folders: Sequence[Path],
+    *,
+    only: str = "",
+    seconds: float = SECONDS,
+    opa: OpaProgram | None = None,
+) -> Run:
+    """Run the tests in the folders (their rules over the default policy's), in ``opa`` too.
 
     ``only`` is a regular expression that a test's name must match somewhere. A test that
     crashes the engine or doesn't end fails, and the others still run. Raises PolicyError when
@@ -74,7 +85,19 @@ def run_tests(folders: Sequence[Path], *, only: str = "", seconds: float = SECON
         waiting = waiting[done:]
     mine = {file for folder in folders for file in read_part(folder).modules}
     run.coverage = [found for found in run.coverage if found.file in mine]
+    if opa is not None and run.results:
+        try:
+            run.differences = list(_differences(run.results, run_in_opa(opa, folders)))
+        except PolicyError as error:
+            run.differences = list(error.problems)
     return run
+
+
+def _differences(results: Sequence[Result], in_opa: Mapping[str, str]) -> Iterator[str]:
+    for result in results:
+        here, there = "passed" if result.passed else "failed", in_opa.get(result.name)
+        if there != here:
+            yield f"{result.name} {here} here, and in OPA it {there or 'is no test'}"
 
 
 def check_tests(

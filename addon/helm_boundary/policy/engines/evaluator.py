@@ -15,7 +15,7 @@ from contextlib import contextmanager
 import regorus
 
 from helm_boundary.policy.errors import EngineError, PolicyError
-from helm_boundary.policy.rego import formatting
+from helm_boundary.policy.rego import formatting, texts
 from helm_boundary.policy.rego.builtins import ADDED, BUILTINS
 from helm_boundary.policy.rego.imports import write_out_imports
 
@@ -92,8 +92,12 @@ def compile_engine(modules: Mapping[str, str], data: str) -> regorus.Engine:
 def _extend(engine: regorus.Engine, modules: Mapping[str, str]) -> None:
     """Add the extensions when a module may call one: most don't, and start faster."""
     names = {name for name in BUILTINS if name.startswith("regex.")} | {*ADDED, "strings.count"}
-    if any("sprintf" in text for text in modules.values()):
+    for name, (arity, function) in texts.TEXTS.items():
+        if any(f"{name}(" in text for text in modules.values()):
+            engine.add_extension(name, arity, function)
+    if any(map(formatting.is_called, modules.values())):
         engine.add_extension(formatting.EXTENSION, formatting.ARGUMENTS, formatting.format_values)
+        engine.add_extension(formatting.ESCAPE, 1, texts.escape_html)
         engine.add_policy(formatting.FILE, formatting.MODULE)
     if any(name in text for name in names for text in modules.values()):
         from helm_boundary.policy.rego.extensions import EXTENSIONS

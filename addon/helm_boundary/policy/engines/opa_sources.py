@@ -66,14 +66,17 @@ def _capabilities(opa: OpaProgram) -> Mapping[str, Any]:
     return found | {"builtins": kept, "allow_net": []}
 
 
-def check_sources(opa: OpaProgram, sources: OpaSources) -> Sequence[str]:
-    """Return what ``opa check --strict`` says against the sources, by file and line."""
+def check_sources(opa: OpaProgram, sources: OpaSources, *strict: str) -> Sequence[str]:
+    """Return what ``opa check`` (``--strict``) says against the sources, by file and line."""
     bounded = ["--capabilities", str(sources.capabilities)]
-    done = run_opa(opa, "check", "--strict", *bounded, "--format", "json", str(sources.folder))
-    return () if done.returncode == 0 else list(_errors(done, sources))
+    done = run_opa(opa, "check", *strict, *bounded, "--format", "json", str(sources.folder))
+    command = " ".join(("opa check", *strict))
+    return () if done.returncode == 0 else list(_errors(done, sources, command))
 
 
-def _errors(done: subprocess.CompletedProcess[str], sources: OpaSources) -> Iterator[str]:
+def _errors(
+    done: subprocess.CompletedProcess[str], sources: OpaSources, command: str
+) -> Iterator[str]:
     said = done.stderr or done.stdout
     try:
         errors = json.loads(said)["errors"]
@@ -82,7 +85,7 @@ def _errors(done: subprocess.CompletedProcess[str], sources: OpaSources) -> Iter
     for error in errors:
         place = error.get("location") or {}
         where = f"{sources.own_path(place['file'])}:{place['row']}: " if "file" in place else ""
-        yield f"{where}{error.get('message')} (opa check --strict)"
+        yield f"{where}{error.get('message')} ({command})"
 
 
 def run_opa(

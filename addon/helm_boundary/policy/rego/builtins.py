@@ -148,6 +148,23 @@ ADDED: Mapping[str, int] = {
 
 BUILTINS: Mapping[str, int] = {**ENGINE, **ADDED}
 
+# What extensions do in the engine's place, since it does them otherwise than OPA.
+REPLACED = frozenset(
+    {
+        "lower",
+        "regex.find_all_string_submatch_n",
+        "regex.find_n",
+        "regex.is_valid",
+        "regex.match",
+        "regex.replace",
+        "regex.split",
+        "strings.count",
+        "strings.replace_n",
+        "to_number",
+        "upper",
+    }
+)
+
 # Known to the parser rather than the list; print takes any number and is silent here.
 SYNTAX = frozenset({"print"})
 
@@ -168,6 +185,9 @@ FORBIDDEN: Mapping[str, str] = {
     "trace": "it has no effect here: use print in tests",
     "graph.reachable_paths": "the engine's paths differ from OPA's where there are cycles: use "
     "graph.reachable",
+    "yaml.marshal": "the engine's YAML is laid out otherwise than OPA's: use json.marshal",
+    "json.marshal_with_options": "the engine's JSON is escaped otherwise than OPA's: use "
+    "json.marshal",
     "glob.match": "the engine's delimiters match too much: use startswith, "
     "strings.any_prefix_match or regex.match",
 }

@@ -1,8 +1,10 @@
-"""``sprintf`` as OPA has it: Go's fmt over whole numbers, floats, strings, and Rego's own notation.
+"""``sprintf`` and ``json.marshal`` as OPA has them.
 
-The engine's own knows few verbs and takes wrong values silently. It stays in use for one thing it
-does well, which is to write any value in Rego's notation, sets and large numbers too: that is what
-an extension could not be given. So calls go to a function in Rego, which has both.
+``sprintf`` is Go's fmt over whole numbers, floats, strings, and Rego's own notation. The engine's
+own knows few verbs and takes wrong values silently. It stays in use for one thing it does well,
+which is to write any value in Rego's notation, sets and large numbers too: that is what an
+extension could not be given. So calls go to a function in Rego, which has both. The same holds
+for JSON.
 """
 
 from __future__ import annotations
@@ -18,24 +20,36 @@ from .go_quote import quote
 
 EXTENSION = "helm_sprintf"
 ARGUMENTS = 3
+ESCAPE = "helm_escape_html"
 FILE = "helm_boundary/text.rego"
 PATH = "data.helm_boundary.text.format"
 MODULE = f"""package helm_boundary.text
 
 format(template, values) := {EXTENSION}(template, sprintf("%v", [[values]]), json.marshal(values))
+
+marshal(value) := {ESCAPE}(json.marshal(value))
 """
+INSTEAD = {"sprintf": PATH, "json.marshal": "data.helm_boundary.text.marshal"}
 STRINGS = JSONDecoder()
 SCALAR = re.compile(r"true|false|null|-?[0-9.]+")
 # Strings, comments, and names with all that leads to them.
-TOKENS = re.compile(r'"(?:[^"\\\n]|\\.)*"|`[^`]*`|#.*|[\w.]*\bsprintf\b')
+TOKENS = re.compile(r'"(?:[^"\\\n]|\\.)*"|`[^`]*`|#.*|[\w.]*\b(?:sprintf|json\.marshal)\b')
 OWN = re.compile(r"^(?:default[ \t]+)?sprintf\b", re.MULTILINE)
 
 
+def is_called(text: str) -> bool:
+    """Tell whether a module may call one of the functions."""
+    return "sprintf" in text or "json.marshal" in text
+
+
 def call_instead(text: str) -> str:
-    """Make a module call this sprintf, unless it defines one of its own."""
-    if "sprintf" not in text or OWN.search(text):
+    """Make a module call these functions, but for a sprintf of its own."""
+    if not is_called(text):
         return text
-    return TOKENS.sub(lambda found: PATH if found[0] == "sprintf" else found[0], text)
+    instead = dict(INSTEAD)
+    if OWN.search(text):
+        del instead["sprintf"]
+    return TOKENS.sub(lambda found: instead.get(found[0], found[0]), text)
 
 
 def format_values(text: str, notation: str, marshalled: str) -> str:
