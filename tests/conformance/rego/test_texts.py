@@ -38,6 +38,23 @@ VALUES: list[Any] = [
     [],
     {},
 ]
+ROUNDED = [-2.5, -1.5, -1, -0.5, -0.1, 0, 0.1, 0.5, 1.5, 2, 1e15]
+SUBSETS = [
+    ([1, 2], []),
+    ([], []),
+    ([[1], 2], [[1]]),
+    ([1], [1, 2]),
+    ([], [1]),
+    ([1, 2, 3], [2, 3]),
+    ({"a": [1]}, {"a": []}),
+    ({"a": {"b": [1, 2]}, "c": 1}, {"a": {"b": []}}),
+    ({"a": "[]"}, {"a": "[]"}),
+    ({}, {}),
+    ({}, []),
+    ([{"a": 1}], [{}]),
+    ("a", []),
+    (None, None),
+]
 
 
 def answers(text: str, given: Any, folder: Path) -> tuple[Any, Any]:
@@ -67,6 +84,11 @@ def answers(text: str, given: Any, folder: Path) -> tuple[Any, Any]:
         ("to_number(x)", [*NUMBERS, None, True, False, 5, 1.5]),
         ("strings.replace_n(x[0], x[1])", REPLACEMENTS),
         ("json.marshal(x)", VALUES),
+        ("count(x)", ["é😀", "", "abc", [1, [2]], {"a": 1}, []]),
+        ("floor(x)", ROUNDED),
+        ("ceil(x)", ROUNDED),
+        ("[1 | object.subset(x[0], x[1])]", SUBSETS),
+        ("[v | v := object.subset({k | some k in x[0]}, {k | some k in x[1]})]", SUBSETS[:6]),
     ],
     ids=lambda value: str(value)[:30],
 )

@@ -151,6 +151,8 @@ BUILTINS: Mapping[str, int] = {**ENGINE, **ADDED}
 # What extensions do in the engine's place, since it does them otherwise than OPA.
 REPLACED = frozenset(
     {
+        "ceil",
+        "floor",
         "lower",
         "regex.find_all_string_submatch_n",
         "regex.find_n",

@@ -16,12 +16,13 @@ type Span = Mapping[str, int]
 type Path = tuple[str | None, ...]
 """A reference's parts; None where a part is computed."""
 
-# Functions of ours that calls of built-ins go to, by their path: see formatting.py.
 INSTEAD: Mapping[Path, Path] = {
     ("data", "helm_boundary", "text", "format"): ("sprintf",),
     ("data", "helm_boundary", "text", "marshal"): ("json", "marshal"),
+    ("data", "helm_boundary", "text", "size"): ("count",),
+    ("data", "helm_boundary", "text", "subset"): ("object", "subset"),
 }
-"""Where calls of sprintf go; to the lint they are calls of sprintf."""
+"""Where calls of some built-ins go; to the lint they are calls of these."""
 
 REFERENCES = frozenset({"RefDot", "RefBrack", "Var"})
 

@@ -1,18 +1,21 @@
-"""Built-ins over texts that the embedded engine has, and has otherwise than OPA.
+"""Built-ins over texts and numbers that the embedded engine has, and has otherwise than OPA.
 
 OPA runs on Go: its letters change case one by one, where the engine's ``upper("ß")`` is ``"SS"``;
 ``strings.replace_n`` looks at each place once, where the engine replaces in what it has replaced;
-``to_number`` takes no spaces; JSON is written so that it can stand in HTML. An argument of the
-wrong type raises, which ends the evaluation: DENY.
+``to_number`` takes no spaces; what is between -1 and 0 is cut before it is rounded; JSON is written
+so that it can stand in HTML. An argument of the wrong type raises, which ends the evaluation: DENY.
 """
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from collections.abc import Callable, Mapping
 
 NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 WHOLE = range(-(2**63), 2**63)  # whole numbers that stay whole in the engine
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 # Go's json.Marshal: https://pkg.go.dev/encoding/json#Marshal
 HTML = str.maketrans(
     {character: f"\\u{ord(character):04x}" for character in ("<", ">", "&", "\u2028", "\u2029")}
@@ -76,6 +79,53 @@ def escape_html(marshalled: str) -> str:
     return marshalled.translate(HTML)
 
 
+def floor(value: float) -> int:
+    """Round down, as OPA does: from a number whose fraction is cut off first."""
+    return 0 if -1 < _number(value) < 0 else math.floor(value)
+
+
+def ceil(value: float) -> int:
+    """Round up, as OPA does: from a number whose fraction is cut off first."""
+    return 1 if -1 < _number(value) < 0 else math.ceil(value)
+
+
+def characters(value: str) -> int:
+    """Count the characters of a text."""
+    return len(_text(value))
+
+
+def has_empty(marshalled: str) -> bool:
+    """Tell whether JSON has an empty array, or an empty set."""
+    return "[]" in _STRING.sub("", marshalled)
+
+
+def subset(whole: str, part: str) -> bool:
+    """Tell whether a value has all that another has, both as JSON: object.subset.
+
+    In JSON a set looks like an array; where that would matter it raises.
+    """
+    return _has(json.loads(whole), json.loads(part))
+
+
+def _has(whole: object, part: object) -> bool:
+    if isinstance(whole, dict) and isinstance(part, dict):
+        return all(key in whole and _has(whole[key], part[key]) for key in part)
+    if not isinstance(whole, list) or not isinstance(part, list):
+        return whole == part
+    starts = range(len(whole) - len(part) + 1)
+    if any(whole[start : start + len(part)] == part for start in starts):
+        return True
+    if all(item in whole for item in part):
+        raise ValueError("expected arrays, or sets that aren't empty")
+    return False
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError("expected a number")
+    return value
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError("expected a string")
@@ -88,4 +138,13 @@ TEXTS: Mapping[str, tuple[int, Callable[..., object]]] = {
     "upper": (1, upper),
     "strings.replace_n": (2, replace_n),
     "to_number": (1, to_number),
+    "floor": (1, floor),
+    "ceil": (1, ceil),
+}
+# What the functions in formatting.py need.
+PARTS: Mapping[str, tuple[int, Callable[..., object]]] = {
+    "helm_escape_html": (1, escape_html),
+    "helm_characters": (1, characters),
+    "helm_has_empty": (1, has_empty),
+    "helm_subset": (2, subset),
 }
