@@ -117,6 +117,21 @@ def test_words_are_literals_and_names() -> None:
     assert set(words.settings) == {"list", "said"}
 
 
+def test_generated_documents_have_what_rules_read_of_a_body(tmp_path: Path) -> None:
+    """As deep as it is."""
+    folder = policy_of(tmp_path, 'input.body.spec.containers[_]["image"] == "x:latest"')
+    bodies = [document["body"] for document in generated(read_policy([folder]), 300)]
+    found = [
+        container["image"]
+        for body in bodies
+        if isinstance(body, dict) and isinstance(body.get("spec"), dict)
+        for container in (body["spec"].get("containers") or [])
+        if isinstance(container, dict) and "image" in container
+    ]
+    assert len(found) > 50
+    assert "x:latest" in found
+
+
 def test_shrinking_ends_with_what_can_not_be_left_out() -> None:
     """Members, items and letters go, unless they are needed."""
     document = {"a": [1, 2, {"b": "some needle here"}], "c": 5, "d": {"e": [7]}}

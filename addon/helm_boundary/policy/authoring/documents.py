@@ -8,7 +8,7 @@ differ on.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jsonschema
@@ -73,6 +73,32 @@ class Author:
             return self._random.random() < 0.5
         return None if kind == "null" else self._anything(depth + 1)
 
+    def _member(self, name: str, schema: Schema, depth: int) -> Any:
+        """Write a member: one that may hold anything often has what the policy reads of it."""
+        value = self._value(schema, depth)
+        paths = [steps for member, steps in self._words.paths if member == name]
+        if not paths or self._random.random() < 0.2:
+            return value
+        inner = schema.get("additionalProperties")
+        for _ in range(self._random.choice((1, 1, 2, 3, 5))):
+            steps = self._random.choice(paths)
+            if inner or self._random.random() < 0.1:
+                steps = steps[:1]
+            value = self._planted(value, steps, inner or {})
+        return value
+
+    def _planted(self, value: Any, steps: Sequence[str | None], schema: Schema) -> Any:
+        """Return the value with something at the end of the steps."""
+        if not steps:
+            return self._value(schema, DEPTH)
+        if steps[0] is None:
+            items = list(value) if isinstance(value, list) else []
+            item = self._planted(items[-1] if items else None, steps[1:], schema)
+            return [*items[:-1], item] if items and self._random.random() < 0.5 else [*items, item]
+        members = dict(value) if isinstance(value, Mapping) else {}
+        members[steps[0]] = self._planted(members.get(steps[0]), steps[1:], schema)
+        return members
+
     def _followed(self, schema: Schema) -> Schema:
         if "$ref" not in schema:
             return schema
@@ -83,7 +109,7 @@ class Author:
         known = schema.get("properties", {})
         needed = set(schema.get("required", ()))
         value = {
-            name: self._value(member, depth)
+            name: self._member(name, member, depth)
             for name, member in known.items()
             if name in needed or self._random.random() < 0.5
         }

@@ -12,6 +12,11 @@ TOKEN = re.compile(
     r'#[^\n]*|"(?P<string>(?:[^"\\\n]|\\.)*)"|`(?P<raw>[^`]*)`'
     r"|\.(?P<name>[A-Za-z_]\w*)|(?<![\w.])(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\b"
 )
+# Members that hold whatever a client sends, and what a rule reads of them.
+OPEN = re.compile(
+    r"\b(body|parameters|arguments|headers|approval)((?:\.[A-Za-z_]\w*|\[[^\]\n]*\])+)"
+)
+STEP = re.compile(r'\.(?P<name>\w+)|\["(?P<key>[^"\n]*)"\]|\[[^\]]*\]')
 LONGEST = 200  # characters; longer ones are messages, which nobody compares
 MOST = 2_000  # leaves of data
 
@@ -20,13 +25,16 @@ MOST = 2_000  # leaves of data
 class Words:
     """Strings and numbers that are written in a policy, and names of members that it reads.
 
-    ``settings`` are the strings in its data, of which there may be a great many more.
+    ``settings`` are the strings in its data, of which there may be a great many more. ``paths`` are
+    what it reads of a member that may hold anything: that member's name and the steps from there,
+    None for an item of an array.
     """
 
     strings: tuple[str, ...]
     settings: tuple[str, ...]
     numbers: tuple[int | float, ...]
     names: tuple[str, ...]
+    paths: tuple[tuple[str, tuple[str | None, ...]], ...]
 
 
 def words_of(modules: Iterable[str], data: Mapping[str, Any]) -> Words:
@@ -34,7 +42,9 @@ def words_of(modules: Iterable[str], data: Mapping[str, Any]) -> Words:
     strings: dict[str, None] = {}
     numbers: dict[int | float, None] = {}
     names: dict[str, None] = {}
+    paths: dict[tuple[str, tuple[str | None, ...]], None] = {}
     for text in modules:
+        paths |= dict.fromkeys(_paths(text))
         for token in TOKEN.finditer(text):
             if token["number"]:
                 numbers[json.loads(token["number"])] = None
@@ -48,7 +58,13 @@ def words_of(modules: Iterable[str], data: Mapping[str, Any]) -> Words:
             settings[leaf] = None
         else:
             numbers[leaf] = None
-    return Words(_short(strings), _short(settings), tuple(numbers), tuple(names))
+    return Words(_short(strings), _short(settings), tuple(numbers), tuple(names), tuple(paths))
+
+
+def _paths(text: str) -> Iterator[tuple[str, tuple[str | None, ...]]]:
+    for found in OPEN.finditer(text):
+        steps = tuple(step["name"] or step["key"] for step in STEP.finditer(found[2]))
+        yield found[1], steps
 
 
 def _short(words: Iterable[str]) -> tuple[str, ...]:
