@@ -38,6 +38,30 @@ VALUES: list[Any] = [
     [],
     {},
 ]
+VERSIONS = [
+    "1.0.0",
+    "v1.0.0",
+    "V1.0.0",
+    "vv1.0.0",
+    "1.0",
+    "01.0.0",
+    "1.0.0-",
+    "1.0.0-rc.01",
+    "1.0.0-rc..1",
+    "1.0.0+b",
+]
+VERSIONS += [
+    "1.0.0+b_1",
+    "1.0.0-a-b.c",
+    "1.0.0.0",
+    "v",
+    "1.0.0-01",
+    "1.0.0-0a",
+    "1.0.0+01",
+    "1.0.0-é",
+    "12.3.4-x+y",
+]
+VERSIONS += ["", " 1.0.0", "1.0.0\n", "99999999999999999999.0.0"]
 ROUNDED = [-2.5, -1.5, -1, -0.5, -0.1, 0, 0.1, 0.5, 1.5, 2, 1e15]
 SUBSETS = [
     ([1, 2], []),
@@ -85,6 +109,7 @@ def answers(text: str, given: Any, folder: Path) -> tuple[Any, Any]:
         ("strings.replace_n(x[0], x[1])", REPLACEMENTS),
         ("json.marshal(x)", VALUES),
         ("count(x)", ["é😀", "", "abc", [1, [2]], {"a": 1}, []]),
+        ("semver.is_valid(x)", [*VERSIONS, 1, None, []]),
         ("floor(x)", ROUNDED),
         ("ceil(x)", ROUNDED),
         ("[1 | object.subset(x[0], x[1])]", SUBSETS),

@@ -160,6 +160,7 @@ REPLACED = frozenset(
         "regex.match",
         "regex.replace",
         "regex.split",
+        "semver.is_valid",
         "strings.count",
         "strings.replace_n",
         "to_number",

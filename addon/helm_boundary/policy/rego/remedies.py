@@ -9,7 +9,8 @@ REMEDIES: Mapping[str, str] = {
     'f(x) if x == "x"',
     "unexpected keyword `import`": "imports stand below package and above the first rule: move it "
     "there",
-    "unexpected keyword `some`": "this stands in a rule's body: write it between the braces",
+    "unexpected keyword `some`": "this stands in a rule's body, between the braces; behind a "
+    "sum in a comprehension, put the sum in parentheses: [(n + 1) | some …]",
     "unexpected keyword `else`": "else belongs right behind the closing brace of a rule's body",
     "`if` keyword is required before rule body": "write `if {` in place of `{`, and "
     "`deny contains x if {` in place of `deny[x] {`",

@@ -15,6 +15,13 @@ from collections.abc import Callable, Mapping
 
 NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 WHOLE = range(-(2**63), 2**63)  # whole numbers that stay whole in the engine
+# https://semver.org, with the v that OPA lets stand before it.
+_IDENTIFIERS = r"(?:[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)"
+_PART = r"(?:0|[1-9]\d*)"
+_PRE = rf"(?:{_PART}|\d*[A-Za-z-][0-9A-Za-z-]*)"
+VERSION = re.compile(
+    rf"v?({_PART})\.({_PART})\.({_PART})(?:-{_PRE}(?:\.{_PRE})*)?(?:\+{_IDENTIFIERS})?", re.ASCII
+)
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 # Go's json.Marshal: https://pkg.go.dev/encoding/json#Marshal
 HTML = str.maketrans(
@@ -72,6 +79,12 @@ def to_number(value: object) -> int | float:
     if number not in WHOLE:
         raise ValueError("expected a number of at most 64 bits")
     return number
+
+
+def is_version(value: object) -> bool:
+    """Tell whether a value is a semantic version."""
+    version = VERSION.fullmatch(value) if isinstance(value, str) else None
+    return version is not None and all(int(part) in WHOLE for part in version.groups())
 
 
 def escape_html(marshalled: str) -> str:
@@ -138,6 +151,7 @@ TEXTS: Mapping[str, tuple[int, Callable[..., object]]] = {
     "upper": (1, upper),
     "strings.replace_n": (2, replace_n),
     "to_number": (1, to_number),
+    "semver.is_valid": (1, is_version),
     "floor": (1, floor),
     "ceil": (1, ceil),
 }
