@@ -52,6 +52,7 @@ class Reloader:
             deadline_ms=deadline_ms,
             key=running.policy_key,
             refresh=running.judging.refresh,
+            start=running.judging.start,
         )
         self._spawn(self._follow(self._watch))
 

@@ -121,7 +121,7 @@ def theirs() -> Iterator[OpaClient]:
     program = find_opa(Path(opa()))
     assert program is not None
     modules = {f"{s.number}.rego": s.text for s in SNIPPETS if not s.refused}
-    process = OpaProcess(program, modules, DATA)
+    process = OpaProcess(program, modules, json.dumps(DATA))
     client = OpaClient(process, 30)
     try:
         process.wait_until_ready()

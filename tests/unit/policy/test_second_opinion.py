@@ -164,12 +164,12 @@ def test_a_policy_that_reaches_out_is_refused(program: OpaProgram) -> None:
     """Before anything of it is evaluated."""
     text = 'package a\n\nb := http.send({"method": "GET", "url": "http://127.0.0.1:9/"})\n'
     with pytest.raises(PolicyError, match=r"/own/a.rego:3: undefined function http.send"):
-        OpaProcess(program, {"/own/a.rego": text}, {})
+        OpaProcess(program, {"/own/a.rego": text}, "{}")
 
 
 @pytest.fixture
 def process(program: OpaProgram) -> Iterator[OpaProcess]:
-    running = OpaProcess(program, {"a.rego": "package a\n\nb := 1\n"}, {})
+    running = OpaProcess(program, {"a.rego": "package a\n\nb := 1\n"}, "{}")
     running.wait_until_ready()
     yield running
     running.kill()
@@ -201,7 +201,7 @@ from pathlib import Path
 from helm_boundary.policy.engines.opa_process import OpaProcess
 from helm_boundary.policy.engines.opa_program import find_opa
 
-process = OpaProcess(find_opa(Path(sys.argv[1])), {"a.rego": "package a"}, {})
+process = OpaProcess(find_opa(Path(sys.argv[1])), {"a.rego": "package a"}, "{}")
 process.wait_until_ready()
 print(process.pid, flush=True)
 sys.stdin.read()

@@ -7,20 +7,23 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from helm_boundary.policy.detectors.detectors import Detectors, compile_detectors
 from helm_boundary.policy.engines.embedded import start_embedded
-from helm_boundary.policy.engines.opa_program import OpaProgram
 from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.sources.folder import Part, read_part
 from helm_boundary.policy.sources.metadata import Metadata, read_metadata
 from helm_boundary.policy.sources.policy import Policy, read_policy
 from helm_receipts.envelope.statement import FINALITIES
 
-from .opa_check import check_in_opa
 from .reason_codes import REASON_CODES
-from .second_opinion import Opinion, Progress, ask_both
 from .test_runner import check_tests
+
+if TYPE_CHECKING:
+    from helm_boundary.policy.engines.opa_program import OpaProgram
+
+    from .second_opinion import Opinion, Progress
 
 SEVERITIES = frozenset({"low", "medium", "high", "critical"})
 SPEAKS = re.compile(r"^(deny|escalate) contains\b", re.MULTILINE)
@@ -81,6 +84,9 @@ def check_policy(
         found += [Found("error", problem) for problem in check_tests(folders, key=key)]
     if opa is None:
         return Report(policy, found)
+    from .opa_check import check_in_opa
+    from .second_opinion import ask_both
+
     found += [Found("error", problem) for problem in check_in_opa(opa, folders, key=key)]
     if any(one.level == "error" for one in found):
         return Report(policy, found)

@@ -59,4 +59,5 @@ def _written(opa: OpaProgram, folders: Sequence[Path], key: Path | None) -> Iter
     tests = [read_part(folder, tests=True, key=key).modules for folder in folders]
     modules = {file: text for part in (policy.modules, *tests) for file, text in part.items()}
     with tempfile.TemporaryDirectory() as within:
-        yield write_sources(Path(within), opa, modules, policy.data)
+        data = json.dumps(policy.data, allow_nan=False)
+        yield write_sources(Path(within), opa, modules, data)

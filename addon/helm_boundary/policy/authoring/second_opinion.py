@@ -15,7 +15,7 @@ import jsonschema
 from helm_boundary.policy.decision import Decision
 from helm_boundary.policy.engines.embedded import start_embedded
 from helm_boundary.policy.engines.engine import Engine
-from helm_boundary.policy.engines.opa_engine import OpaEngine
+from helm_boundary.policy.engines.opa_engine import OpaEngine, Sources
 from helm_boundary.policy.engines.opa_program import OpaProgram
 from helm_boundary.policy.engines.smoke_test import SAMPLES
 from helm_boundary.policy.errors import EngineError
@@ -94,7 +94,7 @@ def generated(policy: Policy, count: int, seed: int = SEED) -> Iterator[dict[str
 def _both(policy: Policy, opa: OpaProgram) -> Iterator[Sequence[Engine]]:
     here = start_embedded(policy, deadline_ms=DEADLINE_MS)
     try:
-        there = OpaEngine(opa, policy, DEADLINE_MS / 1_000)
+        there = OpaEngine(opa, policy, Sources.of(policy), DEADLINE_MS / 1_000)
         try:
             yield here, there
         finally:

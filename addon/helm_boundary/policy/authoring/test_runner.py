@@ -8,16 +8,16 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from helm_boundary.policy.engines.opa_program import OpaProgram
 from helm_boundary.policy.engines.worker_process import worker_environment
 from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.sources.folder import Part, read_part
 from helm_boundary.policy.sources.policy import read_policy
 from helm_receipts.storage import isolated
 
-from .opa_check import run_in_opa
+if TYPE_CHECKING:
+    from helm_boundary.policy.engines.opa_program import OpaProgram
 
 TEST = re.compile(r"^(test_\w+)", re.MULTILINE)
 SECONDS = 30.0  # for all tests of a run that make no progress
@@ -86,6 +86,8 @@ def run_tests(
     mine = {file for folder in folders for file in read_part(folder).modules}
     run.coverage = [found for found in run.coverage if found.file in mine]
     if opa is not None and run.results:
+        from .opa_check import run_in_opa
+
         try:
             run.differences = list(_differences(run.results, run_in_opa(opa, folders)))
         except PolicyError as error:

@@ -43,6 +43,14 @@ class Place(Protocol):
         ...
 
 
+class OpaLate(EngineError):
+    """OPA didn't answer in time."""
+
+
+class OpaGone(EngineError):
+    """OPA can't be reached, or has gone without an answer."""
+
+
 class OpaClient:
     """A client of one OPA, with a deadline for each answer."""
 
@@ -80,7 +88,7 @@ class OpaClient:
     def _late(self, error: Exception) -> EngineError:
         if self._closed or not isinstance(error, TimeoutError):
             return EngineError("the policy engine was closed")
-        return EngineError(f"OPA did not answer within {self.deadline * 1_000:.0f} ms")
+        return OpaLate(f"OPA did not answer within {self.deadline * 1_000:.0f} ms")
 
     def _decide(self, document: bytes) -> Decision:
         answer = self.ask("POST", DECISION, b'{"input": ' + document + b"}")
@@ -95,7 +103,7 @@ class OpaClient:
         except TimeoutError as error:
             raise self._late(error) from None
         except (OSError, http.client.HTTPException) as error:
-            raise EngineError(f"OPA can't be asked: {type(error).__name__}") from None
+            raise OpaGone(f"OPA can't be asked: {type(error).__name__}") from None
         if status != 200:
             raise EngineError(f"OPA answered {status}, expected 200")
         try:

@@ -21,7 +21,6 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from helm_boundary.policy.errors import EngineError, PolicyError
 
@@ -67,16 +66,14 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 class OpaProcess:
-    """One running OPA, with the policy that it was started with.
+    """One running OPA, with the policy that it was started with: modules by path, data as JSON.
 
     Raises PolicyError when it can't be started, or takes the policy for none.
     """
 
     prefix = ""
 
-    def __init__(
-        self, opa: OpaProgram, modules: Mapping[str, str], data: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, opa: OpaProgram, modules: Mapping[str, str], data: str) -> None:
         self.opa = opa
         self._token = secrets.token_urlsafe(32)
         # A short path: a socket's name may have some hundred bytes.
@@ -136,6 +133,10 @@ class OpaProcess:
             self._process.stdin.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def is_well(self, client: OpaClient) -> bool:
+        """Tell whether it runs and answers."""
+        return self.is_running and self._answers(client)
+
     def _answers(self, client: OpaClient) -> bool:
         try:
             client.ask("GET", "/v1/data/system/version", b"")
@@ -146,7 +147,8 @@ class OpaProcess:
     def _start(self, policy: Path) -> subprocess.Popen[bytes]:
         arguments = ["run", "--server", "--addr", f"unix://{self._folder / 'socket'}"]
         arguments += ["--unix-socket-perm", "600", "--log-level", "error", "--disable-telemetry"]
-        arguments += ["--authentication", "token", "--authorization", "basic", str(policy)]
+        arguments += ["--authentication", "token", "--authorization", "basic"]
+        arguments += ["--bundle", str(policy)]
         try:
             return subprocess.Popen(
                 ["/bin/sh", "-c", LEASH, "sh", self.opa.path, *arguments],

@@ -42,9 +42,12 @@ class OpaSources:
 
 
 def write_sources(
-    within: Path, opa: OpaProgram, modules: Mapping[str, str], data: Mapping[str, Any]
+    within: Path, opa: OpaProgram, modules: Mapping[str, str], data: str
 ) -> OpaSources:
-    """Write modules (by path) and data below a folder of ours, with what they may call."""
+    """Write modules (by path) and data (JSON text) below a folder of ours: one bundle.
+
+    Beside it is written what they may call.
+    """
     folder = within / "policy"
     folder.mkdir()
     files: dict[str, str] = {}
@@ -52,7 +55,7 @@ def write_sources(
         name = f"{number}.rego"
         (folder / name).write_text(text, encoding="utf-8")
         files[name] = path
-    (folder / "data.json").write_text(json.dumps(data, allow_nan=False), encoding="utf-8")
+    (folder / "data.json").write_text(data, encoding="utf-8")
     sources = OpaSources(folder, files)
     sources.capabilities.write_text(json.dumps(_capabilities(opa)), encoding="utf-8")
     return sources
