@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -133,14 +134,15 @@ def _run_once(folders: Sequence[Path], only: str, opa: OpaProgram | None, as_jso
         else:
             click.echo(f"DIFFERS {difference}")
     if not as_json:
-        failed = sum(not result.passed for result in run.results)
+        ends = Counter(result.end for result in run.results)
+        skipped = f", {ends['skipped']} skipped" if ends["skipped"] else ""
         asked = f" (run in {opa} too)" if opa else ""
-        click.echo(f"{len(run.results) - failed} passed, {failed} failed{asked}")
+        click.echo(f"{ends['passed']} passed, {ends['failed']} failed{skipped}{asked}")
     return run
 
 
 def _print_result(result: Result) -> None:
-    if result.passed:
+    if result.end != "failed":
         return
     click.echo(f"FAILED {result.name}: {result.message}")
     for line in result.prints:

@@ -281,6 +281,51 @@ def test_test_shows_prints_of_a_failure(tmp_path: Path) -> None:
     assert "cats_test.rego:5: saw" in result.output
 
 
+CASES = """test_cats[note] if {
+	some note, case in {
+		"a cat": {"model": "cat", "count": 1},
+		"a dog": {"model": "dog", "count": %d},
+	}
+	count(cats.deny) == case.count with input as {"model": case.model}
+}
+
+test_pairs[kind][name] if {
+	some kind in ["x", "y"]
+	some name in ["a", "b"]
+	kind != name
+}
+
+todo_test_later if false"""
+
+
+def test_each_case_of_a_test_must_hold(tmp_path: Path) -> None:
+    """As in OPA; what is still to be written is skipped."""
+    assert "2 passed, 0 failed, 1 skipped" in run("test", write(tmp_path, SOUND, CASES % 0)).output
+    failing = run("test", write(tmp_path, SOUND, CASES % 1))
+    assert "FAILED data.cats_test.test_cats: fails for a dog" in failing.output
+    assert "1 passed, 1 failed, 1 skipped" in failing.output
+    assert failing.exit_code == 1
+
+
+def test_a_test_without_a_case_is_no_pass(tmp_path: Path) -> None:
+    """Nothing was shown."""
+    empty = "test_cats[note] if {\n\tsome note, case in input.nothing\n\tcats.deny == case\n}"
+    result = run("test", write(tmp_path, SOUND, empty))
+    assert "test_cats: has no cases" in result.output
+    assert result.exit_code == 1
+    later = run("test", write(tmp_path, SOUND, "todo_test_later if true"))
+    assert "0 passed, 0 failed, 1 skipped" in later.output
+    assert later.exit_code == 1
+
+
+def test_both_engines_agree_on_cases(tmp_path: Path) -> None:
+    """Those that hold and those that don't."""
+    for count in (0, 1):
+        result = run("test", "--opa", opa(), write(tmp_path, SOUND, CASES % count))
+        assert "DIFFERS" not in result.output
+        assert "1 skipped (run in OPA" in result.output
+
+
 def test_no_tests_is_not_a_pass(tmp_path: Path) -> None:
     """A folder without tests hasn't shown anything."""
     assert run("test", write(tmp_path, SOUND)).exit_code == 1

@@ -1,4 +1,7 @@
-"""The run of a policy's own tests: rules named ``test_…`` in ``*_test.rego``, as OPA runs them."""
+"""The run of a policy's own tests: rules named ``test_…`` in ``*_test.rego``, as OPA runs them.
+
+Those named ``todo_test_…`` are still to be written, and skipped.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from helm_boundary.policy.engines.opa_program import OpaProgram
 
 TEST = re.compile(r"^(test_\w+)", re.MULTILINE)
+TODO = re.compile(r"^(todo_test_\w+)", re.MULTILINE)
 SECONDS = 30.0  # for all tests of a run that make no progress
 
 
@@ -32,6 +36,12 @@ class Result:
     message: str | None
     prints: tuple[str, ...]
     seconds: float
+    skipped: bool = False
+
+    @property
+    def end(self) -> str:
+        """How it ended: passed, failed or skipped."""
+        return "skipped" if self.skipped else "passed" if self.passed else "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +64,8 @@ class Run:
     @property
     def passed(self) -> bool:
         """Whether there were tests, all of them passed, and in OPA as well where it was asked."""
-        ran = bool(self.results) and all(result.passed for result in self.results)
-        return ran and not self.differences
+        ran = [result.passed for result in self.results if not result.skipped]
+        return bool(ran) and all(ran) and not self.differences
 
 
 def run_tests(
@@ -72,14 +82,9 @@ def run_tests(
     the policy and its tests can't be compiled.
     """
     plan, parts = _read(folders, None)
-    waiting = [
-        f"data.{part.packages[file]}.{name}"
-        for part in parts
-        for file, text in part.modules.items()
-        for name in dict.fromkeys(TEST.findall(text))
-        if re.search(only, f"{part.packages[file]}.{name}")
-    ]
-    run = Run()
+    waiting = list(_named(TEST, parts, only))
+    todo = [Result(name, False, None, (), 0.0, skipped=True) for name in _named(TODO, parts, only)]
+    run = Run(todo)
     while waiting:
         done = _run_some(run, plan | {"tests": waiting, "coverage": True}, seconds)
         waiting = waiting[done:]
@@ -95,9 +100,17 @@ def run_tests(
     return run
 
 
+def _named(kind: re.Pattern[str], parts: Sequence[Part], only: str) -> Iterator[str]:
+    for part in parts:
+        for file, text in part.modules.items():
+            for name in dict.fromkeys(kind.findall(text)):
+                if re.search(only, f"{part.packages[file]}.{name}"):
+                    yield f"data.{part.packages[file]}.{name}"
+
+
 def _differences(results: Sequence[Result], in_opa: Mapping[str, str]) -> Iterator[str]:
     for result in results:
-        here, there = "passed" if result.passed else "failed", in_opa.get(result.name)
+        here, there = result.end, in_opa.get(result.name)
         if there != here:
             yield f"{result.name} {here} here, and in OPA it {there or 'is no test'}"
 
