@@ -71,6 +71,7 @@ def test_a_changed_folder_takes_over_and_leaves_a_receipt(tmp_path: Path) -> Non
         (change,) = policies(stage.boundary)
         assert change["event"]["oldDigest"] == old
         assert change["policy"]["digest"]["sha256"] == change["event"]["newDigest"] != old
+        assert change["event"]["detectors"] > 10
         (folder / "mine.rego").write_text("package helm.rules.mine\n\ndeny contains {")
         until(lambda: "the policy in force stays" in stage.boundary.log)
         assert stage.chat(model="model-b").status == 403

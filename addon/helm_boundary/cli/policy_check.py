@@ -77,7 +77,8 @@ def _summary(report: Report, opa: OpaProgram | None) -> str:
     warnings = len(report.found) - errors
     if report.policy is None:
         return f"not usable: {errors} errors"
-    policy = f"{report.policy.rules} rules, digest {report.policy.digest[:12]}"
+    policy = f"{report.policy.rules} rules, {report.detectors} detectors"
+    policy += f", digest {report.policy.digest[:12]}"
     asked = f" ({report.opinion.judged} documents judged in {opa} too)" if report.opinion else ""
     return f"{policy}: {errors} errors, {warnings} warnings{asked}"
 

@@ -48,10 +48,14 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of a check: a policy that can be used at all, what was found, what OPA said."""
+    """The result of a check: a policy that can be used at all, what was found, what OPA said.
+
+    ``detectors`` counts those in force.
+    """
 
     policy: Policy | None
     found: Sequence[Found]
+    detectors: int = 0
     opinion: Opinion | None = None
 
     @property
@@ -77,21 +81,22 @@ def check_policy(
         detectors = compile_detectors(policy.detectors_text)
     except PolicyError as error:
         return Report(None, _errors(error))
+    count = len(detectors.names)
     found = [*_trial(policy, deadline_ms), *_slow_detectors(detectors)]
     for folder in folders:
         found += _check_part(read_part(folder, key=key), read_part(folder, tests=True, key=key))
     if not any(one.level == "error" for one in found):
         found += [Found("error", problem) for problem in check_tests(folders, key=key)]
     if opa is None:
-        return Report(policy, found)
+        return Report(policy, found, count)
     from .opa_check import check_in_opa
     from .second_opinion import ask_both
 
     found += [Found("error", problem) for problem in check_in_opa(opa, folders, key=key)]
     if any(one.level == "error" for one in found):
-        return Report(policy, found)
+        return Report(policy, found, count)
     opinion = ask_both(policy, opa, progress=progress)
-    return Report(policy, [*found, *_differences(opinion, opa)], opinion)
+    return Report(policy, [*found, *_differences(opinion, opa)], count, opinion)
 
 
 def _differences(opinion: Opinion, opa: OpaProgram) -> Iterator[Found]:
