@@ -203,6 +203,24 @@ def test_check_names_an_unusable_detector(tmp_path: Path) -> None:
     assert result.exit_code == 1
 
 
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ("tool: {allow: [Bash]}", "data.yaml:1: data.tool is read by no rule: did you mean tools?"),
+        ("\nallow: [Bash]", "data.yaml:2: data.allow is read by no rule"),
+        ("models: {allow: [o3]}", ""),
+        ("own: 1", ""),
+    ],
+)
+def test_check_names_data_that_nobody_reads(tmp_path: Path, data: str, says: str) -> None:
+    """A setting that is misspelt at the top would silently do nothing."""
+    folder = write(tmp_path, SOUND.replace('"cat"', "data.own"), "test_a if true")
+    (folder / "data.yaml").write_text(data + ("" if "own" in data else "\nown: 1"))
+    output = run("check", folder).output
+    assert says in output
+    assert bool(says) == ("is read by no rule" in output)
+
+
 def test_check_names_a_slow_detector(tmp_path: Path) -> None:
     """One that makes RE2 work hard is named, with what to do."""
     (tmp_path / "detectors.yaml").write_text(
@@ -354,10 +372,16 @@ def test_new_makes_a_topic_that_passes(tmp_path: Path) -> None:
     folder = tmp_path / "policy"
     result = run("new", "ships", "--folder", folder, "--json")
     assert result.exit_code == 0
-    assert len(lines(result)[0]["files"]) == 3
+    assert len(lines(result)[0]["files"]) == 4
+    first = (folder / "data.yaml").read_text().splitlines()[0]
+    schema = first.removeprefix("# yaml-language-server: $schema=file://")
+    assert json.loads(Path(schema).read_bytes())["title"] == "Settings of the default policy"
     assert run("check", "--strict", folder).exit_code == 0
     assert run("test", folder).exit_code == 0
     assert run("new", "ships", "--folder", folder).exit_code == 2
+    (folder / "data.yaml").write_text("models: {allow: [o3]}")
+    assert len(lines(run("new", "boats", "--folder", folder, "--json"))[0]["files"]) == 3
+    assert (folder / "data.yaml").read_text() == "models: {allow: [o3]}"
     assert run("new", "Ships!", "--folder", folder).exit_code == 2
 
 

@@ -19,6 +19,7 @@ from helm_receipts.envelope.statement import FINALITIES
 
 from .reason_codes import REASON_CODES
 from .test_runner import check_tests
+from .unread_data import unread_names
 
 if TYPE_CHECKING:
     from helm_boundary.policy.engines.opa_program import OpaProgram
@@ -83,6 +84,7 @@ def check_policy(
         return Report(None, _errors(error))
     count = len(detectors.names)
     found = [*_trial(policy, deadline_ms), *_slow_detectors(detectors)]
+    found += _unread_data(policy, folders, key)
     for folder in folders:
         found += _check_part(read_part(folder, key=key), read_part(folder, tests=True, key=key))
     if not any(one.level == "error" for one in found):
@@ -111,6 +113,13 @@ def _differences(opinion: Opinion, opa: OpaProgram) -> Iterator[Found]:
 
 def _errors(error: PolicyError) -> list[Found]:
     return [Found("error", problem) for problem in error.problems]
+
+
+def _unread_data(policy: Policy, folders: Sequence[Path], key: Path | None) -> Iterator[Found]:
+    """Yield a warning for each name at the top of the folders' data that no rule reads."""
+    for folder in folders:
+        for place, name, hint in unread_names(policy, folder, read_part(folder, key=key)):
+            yield Found("warning", f"{place}: data.{name} is read by no rule{hint}")
 
 
 def _slow_detectors(detectors: Detectors) -> Iterator[Found]:
