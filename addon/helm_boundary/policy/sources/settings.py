@@ -46,8 +46,9 @@ def _rule_ids(modules: Iterable[str]) -> Iterable[str]:
 
 def _check_rules(data: Mapping[str, Any], known: set[str]) -> None:
     settings = {"data.rules": data.get("rules", {})}
-    for name, principal in data.get("principals", {}).items():
-        settings[f"data.principals.{name}.rules"] = principal.get("rules", {})
+    for kind in ("principals", "groups"):
+        for name, one in data.get(kind, {}).items():
+            settings[f"data.{kind}.{name}.rules"] = one.get("rules", {})
     for place, rules in settings.items():
         for rule in rules:
             if rule not in known:
