@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +11,10 @@ from typing import TYPE_CHECKING
 from helm_boundary.policy.detectors.detectors import Detectors, compile_detectors
 from helm_boundary.policy.engines.embedded import start_embedded
 from helm_boundary.policy.errors import PolicyError
-from helm_boundary.policy.sources.folder import Part, read_part
-from helm_boundary.policy.sources.metadata import Metadata, read_metadata
+from helm_boundary.policy.sources.folder import read_part
 from helm_boundary.policy.sources.policy import Policy, read_policy
-from helm_receipts.envelope.statement import FINALITIES
 
-from .reason_codes import REASON_CODES
+from .module_checks import Found, check_part
 from .test_runner import check_tests
 from .unread_data import unread_names
 
@@ -26,25 +23,11 @@ if TYPE_CHECKING:
 
     from .second_opinion import Opinion, Progress
 
-SEVERITIES = frozenset({"low", "medium", "high", "critical"})
-SPEAKS = re.compile(r"^(deny|escalate) contains\b", re.MULTILINE)
-CODE = re.compile(r'"code":\s*"([^"]*)"')
 # Text that is like code and like prose, and like neither: what a slow pattern is slow on.
 SAMPLE = b"".join(
     hashlib.sha256(b"%d" % n).hexdigest().encode() + b" and aA1_-@.: " for n in range(850)
 )
 SLOW_SECONDS = 0.03
-IMPORT = re.compile(
-    r"^import[ \t]+((?:data|input)[\w.]*?(\w+))(?:[ \t]+as[ \t]+(\w+))?[ \t]*$", re.M
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One thing to say: ``level`` is error (the policy can't be used) or warning."""
-
-    level: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +69,7 @@ def check_policy(
     found = [*_trial(policy, deadline_ms), *_slow_detectors(detectors)]
     found += _unread_data(policy, folders, key)
     for folder in folders:
-        found += _check_part(read_part(folder, key=key), read_part(folder, tests=True, key=key))
+        found += check_part(read_part(folder, key=key), read_part(folder, tests=True, key=key))
     if not any(one.level == "error" for one in found):
         found += [Found("error", problem) for problem in check_tests(folders, key=key)]
     if opa is None:
@@ -136,89 +119,3 @@ def _trial(policy: Policy, deadline_ms: int) -> list[Found]:
     except PolicyError as error:
         return _errors(error)
     return []
-
-
-def _check_part(part: Part, tests: Part) -> Iterator[Found]:
-    for file, package in tests.packages.items():
-        if package.split(".")[0] == "helm":
-            yield Found(
-                "warning",
-                f"{file}:1: package {package} is part of what it tests: call it "
-                f"{package.rsplit('.', 1)[-1].removesuffix('_test')}_test, outside of helm",
-            )
-    tested = {name.removesuffix("_test.rego") for name in tests.names.values()}
-    for file, text in part.modules.items():
-        yield from _check_codes(text, file)
-        yield from _check_imports(text, file)
-        if not part.packages[file].startswith("helm.rules."):
-            continue
-        yield from _check_metadata(text, file)
-        if part.names[file].removesuffix(".rego") not in tested:
-            test = Path(file).with_name(Path(file).stem + "_test.rego").name
-            yield Found("warning", f"{file}:1: has no tests: write {test} beside it")
-
-
-def _check_codes(text: str, file: str) -> Iterator[Found]:
-    for match in CODE.finditer(text):
-        if match[1] not in REASON_CODES:
-            yield Found(
-                "warning",
-                f"{_place(text, file, match.start())}: {match[1]!r} is not in HELM's registry of "
-                "reason codes: use one that is, or expect nobody else to know it",
-            )
-
-
-def _check_imports(text: str, file: str) -> Iterator[Found]:
-    for match in IMPORT.finditer(text):
-        name = match[3] or match[2]
-        uses = len(re.findall(rf"\b{name}\b", text[match.end() :]))
-        if not uses:
-            yield Found(
-                "error", f"{_place(text, file, match.start())}: {match[1]} is imported and not used"
-            )
-
-
-def _check_metadata(text: str, file: str) -> Iterator[Found]:
-    try:
-        blocks = read_metadata(text, file)
-    except PolicyError as error:
-        yield from _errors(error)
-        return
-    for match in SPEAKS.finditer(text):
-        line = text.count("\n", 0, match.start()) + 1
-        place = f"{file}:{line}"
-        if line not in blocks:
-            yield Found(
-                "warning",
-                f"{place}: {match[1]} has no METADATA above it: give its title, and under custom "
-                "its id, code, finality and severity",
-            )
-            continue
-        end = text.find("\n}", match.start())
-        yield from _check_block(blocks[line], text[match.start() : end], place)
-
-
-def _check_block(block: Metadata, rule: str, place: str) -> Iterator[Found]:
-    custom = block.custom
-    if not block.title:
-        yield Found("warning", f"{place}: METADATA has no title")
-    if not block.ids:
-        yield Found("warning", f"{place}: METADATA has no custom.id")
-    if custom.get("severity") not in SEVERITIES:
-        known = ", ".join(sorted(SEVERITIES))
-        yield Found("warning", f"{place}: custom.severity must be one of {known}")
-    if custom.get("finality") not in FINALITIES:
-        known = ", ".join(sorted(FINALITIES))
-        yield Found("warning", f"{place}: custom.finality must be one of {known}")
-    for member, said in (("code", [custom.get("code")]), ("rule", block.ids)):
-        written = re.search(rf'"{member}":\s*"([^"]*)"', rule)
-        if written and written[1] not in said:
-            yield Found(
-                "error",
-                f"{place}: the rule says {member} {written[1]!r}, its METADATA says "
-                f"{', '.join(map(repr, said)) or 'nothing'}: make them agree",
-            )
-
-
-def _place(text: str, file: str, position: int) -> str:
-    return f"{file}:{text.count(chr(10), 0, position) + 1}"
