@@ -108,6 +108,8 @@ def test_check_says_what_opa_says(tmp_path: Path) -> None:
         (SOUND.replace("# title: No cats", "# title: [no"), "METADATA is"),
         ("import data.models\n\n" + SOUND, "data.models is imported and not used"),
         (SOUND, "has no tests: write cats_test.rego beside it"),
+        ('deny contains "no cats" if input.model == "cat"', "cats.rego:3: deny lacks an object"),
+        (SOUND.replace('\t"finality": "instance_parameter",\n', ""), "10: deny lacks finality"),
         (
             SOUND + "\nfew if not input.parameters.n > 3\n",
             "cats.rego:17: input.parameters.n may be",

@@ -96,12 +96,13 @@ def test_one_that_is_late_is_an_error_and_replaced() -> None:
     try:
         before = group_of(engine)
         os.killpg(before, signal.SIGSTOP)
+        time.sleep(0.2)  # until each of its threads has stopped
         started = time.monotonic()
         with pytest.raises(EngineError, match="within 300 ms"):
             engine.decide_now(DOCUMENTS[0])
         assert time.monotonic() - started < 2
         soon(lambda: group_of(engine) != before)
-        assert engine.decide_now(DOCUMENTS[0]).verdict == "ALLOW"
+        soon(lambda: _allows(engine))  # a machine that is busy may be late once more
         soon(lambda: not _is_there(before))
     finally:
         engine.close()
@@ -172,6 +173,13 @@ def test_a_changed_policy_is_tried_in_an_engine_of_the_same_kind(
         assert mentions_models(change.engine.policy)
     finally:
         change.engine.close()
+
+
+def _allows(engine: OpaEngine) -> bool:
+    try:
+        return engine.decide_now(DOCUMENTS[0]).verdict == "ALLOW"
+    except EngineError:
+        return False
 
 
 def _is_there(group: int) -> bool:

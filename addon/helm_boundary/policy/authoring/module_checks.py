@@ -17,6 +17,9 @@ from .reason_codes import REASON_CODES
 SEVERITIES = frozenset({"low", "medium", "high", "critical"})
 SPEAKS = re.compile(r"^(deny|escalate) contains\b", re.MULTILINE)
 CODE = re.compile(r'"code":\s*"([^"]*)"')
+# What a rule adds: a text or a number, or an object that ends in front of its if.
+WRITTEN = re.compile(r"\s*(?:([\"`\d\[])|\{[^{}]*\}(?=\s+if\b|\s*$))")
+REASON = ("rule", "code", "message", "finality")
 IMPORT = re.compile(
     r"^import[ \t]+((?:data|input)[\w.]*?(\w+))(?:[ \t]+as[ \t]+(\w+))?[ \t]*$", re.M
 )
@@ -80,6 +83,7 @@ def _check_metadata(text: str, file: str) -> Iterator[Found]:
     for match in SPEAKS.finditer(text):
         line = text.count("\n", 0, match.start()) + 1
         place = f"{file}:{line}"
+        yield from _check_reason(text[match.end() :], match[1], place)
         if line not in blocks:
             yield Found(
                 "warning",
@@ -89,6 +93,22 @@ def _check_metadata(text: str, file: str) -> Iterator[Found]:
             continue
         end = text.find("\n}", match.start())
         yield from _check_block(blocks[line], text[match.start() : end], place)
+
+
+def _check_reason(said: str, name: str, place: str) -> Iterator[Found]:
+    """Look at what a rule adds, where that is written out: only an object is a reason."""
+    added = WRITTEN.match(said)
+    if added is None:
+        return
+    missing = [member for member in REASON if f'"{member}"' not in added[0]]
+    if added[1] or missing:
+        what = "an object" if added[1] else ", ".join(missing)
+        example = ", ".join(f'"{member}": …' for member in REASON)
+        yield Found(
+            "error",
+            f"{place}: {name} lacks {what}, so it would be no decision, which denies everything: "
+            f"write {name} contains {{{example}}}",
+        )
 
 
 def _check_block(block: Metadata, rule: str, place: str) -> Iterator[Found]:
