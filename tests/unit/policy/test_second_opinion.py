@@ -203,7 +203,7 @@ from helm_boundary.policy.engines.opa_program import find_opa
 
 process = OpaProcess(find_opa(Path(sys.argv[1])), {"a.rego": "package a"}, "{}")
 process.wait_until_ready()
-print(process.pid, flush=True)
+print(process.pid, process._folder, flush=True)
 sys.stdin.read()
 """
 
@@ -218,16 +218,19 @@ def test_it_ends_with_whoever_started_it(program: OpaProgram) -> None:
     )
     assert starter.stdout is not None
     assert starter.stdin is not None
-    group = int(starter.stdout.readline())
+    pid, folder = starter.stdout.readline().decode().split()
+    group = int(pid)
+    assert Path(folder).is_dir()
     os.killpg(group, 0)
     starter.send_signal(signal.SIGKILL)
     starter.wait()
     starter.stdin.close()
     starter.stdout.close()
     until = time.monotonic() + 10
-    while _is_there(group) and time.monotonic() < until:
+    while (_is_there(group) or Path(folder).exists()) and time.monotonic() < until:
         time.sleep(0.05)
     assert not _is_there(group)
+    assert not Path(folder).exists()
 
 
 def _is_there(group: int) -> bool:

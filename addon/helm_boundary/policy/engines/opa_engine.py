@@ -109,6 +109,7 @@ class OpaEngine:
         self._closed = threading.Event()
         self._doubted = threading.Event()  # it was late, or looks ended
         self._running = _Running(opa, sources, deadline)
+        self._retired: list[_Running] = []
         self._keeper = threading.Thread(target=self._keep, name="helm-opa-keeper", daemon=True)
         self._keeper.start()
 
@@ -146,7 +147,8 @@ class OpaEngine:
         self._closed.set()
         self._doubted.set()
         with self._lock:
-            self._running.close()
+            for running in (*self._retired, self._running):
+                running.close()
 
     def _is_worth_another(self, error: EngineError) -> bool:
         """Tell whether another OPA may answer what this one didn't; one that was late goes."""
@@ -172,6 +174,14 @@ class OpaEngine:
             except (PolicyError, OSError):
                 self._closed.wait(LOOK_SECONDS)  # calls fail; the keeper tries again
                 return
-        timer = threading.Timer(self._deadline, old.close)
+            self._retired.append(old)
+        timer = threading.Timer(self._deadline, self._retire, [old])
         timer.daemon = True
         timer.start()
+
+    def _retire(self, old: _Running) -> None:
+        """End one whose last calls have had their time."""
+        with self._lock:
+            if old in self._retired:
+                self._retired.remove(old)
+        old.close()

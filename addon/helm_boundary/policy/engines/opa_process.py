@@ -31,8 +31,11 @@ from .opa_sources import check_sources, write_sources
 START_SECONDS = 30.0  # for OPA to read and compile a policy, on a machine that is busy
 POLL_SECONDS = 0.01
 # Ends OPA with its standard input, which this process holds: it mustn't outlive the boundary, even
-# one that is killed. The shell ends with OPA.
-LEASH = '"$@" & opa=$!; exec 3<&0; { cat <&3 >/dev/null; kill -9 $opa; } 2>&- & wait $opa'
+# one that is killed. The shell ends with OPA, and takes its folder away.
+LEASH = (
+    'folder=$1; shift; "$@" & opa=$!; exec 3<&0; '
+    '{ cat <&3 >/dev/null; kill -9 $opa; } 2>&- & wait $opa; rm -rf "$folder"'
+)
 AUTHORIZATION = """package system.authz
 
 default allow := false
@@ -151,7 +154,7 @@ class OpaProcess:
         arguments += ["--bundle", str(policy)]
         try:
             return subprocess.Popen(
-                ["/bin/sh", "-c", LEASH, "sh", self.opa.path, *arguments],
+                ["/bin/sh", "-c", LEASH, "sh", self._folder, self.opa.path, *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
