@@ -8,9 +8,11 @@
 #   A topic is a package helm.rules.<name> that adds to the sets deny, escalate,
 #   rewrite and stream, or says allow. data.rules can change what a rule's word is
 #   worth, by the id in its reason: "off", "observe", "escalate" or "deny".
-# entrypoint: true
 package helm
 
+# METADATA
+# title: The decision on one document
+# entrypoint: true
 default decision := {
 	"verdict": "DENY",
 	"reasons": [{

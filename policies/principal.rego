@@ -1,12 +1,56 @@
 # METADATA
 # title: Who asks
 # description: |
-#   What data.principals says about whoever makes the call: the proxy's user, else
-#   the pseudonym of the API key.
+#   What data.principals and data.groups say about whoever makes the call: the
+#   proxy's user, else the pseudonym of the API key; and the groups of both. Models
+#   and tools add up. Of what groups make of a rule the strictest counts, and what
+#   is said of the caller alone counts before that.
 package helm.principal
 
-settings := found if {
+settings := together if {
+	data.groups != {}
+} else := own
+
+together := {
+	"models": array.concat(object.get(own, "models", []), [model |
+		some name in groups
+		some model in object.get(data.groups[name], "models", [])
+	]),
+	"tools": array.concat(object.get(own, "tools", []), [tool |
+		some name in groups
+		some tool in object.get(data.groups[name], "tools", [])
+	]),
+	"rules": object.union(grouped, object.get(own, "rules", {})),
+}
+
+own := found if {
 	found := data.principals[input.client.principal]
 } else := found if {
 	found := data.principals[input.client.key_id]
 } else := {}
+
+groups contains name if {
+	some name, group in data.groups
+	input.client.principal in object.get(group, "principals", [])
+}
+
+groups contains name if {
+	some name, group in data.groups
+	input.client.key_id in object.get(group, "keys", [])
+}
+
+grouped := {id: strictest(id) |
+	some name in groups
+	some id, _ in object.get(data.groups[name], "rules", {})
+}
+
+strictest(id) := [word |
+	some word in ["deny", "escalate", "observe", "off"]
+	some name in groups
+	effect(object.get(object.get(data.groups[name], "rules", {}), id, null)) == word
+][0]
+
+# An unquoted off is false in YAML.
+effect(word) := "off" if word == false
+
+effect(word) := word if is_string(word)

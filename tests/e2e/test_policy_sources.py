@@ -71,6 +71,7 @@ def test_a_changed_folder_takes_over_and_leaves_a_receipt(tmp_path: Path) -> Non
         (change,) = policies(stage.boundary)
         assert change["event"]["oldDigest"] == old
         assert change["policy"]["digest"]["sha256"] == change["event"]["newDigest"] != old
+        assert change["event"]["detectors"] > 10
         (folder / "mine.rego").write_text("package helm.rules.mine\n\ndeny contains {")
         until(lambda: "the policy in force stays" in stage.boundary.log)
         assert stage.chat(model="model-b").status == 403
@@ -155,6 +156,27 @@ def test_an_opa_server_decides(tmp_path: Path) -> None:
             verify_all(boundary)
         finally:
             server.kill()
+
+
+def test_an_opa_of_ours_decides(tmp_path: Path) -> None:
+    """From the same folder, over a reload and a kill, with its name in the receipts."""
+    folder = write(tmp_path / "mine", "model-a")
+    path = f"{Path(opa()).parent}{os.pathsep}{os.environ['PATH']}"
+    options = {"helm_engine": "opa", "helm_deadline_ms": "2000"}
+    with scene(tmp_path, policy=folder, options=options, env={"PATH": path}) as stage:
+        assert stage.chat(model="model-a").status == 403
+        answer = stage.chat(model="model-b")
+        assert answer.status == 200
+        request, _ = stage.records(answer.correlation)
+        assert request["policy"]["engine"].startswith("opa 1.")
+        write(folder, "model-b")
+        until(lambda: stage.chat(model="model-b").status == 403)
+        assert stage.chat(model="model-a").status == 200
+        (folder / "data.yaml").write_text("models: {allow_prefixes: [model-], alow: []}\n")
+        until(lambda: "the policy in force stays" in stage.boundary.log)
+        assert stage.chat(model="model-a").status == 200
+        [record] = policies(stage.boundary)
+        assert record["policy"]["engine"].startswith("opa 1.")
 
 
 def _answers(address: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,9 +12,20 @@ import click
 
 from helm_boundary.policy.authoring.check import Report, check_policy
 from helm_boundary.policy.authoring.test_runner import Coverage, Result, Run, run_tests
+from helm_boundary.policy.engines.opa_program import OpaProgram
 
-from .exits import INCOMPLETE, NO, YES
-from .policy_options import folders_argument, key_option, own_folders, policy_errors, say_json
+from .exits import NO, YES
+from .policy_options import (
+    WITHOUT_OPA,
+    folders_argument,
+    key_option,
+    opa_asked,
+    opa_options,
+    own_folders,
+    policy_errors,
+    say_json,
+    shown_progress,
+)
 from .state_options import json_option
 
 WATCH_SECONDS = 0.5
@@ -23,6 +35,7 @@ WATCH_SECONDS = 0.5
 @folders_argument
 @click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 @key_option
+@opa_options
 @json_option
 @click.pass_context
 def check(
@@ -30,37 +43,44 @@ def check(
     folders: tuple[Path, ...],
     strict: bool,
     key: Path | None,
+    opa: Path | None,
+    require_opa: bool,
     as_json: bool,
 ) -> None:
     """Check a policy: syntax, unknown functions, names and codes, metadata, tests, detectors.
 
     Everything found has its file, its line and what to do. Exit codes: 0 sound, 1 not sound,
-    3 sound as far as could be checked.
+    2 it can't be checked as asked.
     """
-    report = check_policy(own_folders(folders), key=key)
+    with policy_errors():
+        program = opa_asked(opa, require_opa)
+        shown = shown_progress("documents judged in both engines")
+        report = check_policy(own_folders(folders), key=key, opa=program, progress=shown)
     for found in report.found:
         if as_json:
             say_json(asdict(found))
         else:
             click.echo(f"{found.level}: {found.message}")
-    for missing in report.incomplete:
+    if program is None:
         if as_json:
-            say_json({"level": "incomplete", "message": missing})
+            say_json({"level": "note", "message": WITHOUT_OPA})
         else:
-            click.echo(f"incomplete: {missing}")
+            click.echo(f"note: {WITHOUT_OPA}")
     if not as_json:
-        click.echo(_summary(report))
+        click.echo(_summary(report, program))
     bad = not report.sound or (strict and bool(report.found))
-    context.exit(NO if bad else INCOMPLETE if report.incomplete else YES)
+    context.exit(NO if bad else YES)
 
 
-def _summary(report: Report) -> str:
+def _summary(report: Report, opa: OpaProgram | None) -> str:
     errors = sum(found.level == "error" for found in report.found)
     warnings = len(report.found) - errors
     if report.policy is None:
         return f"not usable: {errors} errors"
-    policy = f"{report.policy.rules} rules, digest {report.policy.digest[:12]}"
-    return f"{policy}: {errors} errors, {warnings} warnings"
+    policy = f"{report.policy.rules} rules, {report.detectors} detectors"
+    policy += f", digest {report.policy.digest[:12]}"
+    asked = f" ({report.opinion.judged} documents judged in {opa} too)" if report.opinion else ""
+    return f"{policy}: {errors} errors, {warnings} warnings{asked}"
 
 
 @click.command("test")
@@ -68,6 +88,7 @@ def _summary(report: Report) -> str:
 @click.option("--run", "only", default="", help="Only tests whose name matches this regex.")
 @click.option("--coverage", is_flag=True, help="Print the lines that no test ran.")
 @click.option("--watch", is_flag=True, help="Run again whenever a file changes.")
+@opa_options
 @json_option
 @click.pass_context
 def test(
@@ -76,16 +97,21 @@ def test(
     only: str,
     coverage: bool,
     watch: bool,
+    opa: Path | None,
+    require_opa: bool,
     as_json: bool,
 ) -> None:
-    """Run a policy's own tests: rules named test_... in *_test.rego.
+    """Run a policy's own tests: rules named test_... in *_test.rego, in an `opa` too.
 
-    Exit codes: 0 all passed, 1 some failed or there were none, 2 they can't be run.
+    Exit codes: 0 all passed, 1 some failed, ended otherwise in OPA, or there were none, 2 they
+    can't be run.
     """
     chosen = own_folders(folders)
+    with policy_errors():
+        program = opa_asked(opa, require_opa)
     while True:
         before = _stamps(chosen)
-        run = _run_once(chosen, only, as_json)
+        run = _run_once(chosen, only, program, as_json)
         if coverage:
             _print_coverage(run.coverage, as_json)
         if not watch:
@@ -95,22 +121,29 @@ def test(
         click.echo()
 
 
-def _run_once(folders: Sequence[Path], only: str, as_json: bool) -> Run:
+def _run_once(folders: Sequence[Path], only: str, opa: OpaProgram | None, as_json: bool) -> Run:
     with policy_errors():
-        run = run_tests(folders, only=only)
+        run = run_tests(folders, only=only, opa=opa)
     for result in run.results:
         if as_json:
             say_json(asdict(result))
         else:
             _print_result(result)
+    for difference in run.differences:
+        if as_json:
+            say_json({"difference": difference})
+        else:
+            click.echo(f"DIFFERS {difference}")
     if not as_json:
-        failed = sum(not result.passed for result in run.results)
-        click.echo(f"{len(run.results) - failed} passed, {failed} failed")
+        ends = Counter(result.end for result in run.results)
+        skipped = f", {ends['skipped']} skipped" if ends["skipped"] else ""
+        asked = f" (run in {opa} too)" if opa else ""
+        click.echo(f"{ends['passed']} passed, {ends['failed']} failed{skipped}{asked}")
     return run
 
 
 def _print_result(result: Result) -> None:
-    if result.passed:
+    if result.end != "failed":
         return
     click.echo(f"FAILED {result.name}: {result.message}")
     for line in result.prints:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,13 +12,18 @@ from typing import Any
 
 import click
 
+from helm_boundary.policy.engines.opa_program import OpaProgram, find_opa
 from helm_boundary.policy.errors import EngineError, PolicyError
 from helm_boundary.policy.sources.default_folder import default_policy_folder
 
-from .exits import ending_on
+from .exits import CommandError, ending_on
 
 Command = Callable[..., Any]
-
+PATIENCE_SECONDS = 2.0  # after which one wants to see that something goes on
+WITHOUT_OPA = (
+    "no `opa` on PATH, so there is no second opinion: with one (or --opa FILE) OPA checks the "
+    "policy too, and judges some hundred generated documents beside the embedded engine"
+)
 
 policy_errors = partial(ending_on, PolicyError, EngineError, OSError)
 """Ends a command on what can't be read or judged."""
@@ -46,6 +53,39 @@ def key_option[C: Command](command: C) -> C:
         type=click.Path(path_type=Path, exists=True, dir_okay=False),
         help="A PEM public key (or an HMAC secret) that each bundle must be signed with.",
     )(command)
+
+
+def opa_options[C: Command](command: C) -> C:
+    """Add `--opa FILE` and `--require-opa`: who gives the second opinion."""
+    command = click.option(
+        "--require-opa", is_flag=True, help="Fail where there is no `opa` for a second opinion."
+    )(command)
+    return click.option(
+        "--opa",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        help="The OPA that gives the second opinion; else the `opa` on PATH, if there is one.",
+    )(command)
+
+
+def opa_asked(given: Path | None, required: bool) -> OpaProgram | None:
+    """Return the OPA that the options choose, or None where there is none and needn't be."""
+    found = find_opa(given)
+    if found is None and required:
+        raise CommandError(
+            "--require-opa: there is no `opa` on PATH: install one, or name it with --opa FILE"
+        )
+    return found
+
+
+def shown_progress(what: str) -> Callable[[int, int], None]:
+    """Return what shows progress on a terminal, once something has taken some seconds."""
+    started = time.monotonic()
+
+    def show(done: int, of: int) -> None:
+        if time.monotonic() - started > PATIENCE_SECONDS and sys.stderr.isatty():
+            click.echo(f"\r{done} of {of} {what}", nl=done == of, err=True)
+
+    return show
 
 
 def own_folders(folders: Sequence[Path]) -> tuple[Path, ...]:

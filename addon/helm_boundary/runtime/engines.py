@@ -8,9 +8,11 @@ from pathlib import Path
 
 from helm_boundary.policy.detectors.detectors import Detectors, compile_detectors
 from helm_boundary.policy.engines.candidate import WithCandidate
+from helm_boundary.policy.engines.embedded import start_embedded
 from helm_boundary.policy.engines.engine import Engine
 from helm_boundary.policy.engines.opa_server import start_opa_server
 from helm_boundary.policy.engines.pool import start_engine
+from helm_boundary.policy.reload.watch import Start
 from helm_boundary.policy.sources.download import Download
 from helm_boundary.policy.sources.policy import read_policy
 
@@ -25,6 +27,9 @@ class Judging:
     detectors: Detectors
     folders: tuple[Path, ...]
     refresh: Callable[[], object] | None
+
+    start: Start = start_embedded
+    """Starts an engine of the same kind for a changed policy."""
 
     @property
     def can_change(self) -> bool:
@@ -45,17 +50,29 @@ def start_judging(config: Config) -> Judging:
     else:
         folders, refresh = _places(config.policy, config)
         policy = read_policy(folders, key=config.policy_key)
-        engine = start_engine(policy, deadline_ms=config.deadline_ms)
+        engine = _starter(config)(policy, deadline_ms=config.deadline_ms)
     detectors = compile_detectors(engine.policy.detectors_text)
     if config.candidate:
         engine = WithCandidate(engine, _start(config.candidate, config))
-    return Judging(engine, detectors, folders, refresh)
+    start = start_embedded if config.engine == "embedded" else _starter(config)
+    return Judging(engine, detectors, folders, refresh, start)
+
+
+def _starter(config: Config) -> Start:
+    """Return what starts an engine of the kind asked for."""
+    if config.engine == "embedded":
+        return start_engine
+    from helm_boundary.policy.engines.opa_engine import start_opa
+
+    return start_opa
 
 
 def _start(sources: Sequence[str], config: Config) -> Engine:
     folders, _ = _places(sources, config)
     policy = read_policy(folders, key=config.policy_key)
-    return start_engine(policy, deadline_ms=config.deadline_ms, workers=1)
+    if config.engine == "embedded":
+        return start_engine(policy, deadline_ms=config.deadline_ms, workers=1)
+    return _starter(config)(policy, deadline_ms=config.deadline_ms)
 
 
 def _places(

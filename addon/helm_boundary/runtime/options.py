@@ -38,6 +38,7 @@ class Config:
     policy: tuple[str, ...]
     policy_key: Path | None
     candidate: tuple[str, ...]
+    engine: str
     opa_url: str
     state: Path
     mode: Mode
@@ -69,6 +70,10 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
      "be a bundle that is signed with it.", None),
     ("helm_candidate", Sequence[str], [], "A second policy, as in helm_policy: it is evaluated "
      "beside the enforced one and noted in the receipts, but never takes effect.", None),
+    ("helm_engine", str, "embedded", "embedded: the engine that comes with the boundary. opa: the "
+     "`opa` on PATH, started and kept running beside it with the same policy; everything that OPA "
+     "has may be used then, but for what reaches out or changes from call to call.",
+     ("embedded", "opa")),
     ("helm_opa_url", str, "", "An OPA server that decides in place of the embedded engine, such as "
      "http://127.0.0.1:8181. Can't be combined with helm_policy or helm_policy_key.", None),
     ("helm_state", str, "", "Folder for keys, receipts and approvals, private to the user who "
@@ -124,6 +129,7 @@ def read_config(options: OptionValues) -> Config:
         policy=_sources(options.helm_policy),
         policy_key=_absolute(options.helm_policy_key) if options.helm_policy_key else None,
         candidate=_sources(options.helm_candidate),
+        engine=_chosen(options, "helm_engine"),
         opa_url=options.helm_opa_url,
         state=_state(options.helm_state),
         mode="observe" if _chosen(options, "helm_mode") == "observe" else "enforce",
@@ -191,6 +197,10 @@ def _check_opa(options: OptionValues) -> None:
                 f"{name}: the server at helm_opa_url decides, by the policy that it has, so this "
                 "would have no effect; unset one of the two"
             )
+    if options.helm_opa_url and options.helm_engine != "embedded":
+        raise ConfigError(
+            "helm_engine: the server at helm_opa_url is the engine already; unset one of the two"
+        )
 
 
 def _chosen(options: OptionValues, name: str) -> str:

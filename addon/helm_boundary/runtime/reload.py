@@ -52,6 +52,7 @@ class Reloader:
             deadline_ms=deadline_ms,
             key=running.policy_key,
             refresh=running.judging.refresh,
+            start=running.judging.start,
         )
         self._spawn(self._follow(self._watch))
 
@@ -104,7 +105,11 @@ class Reloader:
         self._current.replace(new)
         policy = new.engine.policy
         logger.info(
-            "helm-boundary: policy %s, %d rules, sha256 %s", policy.uri, policy.rules, policy.digest
+            "helm-boundary: policy %s, %d rules, %d detectors, sha256 %s",
+            policy.uri,
+            policy.rules,
+            len(change.detectors.names),
+            policy.digest,
         )
         self._spawn(self._retire(old))
 
@@ -127,4 +132,6 @@ def _receipt(old: Running, new: Running) -> Draft:
     policy = new.engine.policy
     digests = {"oldDigest": old.engine.policy.digest, "newDigest": policy.digest}
     reference = PolicyRef(policy.uri, policy.digest, new.engine.name)
-    return Draft.of_recorder("policy", {"kind": "changed", **digests}, reference)
+    detectors = len(new.boundary.judge.detectors.names)
+    event: dict[str, str | int] = {"kind": "changed", **digests, "detectors": detectors}
+    return Draft.of_recorder("policy", event, reference)

@@ -56,6 +56,9 @@ parameters: {max: {n: 4, max_output_tokens: 100}, forbid: {store: [true]}}
 principals:
   alice: {rules: {models.unlisted: observe, tools.unlisted: deny}, tools: [deploy]}
   k1: {models: [other]}
+groups:
+  red: {principals: [alice, bob], models: [GPT-4, other], rules: {operations.unlisted: escalate}}
+  blue: {principals: [bob], keys: [k2], tools: [other], rules: {models.unlisted: false}}
 """
 
 

@@ -56,6 +56,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
             policy=(str(tmp_path / "policy"),),
             policy_key=None,
             candidate=(),
+            engine="embedded",
             opa_url="",
             state=tmp_path / "state",
             mode="enforce",

@@ -124,7 +124,7 @@ def test_a_panic_is_an_engine_error_and_poisons_nothing(start: Start) -> None:
     engine = start(f'{ALLOW} if input.model != "bad"\n{panic}')
     worker = worker_of(engine)
     for _ in range(3):
-        with pytest.raises(EngineError, match="PanicException"):
+        with pytest.raises(EngineError, match="the engine failed: capacity overflow"):
             engine.decide_now(document("bad"))
         assert engine.decide_now(document()).verdict == "ALLOW"
     assert worker_of(engine) == worker

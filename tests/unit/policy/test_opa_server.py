@@ -17,7 +17,8 @@ import pytest
 
 from helm_boundary.policy.authoring.bench import sample
 from helm_boundary.policy.engines.evaluator import Evaluator
-from helm_boundary.policy.engines.opa_server import DECISION, start_opa_server
+from helm_boundary.policy.engines.opa_client import DECISION
+from helm_boundary.policy.engines.opa_server import start_opa_server
 from helm_boundary.policy.engines.smoke_test import SAMPLES
 from helm_boundary.policy.errors import EngineError, PolicyError
 from helm_boundary.policy.sources.default_folder import default_policy_folder
@@ -26,6 +27,7 @@ from support.verifiers import opa
 
 DOCUMENT = sample("a chat request", 100)
 ALLOW = {"verdict": "ALLOW", "reasons": []}
+ALLOWS = json.dumps(ALLOW).encode()
 
 
 class Fake:
@@ -34,6 +36,7 @@ class Fake:
     def __init__(self) -> None:
         self.status, self.body = 200, json.dumps({"result": ALLOW}).encode()
         self.delay = 0.0
+        self.missing = 0  # bytes that are announced and not sent
         self.closes = False
         self.connections: set[Any] = set()
         fake = self
@@ -51,15 +54,15 @@ class Fake:
                     self._send(200, b'{"provenance": {"version": "1.2.3"}}')
                     return
                 time.sleep(fake.delay)
-                self._send(fake.status, fake.body)
+                self._send(fake.status, fake.body, fake.missing)
 
-            def _send(self, status: int, body: bytes) -> None:
+            def _send(self, status: int, body: bytes, missing: int = 0) -> None:
                 with contextlib.suppress(OSError):  # a client that is late has gone
                     self.send_response(status)
-                    self.send_header("content-length", str(len(body)))
+                    self.send_header("content-length", str(len(body) + missing))
                     self.end_headers()
                     self.wfile.write(body)
-                self.close_connection = fake.closes
+                self.close_connection = fake.closes or missing > 0
 
             def log_message(self, *_: object) -> None: ...
 
@@ -107,6 +110,8 @@ def test_a_decision_comes_back(fake: Fake) -> None:
         (200, b"[]", "not an object"),
         (200, b"", "not JSON"),
         (200, b"[" * 100_000, "not JSON"),
+        (200, b'{"result": {"verdict": "DENY"}, "result": ' + ALLOWS + b"}", "twice"),
+        (200, b'{"result": {"verdict": "DENY", "verdict": "ALLOW", "reasons": []}}', "twice"),
         (200, b" " * (16 * 1_048_576 + 1), "bytes"),
         (302, b"{}", "answered 302"),
         (400, b'{"result": {"verdict": "ALLOW", "reasons": []}}', "answered 400"),
@@ -125,6 +130,19 @@ def test_anything_else_is_an_engine_error(fake: Fake, status: int, body: bytes, 
             with pytest.raises(EngineError, match=says):
                 ask(DOCUMENT)
         fake.status, fake.body = 200, json.dumps({"result": ALLOW}).encode()
+        assert engine.decide_now(DOCUMENT).verdict == "ALLOW"
+    finally:
+        engine.close()
+
+
+def test_an_answer_that_is_cut_off_is_an_engine_error(fake: Fake) -> None:
+    """Also where what has come is a decision: nobody knows what would have followed."""
+    engine = start_opa_server(fake.url, deadline_ms=5_000)
+    try:
+        fake.missing = 1
+        with pytest.raises(EngineError, match="cut off"):
+            engine.decide_now(DOCUMENT)
+        fake.missing = 0
         assert engine.decide_now(DOCUMENT).verdict == "ALLOW"
     finally:
         engine.close()

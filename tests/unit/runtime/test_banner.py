@@ -11,7 +11,10 @@ import pytest
 from helm_boundary.runtime.banner import banner
 
 POLICY = SimpleNamespace(uri="helm-boundary:default", rules=47, digest="0" * 64)
-RUNNING: Any = SimpleNamespace(engine=SimpleNamespace(policy=POLICY))
+JUDGE = SimpleNamespace(detectors=SimpleNamespace(names=("secret.a", "personal.b")))
+RUNNING: Any = SimpleNamespace(
+    engine=SimpleNamespace(policy=POLICY), boundary=SimpleNamespace(judge=JUDGE)
+)
 CONFIG: Any = SimpleNamespace(state=Path("/state"), mode="enforce")
 
 
@@ -35,7 +38,8 @@ def test_where_it_listens_and_how_to_get_there(
 ) -> None:
     """An address that other machines reach is said to be one; what clients are told works."""
     options: Any = SimpleNamespace(confdir="/conf", mode=[mode])
-    first, *_, last = banner(RUNNING, CONFIG, options, addresses)
+    first, policy, *_, last = banner(RUNNING, CONFIG, options, addresses)
     assert first.startswith(f"helm-boundary listens on {', '.join(addresses)}")
     assert ("every address" in first) is every
+    assert "47 rules, 2 detectors, sha256 0000" in policy
     assert last.split(maxsplit=1)[1].startswith(clients.strip())

@@ -89,6 +89,15 @@ def test_what_an_opa_server_would_make_void_is_refused(options: Any, name: str, 
         read_config(options)
 
 
+def test_two_engines_are_refused(options: Any) -> None:
+    """One decides."""
+    options.update(helm_engine="opa")
+    assert read_config(options).engine == "opa"
+    options.update(helm_opa_url="http://127.0.0.1:8181")
+    with pytest.raises(ConfigError, match=r"^helm_engine: .*helm_opa_url"):
+        read_config(options)
+
+
 def test_an_option_that_isnt_there_is_refused(options: Any) -> None:
     """Mitmproxy would keep it for later and say nothing."""
     options.set("helm_polcy=/x", defer=True)

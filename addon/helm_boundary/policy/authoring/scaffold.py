@@ -6,6 +6,9 @@ import re
 from pathlib import Path
 
 from helm_boundary.policy.errors import PolicyError
+from helm_boundary.policy.sources.default_folder import default_policy_folder
+from helm_boundary.policy.sources.folder import DATA_FILES
+from helm_boundary.policy.sources.settings import SCHEMA
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 
@@ -57,6 +60,11 @@ saying(text) := {{
 }}
 """
 
+SETTINGS = """# yaml-language-server: $schema={schema}
+
+# Settings that are to be other than the default policy's; editors know them by the line above.
+"""
+
 DATA = """# data.{name} in the rule: put what may change here, and logic in the rule.
 words:
   - replace-me
@@ -78,4 +86,13 @@ def new_topic(folder: Path, name: str) -> list[Path]:
     title = name.replace("_", " ").capitalize()
     for file, text in files.items():
         (topic / file).write_text(text.format(name=name, title=title), encoding="utf-8")
-    return [topic / file for file in files]
+    return [*(topic / file for file in files), *_settings(folder)]
+
+
+def _settings(folder: Path) -> list[Path]:
+    """Write a file for settings, unless the folder has one."""
+    if any((folder / name).exists() for name in DATA_FILES):
+        return []
+    schema = (default_policy_folder() / SCHEMA).as_uri()
+    (folder / "data.yaml").write_text(SETTINGS.format(schema=schema), encoding="utf-8")
+    return [folder / "data.yaml"]

@@ -1,4 +1,7 @@
-"""The run of a policy's own tests: rules named ``test_…`` in ``*_test.rego``, as OPA runs them."""
+"""The run of a policy's own tests: rules named ``test_…`` in ``*_test.rego``, as OPA runs them.
+
+Those named ``todo_test_…`` are still to be written, and skipped.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from helm_boundary.policy.engines.worker_process import worker_environment
 from helm_boundary.policy.errors import PolicyError
@@ -16,7 +19,11 @@ from helm_boundary.policy.sources.folder import Part, read_part
 from helm_boundary.policy.sources.policy import read_policy
 from helm_receipts.storage import isolated
 
+if TYPE_CHECKING:
+    from helm_boundary.policy.engines.opa_program import OpaProgram
+
 TEST = re.compile(r"^(test_\w+)", re.MULTILINE)
+TODO = re.compile(r"^(todo_test_\w+)", re.MULTILINE)
 SECONDS = 30.0  # for all tests of a run that make no progress
 
 
@@ -29,6 +36,12 @@ class Result:
     message: str | None
     prints: tuple[str, ...]
     seconds: float
+    skipped: bool = False
+
+    @property
+    def end(self) -> str:
+        """How it ended: passed, failed or skipped."""
+        return "skipped" if self.skipped else "passed" if self.passed else "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,39 +55,64 @@ class Coverage:
 
 @dataclass(slots=True)
 class Run:
-    """A run of all tests of some folders."""
+    """A run of all tests of some folders; ``differences`` says which end otherwise in OPA."""
 
     results: list[Result] = field(default_factory=list)
     coverage: list[Coverage] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
-        """Whether there were tests and all of them passed."""
-        return bool(self.results) and all(result.passed for result in self.results)
+        """Whether there were tests, all of them passed, and in OPA as well where it was asked."""
+        ran = [result.passed for result in self.results if not result.skipped]
+        return bool(ran) and all(ran) and not self.differences
 
 
-def run_tests(folders: Sequence[Path], *, only: str = "", seconds: float = SECONDS) -> Run:
-    """Run the tests in the folders (their rules over the default policy's).
+def run_tests(
+    folders: Sequence[Path],
+    *,
+    only: str = "",
+    seconds: float = SECONDS,
+    opa: OpaProgram | None = None,
+) -> Run:
+    """Run the tests in the folders (their rules over the default policy's), in ``opa`` too.
 
     ``only`` is a regular expression that a test's name must match somewhere. A test that
     crashes the engine or doesn't end fails, and the others still run. Raises PolicyError when
     the policy and its tests can't be compiled.
     """
     plan, parts = _read(folders, None)
-    waiting = [
-        f"data.{part.packages[file]}.{name}"
-        for part in parts
-        for file, text in part.modules.items()
-        for name in dict.fromkeys(TEST.findall(text))
-        if re.search(only, f"{part.packages[file]}.{name}")
-    ]
-    run = Run()
+    waiting = list(_named(TEST, parts, only))
+    todo = [Result(name, False, None, (), 0.0, skipped=True) for name in _named(TODO, parts, only)]
+    run = Run(todo)
     while waiting:
         done = _run_some(run, plan | {"tests": waiting, "coverage": True}, seconds)
         waiting = waiting[done:]
     mine = {file for folder in folders for file in read_part(folder).modules}
     run.coverage = [found for found in run.coverage if found.file in mine]
+    if opa is not None and run.results:
+        from .opa_check import run_in_opa
+
+        try:
+            run.differences = list(_differences(run.results, run_in_opa(opa, folders)))
+        except PolicyError as error:
+            run.differences = list(error.problems)
     return run
+
+
+def _named(kind: re.Pattern[str], parts: Sequence[Part], only: str) -> Iterator[str]:
+    for part in parts:
+        for file, text in part.modules.items():
+            for name in dict.fromkeys(kind.findall(text)):
+                if re.search(only, f"{part.packages[file]}.{name}"):
+                    yield f"data.{part.packages[file]}.{name}"
+
+
+def _differences(results: Sequence[Result], in_opa: Mapping[str, str]) -> Iterator[str]:
+    for result in results:
+        here, there = result.end, in_opa.get(result.name)
+        if there != here:
+            yield f"{result.name} {here} here, and in OPA it {there or 'is no test'}"
 
 
 def check_tests(

@@ -1,13 +1,32 @@
-"""Detector files of several folders, merged into one text."""
+"""Detector files of several folders, merged into one text.
+
+``opa build`` makes data of every YAML file, so what was ``detectors.yaml`` may come as
+``data.detectors``, with ``data.disable`` beside it. Or somebody wrote it there.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from helm_boundary.policy import data_file
 from helm_boundary.policy.errors import PolicyError
+
+MEMBERS = ("detectors", "disable")
+
+
+def take_detectors(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], bytes | None]:
+    """Take the detectors out of data; return what stays, and them as a detector file's text."""
+    if "detectors" not in data:
+        return data, None
+    rest = {name: value for name, value in data.items() if name not in MEMBERS}
+    found = data["detectors"]
+    if not isinstance(found, Mapping):
+        found = {name: data[name] for name in MEMBERS if name in data}
+    elif "disable" in data:
+        found = {**found, "disable": data["disable"]}
+    return rest, json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
 
 
 def merge_detectors(files: Sequence[tuple[bytes, str]]) -> bytes:

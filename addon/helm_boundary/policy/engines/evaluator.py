@@ -14,12 +14,14 @@ from collections.abc import Mapping
 import regorus
 
 from helm_boundary.policy.errors import EngineError, PolicyError
-from helm_boundary.policy.rego import formatting
+from helm_boundary.policy.rego import formatting, texts
 from helm_boundary.policy.rego.builtins import ADDED, BUILTINS
 from helm_boundary.policy.rego.imports import write_out_imports
+from helm_boundary.policy.rego.remedies import with_remedy
 
 DECISION = "data.helm.decision"
 QUOTE = re.compile(r"[`\"']")
+UNQUOTED = re.compile(r"(?<=Error parsing ).*", re.DOTALL)
 UNDEFINED = '"<undefined>"'
 # The engine's defaults, but for lines: these may have grown by what was written out in them.
 GROWN = {"max_col": 16_384, "max_file_bytes": 4_194_304, "max_lines": 20_000}
@@ -85,15 +87,20 @@ def compile_engine(modules: Mapping[str, str], data: str) -> regorus.Engine:
             engine.clear_policy_length_config()
         engine.add_data_json(data)
     except BaseException as error:  # panics are not Exceptions
-        raise PolicyError(message_of(error)) from None
+        raise PolicyError(with_remedy(message_of(error))) from None
     return engine
 
 
 def _extend(engine: regorus.Engine, modules: Mapping[str, str]) -> None:
     """Add the extensions when a module may call one: most don't, and start faster."""
     names = {name for name in BUILTINS if name.startswith("regex.")} | {*ADDED, "strings.count"}
-    if any("sprintf" in text for text in modules.values()):
+    for name, (arity, function) in texts.TEXTS.items():
+        if any(f"{name}(" in text for text in modules.values()):
+            engine.add_extension(name, arity, function)
+    if any(map(formatting.is_called, modules.values())):
         engine.add_extension(formatting.EXTENSION, formatting.ARGUMENTS, formatting.format_values)
+        for name, (arity, function) in texts.PARTS.items():
+            engine.add_extension(name, arity, function)
         engine.add_policy(formatting.FILE, formatting.MODULE)
     if any(name in text for name in names for text in modules.values()):
         from helm_boundary.policy.rego.extensions import EXTENSIONS
@@ -103,12 +110,17 @@ def _extend(engine: regorus.Engine, modules: Mapping[str, str]) -> None:
 
 
 def message_of(error: BaseException) -> str:
-    """Return the engine's message on one line: ``file:line:column: what``."""
+    """Return the engine's message on one line: ``file:line:column: what``.
+
+    Some of its built-ins say no place, and a panic says none either.
+    """
     lines = [line.strip() for line in str(error).split("Stack backtrace")[0].splitlines()]
     place = next((line[4:] for line in lines if line.startswith("--> ")), "")
     what = next((line[7:] for line in lines if line.startswith("error: ")), "")
     if not what:
-        return f"the engine failed ({type(error).__name__})"
+        # What stands behind the colon may be the value that it stumbled over.
+        words = str(error).partition(":")[0].splitlines() or [type(error).__name__]
+        return f"the engine failed: {words[0][:100]}"
     return f"{place}: {what}" if place else what
 
 
@@ -118,6 +130,7 @@ def discreet(message: str) -> str:
     While it judges, the engine quotes values it stumbled over, and these are what the call was
     about. Names of built-ins are quoted too, and kept.
     """
+    message = UNQUOTED.sub("…", message)
     position = 0
     while opening := QUOTE.search(message, position):
         quoted = message[opening.end() :].partition(opening[0])[0]

@@ -148,21 +148,49 @@ ADDED: Mapping[str, int] = {
 
 BUILTINS: Mapping[str, int] = {**ENGINE, **ADDED}
 
+# What extensions do in the engine's place, since it does them otherwise than OPA.
+REPLACED = frozenset(
+    {
+        "ceil",
+        "floor",
+        "lower",
+        "regex.find_all_string_submatch_n",
+        "regex.find_n",
+        "regex.is_valid",
+        "regex.match",
+        "regex.replace",
+        "regex.split",
+        "semver.is_valid",
+        "strings.count",
+        "strings.replace_n",
+        "to_number",
+        "upper",
+    }
+)
+
 # Known to the parser rather than the list; print takes any number and is silent here.
 SYNTAX = frozenset({"print"})
 
 # A verdict must come from the document and the policy alone: the same ones, judged again
-# next year, must give the same verdict.
-FORBIDDEN: Mapping[str, str] = {
+# next year, must give the same verdict. Whichever engine evaluates them.
+UNREPEATABLE: Mapping[str, str] = {
     "http.send": "a policy must not reach out: put what it needs into data",
     "net.lookup_ip_addr": "a policy must not reach out: put what it needs into data",
     "opa.runtime": "a policy must not see the environment",
     "rand.intn": "the same call must get the same verdict",
     "uuid.rfc4122": "the same call must get the same verdict",
     "time.now_ns": "use input.context.now_ns, the time that the receipt records",
+}
+
+# With what the embedded engine does otherwise than OPA, or not at all.
+FORBIDDEN: Mapping[str, str] = {
+    **UNREPEATABLE,
     "trace": "it has no effect here: use print in tests",
     "graph.reachable_paths": "the engine's paths differ from OPA's where there are cycles: use "
     "graph.reachable",
+    "yaml.marshal": "the engine's YAML is laid out otherwise than OPA's: use json.marshal",
+    "json.marshal_with_options": "the engine's JSON is escaped otherwise than OPA's: use "
+    "json.marshal",
     "glob.match": "the engine's delimiters match too much: use startswith, "
     "strings.any_prefix_match or regex.match",
 }

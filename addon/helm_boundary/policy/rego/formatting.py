@@ -1,8 +1,11 @@
-"""``sprintf`` as OPA has it: Go's fmt over whole numbers, floats, strings, and Rego's own notation.
+"""``sprintf``, ``json.marshal``, ``count`` and ``object.subset`` as OPA has them.
 
-The engine's own knows few verbs and takes wrong values silently. It stays in use for one thing it
-does well, which is to write any value in Rego's notation, sets and large numbers too: that is what
-an extension could not be given. So calls go to a function in Rego, which has both.
+``sprintf`` is Go's fmt over whole numbers, floats, strings, and Rego's own notation. The engine's
+own knows few verbs and takes wrong values silently. It stays in use for one thing it does well,
+which is to write any value in Rego's notation, sets and large numbers too: that is what an
+extension could not be given. So calls go to a function in Rego, which has both. The same holds
+for JSON, for what can be counted (the engine counts a text's UTF-16, OPA its characters), and for
+subsets (the engine panics at an empty array).
 """
 
 from __future__ import annotations
@@ -23,19 +26,62 @@ PATH = "data.helm_boundary.text.format"
 MODULE = f"""package helm_boundary.text
 
 format(template, values) := {EXTENSION}(template, sprintf("%v", [[values]]), json.marshal(values))
+
+marshal(value) := helm_escape_html(json.marshal(value))
+
+size(value) := helm_characters(value) if is_string(value)
+
+size(value) := count(value) if not is_string(value)
+
+subset(whole, part) := object.subset(whole, part) if {{
+	comparable(whole, part)
+	not helm_has_empty(json.marshal(part))
+}}
+
+subset(whole, part) := helm_subset(json.marshal(whole), json.marshal(part)) if {{
+	comparable(whole, part)
+	helm_has_empty(json.marshal(part))
+}}
+
+comparable(whole, part) if {{
+	type_name(whole) == type_name(part)
+	type_name(part) in {{"array", "object", "set"}}
+}}
+
+comparable(whole, part) if {{
+	is_array(whole)
+	is_set(part)
+}}
 """
+INSTEAD = {
+    "sprintf": PATH,
+    "json.marshal": "data.helm_boundary.text.marshal",
+    "count": "data.helm_boundary.text.size",
+    "object.subset": "data.helm_boundary.text.subset",
+}
 STRINGS = JSONDecoder()
 SCALAR = re.compile(r"true|false|null|-?[0-9.]+")
 # Strings, comments, and names with all that leads to them.
-TOKENS = re.compile(r'"(?:[^"\\\n]|\\.)*"|`[^`]*`|#.*|[\w.]*\bsprintf\b')
-OWN = re.compile(r"^(?:default[ \t]+)?sprintf\b", re.MULTILINE)
+TOKENS = re.compile(
+    r'"(?:[^"\\\n]|\\.)*"|`[^`]*`|#.*'
+    # Variables are called count, too.
+    r"|[\w.]*\b(?:sprintf\b|json\.marshal\b|object\.subset\b|count(?=\()|(?<=with )count\b)"
+)
+OWN = re.compile(rf"^(?:default[ \t]+)?({'|'.join(map(re.escape, INSTEAD))})\b", re.MULTILINE)
+
+
+def is_called(text: str) -> bool:
+    """Tell whether a module may call one of the functions."""
+    return any(name in text for name in INSTEAD)
 
 
 def call_instead(text: str) -> str:
-    """Make a module call this sprintf, unless it defines one of its own."""
-    if "sprintf" not in text or OWN.search(text):
+    """Make a module call these functions, but for those that it defines itself."""
+    if not is_called(text):
         return text
-    return TOKENS.sub(lambda found: PATH if found[0] == "sprintf" else found[0], text)
+    own = set(OWN.findall(text))
+    instead = {name: path for name, path in INSTEAD.items() if name not in own}
+    return TOKENS.sub(lambda found: instead.get(found[0], found[0]), text)
 
 
 def format_values(text: str, notation: str, marshalled: str) -> str:

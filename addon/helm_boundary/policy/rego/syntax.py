@@ -16,8 +16,13 @@ type Span = Mapping[str, int]
 type Path = tuple[str | None, ...]
 """A reference's parts; None where a part is computed."""
 
-SPRINTF: Path = ("data", "helm_boundary", "text", "format")
-"""Where calls of sprintf go; to the lint they are calls of sprintf."""
+INSTEAD: Mapping[Path, Path] = {
+    ("data", "helm_boundary", "text", "format"): ("sprintf",),
+    ("data", "helm_boundary", "text", "marshal"): ("json", "marshal"),
+    ("data", "helm_boundary", "text", "size"): ("count",),
+    ("data", "helm_boundary", "text", "subset"): ("object", "subset"),
+}
+"""Where calls of some built-ins go; to the lint they are calls of these."""
 
 REFERENCES = frozenset({"RefDot", "RefBrack", "Var"})
 
@@ -66,8 +71,8 @@ class Module:
 
     def resolve(self, path: Path) -> Path:
         """Return a path with its first name followed through the imports."""
-        if path == SPRINTF:
-            return ("sprintf",)
+        if path in INSTEAD:
+            return INSTEAD[path]
         imported = self.imports.get(path[0] or "") if path else None
         return imported + path[1:] if imported else path
 
@@ -121,7 +126,7 @@ def read_rules(tree: str) -> list[Rule]:
     rules: list[Rule] = []
     for node in json.loads(tree):
         module = read_module(node)
-        if module.package == SPRINTF[1:-1]:
+        if ("data", *module.package, "format") in INSTEAD:
             continue
         rules += [_rule(module, rule) for rule in node["ast"]["rules"]]
     return rules

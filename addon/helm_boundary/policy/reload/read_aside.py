@@ -35,6 +35,7 @@ def main(arguments: list[str]) -> int:
         "digest": policy.digest,
         "rules": policy.rules,
         "detectors": policy.detectors_text.decode(),
+        "modules": dict(policy.modules),
     }
     print(json.dumps(summary))
     return 0

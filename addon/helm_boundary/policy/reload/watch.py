@@ -18,7 +18,8 @@ from types import MappingProxyType
 from typing import Any
 
 from helm_boundary.policy.detectors.detectors import Detectors, compile_detectors
-from helm_boundary.policy.engines.embedded import EmbeddedEngine, start_embedded
+from helm_boundary.policy.engines.embedded import start_embedded
+from helm_boundary.policy.engines.engine import Engine
 from helm_boundary.policy.engines.plan import empty_plan
 from helm_boundary.policy.engines.worker_process import worker_environment
 from helm_boundary.policy.errors import PolicyError
@@ -27,6 +28,9 @@ from helm_receipts.storage import isolated
 
 READ_SECONDS = 60.0
 
+type Start = Callable[..., Engine]
+"""Starts an engine as start_embedded does."""
+
 type Stamps = frozenset[tuple[str, int, int, int]]
 
 
@@ -34,7 +38,7 @@ type Stamps = frozenset[tuple[str, int, int, int]]
 class Change:
     """A policy that is ready to take over: its engine, already tried, and its detectors."""
 
-    engine: EmbeddedEngine
+    engine: Engine
     detectors: Detectors
 
 
@@ -43,7 +47,8 @@ class PolicyWatch:
 
     ``digest`` is the policy in force's, so that touching a file without changing what decides
     is no change. ``seconds`` is how often to look; a change counts once it has stood that long.
-    ``refresh`` (a Download's fetch) is called every ``refresh_seconds``, off the loop.
+    ``refresh`` (a Download's fetch) is called every ``refresh_seconds``, off the loop. ``start``
+    starts the kind of engine that is in force.
     """
 
     def __init__(
@@ -56,6 +61,7 @@ class PolicyWatch:
         seconds: float = 1.0,
         refresh: Callable[[], object] | None = None,
         refresh_seconds: float = 60.0,
+        start: Start = start_embedded,
     ) -> None:
         self._folders = tuple(folders)
         self._digest = digest
@@ -64,6 +70,7 @@ class PolicyWatch:
         self._seconds = seconds
         self._refresh = refresh
         self._refresh_seconds = refresh_seconds
+        self._start = start
         self._again = False
 
     def take_back(self, digest: str) -> None:
@@ -102,7 +109,12 @@ class PolicyWatch:
         """Read and try the folders as they are now; None when what decides is the same."""
         try:
             change = await asyncio.to_thread(
-                load_aside, self._folders, self._deadline_ms, key=self._key, unless=self._digest
+                load_aside,
+                self._folders,
+                self._deadline_ms,
+                key=self._key,
+                unless=self._digest,
+                start=self._start,
             )
         except PolicyError as error:
             return error
@@ -126,12 +138,17 @@ def stamps(folders: Sequence[Path]) -> Stamps:
 
 
 def load_aside(
-    folders: Sequence[Path], deadline_ms: int, *, key: Path | None = None, unless: str = ""
+    folders: Sequence[Path],
+    deadline_ms: int,
+    *,
+    key: Path | None = None,
+    unless: str = "",
+    start: Start = start_embedded,
 ) -> Change | None:
     """Read, compile and try a policy without holding up this process.
 
     Returns None when its digest is ``unless``. Raises PolicyError when it can't be used. The
-    policy of the engine that comes back has its digest, but not its modules and data, which only
+    policy of the engine that comes back has its digest and modules, but not its data, which only
     its worker holds.
     """
     plan = empty_plan()
@@ -142,8 +159,9 @@ def load_aside(
             return None
         text = summary["detectors"].encode()
         nothing: MappingProxyType[str, Any] = MappingProxyType({})
-        policy = Policy(summary["uri"], summary["digest"], nothing, nothing, text, summary["rules"])
-        engine = start_embedded(policy, deadline_ms=deadline_ms, plan=plan)
+        modules = summary["modules"]
+        policy = Policy(summary["uri"], summary["digest"], modules, nothing, text, summary["rules"])
+        engine = start(policy, deadline_ms=deadline_ms, plan=plan)
     except BaseException:
         plan.close()
         raise

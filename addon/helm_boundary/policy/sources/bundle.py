@@ -21,6 +21,7 @@ from .bundle_signature import check_file, read_signature
 
 MANIFEST = ".manifest"
 SIGNATURES = ".signatures.json"
+COMPILED = {"policy.wasm": "wasm", "plan.json": "plan"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,19 @@ def read_bundle(path: Path, key: Path | None) -> tuple[Manifest, Mapping[str, by
     every file. A bundle that is signed is not taken without a key.
     """
     with open_archive(path) as archive:
+        _refuse_compiled(path, archive.names)
         files = _verified(path, archive, key) if key else _unsigned(path, archive)
     return _manifest(path, files.pop(MANIFEST, b"{}")), files
+
+
+def _refuse_compiled(path: Path, names: frozenset[str]) -> None:
+    """Refuse a bundle for another machine than ours, in which the rules are compiled away."""
+    found = next((name for name in COMPILED if name in {each.lstrip("/") for each in names}), None)
+    if found is not None:
+        raise PolicyError(
+            f"{path}: is a {COMPILED[found]} bundle (it has {found}), expected one of Rego: build "
+            f"it without -t {COMPILED[found]}"
+        )
 
 
 def _verified(path: Path, archive: BundleArchive, key: Path) -> dict[str, bytes]:

@@ -2,7 +2,8 @@
 
 A folder is laid out as OPA reads it: ``*.rego`` at any depth, ``data.yaml`` or ``data.json``
 whose path inside the folder is its path in ``data``, and, ours alone, ``detectors.yaml`` at
-the top. ``*_test.rego`` is read by the tests only. Names starting with a dot are skipped.
+the top (or ``data.detectors``, which is the same). ``*_test.rego`` is read by the tests only.
+Names starting with a dot are skipped.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from helm_boundary.policy import data_file
+from helm_boundary.policy.detectors.detector_file import take_detectors
 from helm_boundary.policy.errors import PolicyError
 
 from .bundle import Manifest, is_bundle, read_bundle
@@ -81,7 +83,19 @@ def read_part(source: Path, *, tests: bool = False, key: Path | None = None) -> 
             f"{source}: holds no policy: expected .rego files, data.yaml or detectors.yaml"
         )
     manifest.check(part.packages, part.data)
-    return part
+    return _with_detectors(part, str(source))
+
+
+def _with_detectors(part: Part, source: str) -> Part:
+    """Read ``data.detectors`` as what ``detectors.yaml`` is."""
+    data, found = take_detectors(part.data)
+    if found is None:
+        return part
+    if part.detectors is not None:
+        raise PolicyError(
+            f"{part.detectors[1]}: there is data.detectors as well: put all detectors in one place"
+        )
+    return replace(part, data=data, detectors=(found, f"{source}: data.detectors"))
 
 
 def _part(uri: str, files: Iterable[File], tests: bool) -> Part:

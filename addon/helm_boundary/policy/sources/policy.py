@@ -60,7 +60,8 @@ def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
     for part in effective:
         data = merge(data, part.data)
     if start == 0:
-        check_settings(data, [text for part in effective for text in part.modules.values()])
+        modules_text = [text for part in effective for text in part.modules.values()]
+        check_settings(data, modules_text, folders)
     refuse_overlap(data, {p: f for part in effective for f, p in part.packages.items()})
     detectors = merge_detectors([part.detectors for part in parts if part.detectors])
     modules = {path: text for part in effective for path, text in part.modules.items()}

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 
 from helm_boundary.policy.errors import PolicyError
 
+from .data_place import Keys, place_of
 from .default_folder import default_policy_folder
 
 SCHEMA = "settings/data.schema.json"
@@ -19,23 +21,72 @@ SCHEMA = "settings/data.schema.json"
 STATED = re.compile(r'"rule":\s*"([^"]+)"|^#\s+id:\s*\[?([^\]\n]+)', re.MULTILINE)
 
 
-def check_settings(data: Mapping[str, Any], modules: Iterable[str]) -> None:
-    """Refuse a setting that the default policy's topics don't have: PolicyError."""
+KINDS = {
+    "array": "a list",
+    "object": "an object",
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "nothing",
+}
+
+
+def check_settings(
+    data: Mapping[str, Any], modules: Iterable[str], folders: Sequence[Path] = ()
+) -> None:
+    """Refuse a setting that the default policy's topics don't have: PolicyError.
+
+    ``folders`` are those that the data came from, in which its line is looked for.
+    """
     schema = json.loads((default_policy_folder() / SCHEMA).read_bytes())
     error = jsonschema.exceptions.best_match(
         jsonschema.Draft202012Validator(schema).iter_errors(data)
     )
     if error is not None:
-        path = ".".join(("data", *map(str, error.absolute_path)))
-        raise PolicyError(f"{path}: {_shortly(error)} (see {SCHEMA} of the default policy)")
-    _check_rules(data, set(_rule_ids(modules)))
+        path, said = _said(error)
+        raise PolicyError(f"{_named(path, folders)}: {said} (see {SCHEMA} of the default policy)")
+    _check_rules(data, set(_rule_ids(modules)), folders)
 
 
-def _shortly(error: jsonschema.ValidationError) -> str:
+def _named(path: Keys, folders: Sequence[Path]) -> str:
+    """Return a path in data with the file and line that say it."""
+    place = place_of(folders, path)
+    return (f"{place}: " if place else "") + ".".join(("data", *map(str, path)))
+
+
+def _said(error: jsonschema.ValidationError) -> tuple[Keys, str]:
+    """Return where a setting is wrong, and how."""
+    path: list[str | int] = list(error.absolute_path)
+    wanted: Any = error.validator_value
     if error.validator == "enum":
-        choices: Any = error.validator_value
-        return f"expected one of {', '.join(map(json.dumps, choices))}"
-    return str(error.message)[:200]
+        return path, f"expected one of {', '.join(map(json.dumps, wanted))}"
+    if error.validator == "type":
+        kinds = " or ".join(
+            KINDS[kind] for kind in ([wanted] if isinstance(wanted, str) else wanted)
+        )
+        return path, f"expected {kinds}, found {_kind(error.instance)}"
+    schema: Any = error.schema
+    instance: Any = error.instance
+    if error.validator == "additionalProperties" and isinstance(instance, Mapping):
+        known = schema.get("properties", {})
+        name = next(name for name in instance if name not in known)
+        near = get_close_matches(str(name), known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+        return [*path, name], f"is no setting: {hint}"
+    return path, str(error.message)[:200]
+
+
+def _kind(value: Any) -> str:
+    kinds: Sequence[tuple[type, str]] = (
+        (bool, "boolean"),
+        (str, "string"),
+        (int, "integer"),
+        (float, "number"),
+        (list, "array"),
+        (dict, "object"),
+    )
+    return KINDS[next((name for kind, name in kinds if isinstance(value, kind)), "null")]
 
 
 def _rule_ids(modules: Iterable[str]) -> Iterable[str]:
@@ -44,13 +95,15 @@ def _rule_ids(modules: Iterable[str]) -> Iterable[str]:
             yield from (name.strip() for name in (match[1] or match[2]).split(","))
 
 
-def _check_rules(data: Mapping[str, Any], known: set[str]) -> None:
-    settings = {"data.rules": data.get("rules", {})}
-    for name, principal in data.get("principals", {}).items():
-        settings[f"data.principals.{name}.rules"] = principal.get("rules", {})
+def _check_rules(data: Mapping[str, Any], known: set[str], folders: Sequence[Path]) -> None:
+    settings: dict[tuple[str, ...], Any] = {("rules",): data.get("rules", {})}
+    for kind in ("principals", "groups"):
+        for name, one in data.get(kind, {}).items():
+            settings[kind, name, "rules"] = one.get("rules", {})
     for place, rules in settings.items():
         for rule in rules:
             if rule not in known:
                 near = get_close_matches(rule, known, 1)
                 hint = f": did you mean {near[0]}?" if near else ""
-                raise PolicyError(f"{place}.{rule}: no rule has that id{hint}")
+                named = _named([*place, rule], folders)
+                raise PolicyError(f"{named}: no rule has that id{hint}")

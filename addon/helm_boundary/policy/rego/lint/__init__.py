@@ -22,6 +22,8 @@ from .program import Problem, Program
 from .recursion import check_recursion
 from .split_functions import check_split_functions
 from .topics import check_decision, check_shapes, check_topics
+from .unbound import check_unbound
+from .values import check_values
 from .with_values import check_with_values
 
 __all__ = ["Problem", "Program", "lint", "lint_tests"]
@@ -33,6 +35,7 @@ CHECKS: Sequence[Check] = (
     check_data,
     check_input,
     check_late_names,
+    check_unbound,
     check_negations,
     check_memberships,
     check_patterns,
@@ -41,6 +44,7 @@ CHECKS: Sequence[Check] = (
     check_else_values,
     check_split_functions,
     check_with_values,
+    check_values,
     check_shapes,
     check_topics,
     check_recursion,

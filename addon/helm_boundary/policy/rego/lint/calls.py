@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from helm_boundary.policy.rego.builtins import ADDED, BUILTINS, FORBIDDEN, LACKING, SYNTAX
+from helm_boundary.policy.rego.builtins import ADDED, BUILTINS, FORBIDDEN, LACKING, REPLACED, SYNTAX
 from helm_boundary.policy.rego.syntax import Call, Rule
 
 from .program import Problem, Program
@@ -39,8 +39,8 @@ def _wrong_call(program: Program, rule: Rule, call: Call) -> str | None:
         return f"{name} is not a function: define it, import it, or correct its name"
     if name == "walk" and count != 2:
         return "walk must be written walk(x, [path, value]): the engine finds nothing otherwise"
-    if name in ADDED and count != ADDED[name]:
-        return f"{name} takes {ADDED[name]} arguments: write x := {name}(…) for its result"
+    if (name in ADDED or name in REPLACED) and count != BUILTINS[name]:
+        return f"{name} takes {BUILTINS[name]} arguments: write x := {name}(…) for its result"
     if count not in {BUILTINS[name], BUILTINS[name] + 1}:
         return f"{name} takes {BUILTINS[name]} arguments, here it gets {count}"
     return None

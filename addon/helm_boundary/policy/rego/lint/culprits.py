@@ -28,7 +28,8 @@ def _words(node: Node, scope: Scope) -> str:
         first = name if name is not None else _words(start, scope)
         return ".".join([first, *map(_step, path)])
     if kind == "Call":
-        return ".".join(part or "[…]" for part in flatten(body["fcn"])[0]) + "(…)"
+        called = scope.module.resolve(flatten(body["fcn"])[0])
+        return ".".join(part or "[…]" for part in called) + "(…)"
     return "an expression"
 
 

@@ -1,0 +1,40 @@
+"""Data that no rule reads: most often a setting whose name is misspelt."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+
+from helm_boundary.policy.sources.default_folder import default_policy_folder
+from helm_boundary.policy.sources.folder import DATA_FILES, Part
+from helm_boundary.policy.sources.policy import Policy
+from helm_boundary.policy.sources.settings import SCHEMA
+
+
+def unread_names(policy: Policy, folder: Path, part: Part) -> Iterator[tuple[str, str, str]]:
+    """Yield where a name at the top of a folder's data is, the name, and what was meant perhaps."""
+    schema = json.loads((default_policy_folder() / SCHEMA).read_bytes())
+    known = set(schema["properties"])
+    text = "\n".join(policy.modules.values())
+    for name in part.data:
+        reads = (
+            rf"\bdata\s*(?:\.\s*{re.escape(name)}\b|\[\s*[\"`]{re.escape(name)}[\"`]|\[\s*\w+\s*\])"
+        )
+        if name in known or re.search(reads, text):
+            continue
+        near = get_close_matches(name, known, 1)
+        yield _place(folder, name), name, f": did you mean {near[0]}?" if near else ": correct it"
+
+
+def _place(folder: Path, name: str) -> str:
+    """Return the file and line that say the name, as far as they can be told."""
+    for file in (folder / each for each in sorted(DATA_FILES)):
+        if not file.is_file():
+            continue
+        for number, line in enumerate(file.read_text("utf-8", "replace").splitlines(), 1):
+            if re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*:", line):
+                return f"{file}:{number}"
+    return str(folder / name if (folder / name).exists() else folder)
