@@ -323,9 +323,19 @@ def keys(folder: Path, algorithm: str) -> tuple[Path, Path]:
 @pytest.mark.parametrize(
     "data",
     [
-        {"detectors": [ACME], "disable": ["personal.iban"]},
-        {"detectors": {"detectors": [ACME], "disable": ["personal.iban"]}},
-        {"detectors": {"detectors": [ACME]}, "disable": ["personal.iban"]},
+        {"detectors": [ACME], "disable": ["personal.iban"], "placeholders": ["SAMPLE"]},
+        {
+            "detectors": {
+                "detectors": [ACME],
+                "disable": ["personal.iban"],
+                "placeholders": ["SAMPLE"],
+            }
+        },
+        {
+            "detectors": {"detectors": [ACME]},
+            "disable": ["personal.iban"],
+            "placeholders": ["SAMPLE"],
+        },
     ],
 )
 @pytest.mark.parametrize("kind", ["bundle", "folder"])
@@ -339,7 +349,7 @@ def test_detectors_in_data_are_detectors(tmp_path: Path, data: Any, kind: str) -
     (tmp_path / "folder" / "data.json").write_bytes(files["data.json"])
     (written / "data.yaml").write_text("models: {allow: [o3]}")
     (written / "detectors.yaml").write_text(
-        json.dumps({"detectors": [ACME], "disable": ["personal.iban"]})
+        json.dumps({"detectors": [ACME], "disable": ["personal.iban"], "placeholders": ["SAMPLE"]})
     )
     policy_read = read_policy([source])
     assert "detectors" not in policy_read.data
@@ -354,8 +364,8 @@ def test_detectors_in_data_are_detectors(tmp_path: Path, data: Any, kind: str) -
     ("data", "says"),
     [
         ({"detectors": [{"pattern": "x"}]}, "data.detectors: each detector needs a name"),
-        ({"detectors": "none"}, "data.detectors: 'detectors' and 'disable' must be lists"),
-        ({"detectors": {"list": []}}, "data.detectors: expected 'detectors' and 'disable'"),
+        ({"detectors": "none"}, "data.detectors: 'detectors', 'placeholders' and 'disable' must"),
+        ({"detectors": {"list": []}}, "data.detectors: expected 'detectors', 'placeholders' and"),
     ],
 )
 def test_detectors_in_data_that_are_none_are_refused(tmp_path: Path, data: Any, says: str) -> None:

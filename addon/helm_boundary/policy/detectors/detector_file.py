@@ -1,7 +1,8 @@
 """Detector files of several folders, merged into one text.
 
 ``opa build`` makes data of every YAML file, so what was ``detectors.yaml`` may come as
-``data.detectors``, with ``data.disable`` beside it. Or somebody wrote it there.
+``data.detectors``, with ``data.disable`` and ``data.placeholders`` beside it. Or somebody wrote it
+there.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 from helm_boundary.policy import data_file
 from helm_boundary.policy.errors import PolicyError
 
-MEMBERS = ("detectors", "disable")
+MEMBERS = ("detectors", "disable", "placeholders")
 
 
 def take_detectors(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], bytes | None]:
@@ -21,11 +22,13 @@ def take_detectors(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], bytes | 
     if "detectors" not in data:
         return data, None
     rest = {name: value for name, value in data.items() if name not in MEMBERS}
+    beside = {name: data[name] for name in MEMBERS if name in data}
     found = data["detectors"]
-    if not isinstance(found, Mapping):
-        found = {name: data[name] for name in MEMBERS if name in data}
-    elif "disable" in data:
-        found = {**found, "disable": data["disable"]}
+    if isinstance(found, Mapping):
+        del beside["detectors"]
+        found = {**found, **beside}
+    else:
+        found = beside
     return rest, json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
 
 
@@ -51,7 +54,7 @@ def merge_detectors(files: Sequence[tuple[bytes, str]]) -> bytes:
             mine.add(name)
             merged[name] = detector
         placeholders += _list(value.get("placeholders", []), file)
-        unknown = sorted(set(value) - {"disable", "detectors", "placeholders"})
+        unknown = sorted(set(value) - set(MEMBERS))
         if unknown:
             raise PolicyError(
                 f"{file}: expected 'detectors', 'placeholders' and 'disable', found {unknown[0]!r}"
