@@ -52,6 +52,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], int]] = {
     "exec": (("--own", "--quiet", "--", "true"), 0),
     "keys init": ((), 0),
     "keys pin": ((), 0),
+    "keys import": ((), 2),  # nor a key file
     "keys pseudonym": ((), 2),  # no key on standard input
     "keys publish": ((), 0),
     "keys rotate": (("receipt",), 0),
