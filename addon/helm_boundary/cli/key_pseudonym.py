@@ -1,4 +1,4 @@
-"""`helm-boundary keys pseudonym`: the name that an API key has in documents and receipts."""
+"""`helm-boundary keys pseudonym` and `import`: the names that API keys have, and whose they are."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import sys
 
 import click
 
+from helm_receipts.envelope.opening import import_secret
 from helm_receipts.envelope.opening import pseudonym as pseudonym_of
 from helm_receipts.layout import Layout
 from helm_receipts.recording.keyset import read_keyset
+from helm_receipts.storage.durable import make_folder
 
 from .exits import CommandError
 from .state_options import io_errors, state_option
+
+MOST = 4_096  # bytes of a key file
 
 
 @click.command()
@@ -31,3 +35,19 @@ def pseudonym(state: Layout) -> None:
     with io_errors():
         keys = read_keyset(state)
     click.echo(pseudonym_of(keys.pseudonym, key))
+
+
+@click.command("import")
+@state_option
+def import_(state: Layout) -> None:
+    """Take over another machine's pseudonym key, so that callers have the same names on both.
+
+    The content of its `keys/pseudonym-….key` is read from standard input, into a state folder that
+    has no such key yet: before the first start.
+    """
+    text = sys.stdin.buffer.read(MOST)
+    with io_errors():
+        for folder in (state.state, state.keys):
+            make_folder(folder)
+        taken = import_secret(state.keys, "pseudonym", text)
+    click.echo(f"the pseudonym key is {taken.id}")

@@ -23,7 +23,7 @@ from helm_receipts.recording.rotation import rotate_log_key, rotate_receipt_key
 
 from .exits import NO, CommandError
 from .key_pins import pin
-from .key_pseudonym import pseudonym
+from .key_pseudonym import import_, pseudonym
 from .receipt_log import CONFIGURATION
 from .state_options import io_errors, json_option, state_option
 
@@ -122,3 +122,4 @@ def rotate(state: Layout, role: str) -> None:
 
 keys.add_command(pin)
 keys.add_command(pseudonym)
+keys.add_command(import_)

@@ -73,21 +73,47 @@ def load_or_create_secret(folder: Path, role: str) -> SecretKey:
     return load_secret(folder, role, names[-1])
 
 
+def import_secret(folder: Path, role: str, text: bytes) -> SecretKey:
+    """Put a secret key that another folder has, as its file's content, into a folder without one.
+
+    `KeyRefused` for a text that is none, and where there is another key of the role: what was
+    named under that would get other names. The same one again changes nothing.
+    """
+    raw = _read(role, text, "what was given")
+    fingerprint = _fingerprint(role, raw)
+    for known in secret_ids(folder, role):
+        if known.rpartition("-")[2] != fingerprint:
+            raise KeyRefused(
+                f"expected no {role} key in {folder} yet, found {known}: import one into a new "
+                "state folder, before the first start"
+            )
+    if not secret_ids(folder, role):
+        identity = time.strftime("%Y%m%d-", time.gmtime()) + fingerprint
+        create_secret(folder / f"{role}-{identity}.key", _text(role, raw))
+    return load_secret(folder, role, secret_ids(folder, role)[-1])
+
+
 def load_secret(folder: Path, role: str, identity: str) -> SecretKey:
     """Load a secret key by its id; `KeyRefused` when it is missing, unsafe or of another role."""
     path = folder / f"{role}-{identity}.key"
-    label, _, secret = read_secret(path).decode("ascii", "replace").partition("\n")
-    if label != f"helm-boundary {role} key":
-        raise KeyRefused(f"expected a {role} key in {path}, found one labelled {label[:60]!r}")
-    try:
-        raw = bytes.fromhex(secret)
-    except ValueError as error:
-        raise KeyRefused(f"expected 64 hex digits in {path}, found {error}") from error
-    if len(raw) != 32:
-        raise KeyRefused(f"expected 32 bytes in {path}, found {len(raw)}; restore the file")
+    raw = _read(role, read_secret(path), str(path))
     if identity.rpartition("-")[2] != _fingerprint(role, raw):
         raise KeyRefused(f"expected the {role} key {identity} in {path}, found another; restore it")
     return SecretKey(role, identity, raw)
+
+
+def _read(role: str, text: bytes, place: str) -> bytes:
+    """Read a key file's content; `place` is where it came from, for the message."""
+    label, _, secret = text.decode("ascii", "replace").partition("\n")
+    if label != f"helm-boundary {role} key":
+        raise KeyRefused(f"expected a {role} key in {place}, found one labelled {label[:60]!r}")
+    try:
+        raw = bytes.fromhex(secret)
+    except ValueError as error:
+        raise KeyRefused(f"expected 64 hex digits in {place}, found {error}") from error
+    if len(raw) != 32:
+        raise KeyRefused(f"expected 32 bytes in {place}, found {len(raw)}; restore the file")
+    return raw
 
 
 def secret_ids(folder: Path, role: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from helm_boundary.cli.keys import keys
 from helm_receipts.recording.recorder import Recorder
@@ -32,3 +32,38 @@ def test_without_a_key_or_a_state_there_is_none(tmp_path: Path) -> None:
     assert missing.exit_code == 2
     assert "keys init" in missing.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def invoke(state: Path, command: str, given: str) -> Result:
+    return CliRunner().invoke(keys, [command, "--state", str(state)], input=given)
+
+
+def key_of(state: Path) -> str:
+    [file] = (state / "keys").glob("pseudonym-*.key")
+    return file.read_text()
+
+
+def test_an_imported_key_makes_the_same_pseudonyms(tmp_path: Path) -> None:
+    """On a machine that has made no key of its own; the same key again changes nothing."""
+    one, other = tmp_path / "one", tmp_path / "other"
+    invoke(one, "init", "")
+    for _ in range(2):
+        assert invoke(other, "import", key_of(one)).exit_code == 0
+    assert invoke(other, "init", "").exit_code == 0
+    assert invoke(other, "pseudonym", KEY).stdout == invoke(one, "pseudonym", KEY).stdout
+    assert next((other / "keys").glob("pseudonym-*")).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_is_not_replaced_and_no_key_is_none(tmp_path: Path) -> None:
+    """Callers would get other names; the secret isn't in what is said."""
+    one, other = tmp_path / "one", tmp_path / "other"
+    for state in (one, other):
+        invoke(state, "init", "")
+    before = key_of(other)
+    refused = invoke(other, "import", key_of(one))
+    assert refused.exit_code == 2
+    assert "expected no pseudonym key" in refused.stderr
+    assert key_of(one).split()[-1] not in refused.output
+    assert key_of(other) == before
+    for text in ("", "helm-boundary opening key\n00\n", "helm-boundary pseudonym key\n00\n"):
+        assert invoke(tmp_path / "third", "import", text).exit_code == 2

@@ -31,7 +31,8 @@ from support.verifiers import opa
 
 ACME = {"name": "secret.acme_token", "pattern": r"\bacme_[A-Za-z0-9]{32}\b"}
 RULE = (
-    b'package helm.rules.mine\n\ndeny contains {"rule": "mine"} if input.model == data.mine.model\n'
+    b'package helm.rules.mine\n\ndeny contains {"rule": "mine", "code": "POLICY_VIOLATION", '
+    b'"message": "No.", "finality": "ungranted"} if input.model == data.mine.model\n'
 )
 DATA = '{"mine": {"model": "cat", "n": 1.50, "text": "é<&>\\u2028"}}'.encode()
 FILES = {"mine/mine.rego": RULE, "data.json": DATA}

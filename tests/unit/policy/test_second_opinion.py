@@ -66,7 +66,7 @@ def test_the_shipped_policy_is_judged_alike(program: OpaProgram) -> None:
     "condition",
     [
         'contains(json.marshal(input.parameters), "1.0")',  # whole numbers written as floats
-        "input.parameters.a * input.parameters.b == 0.02",
+        'sum([0.1, 0.2]) == 0.3; input.mode == "observe"',  # in decimals there, in binary here
         'startswith(input.parameters.user, "x")',  # a number ends the evaluation here
     ],
 )
@@ -86,6 +86,8 @@ def test_a_difference_is_shown_with_a_small_document(
     assert len(errors) == 1
     assert "OPA 1." in errors[0]
     assert json.dumps(document, ensure_ascii=False) in errors[0]
+    assert report.opinion.difference.fails_here == ("startswith" in condition)
+    assert ("test it before, as in is_string(x)" in errors[0]) == ("startswith" in condition)
 
 
 def test_a_rule_that_agrees_has_no_difference(tmp_path: Path, program: OpaProgram) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, Literal
 
 import jsonschema
 
@@ -32,6 +32,9 @@ SECONDS = 60.0  # for all of them
 SHRINK_SECONDS = 10.0
 DEADLINE_MS = 5_000  # for each, on a machine that is busy
 
+type Kind = Literal["silent", "loud"]
+"""Whether both engines have a decision, or one of them has none."""
+
 type Progress = Callable[[int, int], None]
 """Told how many documents were judged, and of how many."""
 
@@ -43,6 +46,7 @@ class Difference:
     document: Mapping[str, Any]
     here: str
     in_opa: str
+    fails_here: bool = False
 
     def __str__(self) -> str:
         text = json.dumps(self.document, ensure_ascii=False)
@@ -69,16 +73,18 @@ def ask_both(
         documents = list(chain(SAMPLES.values(), generated(policy, count)))
         until = time.monotonic() + SECONDS
         judged = 0
-        different: list[Mapping[str, Any]] = []
+        different: list[tuple[Kind, Mapping[str, Any]]] = []
         for document in documents:
-            if _differs(engines, document):
-                different.append(document)
+            if (kind := _difference(engines, document)) is not None:
+                different.append((kind, document))
             judged += 1
             if progress is not None:
                 progress(judged, len(documents))
             if time.monotonic() > until:
                 break
-        shown = _shown(engines, different[0]) if different else None
+        # Two decisions are worse than none and one, which ends in DENY.
+        worst = min(different, key=lambda found: found[0] != "silent", default=None)
+        shown = _shown(engines, *worst) if worst else None
     return Opinion(judged, len(different), shown)
 
 
@@ -103,9 +109,11 @@ def _both(policy: Policy, opa: OpaProgram) -> Iterator[Sequence[Engine]]:
         here.close()
 
 
-def _differs(engines: Sequence[Engine], document: Mapping[str, Any]) -> bool:
+def _difference(engines: Sequence[Engine], document: Mapping[str, Any]) -> Kind | None:
     here, there = (_decision(engine, document) for engine in engines)
-    return _known(here) != _known(there)
+    if _known(here) == _known(there):
+        return None
+    return "loud" if _known(here) is None or _known(there) is None else "silent"
 
 
 def _decision(engine: Engine, document: Mapping[str, Any]) -> Decision | EngineError:
@@ -120,16 +128,17 @@ def _known(said: Decision | EngineError) -> Decision | None:
     return said if isinstance(said, Decision) else None
 
 
-def _shown(engines: Sequence[Engine], document: Mapping[str, Any]) -> Difference:
+def _shown(engines: Sequence[Engine], kind: Kind, document: Mapping[str, Any]) -> Difference:
     valid = jsonschema.Draft202012Validator(_schema()).is_valid
     until = time.monotonic() + SHRINK_SECONDS
 
     def shows(smaller: dict[str, Any]) -> bool:
-        return time.monotonic() < until and valid(smaller) and _differs(engines, smaller)
+        is_tried = time.monotonic() < until and valid(smaller)
+        return is_tried and _difference(engines, smaller) == kind
 
     smallest = shrink(dict(document), shows)
-    here, there = (_in_words(_decision(engine, smallest)) for engine in engines)
-    return Difference(smallest, here, there)
+    here, there = (_decision(engine, smallest) for engine in engines)
+    return Difference(smallest, _in_words(here), _in_words(there), isinstance(here, EngineError))
 
 
 def _in_words(said: Decision | EngineError) -> str:
