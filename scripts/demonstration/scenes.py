@@ -81,7 +81,7 @@ def a_secret(stage: Stage) -> str:
     """Send a cloud credential, made up here and now, in the prompt."""
     alphabet = string.ascii_uppercase + "234567"
     key = "AKIA" + "".join(secrets.choice(alphabet) for _ in range(16))
-    return stage.is_refused(f"Why does aws_access_key_id={key} not work?")
+    return stage.is_refused(f"Why does {key} not work?")
 
 
 def an_address(stage: Stage) -> str:

@@ -53,14 +53,14 @@ def test_the_model_is_judged_wherever_it_stands(stage: Scene, path: str) -> None
     assert_refused(stage, answer, "POLICY_VIOLATION")
 
 
-FRAMED = ["invoke-with-response-stream", "converse-stream", "invoke-with-bidirectional-stream"]
+FRAMED = ["/model/m/invoke-with-bidirectional-stream", "/endpoints/e/invocations-response-stream"]
 
 
-@pytest.mark.parametrize("name", FRAMED)
-def test_binary_event_streams_are_refused_by_name(stage: Scene, name: str) -> None:
+@pytest.mark.parametrize("path", FRAMED)
+def test_binary_event_streams_are_refused_by_name(stage: Scene, path: str) -> None:
     """Nobody reads them here, so that nothing is asked for."""
     with stage.untouched():
-        answer = stage.post(json.dumps(ANTHROPIC).encode(), path=f"/model/m/{name}")
+        answer = stage.post(json.dumps(ANTHROPIC).encode(), path=path)
     assert_refused(stage, answer, "CAPABILITY_UNKNOWN")
 
 

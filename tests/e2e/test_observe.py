@@ -44,7 +44,7 @@ SDP = ("content-type", "application/sdp")
 UNREAD: dict[str, tuple[str, str, bytes, str]] = {
     "a call by WebRTC": ("POST", "/v1/realtime/calls", b"v=0\r\n", "CAPABILITY_UNKNOWN"),
     "a framing that can't be judged": (
-        "POST", "/model/m/invoke-with-response-stream", b"{}", "CAPABILITY_UNKNOWN"),
+        "POST", "/endpoints/e/invocations-response-stream", b"{}", "CAPABILITY_UNKNOWN"),
     "two readings of a path": ("POST", "/v1/chat%2Fcompletions", chat_body(), "SCHEMA_VIOLATION"),
     "two readings of a body": (
         "POST", "/v1/chat/completions", b'{"model": 1, "model": 2}', "SCHEMA_VIOLATION"),
