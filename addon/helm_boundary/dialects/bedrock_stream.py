@@ -14,7 +14,7 @@ from helm_boundary.streaming.sse import Event
 
 from . import event_data
 from .answer_members import BEDROCK_EVENT
-from .bedrock_blocks import USE, count_uses
+from .bedrock_blocks import RESULT, USE, count_uses
 from .json_shape import as_object, index_of, text_of
 from .messages_blocks import texts_of
 from .messages_stream import MessagesStream
@@ -79,7 +79,8 @@ def _start(own: dict[str, Json]) -> dict[str, Json]:
     # What a block is comes last: nothing that stands beside it may say otherwise.
     others = {key: said for key, said in own.items() if key != USE}
     if own.get(USE) is None:
-        return {"text": "", **others, "type": "text"}
+        kind = "tool_result" if RESULT in own else "text"
+        return {"text": "", **others, "type": kind}
     use = as_object(own[USE], "a tool's use")
     kind = "server_tool_use" if use.get("type") == "server_tool_use" else "tool_use"
     return {**others, "input": {}, **use, "id": use.get("toolUseId"), "type": kind}
@@ -94,4 +95,4 @@ def _delta(own: dict[str, Json]) -> dict[str, Json]:
         return {**others, **rest, "type": "input_json_delta", "partial_json": words}
     if isinstance(own.get("text"), str):
         return {**others, "type": "text_delta", "text": own["text"]}
-    return {**others, "type": "other_delta"}
+    return {**others, "type": "tool_result" if RESULT in own else "other_delta"}

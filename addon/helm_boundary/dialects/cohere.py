@@ -16,9 +16,9 @@ from helm_boundary.streaming.stream import Stream
 
 from . import chat
 from .answer_members import COHERE_ANSWER, COHERE_DELTA, COHERE_EVENT
-from .chat_call_signs import Signs, signs_of_calls
+from .chat_call_signs import Signs, signs_of_calls, tool_members
 from .chat_calls import ChatCalls
-from .chat_whole_calls import refuse_stray_calls, tool_members
+from .chat_whole_calls import refuse_stray_calls
 from .json_shape import as_object, index_of, text_of
 from .plain_stream import PlainStream
 from .usage import read_usage, updated

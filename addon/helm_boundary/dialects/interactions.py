@@ -14,7 +14,14 @@ from helm_boundary.calls.refusal import schema_violation
 from helm_boundary.streaming.stream import Stream
 
 from . import generic
-from .interactions_steps import count_calls, is_call, read_call, read_tools, texts_of
+from .interactions_steps import (
+    count_calls,
+    is_call,
+    read_call,
+    read_tools,
+    texts_of,
+    without_request,
+)
 from .interactions_stream import InteractionsStream
 from .json_shape import as_object, as_objects, text_of
 from .usage import interactions_usage
@@ -74,7 +81,7 @@ def calls_of(interaction: dict[str, Json], pointer: str) -> list[ToolCall]:
     found = [
         read_call(step, f"{pointer}/steps/{at}") for at, step in enumerate(steps) if is_call(step)
     ]
-    if count_calls(interaction) != len(found):
+    if count_calls(without_request(interaction)) != len(found):
         raise schema_violation("the answer carries a tool call where none belongs")
     return found
 
