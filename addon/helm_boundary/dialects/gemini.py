@@ -6,13 +6,13 @@ Source: the references of the Gemini API and of Vertex AI, `GenerateContentReque
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from helm_boundary.calls.call import UNREAD, Answer, Call, Json
 from helm_boundary.calls.texts import TOOL, attachments
 from helm_boundary.streaming.stream import Stream
 
+from .event_data import write_event
 from .gemini_parts import file_attachments, member, read_message, read_tools, texts_of
 from .gemini_stream import GeminiStream
 from .json_shape import as_object, as_objects, text_of
@@ -91,7 +91,7 @@ def error_event(told: dict[str, Any]) -> bytes:
     """Write the API's error object where an answer would be: its SDKs raise on it."""
     error = {**told["error"], "status": "PERMISSION_DENIED", "code": 403}
     event = {**told, "error": {**error, "reason": told["error"]["code"]}}
-    return b"data: " + json.dumps(event, separators=(",", ":")).encode("ascii") + b"\n\n"
+    return write_event(event)
 
 
 def _speaker(content: dict[str, Json]) -> str:

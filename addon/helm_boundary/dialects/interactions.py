@@ -6,7 +6,6 @@ of a function, or what the provider did by itself and what came of it.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from helm_boundary.calls.call import UNREAD, Answer, Call, Json, ToolCall
@@ -14,6 +13,7 @@ from helm_boundary.calls.refusal import schema_violation
 from helm_boundary.streaming.stream import Stream
 
 from . import generic
+from .event_data import write_event
 from .interactions_steps import (
     count_calls,
     is_call,
@@ -93,9 +93,7 @@ def open_stream(status: int, asked: Call = UNREAD) -> Stream:
 
 def error_event(told: dict[str, Any]) -> bytes:
     """Write the API's own error event."""
-    event = {"event_type": "error", **told}
-    data = json.dumps(event, separators=(",", ":")).encode("ascii")
-    return b"event: error\ndata: " + data + b"\n\n"
+    return write_event({"event_type": "error", **told}, "error")
 
 
 def is_answer(told: dict[str, Json]) -> bool:
