@@ -10,9 +10,7 @@ from collections.abc import Iterator
 
 from helm_boundary.calls.call import Json
 from helm_boundary.calls.refusal import schema_violation
-from helm_boundary.streaming.sse import Event
 
-from . import event_data
 from .answer_members import BEDROCK_EVENT
 from .bedrock_blocks import RESULT, USE, count_uses
 from .json_shape import as_object, index_of, text_of
@@ -21,34 +19,26 @@ from .messages_stream import MessagesStream
 from .usage import bedrock_usage, updated
 
 _INDEX = "contentBlockIndex"
-_OF_BLOCKS = ("contentBlock", "messageSt")
 _ERRORS = frozenset({"exception", "error"})
 
 
 class BedrockStream(MessagesStream):
     """Reads events; a tool call is complete when its block stops."""
 
-    def read(self, event: Event) -> None:
-        """Take one event in.
+    KIND = ""
+    TELLING = ("contentBlock", "messageSt")
 
-        Raises:
-            Refusal: not an event of the API, or a tool call out of its place.
-        """
-        value = event_data.value(event)
-        if value is None:
-            return
-        if event.type in _ERRORS:
+    def _read_typed(self, kind: str, value: dict[str, Json]) -> None:
+        if kind in _ERRORS:
             self._fail()
-        if self._ended and event.type.startswith(_OF_BLOCKS):
-            raise schema_violation("the stream goes on after its end")
-        own = as_object(value.get(_MEMBERS.get(event.type, "")) or {}, "an event's member")
+        own = as_object(value.get(_MEMBERS.get(kind, "")) or {}, "an event's member")
         if count_uses(value) != count_uses({USE: own.get(USE)}):
             raise schema_violation("the stream carries a tool call where none belongs")
         if others := BEDROCK_EVENT.others(value):
             self._told.tell(texts_of(others, "", "assistant"))
-        for told in self._translated(event.type, value, own):
-            self._read_typed(text_of(told["type"]), told)
-        if event.type == "metadata":
+        for told in self._translated(kind, value, own):
+            super()._read_typed(text_of(told["type"]), told)
+        if kind == "metadata":
             self._usage = updated(self._usage, bedrock_usage(value.get("usage")))
 
     def _translated(

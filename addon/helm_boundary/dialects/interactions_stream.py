@@ -11,10 +11,8 @@ from collections.abc import Iterator
 
 from helm_boundary.calls.call import Json, ToolCall
 from helm_boundary.calls.refusal import schema_violation
-from helm_boundary.streaming.sse import Event
 from helm_boundary.streaming.tellings import ARGUMENTS, spelling
 
-from . import event_data
 from .answer_members import INTERACTIONS_EVENT
 from .interactions_steps import (
     FUNCTION,
@@ -37,26 +35,16 @@ _OVER = frozenset({"interaction.completed", "interaction.complete"})
 class InteractionsStream(MessagesStream):
     """Reads events; a call is complete when its step stops."""
 
-    def read(self, event: Event) -> None:
-        """Take one event in.
+    KIND = "event_type"
+    TELLING = ("step.",)
 
-        Raises:
-            Refusal: not an event of the API, or a call out of its place.
-        """
-        value = event_data.value(event)
-        if value is None:
-            return
-        kind = text_of(value.get("event_type")) or event.type
-        if event.type and event.type != kind:
-            raise schema_violation("an event's name and its `event_type` differ")
+    def _read_typed(self, kind: str, value: dict[str, Json]) -> None:
         if kind == "error":
             self._fail()
-        if self._ended and kind.startswith("step."):
-            raise schema_violation("the stream goes on after its end")
         own = as_object(value.get(_MEMBERS.get(kind, "")) or {}, "an event's member")
         self._account_for(kind, value, own)
         for told in _translated(kind, value, own):
-            self._read_typed(text_of(told["type"]), told)
+            super()._read_typed(text_of(told["type"]), told)
 
     def _account_for(self, kind: str, value: dict[str, Json], own: dict[str, Json]) -> None:
         interaction = as_object(value.get("interaction") or {}, "an interaction")
