@@ -13,6 +13,7 @@ from typing import Any
 from helm_boundary.policy.detectors.detector_file import merge_detectors
 from helm_boundary.policy.errors import PolicyError
 
+from .bundle import is_bundle
 from .default_folder import default_policy_folder
 from .folder import Part, read_part
 from .merging import merge, refuse_overlap
@@ -29,7 +30,8 @@ class Policy:
 
     ``uri`` says where it came from, ``digest`` (hex SHA-256) what it is: the same modules, data
     and detectors have the same digest wherever they are. ``modules`` maps a file's path to its
-    Rego text, ``detectors_text`` is JSON text (which is YAML). ``rules`` counts the rules.
+    Rego text, ``detectors_text`` is JSON text (which is YAML). ``rules`` counts the rules, and
+    ``without_detectors`` are the bundles that bring no detectors.
     """
 
     uri: str
@@ -38,6 +40,7 @@ class Policy:
     data: Mapping[str, Any]
     detectors_text: bytes
     rules: int
+    without_detectors: Sequence[str] = ()
 
 
 def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
@@ -72,6 +75,11 @@ def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
         data=data,
         detectors_text=detectors,
         rules=sum(len(RULE.findall(text)) for text in modules.values()),
+        without_detectors=[
+            part.uri
+            for folder, part in zip(folders, parts[1:], strict=True)
+            if is_bundle(folder) and part.detectors is None
+        ],
     )
 
 
