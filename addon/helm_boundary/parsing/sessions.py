@@ -17,7 +17,7 @@ OWN = "x-helm-session"
 """The header in which a client names it to the boundary; it goes no further."""
 
 MAX_SESSION = 128
-_PLAIN = re.compile(r"[!-~]{1,%d}" % MAX_SESSION)  # visible ASCII: fit for logs, files and tables
+_PLAIN = re.compile(rf"[!-~]{{1,{MAX_SESSION}}}")  # visible ASCII: fit for logs, files and tables
 
 _HEADERS = (
     "x-claude-code-session-id",
