@@ -57,7 +57,12 @@ class Boundary:
         self.recorder = recorder
         self.teller = Teller(policy.digest, settings.enforcement)
         self.drafts = Drafter(policy, judge.engine.name, settings.enforcement, judge.detectors)
-        terms = Terms(settings.hold_seconds, settings.hold_max, settings.max_body)
+        terms = Terms(
+            settings.hold_seconds,
+            settings.hold_max,
+            settings.max_body,
+            policy.volatile,
+        )
         self.desk = Desk(store, recorder, self.drafts, judge.detectors, terms, tell)
         self.unrecorded = Unrecorded()
         self._matcher = matcher
