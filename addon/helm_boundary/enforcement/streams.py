@@ -27,10 +27,8 @@ from helm_receipts.errors import ReceiptError
 
 from .exchange import Exchange
 from .outcomes import Outcomes, coverage
-from .receipt_drafts import tool_calls
 from .refusals import no_receipt, too_late
 from .requests import Boundary
-from .steering import steering
 
 
 class Streamed:
@@ -42,6 +40,7 @@ class Streamed:
         self._teller = boundary.teller
         self._settings = boundary.settings
         self._desk = boundary.desk
+        self._steering = boundary.steering
         self._outcomes = outcomes
 
     def open(self, exchange: Exchange, stream: Stream, cutter: Cutter) -> Gate | Tap:
@@ -77,7 +76,7 @@ class Streamed:
         try:
             progress.answer = await aside(gate.seen, gate.left)
             if isinstance(gate, Tap):
-                progress.tool_calls += tool_calls(progress.answer, ALLOW)
+                progress.tool_calls += self._drafts.calls_of(progress.answer, ALLOW)
             decision = await self._outcomes.ask(exchange, progress.answer, turn)
         except Refusal as refusal:
             decision = deny(refusal)
@@ -114,7 +113,7 @@ class Streamed:
         decision = await self._ask(exchange, answer, turn)
         if self._settings.effect_of(decision).verdict == ESCALATE and park is not None:
             decision = await self._ask_person(exchange, decision, answer, park)
-        progress.tool_calls += tool_calls(answer, decision.verdict)
+        progress.tool_calls += self._drafts.calls_of(answer, decision.verdict)
         decision = self._settings.effect_of(decision)
         if decision.verdict != ALLOW:
             return decision  # its receipt is the outcome, written with the error event
@@ -139,7 +138,7 @@ class Streamed:
         if not progress.end():  # its client has gone, and its outcome is written
             return [self._teller.event(exchange, decision, None)]
         end: End = "complete" if self._settings.passes(decision) else "denied"
-        steers = steering(exchange, decision, self._settings)
+        steers = self._steering.events(exchange, decision)
         draft = self._drafts.outcome(
             exchange, decision, end, coverage=coverage(progress), steers=steers is not None
         )

@@ -87,7 +87,8 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
      "and its private networks: any, none, or HOST:PORT, each. exec --confine sets it to none, "
      "and exec --allow-local to what it names.", None),
     ("helm_on_deny", str, "respond", "respond: 403 with the verdict. kill: close the connection; "
-     "most clients take that for a network error and retry.", ("respond", "kill")),
+     "most clients take that for a network error and retry. No denial steers then "
+     "(helm_on_tool_denied).", ("respond", "kill")),
     ("helm_on_tool_denied", str, "auto", "How a denied tool call ends an answer. error: with the "
      "dialect's error. steer: with a call of a tool that doesn't exist, helm_boundary_denied, that "
      "tells the model why; it goes on without. auto: steer for agents that are known to carry on "

@@ -13,7 +13,7 @@ import pytest
 from websockets.sync.client import connect
 
 from support import chat, messages, responses
-from support.approvals import records
+from support.approvals import ask, records
 from support.boundary import Boundary
 from support.realtime import RealtimeUpstream
 from support.upstream import Upstream
@@ -219,3 +219,46 @@ def test_a_response_over_a_socket_is_steered_too(tmp_path: Path, policy: Path) -
             assert SECRET not in json.dumps(heard)
             verdicts = [each.predicate["verdict"] for each in records(boundary, "outcome")]
             assert verdicts.count("DENY") == 1
+
+
+def test_where_denials_close_the_connection_none_steers(tmp_path: Path, upstream: Upstream) -> None:
+    """The operator's `helm_on_deny=kill` counts before any form of a no, policy's too."""
+    folder = tmp_path / "policy"
+    folder.mkdir()
+    (folder / "data.yaml").write_text(json.dumps(DATA))
+    turn = chat.Turn("", (chat.ToolCall("rm_rf", ARGUMENTS),))
+    upstream.answer(lambda r: chat.reply_to_chat(r, turn))
+    options = {"helm_on_deny": "kill", "helm_on_tool_denied": "steer"}
+    with Boundary(upstream, state=tmp_path, policy=folder, options=options) as running:
+        sdk = openai.OpenAI(base_url=running.url + "/v1", api_key="none", max_retries=0)
+        with pytest.raises(openai.APIConnectionError):
+            sdk.chat.completions.create(model="gpt-4o", messages=HELLO)
+        with pytest.raises(openai.APIError) as raised:
+            list(sdk.chat.completions.create(model="gpt-4o", messages=HELLO, stream=True))
+        assert NAME not in str(raised.value)
+        outcomes = [each.predicate for each in records(running, "outcome")]
+        assert [each["verdict"] for each in outcomes] == ["DENY", "DENY"]
+        assert not any("sentInstead" in each.get("event", {}) for each in outcomes)
+
+
+@pytest.mark.parametrize("wanted", ["steer", "error"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_credential_in_a_tools_name_is_told_to_nobody(
+    tmp_path: Path, upstream: Upstream, wanted: str, stream: bool
+) -> None:
+    """Neither in what steers, nor in an error, nor in a receipt."""
+    key = "ghp_" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3hJ6"
+    folder = tmp_path / "policy"
+    folder.mkdir()
+    tools = {"deny_prefixes": ["rm-"]}
+    (folder / "data.yaml").write_text(json.dumps({**DATA, "rules": {}, "tools": tools}))
+    turn = chat.Turn("", (chat.ToolCall(f"rm-{key}", ARGUMENTS),))
+    upstream.answer(lambda r: chat.reply_to_chat(r, turn))
+    options = {"helm_on_tool_denied": wanted, "helm_deadline_ms": 1000}
+    with Boundary(upstream, state=tmp_path, policy=folder, options=options) as running:
+        asked = {"model": "gpt-4o", "messages": HELLO, "stream": stream}
+        text = ask(running, asked).body.decode()
+        assert "(secret.github)" in text, text
+        found = "".join(json.dumps(each.predicate) for each in records(running, "outcome"))
+        assert "(secret.github)" in found
+        assert key not in text + found
