@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 from helm_boundary.approvals.entry import Grant
 from helm_boundary.calls.call import Answer, Usage
-from helm_boundary.dialects import steering
 from helm_boundary.evaluation.findings import OutsideScan
 from helm_boundary.policy.decision import Decision
 from helm_boundary.policy.detectors.detectors import Detectors
@@ -71,11 +70,11 @@ class Drafter:
         coverage: statement.Coverage | None = None,
         tool_calls: tuple[statement.ToolCall, ...] | None = None,
         enforcement: statement.Enforcement | None = None,
-        steers: bool = False,
+        instead: str | None = None,
     ) -> statement.Draft:
         """Draft the outcome, which says how a call ended; `enforcement` where it isn't the mode's.
 
-        `steers` tells that another call was sent in place of one that was denied.
+        `instead` names the tool of the call that was sent in place of one that was denied.
         `tool_calls` are those of a whole response, in place of those a stream has had so far.
         """
         subjects = {"request": exchange.forwarded_body}
@@ -93,7 +92,7 @@ class Drafter:
             tool_calls=tuple(exchange.progress.tool_calls) if tool_calls is None else tool_calls,
             outcome=self._outcome(exchange.progress, end),
             enforcement=enforcement,
-            event={"sentInstead": steering.NAME} if steers else None,
+            event=None if instead is None else {"sentInstead": instead},
         )
 
     def calls_of(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from helm_boundary.dialects import dialect
+from helm_boundary.dialects.error_events import error_events
 from helm_boundary.policy.decision import ESCALATE, Decision
 from helm_boundary.policy.detectors.detectors import Detectors
 from helm_boundary.streaming.frame_cutter import error_frame
@@ -36,12 +36,12 @@ class Teller:
             named["X-Helm-Status"] = "OBSERVED"
         return tuple(named.items())
 
-    def event(self, exchange: Exchange, decision: Decision, receipt_id: str | None) -> bytes:
-        """Write the one event that ends a denied stream, in the call's own dialect."""
+    def events(self, exchange: Exchange, decision: Decision, receipt_id: str | None) -> list[bytes]:
+        """Write what ends a denied stream, in the call's own dialect: one error, said once."""
         told = wire.error_object(self._verdict(exchange, decision, receipt_id))
         if exchange.operation.framed:
-            return error_frame(told)
-        return dialect(exchange.operation.dialect).error_event(told)
+            return [error_frame(told)]
+        return error_events(exchange.operation.dialect, told)
 
     def _verdict(
         self, exchange: Exchange, decision: Decision, receipt_id: str | None

@@ -244,14 +244,15 @@ class Answers:
         steered = None
         if not self._settings.passes(decision):
             steered = self._steering.body(exchange, decision, value)
-        draft = self._outcome(exchange, response, decision, release, steers=steered is not None)
+        instead = None if steered is None else steered.name
+        draft = self._outcome(exchange, response, decision, release, instead=instead)
         told, receipt_id = await self._outcomes.record(exchange, draft, decision, turn)
         if self._settings.passes(told):
             exchange.progress.replaced = None if release.body is None else response.body
             return release
         if steered is not None and told is decision:
             exchange.progress.replaced = response.body
-            return replace(release, body=steered)
+            return replace(release, body=steered.sent[0])
         return self._teller.refuse(exchange, self._outcomes.asked(exchange, told), receipt_id)
 
     def _outcome(
@@ -261,7 +262,7 @@ class Answers:
         decision: Decision,
         release: Release,
         *,
-        steers: bool = False,
+        instead: str | None = None,
     ) -> Draft:
         """Draft the outcome of a whole response under that decision."""
         passes = self._settings.passes(decision)
@@ -283,5 +284,5 @@ class Answers:
             response=sent,
             coverage=whole,
             tool_calls=calls,
-            steers=steers,
+            instead=instead,
         )

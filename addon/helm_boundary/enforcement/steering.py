@@ -6,23 +6,33 @@ Only a call that policy, or a person, denied is replaced. A doubt of ours ends t
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 from helm_boundary.calls.call import Json, ToolCall
 from helm_boundary.calls.texts import known_part
-from helm_boundary.dialects.steering import NAME, steering_body, steering_events
+from helm_boundary.dialects.calls_instead import NAME, Denial, Instead, call_instead
+from helm_boundary.dialects.steering import steering_body, steering_events
 from helm_boundary.policy.decision import DENY, Decision, Reason
 from helm_boundary.policy.detectors.detectors import Detectors
 
 from .exchange import Exchange
 from .settings import Settings
 
-_CARRY_ON = ("claude-cli/", "codex", "opencode")
-"""How agents call themselves that are known to answer their model that there is no such tool."""
+_CARRY_ON = ("claude-cli/", "codex", "geminicli", "opencode")
+"""How agents call themselves that are known to tell their model so, and to go on."""
 _OF_PERSONS = frozenset({"APPROVAL_REFUSED", "APPROVAL_TIMEOUT"})
 MAX_NAME = 200
 """Characters of a tool's name that are told."""
 _KINDS = frozenset({"function", "custom"})
 _NEXT = "Don't call it again. Go on without it, or say what you need it for and stop."
+
+
+@dataclass(frozen=True, slots=True)
+class Steered:
+    """The end of an answer that steers: the tool that is called, and what is sent of it."""
+
+    name: str
+    sent: list[bytes]
 
 
 class Steering:
@@ -32,22 +42,26 @@ class Steering:
         self._settings = settings
         self._detectors = detectors
 
-    def events(self, exchange: Exchange, decision: Decision) -> list[bytes] | None:
+    def events(self, exchange: Exchange, decision: Decision) -> Steered | None:
         """Return the events that end a stream in place of its denied call; None for an error."""
         denied, gate = self._denied(exchange, decision), exchange.progress.gate
         if denied is None or gate is None:
             return None
-        dialect = exchange.operation.dialect
-        return steering_events(dialect, gate.stream, denied[0], self._arguments(*denied))
+        instead = self._instead(exchange, *denied)
+        told = steering_events(exchange.operation.dialect, gate.stream, denied[0], instead)
+        return None if told is None else Steered(instead.name, told)
 
-    def body(self, exchange: Exchange, decision: Decision, answer: Json) -> bytes | None:
+    def body(self, exchange: Exchange, decision: Decision, answer: Json) -> Steered | None:
         """Return a whole answer with another call for its denied one; None for an error."""
         denied = self._denied(exchange, decision)
         if denied is None:
             return None
-        dialect = exchange.operation.dialect
-        told = steering_body(dialect, answer, denied[0], self._arguments(*denied))
-        return None if told is None else json.dumps(told, separators=(",", ":")).encode("ascii")
+        instead = self._instead(exchange, *denied)
+        told = steering_body(exchange.operation.dialect, answer, denied[0], instead)
+        if told is None:
+            return None
+        body = json.dumps(told, separators=(",", ":")).encode("ascii")
+        return Steered(instead.name, [body])
 
     def _denied(self, exchange: Exchange, decision: Decision) -> tuple[ToolCall, Reason] | None:
         """Find the first call that was denied, and why; None where an error is what is wanted."""
@@ -70,17 +84,23 @@ class Steering:
         if offered or self._settings.kills:  # the operator's word, and policy's is about the form
             return False
         wanted = decision.denied or self._settings.on_tool_denied
-        agent = (exchange.request.header("user-agent") or "").lower()
-        return wanted == "steer" or (wanted == "auto" and agent.startswith(_CARRY_ON))
+        carries_on = _agent(exchange).startswith(_CARRY_ON)
+        return wanted == "steer" or (wanted == "auto" and carries_on)
 
-    def _arguments(self, call: ToolCall, reason: Reason) -> str:
-        told = {
-            "tool": self._detectors.named(call.name)[:MAX_NAME],
-            "rule": reason.rule,
-            "reason": reason.message,
-            "next": reason.counterfactual or _NEXT,
-        }
-        return json.dumps(told)
+    def _instead(self, exchange: Exchange, call: ToolCall, reason: Reason) -> Instead:
+        denial = Denial(
+            self._detectors.named(call.name)[:MAX_NAME],
+            reason.rule,
+            reason.message,
+            reason.counterfactual or _NEXT,
+        )
+        offered = {tool.name for tool in exchange.progress.call.tools}
+        return call_instead(call, denial, exchange.operation.dialect, _agent(exchange), offered)
+
+
+def _agent(exchange: Exchange) -> str:
+    """Return how a client calls itself, in lower case."""
+    return (exchange.request.header("user-agent") or "").lower()
 
 
 def denied_tool(exchange: Exchange, decision: Decision, detectors: Detectors) -> str | None:

@@ -100,7 +100,8 @@ class Streamed:
                 decision = await self.judge_calls(exchange, answer, turn, park)
                 return await aside(gate.unread, partial(gate.resume, decision))
             case Stop(why):
-                return [Release(tuple(await self.end_events(exchange, why, turn)))]
+                # Each is a write of its own.
+                return [Release((one,)) for one in await self.end_events(exchange, why, turn)]
             case never:
                 assert_never(never)
 
@@ -136,20 +137,24 @@ class Streamed:
         if decision.verdict == ESCALATE:
             decision = self._desk.admit(exchange, decision, progress.answer)
         if not progress.end():  # its client has gone, and its outcome is written
-            return [self._teller.event(exchange, decision, None)]
+            return self._teller.events(exchange, decision, None)
         end: End = "complete" if self._settings.passes(decision) else "denied"
         steers = self._steering.events(exchange, decision)
         draft = self._drafts.outcome(
-            exchange, decision, end, coverage=coverage(progress), steers=steers is not None
+            exchange,
+            decision,
+            end,
+            coverage=coverage(progress),
+            instead=steers.name if steers is not None else None,
         )
         try:
             receipt = await self._recorder.record(draft, turn.seconds)
         except ReceiptError as error:
-            return [self._teller.event(exchange, deny(no_receipt(error)), None)]
+            return self._teller.events(exchange, deny(no_receipt(error)), None)
         progress.judged("response", decision, receipt.id)
         if steers is not None:
-            return steers
-        return [self._teller.event(exchange, self._outcomes.asked(exchange, decision), receipt.id)]
+            return steers.sent
+        return self._teller.events(exchange, self._outcomes.asked(exchange, decision), receipt.id)
 
     async def _ask(self, exchange: Exchange, answer: Answer, turn: Turn = NO_TURN) -> Decision:
         decision = await self._outcomes.ask(exchange, answer, turn)

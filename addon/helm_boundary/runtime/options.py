@@ -92,7 +92,7 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
     ("helm_on_tool_denied", str, "auto", "How a denied tool call ends an answer. error: with the "
      "dialect's error. steer: with a call of a tool that doesn't exist, helm_boundary_denied, that "
      "tells the model why; it goes on without. auto: steer for agents that are known to carry on "
-     "(Claude Code, Codex, opencode), error for the rest.", ("auto", "error", "steer")),
+     "(Claude Code, Codex, opencode, Gemini CLI), error for the rest.", ("auto", "error", "steer")),
     ("helm_on_escalate", str, "respond", "respond: 403 with an approval id; once that is granted "
      "(`helm-boundary approvals`), the client's next identical call passes. hold: the flow waits "
      "for a person, who resumes or kills it in mitmweb or mitmproxy, or decides on the command "
