@@ -50,6 +50,7 @@ class Agent:
     steers: Literal["auto", "steer", ""] = "auto"
     asks: int = 1
     """How often it asks, where it is denied."""
+    names_session: bool = True
     repeats: bool = False
     """Whether it asks again for a minute, whatever it was told."""
 
@@ -233,12 +234,14 @@ AGENTS = {
         edits=lambda home: ("replace", {"file_path": str(home / CALC), "old_string": BROKEN,
                                         "new_string": WHOLE, "instruction": "Mend add."}),
     ),
-    "aider": Agent(OPENAI, "gpt-4o", _aider, _as_it_is, steers="", repeats=True),
+    "aider": Agent(OPENAI, "gpt-4o", _aider, _as_it_is, steers="", names_session=False, repeats=True),
     "langchain": Agent(
-        command=_program("agent_langchain.py", "chat"), steers="steer", **_OWN_TOOLS
+        command=_program("agent_langchain.py", "chat"),
+        steers="steer", names_session=False, **_OWN_TOOLS
     ),
     "langchain over responses": Agent(
-        command=_program("agent_langchain.py", "responses"), steers="steer", **_OWN_TOOLS
+        command=_program("agent_langchain.py", "responses"),
+        steers="steer", names_session=False, **_OWN_TOOLS
     ),
     "agents sdk": Agent(
         command=_program("agent_openai_agents.py", "responses"), steers="", **_OWN_TOOLS

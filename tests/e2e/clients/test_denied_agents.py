@@ -51,6 +51,7 @@ escalate contains reason("APPROVAL_REQUIRED") if is_asked("escalate")
 
 is_asked(verdict) if {
 	input.phase == "request"
+	input.model == data.agents.model
 	data.agents.request == verdict
 }
 
@@ -61,7 +62,7 @@ reason(code) := {
 	"finality": "ungranted",
 }
 """
-"""What is denied or needs a person of an agent that has no tools."""
+"""What is denied or needs a person of an agent's requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +87,17 @@ class Desk:
         flags: tuple[str, ...] = (),
         says: str = "",
         never: str = "",
+        requests: str = "",
     ) -> Finished:
         """Have the agent do what its provider says, where policy `says` this of its calls.
 
         `says` is `deny` or `person`, for its tool, or its requests where it has none; `never` is
-        what its commands mustn't have. `options` are the boundary's, `flags` those of `exec`.
+        what its commands mustn't have, `requests` what becomes of its requests. `options` are the
+        boundary's, `flags` those of `exec`.
         """
-        self._lay_down_policy(says, never)
+        if says and not self.agent.tool:
+            requests = "deny" if says == "deny" else "escalate"
+        self._lay_down_policy(says, never, requests)
         provider = provider or self.agent.makes(COMMAND)
         self.company.upstream.answer(provider)
         if self.socket is not None:
@@ -102,7 +107,7 @@ class Desk:
         command = self.agent.command(model)
         return self.company.exec(*command, options=(*flags, *settings), env=told, seconds=seconds)
 
-    def _lay_down_policy(self, says: str, never: str) -> None:
+    def _lay_down_policy(self, says: str, never: str, requests: str) -> None:
         tool = self.agent.tool
         data: dict[str, Any] = {"rules": {"tools.unlisted": "off"}}
         constraint = {"argument": self.agent.argument, "never": [never]}
@@ -110,9 +115,9 @@ class Desk:
             data["tools"] = {"arguments": {tool: [constraint]}}
         elif says and tool:
             data["tools"] = {says: [tool]}
-        elif says:
+        if requests:
             (self.company.policy / "agents.rego").write_text(_ASKS)
-            data["agents"] = {"request": "deny" if says == "deny" else "escalate"}
+            data["agents"] = {"request": requests, "model": self.model}
         (self.company.policy / "data.yaml").write_text(json.dumps(data))
 
     @property
@@ -259,7 +264,7 @@ def test_an_agent_waits_for_a_person(desk: Desk, seconds: int, says: str) -> Non
 
 def test_a_grant_for_a_session_is_for_the_rest_of_its_run(desk: Desk) -> None:
     """The agent does the same once more in its session, and nobody is asked again."""
-    if desk.agent.tool in ("", "run_command"):
+    if not desk.agent.names_session:
         pytest.skip("its requests name no session")
     options = ("helm_on_escalate=hold", "helm_hold_seconds=100")
     provider = desk.agent.makes(COMMAND, COMMAND)
@@ -270,8 +275,22 @@ def test_a_grant_for_a_session_is_for_the_rest_of_its_run(desk: Desk) -> None:
         finished = working.result()
     assert DONE in finished.out, finished
     assert desk.made
-    kinds = [each["event"]["kind"] for each in _approvals(desk.company)]
-    assert kinds == ["requested", "granted", "used", "used"]
+    kinds = Counter(each["event"]["kind"] for each in _approvals(desk.company))
+    assert kinds == {"requested": 1, "granted": 1, "used": 2}
+
+
+def test_a_granted_request_passes_in_the_next_run(desk: Desk) -> None:
+    """Its session, its counters and its ids are others then; what it asks for is the same."""
+    if desk.socket is not None or desk.agent.tool == "run_shell_command":
+        pytest.skip("it asks in several messages, or tells what is in its folder")
+    provider = Provider()
+    refused = desk.work(desk.model, provider=provider, requests="escalate")
+    assert DONE not in refused.out, refused
+    identity = until(lambda: _question(desk.company), 90)
+    _answer(desk.company, "approve", identity)
+    assert DONE in desk.work(desk.model, provider=provider, requests="escalate").out
+    differed = {each["event"].get("volatile") for each in _approvals(desk.company)}
+    assert desk.agent.tool != "Bash" or differed == {"/metadata/user_id /system/0/text"}
 
 
 def _answer(company: Company, says: str, identity: str, *options: str) -> None:
