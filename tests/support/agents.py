@@ -233,8 +233,11 @@ AGENTS = {
         reads=lambda home: ("read_file", {"file_path": str(home / CALC)}),
         edits=lambda home: ("replace", {"file_path": str(home / CALC), "old_string": BROKEN,
                                         "new_string": WHOLE, "instruction": "Mend add."}),
+        names_session=False,
     ),
-    "aider": Agent(OPENAI, "gpt-4o", _aider, _as_it_is, steers="", names_session=False, repeats=True),
+    "aider": Agent(
+        OPENAI, "gpt-4o", _aider, _as_it_is, steers="", names_session=False, repeats=True
+    ),
     "langchain": Agent(
         command=_program("agent_langchain.py", "chat"),
         steers="steer", names_session=False, **_OWN_TOOLS
