@@ -79,7 +79,7 @@ class Grants:
     def give_back(self, exchange: Exchange) -> None:
         """Make the grant of a call that didn't pass after all good for the next one."""
         grant = exchange.consent.grant
-        if grant is None:
+        if grant is None or grant.lasts:
             return
         try:
             self._store.give_back(grant.id)
@@ -89,7 +89,8 @@ class Grants:
     def _use_first(self, exchange: Exchange, fits: Callable[[Entry, Binding], bool]) -> bool:
         try:
             own = self._bind(exchange)
-            return any(self._use(exchange, entry) for entry in self._usable() if fits(entry, own))
+            fitting = (entry for entry in self._usable() if fits(entry, own))
+            return any(self.use(exchange, entry, own) for entry in fitting)
         except (StoreError, OSError, Refusal) as error:
             logger.error("helm-boundary: no grant can be looked up: %s", error)
             return False
@@ -98,13 +99,16 @@ class Grants:
         now = time.time_ns()
         for entry in self._store.grants():
             if entry.status(now) == GRANTED:
-                held = entry.request.held and entry.decided is not None
-                if not held or now - grant_of(entry).granted_ns >= _HOLDERS_TURN_NS:
+                grant = grant_of(entry)
+                is_holders = entry.request.held and not grant.lasts
+                if not is_holders or now - grant.granted_ns >= _HOLDERS_TURN_NS:
                     yield entry
 
-    def _use(self, exchange: Exchange, entry: Entry) -> bool:
-        """Use a grant: up, unless it lasts for a time."""
+    def use(self, exchange: Exchange, entry: Entry, own: Binding) -> bool:
+        """Use a grant, up unless it lasts for a time; False where it's for another session."""
         grant = grant_of(entry)
+        if not grant.is_for(own):
+            return False
         if not grant.lasts:
             used = Ended(USED, exchange.request.flow_id, time.time_ns())
             if not self._store.end(entry.id, used):
