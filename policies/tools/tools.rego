@@ -121,7 +121,7 @@ deny contains {
 	some call in input.response.tool_calls
 	call.valid_json == false
 	object.get(call, "type", "function") != "custom"
-	object.get(call, "complete", true)
+	object.get(call, "complete", true) != false
 	trim_space(object.get(call, "arguments_text", "")) != ""
 }
 
@@ -157,7 +157,7 @@ may_be_offered(type) if {
 
 # What may be offered has run by the time its call is seen.
 ran_by_provider(call) if {
-	object.get(call, "type", "function") == "hosted"
+	call.type == "hosted"
 	may_be_offered(call.name)
 }
 

@@ -14,6 +14,7 @@ from helm_boundary.calls.volatile import Volatile
 from helm_boundary.policy.detectors.detector_file import merge_detectors
 from helm_boundary.policy.errors import PolicyError
 
+from .bundle import is_bundle
 from .default_folder import default_policy_folder
 from .folder import Part, read_part
 from .merging import merge, refuse_overlap
@@ -31,8 +32,9 @@ class Policy:
 
     ``uri`` says where it came from, ``digest`` (hex SHA-256) what it is: the same modules, data
     and detectors have the same digest wherever they are. ``modules`` maps a file's path to its
-    Rego text, ``detectors_text`` is JSON text (which is YAML). ``rules`` counts the rules, and
-    ``volatile`` is what makes no difference to a person's grant of a request.
+    Rego text, ``detectors_text`` is JSON text (which is YAML). ``rules`` counts the rules,
+    ``volatile`` is what makes no difference to a person's grant of a request, and
+    ``without_detectors`` are the bundles that bring no detectors.
     """
 
     uri: str
@@ -42,6 +44,7 @@ class Policy:
     detectors_text: bytes
     rules: int
     volatile: tuple[Volatile, ...] = ()
+    without_detectors: Sequence[str] = ()
 
 
 def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
@@ -77,6 +80,11 @@ def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
         detectors_text=detectors,
         rules=sum(len(RULE.findall(text)) for text in modules.values()),
         volatile=volatile_members(data, parts[0].data, folders),
+        without_detectors=[
+            part.uri
+            for folder, part in zip(folders, parts[1:], strict=True)
+            if is_bundle(folder) and part.detectors is None
+        ],
     )
 
 
