@@ -27,6 +27,7 @@ from support.verifiers import (
     accepts,
     python_verifiers,
     sigstore,
+    sigstorecheck,
     tesseracheck,
     tlogcheck,
 )
@@ -144,6 +145,25 @@ def test_securesystemslib_accepts_the_envelope(
     envelope.payload += b" "
     with pytest.raises(exceptions.VerificationError):
         envelope.verify([key], 1)
+
+
+def test_sigstore_go_accepts_the_bundle(
+    tmp_path: Path, recorded: tuple[Path, Keyset, list[Record]]
+) -> None:
+    """It refuses an envelope with a keyid, so bundles have none; and a changed one, of course."""
+    program = sigstorecheck()
+    state, _, records = recorded
+    key = Layout(state).log / "receipt.pub.pem"
+    bundle, path = plain_bundle(records[7].envelope), tmp_path / "bundle.json"
+    path.write_text(json.dumps(bundle))
+    assert accepts(program, path, key) is None
+    other = plain_bundle(records[8].envelope)["dsseEnvelope"]
+    path.write_text(
+        json.dumps(
+            bundle | {"dsseEnvelope": other | {"payload": bundle["dsseEnvelope"]["payload"]}}
+        )
+    )
+    assert accepts(program, path, key) is not None
 
 
 @pytest.mark.parametrize("entries", [0, 1])
