@@ -29,6 +29,20 @@ def list_writers(journal: Path) -> list[Path]:
     return sorted(path for path in journal.iterdir() if path.is_dir())
 
 
+def gather(*journals: Path) -> dict[str, list[Path]]:
+    """List each writer's segments in order, each from the first of the folders that has it.
+
+    A segment that is archived and not yet removed is in two folders.
+    """
+    found: dict[str, dict[str, Path]] = {}
+    for journal in journals:
+        for writer in list_writers(journal):
+            here = found.setdefault(writer.name, {})
+            for segment in list_segments(writer):
+                here.setdefault(segment.name, segment)
+    return {name: [here[each] for each in sorted(here)] for name, here in sorted(found.items())}
+
+
 def written_size(segment: Path) -> int:
     """Return a segment's size in bytes without its padding; a torn line counts."""
     with segment.open("rb") as file:

@@ -86,12 +86,24 @@ def prove_under(layout: Layout, key: PublicKey, log: LogKey, record: Record) -> 
     """
     note = _read_note(layout.log)
     size = notes.parse_checkpoint(note).size
-    writer, _, number = record.id.rpartition("-")
-    index = read_runs(order_file(layout), size).index_of(writer, int(number))
-    hashes = merkle.inclusion_proof(index, size, TileReader(layout.log, size).nodes)
+    entry, reader = log_entry(parse_line(record.envelope), key), TileReader(layout.log, size)
+    index = _index_of(record, entry, layout, reader)
+    hashes = merkle.inclusion_proof(index, size, reader.nodes)
     proof = InclusionProof(index, tuple(hashes), note)
-    proof.verify(log_entry(parse_line(record.envelope), key), log)
+    proof.verify(entry, log)
     return proof
+
+
+def _index_of(record: Record, entry: bytes, layout: Layout, reader: TileReader) -> int:
+    """Look a receipt up in the log; a copy without its order has it in the tiles, too."""
+    writer, _, number = record.id.rpartition("-")
+    try:
+        return read_runs(order_file(layout), reader.size).index_of(writer, int(number))
+    except LogError:
+        for index, each in enumerate(reader.all_entries()):
+            if each == entry:
+                return index
+        raise
 
 
 def _read_note(log: Path) -> bytes:
