@@ -1,6 +1,7 @@
 """`helm-boundary receipts`: what it prints and the code it ends with."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -184,6 +185,32 @@ def test_a_proof_verifies_with_the_published_keys_alone(state: Path, tmp_path: P
     assert refused.exit_code == 1
     assert "another root" in refused.output
     assert run("verify", "--state", empty, *keys, "--proof", proof).exit_code == 2
+
+
+def test_a_copy_of_the_journals_alone_is_verified_with_a_named_key(
+    state: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """No key of the log is asked for where there is no log to look at."""
+    copy = tmp_path_factory.mktemp("copy")
+    shutil.copytree(state / "journal", copy / "journal")
+    key = state / "log/receipt.pub.pem"
+    assert run("verify", "--state", copy, "--key", key).exit_code == 0
+
+
+def test_a_receipt_in_a_copy_of_what_is_published_can_be_proved(
+    state: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Without `log-state`, which is not published: its place is found in the tiles."""
+    copy = tmp_path_factory.mktemp("copy")
+    for name in ("journal", "log"):
+        shutil.copytree(state / name, copy / name)
+    identity = json.loads(run("list", "--state", copy, "--json").output.splitlines()[3])["id"]
+    named = ("--key", state / "log/receipt.pub.pem", "--vkey", state / "log/log.vkey")
+    proof = copy / "receipt.tlog-proof"
+    assert run("prove", "--state", copy, *named, "-o", proof, identity).exit_code == 0
+    run("export", "--state", copy, "--format", "intoto", "-o", copy / "one.jsonl", identity)
+    checked = run("verify", *named, "--proof", proof, copy / "one.jsonl")
+    assert checked.exit_code == 0, checked.output
 
 
 def test_consistency_proves_that_one_checkpoint_continues_another(
