@@ -26,7 +26,15 @@ from helm_receipts.log.proof import parse_proof
 
 from .exits import INCOMPLETE, YES
 from .receipt_results import finish, nothing, progress_bar, refusal
-from .state_options import existing, io_errors, journal_of, json_option, key_options, state_option
+from .state_options import (
+    archive_option,
+    existing,
+    io_errors,
+    journal_of,
+    json_option,
+    key_options,
+    state_option,
+)
 from .verification_keys import Trust, trust_for
 
 _WORTH_PROCESSES = 20 * 2**20
@@ -38,6 +46,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @json_option
 @key_options
 @click.option("--proof", type=_FILE, help="A .tlog-proof of the one receipt in FILES.")
+@archive_option
 @click.argument("files", nargs=-1, type=_FILE)
 def verify(
     state: Layout,
@@ -45,6 +54,7 @@ def verify(
     keys: tuple[Path, ...],
     vkey: str | None,
     proof: Path | None,
+    archives: tuple[Path, ...],
     files: tuple[Path, ...],
 ) -> None:
     """Verify the receipts in FILES, or in every journal of the state folder."""
@@ -59,7 +69,7 @@ def verify(
             elif files:
                 result = _verify_files(files, trust)
             else:
-                result = _verify_journal(journal_of(state), trust)
+                result = _verify_journal(journal_of(state), trust, _journals(archives))
         except ReceiptError as error:
             result = refusal(trust.name_rightly(state, error))
     finish(result, whose, as_json)
@@ -72,6 +82,7 @@ def verify(
 @click.option(
     "--kept", multiple=True, type=_FILE, help="An earlier checkpoint that must still hold."
 )
+@archive_option
 @click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
 def fsck_folder(
     state: Layout,
@@ -79,6 +90,7 @@ def fsck_folder(
     keys: tuple[Path, ...],
     vkey: str | None,
     kept: tuple[Path, ...],
+    archives: tuple[Path, ...],
     folder: Path | None,
 ) -> None:
     """Check a whole state folder: tiles, entries, chains, keys, outcomes."""
@@ -88,10 +100,16 @@ def fsck_folder(
             finish(nothing(layout.state), "", as_json)
         trust = trust_for(layout, keys, vkey)
         try:
-            with progress_bar("fsck") as progress, _check(layout) as check:
+            with progress_bar("fsck") as progress, checkers(layout) as check:
                 notes = [path.read_bytes() for path in kept]
                 report = checking.fsck(
-                    layout.state, trust.receipt_keys, trust.log_keys, notes, check, progress
+                    layout.state,
+                    trust.receipt_keys,
+                    trust.log_keys,
+                    notes,
+                    check,
+                    progress,
+                    _journals(archives),
                 )
             result = _fsck_result(report)
         except ReceiptError as error:
@@ -166,8 +184,12 @@ def _verify_proof(proof: Path, files: tuple[Path, ...], trust: Trust) -> dict[st
     }
 
 
-def _verify_journal(journal: Path, trust: Trust) -> dict[str, Any]:
-    report = verification.verify_journal(journal, trust.receipt_keys)
+def _journals(archives: tuple[Path, ...]) -> list[Path]:
+    return [Layout(archive).journal for archive in archives]
+
+
+def _verify_journal(journal: Path, trust: Trust, archives: list[Path]) -> dict[str, Any]:
+    report = verification.verify_journal(journal, trust.receipt_keys, archives)
     return {
         "exit": YES if report.is_complete else INCOMPLETE,
         "checked": "each writer's chain, signatures, times, and one outcome for each request",
@@ -179,6 +201,7 @@ def _verify_journal(journal: Path, trust: Trust) -> dict[str, Any]:
         "torn": list(report.torn),
         "setBack": list(report.set_back),
         "emptied": list(report.emptied),
+        "pruned": list(report.pruned),
     }
 
 
@@ -188,7 +211,7 @@ def _has_log(layout: Layout) -> bool:
     return any(path.exists() for path in made)
 
 
-def _check(layout: Layout) -> AbstractContextManager[Check]:
+def checkers(layout: Layout) -> AbstractContextManager[Check]:
     """Have lines checked on all cores, where that takes longer than starting processes."""
     size = sum(path.stat().st_size for path in layout.journal.rglob("*.jsonl"))
     cores = os.cpu_count() or 1
@@ -198,6 +221,7 @@ def _check(layout: Layout) -> AbstractContextManager[Check]:
 
 def _fsck_result(report: checking.FsckReport) -> dict[str, Any]:
     facts = asdict(report)
+    facts.pop("open_from")
     return {
         "exit": YES if report.is_complete else INCOMPLETE,
         "checked": "checkpoint, tiles, entries, chains, signatures, keys, outcomes, each "

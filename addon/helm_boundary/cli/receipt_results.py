@@ -44,6 +44,7 @@ _LABELS = {
     "setBack": "clock back",
     "emptied": "emptied",
     "erased": "erased",
+    "pruned": "pruned",
     "key": "key",
 }
 

@@ -33,6 +33,7 @@ from .exits import INCOMPLETE, NO, YES
 from .receipt_checks import consistency, fsck_folder, verify
 from .receipt_export import Unverified, export, prove_one
 from .receipt_log import erase_opening, integrate
+from .receipt_retention import archive, prune_old
 from .state_options import io_errors, journal_of, json_option, selection_options, state_option
 from .verification_keys import Trust, trust_for
 
@@ -207,5 +208,16 @@ def _print_row(record: Record, as_json: bool) -> None:
     click.echo(printable(row).rstrip())
 
 
-for command in (verify, fsck_folder, prove_one, consistency, export, integrate, erase_opening):
+_COMMANDS = (
+    verify,
+    fsck_folder,
+    prove_one,
+    consistency,
+    export,
+    integrate,
+    archive,
+    prune_old,
+    erase_opening,
+)
+for command in _COMMANDS:
     receipts.add_command(command)

@@ -52,6 +52,18 @@ def key_options[C: Command](command: C) -> C:
     )(command)
 
 
+def archive_option[C: Command](command: C) -> C:
+    """Add `--archive FOLDER`: where `receipts archive` has moved receipts."""
+    folder = click.Path(path_type=Path, exists=True, file_okay=False)
+    return click.option(
+        "--archive",
+        "archives",
+        multiple=True,
+        type=folder,
+        help="A folder with archived receipts, to be verified with the others.",
+    )(command)
+
+
 def selection_options[C: Command](command: C) -> C:
     """Add the filters of `list` and `tail`, all of which must match."""
     for name, metavar, text in reversed(

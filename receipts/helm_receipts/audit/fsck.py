@@ -19,7 +19,7 @@ unfinished is in the report.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from helm_receipts.envelope import checkpoint as notes
@@ -62,6 +62,8 @@ class FsckReport:
     """How many checkpoints that the auditor has kept are continued by this log."""
     set_back: tuple[str, ...] = ()
     """Where the clock went back: nobody can say when what follows really was."""
+    open_from: dict[str, int] = field(default_factory=dict)
+    """Of each writer with open calls, the number of the first one's request."""
     pruned: tuple[str, ...] = ()
     """What was pruned, as receipts say that are here: only that it is in the log was checked."""
 
@@ -143,6 +145,11 @@ def _report(checkpoint: Checkpoint, journals: Lockstep, not_in_log: int, kept: i
         kept=kept,
         set_back=tuple(place for walk in walks for place in walk.chain.set_back),
         pruned=tuple(map(str, journals.beginnings.gone.values())),
+        open_from={
+            walk.chain.writer: min(walk.chain.open_calls.values())
+            for walk in walks
+            if walk.chain.open_calls
+        },
     )
 
 

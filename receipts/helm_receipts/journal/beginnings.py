@@ -80,15 +80,6 @@ class Beginnings:
             )
 
 
-def is_gone(journal: Path, identity: str) -> bool:
-    """Tell whether a receipt would come before the first that is there of its writer."""
-    writer, _, number = identity.rpartition("-")
-    first = min(
-        (int(s.stem) for s in (journal / writer).glob("*.jsonl") if s.stem.isdecimal()), default=0
-    )
-    return number.isdecimal() and 0 < int(number) < first
-
-
 def pruning_lines(state: Path) -> list[bytes]:
     """Read the receipts of prunings that are kept beside the journals, unverified."""
     path = state / PRUNINGS

@@ -75,13 +75,19 @@ def find_record(journal: Path, identity: str) -> Record:
     writer, _, number = identity.rpartition("-")
     if not writer.isalnum() or not number.isascii() or not number.isdecimal():
         raise ReceiptError(f"expected an id like k3v9x2ab-000042, found {identity!r}")
-    before = [s for s in list_segments(journal / writer) if int(s.stem) <= int(number)]
+    segments = list_segments(journal / writer)
+    before = [segment for segment in segments if int(segment.stem) <= int(number)]
     for segment in before[-1:]:
         wanted = int(number) - int(segment.stem)
         lines = read_lines(segment, end=written_size(segment))
         for index, line in enumerate(lines):
             if index == wanted:
                 return _named(read_record(line), identity, line)
+    if segments and not before and int(number):
+        raise ReceiptError(
+            f"expected receipt {identity} in {journal}, found that it begins with receipt "
+            f"{int(segments[0].stem)}: those before were archived or pruned, look in the archive"
+        )
     raise ReceiptError(
         f"expected receipt {identity} in {journal}, found none of this id; "
         "`receipts list` shows those that are there"
