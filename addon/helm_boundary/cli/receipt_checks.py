@@ -15,14 +15,15 @@ from helm_receipts.audit import fsck as checking
 from helm_receipts.audit import verify as verification
 from helm_receipts.audit.ahead import start_checkers
 from helm_receipts.audit.checked_line import Check, check_each
+from helm_receipts.audit.single_receipt import verify_receipt
 from helm_receipts.envelope.checkpoint import verify_by_any
-from helm_receipts.envelope.dsse import parse_envelope
 from helm_receipts.envelope.entry import log_entry
+from helm_receipts.envelope.foreign_envelope import parse_envelope
 from helm_receipts.errors import ReceiptError
 from helm_receipts.journal.segments import is_empty
 from helm_receipts.layout import Layout
 from helm_receipts.log.consistency import prove_consistency
-from helm_receipts.log.proof import parse_proof
+from helm_receipts.log.inclusion import parse_proof
 
 from .exits import INCOMPLETE, YES
 from .receipt_results import finish, nothing, progress_bar, refusal
@@ -154,7 +155,7 @@ def _verify_files(files: tuple[Path, ...], trust: Trust) -> dict[str, Any]:
     for path in files:
         for number, line in enumerate(path.read_bytes().splitlines(), 1):
             try:
-                verification.verify_receipt(line, trust.key_of(parse_envelope(line).keyid))
+                verify_receipt(line, trust.key_of(parse_envelope(line).keyid))
             except ReceiptError as error:
                 bad = f"{path}, line {number}: {error}"
                 return refusal(error) | {"bad": bad, "receipts": count}
@@ -171,7 +172,7 @@ def _verify_proof(proof: Path, files: tuple[Path, ...], trust: Trust) -> dict[st
     text = files[0].read_bytes().strip()
     envelope = parse_envelope(text)
     key = trust.key_of(envelope.keyid)
-    verification.verify_receipt(text, key)
+    verify_receipt(text, key)
     parsed = parse_proof(proof.read_bytes())
     checkpoint = parsed.verify(log_entry(envelope, key), trust.log_keys[-1])
     return {

@@ -27,8 +27,9 @@ from helm_receipts.export.bundle import logged_bundle, plain_bundle
 from helm_receipts.export.select import Selection
 from helm_receipts.export.verified import VerifiedJournals, verify_present
 from helm_receipts.layout import Layout
+from helm_receipts.log.inclusion import InclusionProof
 from helm_receipts.log.pending import check_cursors
-from helm_receipts.log.proof import InclusionProof, prove_under
+from helm_receipts.log.proof import prove_under
 from helm_receipts.log.tree import read_tree
 
 from .exits import INCOMPLETE, NO, YES, CommandError
@@ -89,7 +90,7 @@ def export(
         raise click.UsageError(f"{form} is one file: name a file with -o, not a folder")
     with io_errors(), tempfile.SpooledTemporaryFile(_IN_MEMORY) as spool:
         trust = trust_for(state, keys, vkey)
-        found = _verified(state, trust)
+        found = verified_journals(state, trust)
         try:
             for text in _exported(state, found, trust, form, identities, Selection(**filters)):
                 spool.write(text + b"\n")
@@ -101,7 +102,7 @@ def export(
             if form == "receipt.v5":
                 refuse_several(spool, path)
             deliver(spool, path)
-    raise SystemExit(_tell(found, trust))
+    raise SystemExit(tell_trust(found, trust))
 
 
 @click.command("prove")
@@ -120,16 +121,16 @@ def prove_one(
     """Write the proof that a receipt is in the log (c2sp.org/tlog-proof)."""
     with io_errors(), tempfile.SpooledTemporaryFile(_IN_MEMORY) as spool:
         trust = trust_for(state, keys, vkey)
-        found = _verified(state, trust)
+        found = verified_journals(state, trust)
         try:
             spool.write(_proof(state, found, trust, found.find(identity)).text())
         except _CONTRADICTIONS as error:
             raise Unverified(trust.name_rightly(state, error)) from error
         deliver(spool, output or Path("-"))
-    raise SystemExit(_tell(found, trust))
+    raise SystemExit(tell_trust(found, trust))
 
 
-def _verified(state: Layout, trust: Trust) -> VerifiedJournals:
+def verified_journals(state: Layout, trust: Trust) -> VerifiedJournals:
     """Verify all journals, and that they are as long as the log says."""
     journal_of(state)
     try:
@@ -160,7 +161,7 @@ def _committed(state: Layout, trust: Trust) -> int:
         raise Broken("checkpoint", "log/checkpoint", str(error)) from error
 
 
-def _tell(found: VerifiedJournals, trust: Trust) -> int:
+def tell_trust(found: VerifiedJournals, trust: Trust) -> int:
     """Say what wasn't verified, and return the exit code."""
     unknown = [f"the key was {FOUND}"] if trust.whose == FOUND else []
     for line in (*found.late, *unknown):

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import click
 
-from helm_receipts.audit.verify import NOT_PROVEN, verify_receipt
+from helm_receipts.audit.single_receipt import verify_receipt
+from helm_receipts.audit.verify import NOT_PROVEN
 from helm_receipts.envelope.checkpoint import parse_checkpoint
 from helm_receipts.envelope.dsse import parse_line
 from helm_receipts.envelope.public_keys import PublicKey

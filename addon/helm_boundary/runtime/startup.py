@@ -23,6 +23,7 @@ from helm_receipts.recording.recorder import Recorder
 from helm_receipts.storage.custody import refuse_foreign_state
 
 from .engines import Judging, start_judging
+from .kept_policies import keep
 from .key_pinning import settle
 from .options import Config
 
@@ -88,6 +89,7 @@ def start(config: Config) -> Running:
     except (ReceiptError, StoreError, OSError) as error:
         engine.close()
         raise StartError(f"receipts can't be written: {error}") from None
+    keep(config.state, engine.policy)
     settings = Settings(
         config.mode,
         config.max_body,

@@ -33,7 +33,7 @@ from helm_receipts.log.log_claims import check_claim, read_entries, tile_error
 from helm_receipts.log.tiles import ENTRIES, WIDTH, TileReader
 
 from .checked_line import Check, check_each
-from .kept_checkpoints import continues
+from .kept_checkpoints import Kept
 from .key_claims import check_key, check_published, read_claims
 from .lockstep import Lockstep
 from .strays import list_tiles, refuse_strays
@@ -94,8 +94,7 @@ def fsck(
     # 1. The checkpoint.
     checkpoint = _checkpoint(layout, log_keys[-1])
     reader = TileReader(layout.log, checkpoint.size)
-    for note in kept:
-        continues(layout, log_keys, note, checkpoint)
+    known = Kept(layout, log_keys, kept, checkpoint)
     tiles = list_tiles(layout)  # before any journal is read: a recorder may be writing both
     # 2. to 5. Every entry.
     published = read_claims(layout)
@@ -108,6 +107,7 @@ def fsck(
             check_claim(verified.predicate, reader)
         # 6. The tiles, as soon as the entries fill them.
         edge.add(entry)
+        known.compare(edge)
         _compare_tiles(layout, edge.take_full_tiles())
         if edge.size % _REPORT_EVERY == 0:
             progress(edge.size, checkpoint.size)
@@ -125,7 +125,7 @@ def fsck(
     was_pruned = bool(journals.beginnings.gone)
     check_published(layout, published, journals.ring, log_keys, was_pruned=was_pruned)
     refuse_strays(layout, tiles, checkpoint, not_in_log)
-    return _report(checkpoint, journals, not_in_log, len(kept))
+    return _report(checkpoint, journals, not_in_log, known.count)
 
 
 def _report(checkpoint: Checkpoint, journals: Lockstep, not_in_log: int, kept: int) -> FsckReport:

@@ -1,8 +1,8 @@
 """Verification of receipts and journals, with nothing but this package and a trusted key.
 
-Start reading here. `verify_receipt` is what one receipt proves by itself. `verify_journal` is
-what a writer's receipts prove together; `fsck` goes on from there to the log. What none of that
-can prove is in `NOT_PROVEN`, and is printed with every result.
+Start reading here. `checked_line` is what one receipt proves by itself. `verify_journal` is what a
+writer's receipts prove together; `fsck` goes on from there to the log. What none of that can prove
+is in `NOT_PROVEN`, and is printed with every result.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -13,8 +13,7 @@ from typing import Any
 
 from helm_receipts.envelope import dsse
 from helm_receipts.envelope.public_keys import PublicKey
-from helm_receipts.envelope.record import Record, parse_statement
-from helm_receipts.errors import Broken, EnvelopeError, ReceiptError
+from helm_receipts.errors import Broken, EnvelopeError
 from helm_receipts.journal.beginnings import PRUNINGS, Beginnings, pruning_lines
 from helm_receipts.journal.calls import Calls
 from helm_receipts.journal.chain import WriterChain
@@ -61,27 +60,6 @@ class JournalReport:
         """Whether there is something, every call has its outcome, and nothing is in doubt."""
         unfinished = self.open_calls or self.running or self.torn
         return bool(self.receipts) and not (unfinished or self.set_back or self.emptied)
-
-
-def verify_receipt(envelope: bytes, key: PublicKey) -> Record:
-    """Verify the receipt in an envelope and return it; `ReceiptError` unless `key` signed it.
-
-    What this proves: the key's holder stated exactly this. Not that it is in a log, that others
-    came before it, or that nothing was left out.
-    """
-    # 1. Decode. Nothing in the envelope is believed yet, its keyid least of all.
-    parsed = dsse.parse_envelope(envelope)
-    # 2. The type decides how the payload will be read, so an unknown one is refused.
-    if parsed.payload_type != dsse.PAYLOAD_TYPE:
-        raise EnvelopeError(f"expected {dsse.PAYLOAD_TYPE}, found {parsed.payload_type!r}")
-    # 3. The signature, over exactly the bytes that are parsed next.
-    payload = parsed.check(key)
-    # 4. The statement, in the one form it can have.
-    statement = parse_statement(payload)
-    try:
-        return Record.of(envelope, statement)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ReceiptError(f"expected a sequence in the receipt, found none: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,11 +56,6 @@ class Checkpoint:
         """The signed bytes."""
         return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n".encode()
 
-    def note(self, key: LogKey, signature: bytes) -> bytes:
-        """Write the note: the body, a blank line and one signature line, by `key`."""
-        encoded = base64.b64encode(key.id + signature).decode()
-        return self.body + f"\n{_DASH} {key.name} {encoded}\n".encode()
-
 
 def parse_vkey(text: str) -> LogKey:
     """Parse a verifier key; `KeyRefused` for another algorithm or a hash that doesn't fit."""

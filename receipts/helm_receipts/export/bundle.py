@@ -14,7 +14,7 @@ from helm_receipts.envelope.dsse import parse_line
 from helm_receipts.envelope.entry import log_entry
 from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.log import merkle
-from helm_receipts.log.proof import InclusionProof
+from helm_receipts.log.inclusion import InclusionProof
 from helm_receipts.log.published_keys import log_id
 
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"

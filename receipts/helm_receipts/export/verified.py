@@ -17,7 +17,8 @@ from helm_receipts.envelope.record import Record
 from helm_receipts.errors import Broken, ReceiptError
 from helm_receipts.journal.beginnings import Beginnings
 from helm_receipts.journal.calls import Calls
-from helm_receipts.journal.reader import Line, find_record, read_records
+from helm_receipts.journal.reader import Line, find_record
+from helm_receipts.journal.records import read_records
 from helm_receipts.journal.segments import gather
 
 from .select import Selection, select
@@ -42,20 +43,20 @@ class VerifiedJournals:
 
     def records(self) -> Iterator[Record]:
         """List every writer's receipts, one writer after the other."""
-        return filter(self._was_verified, read_records(self.journal))
+        return filter(self.has, read_records(self.journal))
 
     def select(self, selection: Selection) -> Iterator[Record]:
         """List the chosen receipts of all writers in the order of their times."""
-        return filter(self._was_verified, select(self.journal, selection))
+        return filter(self.has, select(self.journal, selection))
 
     def find(self, identity: str) -> Record:
         """Find the receipt of this id; `ReceiptError` when there is none."""
         record = find_record(self.journal, identity)
-        if not self._was_verified(record):
+        if not self.has(record):
             raise ReceiptError(f"{identity} came while the journals were verified; ask again")
         return record
 
-    def _was_verified(self, record: Record) -> bool:
+    def has(self, record: Record) -> bool:
         """Tell whether a receipt was verified; `Broken` for one that was changed since.
 
         One that was written since wasn't.

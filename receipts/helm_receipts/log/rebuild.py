@@ -13,7 +13,8 @@ from helm_receipts.envelope.dsse import parse_line
 from helm_receipts.envelope.entry import log_entry
 from helm_receipts.errors import LogError, ProofRefused
 from helm_receipts.journal.journal import take_lock
-from helm_receipts.journal.reader import Line, read_journal
+from helm_receipts.journal.reader import Line
+from helm_receipts.journal.records import read_journal
 from helm_receipts.journal.segments import list_segments, list_writers, segment_name
 from helm_receipts.layout import Layout
 from helm_receipts.storage import durable

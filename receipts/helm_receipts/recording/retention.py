@@ -14,7 +14,8 @@ from pathlib import Path
 from helm_receipts.envelope.statement import Draft
 from helm_receipts.errors import JournalError
 from helm_receipts.journal.beginnings import PRUNINGS, pruning_lines
-from helm_receipts.journal.reader import Line, last_line, read_record
+from helm_receipts.journal.reader import Line, read_record
+from helm_receipts.journal.records import last_line
 from helm_receipts.journal.segments import list_segments, list_writers, written_size
 from helm_receipts.layout import Layout
 from helm_receipts.log.tree import read_tree

@@ -13,11 +13,12 @@ from helm_receipts.envelope.entry import log_entry
 from helm_receipts.envelope.record import Record
 from helm_receipts.envelope.signatures import sign_checkpoint
 from helm_receipts.export.bundle import logged_bundle, plain_bundle
-from helm_receipts.journal.reader import read_records
+from helm_receipts.journal.records import read_records
 from helm_receipts.layout import Layout
 from helm_receipts.log.frontier import Frontier
-from helm_receipts.log.merkle import inclusion_proof
-from helm_receipts.log.proof import InclusionProof, prove
+from helm_receipts.log.inclusion import InclusionProof
+from helm_receipts.log.merkle_proofs import inclusion_proof
+from helm_receipts.log.proof import prove
 from helm_receipts.log.tiles import TileReader
 from helm_receipts.recording import keyset
 from helm_receipts.recording.keyset import Keyset

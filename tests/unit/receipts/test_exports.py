@@ -12,11 +12,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from helm_boundary.cli.receipts import receipts
-from helm_receipts.envelope import canonical, dsse, key_files, signing_keys
+from helm_receipts.envelope import canonical_encoding, dsse, key_files, signing_keys
 from helm_receipts.envelope.record import parse_statement
 from helm_receipts.envelope.signatures import seal
 from helm_receipts.export import receipt_v5
-from helm_receipts.journal.reader import read_records
+from helm_receipts.journal.records import read_records
 from helm_receipts.journal.segments import list_segments
 from support.receipts import journal_of, outcome, record_calls, recording, request, unpin
 
@@ -66,7 +66,7 @@ def sign_again(state: Path, with_keys: bool) -> None:
                 said["verdict"] = "DENY"
             if previous is not None:
                 said["sequence"]["previous"] = {"sha256": previous}
-            fresh.append(seal(canonical.encode(statement), mine))
+            fresh.append(seal(canonical_encoding.encode(statement), mine))
             previous = hashlib.sha256(fresh[-1]).hexdigest()
         segment.write_bytes(b"".join(line + b"\n" for line in fresh))
     if with_keys:

@@ -15,7 +15,7 @@ from helm_receipts.envelope.predicate import Boundary
 from helm_receipts.envelope.public_keys import read_public_key
 from helm_receipts.errors import Broken
 from helm_receipts.journal.beginnings import PRUNINGS
-from helm_receipts.journal.reader import read_records
+from helm_receipts.journal.records import read_records
 from helm_receipts.journal.segments import list_segments, list_writers
 from helm_receipts.layout import Layout
 from helm_receipts.recording.rotation import rotate_receipt_key

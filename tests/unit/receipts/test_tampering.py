@@ -15,7 +15,7 @@ import pytest
 
 from helm_receipts.audit.ahead import start_checkers
 from helm_receipts.audit.fsck import FsckReport, fsck
-from helm_receipts.envelope import canonical, dsse, key_files, signing_keys
+from helm_receipts.envelope import canonical_encoding, dsse, key_files, signing_keys
 from helm_receipts.envelope.checkpoint import Checkpoint, LogKey, parse_checkpoint
 from helm_receipts.envelope.predicate import Boundary
 from helm_receipts.envelope.public_keys import PublicKey
@@ -23,7 +23,7 @@ from helm_receipts.envelope.record import parse_statement
 from helm_receipts.envelope.signatures import seal, sign_checkpoint
 from helm_receipts.envelope.signing_keys import SigningKey
 from helm_receipts.errors import Broken, KeyRefused
-from helm_receipts.journal.reader import read_records
+from helm_receipts.journal.records import read_records
 from helm_receipts.journal.segments import list_segments, list_writers
 from helm_receipts.layout import Layout
 from helm_receipts.log import merkle
@@ -162,7 +162,7 @@ def rewrite(case: Case, drop: int, log: bool = False, key: SigningKey | None = N
         sequence["number"] = number + 1
         if previous is not None:
             sequence["previous"] = {"sha256": previous}
-        fresh.append(seal(canonical.encode(statement), key))
+        fresh.append(seal(canonical_encoding.encode(statement), key))
         previous = hashlib.sha256(fresh[-1]).hexdigest()
     (writer / "000000000001.jsonl").write_bytes(b"".join(line + b"\n" for line in fresh))
     if log:
@@ -301,7 +301,7 @@ def retired_key_goes_on(case: Case, published: bool = True) -> None:
         sequence["writer"] = "zzzzzzzz"
         if previous is not None:
             sequence["previous"] = {"sha256": previous}
-        fresh.append(seal(canonical.encode(statement), stolen))
+        fresh.append(seal(canonical_encoding.encode(statement), stolen))
         previous = hashlib.sha256(fresh[-1]).hexdigest()
     text = b"".join(line + b"\n" for line in fresh)
     (target / "000000000001.jsonl").write_bytes(text)

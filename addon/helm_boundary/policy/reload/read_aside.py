@@ -36,6 +36,8 @@ def main(arguments: list[str]) -> int:
         "rules": policy.rules,
         "detectors": policy.detectors_text.decode(),
         "modules": dict(policy.modules),
+        "stated": policy.stated,
+        "named_modules": dict(policy.named_modules),
     }
     print(json.dumps(summary))
     return 0

@@ -159,8 +159,16 @@ def load_aside(
             return None
         text = summary["detectors"].encode()
         nothing: MappingProxyType[str, Any] = MappingProxyType({})
-        modules = summary["modules"]
-        policy = Policy(summary["uri"], summary["digest"], modules, nothing, text, summary["rules"])
+        policy = Policy(
+            summary["uri"],
+            summary["digest"],
+            summary["modules"],
+            nothing,
+            text,
+            summary["rules"],
+            summary["stated"],
+            summary["named_modules"],
+        )
         engine = start(policy, deadline_ms=deadline_ms, plan=plan)
     except BaseException:
         plan.close()

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ class Policy:
     ``uri`` says where it came from, ``digest`` (hex SHA-256) what it is: the same modules, data
     and detectors have the same digest wherever they are. ``modules`` maps a file's path to its
     Rego text, ``detectors_text`` is JSON text (which is YAML). ``rules`` counts the rules.
+    ``stated`` is what the digest is the SHA-256 of; ``named_modules`` are the modules by the names
+    there. An OPA server's policy has neither.
     """
 
     uri: str
@@ -38,6 +40,8 @@ class Policy:
     data: Mapping[str, Any]
     detectors_text: bytes
     rules: int
+    stated: str = ""
+    named_modules: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
@@ -65,13 +69,21 @@ def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
     refuse_overlap(data, {p: f for part in effective for f, p in part.packages.items()})
     detectors = merge_detectors([part.detectors for part in parts if part.detectors])
     modules = {path: text for part in effective for path, text in part.modules.items()}
+    named = {
+        f"{number}/{part.names[path]}": text
+        for number, part in enumerate(effective)
+        for path, text in part.modules.items()
+    }
+    stated = _state(named, data, detectors)
     return Policy(
         uri=" ".join(part.uri for part in parts[1:]) or "helm-boundary:default",
-        digest=_digest(effective, data, detectors),
+        digest=hashlib.sha256(stated.encode()).hexdigest(),
         modules=modules,
         data=data,
         detectors_text=detectors,
         rules=sum(len(RULE.findall(text)) for text in modules.values()),
+        stated=stated,
+        named_modules=named,
     )
 
 
@@ -99,12 +111,10 @@ def _refuse_main(part: Part) -> None:
             )
 
 
-def _digest(parts: Sequence[Part], data: Mapping[str, Any], detectors: bytes) -> str:
+def _state(named: Mapping[str, str], data: Mapping[str, Any], detectors: bytes) -> str:
+    """Write what the digest is of: the hash of each module by its name, data and detectors."""
     modules = sorted(
-        (f"{number}/{part.names[path]}", hashlib.sha256(text.encode()).hexdigest())
-        for number, part in enumerate(parts)
-        for path, text in part.modules.items()
+        (name, hashlib.sha256(text.encode()).hexdigest()) for name, text in named.items()
     )
     whole = {"modules": modules, "data": data, "detectors": detectors.decode()}
-    text = json.dumps(whole, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return json.dumps(whole, sort_keys=True, separators=(",", ":"), allow_nan=False)
