@@ -34,8 +34,9 @@ from helm_receipts.log.tree import read_tree
 
 from .exits import INCOMPLETE, NO, YES, CommandError
 from .receipt_delivery import deliver, deliver_sessions, is_folder, refuse_several
+from .receipt_filters import selection, selection_options
 from .receipt_results import progress_bar
-from .state_options import io_errors, journal_of, key_options, selection_options, state_option
+from .state_options import io_errors, journal_of, key_options, state_option
 from .verification_keys import FOUND, Trust, trust_for
 
 FORMATS = ("intoto", "bundle", "bundle-with-log", "receipt.v5")
@@ -89,10 +90,10 @@ def export(
     if to_folder and form != "receipt.v5":
         raise click.UsageError(f"{form} is one file: name a file with -o, not a folder")
     with io_errors(), tempfile.SpooledTemporaryFile(_IN_MEMORY) as spool:
-        trust = trust_for(state, keys, vkey)
+        trust, wanted = trust_for(state, keys, vkey), selection(state, filters)
         found = verified_journals(state, trust)
         try:
-            for text in _exported(state, found, trust, form, identities, Selection(**filters)):
+            for text in _exported(state, found, trust, form, identities, wanted):
                 spool.write(text + b"\n")
         except _CONTRADICTIONS as error:
             raise Unverified(trust.name_rightly(state, error)) from error

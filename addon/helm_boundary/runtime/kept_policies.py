@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from helm_boundary.policy.sources.policy import Policy
@@ -49,6 +49,17 @@ def sources_of(state: Path, digests: Iterable[str]) -> dict[str, bytes]:
         for name, text in value["modules"].items():
             files[f"policy/{digest}/modules/{name}"] = text.encode()
     return files
+
+
+def groups_of(state: Path) -> Iterator[tuple[str, dict[str, frozenset[str]]]]:
+    """List the policies that were kept: the digest, and who is in each group of callers."""
+    for path in sorted((state / "policies").glob("*.json")):
+        data = json.loads(json.loads(path.read_bytes())["statement"]).get("data", {})
+        groups = data.get("groups") or {}
+        yield (
+            path.stem,
+            {name: frozenset(group.get("principals") or ()) for name, group in groups.items()},
+        )
 
 
 def _path(state: Path, digest: str) -> Path:
