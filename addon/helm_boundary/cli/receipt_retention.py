@@ -60,7 +60,7 @@ def archive(state: Layout, as_json: bool, before: str, dry_run: bool, archive_fo
     with io_errors():
         _refuse_inside(archive_folder, state)
         portions = _old(state, before)
-        if not dry_run and portions:
+        if not dry_run:
             copy_to(archive_folder, state, portions)
         _remove(state, portions, before, archive_folder, as_json, dry_run=dry_run)
 

@@ -81,6 +81,7 @@ def _extend(found: Portion | None, writer: Path, segment: Path) -> Portion:
 
 def copy_to(archive: Path, layout: Layout, portions: list[Portion]) -> None:
     """Copy segments into an archive, durably; `JournalError` where another one is in its place."""
+    durable.make_folder(archive / "journal")
     for portion in portions:
         folder = archive / "journal" / portion.writer
         durable.make_folder(folder)
