@@ -36,6 +36,9 @@ def deliver_sessions(spool: IO[bytes], folder: Path) -> None:
     """Write a file for each session, as HELM's tools take them, and the key as they take it."""
     spool.seek(0)
     folder.mkdir(parents=True, exist_ok=True)
+    if not spool.seek(0, 2):
+        raise CommandError("no whole session with calls is here: a chain begins with its start")
+    spool.seek(0)
     for line in spool:
         bundle = json.loads(line)
         (folder / f"{bundle['receipts'][0]['session_id']}.json").write_bytes(line)

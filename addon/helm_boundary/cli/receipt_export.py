@@ -167,6 +167,8 @@ def tell_trust(found: VerifiedJournals, trust: Trust) -> int:
     unknown = [f"the key was {FOUND}"] if trust.whose == FOUND else []
     for line in (*found.late, *unknown):
         click.echo(f"not verified: {line}", err=True)
+    for line in found.pruned if not found.late else ():
+        click.echo(f"pruned before, so not here: {line}", err=True)
     return INCOMPLETE if found.late or unknown else YES
 
 
