@@ -18,6 +18,7 @@ from helm_receipts.envelope.public_keys import PublicKey, read_public_key
 from .audit.checked_line import check_line
 from .audit.fsck import fsck
 from .audit.pack import verify_pack
+from .audit.trust_policy import parse_policy, witnessed
 from .audit.verify import NOT_PROVEN, verify_journal
 from .envelope.checkpoint import parse_vkey
 from .errors import Broken, ReceiptError
@@ -56,11 +57,14 @@ def _verify(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
 
 def _fsck(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     layout = _existing(options.state)
-    notes = [path.read_bytes() for path in options.kept]
+    notes, witnesses = [path.read_bytes() for path in options.kept], tuple[str, ...]()
+    if options.policy is not None:
+        note, witnesses = witnessed(layout, parse_policy(options.policy.read_text("utf-8")))
+        notes.append(note)
     log_keys = [parse_vkey(options.vkey)]
-    archives = _archives(options)
-    report = fsck(layout.state, _keys(options), log_keys, notes, archives=archives)
-    return (YES if report.is_complete else INCOMPLETE), asdict(report)
+    keys, archives = _keys(options), _archives(options)
+    report = fsck(layout.state, keys, log_keys, notes, archives=archives)
+    return (YES if report.is_complete else INCOMPLETE), asdict(report) | {"witnesses": witnesses}
 
 
 def _pack(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
@@ -82,16 +86,14 @@ def _archives(options: argparse.Namespace) -> list[Path]:
 
 
 def _existing(state: Path) -> Layout:
-    layout = Layout(state)
-    if not layout.journal.is_dir():
+    if not Layout(state).journal.is_dir():
         raise FileNotFoundError(f"expected a state folder with a journal, found none in {state}")
-    return layout
+    return Layout(state)
 
 
 def _print(code: int, told: dict[str, Any], *, as_json: bool) -> None:
-    word = {YES: "VERIFIED", NO: "NOT VERIFIED"}.get(code, "TRUE BUT INCOMPLETE")
-    if not told.get("receipts", 1):
-        word = "NOTHING TO VERIFY"
+    unsure = "TRUE BUT INCOMPLETE" if told.get("receipts", 1) else "NOTHING TO VERIFY"
+    word = {YES: "VERIFIED", NO: "NOT VERIFIED"}.get(code, unsure)
     if as_json:
         print(json.dumps({"exit": code, **told, "notProven": NOT_PROVEN}, default=str))
         return
@@ -116,6 +118,9 @@ def _parser() -> argparse.ArgumentParser:
     checked.add_argument("--vkey", required=True, help="the log's key, as in log.vkey")
     checked.add_argument(
         "--kept", type=Path, action="append", default=[], help="a checkpoint that must still hold"
+    )
+    checked.add_argument(
+        "--policy", type=Path, help="a trust policy (c2sp.org/tlog-policy): who must have cosigned"
     )
     for command in (alone, checked):
         command.add_argument(

@@ -16,6 +16,7 @@ from helm_receipts.audit import verify as verification
 from helm_receipts.audit.ahead import start_checkers
 from helm_receipts.audit.checked_line import Check, check_each
 from helm_receipts.audit.single_receipt import verify_receipt
+from helm_receipts.audit.trust_policy import parse_policy, witnessed
 from helm_receipts.envelope.checkpoint import verify_by_any
 from helm_receipts.envelope.entry import log_entry
 from helm_receipts.envelope.foreign_envelope import parse_envelope
@@ -83,6 +84,11 @@ def verify(
 @click.option(
     "--kept", multiple=True, type=_FILE, help="An earlier checkpoint that must still hold."
 )
+@click.option(
+    "--policy",
+    type=_FILE,
+    help="A trust policy (c2sp.org/tlog-policy): which witnesses must have cosigned.",
+)
 @archive_option
 @click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
 def fsck_folder(
@@ -91,6 +97,7 @@ def fsck_folder(
     keys: tuple[Path, ...],
     vkey: str | None,
     kept: tuple[Path, ...],
+    policy: Path | None,
     archives: tuple[Path, ...],
     folder: Path | None,
 ) -> None:
@@ -102,7 +109,10 @@ def fsck_folder(
         trust = trust_for(layout, keys, vkey)
         try:
             with progress_bar("fsck") as progress, checkers(layout) as check:
-                notes = [path.read_bytes() for path in kept]
+                notes, witnesses = [path.read_bytes() for path in kept], tuple[str, ...]()
+                if policy is not None:
+                    note, witnesses = witnessed(layout, parse_policy(policy.read_text("utf-8")))
+                    notes.append(note)
                 report = checking.fsck(
                     layout.state,
                     trust.receipt_keys,
@@ -112,7 +122,7 @@ def fsck_folder(
                     progress,
                     _journals(archives),
                 )
-            result = _fsck_result(report)
+            result = _fsck_result(report) | {"witnesses": list(witnesses)}
         except ReceiptError as error:
             result = refusal(trust.name_rightly(layout, error))
     finish(result, trust.whose_folder(kept=bool(kept)), as_json)

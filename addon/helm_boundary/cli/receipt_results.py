@@ -37,6 +37,7 @@ _LABELS = {
     "origin": "origin",
     "index": "index",
     "kept": "continues",
+    "witnesses": "witnessed",
     "notInLog": "not in log",
     "openCalls": "calls open",
     "running": "not stopped",

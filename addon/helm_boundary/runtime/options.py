@@ -53,6 +53,7 @@ class Config:
     deadline_ms: int
     local: Reach = EVERYTHING
     on_tool_denied: OnToolDenied = "auto"
+    witnesses: tuple[str, ...] = ()
 
 
 def add_options(loader: Loader) -> None:
@@ -108,6 +109,9 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
     ("helm_max_body", str, "32m", "Largest body that is judged, after decoding, and the most "
      "that is held of a stream's tool calls; anything larger is denied. Suffixes: k, m and g.",
      None),
+    ("helm_witness", Sequence[str], [], "Witnesses (c2sp.org/tlog-witness) that cosign the receipt "
+     "log's checkpoints, each as URL,vkey. They see the log's name, size and root, no receipt.",
+     None),
     ("helm_deadline_ms", int, 250, "How long policy may take for one judgement, in milliseconds; "
      "after that the verdict is DENY.", None),
 )  # fmt: skip
@@ -143,6 +147,7 @@ def read_config(options: OptionValues) -> Config:
         notify=_notify(options.helm_notify),
         keep_flows=_within("helm_keep_flows", options.helm_keep_flows, 0, 10_000_000),
         max_body=_within("helm_max_body", _size(options.helm_max_body), 1024, 1 << 30),
+        witnesses=_witnesses(options.helm_witness),
         deadline_ms=_within("helm_deadline_ms", options.helm_deadline_ms, 5, 60_000),
     )
 
@@ -180,6 +185,19 @@ def _notify(value: str) -> str:
             f"helm_notify: expected an http(s) address or a command, found one where {error}"
         ) from None
     return value
+
+
+def _witnesses(values: Sequence[str]) -> tuple[str, ...]:
+    if values:  # nothing of it is imported otherwise
+        from helm_receipts.errors import KeyRefused
+        from helm_receipts.recording.witness_client import parse_witness
+
+        try:
+            for value in values:
+                parse_witness(value)
+        except KeyRefused as error:
+            raise ConfigError(f"helm_witness: {error}") from None
+    return tuple(values)
 
 
 def _check_names(options: OptionValues) -> None:

@@ -84,7 +84,10 @@ def start(config: Config) -> Running:
         store = Store.open(config.state)
         settle(Layout(config.state))
         recorder = Recorder.open(
-            config.state, version=__version__, configuration=_digest(config, engine.policy.digest)
+            config.state,
+            version=__version__,
+            configuration=_digest(config, engine.policy.digest),
+            witnesses=config.witnesses,
         )
     except (ReceiptError, StoreError, OSError) as error:
         engine.close()

@@ -14,7 +14,8 @@ NAME = "helm-verify.pyz"
 MODULES = (
     "audit.checked_line", "audit.fsck", "audit.kept_checkpoints", "audit.key_claims",
     "audit.keyring", "audit.lockstep", "audit.pack", "audit.published_files", "audit.strays",
-    "audit.verify", "envelope.canonical", "envelope.checkpoint", "envelope.dsse",
+    "audit.trust_policy", "audit.verify", "envelope.canonical", "envelope.checkpoint",
+    "envelope.cosignature", "envelope.dsse",
     "envelope.entry", "envelope.public_keys", "envelope.record", "errors", "journal.beginnings",
     "journal.calls", "journal.chain", "journal.durable_mark", "journal.reader",
     "journal.segments", "layout", "log.frontier", "log.inclusion",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from helm_receipts.errors import Broken, ReceiptError
+from helm_receipts.errors import Broken
 
 from .calls import Calls
 from .chain import WriterChain
@@ -83,7 +83,4 @@ class Beginnings:
 def pruning_lines(state: Path) -> list[bytes]:
     """Read the receipts of prunings that are kept beside the journals, unverified."""
     path = state / PRUNINGS
-    try:
-        return path.read_bytes().splitlines() if path.is_file() else []
-    except OSError as error:
-        raise ReceiptError(f"expected receipts of prunings in {path}, found {error}") from error
+    return path.read_bytes().splitlines() if path.is_file() else []

@@ -20,7 +20,7 @@ def main(state: Path) -> str:
     public = {key["keyid"]: bytes.fromhex(key["public"]) for key in keys}
     journals = [list(entries(writer, public)) for writer in sorted((state / "journal").iterdir())]
     _, size, root = (state / "log/checkpoint").read_text().splitlines()[:3]
-    leaves = []
+    leaves: list[bytes] = []
     for entry in logged(state / "log/tile/entries", int(size)):
         writer = next((journal for journal in journals if journal[:1] == [entry]), None)
         if writer is None:
