@@ -20,7 +20,7 @@ from helm_boundary.calls.hosts import (
     parse_host_pattern,
 )
 from helm_boundary.calls.local_addresses import EVERYTHING, LocalPlaceError, Reach, read_reach
-from helm_boundary.enforcement.settings import OnToolDenied
+from helm_boundary.enforcement.settings import OnToolDenied, Wire
 
 from .state_folder import default_state_folder
 
@@ -54,6 +54,7 @@ class Config:
     local: Reach = EVERYTHING
     on_tool_denied: OnToolDenied = "auto"
     witnesses: tuple[str, ...] = ()
+    wire: Wire = "plain"
 
 
 def add_options(loader: Loader) -> None:
@@ -98,6 +99,9 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
      "for a person, who resumes or kills it in mitmweb or mitmproxy, or decides on the command "
      "line.",
      ("respond", "hold")),
+    ("helm_wire", str, "plain", "How clients are told of verdicts. plain: the boundary's own "
+     "headers and error. helm: HELM's headers and members beside them, for its SDKs.",
+     ("plain", "helm")),
     ("helm_hold_seconds", int, 300, "How long an approval may take, in seconds; a grant that isn't "
      "used by then expires. With helm_on_escalate=hold it must be less than tcp_timeout.", None),
     ("helm_hold_max", int, 100, "How many flows may wait for a person at a time; further ones are "
@@ -148,6 +152,7 @@ def read_config(options: OptionValues) -> Config:
         keep_flows=_within("helm_keep_flows", options.helm_keep_flows, 0, 10_000_000),
         max_body=_within("helm_max_body", _size(options.helm_max_body), 1024, 1 << 30),
         witnesses=_witnesses(options.helm_witness),
+        wire=cast(Wire, _chosen(options, "helm_wire")),
         deadline_ms=_within("helm_deadline_ms", options.helm_deadline_ms, 5, 60_000),
     )
 

@@ -99,6 +99,7 @@ def start(config: Config) -> Running:
         config.hold_seconds,
         config.hold_max,
         config.on_tool_denied,
+        config.wire,
     )
     told = notifier(config.notify) if config.notify else None
     boundary = Boundary(
