@@ -12,6 +12,7 @@ _COMMANDS = {
     "approvals": "approvals:approvals",
     "doctor": "doctor:doctor",
     "env": "env:env",
+    "evidence": "evidence:evidence",
     "exec": "exec:exec_",
     "keys": "keys:keys",
     "policy": "policy:policy",

@@ -22,6 +22,8 @@ class Call:
     """One call with its strictest verdict; `receipt` is the id of the receipt that states it."""
 
     verdict: str
+    enforcement: str
+    """`enforced`, or `observed` where the verdict had no effect."""
     operation: str
     host: str
     model: str | None
@@ -70,11 +72,11 @@ def summary(calls: list[Call]) -> list[str]:
     """Return lines for a person: counts by verdict, then each kind of call and its last receipt."""
     if not calls:
         return ["no OpenAI-shaped calls"]
-    verdicts = Counter(call.verdict for call in calls)
-    counted = ", ".join(f"{verdicts[name]} {name}" for name in _RANK if verdicts[name])
+    verdicts = Counter(map(_verdict, sorted(calls, key=lambda call: _RANK.index(call.verdict))))
+    counted = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
     kinds: dict[tuple[Any, ...], list[Call]] = {}
     for call in calls:
-        kinds.setdefault((call.verdict, call.operation, call.host, call.model), []).append(call)
+        kinds.setdefault((_verdict(call), call.operation, call.host, call.model), []).append(call)
     return [f"{len(calls)} call{'s' * (len(calls) > 1)}: {counted}", *map(_line, kinds.values())]
 
 
@@ -86,15 +88,22 @@ def as_json(calls: list[Call]) -> dict[str, Any]:
 
 def _line(calls: list[Call]) -> str:
     last = calls[-1]
-    said = [last.verdict, f"{len(calls)}x", last.operation, last.host, last.model or "-"]
+    said = [_verdict(last), f"{len(calls)}x", last.operation, last.host, last.model or "-"]
     because = f"  {', '.join(last.reasons)}" if last.verdict != "ALLOW" else ""
     return printable(f"  {'  '.join(said)}{because}  (receipt {last.receipt})")
 
 
+def _verdict(call: Call) -> str:
+    """Say a verdict so that an observed one doesn't look like an enforced one."""
+    return call.verdict if call.enforcement == "enforced" else f"{call.verdict} (OBSERVED)"
+
+
 def _call(record: Record, flow: dict[str, Any]) -> Call:
     reasons = tuple(dict.fromkeys(reason["code"] for reason in record.predicate["reasons"]))
-    verdict = record.predicate["verdict"]
-    return Call(verdict, flow["operation"], flow["host"], flow["model"], reasons, record.id)
+    verdict, enforcement = record.predicate["verdict"], record.predicate["enforcement"]
+    return Call(
+        verdict, enforcement, flow["operation"], flow["host"], flow["model"], reasons, record.id
+    )
 
 
 def _writer(record: Record) -> str:

@@ -24,6 +24,7 @@ from helm_boundary.streaming.keep_alive import KeepAlive
 from helm_boundary.streaming.tap import Tap
 from helm_receipts.envelope.statement import FlowFacts
 from helm_receipts.envelope.statement import ToolCall as ToolCallReceipt
+from helm_receipts.recording.recorder import Receipt
 
 from .fallback_reply import NO_VERDICT
 from .reply import Approval
@@ -58,6 +59,8 @@ class Progress:
     """The request's body in place of the client's own, where policy rewrote it."""
     receipt_id: str | None = None
     """The receipt of the request."""
+    receipt: Receipt | None = None
+    """The same, whole."""
     status: int | None = None
     """The response's status."""
     gate: Gate | Tap | None = None

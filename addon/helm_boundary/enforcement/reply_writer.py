@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from helm_boundary.dialects.error_events import error_events
 from helm_boundary.policy.decision import ESCALATE, Decision
 from helm_boundary.policy.detectors.detectors import Detectors
@@ -12,6 +14,9 @@ from . import reply as wire
 from .exchange import Exchange
 from .reply import Reply
 from .steering import denied_tool
+
+type Body = Callable[[], bytes | None]
+"""Gives the body of a response that is whole, decoded; asked only where somebody needs it."""
 
 
 class Teller:
@@ -26,8 +31,8 @@ class Teller:
         """Write the reply that a client gets in place of the provider's response."""
         return wire.refuse(self._verdict(exchange, decision, receipt_id))
 
-    def headers(self, exchange: Exchange) -> tuple[tuple[str, str], ...]:
-        """Write the headers of a response that is let through."""
+    def headers(self, exchange: Exchange, body: Body | None = None) -> tuple[tuple[str, str], ...]:
+        """Write the headers of a response that is let through; nothing here is of its body."""
         decision, receipt_id = exchange.progress.decision, exchange.progress.receipt_id
         named = dict(wire.headers(self._verdict(exchange, decision, receipt_id)))
         if (

@@ -28,6 +28,7 @@ from helm_receipts.recording.recorder import Recorder
 from .approval_desk import Desk, Terms
 from .exchange import Exchange, api_key, correlation_id
 from .fallback_reply import NO_VERDICT
+from .helm_wire import HelmTeller
 from .receipt_drafts import Drafter
 from .refusals import no_receipt, not_asked
 from .reply import Forward, Reply
@@ -56,7 +57,8 @@ class Boundary:
         self.settings = settings
         self.judge = judge
         self.recorder = recorder
-        self.teller = Teller(policy.digest, settings.enforcement, judge.detectors)
+        teller = HelmTeller if settings.wire == "helm" else Teller
+        self.teller = teller(policy.digest, settings.enforcement, judge.detectors)
         self.steering = Steering(settings, judge.detectors)
         self.drafts = Drafter(policy, judge.engine.name, settings.enforcement, judge.detectors)
         terms = Terms(
@@ -136,7 +138,7 @@ class Boundary:
         progress = exchange.progress
         try:
             receipt = await self.recorder.record(self.drafts.request(exchange, progress.decision))
-            progress.receipt_id = receipt.id
+            progress.receipt_id, progress.receipt = receipt.id, receipt
             progress.judged("request", progress.decision, receipt.id)
             began = time.perf_counter()
             said = await self.desk.hold(exchange, progress.decision, park)
@@ -190,7 +192,7 @@ class Boundary:
             self.unrecorded.count(error)
             return None
         if receipts:
-            progress.receipt_id = receipts[0].id
+            progress.receipt_id, progress.receipt = receipts[0].id, receipts[0]
         progress.judged("request", progress.decision, progress.receipt_id)
         return None
 

@@ -17,6 +17,7 @@ from helm_boundary.runtime.unsafe_options import SAFE_DEFAULTS, safe_defaults
 from .addon import HelmBoundary
 from .patches.dispatch import ask_only_listeners
 from .patches.error_pages import replace_error_pages
+from .patches.failed_upstreams import tell_of_failed_upstreams
 from .patches.final_check import have_last_word
 from .patches.held_streams import let_streams_wait
 from .patches.socket_control import control_sockets
@@ -43,6 +44,7 @@ def install(loader: Loader) -> None:
     boundary = HelmBoundary()
     ask_only_listeners(addons)
     have_last_word(addons, boundary)
+    tell_of_failed_upstreams(boundary.headers_of)
     let_streams_wait(addons)
     try:
         addons.add(boundary)

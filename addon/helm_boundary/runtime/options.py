@@ -20,7 +20,7 @@ from helm_boundary.calls.hosts import (
     parse_host_pattern,
 )
 from helm_boundary.calls.local_addresses import EVERYTHING, LocalPlaceError, Reach, read_reach
-from helm_boundary.enforcement.settings import OnToolDenied
+from helm_boundary.enforcement.settings import OnToolDenied, Wire
 
 from .state_folder import default_state_folder
 
@@ -55,6 +55,8 @@ class Config:
     on_tool_denied: OnToolDenied = "auto"
     notify_desktop: bool = False
     notify_arguments: bool = False
+    witnesses: tuple[str, ...] = ()
+    wire: Wire = "plain"
 
 
 def add_options(loader: Loader) -> None:
@@ -100,6 +102,9 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
      "for a person, who resumes or kills it in mitmweb or mitmproxy, or decides on the command "
      "line.",
      ("respond", "hold")),
+    ("helm_wire", str, "plain", "How clients are told of verdicts. plain: the boundary's own "
+     "headers and error. helm: HELM's headers and members beside them, for its SDKs.",
+     ("plain", "helm")),
     ("helm_hold_seconds", int, 300, "How long an approval may take, in seconds; a grant that isn't "
      "used by then expires. With helm_on_escalate=hold it must be less than tcp_timeout.", None),
     ("helm_hold_max", int, 100, "How many flows may wait for a person at a time; further ones are "
@@ -116,6 +121,9 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
      "oldest finished ones are dropped, never one that waits. 0 keeps all.", None),
     ("helm_max_body", str, "32m", "Largest body that is judged, after decoding, and the most "
      "that is held of a stream's tool calls; anything larger is denied. Suffixes: k, m and g.",
+     None),
+    ("helm_witness", Sequence[str], [], "Witnesses (c2sp.org/tlog-witness) that cosign the receipt "
+     "log's checkpoints, each as URL,vkey. They see the log's name, size and root, no receipt.",
      None),
     ("helm_deadline_ms", int, 250, "How long policy may take for one judgement, in milliseconds; "
      "after that the verdict is DENY.", None),
@@ -154,6 +162,8 @@ def read_config(options: OptionValues) -> Config:
         notify_arguments=_notify_arguments(options),
         keep_flows=_within("helm_keep_flows", options.helm_keep_flows, 0, 10_000_000),
         max_body=_within("helm_max_body", _size(options.helm_max_body), 1024, 1 << 30),
+        witnesses=_witnesses(options.helm_witness),
+        wire=cast(Wire, _chosen(options, "helm_wire")),
         deadline_ms=_within("helm_deadline_ms", options.helm_deadline_ms, 5, 60_000),
     )
 
@@ -213,6 +223,19 @@ def _notify_arguments(options: OptionValues) -> bool:
             "helm_notify_arguments: nobody is told; set helm_notify or helm_notify_desktop too"
         )
     return bool(options.helm_notify_arguments)
+
+
+def _witnesses(values: Sequence[str]) -> tuple[str, ...]:
+    if values:  # nothing of it is imported otherwise
+        from helm_receipts.errors import KeyRefused
+        from helm_receipts.recording.witness_client import parse_witness
+
+        try:
+            for value in values:
+                parse_witness(value)
+        except KeyRefused as error:
+            raise ConfigError(f"helm_witness: {error}") from None
+    return tuple(values)
 
 
 def _check_names(options: OptionValues) -> None:

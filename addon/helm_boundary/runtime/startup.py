@@ -23,6 +23,7 @@ from helm_receipts.recording.recorder import Recorder
 from helm_receipts.storage.custody import refuse_foreign_state
 
 from .engines import Judging, start_judging
+from .kept_policies import keep
 from .key_pinning import settle
 from .options import Config
 
@@ -83,11 +84,15 @@ def start(config: Config) -> Running:
         store = Store.open(config.state)
         settle(Layout(config.state))
         recorder = Recorder.open(
-            config.state, version=__version__, configuration=_digest(config, engine.policy.digest)
+            config.state,
+            version=__version__,
+            configuration=_digest(config, engine.policy.digest),
+            witnesses=config.witnesses,
         )
     except (ReceiptError, StoreError, OSError) as error:
         engine.close()
         raise StartError(f"receipts can't be written: {error}") from None
+    keep(config.state, engine.policy)
     settings = Settings(
         config.mode,
         config.max_body,
@@ -95,6 +100,7 @@ def start(config: Config) -> Running:
         config.hold_max,
         config.on_tool_denied,
         config.on_deny == "kill",
+        config.wire,
     )
     boundary = Boundary(
         Matcher(config.hosts),

@@ -12,7 +12,7 @@ from typing import Any
 
 from helm_receipts.errors import CanonicalError, StatementError
 
-from . import canonical, opening
+from . import canonical, canonical_encoding, opening
 from .record import PREDICATE_TYPE, STATEMENT_TYPE, receipt_id
 from .statement import (
     ENDS,
@@ -80,10 +80,10 @@ def render(draft: Draft, stamp: Stamp, boundary: Boundary, key: opening.SecretKe
     }
     try:
         # What isn't a string from here goes through `_whole`, so nothing is outside the profile.
-        return canonical.encode_unchecked(value)
+        return canonical_encoding.encode_unchecked(value)
     except CanonicalError as error:
         if isinstance(error.__cause__, UnicodeEncodeError):
-            return canonical.encode(_without_surrogates(value))
+            return canonical_encoding.encode(_without_surrogates(value))
         raise StatementError(f"a draft can't be recorded: {error}") from error
 
 
@@ -142,7 +142,7 @@ def _predicate(
 
 def _subjects(draft: Draft, hashed: Hash) -> list[dict[str, Any]]:
     """List the subjects; in-toto wants one, so without a body the event's details are one."""
-    bodies = draft.subjects or {"event": canonical.encode(dict(draft.event or {}))}
+    bodies = draft.subjects or {"event": canonical_encoding.encode(dict(draft.event or {}))}
     return [
         {"digest": {"sha256": hashed(role, body)}, "name": role}
         for role, body in sorted(bodies.items())

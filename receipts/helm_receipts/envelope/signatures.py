@@ -1,5 +1,7 @@
 """Signatures by our keys: on statements, in envelopes, and on checkpoints, in notes."""
 
+import base64
+
 from . import dsse
 from .checkpoint import Checkpoint, LogKey
 from .signing_keys import SigningKey
@@ -14,4 +16,6 @@ def seal(payload: bytes, key: SigningKey) -> bytes:
 def sign_checkpoint(checkpoint: Checkpoint, key: SigningKey) -> bytes:
     """Put a checkpoint into a note that a log key signs."""
     signature = key.sign_as("log", checkpoint.body)
-    return checkpoint.note(LogKey(checkpoint.origin, key.public), signature)
+    log = LogKey(checkpoint.origin, key.public)
+    encoded = base64.b64encode(log.id + signature).decode()
+    return checkpoint.body + f"\n\u2014 {log.name} {encoded}\n".encode()

@@ -1,8 +1,9 @@
-"""Integration of the journals into the log: `python -m helm_receipts.recording.integration STATE`.
+"""Integration of journals into the log: `python -m ….recording.integration STATE [WITNESS]...`.
 
 The program integrates once a second, and at once when a byte comes on its standard input. When
 that ends, however its recorder ended, it integrates what there is and ends too. It prints a line
-whenever the log can't be extended any more (why) or can be again (empty).
+whenever the log can't be extended any more (why) or can be again (empty), and one that starts with
+`witness: ` where a witness, each given as URL,vkey, cosigns no checkpoint.
 """
 
 import contextlib
@@ -10,7 +11,9 @@ import os
 import select
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from helm_receipts.envelope.signing_keys import SigningKey
 from helm_receipts.errors import ReceiptError
@@ -20,7 +23,12 @@ from helm_receipts.log.published_keys import PublishedKeys
 
 from .keyset import read_keyset
 
+if TYPE_CHECKING:
+    from .witnessing import Witnessing
+
 INTERVAL_SECONDS = 1.0
+WITNESS = "witness: "
+"""What a line begins with that is about a witness."""
 _NICENESS = 10
 _PORTION = 4096
 
@@ -58,7 +66,7 @@ class Integration:
             self._log = None
 
 
-def main(state: Path) -> None:
+def main(state: Path, witnesses: Sequence[str] = ()) -> None:
     """Integrate until standard input ends."""
     # Whoever stops the recorder with its whole process group still gets what it has recorded.
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -71,6 +79,7 @@ def main(state: Path) -> None:
         _tell(str(error))
         return
     integration = Integration(layout, keys.log, keys.published)
+    shown = _witnessing(layout, witnesses)
     told: str | None = "nothing yet"
     goes_on = True
     while goes_on:
@@ -79,7 +88,23 @@ def main(state: Path) -> None:
         if failure != told:
             _tell(failure or "")
             told = failure
+        if shown is not None and goes_on:
+            shown.attend()
+    if shown is not None:
+        shown.finish()
     integration.close()
+
+
+def _witnessing(layout: Layout, witnesses: Sequence[str]) -> "Witnessing | None":
+    """Make what shows checkpoints to witnesses; nothing of it is imported without one."""
+    if not witnesses:
+        return None
+    from .witness_client import parse_witness
+    from .witnessing import Witnessing
+
+    return Witnessing(
+        layout, [*map(parse_witness, witnesses)], lambda said: _tell(f"{WITNESS}{said}")
+    )
 
 
 def _tell(failure: str) -> None:
@@ -94,4 +119,4 @@ def _wait() -> bool:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

@@ -21,7 +21,12 @@ from helm_receipts.journal.journal import SEGMENT_BYTES, Journal
 from helm_receipts.journal.segments import list_writers
 from helm_receipts.layout import Layout
 from helm_receipts.log.log import Log
-from helm_receipts.log.publish import write_published
+from helm_receipts.log.publish import (
+    introduce_receipt,
+    retire_receipts,
+    rotate_log,
+    write_published,
+)
 from helm_receipts.log.tree import Tree, read_tree
 from helm_receipts.storage import durable
 from helm_receipts.storage.secret_file import create_secret
@@ -41,7 +46,7 @@ def rotate_receipt_key(layout: Layout, boundary: Boundary) -> SigningKey:
         published = keyset.published
         if published.receipt[-1].key != new.public:
             size = integrate_all(layout, keyset)
-            published = published.introduce_receipt(new.public, first=size)
+            published = introduce_receipt(published, new.public, first=size)
             write_published(layout, published)
         tree = read_tree(layout)
         for journal in journals:
@@ -49,7 +54,7 @@ def rotate_receipt_key(layout: Layout, boundary: Boundary) -> SigningKey:
         (layout.keys / NEXT).replace(layout.keys / "receipt.pem")
         durable.sync_folder(layout.keys)
     size = integrate_all(layout, read_keyset(layout))
-    write_published(layout, published.retire_receipts(last=size - 1))
+    write_published(layout, retire_receipts(published, last=size - 1))
     return new
 
 
@@ -73,7 +78,7 @@ def rotate_log_key(layout: Layout, boundary: Boundary) -> LogKey:
     staged = layout.keys / "log-next.pem"
     staged.unlink(missing_ok=True)
     create_secret(staged, key_files.private_text(new))
-    write_published(layout, keyset.published.rotate_log(new_key, size))
+    write_published(layout, rotate_log(keyset.published, new_key, size))
     staged.replace(layout.keys / "log.pem")
     durable.sync_folder(layout.keys)
     durable.replace_file(layout.log / "checkpoint", sign_checkpoint(checkpoint, new))

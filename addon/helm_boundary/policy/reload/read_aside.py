@@ -38,6 +38,8 @@ def main(arguments: list[str]) -> int:
         "detectors": policy.detectors_text.decode(),
         "modules": dict(policy.modules),
         "volatile": [told(each) for each in policy.volatile],
+        "stated": policy.stated,
+        "named_modules": dict(policy.named_modules),
     }
     print(json.dumps(summary))
     return 0

@@ -160,15 +160,16 @@ def load_aside(
             return None
         text = summary["detectors"].encode()
         nothing: MappingProxyType[str, Any] = MappingProxyType({})
-        modules = summary["modules"]
         policy = Policy(
             uri=summary["uri"],
             digest=summary["digest"],
-            modules=modules,
+            modules=summary["modules"],
             data=nothing,
             detectors_text=text,
             rules=summary["rules"],
             volatile=tuple(read_volatile(*each) for each in summary["volatile"]),
+            stated=summary["stated"],
+            named_modules=summary["named_modules"],
         )
         engine = start(policy, deadline_ms=deadline_ms, plan=plan)
     except BaseException:

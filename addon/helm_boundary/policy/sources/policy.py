@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ class Policy:
     Rego text, ``detectors_text`` is JSON text (which is YAML). ``rules`` counts the rules,
     ``volatile`` is what makes no difference to a person's grant of a request, and
     ``without_detectors`` are the bundles that bring no detectors.
+    ``stated`` is what the digest is the SHA-256 of; ``named_modules`` are the modules by the names
+    there. An OPA server's policy has neither.
     """
 
     uri: str
@@ -45,6 +47,8 @@ class Policy:
     rules: int
     volatile: tuple[Volatile, ...] = ()
     without_detectors: Sequence[str] = ()
+    stated: str = ""
+    named_modules: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
@@ -72,9 +76,15 @@ def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
     refuse_overlap(data, {p: f for part in effective for f, p in part.packages.items()})
     detectors = merge_detectors([part.detectors for part in parts if part.detectors])
     modules = {path: text for part in effective for path, text in part.modules.items()}
+    named = {
+        f"{number}/{part.names[path]}": text
+        for number, part in enumerate(effective)
+        for path, text in part.modules.items()
+    }
+    stated = _state(named, data, detectors)
     return Policy(
         uri=" ".join(part.uri for part in parts[1:]) or "helm-boundary:default",
-        digest=_digest(effective, data, detectors),
+        digest=hashlib.sha256(stated.encode()).hexdigest(),
         modules=modules,
         data=data,
         detectors_text=detectors,
@@ -85,6 +95,8 @@ def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
             for folder, part in zip(folders, parts[1:], strict=True)
             if is_bundle(folder) and part.detectors is None
         ],
+        stated=stated,
+        named_modules=named,
     )
 
 
@@ -112,12 +124,10 @@ def _refuse_main(part: Part) -> None:
             )
 
 
-def _digest(parts: Sequence[Part], data: Mapping[str, Any], detectors: bytes) -> str:
+def _state(named: Mapping[str, str], data: Mapping[str, Any], detectors: bytes) -> str:
+    """Write what the digest is of: the hash of each module by its name, data and detectors."""
     modules = sorted(
-        (f"{number}/{part.names[path]}", hashlib.sha256(text.encode()).hexdigest())
-        for number, part in enumerate(parts)
-        for path, text in part.modules.items()
+        (name, hashlib.sha256(text.encode()).hexdigest()) for name, text in named.items()
     )
     whole = {"modules": modules, "data": data, "detectors": detectors.decode()}
-    text = json.dumps(whole, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return json.dumps(whole, sort_keys=True, separators=(",", ":"), allow_nan=False)
