@@ -7,7 +7,7 @@ import logging
 import secrets
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from helm_boundary.approvals import decisions as deciding
 from helm_boundary.approvals.binding import Binding, Cover, bind, cover_of
@@ -32,6 +32,7 @@ from helm_boundary.approvals.summary import summarise
 from helm_boundary.approvals.wait import Answered, Park, Said
 from helm_boundary.calls.call import Answer
 from helm_boundary.evaluation.judge import deny
+from helm_boundary.matching.mcp_servers import Servers
 from helm_boundary.parsing import requests as recognition
 from helm_boundary.policy.decision import Decision
 from helm_boundary.policy.detectors.detectors import Detectors
@@ -50,11 +51,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The operator's limits: seconds for an approval, flows that may wait, bytes of a body."""
+    """The operator's limits: seconds for an approval, flows that may wait, bytes of a body.
+
+    `servers` are the MCP servers that policy names.
+    """
 
     seconds: int = 300
     waiting: int = 100
     max_body: int = 32 << 20
+    servers: Servers = field(default_factory=Servers)
 
 
 class Desk:
@@ -291,7 +296,8 @@ class Desk:
         request, operation, consent = exchange.request, exchange.operation, exchange.consent
         if consent.binding is None:
             # The call may have been rewritten since; what counts is what the client sent.
-            read = recognition.read_call(request, operation, self._terms.max_body)
+            limits = self._terms.max_body, self._terms.servers
+            read = recognition.read_call(request, operation, *limits)
             policy = self._drafts.policy.digest
             consent.binding = bind(request, operation, read.call, exchange.key_id, policy)
         return consent.binding

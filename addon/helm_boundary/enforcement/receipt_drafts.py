@@ -6,7 +6,7 @@ from dataclasses import fields
 from urllib.parse import quote
 
 from helm_boundary.approvals.entry import Grant
-from helm_boundary.calls.call import Answer, Text, Usage
+from helm_boundary.calls.call import Answer, Call, Text, Usage
 from helm_boundary.dialects import steering
 from helm_boundary.evaluation.findings import OutsideScan
 from helm_boundary.policy.decision import Decision
@@ -46,6 +46,7 @@ class Drafter:
             coverage=statement.Coverage(covered, "none", seen, seen if is_read else 0),
             subjects={"request": exchange.forwarded_body},
             rewrite=_rewrite(exchange, decision),
+            tool_calls=tool_calls(exchange.progress.call, decision.verdict),
         )
 
     def tool_calls(self, exchange: Exchange, answer: Answer, decision: Decision) -> statement.Draft:
@@ -59,6 +60,7 @@ class Drafter:
             coverage=statement.Coverage("whole", "toolCalls", seen, seen),
             subjects={"request": exchange.forwarded_body},
             tool_calls=tool_calls(answer, decision.verdict),
+            tools=listed_tools(exchange, answer),
         )
 
     def outcome(
@@ -91,6 +93,7 @@ class Drafter:
             coverage=coverage or NOTHING_SEEN,
             subjects=subjects,
             tool_calls=tuple(exchange.progress.tool_calls) if tool_calls is None else tool_calls,
+            tools=(*exchange.progress.tools, *listed_tools(exchange, exchange.progress.answer)),
             outcome=_outcome(exchange.progress, end),
             enforcement=enforcement,
             event={"sentInstead": steering.NAME} if steers else None,
@@ -106,6 +109,7 @@ class Drafter:
         subjects: dict[str, bytes],
         rewrite: statement.Rewrite | None = None,
         tool_calls: tuple[statement.ToolCall, ...] = (),
+        tools: tuple[statement.ListedTool, ...] = (),
         outcome: statement.Outcome | None = None,
         enforcement: statement.Enforcement | None = None,
         event: dict[str, str | int] | None = None,
@@ -128,6 +132,7 @@ class Drafter:
             event=_beside(decision, event),
             approval=_approval(exchange.consent.grant),
             tool_calls=tool_calls,
+            tools=tools,
         )
 
     def _flow(self, exchange: Exchange) -> statement.FlowFacts:
@@ -158,11 +163,26 @@ class Drafter:
         return f"({found[0].detector})" if found else name
 
 
-def tool_calls(answer: Answer, verdict: statement.Verdict) -> tuple[statement.ToolCall, ...]:
+def tool_calls(told: Answer | Call, verdict: statement.Verdict) -> tuple[statement.ToolCall, ...]:
     """Return tool calls as receipts keep them: name, hash of the arguments, verdict."""
     return tuple(
-        statement.ToolCall(call.name[:MAX_NAME], call.arguments_text.encode("utf-8"), verdict)
-        for call in answer.tool_calls
+        statement.ToolCall(
+            call.name[:MAX_NAME],
+            call.arguments_text.encode("utf-8"),
+            verdict,
+            call.server[:MAX_NAME] if call.server else None,
+        )
+        for call in told.tool_calls
+    )
+
+
+def listed_tools(exchange: Exchange, answer: Answer | None) -> tuple[statement.ListedTool, ...]:
+    """Return the tools that an MCP server lists, as receipts keep them."""
+    server = exchange.progress.call.server
+    return tuple(
+        statement.ListedTool(server, tool.name[:MAX_NAME], tool.digest)
+        for tool in (answer.tools if answer is not None else ())
+        if tool.digest is not None
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from helm_boundary.dialects import dialect
+from helm_boundary.dialects import dialect, mcp_denials
+from helm_boundary.matching.mcp import DIALECT as MCP
 from helm_boundary.policy.decision import ESCALATE, Decision
 from helm_boundary.streaming.frame_cutter import error_frame
 from helm_receipts.envelope.statement import Enforcement
@@ -22,7 +23,11 @@ class Teller:
 
     def refuse(self, exchange: Exchange, decision: Decision, receipt_id: str | None) -> Reply:
         """Write the reply that a client gets in place of the provider's response."""
-        return wire.refuse(self._verdict(exchange, decision, receipt_id))
+        verdict = self._verdict(exchange, decision, receipt_id)
+        if exchange.operation.dialect != MCP:
+            return wire.refuse(verdict)
+        told, asked = wire.error_object(verdict), exchange.progress.call.body
+        return wire.reply(verdict, *mcp_denials.denial_of(told, asked))
 
     def headers(self, exchange: Exchange) -> tuple[tuple[str, str], ...]:
         """Write the headers of a response that is let through."""
@@ -39,6 +44,8 @@ class Teller:
         told = wire.error_object(self._verdict(exchange, decision, receipt_id))
         if exchange.operation.framed:
             return error_frame(told)
+        if exchange.operation.dialect == MCP:
+            return mcp_denials.event_of(told, exchange.progress.call.body)
         return dialect(exchange.operation.dialect).error_event(told)
 
     def _verdict(
