@@ -73,7 +73,7 @@ test_a_person_may_be_asked_on_the_wire_only if {
 }
 
 wanted_by_model(name, ask) := said if {
-	said := {reason.rule | some reason in tools.deny | tools.escalate} with input as {
+	said := {reason.rule | some reason in (tools.deny | tools.escalate)} with input as {
 		"phase": "response",
 		"operation": {"category": "inference"},
 		"response": {"tool_calls": [{

@@ -76,6 +76,6 @@ def _tools(message: Said) -> Iterator[Tool]:
 
 def _requests(message: Said) -> Iterator[ServerRequest]:
     if message.kind == "request":
-        yield server_request(message.value, message.pointer)
+        yield server_request(message.value, f"{message.pointer}/params")
     elif message.kind == "response":
         yield from asked_of_client(message.said, f"{message.pointer}/result")
