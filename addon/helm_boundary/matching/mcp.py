@@ -61,7 +61,17 @@ def recognise(
     known = bool(servers) and servers.name_of(request) is not None
     if not request.body:
         return _without_body(request, known=known, by_headers=by_headers)
-    return _with_body(request, limit, surely=known or by_headers)
+    found = _with_body(request, limit, surely=known or by_headers)
+    if found is None and by_headers and not _is_other(request):
+        return operation_named(UNREADABLE)
+    return found
+
+
+def _is_other(request: HttpRequest) -> bool:
+    """Tell whether a body is no message though a header speaks of MCP, as in its authorization."""
+    content_type = (request.header("content-type") or "").lower()
+    begins = _BEGINS.match(request.body) is not None and not request.header("content-encoding")
+    return begins or content_type.startswith(_FORM) or is_authorization(request)
 
 
 def is_authorization(request: HttpRequest) -> bool:
@@ -123,7 +133,7 @@ def _with_body(request: HttpRequest, limit: int, *, surely: bool) -> Operation |
 
 def _might_ask(value: Json) -> bool:
     """Tell whether some reader may find a message in what isn't read alike by all of them."""
-    asks = value[:1_000] if isinstance(value, list) else [value]
+    asks = value if isinstance(value, list) else [value]
     return value is None or any(
         isinstance(each, dict) and any(key.casefold() == "method" for key in each) for each in asks
     )
@@ -139,7 +149,7 @@ def _may_be(text: bytes, *, surely: bool) -> bool:
 def _is_message(value: Json, *, surely: bool) -> bool:
     """Tell whether a value is MCP's, as the most forgiving of servers would read it."""
     if isinstance(value, list):
-        return any(_is_message(each, surely=surely) for each in value[:1_000])
+        return any(_is_message(each, surely=surely) for each in value)
     if not isinstance(value, dict):
         return False
     folded = {key.casefold(): member for key, member in value.items()}

@@ -41,7 +41,13 @@ async def do(client, what, arguments):
         return {"result": [each.model_dump(mode="json") for each in result]}
     if hasattr(result, "model_dump"):
         return {"result": result.model_dump(mode="json", by_alias=True)}
-    return {"result": json.loads(json.dumps(result, default=lambda each: vars(each) if hasattr(each, "__dict__") else str(each)))}
+    return {
+        "result": json.loads(
+            json.dumps(
+                result, default=lambda each: vars(each) if hasattr(each, "__dict__") else str(each)
+            )
+        )
+    }
 
 
 def failure(error):
