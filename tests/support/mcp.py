@@ -63,7 +63,7 @@ def event(message: object, identity: str = "") -> bytes:
 
 def write_policy(folder: Path, port: int, more: Mapping[str, Any] | None = None) -> Path:
     """Write a policy in which the server at that port is `github`, and some of its tools listed."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True, parents=True)
     address = f"http://127.0.0.1:{port}{PATH}"
     data: dict[str, Any] = {
         "mcp": {"servers": {"github": [address]}},

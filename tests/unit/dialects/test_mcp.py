@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -206,7 +207,7 @@ def test_nothing_of_a_denied_answer_leaves() -> None:
 def test_chunks_make_no_difference(cuts: list[int], deny: str) -> None:
     """Neither to what leaves nor to what is judged."""
     places = [0, *sorted({*cuts}), len(STREAM)]
-    chunks = [STREAM[a:b] for a, b in zip(places, places[1:], strict=False)]
+    chunks = [STREAM[a:b] for a, b in itertools.pairwise(places)]
     assert judged(gate(), chunks, deny) == judged(gate(), [STREAM], deny)
 
 

@@ -13,23 +13,23 @@ URL, STEPS = sys.argv[1], json.load(sys.stdin)
 
 async def connect(stack):
     try:
-        from mcp import Client
-
-        return await stack.enter_async_context(Client(URL))
-    except ImportError:
-        pass
-    try:
         from fastmcp import Client
-
-        return await stack.enter_async_context(Client(URL))
     except ImportError:
-        from mcp import ClientSession
-        from mcp.client.streamable_http import streamablehttp_client
+        try:
+            from mcp import Client
+        except ImportError:
+            return await connect_session(stack)
+    return await stack.enter_async_context(Client(URL))
 
-        reading, writing, _ = await stack.enter_async_context(streamablehttp_client(URL))
-        session = await stack.enter_async_context(ClientSession(reading, writing))
-        await session.initialize()
-        return session
+
+async def connect_session(stack):
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamablehttp_client
+
+    reading, writing, _ = await stack.enter_async_context(streamablehttp_client(URL))
+    session = await stack.enter_async_context(ClientSession(reading, writing))
+    await session.initialize()
+    return session
 
 
 async def do(client, what, arguments):

@@ -6,20 +6,21 @@ server.py RECORD [--changed] [--json]: prints its port, and writes each exchange
 import json
 import socket
 import sys
+from pathlib import Path
 
 import uvicorn
 
 try:
-    from mcp.server.mcpserver import Context, Image
-    from mcp.server.mcpserver import MCPServer as Server
+    from fastmcp import Context
+    from fastmcp import FastMCP as Server
+    from fastmcp.utilities.types import Image
 except ImportError:
     try:
+        from mcp.server.mcpserver import Context, Image
+        from mcp.server.mcpserver import MCPServer as Server
+    except ImportError:
         from mcp.server.fastmcp import Context, Image
         from mcp.server.fastmcp import FastMCP as Server
-    except ImportError:
-        from fastmcp import Context
-        from fastmcp import FastMCP as Server
-        from fastmcp.utilities.types import Image
 
 RECORD, CHANGED, AS_JSON = sys.argv[1], "--changed" in sys.argv, "--json" in sys.argv
 server = Server("github")
@@ -89,7 +90,8 @@ class Recorder:
 
     async def __call__(self, scope, receive, send):
         if scope["type"] != "http":
-            return await self.app(scope, receive, send)
+            await self.app(scope, receive, send)
+            return
         asked, said = bytearray(), bytearray()
 
         async def hear():
@@ -107,7 +109,7 @@ class Recorder:
 
 
 def note(method, asked, said):
-    with open(RECORD, "a") as file:
+    with Path(RECORD).open("a") as file:
         told = {"method": method, "asked": asked.decode("latin-1"), "said": said.decode("latin-1")}
         print(json.dumps(told), file=file)
 
