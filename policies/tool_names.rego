@@ -19,7 +19,18 @@ allowing(call) := own(call) | {name |
 	some name in written(reading)
 }
 
-spellings(call) := {call.name} | {name | some reading in readings(call); some name in written(reading)}
+spellings(call) := {call.name} | {name |
+	some reading in (readings(call) | anybodys(call))
+	some name in written(reading)
+}
+
+# A server without a name may be any of those that have one, under another address.
+anybodys(call) := {reading |
+	on_wire(call)
+	object.get(call, "server", null) == null
+	some server, _ in data.mcp.servers
+	reading := {"server": server, "tool": call.name}
+}
 
 written(reading) := {
 	sprintf("mcp.%s.%s", [reading.server, reading.tool]),

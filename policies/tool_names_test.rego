@@ -38,6 +38,12 @@ test_the_first_reading_counts_unless_data_knows_another if {
 	not "mcp.a.b__c" in tool_names.allowing(call) with data.mcp.servers as {"a__b": []}
 }
 
+test_a_server_without_a_name_may_be_any_of_those_with_one if {
+	call := object.union(wire, {"server": null})
+	"mcp.github.create_issue" in tool_names.of(call) with data.mcp.servers as {"github": []}
+	tool_names.allowing(call) == set() with data.mcp.servers as {"github": []}
+}
+
 hosted := {"name": "mcp.github.create_issue", "type": "mcp", "server": "github"}
 
 agents := {"name": "mcp__github__create_issue", "type": "function", "server": "github"}
