@@ -70,6 +70,28 @@ test_a_person_may_be_asked_on_the_wire_only if {
 	wanted_by_model("mcp__github__create", "wire") == set()
 	wanted_by_model("mcp__crm__create", "wire") == {"tools.unlisted"}
 	wanted_by_model("mcp__github__drop", "wire") == {"tools.denied"}
+	wanted_by_codex("both") == {"tools.person", "tools.unlisted"}
+	wanted_by_codex("wire") == set()
+}
+
+# Codex writes a namespace and a name, and may run either.
+wanted_by_codex(ask) := said if {
+	said := {reason.rule | some reason in (tools.deny | tools.escalate)} with input as {
+		"phase": "response",
+		"operation": {"category": "inference"},
+		"response": {"tool_calls": [
+			{
+				"name": "mcp__github.create", "type": "function", "server": "github",
+				"valid_json": true, "arguments": {}, "pointer": "/x",
+			},
+			{
+				"name": "create", "type": "function", "server": null,
+				"valid_json": true, "arguments": {}, "pointer": "/x",
+			},
+		]},
+	}
+		with data.tools as lists
+		with data.mcp as {"servers": {"github": []}, "ask": ask}
 }
 
 wanted_by_model(name, ask) := said if {

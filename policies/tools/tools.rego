@@ -166,10 +166,8 @@ ran_by_provider(call) if {
 
 # The bare name of a call that comes with its namespace as well, which is what is listed.
 listed_with_namespace(call) if {
-	some other in input.response.tool_calls
-	other.pointer == call.pointer
-	endswith(other.name, concat("", [".", call.name]))
-	matches(other.name, data.tools.allow, data.tools.allow_prefixes)
+	some other in with_namespace(call)
+	allowed(other)
 }
 
 listed_elsewhere(call) if {
@@ -197,8 +195,16 @@ allowed(call) if {
 asked_on_the_wire(call) if {
 	data.mcp.ask == "wire"
 	input.operation.category != "mcp"
-	object.get(call, "type", "function") == "function"
-	tool_names.server_of(call) in object.keys(data.mcp.servers)
+	some reading in {call} | with_namespace(call)
+	object.get(reading, "type", "function") == "function"
+	tool_names.server_of(reading) in object.keys(data.mcp.servers)
+}
+
+# The readings of a call that have its namespace before its name.
+with_namespace(call) := {other |
+	some other in input.response.tool_calls
+	other.pointer == call.pointer
+	endswith(other.name, concat("", [".", call.name]))
 }
 
 matches(name, names, _) if name in names
