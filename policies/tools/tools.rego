@@ -195,7 +195,7 @@ allowed(call) if {
 asked_on_the_wire(call) if {
 	data.mcp.ask == "wire"
 	input.operation.category != "mcp"
-	some reading in {call} | with_namespace(call)
+	some reading in ({call} | with_namespace(call))
 	object.get(reading, "type", "function") == "function"
 	tool_names.server_of(reading) in object.keys(data.mcp.servers)
 }

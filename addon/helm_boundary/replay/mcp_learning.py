@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from textwrap import indent
 from typing import Any
 
 _OF_MCP = "mcp."
@@ -37,28 +38,28 @@ def servers_in(predicates: Iterable[Mapping[str, Any]]) -> list[SeenServer]:
     return list(found.values())
 
 
-def propose_servers(predicates: Iterable[Mapping[str, Any]]) -> str:
+def propose_servers(servers: Sequence[SeenServer]) -> str:
     """Return YAML text with the servers and the pins of their tools; nothing without a server."""
-    servers = servers_in(predicates)
     if not servers:
         return ""
-    names = _names(servers)
-    return "".join(
-        [
-            "mcp:\n  servers:\n",
-            *(f"    {name}: [{json.dumps(server.address)}]\n" for name, server in names.items()),
-            "  pins:\n" if any(server.tools for server in servers) else "  pins: {}\n",
-            *(line for name, server in names.items() for line in _pins(name, server)),
-        ]
-    )
+    lines = ["mcp:\n", "  servers:\n"]
+    for name, server in _names(servers).items():
+        lines.append(f"    {name}: [{json.dumps(server.address)}]\n")
+    lines.append("  pins:\n" if any(server.tools for server in servers) else "  pins: {}\n")
+    return "".join(lines) + indent(propose_pins(servers), "    ")
+
+
+def propose_pins(servers: Sequence[SeenServer]) -> str:
+    """Return YAML text with the pins alone, by server and tool."""
+    return "".join(line for name, each in _names(servers).items() for line in _pins(name, each))
 
 
 def _pins(name: str, server: SeenServer) -> Iterator[str]:
     if server.tools:
-        yield f"    {name}:\n"
+        yield f"{name}:\n"
     for tool, digest in sorted(server.tools.items()):
         note = "  # it has changed: this is the last of it" if tool in server.changed else ""
-        yield f"      {json.dumps(tool)}: {digest}{note}\n"
+        yield f"  {json.dumps(tool)}: {digest}{note}\n"
 
 
 def _add(server: SeenServer, said: Mapping[str, Any]) -> None:

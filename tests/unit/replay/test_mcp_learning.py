@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from helm_boundary.replay.mcp_learning import propose_servers
+from helm_boundary.replay.mcp_learning import propose_pins, propose_servers, servers_in
 
 A, B = "a" * 64, "b" * 64
 
@@ -26,15 +26,17 @@ def tools(digest: str, server: str | None = None) -> list[dict[str, Any]]:
 def test_servers_and_the_last_digests_of_their_tools_are_proposed() -> None:
     """Named as policy does, or after the host; a tool that changed is pointed out."""
     proposal = propose_servers(
-        [
-            receipt("api.githubcopilot.com:443", "/mcp/", tools=tools(A)),
-            receipt("api.githubcopilot.com:443", "/mcp/", tools=tools(B)),
-            receipt("127.0.0.1:3001"),
-            receipt("127.0.0.1:3002", tools=tools(A, "crm")),
-            receipt("localhost.example:80"),
-            {"flow": {"operation": "createChatCompletion", "host": "api.openai.com:443"}},
-            {"phase": "session"},
-        ]
+        servers_in(
+            [
+                receipt("api.githubcopilot.com:443", "/mcp/", tools=tools(A)),
+                receipt("api.githubcopilot.com:443", "/mcp/", tools=tools(B)),
+                receipt("127.0.0.1:3001"),
+                receipt("127.0.0.1:3002", tools=tools(A, "crm")),
+                receipt("localhost.example:80"),
+                {"flow": {"operation": "createChatCompletion", "host": "api.openai.com:443"}},
+                {"phase": "session"},
+            ]
+        )
     )
     assert yaml.safe_load(proposal)["mcp"] == {
         "servers": {
@@ -50,10 +52,18 @@ def test_servers_and_the_last_digests_of_their_tools_are_proposed() -> None:
 
 def test_two_servers_have_two_names() -> None:
     """Whatever their host."""
-    proposal = propose_servers([receipt("127.0.0.1:1", "/a"), receipt("127.0.0.1:1", "/b")])
+    proposal = propose_servers(
+        servers_in([receipt("127.0.0.1:1", "/a"), receipt("127.0.0.1:1", "/b")])
+    )
     assert list(yaml.safe_load(proposal)["mcp"]["servers"]) == ["local", "local-2"]
 
 
 def test_without_mcp_nothing_is_proposed() -> None:
     """Not even an empty section."""
-    assert not propose_servers([{"flow": {"operation": "createChatCompletion"}}])
+    assert not propose_servers(servers_in([{"flow": {"operation": "createChatCompletion"}}]))
+
+
+def test_the_pins_alone_are_a_file_of_their_own() -> None:
+    """Where they stand in data is the file's place in the folder."""
+    seen = servers_in([receipt("127.0.0.1:3002", tools=tools(A, "crm")), receipt("127.0.0.1:1")])
+    assert yaml.safe_load(propose_pins(seen)) == {"crm": {"search": A}}

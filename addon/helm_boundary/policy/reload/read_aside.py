@@ -16,7 +16,7 @@ from pathlib import Path
 from helm_boundary.policy.detectors.detectors import compile_detectors
 from helm_boundary.policy.engines.plan import plan_of
 from helm_boundary.policy.errors import PolicyError
-from helm_boundary.policy.sources.policy import read_policy
+from helm_boundary.policy.sources.policy import read_by_us, read_policy
 
 
 def main(arguments: list[str]) -> int:
@@ -36,6 +36,7 @@ def main(arguments: list[str]) -> int:
         "rules": policy.rules,
         "detectors": policy.detectors_text.decode(),
         "modules": dict(policy.modules),
+        "data": read_by_us(policy),
     }
     print(json.dumps(summary))
     return 0

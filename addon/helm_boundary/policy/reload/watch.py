@@ -158,9 +158,10 @@ def load_aside(
             plan.close()
             return None
         text = summary["detectors"].encode()
-        nothing: MappingProxyType[str, Any] = MappingProxyType({})
+        # The workers have all data from the plan; the boundary needs its own part alone.
+        data = MappingProxyType(summary["data"])
         modules = summary["modules"]
-        policy = Policy(summary["uri"], summary["digest"], modules, nothing, text, summary["rules"])
+        policy = Policy(summary["uri"], summary["digest"], modules, data, text, summary["rules"])
         engine = start(policy, deadline_ms=deadline_ms, plan=plan)
     except BaseException:
         plan.close()
