@@ -23,7 +23,7 @@ class SeenServer:
 
     address: str
     name: str | None = None
-    tools: dict[str, str] = field(default_factory=dict)
+    listed: dict[str, str] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
 
 
@@ -45,7 +45,7 @@ def propose_servers(servers: Sequence[SeenServer]) -> str:
     lines = ["mcp:\n", "  servers:\n"]
     for name, server in _names(servers).items():
         lines.append(f"    {name}: [{json.dumps(server.address)}]\n")
-    lines.append("  pins:\n" if any(server.tools for server in servers) else "  pins: {}\n")
+    lines.append("  pins:\n" if any(server.listed for server in servers) else "  pins: {}\n")
     return "".join(lines) + indent(propose_pins(servers), "    ")
 
 
@@ -55,9 +55,9 @@ def propose_pins(servers: Sequence[SeenServer]) -> str:
 
 
 def _pins(name: str, server: SeenServer) -> Iterator[str]:
-    if server.tools:
+    if server.listed:
         yield f"{name}:\n"
-    for tool, digest in sorted(server.tools.items()):
+    for tool, digest in sorted(server.listed.items()):
         note = "  # it has changed: this is the last of it" if tool in server.changed else ""
         yield f"  {json.dumps(tool)}: {digest}{note}\n"
 
@@ -67,9 +67,9 @@ def _add(server: SeenServer, said: Mapping[str, Any]) -> None:
         server.name = call.get("server") or server.name
     for tool in said.get("tools", ()):
         name, digest = str(tool["name"]), str(tool["digest"]["sha256"])
-        if server.tools.get(name, digest) != digest:
+        if server.listed.get(name, digest) != digest:
             server.changed.add(name)
-        server.tools[name] = digest
+        server.listed[name] = digest
 
 
 def _address(flow: Mapping[str, Any]) -> str:
