@@ -3,9 +3,16 @@
 # description: |
 #   Which tools a model may call, judged when it calls them: a request that only
 #   offers a tool does nothing yet. Arguments are whole by then, streams included.
+#   A call that goes to an MCP server is judged by the same lists.
 package helm.rules.tools
 
 import data.helm.arguments
+import data.helm.tool_names
+
+# A model's calls in its answer, and those that go to an MCP server.
+calls := input.response.tool_calls if {
+	input.phase == "response"
+} else := object.get(input, "tool_calls", [])
 
 # METADATA
 # title: Denied tool
@@ -21,9 +28,8 @@ deny contains {
 	"finality": "class_forbidden",
 	"pointer": call.pointer,
 } if {
-	input.phase == "response"
-	some call in input.response.tool_calls
-	some name in names_of(call)
+	some call in calls
+	some name in tool_names.of(call)
 	matches(name, data.tools.deny, data.tools.deny_prefixes)
 }
 
@@ -41,10 +47,10 @@ escalate contains {
 	"finality": "ungranted",
 	"pointer": call.pointer,
 } if {
-	input.phase == "response"
-	some call in input.response.tool_calls
-	some name in names_of(call)
+	some call in calls
+	some name in tool_names.of(call)
 	matches(name, data.tools.person, data.tools.person_prefixes)
+	not asked_on_the_wire(call)
 }
 
 # METADATA
@@ -62,13 +68,12 @@ escalate contains {
 	"pointer": call.pointer,
 	"counterfactual": "Ask for the tool to be added to tools.allow.",
 } if {
-	input.phase == "response"
-	some call in input.response.tool_calls
-	not matches(call.name, data.tools.allow, data.tools.allow_prefixes)
+	some call in calls
+	not allowed(call)
 	not listed_elsewhere(call)
 	not listed_with_namespace(call)
 	not ran_by_provider(call)
-	not call.name in object.get(data.helm.principal.settings, "tools", [])
+	not asked_on_the_wire(call)
 }
 
 # METADATA
@@ -90,9 +95,8 @@ deny contains {
 	"pointer": call.pointer,
 	"counterfactual": "Call the tool with arguments that its constraints allow.",
 } if {
-	input.phase == "response"
-	some call in input.response.tool_calls
-	some name in names_of(call)
+	some call in calls
+	some name in tool_names.of(call)
 	some constraint in data.tools.arguments[name]
 	not arguments.satisfied(call, constraint)
 }
@@ -117,8 +121,7 @@ deny contains {
 	"pointer": call.pointer,
 	"counterfactual": "Call the tool with arguments that are one JSON object.",
 } if {
-	input.phase == "response"
-	some call in input.response.tool_calls
+	some call in calls
 	call.valid_json == false
 	object.get(call, "type", "function") != "custom"
 	object.get(call, "complete", true) != false
@@ -163,24 +166,46 @@ ran_by_provider(call) if {
 
 # The bare name of a call that comes with its namespace as well, which is what is listed.
 listed_with_namespace(call) if {
-	some other in input.response.tool_calls
-	other.pointer == call.pointer
-	endswith(other.name, concat("", [".", call.name]))
-	matches(other.name, data.tools.allow, data.tools.allow_prefixes)
+	some other in with_namespace(call)
+	allowed(other)
 }
 
 listed_elsewhere(call) if {
-	some name in names_of(call)
+	some name in tool_names.of(call)
 	matches(name, data.tools.person, data.tools.person_prefixes)
 }
 
 listed_elsewhere(call) if {
-	some name in names_of(call)
+	some name in tool_names.of(call)
 	matches(name, data.tools.deny, data.tools.deny_prefixes)
 }
 
-# With its namespace or server, as it is allowed, and without: some clients go by that.
-names_of(call) := {call.name, regex.replace(call.name, `^.*\.`, "")}
+allowed(call) if {
+	some name in tool_names.allowing(call)
+	matches(name, data.tools.allow, data.tools.allow_prefixes)
+}
+
+allowed(call) if {
+	some name in tool_names.allowing(call)
+	name in object.get(data.helm.principal.settings, "tools", [])
+}
+
+# With mcp.ask: wire, a person is asked where a named server is called, and not before
+# that, when the model wants it. What a provider calls itself comes by no wire of ours.
+asked_on_the_wire(call) if {
+	data.mcp.ask == "wire"
+	input.operation.category != "mcp"
+	some reading in ({call} | with_namespace(call))
+	object.get(reading, "type", "function") == "function"
+	tool_names.server_of(reading) in object.keys(data.mcp.servers)
+}
+
+# The readings of a call that have its namespace before its name.
+with_namespace(call) := {other |
+	some other in input.response.tool_calls
+	other.pointer == call.pointer
+	endswith(other.name, concat("", [".", call.name]))
+}
 
 matches(name, names, _) if name in names
 

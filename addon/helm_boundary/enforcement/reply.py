@@ -77,15 +77,20 @@ def headers(verdict: Verdict) -> tuple[tuple[str, str], ...]:
 
 def refuse(verdict: Verdict) -> Reply:
     """Write the whole response that says DENY or ESCALATE."""
+    return reply(verdict, 403, error_object(verdict))
+
+
+def reply(verdict: Verdict, status: int, body: Any) -> Reply:
+    """Write the whole response that says DENY or ESCALATE in a dialect's own form."""
     return Reply(
-        403,
+        status,
         (
             ("Content-Type", "application/json"),
             ("Cache-Control", "no-store"),
             ("x-should-retry", "false"),
             *headers(verdict),
         ),
-        dump_ascii(error_object(verdict)),
+        dump_ascii(body),
         verdict.approval is not None,
     )
 

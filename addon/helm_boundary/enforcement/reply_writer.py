@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from helm_boundary.dialects import mcp_denials
 from helm_boundary.dialects.error_events import error_events
+from helm_boundary.matching.mcp import DIALECT as MCP
 from helm_boundary.policy.decision import ESCALATE, Decision
 from helm_boundary.policy.detectors.detectors import Detectors
 from helm_boundary.streaming.frame_cutter import error_frame
@@ -29,7 +31,11 @@ class Teller:
 
     def refuse(self, exchange: Exchange, decision: Decision, receipt_id: str | None) -> Reply:
         """Write the reply that a client gets in place of the provider's response."""
-        return wire.refuse(self._verdict(exchange, decision, receipt_id))
+        verdict = self._verdict(exchange, decision, receipt_id)
+        if exchange.operation.dialect != MCP:
+            return wire.refuse(verdict)
+        told, asked = wire.error_object(verdict), exchange.progress.call.body
+        return wire.reply(verdict, *mcp_denials.denial_of(told, asked))
 
     def headers(self, exchange: Exchange, body: Body | None = None) -> tuple[tuple[str, str], ...]:
         """Write the headers of a response that is let through; nothing here is of its body."""
@@ -46,6 +52,8 @@ class Teller:
         told = wire.error_object(self._verdict(exchange, decision, receipt_id))
         if exchange.operation.framed:
             return [error_frame(told)]
+        if exchange.operation.dialect == MCP:
+            return [mcp_denials.event_of(told, exchange.progress.call.body)]
         return error_events(exchange.operation.dialect, told)
 
     def _verdict(

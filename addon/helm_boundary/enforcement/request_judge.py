@@ -14,8 +14,9 @@ from helm_boundary.evaluation.aside import CODED, aside, weight
 from helm_boundary.evaluation.document import state_call
 from helm_boundary.evaluation.judge import Judge, deny
 from helm_boundary.evaluation.rewrite_loop import settle
+from helm_boundary.matching.mcp_servers import Servers
 from helm_boundary.parsing import requests as recognition
-from helm_boundary.parsing.parsed_call import Recognised, read_value
+from helm_boundary.parsing.parsed_call import Recognised
 from helm_boundary.parsing.sessions import session_of
 from helm_boundary.policy.decision import ALLOW, Decision
 from helm_boundary.policy.detectors.detectors import Finding
@@ -38,9 +39,16 @@ class RequestJudge:
     """Decides on requests under one policy; nothing that it does takes effect."""
 
     def __init__(
-        self, judge: Judge, recorder: Recorder, settings: Settings, drafts: Drafter, desk: Desk
+        self,
+        judge: Judge,
+        recorder: Recorder,
+        settings: Settings,
+        drafts: Drafter,
+        desk: Desk,
+        servers: Servers,
     ) -> None:
         self._policy = judge
+        self._servers = servers
         self._recorder = recorder
         self._settings = settings
         self._drafts = drafts
@@ -67,7 +75,8 @@ class RequestJudge:
     def _read(self, exchange: Exchange) -> tuple[Recognised, bytes]:
         """Read what a request says, and state it for both phases."""
         request = exchange.request
-        read = recognition.read_call(request, exchange.operation, self._settings.max_body)
+        limit = self._settings.max_body
+        read = recognition.read_call(request, exchange.operation, limit, self._servers)
         return read, self._shared(exchange, read)
 
     async def bind(self, exchange: Exchange) -> None:
@@ -126,8 +135,7 @@ class RequestJudge:
         progress = exchange.progress
 
         def reread(value: Json, body: bytes) -> tuple[Recognised, bytes]:
-            call = read_value(exchange.operation, value, read.model)
-            rewritten = Recognised(exchange.operation, call, body)
+            rewritten = recognition.read_again(read, value, body)
             return rewritten, self._shared(exchange, rewritten)
 
         async def again(value: Json, body: bytes) -> Decision:

@@ -18,6 +18,7 @@ from helm_boundary.evaluation.aside import LONG, aside
 from helm_boundary.evaluation.judge import Judge, deny
 from helm_boundary.matching.catalogue import UNKNOWN
 from helm_boundary.matching.matcher import Matcher
+from helm_boundary.matching.mcp_servers import read_servers
 from helm_boundary.parsing import requests as recognition
 from helm_boundary.policy.decision import ESCALATE
 from helm_boundary.policy.engines.engine import NO_TURN, Turn
@@ -54,6 +55,7 @@ class Boundary:
         tell: Tell = tell_nobody,
     ) -> None:
         policy = judge.engine.policy
+        self._servers = read_servers(policy.data)
         self.settings = settings
         self.judge = judge
         self.recorder = recorder
@@ -66,13 +68,16 @@ class Boundary:
             settings.hold_max,
             settings.max_body,
             policy.volatile,
+            self._servers,
         )
         self.desk = Desk(store, recorder, self.drafts, judge.detectors, terms, tell)
         self.unrecorded = Unrecorded()
         self._matcher = matcher
         self._store = store
         self._tell = tell
-        self._requests = RequestJudge(judge, recorder, settings, self.drafts, self.desk)
+        self._requests = RequestJudge(
+            judge, recorder, settings, self.drafts, self.desk, self._servers
+        )
 
     def under(self, judge: Judge) -> Boundary:
         """Build the same boundary under another policy; both count what waits for a person."""
@@ -94,7 +99,9 @@ class Boundary:
         try:
             operation = await aside(
                 weigh(request),
-                lambda: recognition.recognise(self._matcher, request, self.settings.max_body),
+                lambda: recognition.recognise(
+                    self._matcher, request, self.settings.max_body, self._servers
+                ),
             )
             if operation is None:
                 return None

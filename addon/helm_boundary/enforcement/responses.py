@@ -31,6 +31,7 @@ from helm_boundary.parsing.responses import (
 from helm_boundary.policy.decision import ALLOW, ESCALATE, Decision
 from helm_boundary.policy.engines.engine import NO_TURN, Turn
 from helm_boundary.streaming.gate import Gate
+from helm_boundary.streaming.stream import MessageStream
 from helm_boundary.streaming.tap import Tap
 from helm_receipts.envelope.statement import Coverage, Draft, End
 
@@ -86,8 +87,12 @@ class Answers:
         if refusal is not None:
             return refusal
         stream = stream_of(exchange.operation, response, progress.call)
-        if stream is None or progress.decision.stream == "buffer":
+        if stream is None:
             return None
+        if progress.decision.stream == "buffer":
+            if not isinstance(stream, MessageStream):
+                return None
+            stream.hold_all()
         return self.streamed.open(exchange, stream, cutter_of(response, self._settings.max_body))
 
     def _listen(self, exchange: Exchange, response: HttpResponse) -> Gate | Tap | None:

@@ -23,6 +23,7 @@ from .statement import (
     Coverage,
     Draft,
     FlowFacts,
+    ListedTool,
     Outcome,
     PolicyRef,
     Reason,
@@ -133,11 +134,19 @@ def _predicate(
             {
                 "argumentsHash": {"sha256": hashed(f"toolCall/{index}", call.arguments)},
                 "name": _text(call.name),
+                **({} if call.server is None else {"server": _text(call.server)}),
                 "verdict": _text(call.verdict),
             }
             for index, call in enumerate(draft.tool_calls[:MAX_ITEMS])
         ]
+    if draft.tools:
+        value["tools"] = [_listed(tool) for tool in draft.tools[:MAX_ITEMS]]
     return value
+
+
+def _listed(tool: ListedTool) -> dict[str, Any]:
+    value = {"digest": {"sha256": _text(tool.digest)}, "name": _text(tool.name)}
+    return value if tool.server is None else {**value, "server": _text(tool.server)}
 
 
 def _subjects(draft: Draft, hashed: Hash) -> list[dict[str, Any]]:

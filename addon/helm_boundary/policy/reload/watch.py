@@ -159,12 +159,12 @@ def load_aside(
             plan.close()
             return None
         text = summary["detectors"].encode()
-        nothing: MappingProxyType[str, Any] = MappingProxyType({})
         policy = Policy(
             uri=summary["uri"],
             digest=summary["digest"],
             modules=summary["modules"],
-            data=nothing,
+            # The workers have all data from the plan; the boundary needs its own part alone.
+            data=MappingProxyType(summary["data"]),
             detectors_text=text,
             rules=summary["rules"],
             volatile=tuple(read_volatile(*each) for each in summary["volatile"]),

@@ -100,6 +100,13 @@ def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
     )
 
 
+def read_by_us(policy: Policy) -> dict[str, Any]:
+    """Return the part of a policy's data that the boundary reads itself: names of MCP servers."""
+    settings = policy.data.get("mcp")
+    servers = settings.get("servers") if isinstance(settings, Mapping) else None
+    return {} if servers is None else {"mcp": {"servers": servers}}
+
+
 def mentions_models(policy: Policy) -> bool:
     """Tell whether any rule reads ``input.models``: all models that may run, not one."""
     return _mentions(policy, "models")
