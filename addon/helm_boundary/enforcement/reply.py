@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from helm_boundary.policy.decision import Decision, Reason
+from helm_boundary.wire.strict_json import dump_ascii
 
 STATUS_NAMES = {"ALLOW": "APPROVED", "DENY": "DENIED", "ESCALATE": "ESCALATED"}
 _ERROR_TYPES = {"DENY": "helm_denied", "ESCALATE": "helm_escalated"}
@@ -90,7 +90,7 @@ def reply(verdict: Verdict, status: int, body: Any) -> Reply:
             ("x-should-retry", "false"),
             *headers(verdict),
         ),
-        _json(body),
+        dump_ascii(body),
         verdict.approval is not None,
     )
 
@@ -158,7 +158,3 @@ def _reason(reason: Reason) -> dict[str, str]:
         "counterfactual": reason.counterfactual,
     }
     return {key: value for key, value in told.items() if value is not None}
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode("ascii")
