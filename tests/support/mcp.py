@@ -152,6 +152,10 @@ class Stage:
 
         self.upstream.answer(script)
 
+    def replies(self, reply: Reply) -> None:
+        """Have the server reply so to everything."""
+        self.upstream.answer(lambda _: reply)
+
     @property
     def seen(self) -> int:
         """How many requests the server has seen."""

@@ -6,10 +6,11 @@ error, by the request that it answers; any other status ends the connection for 
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
 from helm_boundary.calls.call import Json
+
+from .event_data import write_event
 
 CODE: Final = -32001
 """Free for implementations: MCP's own are from -32020 on."""
@@ -40,8 +41,7 @@ def denial_of(told: dict[str, Any], asked: Json) -> tuple[int, Json]:
 def event_of(told: dict[str, Any], asked: Json) -> bytes:
     """Write the last event of a denied stream: an error for each request that is still open."""
     _, body = denial_of(told, asked)
-    text = json.dumps(body, separators=(",", ":"))
-    return b"event: message\ndata: " + text.encode("ascii") + b"\n\n"
+    return write_event(body, "message")
 
 
 def _is_request(message: Json) -> bool:

@@ -52,7 +52,7 @@ def test_an_allowed_call_passes_byte_for_byte(scene: Stage) -> None:
     """Both ways, white space included, as JSON and as a stream."""
     asked = json.dumps(tool_call("search", query="ü"), indent=2).encode()
     said = json.dumps(says("fine"), indent=3).encode()
-    scene.upstream.answer(lambda _: Reply.of(said, "application/json"))
+    scene.replies(Reply.of(said, "application/json"))
     assert scene.post(asked).body == said
     assert scene.upstream.requests[0].body == asked
     stream = b": hi\n\n" + event(notification("notifications/progress"), "1") + event(says("x"))
@@ -98,7 +98,7 @@ def test_a_call_that_needs_a_person_passes_once_with_a_grant(scene: Stage, name:
     assert refused.error["data"]["approval"]["id"] in refused.error["message"]
     grant(scene.boundary, refused.error["data"]["approval"]["id"])
     assert "approval" in scene.post(tool_call(name, 1, number=8)).error["data"]
-    assert not scene.seen
+    assert scene.upstream.requests == []
     again = tool_call(name, 2, number=7)
     again["params"]["_meta"] = {"progressToken": 7}
     scene.answers(says("fine", 2))
@@ -215,7 +215,7 @@ def test_a_servers_own_stream_is_judged(scene: Stage) -> None:
     scene.answers(event(request("sampling/createMessage", 4)))
     refused = scene.send("GET", "/mcp", Accept="text/event-stream", Mcp_Session_Id="x")
     assert refused.rules == ["mcp.sampling"]
-    scene.upstream.answer(lambda _: Reply.of(b"", "text/plain", status=202))
+    scene.replies(Reply.of(b"", "text/plain", status=202))
     assert scene.send("DELETE", "/mcp", Mcp_Session_Id="x").status == 202
 
 
@@ -285,7 +285,7 @@ def test_an_unknown_method_is_denied(scene: Stage) -> None:
 def test_what_is_answered_elsewhere_or_to_another_is_refused(scene: Stage) -> None:
     """A request has its answer in its own response."""
     for reply in (Reply.of(b"", "text/plain", status=202), Reply.json(says("x", 99))):
-        scene.upstream.answer(lambda _, reply=reply: reply)
+        scene.replies(reply)
         assert scene.post(tool_call("search")).rules == ["helm.boundary"]
 
 
@@ -293,7 +293,7 @@ def test_what_is_answered_elsewhere_or_to_another_is_refused(scene: Stage) -> No
 def test_a_notification_may_be_answered_with_anything(scene: Stage, body: bytes) -> None:
     """Servers do as they like, and clients don't look."""
     kind = "text/plain" if body == b"Accepted" else "application/json"
-    scene.upstream.answer(lambda _: Reply.of(body, kind, status=202))
+    scene.replies(Reply.of(body, kind, status=202))
     answered = scene.post(notification("notifications/initialized"))
     assert (answered.status, answered.body) == (202, body)
 
@@ -302,7 +302,7 @@ def test_a_notification_may_be_answered_with_anything(scene: Stage, body: bytes)
 def test_errors_of_servers_pass(scene: Stage, status: int) -> None:
     """With their status: a client signs in, or goes back to an older protocol, by it."""
     said = {"jsonrpc": "2.0", "id": None, "error": {"code": -32020, "message": "no"}}
-    scene.upstream.answer(lambda _: Reply.json(said, status=status))
+    scene.replies(Reply.json(said, status=status))
     answered = scene.post(tool_call("search"))
     assert (answered.status, answered.json()) == (status, said)
 
