@@ -9,6 +9,7 @@ from helm_receipts.envelope.statement import Enforcement
 
 from . import reply as wire
 from .exchange import Exchange
+from .page_origin import with_origin
 from .reply import Reply
 from .steering import denied_tool
 
@@ -22,7 +23,8 @@ class Teller:
 
     def refuse(self, exchange: Exchange, decision: Decision, receipt_id: str | None) -> Reply:
         """Write the reply that a client gets in place of the provider's response."""
-        return wire.refuse(self._verdict(exchange, decision, receipt_id))
+        reply = wire.refuse(self._verdict(exchange, decision, receipt_id))
+        return with_origin(reply, exchange.request.header("origin"))
 
     def headers(self, exchange: Exchange) -> tuple[tuple[str, str], ...]:
         """Write the headers of a response that is let through."""

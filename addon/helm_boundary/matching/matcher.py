@@ -35,6 +35,11 @@ _NATIVE = frozenset({"/api/chat", "/api/generate", "/api/embed", "/api/embedding
 """Ollama's and Cohere's own paths, which are anybody's where the body isn't a call's."""
 
 
+PREFLIGHT = Operation("cors.preflight", "meta", "generic", "OPTIONS", "")
+"""What a browser asks before a page's call to another origin; the call itself is another one."""
+_ASKED_METHOD = "access-control-request-method"
+
+
 class Matcher:
     """Recognises calls; `patterns` are the governed hosts."""
 
@@ -53,6 +58,8 @@ class Matcher:
         listed = self._lists(request, path)
         governed = listed or _is_taken_for_server(request)
         operation = _by_path(request.method, path, request.query, governed)
+        if (operation is None or operation is UNKNOWN) and _is_preflight(request, path):
+            return self._preflight(request, path, governed)
         if request.header("upgrade") is not None:
             operation = _upgraded(operation, path, request.query, governed)
         elif operation is not None and operation.id in SOCKETS and not governed:
@@ -67,6 +74,14 @@ class Matcher:
         if operation is not None:
             check_names(request)
         return operation
+
+    def _preflight(self, request: HttpRequest, path: str, governed: bool) -> Operation | None:
+        """Return the operation of a browser's question whether a page may call this path."""
+        asked = request.header(_ASKED_METHOD) or ""
+        if not governed and _by_path(asked, path, request.query, governed) is None:
+            return None
+        check_names(request)
+        return PREFLIGHT
 
     def lists(self, request: HttpRequest) -> bool:
         """Tell whether one of the patterns governs a request's host."""
@@ -91,6 +106,17 @@ def _places(request: HttpRequest) -> set[tuple[str, int]]:
         known = canonical_host(host)
         found |= {(known, request.port), (known, port or request.port)}
     return found
+
+
+def _is_preflight(request: HttpRequest, path: str) -> bool:
+    """Tell whether a request asks what a page may ask, and nothing else (Fetch, CORS-preflight)."""
+    return (
+        request.method == "OPTIONS"
+        and not request.body
+        and request.header("origin") is not None
+        and request.header(_ASKED_METHOD) is not None
+        and not ODD.search(path)
+    )
 
 
 def neighbour(request: HttpRequest) -> Operation | None:
@@ -159,6 +185,7 @@ def check_names(request: HttpRequest) -> None:
 
 
 def _by_path(method: str, path: str, query: str, governed: bool) -> Operation | None:
+    method = "GET" if method == "HEAD" else method  # the same without a body
     found = in_catalogue(method, plain_segments(path), query, governed)
     if governed:
         return found or UNKNOWN

@@ -160,6 +160,10 @@ class HelmBoundary:
         """Tell whether a request is still what was certified."""
         return self._requests.is_cleared(flow)
 
+    def has_open_call(self, client: connection.Client) -> bool:
+        """Tell whether a client waits for an answer, or has a session."""
+        return self._tracker.may_connect(client) or self._sockets.serves(client)
+
     def connects(self, flow: http.HTTPFlow, client: connection.Client) -> None:
         """Note for which client an upstream is connected."""
         self._tracker.connect(flow, client)
