@@ -38,6 +38,7 @@ from .shutdown import Service
 from .socket_closes import SocketCloses
 from .ui import Interface, observers
 from .unknown_sockets import UnknownSockets
+from .untrusting_clients import UntrustingClients
 from .websockets import Sockets
 
 logger = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ class HelmBoundary:
         leaving = Leaving()
         self._sockets = Sockets(leaving.has_gone)
         self._local = LocalGuard()
+        self._untrusting = UntrustingClients()
         self._requests = Requests(
             self._tracker, leaving.has_gone, self._ready, self._local.refusal_of
         )
@@ -66,6 +68,7 @@ class HelmBoundary:
         self.addons: list[Any] = [
             Walls(self._tracker.may_connect),
             self._local,
+            self._untrusting,
             UnknownSockets(self._sockets, self._ready),
             self._sockets,
             SocketCloses(self._sockets, self._ready),
@@ -202,6 +205,7 @@ class HelmBoundary:
             sealed=self._is_last(),
             open_calls=open_calls,
             draining=draining,
+            untrusting=self._untrusting.newest(),
         )
 
     def _be_last(self) -> None:

@@ -1,30 +1,41 @@
-"""Reverse listeners behind a company's proxy.
+"""The way out behind a company's proxy.
 
 mitmproxy's reverse mode connects directly. Where a listener in upstream mode stands beside it, as
 `helm-boundary exec --base-url` starts them in an environment with a proxy of its own, that proxy
-is the way out for both.
+is the way out for both. And its upstream mode sends everything to that proxy, which refuses what
+programs reach without it: the hosts in NO_PROXY, which `helm_no_proxy` names here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mitmproxy import ctx, http
+from mitmproxy import connection, ctx, http
 from mitmproxy.net.server_spec import ServerSpec
 from mitmproxy.proxy import mode_specs
 
+from helm_boundary.calls.proxy_exceptions import exception_for
+
 
 class Chaining:
-    """The part of the addon that says by which proxy a reverse listener's requests leave."""
+    """The part of the addon that says by which proxy requests leave, if by one."""
 
     name = "helmboundarychaining"
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        """Name the proxy in between, before anything is connected."""
-        if isinstance(flow.client_conn.proxy_mode, mode_specs.ReverseMode):
-            proxy = upstream_proxy(ctx.options.mode)
-            if proxy is not None and not flow.server_conn.connected:
-                flow.server_conn.via = proxy
+        """Name the proxy in between, or none, before anything is connected."""
+        proxy = upstream_proxy(ctx.options.mode)
+        if proxy is None:
+            return
+        if exception_for(ctx.options.helm_no_proxy, flow.request.host, flow.request.port):
+            # The connection that there is belongs to all that this client asks.
+            flow.server_conn = connection.Server(address=flow.server_conn.address)
+        elif not flow.server_conn.connected and _is_reverse(flow):
+            flow.server_conn.via = proxy
+
+
+def _is_reverse(flow: http.HTTPFlow) -> bool:
+    return isinstance(flow.client_conn.proxy_mode, mode_specs.ReverseMode)
 
 
 def upstream_proxy(modes: Sequence[str]) -> ServerSpec | None:
