@@ -32,6 +32,7 @@ from .commands import Commands
 from .guards.connection_guard import Walls
 from .guards.local_guard import LocalGuard
 from .guards.mitmweb_guard import Door
+from .memory import BodyMemory
 from .requests import Requests
 from .responses import Responses
 from .shutdown import Service
@@ -60,6 +61,7 @@ class HelmBoundary:
         self._sockets = Sockets(leaving.has_gone)
         self._local = LocalGuard()
         self._untrusting = UntrustingClients()
+        self._memory = BodyMemory()
         self._requests = Requests(
             self._tracker, leaving.has_gone, self._ready, self._local.refusal_of
         )
@@ -69,6 +71,7 @@ class HelmBoundary:
             Walls(self._tracker.may_connect),
             self._local,
             self._untrusting,
+            self._memory,
             UnknownSockets(self._sockets, self._ready),
             self._sockets,
             SocketCloses(self._sockets, self._ready),
@@ -166,6 +169,10 @@ class HelmBoundary:
     def has_open_call(self, client: connection.Client) -> bool:
         """Tell whether a client waits for an answer, or has a session."""
         return self._tracker.may_connect(client) or self._sockets.serves(client)
+
+    async def take_turn(self, client: connection.Client) -> None:
+        """Wait until a client's next bytes may be read."""
+        await self._memory.turn(client)
 
     def connects(self, flow: http.HTTPFlow, client: connection.Client) -> None:
         """Note for which client an upstream is connected."""

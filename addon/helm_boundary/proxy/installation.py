@@ -45,7 +45,7 @@ def install(loader: Loader) -> None:
     ask_only_listeners(addons)
     have_last_word(addons, boundary)
     let_streams_wait(addons)
-    widen_connections(boundary.has_open_call)
+    widen_connections(boundary.has_open_call, boundary.take_turn)
     try:
         addons.add(boundary)
         addons.invoke_addon_sync(boundary, hooks.ConfigureHook(set(ctx.options.keys())))

@@ -1,4 +1,4 @@
-"""Limits of a client's connection: how many upstreams it has at once, and when it is idle.
+"""Limits of a client's connection: how many upstreams it has, when it is idle, when it is read.
 
 mitmproxy lets one client have five connections to a server. An HTTP/2 client has a hundred streams,
 each of which needs one where the server speaks HTTP/1.1 (mitmproxy's issue 8322). And it closes
@@ -12,7 +12,7 @@ import asyncio
 import collections
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from mitmproxy import connection
@@ -22,11 +22,18 @@ STREAMS = 128
 """Connections to one server for each client; mitmproxy grants an HTTP/2 client 100 streams."""
 
 _begin = server.ConnectionHandler.__init__
+_drain = server.ConnectionHandler.drain_writers
 _close = server.ConnectionHandler.on_timeout
 
 
-def widen_connections(waits: Callable[[connection.Client], bool]) -> None:
-    """Have connections be as many as streams, and stay while `waits` says that a call does."""
+def widen_connections(
+    waits: Callable[[connection.Client], bool],
+    take_turn: Callable[[connection.Client], Awaitable[None]],
+) -> None:
+    """Have connections be as many as streams, and stay while `waits` says that a call does.
+
+    `take_turn` is awaited before more of a client's bytes are read.
+    """
 
     def begin(handler: server.ConnectionHandler, *args: Any, **more: Any) -> None:
         _begin(handler, *args, **more)
@@ -45,6 +52,13 @@ def widen_connections(waits: Callable[[connection.Client], bool]) -> None:
             await asyncio.sleep(left)
         await _close(handler)
 
+    async def drain(handler: server.ConnectionHandler) -> None:
+        transport = handler.transports.get(handler.client)
+        if transport is not None and transport.handler is asyncio.current_task():
+            await take_turn(handler.client)
+        await _drain(handler)  # type: ignore[no-untyped-call]
+
+    server.ConnectionHandler.drain_writers = drain  # type: ignore[method-assign]
     server.ConnectionHandler.__init__ = begin  # type: ignore[method-assign,assignment]
     server.ConnectionHandler.on_timeout = close_idle  # type: ignore[method-assign,assignment]
 
