@@ -15,6 +15,7 @@ from helm_boundary.calls.call import HttpRequest, Operation
 from helm_boundary.calls.hosts import HostPattern, canonical_host, is_governed, split_port
 from helm_boundary.calls.refusal import Refusal, schema_violation
 
+from .agent_paths import agent_operation
 from .catalogue import UNKNOWN, known_operations
 from .cloud_paths import find_cloud, is_cloud_plain
 from .path_reading import BLANK, ODD, canonical_path, loosest_reading, plain_segments
@@ -31,6 +32,8 @@ _ANYBODYS = frozenset(
     {"anthropic.complete", "anthropic.streamSessionEvents", "anthropic.streamThreadEvents"}
 )
 """Operations whose paths other people's servers have too: known by their host or their body."""
+_OF_SDK = "openai."
+"""How the operations are named that only OpenAI's SDK has, on words that are anybody's."""
 _NATIVE = frozenset({"/api/chat", "/api/generate", "/api/embed", "/api/embeddings", "/v2/chat"})
 """Ollama's and Cohere's own paths, which are anybody's where the body isn't a call's."""
 
@@ -67,6 +70,9 @@ class Matcher:
         if operation is None or operation is UNKNOWN or operation.category == "data":
             # Mistral's /agents/completions is no agent of Anthropic's with that name.
             operation = _on_cloud(request, path) or operation
+        if operation is UNKNOWN:
+            hosts = (host for host, _ in _places(request))
+            operation = agent_operation(hosts, plain_segments(path)) or UNKNOWN
         if operation is None or operation is UNKNOWN:
             _refuse_lookalikes(request, path, governed=governed, listed=listed)
         if operation is UNKNOWN and request.header("upgrade") is not None and not listed:
@@ -210,7 +216,7 @@ def _is_distinct(operation: Operation) -> bool:
     """Tell whether a path alone makes a call on any host: `/v1/files` is anybody's."""
     if operation.id == _CARRIER:
         return True
-    if operation.id in _ANYBODYS:
+    if operation.id in _ANYBODYS or operation.id.startswith(_OF_SDK):
         return False
     return operation.category in ("inference", "realtime") or operation.dialect != "generic"
 
