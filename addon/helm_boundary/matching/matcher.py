@@ -34,8 +34,10 @@ _ANYBODYS = frozenset(
 """Operations whose paths other people's servers have too: known by their host or their body."""
 _OF_SDK = "openai."
 """How the operations are named that only OpenAI's SDK has, on words that are anybody's."""
-_NATIVE = frozenset({"/api/chat", "/api/generate", "/api/embed", "/api/embeddings", "/v2/chat"})
-"""Ollama's and Cohere's own paths, which are anybody's where the body isn't a call's."""
+_NATIVE = frozenset(
+    {"/api/chat", "/api/generate", "/api/embed", "/api/embeddings", "/api/v1/chat", "/v2/chat"}
+)
+"""Own paths of Ollama, LM Studio and Cohere: anybody's where the body isn't a call's."""
 
 
 PREFLIGHT = Operation("cors.preflight", "meta", "generic", "OPTIONS", "")

@@ -49,7 +49,8 @@ def of_neighbour(request: HttpRequest, shaped: Operation) -> Operation:
     known = neighbour(request)
     if known is None:
         return shaped
-    dialect = shaped.dialect if known.dialect == "generic" else known.dialect
+    is_bare = known.dialect == "generic" and known.category == "meta"
+    dialect = shaped.dialect if is_bare else known.dialect
     return replace(known, dialect=dialect, loose=True)
 
 
