@@ -26,7 +26,9 @@ type JudgedPhase = Literal["request", "response"]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of the API: `category` is inference, data, admin, realtime, meta or unknown.
+    """One operation of the API.
+
+    `category` is inference, data, admin, realtime, meta, agent or unknown.
 
     A `loose` one may be answered in another shape than its dialect's; that is judged generically.
     The streams of a `framed` one come in frames of bytes, as Amazon's do.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,13 @@ class Call:
     model: str | None
     reasons: tuple[str, ...]
     receipt: str
+    end: str | None = None
+    """How it ended, once that is known."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether it was let through and its upstream gave no answer."""
+        return self.verdict == "ALLOW" and self.end == "upstream_error"
 
 
 class Tally:
@@ -53,8 +60,9 @@ class Tally:
             if flow is not None:
                 call = _call(record, flow)
                 before = found.get(flow["id"])
-                if before is None or _RANK.index(call.verdict) > _RANK.index(before.verdict):
-                    found[flow["id"]] = call
+                if before is not None and _RANK.index(call.verdict) <= _RANK.index(before.verdict):
+                    call = replace(before, end=call.end or before.end)
+                found[flow["id"]] = call
         return list(found.values())
 
     def _records(self) -> Iterator[Record]:
@@ -72,11 +80,16 @@ def summary(calls: list[Call]) -> list[str]:
     """Return lines for a person: counts by verdict, then each kind of call and its last receipt."""
     if not calls:
         return ["no OpenAI-shaped calls"]
-    verdicts = Counter(map(_verdict, sorted(calls, key=lambda call: _RANK.index(call.verdict))))
-    counted = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
+    ranked = sorted(calls, key=lambda call: _RANK.index(call.verdict))
+    verdicts = Counter(_verdict(call) for call in ranked if not call.failed)
+    counts = [f"{count} {verdict}" for verdict, count in verdicts.items()]
+    if failed := sum(call.failed for call in calls):
+        counts.append(f"{failed} without an answer (upstream_error)")
+    counted = ", ".join(counts)
     kinds: dict[tuple[Any, ...], list[Call]] = {}
     for call in calls:
-        kinds.setdefault((_verdict(call), call.operation, call.host, call.model), []).append(call)
+        kind = (_verdict(call), call.failed, call.operation, call.host, call.model)
+        kinds.setdefault(kind, []).append(call)
     return [f"{len(calls)} call{'s' * (len(calls) > 1)}: {counted}", *map(_line, kinds.values())]
 
 
@@ -90,6 +103,7 @@ def _line(calls: list[Call]) -> str:
     last = calls[-1]
     said = [_verdict(last), f"{len(calls)}x", last.operation, last.host, last.model or "-"]
     because = f"  {', '.join(last.reasons)}" if last.verdict != "ALLOW" else ""
+    because += "  upstream_error" if last.failed else ""
     return printable(f"  {'  '.join(said)}{because}  (receipt {last.receipt})")
 
 
@@ -101,8 +115,16 @@ def _verdict(call: Call) -> str:
 def _call(record: Record, flow: dict[str, Any]) -> Call:
     reasons = tuple(dict.fromkeys(reason["code"] for reason in record.predicate["reasons"]))
     verdict, enforcement = record.predicate["verdict"], record.predicate["enforcement"]
+    end = (record.predicate.get("outcome") or {}).get("end")
     return Call(
-        verdict, enforcement, flow["operation"], flow["host"], flow["model"], reasons, record.id
+        verdict,
+        enforcement,
+        flow["operation"],
+        flow["host"],
+        flow["model"],
+        reasons,
+        record.id,
+        end,
     )
 
 

@@ -14,6 +14,7 @@ from helm_receipts.envelope.statement import Enforcement
 
 from . import reply as wire
 from .exchange import Exchange
+from .page_origin import with_origin
 from .reply import Reply
 from .steering import denied_tool
 
@@ -31,7 +32,10 @@ class Teller:
 
     def refuse(self, exchange: Exchange, decision: Decision, receipt_id: str | None) -> Reply:
         """Write the reply that a client gets in place of the provider's response."""
-        verdict = self._verdict(exchange, decision, receipt_id)
+        reply = self._refusal(exchange, self._verdict(exchange, decision, receipt_id))
+        return with_origin(reply, exchange.request.header("origin"))
+
+    def _refusal(self, exchange: Exchange, verdict: wire.Verdict) -> Reply:
         if exchange.operation.dialect != MCP:
             return wire.refuse(verdict)
         told, asked = wire.error_object(verdict), exchange.progress.call.body

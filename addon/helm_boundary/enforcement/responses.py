@@ -15,11 +15,11 @@ from helm_boundary.approvals.wait import AGAIN, Again, Park, Said
 from helm_boundary.calls.call import HttpResponse, Json
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.dialects import reader_of
+from helm_boundary.dialects.generic_stream import GenericStream
 from helm_boundary.evaluation.aside import LONG, aside, weight
 from helm_boundary.evaluation.judge import deny
 from helm_boundary.evaluation.rewrite_loop import settle
 from helm_boundary.parsing.batch_results import Line
-from helm_boundary.parsing.generic_stream import GenericStream, UnreadStream
 from helm_boundary.parsing.redirects import lead_back
 from helm_boundary.parsing.responses import (
     cutter_of,
@@ -28,6 +28,7 @@ from helm_boundary.parsing.responses import (
     refuse_at_headers,
     stream_of,
 )
+from helm_boundary.parsing.unread_stream import UnreadStream
 from helm_boundary.policy.decision import ALLOW, ESCALATE, Decision
 from helm_boundary.policy.engines.engine import NO_TURN, Turn
 from helm_boundary.streaming.gate import Gate
@@ -106,7 +107,7 @@ class Answers:
             return self.streamed.let_pass(exchange, UnreadStream(response.status))
         stream = stream_of(exchange.operation, response, exchange.progress.call)
         if stream is None and is_event_stream(response):
-            stream = GenericStream(response.status, self._settings.max_body)
+            stream = GenericStream(response.status)
             return self.streamed.let_pass(exchange, stream)
         if stream is None:
             return None

@@ -46,6 +46,7 @@ class Responses:
         call, response = self._tracker.forwarded(flow), flow.response
         if response is None:
             return
+        response.headers.pop("alt-svc", None)  # or clients would try HTTP/3, which goes past us
         if call is None:
             if self._tracker.is_untouched(flow):
                 response.stream = True

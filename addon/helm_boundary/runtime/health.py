@@ -38,6 +38,18 @@ class Listener:
 
 
 @dataclass(frozen=True, slots=True)
+class Untrusting:
+    """A client that broke off its TLS handshake, as one does that doesn't trust our authority.
+
+    `number` counts them; `port` is the client's own, `host` the one that it meant to call.
+    """
+
+    number: int
+    port: int
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """What a boundary says about itself. Times in seconds, digests SHA-256 in hex."""
 
@@ -56,6 +68,10 @@ class Health:
     ca_file: str
     open_calls: int
     unsafe: tuple[str, ...]
+    upstream_roots: str = ""
+    """The file of authorities that servers are verified by; empty for those that come with us."""
+    untrusting: tuple[Untrusting, ...] = ()
+    """The newest of them."""
 
     @property
     def ready(self) -> bool:
@@ -76,6 +92,7 @@ class Health:
         """Read what `to_json` wrote; KeyError or TypeError for anything else."""
         members = {name: member for name, member in value.items() if name != "ready"}
         members["listeners"] = tuple(Listener(**one) for one in value["listeners"])
+        members["untrusting"] = tuple(Untrusting(**one) for one in value.get("untrusting", ()))
         members |= {name: tuple(value[name]) for name in ("hosts", "unsafe")}
         return cls(**members)
 

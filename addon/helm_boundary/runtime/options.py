@@ -90,6 +90,9 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
     ("helm_local", Sequence[str], ["any"], "What clients may reach by the boundary on this machine "
      "and its private networks: any, none, or HOST:PORT, each. exec --confine sets it to none, "
      "and exec --allow-local to what it names.", None),
+    ("helm_no_proxy", Sequence[str], [], "With --mode upstream: what is reached without that "
+     "proxy, as NO_PROXY has it: a name and what is under it, an address, a network, or * for all. "
+     "exec takes it from NO_PROXY.", None),
     ("helm_on_deny", str, "respond", "respond: 403 with the verdict. kill: close the connection; "
      "most clients take that for a network error and retry. No denial steers then "
      "(helm_on_tool_denied).", ("respond", "kill")),

@@ -15,6 +15,11 @@ READ_IN = "12.2.3"
 HTTP = "proxy/layers/http"
 SOCKET = "proxy/layers/websocket.py"
 REPLACED = {
+    ("connections", "proxy/server.py", "ConnectionHandler.__init__"): "f695401fcc32e556",
+    ("connections", "proxy/server.py", "ConnectionHandler.on_timeout"): "05db80a3824df86f",
+    ("connections", "proxy/server.py", "ConnectionHandler.drain_writers"): "ebc2aaba7eb47e24",
+    ("connections", "proxy/server.py", "ConnectionHandler.handle_connection"): "f9faab6ad3ed5b81",
+    ("connections", "proxy/server.py", "TimeoutWatchdog"): "c369d9acd4797ef4",
     ("dispatch", "addonmanager.py", "AddonManager.trigger_event"): "31ac3d2c14cecbca",
     ("dispatch", "addonmanager.py", "AddonManager.invoke_addon"): "a050cb56056ef9a4",
     ("dispatch", "hooks.py", "Hook.args"): "d94d401aa3ea703f",
