@@ -24,7 +24,7 @@ deny contains {
 	input.phase == "response"
 	some call in input.response.tool_calls
 	some name in names_of(call)
-	matches(name, data.tools.deny, data.tools.deny_prefixes)
+	caught(name, data.tools.deny, data.tools.deny_prefixes)
 }
 
 # METADATA
@@ -44,7 +44,7 @@ escalate contains {
 	input.phase == "response"
 	some call in input.response.tool_calls
 	some name in names_of(call)
-	matches(name, data.tools.person, data.tools.person_prefixes)
+	caught(name, data.tools.person, data.tools.person_prefixes)
 }
 
 # METADATA
@@ -76,7 +76,9 @@ escalate contains {
 # description: |
 #   data.tools.arguments has, by a tool's name, a list of constraints: on the whole
 #   of the arguments (schema, a JSON Schema), or on one argument by its name: match
-#   and never (regular expressions), within (folders of a path), hosts (of a URL).
+#   and never (regular expressions), within (folders of a path; "./" is the working folder),
+#   hosts (of a URL). With optional: true it holds where the argument is absent. Of a custom
+#   tool the whole text is what is constrained.
 # custom:
 #   id: tools.arguments
 #   code: POLICY_VIOLATION
@@ -181,6 +183,25 @@ listed_elsewhere(call) if {
 
 # With its namespace or server, as it is allowed, and without: some clients go by that.
 names_of(call) := {call.name, regex.replace(call.name, `^.*\.`, "")}
+
+# In a list of names or of their beginnings; but what the allow lists name more exactly is an
+# exception: mcp__notes__ of mcp__.
+caught(name, names, _) if name in names
+
+caught(name, _, prefixes) if {
+	some prefix in prefixes
+	startswith(name, prefix)
+	not is_exception(name, prefix)
+}
+
+is_exception(name, _) if name in data.tools.allow
+
+is_exception(name, prefix) if {
+	some allowed in data.tools.allow_prefixes
+	startswith(name, allowed)
+	startswith(allowed, prefix)
+	allowed != prefix
+}
 
 matches(name, names, _) if name in names
 

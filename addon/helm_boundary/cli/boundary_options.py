@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from .policy_source import PolicySource
+
 
 def boundary_options[Command: Callable[..., Any]](command: Command) -> Command:
     """Add `--state`, `--policy` and `--set`, as `state`, `policies` and `settings`."""
@@ -23,8 +25,8 @@ def boundary_options[Command: Callable[..., Any]](command: Command) -> Command:
             "--policy",
             "policies",
             multiple=True,
-            type=click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True),
-            help="A policy folder over the ones before it; may be given several times.",
+            type=PolicySource(exists=True, resolve_path=True),
+            help="A policy folder, bundle or profile:NAME over the ones before it; repeatable.",
         ),
         click.option(
             "--state",

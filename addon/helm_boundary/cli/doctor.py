@@ -15,6 +15,7 @@ from helm_receipts.export.explain import printable
 from helm_receipts.layout import Layout
 
 from .exits import NO, YES
+from .policy_source import PolicySource
 from .state_options import io_errors, json_option, state_option
 
 
@@ -25,7 +26,7 @@ from .state_options import io_errors, json_option, state_option
     "--policy",
     "policies",
     multiple=True,
-    type=click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True),
+    type=PolicySource(exists=True, resolve_path=True),
     help="A policy folder that should be in force; may be given several times.",
 )
 @click.option("--up", is_flag=True, help="Only check that a boundary is ready.")

@@ -17,6 +17,7 @@ from helm_boundary.policy.errors import EngineError, PolicyError
 from helm_boundary.policy.sources.default_folder import default_policy_folder
 
 from .exits import CommandError, ending_on
+from .policy_source import PolicySource
 
 Command = Callable[..., Any]
 PATIENCE_SECONDS = 2.0  # after which one wants to see that something goes on
@@ -31,7 +32,7 @@ policy_errors = partial(ending_on, PolicyError, EngineError, OSError)
 
 def folders_argument[C: Command](command: C) -> C:
     """Add `[FOLDER]...`: policies over the default one, later over earlier."""
-    kind = click.Path(path_type=Path, exists=True)
+    kind = PolicySource(exists=True)
     return click.argument("folders", nargs=-1, type=kind, metavar="[FOLDER]...")(command)
 
 
@@ -41,8 +42,8 @@ def policy_option[C: Command](command: C) -> C:
         "--policy",
         "folders",
         multiple=True,
-        type=click.Path(path_type=Path),
-        help="A policy folder or bundle over the default one; may be given several times.",
+        type=PolicySource(),
+        help="A policy folder, bundle or profile:NAME over the default one; repeatable.",
     )(command)
 
 

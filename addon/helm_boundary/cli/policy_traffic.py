@@ -22,6 +22,7 @@ from helm_boundary.replay.recorded import RecordedCall, Recording, read_recordin
 
 from .exits import INCOMPLETE, NO, YES, CommandError, ending_on
 from .policy_options import key_option, policy_errors, say_json
+from .policy_source import PolicySource
 from .state_options import json_option
 
 DEADLINE_MS = 5_000
@@ -97,8 +98,8 @@ def recording_of(flows: Path) -> Recording:
 
 
 @click.command("diff")
-@click.argument("old", type=click.Path(path_type=Path, allow_dash=True))
-@click.argument("new", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("old", type=PolicySource(allow_dash=True))
+@click.argument("new", type=PolicySource(allow_dash=True))
 @flows_option
 @key_option
 @json_option

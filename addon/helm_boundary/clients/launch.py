@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import socket
 import subprocess
@@ -14,7 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from helm_boundary.runtime.health import Health, ask, running_boundaries, socket_of
+from helm_boundary.calls.call import Mode
+from helm_boundary.runtime.health import STARTED_FOR, Health, ask, running_boundaries, socket_of
 from helm_boundary.runtime.start_order import Order, run_arguments
 from helm_receipts.storage import isolated
 from helm_receipts.storage.custody import refuse_foreign_state
@@ -53,7 +55,7 @@ class Launched:
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
-            env=isolated.without_python(environment),
+            env=isolated.without_python({**environment, STARTED_FOR: str(os.getpid())}),
             start_new_session=True,
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
@@ -105,15 +107,17 @@ class Launched:
         return "\n".join(lines[-_SHOWN:])
 
 
-def joinable(state: Path) -> Health | None:
-    """Return a running boundary on this state folder that takes proxy clients, or None.
+def joinable(state: Path, mode: Mode) -> Health | None:
+    """Return a running boundary of this mode on the state folder that takes proxy clients, or None.
+
+    One that was started for another program ends with it, so it isn't joined.
 
     Raises:
         StateRefused: others can write in the folder, or it is somebody else's that runs there.
     """
     refuse_foreign_state(state)
     found = (health for health in running_boundaries(state) if health.ready and health.proxy)
-    return next(found, None)
+    return next((each for each in found if each.mode == mode and not each.started_for), None)
 
 
 def _die_with_parent() -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from helm_boundary.calls.call import Mode
+from helm_boundary.policy.sources.profiles import name_of
 from helm_boundary.runtime.health import Health
 from helm_boundary.runtime.start_order import Order
 
@@ -18,6 +20,7 @@ from .free_ports import free_ports
 from .launch import Launched, LaunchFailed, joinable
 from .providers import Redirection, redirections
 from .supervise import run_program
+from .workspace import workspace_policy
 
 _QUIET = ("flow_detail=0", "termlog_verbosity=warn")
 
@@ -26,10 +29,12 @@ _QUIET = ("flow_detail=0", "termlog_verbosity=warn")
 class Wanted:
     """A request to run a program; `alone` means not to join a running boundary.
 
-    `local` are the HOST:PORT of this machine and its networks that a confined one may reach.
+    `folder` is the working folder, which profiles let agents write in. `local` are the HOST:PORT of this machine and its networks that a confined one may reach.
     """
 
     state: Path
+    mode: Mode = "enforce"
+    folder: Path | None = None
     policies: tuple[Path, ...] = ()
     settings: tuple[str, ...] = ()
     alone: bool = False
@@ -40,11 +45,25 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A prepared environment; `own_pid` is the boundary's if it was started for these programs."""
+    """A prepared environment, and the boundary in it.
+
+    `own_pid` is the boundary's if it was started for these programs.
+    """
 
     environment: Mapping[str, str]
+    health: Health
     own_pid: int | None
     confinement: Confinement | None
+
+    @property
+    def told(self) -> str:
+        """What a person is told about the boundary before the program runs."""
+        health = self.health
+        how = "started for this program" if self.own_pid else "joined, as it runs"
+        return (
+            f"{health.mode}: the boundary of process {health.pid} ({how}) on {health.proxy}, "
+            f"policy {health.policy_uri}"
+        )
 
     def run(self, command: Sequence[str]) -> int:
         """Run a program to its end and return its exit code; raises `NotStarted`."""
@@ -60,7 +79,7 @@ def place(wanted: Wanted, environment: Mapping[str, str]) -> Iterator[Placed]:
     Raises:
         LaunchFailed, BundleError, ConfinementRefused: each says what is missing.
     """
-    running = None if wanted.alone else joinable(wanted.state)
+    running = None if wanted.alone else joinable(wanted.state, wanted.mode)
     if running is not None:
         yield _placed(wanted, running, environment, {}, None)
         return
@@ -90,7 +109,8 @@ def _placed(
     told = {**environment, **variables(route, environment.get("JAVA_TOOL_OPTIONS", ""))}
     ports = {urlsplit(f"http://{health.proxy}").port or 0}
     ports |= {urlsplit(url).port or 0 for url in base_urls.values()}
-    return Placed(told, own_pid, Confinement(sorted(ports)) if wanted.confined else None)
+    confinement = Confinement(sorted(ports)) if wanted.confined else None
+    return Placed(told, health, own_pid, confinement)
 
 
 def _order(
@@ -101,10 +121,11 @@ def _order(
         port=0,
         modes=(_forward_mode(environment),),
         state=wanted.state,
-        policies=wanted.policies,
+        policies=_policies(wanted),
         settings=(
             *_QUIET,
             f"ssl_verify_upstream_trusted_ca={roots}",
+            *(["helm_mode=observe"] if wanted.mode == "observe" else ()),
             *(f"helm_local={place}" for place in _reach(wanted)),
             *wanted.settings,
         ),
@@ -113,6 +134,15 @@ def _order(
         f"reverse:{redirection.origin}@{LOOPBACK}:{port}" for port, redirection in listeners.items()
     )
     return replace(order, modes=(*order.modes, *reverse))
+
+
+def _policies(wanted: Wanted) -> tuple[Path, ...]:
+    """Return the policies, and after a profile the working folder, which no profile knows."""
+    if wanted.folder is None or not any(map(name_of, wanted.policies)):
+        return wanted.policies
+    place = workspace_policy(wanted.folder, wanted.state)
+    last = max(at for at, policy in enumerate(wanted.policies) if name_of(policy))
+    return (*wanted.policies[: last + 1], place, *wanted.policies[last + 1 :])
 
 
 def _reach(wanted: Wanted) -> tuple[str, ...]:

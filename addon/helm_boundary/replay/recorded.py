@@ -13,6 +13,7 @@ from pathlib import Path
 from helm_boundary.calls.call import Answer, HttpText
 from helm_boundary.calls.hosts import DEFAULT_HOSTS, parse_host_pattern
 from helm_boundary.calls.refusal import Refusal
+from helm_boundary.commands.reader import CommandReader
 from helm_boundary.enforcement.exchange import api_key, correlation_id
 from helm_boundary.evaluation.document import Context, state_call, state_request, state_response
 from helm_boundary.evaluation.findings import find_in_call
@@ -42,13 +43,16 @@ class RecordedCall:
     context: Context
     outside: tuple[HttpText, ...]
 
-    def documents(self, detectors: Detectors) -> Iterator[tuple[str, bytes]]:
-        """Yield the document of each phase, with what these detectors find."""
+    def documents(
+        self, detectors: Detectors, commands: CommandReader | None = None
+    ) -> Iterator[tuple[str, bytes]]:
+        """Yield the document of each phase, with what these detectors and this reader find."""
         findings = [*find_in_call(detectors, self.read.call), *detectors.scan(self.outside)]
         yield "request", state_request(self.shared, findings, self.context)
         if self.answer is not None:
             findings = detectors.scan(self.answer.texts)
-            yield "response", state_response(self.shared, self.answer, findings, self.context)
+            answer = commands.read(self.answer) if commands else self.answer
+            yield "response", state_response(self.shared, answer, findings, self.context)
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from helm_boundary import __version__
 from helm_boundary.calls.hosts import listed_hosts
 
 from .ca_authority import CA_FILE
-from .health import Health, Listener
+from .health import STARTED_FOR, Health, Listener
 from .options import Config, OptionValues
 from .startup import Running
 from .unsafe_options import unsafe_options
@@ -49,4 +49,5 @@ def standing(
         ca_file=str(Path(options.confdir).expanduser() / CA_FILE),
         open_calls=open_calls,
         unsafe=tuple(unsafe_options(options)),
+        started_for=int(os.environ.get(STARTED_FOR) or 0),
     )

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from helm_boundary.commands.asked import ShellError, command_reader
 from helm_boundary.policy.detectors.detector_file import merge_detectors
 from helm_boundary.policy.errors import PolicyError
 
+from .data_place import place_of
 from .default_folder import default_policy_folder
 from .folder import Part, read_part
 from .merging import merge, refuse_overlap
@@ -62,6 +64,7 @@ def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
     if start == 0:
         modules_text = [text for part in effective for text in part.modules.values()]
         check_settings(data, modules_text, folders)
+    _check_shells(data, folders)
     refuse_overlap(data, {p: f for part in effective for f, p in part.packages.items()})
     detectors = merge_detectors([part.detectors for part in parts if part.detectors])
     modules = {path: text for part in effective for path, text in part.modules.items()}
@@ -88,6 +91,15 @@ def mentions_unclaimed(policy: Policy) -> bool:
 def _mentions(policy: Policy, member: str) -> bool:
     reads = re.compile(_READS.format(member))
     return any(reads.search(_COMMENT.sub("", text)) for text in policy.modules.values())
+
+
+def _check_shells(data: Mapping[str, Any], folders: Sequence[Path]) -> None:
+    """Refuse a policy whose rules would wait in vain for the commands of a shell."""
+    try:
+        command_reader(data)
+    except ShellError as error:
+        place = place_of(folders, ("tools", "shell"))
+        raise PolicyError(f"{place}: {error}" if place else str(error)) from None
 
 
 def _refuse_main(part: Part) -> None:
