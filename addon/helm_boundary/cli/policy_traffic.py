@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.progress import track
 
+from helm_boundary.commands.asked import command_reader
 from helm_boundary.flows.recording import RecordingError
 from helm_boundary.policy.decision import ALLOW, Decision
 from helm_boundary.policy.detectors.detectors import Detectors, compile_detectors
@@ -54,6 +55,7 @@ class Asked:
     def __init__(self, engine: EmbeddedEngine, detectors: Detectors) -> None:
         self._engine = engine
         self._detectors = detectors
+        self._commands = command_reader(engine.policy.data)
 
     def judge(self, call: RecordedCall) -> Iterator[Judgement]:
         """Yield the policy's judgement of the request and, where that is allowed, the response."""
@@ -67,7 +69,7 @@ class Asked:
 
     def decide(self, call: RecordedCall) -> Iterator[tuple[str, Decision | EngineError]]:
         """Yield the policy's decisions, one for each phase, up to the first that isn't ALLOW."""
-        for phase, document in call.documents(self._detectors):
+        for phase, document in call.documents(self._detectors, self._commands):
             try:
                 decision = self._engine.decide_now(document)
             except EngineError as error:
