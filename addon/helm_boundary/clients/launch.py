@@ -107,17 +107,19 @@ class Launched:
         return "\n".join(lines[-_SHOWN:])
 
 
-def joinable(state: Path, mode: Mode) -> Health | None:
-    """Return a running boundary of this mode on the state folder that takes proxy clients, or None.
+def joinable(state: Path, mode: Mode | None = None) -> Health | None:
+    """Return a running boundary on the state folder that takes proxy clients, or None.
 
-    One that was started for another program ends with it, so it isn't joined.
+    With a `mode` it must have that one; without, one that enforces is preferred. One that was
+    started for another program ends with it, so it isn't joined.
 
     Raises:
         StateRefused: others can write in the folder, or it is somebody else's that runs there.
     """
     refuse_foreign_state(state)
-    found = (health for health in running_boundaries(state) if health.ready and health.proxy)
-    return next((each for each in found if each.mode == mode and not each.started_for), None)
+    running = [each for each in running_boundaries(state) if each.ready and each.proxy]
+    lasting = [each for each in running if not each.started_for and mode in (None, each.mode)]
+    return min(lasting, key=lambda health: health.mode != "enforce", default=None)
 
 
 def _die_with_parent() -> None:

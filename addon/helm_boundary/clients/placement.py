@@ -29,7 +29,8 @@ _QUIET = ("flow_detail=0", "termlog_verbosity=warn")
 class Wanted:
     """A request to run a program; `alone` means not to join a running boundary.
 
-    `folder` is the working folder, which profiles let agents write in. `local` are the HOST:PORT of this machine and its networks that a confined one may reach.
+    `folder` is the working folder, in which profiles let agents write. `local` are the HOST:PORT of
+    this machine and its networks that a confined one may reach.
     """
 
     state: Path

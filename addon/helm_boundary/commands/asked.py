@@ -43,6 +43,6 @@ def _names(data: Mapping[str, Any], member: str) -> Mapping[str, str]:
         return {}
     if not isinstance(names, Mapping) or not all(isinstance(each, str) for each in names.values()):
         raise ShellError(
-            f"tools.{member}: expected the name of a tool and of its argument, such as Bash: command"
+            f"tools.{member}: expected a tool's name and its argument's, such as Bash: command"
         )
     return {name: place for name, place in names.items() if place}

@@ -1,8 +1,8 @@
 """The shell's grammar: text into a tree, in time that is linear in its size.
 
 The grammar is tree-sitter's for bash, which recovers from errors by trying again and again: 128 KB
-of `a=(` would take it a minute. So it reads pieces, each piece that it asks for and each step counts,
-and a text that takes more than its size allows isn't parsed.
+of `a=(` would take it a minute. So it reads pieces, each piece that it asks for and each step
+counts, and a text that takes more than its size allows isn't parsed.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class CommandReader:
         return replace(answer, tool_calls=calls)
 
     def weight(self, answer: Answer) -> int:
-        """Return how much work reading is, in bytes of other work: parsing is some of the slowest."""
+        """Return how much work reading is, in bytes of other work."""
         read = (call for call in answer.tool_calls if self._reads(call))
         return sum(len(call.arguments_text) for call in read) * _SLOWER
 
@@ -60,7 +60,7 @@ def _named(tools: Mapping[str, str], call: ToolCall) -> str | None:
 
 
 def _value(call: ToolCall, place: str) -> Json:
-    """Return the argument at a place, such as `command` or `action.command`; a custom tool's text."""
+    """Return the argument at a place, such as `action.command`; a custom tool's text."""
     if call.type == "custom":
         return call.arguments_text
     value: Json = call.arguments if call.valid_json else None

@@ -157,7 +157,7 @@ class _Reader:
         targets = [word for word in words if not re.fullmatch("-[LPe@]+|--", word.text)]
         known = program != "popd" and len(targets) == 1 and targets[0].is_known
         target = targets[0].text if known else "-"
-        if target in ("-", "") or self._folder is None and not target.startswith(("/", "~")):
+        if target in ("-", "") or (self._folder is None and not target.startswith(("/", "~"))):
             self._folder = None
         else:
             self._folder = resolve(target, self._folder or ".")
