@@ -33,3 +33,17 @@ class PolicySource(click.Path):
             except PolicyError as error:
                 self.fail(str(error), param, ctx)
         return super().convert(value, param, ctx)
+
+
+class PolicySources(PolicySource):
+    """Policies over each other, the later over the earlier, with commas between them."""
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:
+        """Return the folders that are meant; a folder that has a comma in its name is one."""
+        told = [value] if Path(value).exists() else os.fspath(value).split(",")
+        return tuple(super(PolicySources, self).convert(each, param, ctx) for each in told)

@@ -20,7 +20,7 @@ from helm_receipts.layout import Layout
 from .exits import INCOMPLETE, NO, YES, CommandError
 from .policy_asked import Asked, Documents, Judgement, asked, policy_at, recording_of
 from .policy_options import key_option, say_json, traffic_options
-from .policy_source import PolicySource
+from .policy_source import PolicySources
 from .state_options import io_errors, journal_of, json_option
 
 DATA = "data.yaml"
@@ -30,14 +30,14 @@ type Compared = tuple[Mapping[str, Any], Documents, Documents]
 
 
 @click.command("diff")
-@click.argument("policies", nargs=-1, metavar="[OLD] NEW", type=PolicySource(allow_dash=True))
+@click.argument("policies", nargs=-1, metavar="[OLD] NEW", type=PolicySources(allow_dash=True))
 @traffic_options
 @key_option
 @json_option
 @click.pass_context
 def diff(
     context: click.Context,
-    policies: tuple[Path, ...],
+    policies: tuple[tuple[Path, ...], ...],
     flows: Path | None,
     state: Layout | None,
     key: Path | None,
@@ -45,14 +45,14 @@ def diff(
 ) -> None:
     """Judge calls of the past under two policies and show every one that would end differently.
 
-    OLD and NEW are policy folders, bundles or profile:NAME; - is the default policy alone, and so
-    is OLD where it isn't given. With --flows exit codes are 0 nothing changes, 1 something does,
-    3 nothing does, but not all could be read. With --receipts it is 0: receipts have no arguments
-    and no texts, and the rules that read those are named.
+    OLD and NEW are policy folders, bundles or profile:NAME, several with commas between them; - is
+    the default policy alone, and so is OLD where it isn't given. With --flows exit codes are 0
+    nothing changes, 1 something does, 3 nothing does, but not all could be read. With --receipts
+    it is 0: receipts have no arguments and no texts, and the rules that read those are named.
     """
     if not 1 <= len(policies) <= 2:
         raise click.UsageError("expected one policy or two: [OLD] NEW")
-    before, after = (policy_at((each,), key) for each in (Path("-"), *policies)[-2:])
+    before, after = (policy_at(each, key) for each in ((), *policies)[-2:])
     if state is not None:
         (before, _), (after, unjudged) = judged_by_receipts(before), judged_by_receipts(after)
         with io_errors():

@@ -19,7 +19,10 @@ _RANK = ("ALLOW", "ESCALATE", "DENY")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call with its strictest verdict; `receipt` is the id of the receipt that states it."""
+    """One call with its strictest verdict; `receipt` is the id of the receipt that states it.
+
+    `observed` tells of a verdict that was written down and took no effect.
+    """
 
     verdict: str
     operation: str
@@ -27,6 +30,12 @@ class Call:
     model: str | None
     reasons: tuple[str, ...]
     receipt: str
+    observed: bool = False
+
+    @property
+    def said(self) -> str:
+        """The verdict, and whether it took effect."""
+        return f"{self.verdict} (observed)" if self.observed else self.verdict
 
 
 class Tally:
@@ -48,11 +57,12 @@ class Tally:
         found: dict[str, Call] = {}
         for record in sorted(records, key=lambda record: str(record.predicate["decidedAt"])):
             flow = record.predicate.get("flow")
-            if flow is not None:
-                call = _call(record, flow)
-                before = found.get(flow["id"])
-                if before is None or _RANK.index(call.verdict) > _RANK.index(before.verdict):
-                    found[flow["id"]] = call
+            # A grant or an outcome alone is about a call of before, or of somebody else's.
+            if flow is None or not (flow["id"] in found or record.predicate["phase"] == "request"):
+                continue
+            call, before = _call(record, flow), found.get(flow["id"])
+            if before is None or _RANK.index(call.verdict) > _RANK.index(before.verdict):
+                found[flow["id"]] = call
         return list(found.values())
 
     def _records(self) -> Iterator[Record]:
@@ -72,9 +82,11 @@ def summary(calls: list[Call]) -> list[str]:
         return ["no OpenAI-shaped calls"]
     verdicts = Counter(call.verdict for call in calls)
     counted = ", ".join(f"{verdicts[name]} {name}" for name in _RANK if verdicts[name])
+    if any(call.observed for call in calls):
+        counted += " (observed: they passed)"
     kinds: dict[tuple[Any, ...], list[Call]] = {}
     for call in calls:
-        kinds.setdefault((call.verdict, call.operation, call.host, call.model), []).append(call)
+        kinds.setdefault((call.said, call.operation, call.host, call.model), []).append(call)
     return [f"{len(calls)} call{'s' * (len(calls) > 1)}: {counted}", *map(_line, kinds.values())]
 
 
@@ -86,7 +98,7 @@ def as_json(calls: list[Call]) -> dict[str, Any]:
 
 def _line(calls: list[Call]) -> str:
     last = calls[-1]
-    said = [last.verdict, f"{len(calls)}x", last.operation, last.host, last.model or "-"]
+    said = [last.said, f"{len(calls)}x", last.operation, last.host, last.model or "-"]
     because = f"  {', '.join(last.reasons)}" if last.verdict != "ALLOW" else ""
     return printable(f"  {'  '.join(said)}{because}  (receipt {last.receipt})")
 
@@ -94,7 +106,10 @@ def _line(calls: list[Call]) -> str:
 def _call(record: Record, flow: dict[str, Any]) -> Call:
     reasons = tuple(dict.fromkeys(reason["code"] for reason in record.predicate["reasons"]))
     verdict = record.predicate["verdict"]
-    return Call(verdict, flow["operation"], flow["host"], flow["model"], reasons, record.id)
+    observed = verdict != "ALLOW" and record.predicate["enforcement"] == "observed"
+    return Call(
+        verdict, flow["operation"], flow["host"], flow["model"], reasons, record.id, observed
+    )
 
 
 def _writer(record: Record) -> str:

@@ -38,7 +38,14 @@ class Interface:
     def running(self) -> None:
         """Set the options that make judgements visible, and begin to tidy up."""
         if _view() is not None:
-            _show_more()
+            _set_defaults(
+                _with_columns({"store_streamed_bodies": True}),
+                "so that calls can be read at a glance",
+            )
+        elif _is_recording():
+            _set_defaults(
+                {"store_streamed_bodies": True}, "so that the recording has streams whole"
+            )
         self._tidying = asyncio.get_running_loop().create_task(self._tidy())
 
     def _index_of(self, receipt_id: str) -> int | None:
@@ -101,11 +108,20 @@ def observers(addons: addonmanager.AddonManager) -> list[Any]:
     return present
 
 
-def _show_more() -> None:
-    """Set the options that make judgements visible, where nobody has set them."""
-    wanted: dict[str, Any] = {"store_streamed_bodies": True}
+def _is_recording() -> bool:
+    """Tell whether flows are written to a file, as with -w."""
+    options = ctx.options
+    return any(getattr(options, name, None) for name in ("save_stream_file", "hardump"))
+
+
+def _with_columns(wanted: dict[str, Any]) -> dict[str, Any]:
     if "web_columns" in ctx.options:
         wanted["web_columns"] = [*ctx.options.default("web_columns"), "comment"]
+    return wanted
+
+
+def _set_defaults(wanted: dict[str, Any], why: str) -> None:
+    """Set options where nobody has set them, and say why."""
     changes = {
         name: value
         for name, value in wanted.items()
@@ -113,7 +129,7 @@ def _show_more() -> None:
     }
     ctx.options.update(**changes)
     for name in changes:
-        logger.info("helm-boundary: %s set, so that calls can be read at a glance", name)
+        logger.info("helm-boundary: %s set, %s", name, why)
 
 
 def finished(flows: list[mitmflow.Flow], count: int) -> list[mitmflow.Flow]:

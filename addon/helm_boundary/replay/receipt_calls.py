@@ -138,16 +138,18 @@ def _add(call: ReceiptCall, said: dict[str, Any]) -> None:
     if said["phase"] == "outcome":
         call.outcome = said["outcome"]
         call.tools = tools or call.tools
-        coverage = said.get("coverage") or {}
-        call.is_read = not _is_unread(coverage, said["outcome"])
+        call.is_read = not _is_unread(said)
     else:
         call.tools += tools
     _judge(call, said)
 
 
-def _is_unread(coverage: dict[str, Any], outcome: dict[str, Any]) -> bool:
-    arrived = outcome["end"] == "complete" and (outcome["status"] or 0) < 300
-    return arrived and coverage.get("response") == "none" and coverage.get("bytesSeen", 0) > 0
+def _is_unread(said: dict[str, Any]) -> bool:
+    """Tell whether an answer came of which nothing is known: it passed, and couldn't be read."""
+    outcome, coverage = said["outcome"], said.get("coverage") or {}
+    passed = coverage.get("response") == "none" and coverage.get("bytesSeen", 0) > 0
+    is_told = said.get("toolCalls") or outcome["finishReasons"] or outcome["modelServed"]
+    return passed and not is_told and (outcome["status"] or 0) < 300
 
 
 def _judge(call: ReceiptCall, said: dict[str, Any]) -> None:

@@ -27,8 +27,11 @@ _OTHERWISE = re.compile(
 _START = re.compile(r"^(?=[A-Za-z_])", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*#.*\n?", re.MULTILINE)
 _IMPORT = re.compile(r"import\s+data\.([\w.]+?)(?:\s+as\s+(\w+))?\s*$", re.MULTILINE)
-_NAME = re.compile(r"[A-Za-z_]\w*")
+_NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
+_PACKAGE = re.compile(r"\bdata\.(\w+(?:\.\w+)+)")
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"|`[^`]*`')
 _SAID = re.compile(r'"rule":\s*"([^"]+)"')
+_TOPICS = "helm.rules."
 _STATEMENTS = frozenset({"package", "import", "default"})
 
 
@@ -57,7 +60,8 @@ def _stated(policy: Policy) -> set[str]:
     """Return the ids of all rules, those that are made up as they speak included."""
     return {
         name.strip()
-        for text in policy.modules.values()
+        for file, text in policy.modules.items()
+        if package_of(text, file).startswith(_TOPICS)
         for found in STATED.finditer(text)
         for name in (found[1] or found[2]).split(",")
     }
@@ -103,15 +107,24 @@ def _reached(
     while waiting:
         where, piece = waiting.pop()
         yield piece
-        for name in set(_NAME.findall(piece)):
-            other = imports.get(where, {}).get(name)
-            named = pieces.get(where, {}).get(name, [])
-            found = [(where, each) for each in named]
-            if other is not None:
-                found += [
-                    (other, each) for texts in pieces.get(other, {}).values() for each in texts
-                ]
-            for each in found:
-                if each[1] not in seen:
-                    seen.add(each[1])
-                    waiting.append(each)
+        for each in _called(where, piece, pieces, imports):
+            if each[1] not in seen:
+                seen.add(each[1])
+                waiting.append(each)
+
+
+def _called(
+    package: str, text: str, pieces: _Pieces, imports: Mapping[str, Mapping[str, str]]
+) -> Iterator[tuple[str, str]]:
+    """Yield the rules that a rule names, each with its package; a rule's own name is no call."""
+    spoken = _STRING.sub('""', text)
+    for whole in _PACKAGE.findall(spoken):
+        for other, named in pieces.items():
+            if f"{whole}.".startswith(f"{other}."):
+                yield from ((other, each) for texts in named.values() for each in texts)
+    names = _NAME.findall(spoken)
+    for name in set(names[1:]) - {names[0]}:
+        yield from ((package, each) for each in pieces.get(package, {}).get(name, ()))
+        if other := imports.get(package, {}).get(name):
+            found = pieces.get(other, {}).values()
+            yield from ((other, each) for texts in found for each in texts)
