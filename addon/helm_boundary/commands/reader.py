@@ -8,14 +8,14 @@ from typing import Any
 
 from helm_boundary.calls.call import Answer, Json, ToolCall
 
+from .apart import read
 from .command import FilesCall, Script, ShellCall
 from .patches import files_of
-from .shell import read_script, read_words
 from .writes import resolve
 
 _TOOL_CALL = tuple(each.name for each in fields(ToolCall) if each.init)
-_SLOWER = 16
-"""How much slower a text is parsed than scanned."""
+_SLOWER = 64
+"""What reading is worth of other work, so that a text that is read apart is waited for aside."""
 
 
 class CommandReader:
@@ -72,11 +72,11 @@ def _value(call: ToolCall, place: str) -> Json:
 def _script(value: Json, place: str) -> Script | None:
     """Read a text, or a list: of a command's words, or (at a place named so) of commands."""
     if isinstance(value, str):
-        return read_script(value)
+        return read(value)
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         return None
     texts = [str(each) for each in value]
-    return read_script("\n".join(texts)) if place.endswith("commands") else read_words(texts)
+    return read("\n".join(texts) if place.endswith("commands") else texts)
 
 
 def _as_shell(call: ToolCall, script: Script | None) -> ShellCall:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from .command import Command, Redirect, Script
 from .grammar import tree_of
 from .patches import files_of
+from .redirections import KINDS, NONE, Redirections, last_command, read_redirections
 from .words import Word, read_word, source_of
 from .wrappers import inner
 from .writes import resolve, written_by_program, written_by_redirects
@@ -23,8 +24,6 @@ _DEEP = 8
 """How often one command may run another, or a text within a text."""
 
 _INSIDE = frozenset({"command_substitution", "process_substitution", "subshell"})
-_LISTS = frozenset({"list", "negated_command", "pipeline"})
-_REDIRECTS = frozenset({"file_redirect", "heredoc_redirect", "herestring_redirect"})
 _UNSPOKEN = frozenset({"comment", "heredoc_start", "heredoc_end", "raw_string", "word"})
 _RULING = re.compile(
     r"(?:LD_PRELOAD|LD_LIBRARY_PATH|BASH_ENV|IFS|PROMPT_COMMAND|BASHOPTS|SHELLOPTS|GIT_SSH"
@@ -34,6 +33,8 @@ _RULING = re.compile(
 _PATH_GROWS = re.compile(r"""PATH\+?=["']?(?:\$PATH|\$\{PATH\})(?=[:"']|$)""")
 _TORN = re.compile(r"[^\s\\]\\\n\S")
 """A word over two lines, which the grammar takes for two words."""
+_NAMED = 200
+"""Bytes of an assignment that say what it is about."""
 _NETWORK = re.compile(r"/dev/(?:tcp|udp)/")
 
 
@@ -47,7 +48,7 @@ def read_script(text: str) -> Script:
 def read_words(words: Sequence[str]) -> Script:
     """Read the words of one command, as a program is given them."""
     reader = _Reader()
-    reader.command([Word(word) for word in words], (), is_inside=False, depth=0)
+    reader.command([Word(word) for word in words], NONE, is_inside=False, depth=0)
     return reader.script
 
 
@@ -58,6 +59,8 @@ class _Reader:
         self._commands: list[Command] = []
         self._complete = True
         self._folder: str | None = "."
+        self._around: dict[int, Sequence[Node]] = {}
+        """Redirections that stand around a command and not in it, by the command's node."""
 
     @property
     def script(self) -> Script:
@@ -67,13 +70,14 @@ class _Reader:
 
     def text(self, text: str, depth: int) -> None:
         """Read a text, within others at a depth."""
-        root = tree_of(text.encode("utf-8", "surrogatepass")) if depth < _DEEP else None
+        written = text.encode("utf-8", "surrogatepass")
+        root = tree_of(written) if depth < _DEEP else None
         if root is None or root.has_error or _TORN.search(text):
             self._complete = False
         if root is not None:
-            self._walk(root, depth)
+            self._walk(root, written, depth)
 
-    def _walk(self, root: Node, depth: int) -> None:
+    def _walk(self, root: Node, text: bytes, depth: int) -> None:
         # By a stack of its own: a list of a thousand commands is a tree a thousand deep.
         stack: list[tuple[Node | None, str | None, bool]] = [(root, None, depth > 0)]
         while stack:
@@ -87,42 +91,43 @@ class _Reader:
             if node.type in _INSIDE:
                 stack.append((None, self._folder, is_inside))
                 is_inside = True
-            self._node(node, is_inside, depth)
+            self._node(node, text, is_inside, depth)
             if node.type not in _UNSPOKEN:
                 stack.extend((child, None, is_inside) for child in reversed(node.named_children))
 
-    def _node(self, node: Node, is_inside: bool, depth: int) -> None:
+    def _node(self, node: Node, text: bytes, is_inside: bool, depth: int) -> None:
         if node.type == "command":
-            around = _redirected(node)
-            nodes = chain(node.named_children, around.named_children if around else ())
-            redirects = [each for each in nodes if each.type in _REDIRECTS]
-            words = [read_word(each) for each in _word_nodes(node)]
-            self.command(words, redirects, is_inside=is_inside, depth=depth)
+            around = self._around.pop(node.id, ())
+            redirections = read_redirections((*node.named_children, *around), text)
+            words = [read_word(each, text) for each in _word_nodes(node)]
+            self.command(words, redirections, is_inside=is_inside, depth=depth)
         elif node.type == "redirected_statement":
             body = node.child_by_field_name("body")
-            if body is None or _last_of(body).type != "command":
-                redirects = [each for each in node.named_children if each.type in _REDIRECTS]
-                self.command([], redirects, is_inside=is_inside, depth=depth)
+            command = last_command(body) if body is not None else None
+            if command is not None:
+                self._around[command.id] = node.named_children
+            else:
+                redirections = read_redirections(node.named_children, text)
+                self.command([], redirections, is_inside=is_inside, depth=depth)
         elif node.type == "variable_assignment":
-            source = source_of(node)
+            source = source_of(node, text, _NAMED)
             if _RULING.match(source) and not _PATH_GROWS.match(source):
                 self._complete = False
 
     def command(
-        self, words: Sequence[Word], nodes: Sequence[Node], *, is_inside: bool, depth: int
+        self, words: Sequence[Word], beside: Redirections, *, is_inside: bool, depth: int
     ) -> None:
-        """Add one command, and those that it runs; `nodes` are its redirections."""
+        """Add one command, and those that it runs; `beside` are its redirections."""
         name, rest = (words[0], words[1:]) if words else (Word(""), ())
         program = name.text.rpartition("/")[2] if name.is_known else name.text
-        redirects = [*_redirects(nodes)]
         runs = inner(program, rest)
-        files = _patched(program, rest, nodes)
-        writes, are_known = self._writes(program, rest, redirects)
+        files = _patched(program, rest, beside.given)
+        writes, are_known = self._writes(program, rest, beside.each)
         self._commands.append(
             Command(
                 program=program,
                 arguments=tuple(word.text for word in rest),
-                redirects=tuple(redirect for redirect, _ in redirects),
+                redirects=tuple(redirect for redirect, _ in beside.each),
                 subshell=is_inside,
                 complete=name.is_known and name.is_plain and runs.complete and are_known
                 and files is not None,
@@ -146,7 +151,7 @@ class _Reader:
             self._complete = self._complete and not (commands or texts)
             return
         for words in commands:
-            self.command(words, (), is_inside=is_inside, depth=depth)
+            self.command(words, NONE, is_inside=is_inside, depth=depth)
         for text in texts:
             before = self._folder
             self.text(text, depth)
@@ -176,50 +181,18 @@ class _Reader:
         return [resolve(word.text, folder or ".") for word in written], are_known and not is_network
 
 
-def _last_of(node: Node) -> Node:
-    """Return the last command of a list or a pipeline, whose redirections stand around it."""
-    while node.type in _LISTS and node.named_children:
-        node = node.named_children[-1]
-    return node
-
-
-def _redirected(command: Node) -> Node | None:
-    """Return the node that has a command's redirections, where they aren't in its own."""
-    node, around = command, command.parent
-    while around is not None and around.type in _LISTS and around.named_children[-1] == node:
-        node, around = around, around.parent
-    if around is None or around.type != "redirected_statement":
-        return None
-    return around if around.child_by_field_name("body") == node else None
-
-
 def _word_nodes(command: Node) -> Iterator[Node]:
     """Yield the nodes of a command's words, its name first; assignments before it are none."""
     for node in command.named_children:
-        if node.type not in _REDIRECTS and node.type not in ("variable_assignment", "comment"):
+        if node.type not in KINDS and node.type not in ("variable_assignment", "comment"):
             yield node
 
 
-def _redirects(nodes: Sequence[Node]) -> Iterator[tuple[Redirect, Word]]:
-    for node in nodes:
-        if node.type != "file_redirect":
-            continue
-        descriptor = node.child_by_field_name("descriptor")
-        operator = "".join(each.type for each in node.children if not each.is_named)
-        for target in node.children_by_field_name("destination"):
-            word = read_word(target)
-            told = source_of(descriptor) if descriptor is not None else None
-            yield Redirect(operator, word.text, told), word
-
-
-def _patched(program: str, words: Sequence[Word], nodes: Sequence[Node]) -> tuple[str, ...] | None:
+def _patched(program: str, words: Sequence[Word], given: Sequence[str]) -> tuple[str, ...] | None:
     """Return the files of a patch that a command is given; None where that can't be read."""
     if program not in ("apply_patch", "applypatch"):
         return ()
-    texts = [word.text for word in words if word.is_known]
-    for node in nodes:
-        texts += [source_of(each) for each in node.named_children if each.type == "heredoc_body"]
-    found = [files_of(text) for text in texts]
+    found = [files_of(text) for text in (*(word.text for word in words if word.is_known), *given)]
     if not found or not all(found):
         return None
     return tuple(chain.from_iterable(each or () for each in found))

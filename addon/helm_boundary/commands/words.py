@@ -36,12 +36,12 @@ class Word:
     is_plain: bool = True
 
 
-def read_word(node: Node) -> Word:
-    """Read a node of the grammar that stands where a word does."""
+def read_word(node: Node, text: bytes) -> Word:
+    """Read a node of a text's tree that stands where a word does."""
     kind = node.type
     if kind == "command_name" and node.named_child_count == 1:
-        return read_word(node.named_children[0])
-    source = source_of(node)
+        return read_word(node.named_children[0], text)
+    source = source_of(node, text)
     if kind in ("word", "number", "variable_name", "extglob_pattern", "test_operator"):
         return _bare(source)
     if kind == "raw_string":
@@ -51,15 +51,15 @@ def read_word(node: Node) -> Word:
     if kind == "ansi_c_string":
         return Word(source[2:-1] if "\\" not in source else source, "\\" not in source, False)
     if kind == "concatenation":
-        return _joined(node, source)
-    return Word(source_of(node, _SHOWN), is_known=False, is_plain=False)
+        return _joined(node, text, source)
+    return Word(source_of(node, text, _SHOWN), is_known=False, is_plain=False)
 
 
-def source_of(node: Node, most: int = MAX_TEXT) -> str:
-    """Return a node's text as it is written, or the beginning of it."""
-    if node.end_byte - node.start_byte <= most:
-        return (node.text or b"").decode("utf-8", "replace")
-    return "…"
+def source_of(node: Node, text: bytes, most: int = MAX_TEXT) -> str:
+    """Return a node's part of the text, or the beginning of it."""
+    # The node would ask for its text piece by piece, through the function that it was parsed by.
+    part = text[node.start_byte : min(node.end_byte, node.start_byte + most)]
+    return part.decode("utf-8", "replace") + ("…" if node.end_byte - node.start_byte > most else "")
 
 
 def _bare(source: str) -> Word:
@@ -74,7 +74,7 @@ def _quoted(source: str, node: Node) -> Word:
     return Word(inner, is_known, is_known)
 
 
-def _joined(node: Node, source: str) -> Word:
-    words = [read_word(child) for child in node.children]
+def _joined(node: Node, text: bytes, source: str) -> Word:
+    words = [read_word(child, text) for child in node.children]
     is_known = all(word.is_known for word in words) and not _BRACES.search(source)
     return Word("".join(word.text for word in words), is_known, False)
