@@ -125,6 +125,7 @@ def _called(
     names = _NAME.findall(spoken)
     for name in set(names[1:]) - {names[0]}:
         yield from ((package, each) for each in pieces.get(package, {}).get(name, ()))
-        if other := imports.get(package, {}).get(name):
-            found = pieces.get(other, {}).values()
-            yield from ((other, each) for texts in found for each in texts)
+        imported = imports.get(package, {}).get(name)
+        if imported is not None:
+            found = pieces.get(imported, {}).values()
+            yield from ((imported, each) for texts in found for each in texts)
