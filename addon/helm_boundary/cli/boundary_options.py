@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
 
 from .policy_source import PolicySource
+from .state_folder import StateFolder
 
 
 def boundary_options[Command: Callable[..., Any]](command: Command) -> Command:
@@ -31,7 +31,7 @@ def boundary_options[Command: Callable[..., Any]](command: Command) -> Command:
         click.option(
             "--state",
             envvar="HELM_STATE",
-            type=click.Path(path_type=Path, file_okay=False, resolve_path=True),
+            type=StateFolder(resolve_path=True),
             help="The boundary's state folder: keys, receipts, approvals.",
         ),
     ):

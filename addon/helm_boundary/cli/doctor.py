@@ -39,17 +39,18 @@ def doctor(state: Layout, as_json: bool, policies: tuple[Path, ...], up: bool) -
         with io_errors():
             health = best(state.state)
         raise SystemExit(YES if health is not None and health.ready else NO)
-    findings = []
+    findings: list[Finding] = []
     for finding in diagnose(state.state, policies, os.environ):
+        is_told = finding.remedy in {each.remedy for each in findings}
         findings.append(finding)
-        _print(finding, as_json)
+        _print(finding, as_json, with_remedy=not is_told)
     raise SystemExit(exit_code(findings))
 
 
-def _print(finding: Finding, as_json: bool) -> None:
+def _print(finding: Finding, as_json: bool, *, with_remedy: bool) -> None:
     if as_json:
         click.echo(json.dumps(asdict(finding)))
         return
     click.echo(printable(f"{finding.answer:8}{finding.looked_at}: {finding.found}"))
-    if finding.remedy:
+    if finding.remedy and with_remedy:
         click.echo(printable(f"        → {finding.remedy}"))

@@ -87,7 +87,7 @@ def exec_(
         local=local,
     )
     try:
-        with ending_on(LaunchFailed, BundleError, ConfinementRefused, ReceiptError):
+        with ending_on(LaunchFailed, BundleError, ConfinementRefused, ReceiptError, OSError):
             code, placed, tally = _run(wanted, command, os.environ, quiet or in_json)
     except NotStarted as error:
         raise CommandError(str(error), error.exit_code, who="helm-boundary") from None

@@ -25,6 +25,7 @@ START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 _POLL = 0.02
 _SHOWN = 12
+_OURS = "helm-boundary: "
 _PR_SET_PDEATHSIG = 1
 
 
@@ -77,7 +78,7 @@ class Launched:
             if place.exists() and (health := ask(place)) is not None and health.ready:
                 return health
             time.sleep(_POLL)
-        raise LaunchFailed(f"the boundary did not start:\n{self._end_of_log()}")
+        raise LaunchFailed(f"the boundary did not start: {self._end_of_log()}")
 
     def stop(self) -> None:
         """Ask the boundary to end, which lets open calls finish; kill it if that takes too long."""
@@ -104,7 +105,8 @@ class Launched:
     def _end_of_log(self) -> str:
         self._log.seek(0)
         lines = self._log.read().decode(errors="replace").splitlines()
-        return "\n".join(lines[-_SHOWN:])
+        ours = [line for line in lines if _OURS in line]
+        return ours[-1].partition(_OURS)[2] if ours else "\n".join(lines[-_SHOWN:])
 
 
 def joinable(state: Path, mode: Mode | None = None) -> Health | None:

@@ -105,7 +105,23 @@ def observers(addons: addonmanager.AddonManager) -> list[Any]:
     present = [addon for addon in found if addon in addons.chain]
     for addon in present:
         addons.chain.remove(addon)
+        if addon is found[_OBSERVERS.index("dumper")]:
+            _say_less(addon)
     return present
+
+
+def _say_less(dumper: Any) -> None:
+    """Have mitmdump print no line for each message of a WebSocket, unless details are asked for.
+
+    A spoken answer has hundreds; its call has one line of ours.
+    """
+    say = dumper.websocket_message
+
+    def websocket_message(flow: http.HTTPFlow) -> None:
+        if ctx.options.flow_detail > ctx.options.default("flow_detail"):
+            say(flow)
+
+    dumper.websocket_message = websocket_message
 
 
 def _is_recording() -> bool:

@@ -24,7 +24,7 @@ from helm_boundary.enforcement.settings import OnToolDenied
 from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.sources.profiles import is_profile, profile_folder
 
-from .state_folder import default_state_folder
+from .state_folder import default_state_folder, no_folder
 
 
 class OptionValues(Protocol):
@@ -223,6 +223,9 @@ def _chosen(options: OptionValues, name: str) -> str:
 
 
 def _state(value: str) -> Path:
+    why = no_folder(value)
+    if why is not None:
+        raise ConfigError(f"helm_state: {why}")
     return _absolute(value) if value else default_state_folder()
 
 
