@@ -32,7 +32,7 @@ servers := {
 }
 
 calls(name, listed) := result if {
-	result := {reason.rule | some reason in tools.deny | tools.escalate} with input as called([name]) with data.tools as listed
+	result := {reason.rule | some reason in (tools.deny | tools.escalate)} with input as called([name]) with data.tools as listed
 }
 
 test_a_person_is_asked_even_for_an_allowed_tool if {

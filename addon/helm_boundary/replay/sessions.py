@@ -21,7 +21,7 @@ from helm_boundary.wire import strict_json
 MAX_BODY = 64 * 1_048_576
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class SessionCall:
     """An event of the client's; `read` is None where the boundary would refuse it.
 
@@ -47,9 +47,7 @@ def read_session(
         if not message.from_client:
             stream, ended = _hear(stream, operation, message)
             if ended is not None and waiting:
-                call = waiting.popleft()
-                call.answer, call.lacks_answer = ended, False
-                yield call
+                yield replace(waiting.popleft(), answer=ended, lacks_answer=False)
             continue
         asked = _ask(replace(base, body=message.content), operation, message)
         if asked is not None and asked.lacks_answer:
