@@ -30,7 +30,7 @@ deny contains {
 } if {
 	some call in calls
 	some name in tool_names.of(call)
-	matches(name, data.tools.deny, data.tools.deny_prefixes)
+	tool_names.caught(name, data.tools.deny, data.tools.deny_prefixes)
 }
 
 # METADATA
@@ -49,7 +49,7 @@ escalate contains {
 } if {
 	some call in calls
 	some name in tool_names.of(call)
-	matches(name, data.tools.person, data.tools.person_prefixes)
+	tool_names.caught(name, data.tools.person, data.tools.person_prefixes)
 	not asked_on_the_wire(call)
 }
 
@@ -81,7 +81,9 @@ escalate contains {
 # description: |
 #   data.tools.arguments has, by a tool's name, a list of constraints: on the whole
 #   of the arguments (schema, a JSON Schema), or on one argument by its name: match
-#   and never (regular expressions), within (folders of a path), hosts (of a URL).
+#   and never (regular expressions), within (folders of a path; "./" is the working folder),
+#   hosts (of a URL). With optional: true it holds where the argument is absent. Of a custom
+#   tool the whole text is what is constrained.
 # custom:
 #   id: tools.arguments
 #   code: POLICY_VIOLATION

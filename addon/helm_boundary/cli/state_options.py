@@ -14,6 +14,7 @@ from helm_receipts.errors import ReceiptError
 from helm_receipts.layout import Layout
 
 from .exits import CommandError, ending_on
+from .state_folder import StateFolder
 
 Command = Callable[..., Any]
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -28,7 +29,7 @@ def state_option[C: Command](command: C) -> C:
     option = click.option(
         "--state",
         envvar="HELM_STATE",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=StateFolder(),
         default=default_state_folder,
         show_default="the platform's folder",
         help="The boundary's state folder: keys, receipts, approvals.",

@@ -57,12 +57,13 @@ class Tally:
         found: dict[str, Call] = {}
         for record in sorted(records, key=lambda record: str(record.predicate["decidedAt"])):
             flow = record.predicate.get("flow")
-            if flow is not None:
-                call = _call(record, flow)
-                before = found.get(flow["id"])
-                if before is not None and _RANK.index(call.verdict) <= _RANK.index(before.verdict):
-                    call = replace(before, end=call.end or before.end)
-                found[flow["id"]] = call
+            # A grant or an outcome alone is about a call of before, or of somebody else's.
+            if flow is None or not (flow["id"] in found or record.predicate["phase"] == "request"):
+                continue
+            call, before = _call(record, flow), found.get(flow["id"])
+            if before is not None and _RANK.index(call.verdict) <= _RANK.index(before.verdict):
+                call = replace(before, end=call.end or before.end)
+            found[flow["id"]] = call
         return list(found.values())
 
     def _records(self) -> Iterator[Record]:

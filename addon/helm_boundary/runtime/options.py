@@ -21,8 +21,10 @@ from helm_boundary.calls.hosts import (
 )
 from helm_boundary.calls.local_addresses import EVERYTHING, LocalPlaceError, Reach, read_reach
 from helm_boundary.enforcement.settings import OnToolDenied, Wire
+from helm_boundary.policy.errors import PolicyError
+from helm_boundary.policy.sources.profiles import is_profile, profile_folder
 
-from .state_folder import default_state_folder
+from .state_folder import default_state_folder, no_folder
 
 
 class OptionValues(Protocol):
@@ -66,7 +68,8 @@ def add_options(loader: Loader) -> None:
 
 
 OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
-    ("helm_policy", Sequence[str], [], "Policy folders, OPA bundles (.tar.gz) or their URLs, later "
+    ("helm_policy", Sequence[str], [], "Policy folders, OPA bundles (.tar.gz) or their URLs, or "
+     "profile:NAME for one that comes with the boundary (coding-agent, chat-app, batch); later "
      "ones over earlier ones. One that defines data.helm.decision replaces the default policy; "
      "others extend it. A changed policy is tested, then takes over while the boundary runs.",
      None),
@@ -172,8 +175,15 @@ def read_config(options: OptionValues) -> Config:
 
 
 def _sources(values: Sequence[str]) -> tuple[str, ...]:
-    """Return policy folders and bundles as absolute paths, addresses as they are."""
-    return tuple(value if is_address(value) else str(_absolute(value)) for value in values)
+    """Return policy folders, profiles and bundles as absolute paths, addresses as they are."""
+    return tuple(value if is_address(value) else str(_source(value)) for value in values)
+
+
+def _source(value: str) -> Path:
+    try:
+        return profile_folder(value) if is_profile(value) else _absolute(value)
+    except PolicyError as error:
+        raise ConfigError(f"helm_policy: {error}") from None
 
 
 def is_address(source: str) -> bool:
@@ -272,6 +282,9 @@ def _chosen(options: OptionValues, name: str) -> str:
 
 
 def _state(value: str) -> Path:
+    why = no_folder(value)
+    if why is not None:
+        raise ConfigError(f"helm_state: {why}")
     return _absolute(value) if value else default_state_folder()
 
 

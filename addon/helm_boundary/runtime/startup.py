@@ -9,6 +9,7 @@ from pathlib import Path
 from helm_boundary import __version__
 from helm_boundary.approvals.notify import Tell, notifier, tell_each
 from helm_boundary.approvals.store import Store, StoreError
+from helm_boundary.enforcement.call_log import log_call
 from helm_boundary.enforcement.requests import Boundary
 from helm_boundary.enforcement.responses import Answers
 from helm_boundary.enforcement.settings import Settings
@@ -93,6 +94,7 @@ def start(config: Config) -> Running:
         engine.close()
         raise StartError(f"receipts can't be written: {error}") from None
     keep(config.state, engine.policy)
+    recorder.told = log_call
     settings = Settings(
         config.mode,
         config.max_body,

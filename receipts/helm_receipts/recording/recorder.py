@@ -10,7 +10,7 @@ thread, so that the other calls go on.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -51,6 +51,8 @@ class Recorder:
         self._recover_after = 0.0
         self._usual_write = 0.0
         self._closed = False
+        self.told: Callable[[Draft, Receipt], None] = _tell_nobody
+        """Called with each decision that has become durable, before whoever asked goes on."""
 
     @classmethod
     def open(
@@ -143,6 +145,7 @@ class Recorder:
             raise
         self._writer.settle(batch)
         self._integrator.note(len(drafts))
+        self._tell(drafts, batch)
         if (error := first_error(batch.results)) is not None:
             raise error
         return [result for result in batch.results if isinstance(result, Receipt)]
@@ -232,8 +235,14 @@ class Recorder:
             return
         self._writer.settle(batch)
         self._integrator.note(len(waiting))
+        self._tell([draft for draft, _ in waiting], batch)
         for (_, future), result in zip(waiting, batch.results, strict=True):
             _answer(future, result)
+
+    def _tell(self, drafts: Sequence[Draft], batch: Batch) -> None:
+        for draft, result in zip(drafts, batch.results, strict=True):
+            if isinstance(result, Receipt):
+                self.told(draft, result)
 
     def _refuse(self, waiting: list[_Waiting], error: BaseException) -> None:
         self._writer.abandon(draft for draft, _ in waiting)
@@ -263,6 +272,10 @@ class Recorder:
             )
         self._recover_after = time.monotonic() + _RETRY_SECONDS
         self._writer.recover()
+
+
+def _tell_nobody(_draft: Draft, _receipt: Receipt) -> None:
+    """Tell nobody."""
 
 
 def _answer(future: "asyncio.Future[Receipt]", result: Receipt | BaseException) -> None:

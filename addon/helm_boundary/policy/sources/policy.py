@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from helm_boundary.calls.volatile import Volatile
+from helm_boundary.commands.asked import ShellError, command_reader
 from helm_boundary.policy.detectors.detector_file import merge_detectors
 from helm_boundary.policy.errors import PolicyError
 
 from .bundle import is_bundle
+from .data_place import place_of
 from .default_folder import default_policy_folder
 from .folder import Part, read_part
 from .merging import merge, refuse_overlap
@@ -22,6 +24,8 @@ from .settings import check_settings
 from .volatile_members import volatile_members
 
 _READS = r"""\binput\s*(?:\.\s*{0}\b|\[\s*["`]{0}["`]\s*\]|,\s*(?:\[\s*)?["`]{0}["`])"""
+SECTIONS = ("mcp", "tools")
+"""The data that the boundary itself reads: servers' names, and which tools are shells."""
 _COMMENT = re.compile(r"#.*")
 RULE = re.compile(r"^(?!package\b|import\b|default\b|else\b)[A-Za-z_]", re.MULTILINE)
 
@@ -73,6 +77,7 @@ def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
     if start == 0:
         modules_text = [text for part in effective for text in part.modules.values()]
         check_settings(data, modules_text, folders)
+    _check_shells(data, folders)
     refuse_overlap(data, {p: f for part in effective for f, p in part.packages.items()})
     detectors = merge_detectors([part.detectors for part in parts if part.detectors])
     modules = {path: text for part in effective for path, text in part.modules.items()}
@@ -101,10 +106,8 @@ def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
 
 
 def read_by_us(policy: Policy) -> dict[str, Any]:
-    """Return the part of a policy's data that the boundary reads itself: names of MCP servers."""
-    settings = policy.data.get("mcp")
-    servers = settings.get("servers") if isinstance(settings, Mapping) else None
-    return {} if servers is None else {"mcp": {"servers": servers}}
+    """Return the part of a policy's data that the boundary reads itself."""
+    return {name: policy.data[name] for name in SECTIONS if name in policy.data}
 
 
 def mentions_models(policy: Policy) -> bool:
@@ -120,6 +123,15 @@ def mentions_unclaimed(policy: Policy) -> bool:
 def _mentions(policy: Policy, member: str) -> bool:
     reads = re.compile(_READS.format(member))
     return any(reads.search(_COMMENT.sub("", text)) for text in policy.modules.values())
+
+
+def _check_shells(data: Mapping[str, Any], folders: Sequence[Path]) -> None:
+    """Refuse a policy whose rules would wait in vain for the commands of a shell."""
+    try:
+        command_reader(data)
+    except ShellError as error:
+        place = place_of(folders, ("tools", "shell"))
+        raise PolicyError(f"{place}: {error}" if place else str(error)) from None
 
 
 def _refuse_main(part: Part) -> None:
