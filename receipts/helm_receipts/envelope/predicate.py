@@ -19,7 +19,9 @@ from .statement import (
     ENFORCEMENTS,
     PHASES,
     VERDICTS,
+    BudgetLine,
     ClientFacts,
+    Cost,
     Coverage,
     Draft,
     FlowFacts,
@@ -137,6 +139,36 @@ def _predicate(
             }
             for index, call in enumerate(draft.tool_calls[:MAX_ITEMS])
         ]
+    if draft.budget:
+        value["budget"] = [_budget_line(line) for line in draft.budget[:MAX_ITEMS]]
+    if draft.cost is not None:
+        value["cost"] = _cost(draft.cost)
+    return value
+
+
+def _budget_line(line: BudgetLine) -> dict[str, Any]:
+    amounts = {
+        "after": line.after,
+        "before": line.before,
+        "charged": line.charged,
+        "reserved": line.reserved,
+    }
+    value: dict[str, Any] = {
+        name: {kind: _whole(amount) for kind, amount in found.items()}
+        for name, found in amounts.items()
+        if found is not None
+    }
+    if line.shadow:
+        value["shadow"] = True
+    return value | {"scope": _text(line.scope), "window": _text(line.window)}
+
+
+def _cost(cost: Cost) -> dict[str, Any]:
+    value: dict[str, Any] = {"usage": cost.usage}
+    if cost.nanodollars is not None:
+        value["nanodollars"] = _whole(cost.nanodollars)
+    if cost.prices is not None:
+        value["prices"] = {"sha256": cost.prices}
     return value
 
 

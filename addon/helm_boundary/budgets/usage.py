@@ -1,0 +1,53 @@
+"""What a call used, by the kinds that have prices of their own.
+
+Sources: `CompletionUsage` and `ResponseUsage` of OpenAI, which count what was cached, and sound,
+among the input; `Usage` of Anthropic and `TokenUsage` of Bedrock, which count what was cached and
+what was written to the cache beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from helm_boundary.calls.call import Usage
+
+BESIDE = frozenset({"messages", "bedrock"})
+"""The dialects whose `input_tokens` are only what wasn't in the cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """Tokens, each counted once in `input` or `output`; the others are parts of those two."""
+
+    input: int = 0
+    output: int = 0
+    cached: int = 0
+    cache_write: int = 0
+    input_audio: int = 0
+    output_audio: int = 0
+    reasoning: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """Input and output together."""
+        return self.input + self.output
+
+
+def used_of(usage: Usage, dialect: str) -> Used | None:
+    """Return what a provider says was used; None where it doesn't say."""
+    if usage.input_tokens is None and usage.output_tokens is None:
+        return None
+    said, output = usage.input_tokens or 0, usage.output_tokens or 0
+    cached, written = usage.cached_tokens or 0, usage.cache_write_tokens or 0
+    # More in the cache than was read in all: it is counted beside, whatever the dialect.
+    beside = dialect in BESIDE or cached + written > said
+    whole = said + cached + written if beside else said
+    return Used(
+        input=whole,
+        output=output,
+        cached=cached,
+        cache_write=written,
+        input_audio=min(usage.input_audio_tokens or 0, whole - cached - written),
+        output_audio=min(usage.output_audio_tokens or 0, output),
+        reasoning=usage.reasoning_tokens or 0,
+    )
