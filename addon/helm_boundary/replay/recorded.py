@@ -22,6 +22,7 @@ from helm_boundary.matching.matcher import Matcher
 from helm_boundary.parsing.parsed_call import Recognised
 from helm_boundary.parsing.requests import read_call, recognise
 from helm_boundary.parsing.responses import read_answer
+from helm_boundary.parsing.sessions import session_of
 from helm_boundary.policy.detectors.detectors import Detectors
 
 MAX_BODY = 64 * 1_048_576
@@ -79,6 +80,7 @@ def _add(recording: Recording, matcher: Matcher, flow: RecordedFlow) -> None:
         read = read_call(request, operation, MAX_BODY)
         answer = _answer(flow, read)
         outside = tuple(outside_texts(request))
+        session = session_of(request, read.call.body)
     except Refusal:
         recording.unreadable += 1
         return
@@ -86,7 +88,7 @@ def _add(recording: Recording, matcher: Matcher, flow: RecordedFlow) -> None:
     shared = state_call(
         request, read.operation, read.call, read.body, mode="enforce", key_id=key_id
     )
-    context = Context(flow.started_ns, flow.id, correlation_id(request))
+    context = Context(flow.started_ns, flow.id, correlation_id(request), session)
     recording.calls.append(
         RecordedCall(
             number=flow.number,
