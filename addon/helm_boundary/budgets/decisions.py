@@ -6,15 +6,12 @@ from .amounts import KINDS, Amounts
 from .store import Claim
 
 
-
 def find_short(claim: Claim, used: Amounts) -> str | None:
     """Name the first kind that a claim asks more of than is left; None where it can be met.
 
     A kind of which it asks nothing isn't missing, whatever is owed.
     """
-    for kind, limit, amount, before in zip(
-        KINDS, claim.limits, claim.amounts, used, strict=True
-    ):
+    for kind, limit, amount, before in zip(KINDS, claim.limits, claim.amounts, used, strict=True):
         if limit is not None and amount and before + amount > limit:
             return kind
     return None

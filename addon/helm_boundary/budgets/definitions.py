@@ -25,6 +25,7 @@ type Dimension = Literal[
 DIMENSIONS: Final[tuple[Dimension, ...]] = (
     "principal", "key", "group", "address", "model", "host", "operation", "session",
 )  # fmt: skip
+EVER: Final = Window("ever")
 MATCHES: Final = ("principals", "keys", "groups", "models", "hosts", "operations")
 SECTIONS: Final = ("budgets", "limits", "prices")
 """The names in data that say something about budgets."""
@@ -64,7 +65,7 @@ class Definition:
     per: tuple[Dimension, ...]
     match: tuple[tuple[str, tuple[str, ...]], ...] = ()
     limits: Limits = NO_LIMITS
-    window: Window = Window("ever")
+    window: Window = EVER
     near: float = 1.0
     shadow: bool = False
     retry: bool = False

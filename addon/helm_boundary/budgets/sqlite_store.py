@@ -12,7 +12,7 @@ import os
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,8 @@ _READ = """SELECT calls + reserved_calls, tokens + reserved_tokens,
     FROM balances WHERE scope = ? AND start = ?"""
 _RESERVE = """INSERT INTO balances (scope, start, "end", began, reserved_calls, reserved_tokens,
     reserved_output_tokens, reserved_nanodollars) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (scope, start) DO UPDATE SET reserved_calls = reserved_calls + excluded.reserved_calls,
+    ON CONFLICT (scope, start) DO UPDATE SET
+    reserved_calls = reserved_calls + excluded.reserved_calls,
     reserved_tokens = reserved_tokens + excluded.reserved_tokens,
     reserved_output_tokens = reserved_output_tokens + excluded.reserved_output_tokens,
     reserved_nanodollars = reserved_nanodollars + excluded.reserved_nanodollars"""
@@ -62,6 +63,8 @@ _ALL = """SELECT scope, start, "end", calls, tokens, output_tokens, nanodollars,
 
 _PATIENCE = 2.0
 """Seconds for which a transaction waits for those of other processes."""
+_AT_START = 60.0
+"""The same while the balances are written again from receipts, as another process may do it."""
 _PAUSE = 0.0005
 _KEPT = 400 * 86_400 * 1_000_000_000
 """How long balances of windows that are over are kept, in nanoseconds: a clock may be set back."""
@@ -104,7 +107,9 @@ class SqliteStore:
         met, paces = [], []
         for claim in claims:
             if claim.rate is not None:
-                row = execute("SELECT arrival FROM paces WHERE scope = ?", (claim.scope,)).fetchone()
+                row = execute(
+                    "SELECT arrival FROM paces WHERE scope = ?", (claim.scope,)
+                ).fetchone()
                 soonest, arrival = next_time(claim, row[0] if row else 0, now)
                 if soonest > now and claim.enforced:
                     return Short(claim, "rate", soonest)
@@ -169,16 +174,29 @@ class SqliteStore:
 
         return await self._transact(work)
 
-    async def rebuild(self, settled: Iterable[Balance]) -> None:
+    async def rebuild(self, read: Callable[[Collection[str]], Iterable[Balance]]) -> None:
         """Replace what is settled, whole; reservations of calls that go on stay as they are."""
+        await self._transact(lambda: self._rebuild(read))
 
-        def work() -> None:
-            execute, now = self._db.execute, self.now_ns()
-            execute("UPDATE balances SET calls = 0, tokens = 0, output_tokens = 0, nanodollars = 0")
-            for each in settled:
-                execute(_ADJUST, (*each.place, each.end, now, *each.settled))
+    def rebuild_from(self, read: Callable[[Collection[str]], Iterable[Balance]]) -> None:
+        """Do the same before anything else is done with the file."""
+        self._db.execute(f"PRAGMA busy_timeout = {int(_AT_START * 1000)}")
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._rebuild(read)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+        finally:
+            self._db.execute("PRAGMA busy_timeout = 0")
 
-        await self._transact(work)
+    def _rebuild(self, read: Callable[[Collection[str]], Iterable[Balance]]) -> None:
+        execute, now = self._db.execute, self.now_ns()
+        going_on = {row[0] for row in execute("SELECT call FROM reservations")}
+        settled = list(read(going_on))
+        execute("UPDATE balances SET calls = 0, tokens = 0, output_tokens = 0, nanodollars = 0")
+        for each in settled:
+            execute(_ADJUST, (*each.place, each.end, now, *each.settled))
 
     def fact(self, name: str) -> str | None:
         """Return what was noted about the file under that name."""

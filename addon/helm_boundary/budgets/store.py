@@ -10,7 +10,7 @@ its clock is the one that counts; so `now_ns` is asked of the store, and claims 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -97,7 +97,7 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A reservation whose process is gone: its call's id, when it was made, and what it reserves."""
+    """A reservation whose process is gone: its call's id, when it was made, what it reserves."""
 
     call: str
     made: int
@@ -135,8 +135,11 @@ class Store(Protocol):
         """Add to what is settled of a balance, which may take away too; returns it as it is now."""
         ...
 
-    async def rebuild(self, settled: Iterable[Balance]) -> None:
-        """Replace what is settled, whole; reservations of calls that go on stay as they are."""
+    async def rebuild(self, read: Callable[[Collection[str]], Iterable[Balance]]) -> None:
+        """Replace what is settled, whole; reservations of calls that go on stay as they are.
+
+        `read` is told the ids of those calls, and returns the balances without them.
+        """
         ...
 
     def close(self) -> None:

@@ -46,6 +46,7 @@ class Drafter:
             coverage=statement.Coverage(covered, "none", seen, seen if is_read else 0),
             subjects={"request": exchange.forwarded_body},
             rewrite=_rewrite(exchange, decision),
+            budget=exchange.progress.budget,
         )
 
     def tool_calls(self, exchange: Exchange, answer: Answer, decision: Decision) -> statement.Draft:
@@ -109,6 +110,7 @@ class Drafter:
         outcome: statement.Outcome | None = None,
         enforcement: statement.Enforcement | None = None,
         event: dict[str, str | int] | None = None,
+        budget: tuple[statement.BudgetLine, ...] = (),
     ) -> statement.Draft:
         return statement.Draft(
             phase=phase,
@@ -128,6 +130,7 @@ class Drafter:
             event=_beside(decision, event),
             approval=_approval(exchange.consent.grant),
             tool_calls=tool_calls,
+            budget=budget,
         )
 
     def _flow(self, exchange: Exchange) -> statement.FlowFacts:

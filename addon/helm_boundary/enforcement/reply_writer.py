@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from helm_boundary.dialects import dialect
-from helm_boundary.policy.decision import ESCALATE, Decision
+from helm_boundary.policy.decision import DENY, ESCALATE, Decision
 from helm_boundary.streaming.frame_cutter import error_frame
 from helm_receipts.envelope.statement import Enforcement
 
@@ -47,5 +47,11 @@ class Teller:
         approval = exchange.consent.approval if decision.verdict == ESCALATE else None
         tool = denied_tool(exchange, decision)
         return wire.Verdict(
-            decision, receipt_id, self._digest, exchange.correlation_id, approval, tool
+            decision,
+            receipt_id,
+            self._digest,
+            exchange.correlation_id,
+            approval,
+            tool,
+            exchange.progress.shortage if decision.verdict == DENY else None,
         )

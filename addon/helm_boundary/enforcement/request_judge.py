@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from helm_boundary.calls.call import Call, HttpRequest, Json
 from helm_boundary.calls.refusal import Refusal
@@ -30,6 +31,9 @@ from .receipt_drafts import Drafter
 from .refusals import cannot_rewrite, several_models, unclaimed_member
 from .settings import Settings
 
+if TYPE_CHECKING:  # nothing of budgets is imported where there are none
+    from .accounts import Accounts
+
 FORESEEN = Decision(ALLOW, ())
 """The decision on most calls."""
 
@@ -38,13 +42,20 @@ class RequestJudge:
     """Decides on requests under one policy; nothing that it does takes effect."""
 
     def __init__(
-        self, judge: Judge, recorder: Recorder, settings: Settings, drafts: Drafter, desk: Desk
+        self,
+        judge: Judge,
+        recorder: Recorder,
+        settings: Settings,
+        drafts: Drafter,
+        desk: Desk,
+        accounts: Accounts | None = None,
     ) -> None:
         self._policy = judge
         self._recorder = recorder
         self._settings = settings
         self._drafts = drafts
         self._desk = desk
+        self._accounts = accounts
         self._judges_models = mentions_models(judge.engine.policy)
         self._judges_unclaimed = mentions_unclaimed(judge.engine.policy)
 
@@ -56,6 +67,9 @@ class RequestJudge:
             read = await aside(weigh(exchange.request), partial(self._read, exchange))
             self._note(exchange, *read)
             exchange.progress.session = session_of(exchange.request, read[0].call.body)
+            if self._accounts is not None:
+                exchange.progress.batch = tuple(each.call for each in read[0].inner)
+                await self._accounts.look(exchange)
             if not self._settings.observes:  # watching uses no grant up
                 if self._desk.grants.are_open:
                     await self.bind(exchange)
@@ -77,7 +91,9 @@ class RequestJudge:
 
     async def _judge(self, exchange: Exchange, read: Recognised, turn: Turn) -> Decision:
         progress = exchange.progress
-        foreseeing = turn.doing(partial(self._foresee, exchange))
+        foreseeing = turn
+        if self._accounts is None:  # else nobody foresees what the receipt says of budgets
+            foreseeing = turn.doing(partial(self._foresee, exchange))
         outside = self._policy.outside.scan(exchange.request)
         whole = progress.call
         if read.inner:  # each model is judged with the call that names it

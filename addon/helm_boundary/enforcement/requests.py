@@ -7,6 +7,7 @@ that the client gets in their place.
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from helm_boundary.approvals.notify import Tell, tell_nobody
 from helm_boundary.approvals.refusals import refusal_of
@@ -36,6 +37,9 @@ from .request_judge import RequestJudge, weigh
 from .settings import Settings
 from .unrecorded_calls import Unrecorded
 
+if TYPE_CHECKING:  # nothing of budgets is imported where there are none
+    from .accounts import Accounts
+
 _UNJUDGED = deny(NO_VERDICT)
 
 
@@ -50,6 +54,7 @@ class Boundary:
         settings: Settings,
         store: Store,
         tell: Tell = tell_nobody,
+        accounts: Accounts | None = None,
     ) -> None:
         policy = judge.engine.policy
         self.settings = settings
@@ -60,15 +65,23 @@ class Boundary:
         terms = Terms(settings.hold_seconds, settings.hold_max, settings.max_body)
         self.desk = Desk(store, recorder, self.drafts, judge.detectors, terms, tell)
         self.unrecorded = Unrecorded()
+        self.accounts = accounts
+        """What calls may spend; None where data defines no budget."""
         self._matcher = matcher
         self._store = store
         self._tell = tell
-        self._requests = RequestJudge(judge, recorder, settings, self.drafts, self.desk)
+        self._requests = RequestJudge(judge, recorder, settings, self.drafts, self.desk, accounts)
 
-    def under(self, judge: Judge) -> Boundary:
+    def under(self, judge: Judge, accounts: Accounts | None) -> Boundary:
         """Build the same boundary under another policy; both count what waits for a person."""
         other = Boundary(
-            self._matcher, judge, self.recorder, self.settings, self._store, self._tell
+            self._matcher,
+            judge,
+            self.recorder,
+            self.settings,
+            self._store,
+            self._tell,
+            accounts,
         )
         other.desk.waiting = self.desk.waiting
         other.unrecorded = self.unrecorded
@@ -152,6 +165,9 @@ class Boundary:
     async def _conclude(self, exchange: Exchange, turn: Turn, end: End) -> Forward | Reply:
         progress = exchange.progress
         passes = self.settings.passes(progress.decision)
+        if passes and self.accounts is not None:
+            progress.decision = await self.accounts.reserve(exchange, progress.decision)
+            passes = self.settings.passes(progress.decision)
         was_recorded = progress.receipt_id is not None  # it waited, and now comes the answer
         drafts = []
         if passes or not was_recorded:
@@ -176,6 +192,8 @@ class Boundary:
             progress.took("request receipt", began)
         except ReceiptError as error:
             progress.end()
+            if self.accounts is not None:
+                await self.accounts.release(exchange)
             refused = deny(no_receipt(error))
             if not self.settings.passes(refused):
                 return self.teller.refuse(exchange, refused, None)

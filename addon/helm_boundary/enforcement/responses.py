@@ -69,6 +69,7 @@ class Answers:
         self._settings = boundary.settings
         self._desk = boundary.desk
         self._outcomes = Outcomes(boundary)
+        self._foresees = boundary.accounts is None  # else an outcome also says what was charged
         self.streamed = Streamed(boundary, self._outcomes)
         """Judges those that are judged while they run."""
 
@@ -160,7 +161,9 @@ class Answers:
             progress.withheld, progress.tool_calls = (), []
             if read.lines:
                 return *(await self._sift(exchange, read.lines, release)), None
-            foreseeing = turn.doing(partial(self._foresee, exchange, response))
+            foreseeing = turn
+            if self._foresees:
+                foreseeing = turn.doing(partial(self._foresee, exchange, response))
             decision = await self._outcomes.ask(exchange, read.answer, foreseeing)
             if decision.verdict == ALLOW and self._settings.effect_of(decision).rewrite:
                 decision, rewritten = await self._rewrite(exchange, read.body, decision, size)

@@ -144,7 +144,7 @@ class Streamed:
             exchange, decision, end, coverage=coverage(progress), steers=steers is not None
         )
         try:
-            receipt = await self._recorder.record(draft, turn.seconds)
+            receipt = await self._outcomes.commit(exchange, draft, turn)
         except ReceiptError as error:
             return [self._teller.event(exchange, deny(no_receipt(error)), None)]
         progress.judged("response", decision, receipt.id)

@@ -22,6 +22,7 @@ from helm_receipts.layout import Layout
 from helm_receipts.recording.recorder import Recorder
 from helm_receipts.storage.custody import refuse_foreign_state
 
+from .budgets import accounts_under
 from .engines import Judging, start_judging
 from .key_pinning import settle
 from .options import Config
@@ -53,8 +54,14 @@ class Running:
         return self.boundary.settings.observes
 
     def under(self, engine: Engine, detectors: Detectors) -> Running:
-        """Return the same boundary under another policy; this one goes on for the calls it has."""
-        boundary = self.boundary.under(Judge(engine, detectors))
+        """Return the same boundary under another policy; this one goes on for the calls it has.
+
+        `PolicyError` where the budgets of that policy can't be kept.
+        """
+        accounts = accounts_under(
+            self.boundary.accounts, engine.policy, self.state, observes=self.observes
+        )
+        boundary = self.boundary.under(Judge(engine, detectors), accounts)
         return replace(self, boundary=boundary, answers=Answers(boundary), engine=engine)
 
     def close(self) -> None:
@@ -62,6 +69,8 @@ class Running:
         self.engine.close()
         self.boundary.desk.close()
         self.recorder.close()
+        if self.boundary.accounts is not None:
+            self.boundary.accounts.close()
 
 
 def start(config: Config) -> Running:
@@ -88,6 +97,14 @@ def start(config: Config) -> Running:
     except (ReceiptError, StoreError, OSError) as error:
         engine.close()
         raise StartError(f"receipts can't be written: {error}") from None
+    try:
+        accounts = accounts_under(
+            None, engine.policy, config.state, observes=config.mode == "observe"
+        )
+    except PolicyError as error:
+        engine.close()
+        recorder.close()
+        raise StartError(f"budgets can't be kept: {error}") from None
     settings = Settings(
         config.mode,
         config.max_body,
@@ -103,6 +120,7 @@ def start(config: Config) -> Running:
         settings,
         store,
         told.tell if told else tell_nobody,
+        accounts,
     )
     return Running(
         boundary,

@@ -85,6 +85,11 @@ def mentions_unclaimed(policy: Policy) -> bool:
     return _mentions(policy, "unclaimed")
 
 
+def mentions_budgets(policy: Policy) -> bool:
+    """Tell whether any rule reads ``input.budgets``: the balances that a call counts in."""
+    return _mentions(policy, "budgets")
+
+
 def _mentions(policy: Policy, member: str) -> bool:
     reads = re.compile(_READS.format(member))
     return any(reads.search(_COMMENT.sub("", text)) for text in policy.modules.values())

@@ -1,0 +1,61 @@
+"""What an exchange spends: the calls that count, and the tokens that they used in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from helm_boundary.budgets.estimates import Estimate, Estimates
+from helm_boundary.budgets.usage import Used, used_of
+from helm_boundary.calls.call import Answer, Call
+from helm_receipts.envelope.statement import Outcome
+
+from .exchange import Exchange
+
+COUNTED = frozenset({"inference", "realtime", "unknown"})
+"""The categories of operations that have a model work, or may."""
+
+_REFUSED = 400
+
+
+def calls_in(exchange: Exchange) -> tuple[Call, ...]:
+    """Return the calls that an exchange makes: a batch's lines, itself, or none.
+
+    Asking for a list of models costs nothing, nor does the handshake of a session, whose events
+    are calls of their own.
+    """
+    progress, operation = exchange.progress, exchange.operation
+    if progress.batch:
+        return progress.batch
+    counts = exchange.spends and operation.category in COUNTED
+    is_sent = exchange.request.method == "POST"
+    return (progress.call,) if counts and is_sent else ()
+
+
+def spent(
+    exchange: Exchange, outcome: Outcome, estimates: Sequence[Estimate], learnt: Estimates
+) -> tuple[Used, bool]:
+    """Return what a call used, and whether the provider says so; else it is an estimate."""
+    progress, dialect = exchange.progress, exchange.operation.dialect
+    expected = Used(sum(e.input for e in estimates), sum(e.output for e in estimates))
+    answer = progress.answer
+    said = used_of(answer.usage, dialect) if answer is not None else None
+    if said is not None and answer is not None:
+        if progress.gate is None or progress.gate.is_complete:
+            return said, True
+        # Cut off: what was counted at its start is right, the output is what came, or more.
+        came = learnt.tokens(_bytes_in(answer), dialect)
+        known = said.input or expected.input
+        return Used(known, max(said.output, came), said.cached, said.cache_write), False
+    if outcome.status is None:  # nobody answered
+        return Used(expected.input, 0), False
+    if outcome.status >= _REFUSED:
+        return Used(), True
+    if outcome.end != "complete" and progress.gate is not None:
+        came = 0 if answer is None else learnt.tokens(_bytes_in(answer), dialect)
+        return Used(expected.input, came), False
+    return expected, False
+
+
+def _bytes_in(answer: Answer) -> int:
+    told = sum(len(text.text.encode("utf-8", "replace")) for text in answer.texts)
+    return told + sum(len(call.arguments_text) for call in answer.tool_calls)
