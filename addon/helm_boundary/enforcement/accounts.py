@@ -23,11 +23,12 @@ from helm_boundary.budgets.claims import BROKEN, claims_of, refusal_of, told, un
 from helm_boundary.budgets.definitions import Definition, read_definitions
 from helm_boundary.budgets.estimates import Estimate, Estimates
 from helm_boundary.budgets.prices import Prices, Rates, read_prices
-from helm_boundary.budgets.scopes import Caller, groups_of
+from helm_boundary.budgets.scopes import Caller, groups_of, scopes_of
 from helm_boundary.budgets.store import Claim, Reserved, Short, Store, StoreError
 from helm_boundary.budgets.usage import Used
 from helm_boundary.calls.hosts import provider_of
 from helm_boundary.calls.refusal import Refusal
+from helm_boundary.parsing.parsed_call import Recognised
 from helm_boundary.policy.decision import DENY, Decision, Reason
 from helm_boundary.policy.sources.policy import Policy, mentions_budgets
 from helm_receipts.envelope.statement import BudgetLine, Cost, Draft
@@ -36,7 +37,8 @@ from helm_receipts.layout import Layout
 
 from .exchange import Exchange
 from .reply import Shortage
-from .spending import calls_in, spent
+from .spending import calls_in, models_in, spent
+from .usage_request import asking, asks_already
 
 logger = logging.getLogger(__name__)
 
@@ -84,10 +86,19 @@ class Accounts:
         """Return the accounts under another policy."""
         return Accounts(policy, self.store, self.layout, self.estimates, observes=self._observes)
 
-    @property
-    def asks_for_usage(self) -> bool:
-        """Whether a stream's usage is asked for where its client doesn't."""
-        return self._asks and not self._observes
+    def asking(self, exchange: Exchange, read: Recognised) -> Recognised | None:
+        """Return a call with its stream's usage asked for, where a budget needs that; else None.
+
+        What is only observed passes as it came.
+        """
+        if not self._asks or self._observes or asks_already(read) or not calls_in(exchange):
+            return None
+        caller = self._caller(exchange)
+        needed = any(
+            each.include_usage and each.counts_tokens and scopes_of(each, caller)
+            for each in self._definitions
+        )
+        return asking(read) if needed else None
 
     async def look(self, exchange: Exchange) -> None:
         """Read the balances that policy sees of a call, where it looks at any."""
@@ -266,7 +277,7 @@ class Accounts:
         if not calls:
             return None
         caller = self._caller(exchange)
-        dialect, progress = exchange.operation.dialect, exchange.progress
+        dialect = exchange.operation.dialect
         size = len(exchange.forwarded_body)
         estimates = tuple(
             self.estimates.estimate(call, size // len(calls), dialect) for call in calls
@@ -282,18 +293,16 @@ class Accounts:
             return None
         for definition, _ in claims:
             if definition.counts_money and rates is None and enforced and not definition.shadow:
-                raise _Unpriced(definition, progress.call.model)
+                raise _Unpriced(definition, self._unpriced(exchange))
         return Account(len(calls), estimates, rates, claims)
 
     def _caller(self, exchange: Exchange) -> Caller:
         request, progress = exchange.request, exchange.progress
-        call = progress.call
-        models = tuple(dict.fromkeys((*((call.model,) if call.model else ()), *call.models)))
         return Caller(
             request.principal,
             exchange.key_id,
             request.client_address,
-            models,
+            models_in(exchange),
             f"{request.host}:{request.port}",
             exchange.operation.id,
             progress.session,
@@ -304,14 +313,18 @@ class Accounts:
         """Return the prices of the dearest model that may run; None where one isn't known."""
         if not self._counts_money:
             return None
-        call, found = exchange.progress.call, []
         provider, now = provider_of(exchange.request.host), self.store.now_ns()
-        for model in dict.fromkeys((call.model or "", *call.models)):
-            rates = self._prices.rates(model, provider, now) if model else None
-            if rates is None:
-                return None
-            found.append(rates)
-        return max(found, key=lambda rates: (rates.output.base, rates.input.base))
+        found = [self._prices.rates(model, provider, now) for model in models_in(exchange)]
+        known = [rates for rates in found if rates is not None]
+        if not known or len(known) < len(found):
+            return None
+        return max(known, key=lambda rates: (rates.output.base, rates.input.base))
+
+    def _unpriced(self, exchange: Exchange) -> str | None:
+        """Name the model whose price isn't known; None where the request names none."""
+        provider, now = provider_of(exchange.request.host), self.store.now_ns()
+        models = models_in(exchange)
+        return next((m for m in models if self._prices.rates(m, provider, now) is None), None)
 
     def _rates_served(self, exchange: Exchange, account: Account) -> Rates | None:
         """Return the prices of the model that the provider says it served, where it's known."""

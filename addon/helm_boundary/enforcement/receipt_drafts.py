@@ -187,7 +187,8 @@ def _rewrite(exchange: Exchange, decision: Decision) -> statement.Rewrite | None
     rewritten = exchange.progress.rewritten
     if rewritten is None:
         return None
-    return statement.Rewrite(len(decision.rewrite), exchange.request.body, rewritten)
+    operations = len(decision.rewrite) + exchange.progress.asked_for_usage
+    return statement.Rewrite(operations, exchange.request.body, rewritten)
 
 
 def _outcome(progress: Progress, end: statement.End) -> statement.Outcome:

@@ -68,8 +68,7 @@ class RequestJudge:
             self._note(exchange, *read)
             exchange.progress.session = session_of(exchange.request, read[0].call.body)
             if self._accounts is not None:
-                exchange.progress.batch = tuple(each.call for each in read[0].inner)
-                await self._accounts.look(exchange)
+                read = await self._account(exchange, self._accounts, *read)
             if not self._settings.observes:  # watching uses no grant up
                 if self._desk.grants.are_open:
                     await self.bind(exchange)
@@ -83,6 +82,21 @@ class RequestJudge:
         request = exchange.request
         read = recognition.read_call(request, exchange.operation, self._settings.max_body)
         return read, self._shared(exchange, read)
+
+    async def _account(
+        self, exchange: Exchange, accounts: Accounts, read: Recognised, shared: bytes
+    ) -> tuple[Recognised, bytes]:
+        """Look at the call's balances; returns it with its usage asked for where they need it."""
+        progress = exchange.progress
+        progress.batch = tuple(each.call for each in read.inner)
+        asking = accounts.asking(exchange, read)
+        if asking is not None:
+            shared = await aside(len(asking.body), partial(self._shared, exchange, asking))
+            self._note(exchange, asking, shared)
+            progress.rewritten, progress.asked_for_usage = asking.body, True
+            read = asking
+        await accounts.look(exchange)
+        return read, shared
 
     async def bind(self, exchange: Exchange) -> None:
         """Work out to what a grant for the call is bound, before the desk asks for it."""

@@ -32,6 +32,7 @@ from helm_boundary.policy.decision import ALLOW, ESCALATE, Decision
 from helm_boundary.policy.engines.engine import NO_TURN, Turn
 from helm_boundary.streaming.gate import Gate
 from helm_boundary.streaming.tap import Tap
+from helm_boundary.streaming.usage_filter import strip_usage
 from helm_receipts.envelope.statement import Coverage, Draft, End
 
 from .exchange import Exchange
@@ -168,6 +169,9 @@ class Answers:
             if decision.verdict == ALLOW and self._settings.effect_of(decision).rewrite:
                 decision, rewritten = await self._rewrite(exchange, read.body, decision, size)
                 release = replace(release, body=rewritten)
+            elif progress.asked_for_usage and is_event_stream(response):
+                body = strip_usage(response.body, self._settings.max_body)
+                release = replace(release, body=body)
         except Refusal as refusal:
             decision = deny(refusal)
         return decision, release, value

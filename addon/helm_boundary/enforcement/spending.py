@@ -31,6 +31,14 @@ def calls_in(exchange: Exchange) -> tuple[Call, ...]:
     return (progress.call,) if counts and is_sent else ()
 
 
+def models_in(exchange: Exchange) -> tuple[str, ...]:
+    """Return every model that may run for an exchange, the one that it names first."""
+    found: dict[str, None] = {}
+    for call in exchange.progress.batch or (exchange.progress.call,):
+        found |= dict.fromkeys((*((call.model,) if call.model else ()), *call.models))
+    return tuple(found)
+
+
 def spent(
     exchange: Exchange, outcome: Outcome, estimates: Sequence[Estimate], learnt: Estimates
 ) -> tuple[Used, bool]:
