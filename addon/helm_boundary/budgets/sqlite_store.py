@@ -198,20 +198,27 @@ class SqliteStore:
         for each in settled:
             execute(_ADJUST, (*each.place, each.end, now, *each.settled))
 
+    async def open_calls(self) -> frozenset[str]:
+        """Return the ids of the calls that have something reserved."""
+        try:
+            return frozenset(row[0] for row in self._db.execute("SELECT call FROM reservations"))
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+
     def fact(self, name: str) -> str | None:
-        """Return what was noted about the file under that name."""
-        row = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        """Return what was noted beside the balances under that name."""
+        row = self._patiently("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
     def note(self, name: str, value: str) -> None:
-        """Note something about the file."""
-        self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+        """Note something beside the balances."""
+        self._patiently("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
     def tidy(self) -> None:
         """Forget windows that have long been over, and paces that bind nobody any more."""
         now = self.now_ns()
-        self._db.execute('DELETE FROM balances WHERE "end" < ?', (now - _KEPT,))
-        self._db.execute("DELETE FROM paces WHERE arrival < ?", (now,))
+        self._patiently('DELETE FROM balances WHERE "end" < ?', (now - _KEPT,))
+        self._patiently("DELETE FROM paces WHERE arrival < ?", (now,))
 
     def close(self) -> None:
         """Give the file back. Idempotent."""
@@ -219,6 +226,16 @@ class SqliteStore:
             self._closed = True
             self._db.close()
             self._owner.close()
+
+    def _patiently(self, statement: str, values: tuple[object, ...]) -> sqlite3.Cursor:
+        """Run one statement at a start, or on a change of policy, when it may wait for others."""
+        try:
+            self._db.execute(f"PRAGMA busy_timeout = {int(_PATIENCE * 1000)}")
+            found = self._db.execute(statement, values)
+            self._db.execute("PRAGMA busy_timeout = 0")
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+        return found
 
     async def _transact[T](self, work: Callable[[], T]) -> T:
         """Do some work in a transaction of its own, in this process's turn among the others."""

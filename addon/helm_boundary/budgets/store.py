@@ -142,6 +142,18 @@ class Store(Protocol):
         """
         ...
 
+    async def open_calls(self) -> frozenset[str]:
+        """Return the ids of the calls that have something reserved."""
+        ...
+
+    def fact(self, name: str) -> str | None:
+        """Return what was noted beside the balances under that name."""
+        ...
+
+    def note(self, name: str, value: str) -> None:
+        """Note something beside the balances."""
+        ...
+
     def close(self) -> None:
         """Give the store back. Idempotent."""
         ...

@@ -10,6 +10,7 @@ from helm_boundary import __version__
 
 _COMMANDS = {
     "approvals": "approvals:approvals",
+    "budgets": "budgets:budgets",
     "doctor": "doctor:doctor",
     "env": "env:env",
     "exec": "exec:exec_",

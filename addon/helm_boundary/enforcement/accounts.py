@@ -25,6 +25,7 @@ from helm_boundary.budgets.estimates import Estimate, Estimates
 from helm_boundary.budgets.prices import Prices, Rates, read_prices
 from helm_boundary.budgets.scopes import Caller, groups_of, scopes_of
 from helm_boundary.budgets.store import Claim, Reserved, Short, Store, StoreError
+from helm_boundary.budgets.summary import FACT, write_summary
 from helm_boundary.budgets.usage import Used
 from helm_boundary.calls.hosts import provider_of
 from helm_boundary.calls.refusal import Refusal
@@ -80,6 +81,7 @@ class Accounts:
         self._is_told = mentions_budgets(policy)
         self._asks = any(d.include_usage and d.counts_tokens for d in self._definitions)
         self._sweeping = asyncio.Lock()
+        store.note(FACT, write_summary(self._definitions))
         self._has_swept = False
 
     def under(self, policy: Policy) -> Accounts:

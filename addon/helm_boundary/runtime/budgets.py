@@ -32,8 +32,6 @@ def accounts_under(
     """
     if known is None and not are_defined(policy.data):
         return None
-    if known is not None:
-        return known.under(policy)
     from helm_boundary.budgets.embedded import open_store
     from helm_boundary.budgets.estimates import Estimates
     from helm_boundary.budgets.store import StoreError
@@ -41,11 +39,16 @@ def accounts_under(
 
     layout = Layout(state)
     try:
+        if known is not None:
+            return known.under(policy)
         store = open_store(layout)
     except StoreError as error:
         raise PolicyError(f"the balances can't be opened: {error}") from error
     try:
         return Accounts(policy, store, layout, Estimates(), observes=observes)
+    except StoreError as error:
+        store.close()
+        raise PolicyError(f"the balances can't be written: {error}") from error
     except BaseException:
         store.close()
         raise

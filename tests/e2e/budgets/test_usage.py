@@ -81,7 +81,7 @@ def test_a_whole_answer_is_charged_what_it_counts(stage: Scene) -> None:
 
 
 def test_a_streams_usage_is_asked_for_and_kept_from_its_client(stage: Scene) -> None:
-    """The upstream is asked, the client gets the bytes that it would have got, and it is charged."""
+    """The upstream is asked, and the client gets the bytes that it would have got."""
     plain: list[bytes] = []
 
     def answer(request: Recorded) -> Reply:

@@ -16,7 +16,7 @@ from helm_boundary.policy.errors import PolicyError
 from .default_folder import default_policy_folder
 from .folder import Part, read_part
 from .merging import merge, refuse_overlap
-from .settings import check_settings
+from .settings import check_budgets, check_settings
 
 _READS = r"""\binput\s*(?:\.\s*{0}\b|\[\s*["`]{0}["`]\s*\]|,\s*(?:\[\s*)?["`]{0}["`])"""
 _COMMENT = re.compile(r"#.*")
@@ -62,6 +62,7 @@ def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
     if start == 0:
         modules_text = [text for part in effective for text in part.modules.values()]
         check_settings(data, modules_text, folders)
+    check_budgets(data)
     refuse_overlap(data, {p: f for part in effective for f, p in part.packages.items()})
     detectors = merge_detectors([part.detectors for part in parts if part.detectors])
     modules = {path: text for part in effective for path, text in part.modules.items()}
