@@ -91,10 +91,10 @@ def _of_json(value: Any) -> Iterable[tuple[str, int]]:
 def _of_csv(text: str) -> Iterable[tuple[str, int]]:
     rows = csv.DictReader(io.StringIO(text))
     names = {name.strip().lower(): name for name in rows.fieldnames or ()}
-    date = next(names[each] for each in _DATES if each in names) if names else ""
+    date = next((names[each] for each in _DATES if each in names), "")
     cost = next((names[each] for each in _COSTS if each in names), "")
-    if not cost:
-        raise BillError("there is no column for the cost")
+    if not (date and cost):
+        raise BillError("there is no such column")
     for row in rows:
         yield _day(row[date]), int(Decimal(row[cost].strip().lstrip("$") or "0") * NANO)
 

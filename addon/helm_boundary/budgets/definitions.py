@@ -27,9 +27,6 @@ DIMENSIONS: Final[tuple[Dimension, ...]] = (
 )  # fmt: skip
 EVER: Final = Window("ever")
 MATCHES: Final = ("principals", "keys", "groups", "models", "hosts", "operations")
-SECTIONS: Final = ("budgets", "limits", "prices")
-"""The names in data that say something about budgets."""
-
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,60}", re.ASCII)
 _BUDGET = frozenset({"per", "match", "limit", "window", "timezone", "near", "shadow",
                      "include_usage", "strict"})  # fmt: skip
@@ -89,11 +86,6 @@ class Definition:
     def counts_money(self) -> bool:
         """Whether it limits money."""
         return self.limits[3] is not None
-
-
-def are_defined(data: Mapping[str, Any]) -> bool:
-    """Tell whether data defines any budget or limit."""
-    return bool(data.get("budgets") or data.get("limits"))
 
 
 def read_definitions(data: Mapping[str, Any]) -> tuple[Definition, ...]:

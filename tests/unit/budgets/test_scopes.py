@@ -15,7 +15,7 @@ CALLER = Caller("alice", "abc", "10.0.0.1", ("gpt-5-mini",), "api.openai.com:443
 
 def scopes(caller: Caller = CALLER, **members: Any) -> tuple[str, ...]:
     """Return the scopes of a call in a budget of these members."""
-    groups = {name: {} for name in members.get("match", {}).get("groups", ())}
+    groups: dict[str, Any] = {name: {} for name in members.get("match", {}).get("groups", ())}
     budget = {"limit": {"calls": 1}, **members}
     (definition,) = read_definitions({"budgets": {"b": budget}, "groups": groups})
     return scopes_of(definition, caller)

@@ -148,8 +148,8 @@ def load_aside(
     """Read, compile and try a policy without holding up this process.
 
     Returns None when its digest is ``unless``. Raises PolicyError when it can't be used. The
-    policy of the engine that comes back has its digest and modules, but not its data, which only
-    its worker holds.
+    policy of the engine that comes back has its digest and modules, but of its data only what the
+    boundary itself reads; its worker holds the rest.
     """
     plan = empty_plan()
     try:
@@ -158,9 +158,9 @@ def load_aside(
             plan.close()
             return None
         text = summary["detectors"].encode()
-        nothing: MappingProxyType[str, Any] = MappingProxyType({})
+        data: MappingProxyType[str, Any] = MappingProxyType(summary["data"])
         modules = summary["modules"]
-        policy = Policy(summary["uri"], summary["digest"], modules, nothing, text, summary["rules"])
+        policy = Policy(summary["uri"], summary["digest"], modules, data, text, summary["rules"])
         engine = start(policy, deadline_ms=deadline_ms, plan=plan)
     except BaseException:
         plan.close()

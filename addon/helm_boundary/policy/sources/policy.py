@@ -19,6 +19,9 @@ from .merging import merge, refuse_overlap
 from .settings import check_budgets, check_settings
 
 _READS = r"""\binput\s*(?:\.\s*{0}\b|\[\s*["`]{0}["`]\s*\]|,\s*(?:\[\s*)?["`]{0}["`])"""
+SECTIONS = ("budgets", "groups", "limits", "prices")
+"""The data that the boundary itself reads; the rest is for rules."""
+
 _COMMENT = re.compile(r"#.*")
 RULE = re.compile(r"^(?!package\b|import\b|default\b|else\b)[A-Za-z_]", re.MULTILINE)
 
