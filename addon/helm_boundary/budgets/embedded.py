@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import platform
 import subprocess
+import sys
 from collections.abc import Callable, Collection
 from pathlib import Path
 
@@ -78,7 +78,7 @@ def _boot() -> str | None:
     """Name this start of the machine; None where that can't be told."""
     with contextlib.suppress(OSError):
         return _BOOT_ID.read_text().strip()
-    if platform.system() == "Darwin":
+    if sys.platform == "darwin":
         with contextlib.suppress(OSError, subprocess.SubprocessError):
             asked = ["/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"]
             return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
