@@ -38,7 +38,7 @@ from helm_receipts.layout import Layout
 
 from .exchange import Exchange
 from .reply import Shortage
-from .spending import calls_in, models_in, spent
+from .spending import calls_in, is_warm_up, models_in, spent
 from .usage_request import asking, asks_already
 
 logger = logging.getLogger(__name__)
@@ -196,7 +196,8 @@ class Accounts:
         used, is_known = spent(exchange, draft.outcome, account.estimates, self.estimates)
         rates = self._rates_served(exchange, account)
         money = rates.cost(used) if rates is not None else 0
-        amounts = Amounts(account.calls, used.tokens, used.output, money)
+        calls = 0 if is_warm_up(exchange) else account.calls
+        amounts = Amounts(calls, used.tokens, used.output, money)
         for one in account.reserved:
             account.charged[one.claim.place] = _charged(one.claim, amounts)
         if is_known and used.output and len(account.estimates) == 1:

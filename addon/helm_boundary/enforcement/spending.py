@@ -31,6 +31,21 @@ def calls_in(exchange: Exchange) -> tuple[Call, ...]:
     return (progress.call,) if counts and is_sent else ()
 
 
+def is_warm_up(exchange: Exchange) -> bool:
+    """Tell whether a call had no model answer: Codex opens its sessions with such an event.
+
+    It is reserved as any other, since not every provider knows what the client meant.
+    """
+    progress, answer = exchange.progress, exchange.progress.answer
+    body = progress.call.body
+    if not isinstance(body, dict) or answer is None or answer.texts or answer.tool_calls:
+        return False
+    inner = body.get("response")
+    return body.get("generate", True) is False or (
+        isinstance(inner, dict) and inner.get("generate", True) is False
+    )
+
+
 def models_in(exchange: Exchange) -> tuple[str, ...]:
     """Return every model that may run for an exchange, the one that it names first."""
     found: dict[str, None] = {}
