@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from helm_boundary.calls.refusal import Refusal
@@ -12,7 +12,7 @@ from .amounts import KINDS, Amounts, dollars
 from .definitions import Definition
 from .scopes import Caller, scopes_of
 from .store import Claim, Place, Short
-from .windows import EVER
+from .windows import EVER, Span, Window
 
 REFUSED = "BUDGET_EXCEEDED"
 BROKEN = "BUDGET_ERROR"
@@ -22,31 +22,35 @@ def claims_of(
     definitions: Iterable[Definition],
     caller: Caller,
     amounts: Mapping[bool, Amounts],
-    now_ns: int,
+    span_of: Callable[[Window], Span],
     *,
     enforced: bool,
 ) -> tuple[tuple[Definition, Claim], ...]:
     """Return what a call claims under each definition, in the order of their keys.
 
     `amounts` are what it may take: under definitions that are `strict`, and under the others.
+    `span_of` says in which of its spans a window is now.
     """
     found = []
     for definition in definitions:
         for scope in scopes_of(definition, caller):
-            claim = _claim(definition, scope, amounts[definition.strict], now_ns, enforced)
+            claim = _claim(definition, scope, amounts[definition.strict], span_of, enforced)
             found.append((definition, claim))
     # One order for all, so that no two reservations wait for each other.
     return tuple(sorted(found, key=lambda each: each[1].place))
 
 
 def _claim(
-    definition: Definition, scope: str, amounts: Amounts, now_ns: int, enforced: bool
+    definition: Definition,
+    scope: str,
+    amounts: Amounts,
+    span_of: Callable[[Window], Span],
+    enforced: bool,
 ) -> Claim:
     counts = enforced and not definition.shadow
     match definition.kind:
         case "budget":
-            span = definition.window.at(now_ns)
-            return Claim(scope, span, amounts, definition.limits, counts)
+            return Claim(scope, span_of(definition.window), amounts, definition.limits, counts)
         case "in_flight":
             one = Amounts(calls=1)
             return Claim(scope, EVER, one, definition.limits, counts, returned=True)

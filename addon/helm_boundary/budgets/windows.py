@@ -74,6 +74,24 @@ class Window:
         return Span(_nanoseconds(start), _nanoseconds(end))
 
 
+class Spans:
+    """The spans in which windows were last, so that most calls needn't work theirs out."""
+
+    def __init__(self) -> None:
+        self._last: dict[Window, Span] = {}
+
+    def at(self, window: Window, now_ns: int) -> Span:
+        """Return the same as the window's `at`."""
+        span = self._last.get(window)
+        if (
+            span is None
+            or not span.start <= now_ns
+            or (span.end is not None and now_ns >= span.end)
+        ):
+            span = self._last[window] = window.at(now_ns)
+        return span
+
+
 def _offset(now: int, zone: tzinfo) -> int:
     offset = datetime.fromtimestamp(now, zone).utcoffset()
     return 0 if offset is None else int(offset.total_seconds())

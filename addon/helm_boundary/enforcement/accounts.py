@@ -75,6 +75,8 @@ class Accounts:
         self.estimates = estimates
         self._observes = observes
         self._definitions = read_definitions(policy.data)
+        self._ways = {each.strict for each in self._definitions}
+        self._spans = windows.Spans()
         self._counts_money = any(each.counts_money for each in self._definitions)
         self._prices: Prices = read_prices(policy.data, tables=self._counts_money)
         self._groups = policy.data.get("groups")
@@ -286,12 +288,15 @@ class Accounts:
             self.estimates.estimate(call, size // len(calls), dialect) for call in calls
         )
         rates = self._rates(exchange)
-        now = self.store.now_ns()
-        amounts = {
-            strict: _expected(len(calls), estimates, rates, strict) for strict in (True, False)
-        }
-        enforced = not self._observes
-        claims = claims_of(self._definitions, caller, amounts, now, enforced=enforced)
+        amounts = {strict: _expected(len(calls), estimates, rates, strict) for strict in self._ways}
+        enforced, now = not self._observes, self.store.now_ns()
+        claims = claims_of(
+            self._definitions,
+            caller,
+            amounts,
+            lambda window: self._spans.at(window, now),
+            enforced=enforced,
+        )
         if not claims:
             return None
         for definition, _ in claims:
