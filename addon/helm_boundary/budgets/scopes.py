@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from typing import Any
 from urllib.parse import quote
@@ -113,6 +114,7 @@ def _scope(name: str, chosen: Iterable[tuple[Dimension, str]]) -> str:
     return f"{name}:{said}" if said else name
 
 
+@lru_cache(4096)
 def _plain(value: str) -> str:
     """Write a value so that scopes can be read and none can be made up; a long one is its hash."""
     if len(value) > MAX_VALUE:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 type Unit = Literal["minute", "hour", "day", "week", "month", "ever", "seconds"]
@@ -102,6 +103,7 @@ def _nanoseconds(time: datetime) -> int:
     return int(time.replace(fold=0).astimezone(UTC).timestamp()) * _SECOND
 
 
+@lru_cache(512)  # the same few come with every call
 def told(span: Span) -> str:
     """Write a window as receipts have it: an interval of ISO 8601, or `ever`."""
     if span.end is None:
