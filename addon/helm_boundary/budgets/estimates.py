@@ -23,6 +23,9 @@ BYTES_A_TOKEN = 4.0
 UNKNOWN_OUTPUT = 4096
 """Output tokens of a call that bounds nothing, to a model of which nothing is known."""
 
+MOST = 10_000_000
+"""Tokens that one call is ever expected to use: a client may ask for any number."""
+
 _LEARNING = 0.05
 _LEAST = 20
 """Calls of a model from which on its usual output is believed."""
@@ -58,8 +61,8 @@ class Estimates:
         self._outputs: OrderedDict[str, _Outputs] = OrderedDict()
         self._last: OrderedDict[bytes, tuple[int, int]] = OrderedDict()
 
-    def estimate(self, call: Call, size: int, dialect: str) -> Estimate:
-        """Estimate a call whose body has so many bytes."""
+    def estimate(self, call: Call, size: int, dialect: str, *, words: bool = True) -> Estimate:
+        """Estimate a call whose body has so many bytes; `words` are what it may be answered in."""
         inline = [each for each in call.attachments if each.bytes]
         # In the body they are base64, four characters for three bytes.
         size = max(0, size - sum((each.bytes or 0) * 4 // 3 for each in inline))
@@ -72,8 +75,9 @@ class Estimates:
         learnt = self._outputs.get(call.model or "")
         usual = learnt.usual() if learnt is not None else None
         times = _choices(call)
-        bound = UNKNOWN_OUTPUT if usual is None else usual
-        at_most = most * times if most is not None else max(bound, UNKNOWN_OUTPUT) * times
+        unbound = UNKNOWN_OUTPUT if words else 0
+        at_most = most if most is not None else max(usual or 0, unbound)
+        at_most = min(at_most * times, MOST)
         output = at_most if usual is None else min(at_most, usual)
         return Estimate(tokens, output, at_most, size, conversation)
 

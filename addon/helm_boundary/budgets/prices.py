@@ -22,6 +22,8 @@ from .amounts import NANO
 from .usage import Used
 
 MILLION: Final = 1_000_000
+MOST: Final = 100_000 * NANO
+"""Nanodollars that one call may cost: no sum of them is ever more than receipts can say."""
 _KEPT = 1000
 _KEEP_SECONDS = 3600
 """How long a model's rates are believed, in seconds: some change by the hour, some by the date."""
@@ -96,7 +98,7 @@ class Rates:
             (used.output_audio, self.output_audio or self.output),
         )
         whole = sum(count * rate.at(used.input) for count, rate in parts)
-        return -(-whole // MILLION) + self.call
+        return min(-(-whole // MILLION) + self.call, MOST)
 
 
 class Prices:

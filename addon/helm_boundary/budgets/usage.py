@@ -15,6 +15,10 @@ BESIDE = frozenset({"messages", "bedrock"})
 """The dialects whose `input_tokens` are only what wasn't in the cache."""
 
 
+MOST = 1_000_000_000
+"""Tokens that one call is believed to have used: a provider may say any number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Used:
     """Tokens, each counted once in `input` or `output`; the others are parts of those two."""
@@ -37,8 +41,8 @@ def used_of(usage: Usage, dialect: str) -> Used | None:
     """Return what a provider says was used; None where it doesn't say."""
     if usage.input_tokens is None and usage.output_tokens is None:
         return None
-    said, output = usage.input_tokens or 0, usage.output_tokens or 0
-    cached, written = usage.cached_tokens or 0, usage.cache_write_tokens or 0
+    said, output = _believed(usage.input_tokens), _believed(usage.output_tokens)
+    cached, written = _believed(usage.cached_tokens), _believed(usage.cache_write_tokens)
     # More in the cache than was read in all: it is counted beside, whatever the dialect.
     beside = dialect in BESIDE or cached + written > said
     whole = said + cached + written if beside else said
@@ -47,7 +51,11 @@ def used_of(usage: Usage, dialect: str) -> Used | None:
         output=output,
         cached=cached,
         cache_write=written,
-        input_audio=min(usage.input_audio_tokens or 0, whole - cached - written),
-        output_audio=min(usage.output_audio_tokens or 0, output),
-        reasoning=usage.reasoning_tokens or 0,
+        input_audio=max(0, min(_believed(usage.input_audio_tokens), whole - cached - written)),
+        output_audio=min(_believed(usage.output_audio_tokens), output),
+        reasoning=_believed(usage.reasoning_tokens),
     )
+
+
+def _believed(count: int | None) -> int:
+    return min(count or 0, MOST)

@@ -14,6 +14,7 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 from typing import Any
 
 from helm_boundary.budgets import windows
@@ -27,10 +28,12 @@ from helm_boundary.budgets.scopes import Caller, groups_of, scopes_of
 from helm_boundary.budgets.store import Claim, Reserved, Short, Store, StoreError
 from helm_boundary.budgets.summary import FACT, write_summary
 from helm_boundary.budgets.usage import Used
+from helm_boundary.calls.call import Text
 from helm_boundary.calls.hosts import provider_of
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.parsing.parsed_call import Recognised
 from helm_boundary.policy.decision import DENY, Decision, Reason
+from helm_boundary.policy.detectors.detectors import Detectors
 from helm_boundary.policy.sources.policy import Policy, mentions_budgets
 from helm_receipts.envelope.statement import BudgetLine, Cost, Draft
 from helm_receipts.errors import ReceiptError
@@ -38,7 +41,7 @@ from helm_receipts.layout import Layout
 
 from .exchange import Exchange
 from .reply import Shortage
-from .spending import calls_in, is_warm_up, models_in, spent
+from .spending import calls_in, has_words, is_warm_up, models_in, spent
 from .usage_request import asking, asks_already
 
 logger = logging.getLogger(__name__)
@@ -67,9 +70,17 @@ class Accounts:
     """The accounts of the calls under one policy; the store and what was learnt outlive it."""
 
     def __init__(
-        self, policy: Policy, store: Store, layout: Layout, estimates: Estimates, *, observes: bool
+        self,
+        policy: Policy,
+        store: Store,
+        layout: Layout,
+        estimates: Estimates,
+        detectors: Detectors,
+        *,
+        observes: bool,
     ) -> None:
         """Read the policy's budgets; `PolicyError` where they can't be."""
+        self._named = lru_cache(4096)(partial(_without_secrets, detectors))
         self.store = store
         self.layout = layout
         self.estimates = estimates
@@ -86,9 +97,11 @@ class Accounts:
         store.note(FACT, write_summary(self._definitions))
         self._has_swept = False
 
-    def under(self, policy: Policy) -> Accounts:
+    def under(self, policy: Policy, detectors: Detectors) -> Accounts:
         """Return the accounts under another policy."""
-        return Accounts(policy, self.store, self.layout, self.estimates, observes=self._observes)
+        return Accounts(
+            policy, self.store, self.layout, self.estimates, detectors, observes=self._observes
+        )
 
     def asking(self, exchange: Exchange, read: Recognised) -> Recognised | None:
         """Return a call with its stream's usage asked for, where a budget needs that; else None.
@@ -285,7 +298,10 @@ class Accounts:
         dialect = exchange.operation.dialect
         size = len(exchange.forwarded_body)
         estimates = tuple(
-            self.estimates.estimate(call, size // len(calls), dialect) for call in calls
+            self.estimates.estimate(
+                call, size // len(calls), dialect, words=has_words(exchange.operation)
+            )
+            for call in calls
         )
         rates = self._rates(exchange)
         amounts = {strict: _expected(len(calls), estimates, rates, strict) for strict in self._ways}
@@ -310,10 +326,10 @@ class Accounts:
             request.principal,
             exchange.key_id,
             request.client_address,
-            models_in(exchange),
+            tuple(map(self._named, models_in(exchange))),
             f"{request.host}:{request.port}",
             exchange.operation.id,
-            progress.session,
+            None if progress.session is None else self._named(progress.session),
             groups_of(self._groups, request.principal, exchange.key_id),
         )
 
@@ -353,6 +369,12 @@ class _Unpriced(Refusal):
         refusal = unpriced(definition, model)
         super().__init__(refusal.code, refusal.message, refusal.finality)
         self.definition = definition
+
+
+def _without_secrets(detectors: Detectors, name: str) -> str:
+    """Return a name that a client gave; where it is a credential, only what it looks like."""
+    found = detectors.scan((Text("", "", name),))
+    return f"({found[0].detector})" if found else name
 
 
 def _expected(

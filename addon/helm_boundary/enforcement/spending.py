@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from helm_boundary.budgets.estimates import Estimate, Estimates
 from helm_boundary.budgets.usage import Used, used_of
-from helm_boundary.calls.call import Answer, Call
+from helm_boundary.calls.call import Answer, Call, Operation
 from helm_receipts.envelope.statement import Outcome
 
 from .exchange import Exchange
 
 COUNTED = frozenset({"inference", "realtime", "unknown"})
 """The categories of operations that have a model work, or may."""
+
+FREE = frozenset({"createModeration", "Getinputtokencounts", "beta_Getinputtokencounts"})
+"""Operations among them for which no provider asks anything."""
+
+_WORDLESS = re.compile(r"embed|image|speech|transcri|translat|video", re.IGNORECASE)
+"""Operations that answer in numbers, pictures or sound: whose tokens, if any, are told."""
 
 _REFUSED = 400
 
@@ -26,9 +33,16 @@ def calls_in(exchange: Exchange) -> tuple[Call, ...]:
     progress, operation = exchange.progress, exchange.operation
     if progress.batch:
         return progress.batch
-    counts = exchange.spends and operation.category in COUNTED
-    is_sent = exchange.request.method == "POST"
+    counts = exchange.spends and operation.category in COUNTED and operation.id not in FREE
+    # What only arranges a session (its secret, its hanging up) is judged generically.
+    arranges = operation.category == "realtime" and operation.dialect == "generic"
+    is_sent = exchange.request.method == "POST" and not arranges
     return (progress.call,) if counts and is_sent else ()
+
+
+def has_words(operation: Operation) -> bool:
+    """Tell whether an operation answers in words, of which nobody knows how many there will be."""
+    return operation.dialect != "generic" or not _WORDLESS.search(operation.id)
 
 
 def is_warm_up(exchange: Exchange) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from helm_boundary.evaluation.judge import Judge
 from helm_boundary.policy.errors import PolicyError
-from helm_boundary.policy.sources.policy import Policy
 from helm_receipts.layout import Layout
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def are_defined(data: Mapping[str, Any]) -> bool:
 
 
 def accounts_under(
-    known: Accounts | None, policy: Policy, state: Path, *, observes: bool
+    known: Accounts | None, judge: Judge, state: Path, *, observes: bool
 ) -> Accounts | None:
     """Return the accounts of calls under a policy; `known` are those under the one before.
 
@@ -30,6 +30,7 @@ def accounts_under(
     Raises:
         PolicyError: a budget can't be read, or its balances can't be opened.
     """
+    policy = judge.engine.policy
     if known is None and not are_defined(policy.data):
         return None
     from helm_boundary.budgets.embedded import open_store
@@ -40,12 +41,12 @@ def accounts_under(
     layout = Layout(state)
     try:
         if known is not None:
-            return known.under(policy)
+            return known.under(policy, judge.detectors)
         store = open_store(layout)
     except StoreError as error:
         raise PolicyError(f"the balances can't be opened: {error}") from error
     try:
-        return Accounts(policy, store, layout, Estimates(), observes=observes)
+        return Accounts(policy, store, layout, Estimates(), judge.detectors, observes=observes)
     except StoreError as error:
         store.close()
         raise PolicyError(f"the balances can't be written: {error}") from error

@@ -58,10 +58,9 @@ class Running:
 
         `PolicyError` where the budgets of that policy can't be kept.
         """
-        accounts = accounts_under(
-            self.boundary.accounts, engine.policy, self.state, observes=self.observes
-        )
-        boundary = self.boundary.under(Judge(engine, detectors), accounts)
+        judge = Judge(engine, detectors)
+        accounts = accounts_under(self.boundary.accounts, judge, self.state, observes=self.observes)
+        boundary = self.boundary.under(judge, accounts)
         return replace(self, boundary=boundary, answers=Answers(boundary), engine=engine)
 
     def close(self) -> None:
@@ -98,9 +97,8 @@ def start(config: Config) -> Running:
         engine.close()
         raise StartError(f"receipts can't be written: {error}") from None
     try:
-        accounts = accounts_under(
-            None, engine.policy, config.state, observes=config.mode == "observe"
-        )
+        judge = Judge(engine, judging.detectors)
+        accounts = accounts_under(None, judge, config.state, observes=config.mode == "observe")
     except PolicyError as error:
         engine.close()
         recorder.close()
@@ -115,7 +113,7 @@ def start(config: Config) -> Running:
     told = notifier(config.notify) if config.notify else None
     boundary = Boundary(
         Matcher(config.hosts),
-        Judge(engine, judging.detectors),
+        judge,
         recorder,
         settings,
         store,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import string
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -61,6 +63,19 @@ def test_receipts_say_what_was_reserved_and_charged(tmp_path: Path) -> None:
     assert [line["charged"]["calls"] for line in outcome["budget"]] == [1, 1]
     assert outcome["budget"][0]["after"]["calls"] == 2
     assert outcome["cost"] == {"usage": "provider"}
+
+
+def test_a_key_in_place_of_a_name_is_in_no_receipt(tmp_path: Path) -> None:
+    """Neither as the model nor as the session that a balance is told apart by."""
+    data = {"budgets": {"each": {"per": ["model", "session"], "limit": {"calls": 9}}}}
+    secret = "ghp_" + "".join(random.Random(3).choices(string.ascii_letters + string.digits, k=36))
+    with budget_scene(tmp_path, data) as stage:
+        headers = (("Content-Type", "application/json"), ("X-Helm-Session", secret))
+        told = stage.post(chat_body(model=secret), headers=headers)
+        assert told.status == 200
+        (line,) = stage.records(told.correlation)[0]["budget"]
+    assert secret not in line["scope"]
+    assert "model=%28secret." in line["scope"]
 
 
 def test_models_and_a_denied_call_cost_nothing(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ MESSAGES: Any = [{"role": "user", "content": "Hello"}]
 DATA = {
     "budgets": {
         "books": {
-            "limit": {"tokens": 10_000_000, "output_tokens": 1_000_000, "dollars": 1000},
+            "limit": {"tokens": 10**14, "output_tokens": 10**14, "dollars": 1_000_000},
             "window": "month",
             "include_usage": True,
         }
@@ -32,6 +32,7 @@ DATA = {
         "buffered": {"input": 1, "output": 10},
         "passed": {"input": 1, "output": 10},
         "denied": {"input": 1, "output": 10},
+        "vast": {"input": 1, "output": 1},
     },
 }
 
@@ -265,3 +266,21 @@ def test_a_batch_is_as_many_calls_as_it_has_lines(stage: Scene) -> None:
     amounts, cost = charged(stage, correlation)
     assert (amounts["calls"], cost["usage"]) == (5, "estimated")
     assert amounts["outputTokens"] == 50
+
+
+@pytest.mark.parametrize("count", [10**30, 2**53, -5, 1e300, "many", True])
+def test_no_number_that_anybody_says_breaks_the_books(stage: Scene, count: Any) -> None:
+    """What a provider claims is believed up to a bound, and so is what a client asks for."""
+    usage = {"prompt_tokens": count, "completion_tokens": count, "total_tokens": count}
+
+    def answer(request: Recorded) -> Reply:
+        reply = json.loads(reply_to_chat(request).steps[0])  # type: ignore[arg-type]
+        return Reply.json({**reply, "usage": usage})
+
+    stage.upstream.answer(answer)
+    told = stage.post(chat_body(model="vast"))
+    # What no JSON reader of the boundary's can hold is denied, and charged all the same.
+    assert told.status == (403 if count in (10**30, 1e300) else 200), told
+    amounts, _ = charged(stage, told.correlation)
+    assert 0 <= amounts["tokens"] <= 2 * 10**9
+    assert stage.post(chat_body(model="vast", max_tokens=10**18, n=128)).status in (200, 403)
