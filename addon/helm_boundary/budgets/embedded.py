@@ -40,9 +40,9 @@ def open_store(layout: Layout) -> SqliteStore:
         store = SqliteStore(path)
     try:
         boot = _boot()
-        if boot is None or store.fact(_BOOT) != boot:
+        if boot is None or store.fact_now(_BOOT) != boot:
             rebuild(store, layout)
-            store.note(_BOOT, boot or "")
+            store.note_now(_BOOT, boot or "")
         store.tidy()
     except BaseException:
         store.close()

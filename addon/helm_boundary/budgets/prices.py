@@ -28,15 +28,6 @@ _KEPT = 1000
 _KEEP_SECONDS = 3600
 """How long a model's rates are believed, in seconds: some change by the hour, some by the date."""
 
-_OWN: Final = {
-    "input": "input",
-    "output": "output",
-    "cached": "cached",
-    "cache_write": "cache_write",
-    "input_audio": "input_audio",
-    "output_audio": "output_audio",
-    "call": "call",
-}
 _TABLE: Final = {
     "input": "input_mtok",
     "output": "output_mtok",
@@ -44,8 +35,14 @@ _TABLE: Final = {
     "cache_write": "cache_write_mtok",
     "input_audio": "input_audio_mtok",
     "output_audio": "output_audio_mtok",
+    "cache_write_1h": "cache_write_1h_mtok",
+    "input_image": "input_image_mtok",
+    "output_image": "output_image_mtok",
+    "search": "web_searches_kcount",
     "call": "requests_kcount",
 }
+_EACH: Final = ("call", "search")
+"""What has a price for each, and not for a million; in the tables for a thousand."""
 _PROVIDERS: Final = {"xai": "x-ai"}
 """Providers whose name is another one in the tables."""
 
@@ -83,22 +80,31 @@ class Rates:
     cache_write: Rate | None = None
     input_audio: Rate | None = None
     output_audio: Rate | None = None
+    cache_write_1h: Rate | None = None
+    input_image: Rate | None = None
+    output_image: Rate | None = None
     call: int = 0
     """Nanodollars a call, whatever it uses."""
+    search: int = 0
+    """Nanodollars a search of the web."""
 
     def cost(self, used: Used) -> int:
         """Return what tokens cost, in nanodollars, rounded up."""
-        plain = max(0, used.input - used.cached - used.cache_write - used.input_audio)
+        apart = used.cached + used.cache_write + used.input_audio + used.input_image
+        written = self.cache_write or self.input
         parts = (
-            (plain, self.input),
+            (max(0, used.input - apart), self.input),
             (used.cached, self.cached or self.input),
-            (used.cache_write, self.cache_write or self.input),
+            (used.cache_write - used.cache_write_1h, written),
+            (used.cache_write_1h, self.cache_write_1h or written),
             (used.input_audio, self.input_audio or self.input),
-            (max(0, used.output - used.output_audio), self.output),
+            (used.input_image, self.input_image or self.input),
+            (max(0, used.output - used.output_audio - used.output_image), self.output),
             (used.output_audio, self.output_audio or self.output),
+            (used.output_image, self.output_image or self.output),
         )
         whole = sum(count * rate.at(used.input) for count, rate in parts)
-        return min(-(-whole // MILLION) + self.call, MOST)
+        return min(-(-whole // MILLION) + self.call + used.searches * self.search, MOST)
 
 
 class Prices:
@@ -172,24 +178,26 @@ def _of_data(name: str, value: Any) -> Rates:
         raise PolicyError(f"{place}: expected dollars for a million tokens, input and output each")
     found: dict[str, int] = {}
     for member, said in value.items():
-        if member not in _OWN:
-            raise PolicyError(f"{place}.{member}: is no price; there are {', '.join(_OWN)}")
+        if member not in _TABLE:
+            raise PolicyError(f"{place}.{member}: is no price; there are {', '.join(_TABLE)}")
         if isinstance(said, bool) or not isinstance(said, int | float) or not 0 <= said < MILLION:
             raise PolicyError(f"{place}.{member}: expected dollars, such as 2.5")
         found[member] = int(Decimal(str(said)) * NANO)
-    call = found.pop("call", 0)
-    return Rates(**{member: Rate(price) for member, price in found.items()}, call=call)
+    rates: dict[str, Any] = {
+        member: price if member in _EACH else Rate(price) for member, price in found.items()
+    }
+    return Rates(**rates)
 
 
 def _of_table(price: Any) -> Rates | None:
     """Read a model's prices in the tables; None where they have none for tokens."""
     found = {name: _rate(getattr(price, member, None)) for name, member in _TABLE.items()}
-    call = found.pop("call")
-    if found["input"] is None and found["output"] is None and call is None:
+    each = {member: found.pop(member) for member in _EACH}
+    if found["input"] is None and found["output"] is None and each["call"] is None:
         return None
-    kinds = {name: rate for name, rate in found.items() if rate is not None}
-    kinds = {"input": FREE, "output": FREE} | kinds
-    return Rates(**kinds, call=0 if call is None else call.base // 1000)
+    kinds: dict[str, Any] = {name: rate for name, rate in found.items() if rate is not None}
+    kinds |= {name: rate.base // 1000 for name, rate in each.items() if rate is not None}
+    return Rates(**({"input": FREE, "output": FREE} | kinds))
 
 
 def _rate(value: Any) -> Rate | None:

@@ -205,13 +205,21 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise self._failed(error) from error
 
-    def fact(self, name: str) -> str | None:
+    async def fact(self, name: str) -> str | None:
         """Return what was noted beside the balances under that name."""
+        return self.fact_now(name)
+
+    async def note(self, name: str, value: str) -> None:
+        """Note something beside the balances."""
+        self.note_now(name, value)
+
+    def fact_now(self, name: str) -> str | None:
+        """Return the same before anything else is done with the file."""
         row = self._patiently("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
-    def note(self, name: str, value: str) -> None:
-        """Note something beside the balances."""
+    def note_now(self, name: str, value: str) -> None:
+        """Note the same before anything else is done with the file."""
         self._patiently("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
     def tidy(self) -> None:

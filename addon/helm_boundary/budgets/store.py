@@ -146,11 +146,11 @@ class Store(Protocol):
         """Return the ids of the calls that have something reserved."""
         ...
 
-    def fact(self, name: str) -> str | None:
+    async def fact(self, name: str) -> str | None:
         """Return what was noted beside the balances under that name."""
         ...
 
-    def note(self, name: str, value: str) -> None:
+    async def note(self, name: str, value: str) -> None:
         """Note something beside the balances."""
         ...
 

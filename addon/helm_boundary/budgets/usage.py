@@ -30,6 +30,11 @@ class Used:
     input_audio: int = 0
     output_audio: int = 0
     reasoning: int = 0
+    cache_write_1h: int = 0
+    input_image: int = 0
+    output_image: int = 0
+    searches: int = 0
+    """Of the web, by the provider; no tokens."""
 
     @property
     def tokens(self) -> int:
@@ -46,14 +51,21 @@ def used_of(usage: Usage, dialect: str) -> Used | None:
     # More in the cache than was read in all: it is counted beside, whatever the dialect.
     beside = dialect in BESIDE or cached + written > said
     whole = said + cached + written if beside else said
+    sound = max(0, min(_believed(usage.input_audio_tokens), whole - cached - written))
+    seen = max(0, min(_believed(usage.input_image_tokens), whole - cached - written - sound))
+    spoken = min(_believed(usage.output_audio_tokens), output)
     return Used(
         input=whole,
         output=output,
         cached=cached,
         cache_write=written,
-        input_audio=max(0, min(_believed(usage.input_audio_tokens), whole - cached - written)),
-        output_audio=min(_believed(usage.output_audio_tokens), output),
+        input_audio=sound,
+        output_audio=spoken,
         reasoning=_believed(usage.reasoning_tokens),
+        cache_write_1h=min(_believed(usage.cache_write_1h_tokens), written),
+        input_image=seen,
+        output_image=min(_believed(usage.output_image_tokens), output - spoken),
+        searches=_believed(usage.web_searches),
     )
 
 

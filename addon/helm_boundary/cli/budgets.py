@@ -42,7 +42,7 @@ def list_budgets(state: Layout, as_json: bool, everything: bool) -> None:
     """List what is used of every budget, with its limit; what calls have reserved counts."""
     with io_errors(), opened(state) as store:
         found = asyncio.run(store.balances())
-        known = read_summary(store.fact(FACT))
+        known = read_summary(asyncio.run(store.fact(FACT)))
     _print([b for b in found if everything or is_current(b)], known, as_json)
 
 
@@ -54,7 +54,7 @@ def show(state: Layout, as_json: bool, name: str) -> None:
     """Show one budget by its name, or one of its scopes: what is used in each of its windows."""
     with io_errors(), opened(state) as store:
         found = asyncio.run(store.balances())
-        known = read_summary(store.fact(FACT))
+        known = read_summary(asyncio.run(store.fact(FACT)))
     chosen = [b for b in found if name in (b.place.scope, name_of(b.place.scope))]
     if not chosen and name not in known:
         raise CommandError(f"there is no budget or scope {name!r}; `budgets list` shows all", NO)

@@ -94,8 +94,7 @@ class Accounts:
         self._is_told = mentions_budgets(policy)
         self._asks = any(d.include_usage and d.counts_tokens for d in self._definitions)
         self._sweeping = asyncio.Lock()
-        store.note(FACT, write_summary(self._definitions))
-        self._has_swept = False
+        self._has_begun = False
 
     def under(self, policy: Policy, detectors: Detectors) -> Accounts:
         """Return the accounts under another policy."""
@@ -149,8 +148,8 @@ class Accounts:
             exchange.progress.took("budgets", began)
 
     async def _reserve(self, exchange: Exchange, account: Account, decision: Decision) -> Decision:
-        if not self._has_swept:
-            await self._sweep()
+        if not self._has_begun:
+            await self._begin()
         call = exchange.request.flow_id
         claims = [claim for _, claim in account.claims]
         result = await self.store.reserve(call, claims)
@@ -168,6 +167,12 @@ class Accounts:
         exchange.progress.account = account
         exchange.progress.budget = tuple(line for _, line in account.lines)
         return self._observe(account, decision) if self._observes else decision
+
+    async def _begin(self) -> None:
+        """Say with the first call what is in force, and settle what was left before."""
+        self._has_begun = True
+        await self.store.note(FACT, write_summary(self._definitions))
+        await self._sweep()
 
     def _refuse(
         self, exchange: Exchange, account: Account, short: Short, decision: Decision
@@ -252,7 +257,6 @@ class Accounts:
 
     async def _sweep(self) -> bool:
         """Settle what others have left, one at a time; tell whether there was anything."""
-        self._has_swept = True
         try:
             async with self._sweeping:
                 return bool(await self.sweep())

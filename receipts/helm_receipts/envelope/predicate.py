@@ -258,11 +258,15 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
 def _usage(outcome: Outcome) -> dict[str, int | None]:
     """State the counts that receipts always have, and those of what has a price of its own."""
     apart = {
+        "cacheWrite1hTokens": _count(outcome.cache_write_1h_tokens),
         "cacheWriteTokens": _count(outcome.cache_write_tokens),
         "cachedTokens": _count(outcome.cached_tokens),
         "inputAudioTokens": _count(outcome.input_audio_tokens),
+        "inputImageTokens": _count(outcome.input_image_tokens),
         "outputAudioTokens": _count(outcome.output_audio_tokens),
+        "outputImageTokens": _count(outcome.output_image_tokens),
         "reasoningTokens": _count(outcome.reasoning_tokens),
+        "webSearches": _count(outcome.web_searches),
     }
     return {
         "inputTokens": _count(outcome.input_tokens),

@@ -122,6 +122,10 @@ class Outcome:
     reasoning_tokens: int | None = None
     input_audio_tokens: int | None = None
     output_audio_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
+    input_image_tokens: int | None = None
+    output_image_tokens: int | None = None
+    web_searches: int | None = None
     keep_alives: int = 0
     """Signs of life of our own that were sent while the answer waited for a person."""
     withheld: tuple[str, ...] = ()

@@ -33,6 +33,9 @@ def prices() -> Prices:
         ("claude-sonnet-4-5", "anthropic", Used(300_000, 500, 1000, 1000)),
         ("gemini-2.5-pro", "google", Used(250_000, 700, 100_000)),
         ("gpt-realtime", "openai", Used(1000, 500, 0, 0, 800, 300)),
+        ("gpt-realtime", "openai", Used(1000, 500, input_image=300)),
+        ("claude-opus-4-1", "anthropic", Used(10_000, 500, 0, 3000, cache_write_1h=2000)),
+        ("claude-sonnet-4-5", "anthropic", Used(1000, 500, searches=3)),
     ],
 )
 def test_a_calls_cost_is_what_the_tables_reckon(
@@ -48,6 +51,9 @@ def test_a_calls_cost_is_what_the_tables_reckon(
         cache_write_tokens=used.cache_write,
         input_audio_tokens=used.input_audio,
         output_audio_tokens=used.output_audio,
+        cache_write_1h_tokens=used.cache_write_1h,
+        input_image_tokens=used.input_image,
+        web_searches=used.searches,
     )
     expected = calc_price(table, model, provider_id=provider).total_price * NANO
     assert rates.cost(used) == -(-expected // 1)
