@@ -7,11 +7,11 @@ out.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from helm_boundary.policy.decision import Decision, Reason
+from helm_boundary.wire.strict_json import dump_ascii
 
 STATUS_NAMES = {"ALLOW": "APPROVED", "DENY": "DENIED", "ESCALATE": "ESCALATED"}
 _ERROR_TYPES = {"DENY": "helm_denied", "ESCALATE": "helm_escalated"}
@@ -106,7 +106,7 @@ def refuse(verdict: Verdict) -> Reply:
             *again,
             *headers(verdict),
         ),
-        _json(error_object(verdict)),
+        dump_ascii(error_object(verdict)),
         verdict.approval is not None,
     )
 
@@ -183,7 +183,3 @@ def _reason(reason: Reason) -> dict[str, str]:
         "counterfactual": reason.counterfactual,
     }
     return {key: value for key, value in told.items() if value is not None}
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode("ascii")
