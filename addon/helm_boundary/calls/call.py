@@ -249,8 +249,9 @@ UNREAD = Call()
 class Usage:
     """Tokens as the upstream counted them; None where it didn't say.
 
-    The later five are those that have a price of their own. OpenAI counts them in the first two,
-    too; Anthropic counts what was cached, or written to the cache, beside `input_tokens`.
+    The later ones are those that have a price of their own. OpenAI counts them in the first two,
+    too; Anthropic counts what was cached, or written to the cache, beside `input_tokens`. What was
+    written for an hour is a part of `cache_write_tokens`. Searches are no tokens.
     """
 
     input_tokens: int | None = None
@@ -260,6 +261,10 @@ class Usage:
     reasoning_tokens: int | None = None
     input_audio_tokens: int | None = None
     output_audio_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
+    input_image_tokens: int | None = None
+    output_image_tokens: int | None = None
+    web_searches: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

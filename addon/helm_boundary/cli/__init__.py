@@ -12,6 +12,7 @@ from helm_boundary import __version__
 
 _COMMANDS = {
     "approvals": "approvals:approvals",
+    "budgets": "budgets:budgets",
     "doctor": "doctor:doctor",
     "env": "env:env",
     "evidence": "evidence:evidence",

@@ -46,6 +46,7 @@ class Drafter:
             subjects={"request": exchange.forwarded_body},
             rewrite=_rewrite(exchange, decision),
             tool_calls=self.calls_of(exchange.progress.call, decision.verdict),
+            budget=exchange.progress.budget,
         )
 
     def tool_calls(self, exchange: Exchange, answer: Answer, decision: Decision) -> statement.Draft:
@@ -144,6 +145,7 @@ class Drafter:
         outcome: statement.Outcome | None = None,
         enforcement: statement.Enforcement | None = None,
         event: dict[str, str | int] | None = None,
+        budget: tuple[statement.BudgetLine, ...] = (),
     ) -> statement.Draft:
         return statement.Draft(
             phase=phase,
@@ -164,6 +166,7 @@ class Drafter:
             approval=_approval(exchange.consent.grant),
             tool_calls=tool_calls,
             tools=tools,
+            budget=budget,
         )
 
     def _flow(self, exchange: Exchange) -> statement.FlowFacts:
@@ -220,4 +223,5 @@ def _rewrite(exchange: Exchange, decision: Decision) -> statement.Rewrite | None
     rewritten = exchange.progress.rewritten
     if rewritten is None:
         return None
-    return statement.Rewrite(len(decision.rewrite), exchange.request.body, rewritten)
+    operations = len(decision.rewrite) + exchange.progress.asked_for_usage
+    return statement.Rewrite(operations, exchange.request.body, rewritten)

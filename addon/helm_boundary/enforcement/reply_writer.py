@@ -7,7 +7,7 @@ from collections.abc import Callable
 from helm_boundary.dialects import mcp_denials
 from helm_boundary.dialects.error_events import error_events
 from helm_boundary.matching.mcp import DIALECT as MCP
-from helm_boundary.policy.decision import ESCALATE, Decision
+from helm_boundary.policy.decision import DENY, ESCALATE, Decision
 from helm_boundary.policy.detectors.detectors import Detectors
 from helm_boundary.streaming.frame_cutter import error_frame
 from helm_receipts.envelope.statement import Enforcement
@@ -66,5 +66,11 @@ class Teller:
         approval = exchange.consent.approval if decision.verdict == ESCALATE else None
         tool = denied_tool(exchange, decision, self._detectors)
         return wire.Verdict(
-            decision, receipt_id, self._digest, exchange.correlation_id, approval, tool
+            decision,
+            receipt_id,
+            self._digest,
+            exchange.correlation_id,
+            approval,
+            tool,
+            exchange.progress.shortage if decision.verdict == DENY else None,
         )

@@ -7,6 +7,7 @@ that the client gets in their place.
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from helm_boundary.approvals.notify import Tell, tell_nobody
 from helm_boundary.approvals.refusals import refusal_of
@@ -39,6 +40,9 @@ from .settings import Settings
 from .steering import Steering
 from .unrecorded_calls import Unrecorded
 
+if TYPE_CHECKING:  # nothing of budgets is imported where there are none
+    from .accounts import Accounts
+
 _UNJUDGED = deny(NO_VERDICT)
 
 
@@ -53,6 +57,7 @@ class Boundary:
         settings: Settings,
         store: Store,
         tell: Tell = tell_nobody,
+        accounts: Accounts | None = None,
     ) -> None:
         policy = judge.engine.policy
         self._servers = read_servers(policy.data)
@@ -72,17 +77,25 @@ class Boundary:
         )
         self.desk = Desk(store, recorder, self.drafts, judge.detectors, terms, tell)
         self.unrecorded = Unrecorded()
+        self.accounts = accounts
+        """What calls may spend; None where data defines no budget."""
         self._matcher = matcher
         self._store = store
         self._tell = tell
         self._requests = RequestJudge(
-            judge, recorder, settings, self.drafts, self.desk, self._servers
+            judge, recorder, settings, self.drafts, self.desk, self._servers, accounts
         )
 
-    def under(self, judge: Judge) -> Boundary:
+    def under(self, judge: Judge, accounts: Accounts | None) -> Boundary:
         """Build the same boundary under another policy; both count what waits for a person."""
         other = Boundary(
-            self._matcher, judge, self.recorder, self.settings, self._store, self._tell
+            self._matcher,
+            judge,
+            self.recorder,
+            self.settings,
+            self._store,
+            self._tell,
+            accounts,
         )
         other.desk.waiting = self.desk.waiting
         other.unrecorded = self.unrecorded
@@ -168,6 +181,9 @@ class Boundary:
     async def _conclude(self, exchange: Exchange, turn: Turn, end: End) -> Forward | Reply:
         progress = exchange.progress
         passes = self.settings.passes(progress.decision)
+        if passes and self.accounts is not None:
+            progress.decision = await self.accounts.reserve(exchange, progress.decision)
+            passes = self.settings.passes(progress.decision)
         was_recorded = progress.receipt_id is not None  # it waited, and now comes the answer
         drafts = []
         if passes or not was_recorded:
@@ -192,6 +208,8 @@ class Boundary:
             progress.took("request receipt", began)
         except ReceiptError as error:
             progress.end()
+            if self.accounts is not None:
+                await self.accounts.release(exchange)
             refused = deny(no_receipt(error))
             if not self.settings.passes(refused):
                 return self.teller.refuse(exchange, refused, None)

@@ -34,6 +34,7 @@ from helm_boundary.policy.engines.engine import NO_TURN, Turn
 from helm_boundary.streaming.gate import Gate
 from helm_boundary.streaming.stream import MessageStream
 from helm_boundary.streaming.tap import Tap
+from helm_boundary.streaming.usage_filter import strip_usage
 from helm_receipts.envelope.statement import Coverage, Draft, End
 
 from .exchange import Exchange
@@ -70,6 +71,7 @@ class Answers:
         self._desk = boundary.desk
         self._steering = boundary.steering
         self._outcomes = Outcomes(boundary)
+        self._foresees = boundary.accounts is None  # else an outcome also says what was charged
         self.streamed = Streamed(boundary, self._outcomes)
         """Judges those that are judged while they run."""
 
@@ -165,11 +167,16 @@ class Answers:
             progress.withheld, progress.tool_calls = (), []
             if read.lines:
                 return *(await self._sift(exchange, read.lines, release)), None
-            foreseeing = turn.doing(partial(self._foresee, exchange, response))
+            foreseeing = turn
+            if self._foresees:
+                foreseeing = turn.doing(partial(self._foresee, exchange, response))
             decision = await self._outcomes.ask(exchange, read.answer, foreseeing)
             if decision.verdict == ALLOW and self._settings.effect_of(decision).rewrite:
                 decision, rewritten = await self._rewrite(exchange, read.body, decision, size)
                 release = replace(release, body=rewritten)
+            elif progress.asked_for_usage and is_event_stream(response):
+                body = strip_usage(response.body, self._settings.max_body)
+                release = replace(release, body=body)
         except Refusal as refusal:
             decision = deny(refusal)
         return decision, release, value

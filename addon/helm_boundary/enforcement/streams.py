@@ -22,6 +22,7 @@ from helm_boundary.streaming.gate import Cutter, Gate, NeedsVerdict, Question, R
 from helm_boundary.streaming.keep_alive import KeepAlive
 from helm_boundary.streaming.stream import MessageStream, Stream
 from helm_boundary.streaming.tap import Tap, WholeTap
+from helm_boundary.streaming.usage_filter import UsageFilter
 from helm_receipts.envelope.statement import End, Enforcement
 from helm_receipts.errors import ReceiptError
 
@@ -47,6 +48,8 @@ class Streamed:
     def open(self, exchange: Exchange, stream: Stream, cutter: Cutter) -> Gate | Tap:
         """Open what a stream goes through, from its first byte on; `cutter` cuts its events."""
         progress, most = exchange.progress, self._settings.max_body
+        if progress.asked_for_usage:
+            cutter = UsageFilter(cutter)
         if self._settings.effect_of(progress.decision).stream == "pass":
             progress.gate = Tap(stream, cutter)
         else:
@@ -154,7 +157,7 @@ class Streamed:
             instead=steers.name if steers is not None else None,
         )
         try:
-            receipt = await self._recorder.record(draft, turn.seconds)
+            receipt = await self._outcomes.commit(exchange, draft, turn)
         except ReceiptError as error:
             return self._teller.events(exchange, deny(no_receipt(error)), None)
         progress.judged("response", decision, receipt.id)

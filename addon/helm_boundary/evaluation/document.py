@@ -50,7 +50,8 @@ _LISTS = (list, tuple)
 class Context:
     """The time and the exchange of a judgement.
 
-    `session` is what the client calls its session, `approval` a person's grant; or None.
+    `session` is what the client calls its session, `approval` a person's grant; or None. `budgets`
+    are the balances that the call counts in.
     """
 
     now_ns: int
@@ -58,6 +59,7 @@ class Context:
     correlation_id: str
     session: str | None = None
     approval: Json = None
+    budgets: tuple[Json, ...] = ()
 
 
 def state_call(
@@ -123,6 +125,7 @@ def _phase(phase: JudgedPhase, findings: Sequence[Finding], context: Context) ->
     rest = {
         "phase": phase,
         "findings": findings,
+        "budgets": context.budgets,
         "context": {
             "now": rfc3339(context.now_ns),
             "now_ns": context.now_ns,

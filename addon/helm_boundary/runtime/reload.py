@@ -94,7 +94,12 @@ class Reloader:
         if isinstance(change, PolicyError):
             logger.error("helm-boundary: the policy in force stays: %s", change)
             return
-        new = old.under(_beside(old.engine, change.engine), change.detectors)
+        try:
+            new = old.under(_beside(old.engine, change.engine), change.detectors)
+        except PolicyError as error:
+            change.engine.close()
+            logger.error("helm-boundary: the policy in force stays: %s", error)
+            return
         try:
             await old.recorder.record(_receipt(old, new))
         except ReceiptError as error:

@@ -23,6 +23,7 @@ from helm_receipts.layout import Layout
 from helm_receipts.recording.recorder import Recorder
 from helm_receipts.storage.custody import refuse_foreign_state
 
+from .budgets import accounts_under
 from .engines import Judging, start_judging
 from .kept_policies import keep
 from .key_pinning import settle
@@ -55,8 +56,13 @@ class Running:
         return self.boundary.settings.observes
 
     def under(self, engine: Engine, detectors: Detectors) -> Running:
-        """Return the same boundary under another policy; this one goes on for the calls it has."""
-        boundary = self.boundary.under(Judge(engine, detectors))
+        """Return the same boundary under another policy; this one goes on for the calls it has.
+
+        `PolicyError` where the budgets of that policy can't be kept.
+        """
+        judge = Judge(engine, detectors)
+        accounts = accounts_under(self.boundary.accounts, judge, self.state, observes=self.observes)
+        boundary = self.boundary.under(judge, accounts)
         return replace(self, boundary=boundary, answers=Answers(boundary), engine=engine)
 
     def close(self) -> None:
@@ -64,6 +70,8 @@ class Running:
         self.engine.close()
         self.boundary.desk.close()
         self.recorder.close()
+        if self.boundary.accounts is not None:
+            self.boundary.accounts.close()
 
 
 def start(config: Config) -> Running:
@@ -95,6 +103,13 @@ def start(config: Config) -> Running:
         raise StartError(f"receipts can't be written: {error}") from None
     keep(config.state, engine.policy)
     recorder.told = log_call
+    try:
+        judge = Judge(engine, judging.detectors)
+        accounts = accounts_under(None, judge, config.state, observes=config.mode == "observe")
+    except PolicyError as error:
+        engine.close()
+        recorder.close()
+        raise StartError(f"budgets can't be kept: {error}") from None
     settings = Settings(
         config.mode,
         config.max_body,
@@ -106,11 +121,12 @@ def start(config: Config) -> Running:
     )
     boundary = Boundary(
         Matcher(config.hosts),
-        Judge(engine, judging.detectors),
+        judge,
         recorder,
         settings,
         store,
         _tell(config),
+        accounts,
     )
     return Running(
         boundary,

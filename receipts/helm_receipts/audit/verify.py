@@ -14,6 +14,7 @@ from typing import Any
 from helm_receipts.envelope import dsse
 from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.errors import Broken, EnvelopeError
+from helm_receipts.journal.accounts import CallAccounts
 from helm_receipts.journal.beginnings import PRUNINGS, Beginnings, pruning_lines
 from helm_receipts.journal.calls import Calls
 from helm_receipts.journal.chain import WriterChain
@@ -80,6 +81,7 @@ class JournalWalk:
         self.erased: set[str] = set()
         self._ring = ring
         self._beginnings = beginnings
+        self._accounts = CallAccounts()
 
     def accept(self, line: Line, checked: CheckedLine | None = None) -> Verified:
         """Verify the next line; `Broken` names what is wrong with it.
@@ -95,7 +97,9 @@ class JournalWalk:
         if line.offset == 0 and line.segment.name != segment_name(self.chain.number):
             found = f"it starts with receipt {self.chain.number}"
             raise Broken("misnamed", line, found)
-        # 4. If it hands over to another key, the next line is that key's.
+        # 4. What it says of budgets follows too.
+        self._accounts.accept(line, checked.predicate)
+        # 5. If it hands over to another key, the next line is that key's.
         self._ring.follow(line, self.chain.writer, key, checked.predicate)
         self._count(checked.predicate)
         return Verified(key, checked.predicate)

@@ -19,7 +19,9 @@ from .statement import (
     ENFORCEMENTS,
     PHASES,
     VERDICTS,
+    BudgetLine,
     ClientFacts,
+    Cost,
     Coverage,
     Draft,
     FlowFacts,
@@ -141,6 +143,36 @@ def _predicate(
         ]
     if draft.tools:
         value["tools"] = [_listed(tool) for tool in draft.tools[:MAX_ITEMS]]
+    if draft.budget:
+        value["budget"] = [_budget_line(line) for line in draft.budget[:MAX_ITEMS]]
+    if draft.cost is not None:
+        value["cost"] = _cost(draft.cost)
+    return value
+
+
+def _budget_line(line: BudgetLine) -> dict[str, Any]:
+    amounts = {
+        "after": line.after,
+        "before": line.before,
+        "charged": line.charged,
+        "reserved": line.reserved,
+    }
+    value: dict[str, Any] = {
+        name: {kind: _whole(amount) for kind, amount in found.items()}
+        for name, found in amounts.items()
+        if found is not None
+    }
+    if line.shadow:
+        value["shadow"] = True
+    return value | {"scope": _text(line.scope), "window": _text(line.window)}
+
+
+def _cost(cost: Cost) -> dict[str, Any]:
+    value: dict[str, Any] = {"usage": cost.usage}
+    if cost.nanodollars is not None:
+        value["nanodollars"] = _whole(cost.nanodollars)
+    if cost.prices is not None:
+        value["prices"] = {"sha256": cost.prices}
     return value
 
 
@@ -235,11 +267,15 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
 def _usage(outcome: Outcome) -> dict[str, int | None]:
     """State the counts that receipts always have, and those of what has a price of its own."""
     apart = {
+        "cacheWrite1hTokens": _count(outcome.cache_write_1h_tokens),
         "cacheWriteTokens": _count(outcome.cache_write_tokens),
         "cachedTokens": _count(outcome.cached_tokens),
         "inputAudioTokens": _count(outcome.input_audio_tokens),
+        "inputImageTokens": _count(outcome.input_image_tokens),
         "outputAudioTokens": _count(outcome.output_audio_tokens),
+        "outputImageTokens": _count(outcome.output_image_tokens),
         "reasoningTokens": _count(outcome.reasoning_tokens),
+        "webSearches": _count(outcome.web_searches),
     }
     return {
         "inputTokens": _count(outcome.input_tokens),

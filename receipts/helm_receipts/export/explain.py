@@ -26,6 +26,7 @@ _PHASE = {
     "policy": "A change of policy",
     "key": "A change of keys",
     "session": "The recorder itself",
+    "budget": "A balance that a person set",
 }
 _END = {
     "complete": "ran to its end",
@@ -59,6 +60,7 @@ def _lines(identity: str, said: dict[str, Any]) -> Iterator[str]:
     yield from _end(said.get("outcome"))
     for call in said.get("toolCalls", ()):
         yield f"  tool call   {call['name']}: {call['verdict']}"
+    yield from _budget(said)
     if "rewrite" in said:
         yield f"  rewritten   by {said['rewrite']['operations']} operations"
     if "approval" in said:
@@ -103,6 +105,20 @@ def _end(outcome: dict[str, Any] | None) -> Iterator[str]:
         yield f"  tokens      {usage['inputTokens']} in, {usage['outputTokens']} out"
     if outcome["modelServed"]:
         yield f"  served by   {outcome['modelServed']}, as the provider says"
+
+
+def _budget(said: dict[str, Any]) -> Iterator[str]:
+    for line in said.get("budget", ()):
+        name = "charged" if "charged" in line else "reserved"
+        amounts = ", ".join(f"{kind} {n}" for kind, n in line.get(name, {}).items() if n)
+        counted = " (counted only)" if line.get("shadow") else ""
+        yield f"  {name:<11} {amounts or 'nothing'}, of {line['scope']}{counted}"
+        yield f"              in {line['window']}"
+    if "cost" in said:
+        cost = said["cost"]
+        money = cost.get("nanodollars")
+        known = "as the provider counts" if cost["usage"] == "provider" else "estimated"
+        yield f"  cost        {'' if money is None else f'{money / 1e9:.6f} dollars, '}{known}"
 
 
 def _basis(said: dict[str, Any]) -> Iterator[str]:

@@ -149,8 +149,8 @@ def load_aside(
     """Read, compile and try a policy without holding up this process.
 
     Returns None when its digest is ``unless``. Raises PolicyError when it can't be used. The
-    policy of the engine that comes back has its digest and modules, but not its data, which only
-    its worker holds.
+    policy of the engine that comes back has its digest and modules, but of its data only what the
+    boundary itself reads; its worker holds the rest.
     """
     plan = empty_plan()
     try:

@@ -20,12 +20,12 @@ from .data_place import place_of
 from .default_folder import default_policy_folder
 from .folder import Part, read_part
 from .merging import merge, refuse_overlap
-from .settings import check_settings
+from .settings import check_budgets, check_settings
 from .volatile_members import volatile_members
 
 _READS = r"""\binput\s*(?:\.\s*{0}\b|\[\s*["`]{0}["`]\s*\]|,\s*(?:\[\s*)?["`]{0}["`])"""
-SECTIONS = ("mcp", "tools")
-"""The data that the boundary itself reads: servers' names, and which tools are shells."""
+SECTIONS = ("budgets", "groups", "limits", "mcp", "prices", "tools")
+"""The data that the boundary itself reads: budgets, servers' names, which tools are shells."""
 _COMMENT = re.compile(r"#.*")
 RULE = re.compile(r"^(?!package\b|import\b|default\b|else\b)[A-Za-z_]", re.MULTILINE)
 
@@ -78,6 +78,7 @@ def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
         modules_text = [text for part in effective for text in part.modules.values()]
         check_settings(data, modules_text, folders)
     _check_shells(data, folders)
+    check_budgets(data)
     refuse_overlap(data, {p: f for part in effective for f, p in part.packages.items()})
     detectors = merge_detectors([part.detectors for part in parts if part.detectors])
     modules = {path: text for part in effective for path, text in part.modules.items()}
@@ -118,6 +119,11 @@ def mentions_models(policy: Policy) -> bool:
 def mentions_unclaimed(policy: Policy) -> bool:
     """Tell whether any rule reads ``input.unclaimed``: members that nobody knows."""
     return _mentions(policy, "unclaimed")
+
+
+def mentions_budgets(policy: Policy) -> bool:
+    """Tell whether any rule reads ``input.budgets``: the balances that a call counts in."""
+    return _mentions(policy, "budgets")
 
 
 def _mentions(policy: Policy, member: str) -> bool:
