@@ -121,7 +121,8 @@ class Streamed:
         decision = await self._ask(exchange, answer, turn)
         if self._settings.effect_of(decision).verdict == ESCALATE and park is not None:
             decision = await self._ask_person(exchange, decision, answer, park)
-        answer = progress.answer  # which policy may have rewritten
+        if progress.rewritten_event is not None:
+            answer = progress.answer
         progress.tool_calls += self._drafts.calls_of(answer, decision.verdict)
         decision = self._settings.effect_of(decision)
         if decision.verdict != ALLOW:
