@@ -8,10 +8,10 @@ webhook and never in a receipt.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from helm_boundary.calls.call import Answer, Call, HttpRequest, Message, Text, ToolCall
-from helm_boundary.calls.tool_names import server_of
 from helm_boundary.policy.detectors.detectors import Detectors, Finding
 
 MAX_TEXTS = 12
@@ -47,7 +47,7 @@ def summarise(
         "to": _name(to, detectors),
         "model": _name(", ".join(call.models) or call.model or "", detectors) or None,
         **_texts(call.messages, _beside(call.texts, _of_calls(call)), meant, detectors),
-        **_calls(call.tool_calls, detectors),
+        **_calls([*map(_as_listed, call.tool_calls)], detectors),
         "tools": [_name(tool.name, detectors) for tool in call.tools[:MAX_NAMES]],
         "more_tools": max(0, len(call.tools) - MAX_NAMES),
         "attachments": len(call.attachments),
@@ -62,6 +62,11 @@ def summarise(
             **_calls(answer.tool_calls, detectors),
         }
     return summary
+
+
+def _as_listed(call: ToolCall) -> ToolCall:
+    """Name a tool that goes to a server as data does: its own name may look like another's."""
+    return replace(call, name=f"mcp.{call.server or '(unnamed)'}.{call.name}")
 
 
 def _of_calls(call: Call) -> list[str]:
@@ -128,9 +133,7 @@ def _is_within(text: Text, pointers: Iterable[str]) -> bool:
 
 def _tool_call(call: ToolCall, limit: int, detectors: Detectors) -> dict[str, Any]:
     shown = _shown(call.arguments_text, detectors, limit)
-    on_wire = call.server is not None and server_of(call.name) is None
-    name = f"mcp.{call.server}.{call.name}" if on_wire else call.name
-    return {"name": _name(name, detectors), "arguments": shown.pop("text"), **shown}
+    return {"name": _name(call.name, detectors), "arguments": shown.pop("text"), **shown}
 
 
 def _shown(text: str, detectors: Detectors, limit: int = MAX_CHARACTERS) -> dict[str, Any]:

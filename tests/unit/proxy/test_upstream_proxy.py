@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from mitmproxy.net.server_spec import ServerSpec
 from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.test import tflow
 
 from helm_boundary.proxy.upstream_proxy import Chaining, is_loopback
 
-PROXY = ("http", ("proxy.example", 3128))
+PROXY: ServerSpec = ("http", ("proxy.example", 3128))
 
 
 @pytest.mark.parametrize(
