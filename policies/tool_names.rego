@@ -13,23 +13,49 @@ of(call) := spellings(call) | {bare | some name in spellings(call); bare := rege
 
 # The ways by which a call may be allowed: one server, and never the bare name of what
 # has a server.
-allowing(call) := own(call) | {name |
-	some reading in readings(call)
+allowing(call) := ({name |
+	on_wire
+	some reading in sent(call)
+	some name in written(reading)
+} | {call.name | not on_wire}) | {name |
+	not on_wire
+	some reading in told(call)
 	reading.server == server_of(call)
 	some name in written(reading)
 }
 
 spellings(call) := {call.name} | {name |
-	some reading in (readings(call) | anybodys(call))
+	some reading in ((sent(call) | anybodys(call)) | told(call))
 	some name in written(reading)
+}
+
+# What goes to a server itself: its name is the tool's alone, whatever it looks like.
+on_wire if input.operation.category == "mcp"
+
+sent(call) := {reading |
+	on_wire
+	server := object.get(call, "server", null)
+	is_string(server)
+	reading := {"server": server, "tool": call.name}
 }
 
 # A server without a name may be any of those that have one, under another address.
 anybodys(call) := {reading |
-	on_wire(call)
+	on_wire
 	object.get(call, "server", null) == null
 	some server, _ in data.mcp.servers
 	reading := {"server": server, "tool": call.name}
+}
+
+told(call) := providers(split(call.name, ".")) if {
+	startswith(call.name, "mcp.")
+} else := agents(call.name) if {
+	startswith(call.name, "mcp__")
+} else := set()
+
+providers(parts) := {reading |
+	count(parts) > 2
+	reading := {"server": parts[1], "tool": concat(".", array.slice(parts, 2, count(parts)))}
 }
 
 written(reading) := {
@@ -40,35 +66,6 @@ written(reading) := {
 
 # As agents write what isn't a letter, a digit or a hyphen.
 plain(text) := regex.replace(text, `[^A-Za-z0-9_-]`, "_")
-
-own(call) := set() if {
-	on_wire(call)
-} else := {call.name}
-
-# What goes to a server itself: its name is the tool's alone.
-on_wire(call) if {
-	object.get(call, "type", "function") == "mcp"
-	not startswith(call.name, "mcp.")
-	not startswith(call.name, "mcp__")
-}
-
-readings(call) := {reading |
-	on_wire(call)
-	server := object.get(call, "server", null)
-	is_string(server)
-	reading := {"server": server, "tool": call.name}
-} if {
-	on_wire(call)
-} else := told(split(call.name, ".")) if {
-	startswith(call.name, "mcp.")
-} else := agents(call.name) if {
-	startswith(call.name, "mcp__")
-} else := set()
-
-told(parts) := {reading |
-	count(parts) > 2
-	reading := {"server": parts[1], "tool": concat(".", array.slice(parts, 2, count(parts)))}
-}
 
 # Where a server or a tool has two underscores in its name, there are several readings.
 agents(name) := {reading |
@@ -87,7 +84,7 @@ server_of(call) := server if {
 } else := object.get(call, "server", null)
 
 known(call) := {reading.server |
-	some reading in readings(call)
+	some reading in told(call)
 	some name, _ in data.mcp.servers
 	plain(name) == plain(reading.server)
 }

@@ -1,11 +1,32 @@
 # METADATA
 # title: MCP servers
 # description: |
-#   Which servers agents may call, what these list, and what they ask for. Their tools
-#   are judged by the lists of data.tools, like those that a model calls.
-package helm.rules.mcp
+#   Which servers agents may call, what these list, and what they ask for. The calls of
+#   their tools are judged by the topic of tools, like those that a model wants. This is
+#   no topic in helm.rules, so that a model's call costs nothing here: main asks it about
+#   calls of servers alone.
+package helm.mcp
 
+import data.helm.rules.tools
 import data.helm.tool_names
+
+deny contains reason if {
+	input.phase == "request"
+	some reason in tools.deny with input as wanted
+}
+
+escalate contains reason if {
+	input.phase == "request"
+	some reason in tools.escalate with input as wanted
+}
+
+# What a client asks of a server, as if a model had asked it for that.
+wanted := {
+	"phase": "response",
+	"operation": input.operation,
+	"client": input.client,
+	"response": {"tool_calls": input.tool_calls},
+}
 
 # METADATA
 # title: Server without a name
@@ -25,7 +46,6 @@ escalate contains {
 	"counterfactual": "Ask for the server's address to be added to mcp.servers.",
 } if {
 	input.phase == "request"
-	input.operation.category == "mcp"
 	input.operation.id in acting
 	input.server == null
 }
@@ -56,7 +76,6 @@ deny contains {
 	"counterfactual": "Use the server's Streamable HTTP endpoint.",
 } if {
 	input.phase == "request"
-	input.operation.category == "mcp"
 	some name in input.http.query
 	lower(name) in {"session_id", "sessionid"}
 	not input.http.headers["mcp-protocol-version"]
@@ -81,7 +100,6 @@ escalate contains {
 	"counterfactual": "Look at the tool, and ask for its digest to be added to mcp.pins.",
 } if {
 	input.phase == "response"
-	input.operation.category == "mcp"
 	pins := data.mcp.pins[input.server]
 	some tool in input.response.tools
 	digest := object.get(tool, "digest", null)
@@ -102,7 +120,6 @@ pinned(pin, digest) if {
 #   What may never be called is taken out of the list, so that no model sees it.
 rewrite contains {"op": "drop", "pointer": tool.pointer} if {
 	input.phase == "response"
-	input.operation.category == "mcp"
 	some tool in input.response.tools
 	hidden(tool)
 }
@@ -180,6 +197,5 @@ known := {"elicitation/create", "ping", "roots/list", "sampling/createMessage"}
 
 asked contains request if {
 	input.phase == "response"
-	input.operation.category == "mcp"
 	some request in input.response.requests
 }

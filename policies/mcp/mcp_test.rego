@@ -1,6 +1,6 @@
 package mcp_test
 
-import data.helm.rules.mcp
+import data.helm.mcp
 import data.helm.rules.tools
 
 test_what_acts_on_a_server_without_a_name_escalates if {
@@ -109,12 +109,14 @@ wanted_by_model(name, ask) := said if {
 
 called(name, server) := said if {
 	said := {
-		"deny": {reason.rule | some reason in tools.deny},
-		"escalate": {reason.rule | some reason in tools.escalate},
+		"deny": {reason.rule | some reason in mcp.deny},
+		"escalate": {reason.rule | some reason in mcp.escalate; reason.rule != "mcp.server_unlisted"},
 	} with input as {
 		"phase": "request",
 		"operation": {"id": "mcp.tools.call", "category": "mcp"},
 		"server": server,
+		"http": {"query": [], "headers": {}},
+		"client": {"principal": null, "key_id": null},
 		"tool_calls": [{
 			"name": name, "type": "mcp", "server": server,
 			"valid_json": true, "arguments": {}, "pointer": "/params",
@@ -140,6 +142,8 @@ asked(id, server) := {reason.rule | some reason in escalated} if {
 		"operation": {"id": id, "category": "mcp"},
 		"server": server,
 		"http": {"query": [], "headers": {}},
+		"client": {"principal": null, "key_id": null},
+		"tool_calls": [],
 	}
 }
 
@@ -149,6 +153,8 @@ transport(http) := {reason.rule | some reason in denied} if {
 		"operation": {"id": "mcp.tools.call", "category": "mcp"},
 		"server": "github",
 		"http": http,
+		"client": {"principal": null, "key_id": null},
+		"tool_calls": [],
 	}
 }
 

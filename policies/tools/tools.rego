@@ -3,16 +3,11 @@
 # description: |
 #   Which tools a model may call, judged when it calls them: a request that only
 #   offers a tool does nothing yet. Arguments are whole by then, streams included.
-#   A call that goes to an MCP server is judged by the same lists.
+#   A call that goes to an MCP server is judged by the same rules (see mcp).
 package helm.rules.tools
 
 import data.helm.arguments
 import data.helm.tool_names
-
-# A model's calls in its answer, and those that go to an MCP server.
-calls := input.response.tool_calls if {
-	input.phase == "response"
-} else := object.get(input, "tool_calls", [])
 
 # METADATA
 # title: Denied tool
@@ -28,7 +23,8 @@ deny contains {
 	"finality": "class_forbidden",
 	"pointer": call.pointer,
 } if {
-	some call in calls
+	input.phase == "response"
+	some call in input.response.tool_calls
 	some name in tool_names.of(call)
 	tool_names.caught(name, data.tools.deny, data.tools.deny_prefixes)
 }
@@ -47,7 +43,8 @@ escalate contains {
 	"finality": "ungranted",
 	"pointer": call.pointer,
 } if {
-	some call in calls
+	input.phase == "response"
+	some call in input.response.tool_calls
 	some name in tool_names.of(call)
 	tool_names.caught(name, data.tools.person, data.tools.person_prefixes)
 	not asked_on_the_wire(call)
@@ -68,7 +65,8 @@ escalate contains {
 	"pointer": call.pointer,
 	"counterfactual": "Ask for the tool to be added to tools.allow.",
 } if {
-	some call in calls
+	input.phase == "response"
+	some call in input.response.tool_calls
 	not allowed(call)
 	not listed_elsewhere(call)
 	not listed_with_namespace(call)
@@ -97,7 +95,8 @@ deny contains {
 	"pointer": call.pointer,
 	"counterfactual": "Call the tool with arguments that its constraints allow.",
 } if {
-	some call in calls
+	input.phase == "response"
+	some call in input.response.tool_calls
 	some name in tool_names.of(call)
 	some constraint in data.tools.arguments[name]
 	not arguments.satisfied(call, constraint)
@@ -123,7 +122,8 @@ deny contains {
 	"pointer": call.pointer,
 	"counterfactual": "Call the tool with arguments that are one JSON object.",
 } if {
-	some call in calls
+	input.phase == "response"
+	some call in input.response.tool_calls
 	call.valid_json == false
 	object.get(call, "type", "function") != "custom"
 	object.get(call, "complete", true) != false

@@ -14,7 +14,7 @@ from typing import Any
 
 from helm_boundary.calls.call import UNREAD, Answer, Call, Json, Text, ToolCall
 from helm_boundary.calls.refusal import schema_violation
-from helm_boundary.wire.json_rpc import Message, read_messages
+from helm_boundary.wire.json_rpc import MEMBERS, Message, read_messages
 
 from .mcp_answers import read_messages_of_server
 from .mcp_content import attachments, texts
@@ -31,9 +31,12 @@ def read_request(body: Json) -> Call:
     """Read what a client's message asks for, or what those of a batch do.
 
     Raises:
-        Refusal: no JSON-RPC message, or a tool's call without a name.
+        Refusal: no JSON-RPC message, one with more members, which another reader may take for
+            another call, or a tool's call without a name.
     """
     messages = read_messages(body)
+    if any(each.value.keys() - MEMBERS for each in messages):
+        raise schema_violation("the message has a member that JSON-RPC doesn't have")
     return Call(
         texts=tuple(text for each in messages for text in _texts(each)),
         tool_calls=tuple(call for each in messages for call in _tool_calls(each)),

@@ -160,7 +160,7 @@ class RequestJudge:
         progress = exchange.progress
 
         def reread(value: Json, body: bytes) -> tuple[Recognised, bytes]:
-            rewritten = recognition.read_again(read, value, body)
+            rewritten = recognition.read_again(exchange.request, read, value, body)
             return rewritten, self._shared(exchange, rewritten)
 
         async def again(value: Json, body: bytes) -> Decision:

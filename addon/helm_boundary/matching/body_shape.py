@@ -60,7 +60,7 @@ def operation_of_body(body: bytes, content_encoding: str | None, limit: int) -> 
     try:
         return by_shape(strict_json.parse(decoded))
     except Refusal:
-        value = first_value(text)
+        value = _first_value(text)
         if value is None or by_shape(value) is not None:
             raise
         return None
@@ -134,7 +134,7 @@ def in_utf8(text: bytes) -> bytes:
     return text.decode(encoding, "replace").encode("utf-8", "replace")
 
 
-def first_value(text: bytes) -> Json:
+def _first_value(text: bytes) -> Json:
     """Return what a forgiving reader takes from a text's start, None where even that fails."""
     readable = text.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
     try:

@@ -7,6 +7,7 @@ isn't MCP's alone is MCP's only where its headers say so, or where the server is
 
 from __future__ import annotations
 
+import json
 import re
 from functools import cache
 from typing import Final
@@ -15,7 +16,7 @@ from helm_boundary.calls.call import HttpRequest, Json, Operation
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.wire import content_coding, strict_json
 
-from .body_shape import first_value, in_utf8
+from .body_shape import in_utf8
 from .catalogue import Catalogue, read_table
 from .mcp_servers import Servers
 
@@ -36,8 +37,10 @@ _SIGNS = re.compile(
     re.IGNORECASE,
 )
 _ESCAPE = b"\\u"
+_METHOD = b"method"
 _EVENTS = "text/event-stream"
 _FORM = "application/x-www-form-urlencoded"
+_REGISTERS = b'"redirect_uris"'
 _AUTHORIZATION = re.compile(
     r"/\.well-known/.*|(?:/[^/]+)*/(?:authorize|token|register|revoke|introspect|jwks(?:\.json)?)"
 )
@@ -55,10 +58,10 @@ def recognise(
     Raises:
         Refusal: the path can be read as a known server's but isn't written so.
     """
-    by_headers = any(request.header(name) is not None for name in _HEADERS)
-    if found is not None and found.id != UNREADABLE and not by_headers:
-        return None
     known = bool(servers) and servers.name_of(request) is not None
+    if found is not None and found.id != UNREADABLE and not known:
+        return None  # no headers, and no more members, make something else of a model's call
+    by_headers = any(request.header(name) is not None for name in _HEADERS)
     if not request.body:
         return _without_body(request, known=known, by_headers=by_headers)
     found = _with_body(request, limit, surely=known or by_headers)
@@ -81,9 +84,8 @@ def is_authorization(request: HttpRequest) -> bool:
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return True
     content_type = (request.header("content-type") or "").lower()
-    return request.method == "POST" and (
-        content_type.startswith(_FORM) or request.path.endswith("/register")
-    )
+    registers = request.path.endswith("/register") and _REGISTERS in request.body
+    return request.method == "POST" and (content_type.startswith(_FORM) or registers)
 
 
 def operation_named(identity: str) -> Operation:
@@ -127,23 +129,40 @@ def _with_body(request: HttpRequest, limit: int, *, surely: bool) -> Operation |
     try:
         value = strict_json.parse(body)
     except Refusal:
-        return operation_named(UNREADABLE) if _might_ask(first_value(text)) else None
+        return operation_named(UNREADABLE) if _might_ask(text, surely=surely) else None
     return operation_of(value) if _is_message(value, surely=surely) else None
 
 
-def _might_ask(value: Json) -> bool:
+class _Members(list[tuple[str, Json]]):
+    """An object's members, each as often as it is there."""
+
+
+def _might_ask(text: bytes, *, surely: bool) -> bool:
     """Tell whether some reader may find a message in what isn't read alike by all of them."""
-    asks = value if isinstance(value, list) else [value]
-    return value is None or any(
-        isinstance(each, dict) and any(key.casefold() == "method" for key in each) for each in asks
+    try:
+        value = _EVERY.raw_decode(text.decode("utf-8", "replace").lstrip("\ufeff \t\r\n"))[0]
+    except (ValueError, RecursionError):
+        return surely or _SIGNS.search(text) is not None
+    asks = [value] if isinstance(value, _Members) else value if isinstance(value, list) else []
+    return any(
+        _is_message({name: member}, surely=surely) or (surely and name.casefold() == "jsonrpc")
+        for each in asks
+        if isinstance(each, _Members)
+        for name, member in each
     )
+
+
+_EVERY = json.JSONDecoder(strict=False, object_pairs_hook=_Members)
 
 
 def _may_be(text: bytes, *, surely: bool) -> bool:
     """Tell cheaply whether a text may be a message; none of those fails."""
     if not _BEGINS.match(text):
         return False
-    return surely or _ESCAPE in text or _SIGNS.search(text) is not None
+    if surely or _ESCAPE in text:
+        return True
+    # The second look costs a hundred times the first, and few bodies need it.
+    return _METHOD in text.lower() and _SIGNS.search(text) is not None
 
 
 def _is_message(value: Json, *, surely: bool) -> bool:

@@ -7,7 +7,7 @@ address of its own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,21 +30,21 @@ class Address:
     port: int
     path: str
 
-    def serves(self, request: HttpRequest, path: str) -> bool:
-        """Tell whether a request with that path goes to the server."""
-        here = (self.scheme, self.host, self.port)
-        there = (request.scheme, canonical_host(request.host), request.port)
-        return here == there and f"{path}/".startswith(f"{self.path}/")
+    def has(self, path: str) -> bool:
+        """Tell whether a path is the server's own, or below that."""
+        return f"{path}/".startswith(f"{self.path}/")
 
 
 class Servers:
     """The servers that have a name."""
 
     def __init__(self, addresses: Iterable[Address] = ()) -> None:
-        self._addresses = tuple(sorted(addresses, key=lambda each: -len(each.path)))
+        self._at: dict[tuple[str, str, int], list[Address]] = {}
+        for each in sorted(addresses, key=lambda each: -len(each.path)):
+            self._at.setdefault((each.scheme, each.host, each.port), []).append(each)
 
     def __bool__(self) -> bool:
-        return bool(self._addresses)
+        return bool(self._at)
 
     def name_of(self, request: HttpRequest) -> str | None:
         """Return the short name of the server that a request goes to, None where it has none.
@@ -52,24 +52,19 @@ class Servers:
         Raises:
             Refusal: the path is written so that only some servers read a named one's in it.
         """
+        found = self._at.get((request.scheme, canonical_host(request.host), request.port))
+        if found is None:  # nearly always
+            return None
         path = canonical_path(request.path)
         if not ODD.search(path):
-            return self._find(request, path)
+            return next((each.name for each in found if each.has(path)), None)
         loose = loosest_reading(request.path)
-        if any(each.serves(request, loose) for each in self._in_lower_case()):
+        if any(replace(each, path=each.path.lower()).has(loose) for each in found):
             raise schema_violation(
                 "the path can be read as an MCP server's but isn't written as one; "
                 "send it plainly, without escapes, dot segments or doubled slashes"
             )
         return None
-
-    def _find(self, request: HttpRequest, path: str) -> str | None:
-        found = (each.name for each in self._addresses if each.serves(request, path))
-        return next(found, None)
-
-    def _in_lower_case(self) -> Iterator[Address]:
-        for each in self._addresses:
-            yield Address(each.name, each.scheme, each.host, each.port, each.path.lower())
 
 
 def read_servers(data: Mapping[str, Any]) -> Servers:

@@ -47,10 +47,16 @@ def read_mcp(
     content_coding.check_charset(request.header("content-type"))
     value = strict_json.parse(body)
     messages = read_messages(value)
-    _check_headers(request, messages)
+    check_headers(request, messages)
     call = read_value(value, server)
     inner = _inner(value, messages, server) if isinstance(value, list) else ()
     return Recognised(operation_of(value), call, body, inner=inner, server=server)
+
+
+def read_rewritten(request: HttpRequest, value: Json, server: str | None) -> Call:
+    """Read what policy made of a message, which goes with the client's headers; as `read_mcp`."""
+    check_headers(request, read_messages(value))
+    return read_value(value, server)
 
 
 def read_value(value: Json, server: str | None) -> Call:
@@ -77,7 +83,7 @@ def _inner(
     )
 
 
-def _check_headers(request: HttpRequest, messages: tuple[Message, ...]) -> None:
+def check_headers(request: HttpRequest, messages: tuple[Message, ...]) -> None:
     """Refuse headers that tell another call than the body: who routes by them sees that one."""
     params = [name for name, _ in request.headers if name.lower().startswith(_PARAM)]
     names = [name for name in (_METHOD, _NAME) if request.header(name) is not None]

@@ -131,10 +131,10 @@ def read_call(
     return replace(read, can_rewrite=False) if _is_signed(request) else read
 
 
-def read_again(read: Recognised, value: Json, body: bytes) -> Recognised:
+def read_again(request: HttpRequest, read: Recognised, value: Json, body: bytes) -> Recognised:
     """Read a call whose body was rewritten; raises as `read_call`."""
     if read.operation.dialect == mcp.DIALECT:
-        call = mcp_requests.read_value(value, read.server)
+        call = mcp_requests.read_rewritten(request, value, read.server)
     else:
         call = read_value(read.operation, value, read.model)
     return Recognised(read.operation, call, body)

@@ -120,6 +120,14 @@ def test_a_server_without_a_name_may_list_and_not_act(scene: Stage) -> None:
     assert scene.seen == 1
 
 
+@pytest.mark.parametrize("name", ["mcp.github.search", "mcp__github__search"])
+def test_a_tool_cannot_take_the_name_of_another_servers(scene: Stage, name: str) -> None:
+    """What data lists for one server allows nothing elsewhere, whatever a tool is called there."""
+    for path in ("/mcp", "/elsewhere"):
+        assert "tools.unlisted" in scene.post(tool_call(name), path).rules
+    assert not scene.seen
+
+
 def test_a_denied_tool_is_taken_out_of_the_list(scene: Stage) -> None:
     """As JSON and in a stream, whose other events stay as they are."""
     tools = [tool(name) for name in ("search", "delete_everything", "merge")]

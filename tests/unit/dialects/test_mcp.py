@@ -34,7 +34,8 @@ def roles(texts: Sequence[Any]) -> dict[str, str]:
 def test_the_call_of_a_tool() -> None:
     """Its arguments are what a tool is told; whatever else it says is a text too."""
     meta = {"progressToken": "my token", "traceparent": "00-aa"}
-    call = mcp.read_request({**CALL, "params": {**CALL["params"], "_meta": meta}, "note": "psst"})
+    more = {"_meta": meta, "note": "psst"}
+    call = mcp.read_request({**CALL, "params": {**CALL["params"], **more}})
     [made] = call.tool_calls
     assert (made.name, made.arguments) == ("search", CALL["params"]["arguments"])
     assert (made.pointer, made.type) == ("/params", "mcp")
@@ -58,6 +59,12 @@ def test_a_call_as_a_notification_and_in_a_batch_is_one() -> None:
     assert [c.name for c in mcp.read_request(told).tool_calls] == ["search"]
     both = mcp.read_request([CALL, told])
     assert [c.pointer for c in both.tool_calls] == ["/0/params", "/1/params"]
+
+
+def test_a_message_with_more_members_is_refused() -> None:
+    """Another server may take it for a call of a model."""
+    with pytest.raises(Refusal):
+        mcp.read_request({**CALL, "model": "m", "messages": []})
 
 
 def test_what_a_client_answers_is_judged() -> None:
