@@ -8,11 +8,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from helm_boundary.calls.call import UNREAD, Call
+from helm_boundary.streaming.stream import Stream
+
 from .event_data import write_event
-from .generic import open_stream, read_request, read_response
+from .generic import read_request, read_response
+from .generic_stream import GenericStream
 
 __all__ = ["error_event", "open_stream", "read_request", "read_response"]
 _ERROR = "conversation.response.error"
+
+
+def open_stream(status: int, asked: Call = UNREAD) -> Stream:
+    """Open a reader of an answer's events, each of which has a function's next words."""
+    return GenericStream(status, is_known=True)
 
 
 def error_event(told: dict[str, Any]) -> bytes:

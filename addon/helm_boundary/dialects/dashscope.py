@@ -8,11 +8,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from helm_boundary.calls.call import UNREAD, Call
+from helm_boundary.streaming.stream import Stream
 from helm_boundary.wire.strict_json import dump_ascii
 
-from .generic import open_stream, read_request, read_response
+from .generic import read_request, read_response
+from .generic_stream import GenericStream
 
 __all__ = ["error_event", "open_stream", "read_request", "read_response"]
+
+
+def open_stream(status: int, asked: Call = UNREAD) -> Stream:
+    """Open a reader of an answer's events, which repeat what was told unless asked for words."""
+    body = asked.body if isinstance(asked.body, dict) else {}
+    parameters = body.get("parameters")
+    known = parameters if isinstance(parameters, dict) else {}
+    may_repeat = known.get("incremental_output") is not True
+    return GenericStream(status, is_known=True, may_repeat=may_repeat)
 
 
 def error_event(told: dict[str, Any]) -> bytes:
