@@ -1,7 +1,7 @@
 """Tool calls that come in pieces, over events in a shape that nobody knows.
 
-Providers say the next words of the arguments in each event, or all of them so far. Both are read:
-what a client adds up, and what the last event says, where it goes on from the one before.
+Providers say the next words of the arguments in each event; one says all of them so far, where its
+request didn't ask for words. What clients add up is read, and there what the last event says.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class _Depth:
 class CallPieces:
     """One call: its name once that is told, and its arguments so far."""
 
-    def __init__(self, pointer: str, call_id: str | None) -> None:
+    def __init__(self, pointer: str, call_id: str | None, *, may_repeat: bool) -> None:
         self.name = ""
         self.is_over = False
         """Whether something else has been told since."""
@@ -56,7 +56,7 @@ class CallPieces:
         self._id = call_id
         self._words: list[str] = []
         self._last = ""
-        self._repeats = True
+        self._repeats = may_repeat
         self._added = _Depth()
         self._alone = _Depth()
 
@@ -74,18 +74,13 @@ class CallPieces:
     @property
     def is_whole(self) -> bool:
         """Whether it has a name, and its arguments are closed or nobody goes on with them."""
-        is_closed = self._added.is_out or (self._repeats and self._alone.is_out)
+        is_closed = self._alone.is_out if self._repeats else self._added.is_out
         return bool(self.name) and (is_closed if self._added.has_begun else self.is_over)
 
     def readings(self) -> Iterator[ToolCall]:
         """Yield the call as clients hold it."""
         if not self.name:
             return
-        added = "".join(self._words)
-        repeats = self._repeats and len(self._words) > 1 and self._last != added
-        told = [self._last] if repeats else [added]
-        if repeats and self._added.is_out and not self._alone.is_out:
-            told.append(added)
-        for words in told:
-            said = words if words.strip() else {}
-            yield tool_call(self.name, said, call_id=self._id, pointer=self._pointer)
+        words = self._last if self._repeats else "".join(self._words)
+        said = words if words.strip() else {}
+        yield tool_call(self.name, said, call_id=self._id, pointer=self._pointer)

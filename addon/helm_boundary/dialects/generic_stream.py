@@ -12,12 +12,13 @@ from helm_boundary.calls.call import Answer, Json, Text, ToolCall, Usage
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.calls.texts import pointer_token, spoken, strings
 from helm_boundary.streaming.sse import Event
+from helm_boundary.streaming.tellings import told_in_two_ways
 from helm_boundary.wire import strict_json
 
 from . import event_data
 from .call_names import is_call, is_call_type, is_result_type
 from .call_pieces import CallPieces
-from .json_shape import text_of, tool_call
+from .json_shape import check_names, text_of, tool_call
 from .told_texts import ToldTexts, each_once
 from .tool_results import tool_members
 from .usage import read_usage, updated
@@ -28,7 +29,9 @@ _PIECE = "partial_json"
 _WORDS = ("arguments", "args", _PIECE)
 _WORDS_OF_CALLS = (*_WORDS, "input", "parameters", "delta")
 """Where the arguments' next words are: anywhere, and in what stands where calls do."""
-_IDS = ("index", "tool_call_id", "toolCallId", "toolUseId", "call_id", "item_id", "id")
+_INDEX = "index"
+_IDS = ("id", "item_id", "call_id", "toolUseId", "toolCallId", "tool_call_id")
+"""By what clients add pieces up: the index where there is one, or else any of the ids."""
 _GROWING = frozenset(
     {
         "content", "delta", "generated_text", "output_text", "reasoning", "reasoning_content",
@@ -38,21 +41,33 @@ _GROWING = frozenset(
 """Members whose text goes on in the next event."""
 
 
-class GenericStream:
-    """Reads events in whatever shape; lines of JSON are events, too."""
+type _Key = tuple[str, str, str]
+"""A call's place in its event, its id, and the type of the events that tell its arguments: clients
+add up those of one type."""
 
-    def __init__(self, status: int) -> None:
+
+class GenericStream:
+    """Reads events in whatever shape; lines of JSON are events, too.
+
+    With `is_known` the API is, so that its members are written as it writes them; with `may_repeat`
+    an event may tell all of a call's arguments so far, and not their next words.
+    """
+
+    def __init__(self, status: int, *, is_known: bool = False, may_repeat: bool = False) -> None:
         self.done = False
+        self._is_known = is_known
+        self._may_repeat = may_repeat
         self._status = status
         self._model: str | None = None
         self._usage = Usage()
         self._told = ToldTexts()
         self._others: dict[tuple[str, str, str], Text] = {}
-        self._pieces: dict[tuple[str, str], CallPieces] = {}
-        self._touched: dict[tuple[str, str], None] = {}
+        self._pieces: dict[_Key, CallPieces] = {}
+        self._touched: dict[_Key, None] = {}
+        self._ids: dict[str, str] = {}
         self._calls: list[ToolCall] = []
         self._judged = self._count = 0
-        self._name = ""
+        self._name = self._kind = ""
 
     def read(self, event: Event) -> None:
         """Take one event in.
@@ -73,6 +88,7 @@ class GenericStream:
         pointer = f"/{self._count}"
         self._count += 1
         before = len(self._touched)
+        self._kind = text_of(value.get("type")) if isinstance(value, dict) else ""
         self._read_calls(value, pointer, is_inside=False, known="")
         if len(self._touched) == before:
             self._close()
@@ -127,7 +143,9 @@ class GenericStream:
         elif isinstance(value, dict):
             kind = text_of(value.get("type")) or text_of(value.get("event"))
             is_inside = (is_inside or is_call_type(kind)) and not is_result_type(kind)
-            known = next((str(value[key]) for key in _IDS if _is_id(value.get(key))), known)
+            known = _ids_of(value, as_written=self._is_known) or known
+            if self._is_known:
+                check_names(value, "an event")
             self._read_call(value, pointer, is_inside=is_inside, known=known)
             for key, item in value.items():
                 if isinstance(item, dict | list) and key not in _WORDS:
@@ -147,8 +165,9 @@ class GenericStream:
         if not (is_inside or _PIECE in value or (said and (name or self._name))):
             return
         self._name = name or self._name
+        check_names(value, "a tool call")
         if whole and self._name:
-            call_id = known or None
+            call_id = known.rpartition("=")[2] or None
             for each in whole:
                 self._calls.append(tool_call(self._name, each, call_id=call_id, pointer=pointer))
         elif words or name:
@@ -156,13 +175,24 @@ class GenericStream:
 
     def _grow(self, name: str, words: list[str], pointer: str, known: str) -> None:
         place = pointer.partition("/")[2].partition("/")[2]  # without the event's number
-        key = (place, known)
-        pieces = self._pieces.setdefault(key, CallPieces(pointer, known or None))
+        key = (place, known, self._kind if words else "")
+        if key not in self._pieces:
+            if self._is_known:
+                self._check_ids(known)
+            call_id = known.rpartition("=")[2] or None
+            self._pieces[key] = CallPieces(pointer, call_id, may_repeat=self._may_repeat)
+        pieces = self._pieces[key]
         pieces.name = name or pieces.name or self._name
         for each in words:
             pieces.grow(each)
         pieces.is_over = False
         self._touched[key] = None
+
+    def _check_ids(self, known: str) -> None:
+        """Refuse ids of which one is another call's: clients go by either of them."""
+        for told in known.split("&"):
+            if self._ids.setdefault(told, known) != known:
+                raise told_in_two_ways()
 
     def _read_texts(self, value: Json) -> None:
         for text in strings(value, "", "assistant", tool_members):
@@ -173,8 +203,13 @@ class GenericStream:
                 self._others.setdefault((text.pointer, text.role, text.text), text)
 
 
-def _is_id(value: Json) -> bool:
-    return isinstance(value, int | str) and value != ""
+def _ids_of(value: dict[str, Json], *, as_written: bool) -> str:
+    """Write the ids of an object; an empty one says nothing, but where it is `as_written`."""
+    if isinstance(value.get(_INDEX), int):
+        return f"{_INDEX}={value[_INDEX]}"
+    told = {key: value.get(key) for key in _IDS}
+    nothing = (None,) if as_written else (None, "")
+    return "&".join(f"{key}={said}" for key, said in told.items() if said not in nothing)
 
 
 def value_of(data: bytes) -> Json:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from helm_boundary.calls.call import Answer, Usage
+from helm_boundary.dialects import dialect
 from helm_boundary.dialects.generic_stream import GenericStream
 from helm_boundary.policy.decision import ALLOW, DENY, Decision, Reason
 from helm_boundary.streaming.gate import Gate
@@ -25,7 +26,9 @@ def events(*values: dict[str, Any] | str) -> list[bytes]:
     return [f"data: {text}\n\n".encode() for text in texts]
 
 
-def run(chunks: list[bytes]) -> tuple[bytes, list[tuple[str, Any]], Answer]:
+def run(
+    chunks: list[bytes], stream: GenericStream | None = None
+) -> tuple[bytes, list[tuple[str, Any]], Answer]:
     """Say what leaves the gate, which calls were judged, and all that was said."""
     judged: list[tuple[str, Any]] = []
 
@@ -34,7 +37,7 @@ def run(chunks: list[bytes]) -> tuple[bytes, list[tuple[str, Any]], Answer]:
         denied = any(call.name == "wipe" for call in answer.tool_calls)
         return Decision(DENY if denied else ALLOW, (NO,))
 
-    gate = Gate(GenericStream(200), EventCutter(1 << 20))
+    gate = Gate(stream or GenericStream(200), EventCutter(1 << 20))
     return Drive(gate, judge, lambda _: b"<error>").run(chunks), judged, gate.stream.answer()
 
 
@@ -86,7 +89,6 @@ def bodies(name: str, arguments: dict[str, Any]) -> dict[str, list[bytes]]:
     return {
         "mistral": mistral(name, arguments),
         "dashscope, words": dashscope([words[:3], words[3:]], name),
-        "dashscope, so far": dashscope([words[:3], words[:7], words], name),
         "dashscope, whole": dashscope([words], name),
         "lmstudio": lmstudio(name, arguments),
         "anthropic's": events(
@@ -124,6 +126,17 @@ def test_nothing_of_a_denied_call_leaves(shape: str) -> None:
     assert any(name == "wipe" for name, _ in judged)
     if shape in ("mistral", "lmstudio"):
         assert b"message" in out
+
+
+@pytest.mark.parametrize(("call", "passes"), [(LOOK, True), (WIPE, False)])
+def test_what_is_told_so_far_is_one_call(call: tuple[str, Any], passes: bool) -> None:
+    """DashScope repeats the arguments unless its client has asked for their next words."""
+    words = json.dumps(call[1])
+    chunks = dashscope([words[:3], words[:7], words], call[0])
+    out, judged, _ = run(chunks, GenericStream(200, may_repeat=True))
+    assert judged == [call]
+    assert out == (b"".join(chunks) if passes else b"<error>")
+    assert run(chunks)[0] != b"".join(chunks) or judged != [call]
 
 
 def test_usage_and_texts_are_told() -> None:
@@ -177,3 +190,45 @@ def test_time_grows_with_the_bytes() -> None:
     assert len(judged) == 1
     assert len(out) > 1_000_000
     assert time.process_time() - began < 5
+
+
+PIECE = {"type": "function.call.delta", "id": "fc_1", "tool_call_id": "c1", "name": "look"}
+HALVES = ('{"city": ', '"Oslo"}')
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        {**PIECE, "type": "function.call.other"},
+        {key: said for key, said in PIECE.items() if key != "type"},
+        {**PIECE, "id": "fc_2"},
+        {**PIECE, "id": ""},
+        {key: said for key, said in PIECE.items() if key != "id"},
+        {**PIECE, "tool_call_id": "c2"},
+        {**PIECE, "Type": "function.call.other"},
+    ],
+)
+def test_pieces_that_clients_add_up_otherwise_do_not_leave(second: dict[str, Any]) -> None:
+    """Mistral's clients go by an event's type and by one of its ids; found by the fuzzer."""
+    chunks = events({**PIECE, "arguments": HALVES[0]}, {**second, "arguments": HALVES[1]})
+    stream = dialect("conversations").open_stream(200)
+    assert isinstance(stream, GenericStream)
+    out, judged, _ = run(chunks, stream)
+    assert (out, judged) == (b"<error>", [])
+    whole = events(*({**PIECE, "arguments": each} for each in HALVES))
+    assert run(whole)[0] == b"".join(whole)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"function": {"name": "look", "arguments": "{}", "Arguments": "{}"}},
+        {"Choices": 1},
+    ],
+)
+def test_members_in_other_letters_do_not_leave(value: dict[str, Any]) -> None:
+    """Go's readers take both for one; found by the fuzzer."""
+    told = {"output": {"choices": [{"message": {"tool_calls": [value]}}]}}
+    stream = dialect("dashscope").open_stream(200)
+    assert isinstance(stream, GenericStream)
+    assert run(events(told), stream)[0] == b"<error>"
