@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,7 @@ import re2
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from helm_boundary.policy.detectors.definition import MAX_PATTERN
 from helm_boundary.policy.detectors.pattern_parts import Unreadable, read_parts, write_parts
 from helm_boundary.policy.detectors.triggers import trigger_of
 from helm_boundary.policy.sources.policy import read_policy
@@ -70,6 +72,25 @@ def test_what_has_no_letters_of_its_own_has_no_trigger(pattern: str) -> None:
 def test_patterns_are_written_as_they_were_read(pattern: str) -> None:
     """Nothing of a pattern is lost on the way."""
     assert write_parts(read_parts(pattern)) == pattern
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "[a-j]?" * 330,
+        "(?:[a-j]?[a-j]?)?" * 110,
+        "(?:" * 400 + "[a-z]{2}" + ")" * 400,
+        "(?:a|b|c|[0-9])?" * 120,
+        "(?:(?:[ab]|[cd]?){0,3}|" * 60 + "x" + ")" * 60,
+    ],
+    ids=range(5),
+)
+def test_no_pattern_keeps_the_start_waiting(pattern: str) -> None:
+    """However it is made; one without a trigger is looked for as it is."""
+    assert len(pattern) <= MAX_PATTERN
+    started = time.process_time()
+    trigger_of(pattern)
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize("pattern", ["(", "a)", "(?=a)b", "a**", "[", "\\"])

@@ -17,7 +17,8 @@ from .pattern_parts import Part, Parts, Unreadable, read_parts, write_parts
 _LETTERS = 2
 """Characters of its own with which a trigger begins; most texts never get past the first."""
 _FEW = 10  # characters of a class that are told one by one
-_MANY = 256  # beginnings of one pattern
+_MANY = 64  # beginnings of one pattern
+_AHEAD = 12  # parts that are looked at for a beginning
 _RARE = "\x80" * _LETTERS
 """Stands for any character beyond ASCII: several bytes, the first of which are seldom in a text."""
 _GAP = re.compile(r"\{([01]),(\d*)\}")
@@ -35,7 +36,7 @@ def trigger_of(pattern: str) -> str | None:
     """
     try:
         found = _begun(read_parts(pattern))
-    except Unreadable:
+    except (Unreadable, RecursionError):
         return None
     return None if found is None else write_parts(tuple(map(_widened, found)))
 
@@ -63,7 +64,7 @@ def _from_letters(parts: Parts) -> Parts | None:
 
 def _beginnings_of(parts: Parts) -> Beginnings:
     known: Beginnings = frozenset({("", True)})
-    for part in parts:
+    for part in parts[:_AHEAD]:
         if not any(goes_on and len(begins) < _LETTERS for begins, goes_on in known):
             break
         found: set[tuple[str, bool]] = set()
