@@ -84,7 +84,9 @@ class ReceiptCall:
 
     def _answer(self) -> Answer:
         # As one of the provider's own: whether it was isn't known, and the name is what counts.
-        calls = tuple(ToolCall(None, name, "", None, True, 0, "", "hosted") for name in self.tool_names)
+        calls = tuple(
+            ToolCall(None, name, "", None, True, 0, "", "hosted") for name in self.tool_names
+        )
         said = self.outcome or {}
         return Answer(
             said.get("status") or 200, said.get("modelServed"), tuple(said["finishReasons"]),
