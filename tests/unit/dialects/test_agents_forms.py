@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -64,7 +65,7 @@ def test_a_client_that_waits_hears_what_it_counts(
 
 def test_an_error_ends_a_stream_once_but_for_geminis() -> None:
     """There it comes as JSON alone, too, as the API itself sends it."""
-    told = {"error": {"message": "m", "type": "helm_denied", "code": "C"}, "helm": {}}
+    told: dict[str, Any] = {"error": {"message": "m", "type": "d", "code": "C"}, "helm": {}}
     assert len(error_events("chat", told)) == 1
     bare, event = error_events("gemini", told)
     assert json.loads(bare)["error"] == json.loads(event.removeprefix(b"data: "))["error"]
@@ -73,7 +74,7 @@ def test_an_error_ends_a_stream_once_but_for_geminis() -> None:
 
 def test_an_answer_of_geminis_keeps_what_came_before_the_call() -> None:
     """One candidate, and its call's id; what else there is can't be steered."""
-    parts = [{"text": "Sure."}, {"functionCall": {"id": "1", "name": "sh", "args": {}}}]
+    parts: list[Any] = [{"text": "Sure."}, {"functionCall": {"id": "1", "name": "sh", "args": {}}}]
     answer = {"candidates": [{"content": {"parts": parts}}], "modelVersion": "m"}
     told = body(answer, call(), NAME, '{"a": 1}')
     (candidate,) = told["candidates"]
@@ -84,5 +85,6 @@ def test_an_answer_of_geminis_keeps_what_came_before_the_call() -> None:
     assert body(answer, call("hosted"), NAME, "{}") is None
     assert body([answer], call(), NAME, "{}") is None
     assert events(GeminiStream(200), call("hosted"), NAME, "{}") is None
-    (event,) = events(GeminiStream(200), call(identity=None), NAME, "{}") or ()
-    assert b'"functionCall":{"name"' in event
+    written = events(GeminiStream(200), call(identity=None), NAME, "{}")
+    assert written is not None
+    assert b'"functionCall":{"name"' in b"".join(written)
