@@ -76,7 +76,7 @@ def test_an_answer_of_geminis_keeps_what_came_before_the_call() -> None:
     """One candidate, and its call's id; what else there is can't be steered."""
     parts: list[Any] = [{"text": "Sure."}, {"functionCall": {"id": "1", "name": "sh", "args": {}}}]
     answer = {"candidates": [{"content": {"parts": parts}}], "modelVersion": "m"}
-    told = body(answer, call(), NAME, '{"a": 1}')
+    told: Any = body(answer, call(), NAME, '{"a": 1}')
     (candidate,) = told["candidates"]
     made = {"functionCall": {"id": "1", "name": NAME, "args": {"a": 1}}}
     assert candidate["content"]["parts"] == [{"text": "Sure."}, made]
