@@ -5,7 +5,6 @@ Only a call that policy, or a person, denied is replaced. A doubt of ours ends t
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from helm_boundary.calls.call import Json, ToolCall
@@ -14,6 +13,7 @@ from helm_boundary.dialects.calls_instead import NAME, Denial, Instead, call_ins
 from helm_boundary.dialects.steering import steering_body, steering_events
 from helm_boundary.policy.decision import DENY, Decision, Reason
 from helm_boundary.policy.detectors.detectors import Detectors
+from helm_boundary.wire.strict_json import dump_ascii
 
 from .exchange import Exchange
 from .settings import Settings
@@ -60,8 +60,7 @@ class Steering:
         told = steering_body(exchange.operation.dialect, answer, denied[0], instead)
         if told is None:
             return None
-        body = json.dumps(told, separators=(",", ":")).encode("ascii")
-        return Steered(instead.name, [body])
+        return Steered(instead.name, [dump_ascii(told)])
 
     def _denied(self, exchange: Exchange, decision: Decision) -> tuple[ToolCall, Reason] | None:
         """Find the first call that was denied, and why; None where an error is what is wanted."""
