@@ -57,7 +57,7 @@ class RequestJudge:
             self._note(exchange, *read)
             exchange.progress.session = session_of(exchange.request, read[0].call.body)
             if not self._settings.observes:  # watching uses no grant up
-                if self._desk.grants.are_open:
+                if self._desk.grants.may_be_carried:
                     await self.bind(exchange)
                 self._desk.grants.carry(exchange)
             return await self._judge(exchange, read[0], turn)
