@@ -61,7 +61,8 @@ class Agent:
     def makes(self, *commands: str) -> Provider:
         """Return a provider that has it run commands, or write the file without one."""
         if not self.tool:
-            return Provider(says=f"{_block(MADE, '', 'made')}\n{DONE}")
+            mended = _block(CALC, BROKEN, WHOLE)  # or it would ask again, as its tests fail
+            return Provider(says=f"{_block(MADE, '', 'made')}\n{mended}\n{DONE}")
         return Provider([self.runs(command) for command in commands])
 
     def works(self, home: Path) -> Provider:

@@ -19,7 +19,7 @@ ANY = "*"
 """In a pointer: each item of a list."""
 
 LONGEST = 200
-"""Characters that a pattern may match at a time; what is longer isn't volatile."""
+"""Characters that a pattern may match, once in a text; what is longer isn't volatile."""
 
 _MEANING = frozenset(
     {
@@ -154,7 +154,11 @@ def _cut(value: Json, tokens: Sequence[str], pattern: Any) -> tuple[Json, bool]:
 
 
 def _without_matches(text: str, pattern: Any) -> str:
-    return str(pattern.sub(lambda match: match[0] if len(match[0]) > LONGEST else "", text))
+    """Return a text without the first match: many would be room for a text of their own."""
+    found = pattern.search(text)
+    if found is None or len(found[0]) > LONGEST:
+        return text
+    return text[: found.start()] + text[found.end() :]
 
 
 def _is_at(token: str, at: str) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from helm_boundary.wire.strict_json import dump_ascii
+
 from . import dialect
 
 
@@ -19,4 +21,4 @@ def error_events(name: str, told: dict[str, Any]) -> list[bytes]:
     if name != "gemini" or not event.startswith(b"data: "):
         return [event]
     bare = json.loads(event.removeprefix(b"data: "))
-    return [json.dumps({"error": bare["error"]}).encode("ascii") + b"\n\n", event]
+    return [dump_ascii({"error": bare["error"]}) + b"\n\n", event]

@@ -8,6 +8,7 @@ from typing import Any
 from helm_boundary.calls.call import Json, ToolCall
 from helm_boundary.streaming.stream import Stream
 
+from .event_data import write_event
 from .gemini_parts import count_calls, member, parts_of
 from .gemini_stream import GeminiStream
 
@@ -19,7 +20,7 @@ def events(stream: Stream, call: ToolCall, name: str, arguments: str) -> list[by
     answer = {"candidates": [_candidate([_part(call, name, arguments)])]}
     model = stream.answer().model
     told = answer if model is None else {**answer, "modelVersion": model}
-    return [b"data: " + json.dumps(told, separators=(",", ":")).encode("ascii") + b"\n\n"]
+    return [write_event(told)]
 
 
 def body(answer: Json, call: ToolCall, name: str, arguments: str) -> Json | None:

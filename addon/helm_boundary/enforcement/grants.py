@@ -43,10 +43,24 @@ class Grants:
         except StoreError:
             return False
 
+    @property
+    def may_be_carried(self) -> bool:
+        """Whether a request may have a grant: one that lasts for tool calls waits for an answer.
+
+        So while such a one is open, for a day perhaps, requests needn't be digested.
+        """
+        try:
+            return any(map(_is_carried, self._store.grants()))
+        except StoreError:
+            return False
+
     def carry(self, exchange: Exchange) -> None:
         """Look up the grant that a person gave for exactly this call, and use it."""
-        if exchange.consent.grant is None and self.are_open:
-            self._use_first(exchange, lambda entry, own: entry.request.binding == own)
+        if exchange.consent.grant is None and self.may_be_carried:
+            self._use_first(
+                exchange,
+                lambda entry, own: _is_carried(entry) and entry.request.binding == own,
+            )
 
     def carry_answer(self, exchange: Exchange, decision: Decision, answer: Answer) -> bool:
         """Look up a grant for the tool calls of an answer that needs one; tell whether it's used.
@@ -115,6 +129,10 @@ class Grants:
                 return False
         take(exchange.consent, grant, entry.request)
         return True
+
+
+def _is_carried(entry: Entry) -> bool:
+    return entry.request.phase == "request" or not grant_of(entry).lasts
 
 
 def take(consent: Consent, grant: Grant, granted: Request) -> None:

@@ -73,7 +73,7 @@ class RequestJudge:
             if self._accounts is not None:
                 read = await self._account(exchange, self._accounts, *read)
             if not self._settings.observes:  # watching uses no grant up
-                if self._desk.grants.are_open:
+                if self._desk.grants.may_be_carried:
                     await self.bind(exchange)
                 self._desk.grants.carry(exchange)
             return await self._judge(exchange, read[0], turn)

@@ -61,8 +61,6 @@ class Commands:
         Or calls like it in its `session`, for an `hour`, or `always`, which is as `session` and
         says what to add to data.yaml.
         """
-        if extent not in _EXTENTS:
-            raise exceptions.CommandError(f"expected one of {', '.join(_EXTENTS)}")
         entry = self._decide(approval, GRANTED, _EXTENTS[extent])
         lines = [f"{approval} is {GRANTED}"]
         if extent == "always":

@@ -12,10 +12,13 @@ import yaml
 from support.approvals import (
     TOOLS,
     Answer,
+    Asking,
     approvals,
     ask,
     body,
     grant,
+    mitmweb,
+    pending,
     records,
     said,
     until,
@@ -153,3 +156,18 @@ def _other(boundary: Boundary, first: Answer) -> Answer | None:
     again = ask(boundary, body("please", seed=1))
     is_other = again.headers["x-helm-policy-digest"] != first.headers["x-helm-policy-digest"]
     return again if is_other else None
+
+
+def test_a_command_of_mitmproxys_takes_a_second_word(tmp_path: Path, upstream: Upstream) -> None:
+    """How far the grant goes; another word is refused, and nothing is decided."""
+    calls_a_tool(upstream)
+    with mitmweb(tmp_path, upstream) as (boundary, web):
+        waiting = Asking(boundary, turn("first", "s1"))
+        (entry,) = pending(boundary)
+        assert web.command("helm.approve", entry.id, "ever") == "Invalid choice."
+        told = web.command("helm.approve", entry.id, "always")
+        assert f"{entry.id} is granted For good, add to data.yaml: principals: {{" in told
+        assert waiting.result().status == 200
+        assert ask(boundary, turn("second", "s1")).status == 200
+        assert web.command("helm.extents") == ["once", "session", "hour", "always"]
+        assert said(boundary) == ["requested", "granted", "used", "used"]

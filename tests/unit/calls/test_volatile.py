@@ -88,6 +88,12 @@ def test_what_is_long_is_not_volatile() -> None:
         assert bool(without(body, [volatile])[1]) is was_there
 
 
+def test_one_match_of_a_text_is_volatile() -> None:
+    """Nor in many short ones."""
+    volatile = read_volatile("/system", "cch=[0-9]+;")
+    assert without({"system": "cch=1;cch=2;"}, [volatile])[0] == {"system": "cch=2;"}
+
+
 def test_texts_are_left_out_with_their_members() -> None:
     """Those within a member, and of a text what a pattern matches."""
     volatile = [
