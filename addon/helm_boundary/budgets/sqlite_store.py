@@ -19,7 +19,16 @@ from typing import Any
 from .amounts import NOTHING, Amounts
 from .decisions import find_short, next_time
 from .owner import Owner, is_gone
-from .store import Balance, Claim, Orphan, Place, Reserved, Short, StoreError
+from .store import (
+    Balance,
+    Claim,
+    Orphan,
+    Place,
+    Reserved,
+    Short,
+    StoreDamaged,
+    StoreError,
+)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS balances (
@@ -80,10 +89,16 @@ class SqliteStore:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
             self._db = _connect(path)
+            if self._db.execute("PRAGMA quick_check").fetchone() != ("ok",):
+                self._db.close()
+                raise sqlite3.DatabaseError("it is damaged")
             self._owner = Owner(path.parent)
             self._file = path.stat().st_ino
         except (OSError, sqlite3.Error) as error:
-            raise StoreError(f"{path} can't be used: {error}") from error
+            # What is locked, or can't be opened, is another of SQLite's errors.
+            is_damaged = type(error) is sqlite3.DatabaseError
+            kind = StoreDamaged if is_damaged else StoreError
+            raise kind(f"{path} can't be used: {error}") from error
         self._closed = False
 
     def now_ns(self) -> int:
@@ -284,7 +299,7 @@ class SqliteStore:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+    db = sqlite3.connect(path, timeout=_AT_START, isolation_level=None, check_same_thread=False)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = OFF")
     db.executescript(_SCHEMA)

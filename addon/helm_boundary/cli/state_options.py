@@ -57,7 +57,11 @@ def selection_options[C: Command](command: C) -> C:
     for name, metavar, text in reversed(
         (
             ("verdict", "VERDICT", "ALLOW, DENY or ESCALATE."),
-            ("phase", "PHASE", "request, outcome, tool_call, approval, policy, key or session."),
+            (
+                "phase",
+                "PHASE",
+                "request, outcome, tool_call, approval, policy, key, session or budget.",
+            ),
             ("operation", "ID", "An operation, such as createChatCompletion."),
             ("model", "NAME", "The model that was asked for."),
             ("principal", "NAME", "The proxy user, or the pseudonym of an API key."),

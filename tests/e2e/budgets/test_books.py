@@ -176,17 +176,9 @@ def _reloaded(stage: Scene, times: int) -> None:
     until(lambda: stage.boundary.log.count("helm-boundary: policy file") >= times or None)
 
 
-@pytest.mark.parametrize(
-    ("data", "expected"),
-    [
-        ({"budgets": {"b": {"limit": {"calls": "3"}}}}, "data.budgets.b"),
-        ({"limits": {"speed": {"calls": 3}}}, "data.limits.speed"),
-    ],
-)
-def test_a_budget_that_is_not_understood_is_a_refusal_to_start(
-    tmp_path: Path, data: dict[str, object], expected: str
-) -> None:
+def test_a_budget_that_is_not_understood_is_a_refusal_to_start(tmp_path: Path) -> None:
     """With its place in data."""
+    data = {"budgets": {"b": {"limit": {"calls": "3"}}}}
     policy = write_budget_policy(tmp_path / "policy", data)
     with (
         Upstream() as upstream,
@@ -194,7 +186,7 @@ def test_a_budget_that_is_not_understood_is_a_refusal_to_start(
         Boundary(upstream, state=tmp_path, policy=policy),
     ):
         pass
-    assert expected in failed.value.log
+    assert "data.budgets.b" in failed.value.log
 
 
 def test_observe_counts_and_refuses_nothing(tmp_path: Path) -> None:
