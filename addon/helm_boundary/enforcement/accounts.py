@@ -156,7 +156,13 @@ class Accounts:
         if isinstance(result, Short) and await self._sweep():
             result = await self.store.reserve(call, claims)
         if isinstance(result, Short):
-            return self._refuse(exchange, account, result, decision)
+            decision = self._refuse(exchange, account, result, decision)
+            if not self._observes:
+                return decision
+            # It is written down, and counts all the same.
+            result = await self.store.reserve(call, [replace(c, enforced=False) for c in claims])
+        if isinstance(result, Short):
+            raise StoreError("what isn't enforced was refused")
         account.reserved = result
         shadow = {claim.place for definition, claim in account.claims if definition.shadow}
         account.lines = tuple(
@@ -166,7 +172,7 @@ class Accounts:
         )
         exchange.progress.account = account
         exchange.progress.budget = tuple(line for _, line in account.lines)
-        return self._observe(account, decision) if self._observes else decision
+        return decision
 
     async def _begin(self) -> None:
         """Say with the first call what is in force, and settle what was left before."""
@@ -186,20 +192,6 @@ class Accounts:
         kind = short.kind.replace("nanodollars", "dollars")
         exchange.progress.shortage = Shortage(definition.name, kind, until, wait)
         return _denied(decision, definition.place, refusal_of(definition, short))
-
-    def _observe(self, account: Account, decision: Decision) -> Decision:
-        """Say what would have been refused, where verdicts are only written down."""
-        for definition, claim in account.claims:
-            one = next((r for r in account.reserved if r.claim is claim), None)
-            if one is None or definition.shadow:
-                continue
-            for kind, limit, amount, asked in zip(
-                one.after._fields, claim.limits, one.after, claim.amounts, strict=True
-            ):
-                if limit is not None and asked and amount > limit:
-                    short = Short(claim, kind, claim.span.end)
-                    return _denied(decision, definition.place, refusal_of(definition, short))
-        return decision
 
     async def release(self, exchange: Exchange) -> None:
         """Give back what a call reserved that isn't forwarded."""
@@ -309,18 +301,15 @@ class Accounts:
         )
         rates = self._rates(exchange)
         amounts = {strict: _expected(len(calls), estimates, rates, strict) for strict in self._ways}
-        enforced, now = not self._observes, self.store.now_ns()
+        now = self.store.now_ns()
         claims = claims_of(
-            self._definitions,
-            caller,
-            amounts,
-            lambda window: self._spans.at(window, now),
-            enforced=enforced,
+            self._definitions, caller, amounts, lambda window: self._spans.at(window, now)
         )
         if not claims:
             return None
         for definition, _ in claims:
-            if definition.counts_money and rates is None and enforced and not definition.shadow:
+            enforced = not (definition.shadow or self._observes)
+            if definition.counts_money and rates is None and enforced:
                 raise _Unpriced(definition, self._unpriced(exchange))
         return Account(len(calls), estimates, rates, claims)
 
