@@ -52,8 +52,7 @@ def _claim(
             one = Amounts(calls=1)
             return Claim(scope, EVER, one, definition.limits, counts, returned=True)
         case "run":
-            one = Amounts(calls=amounts.calls)
-            return Claim(scope, EVER, one, definition.limits, counts, lasts=definition.lasts)
+            return Claim(scope, EVER, amounts, definition.limits, counts, lasts=definition.lasts)
         case "rate":
             return Claim(scope, EVER, enforced=counts, rate=definition.rate)
 
@@ -113,6 +112,16 @@ def unpriced(definition: Definition, model: str | None) -> Refusal:
         f"{(model or 'that the request leaves open')[:100]!r}; whoever keeps the policy can give "
         "one in data.prices, or take another model",
         "instance_parameter",
+    )
+
+
+def unreadable() -> Refusal:
+    """Refuse a call while the balances can't be read or written."""
+    return Refusal(
+        BROKEN,
+        "the balances of budgets can't be read or written, so nothing may be spent; see the "
+        "boundary's log",
+        "instance_context",
     )
 
 
