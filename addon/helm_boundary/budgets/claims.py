@@ -23,8 +23,6 @@ def claims_of(
     caller: Caller,
     amounts: Mapping[bool, Amounts],
     span_of: Callable[[Window], Span],
-    *,
-    enforced: bool,
 ) -> tuple[tuple[Definition, Claim], ...]:
     """Return what a call claims under each definition, in the order of their keys.
 
@@ -34,7 +32,7 @@ def claims_of(
     found = []
     for definition in definitions:
         for scope in scopes_of(definition, caller):
-            claim = _claim(definition, scope, amounts[definition.strict], span_of, enforced)
+            claim = _claim(definition, scope, amounts[definition.strict], span_of)
             found.append((definition, claim))
     # One order for all, so that no two reservations wait for each other.
     return tuple(sorted(found, key=lambda each: each[1].place))
@@ -45,9 +43,8 @@ def _claim(
     scope: str,
     amounts: Amounts,
     span_of: Callable[[Window], Span],
-    enforced: bool,
 ) -> Claim:
-    counts = enforced and not definition.shadow
+    counts = not definition.shadow
     match definition.kind:
         case "budget":
             return Claim(scope, span_of(definition.window), amounts, definition.limits, counts)
@@ -55,8 +52,7 @@ def _claim(
             one = Amounts(calls=1)
             return Claim(scope, EVER, one, definition.limits, counts, returned=True)
         case "run":
-            one = Amounts(calls=amounts.calls)
-            return Claim(scope, EVER, one, definition.limits, counts, lasts=definition.lasts)
+            return Claim(scope, EVER, amounts, definition.limits, counts, lasts=definition.lasts)
         case "rate":
             return Claim(scope, EVER, enforced=counts, rate=definition.rate)
 
@@ -116,6 +112,16 @@ def unpriced(definition: Definition, model: str | None) -> Refusal:
         f"{(model or 'that the request leaves open')[:100]!r}; whoever keeps the policy can give "
         "one in data.prices, or take another model",
         "instance_parameter",
+    )
+
+
+def unreadable() -> Refusal:
+    """Refuse a call while the balances can't be read or written."""
+    return Refusal(
+        BROKEN,
+        "the balances of budgets can't be read or written, so nothing may be spent; see the "
+        "boundary's log",
+        "instance_context",
     )
 
 

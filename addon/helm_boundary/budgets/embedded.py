@@ -13,7 +13,7 @@ from helm_receipts.layout import Layout
 
 from .books import read_books
 from .sqlite_store import SqliteStore
-from .store import Balance, StoreError
+from .store import Balance, StoreDamaged, StoreError
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _BOOT = "boot"
@@ -33,9 +33,7 @@ def open_store(layout: Layout) -> SqliteStore:
     path = books_file(layout)
     try:
         store = SqliteStore(path)
-    except StoreError:
-        if not path.exists():
-            raise
+    except StoreDamaged:
         _set_aside(layout, path)
         store = SqliteStore(path)
     try:

@@ -19,47 +19,17 @@ from typing import Any
 from .amounts import NOTHING, Amounts
 from .decisions import find_short, next_time
 from .owner import Owner, is_gone
-from .store import Balance, Claim, Orphan, Place, Reserved, Short, StoreError
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS balances (
-    scope TEXT NOT NULL, start INTEGER NOT NULL, "end" INTEGER, began INTEGER NOT NULL,
-    calls INTEGER NOT NULL DEFAULT 0, tokens INTEGER NOT NULL DEFAULT 0,
-    output_tokens INTEGER NOT NULL DEFAULT 0, nanodollars INTEGER NOT NULL DEFAULT 0,
-    reserved_calls INTEGER NOT NULL DEFAULT 0, reserved_tokens INTEGER NOT NULL DEFAULT 0,
-    reserved_output_tokens INTEGER NOT NULL DEFAULT 0,
-    reserved_nanodollars INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (scope, start)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS reservations (
-    call TEXT PRIMARY KEY, owner TEXT NOT NULL, made INTEGER NOT NULL, claims TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS paces (scope TEXT PRIMARY KEY, arrival INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-"""
-_READ = """SELECT calls + reserved_calls, tokens + reserved_tokens,
-    output_tokens + reserved_output_tokens, nanodollars + reserved_nanodollars, began
-    FROM balances WHERE scope = ? AND start = ?"""
-_RESERVE = """INSERT INTO balances (scope, start, "end", began, reserved_calls, reserved_tokens,
-    reserved_output_tokens, reserved_nanodollars) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (scope, start) DO UPDATE SET
-    reserved_calls = reserved_calls + excluded.reserved_calls,
-    reserved_tokens = reserved_tokens + excluded.reserved_tokens,
-    reserved_output_tokens = reserved_output_tokens + excluded.reserved_output_tokens,
-    reserved_nanodollars = reserved_nanodollars + excluded.reserved_nanodollars"""
-_SETTLE = """UPDATE balances SET calls = calls + ?, tokens = tokens + ?,
-    output_tokens = output_tokens + ?, nanodollars = nanodollars + ?,
-    reserved_calls = reserved_calls - ?, reserved_tokens = reserved_tokens - ?,
-    reserved_output_tokens = reserved_output_tokens - ?,
-    reserved_nanodollars = reserved_nanodollars - ? WHERE scope = ? AND start = ?"""
-_ADJUST = """INSERT INTO balances (scope, start, "end", began, calls, tokens, output_tokens,
-    nanodollars) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (scope, start) DO UPDATE SET calls = calls + excluded.calls,
-    tokens = tokens + excluded.tokens, output_tokens = output_tokens + excluded.output_tokens,
-    nanodollars = nanodollars + excluded.nanodollars"""
-_ALL = """SELECT scope, start, "end", calls, tokens, output_tokens, nanodollars, reserved_calls,
-    reserved_tokens, reserved_output_tokens, reserved_nanodollars FROM balances
-    ORDER BY scope, start"""
+from .sqlite_statements import ADJUST, ALL, READ, RESERVE, SCHEMA, SETTLE
+from .store import (
+    Balance,
+    Claim,
+    Orphan,
+    Place,
+    Reserved,
+    Short,
+    StoreDamaged,
+    StoreError,
+)
 
 _PATIENCE = 2.0
 """Seconds for which a transaction waits for those of other processes."""
@@ -80,10 +50,16 @@ class SqliteStore:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
             self._db = _connect(path)
+            if self._db.execute("PRAGMA quick_check").fetchone() != ("ok",):
+                self._db.close()
+                raise sqlite3.DatabaseError("it is damaged")
             self._owner = Owner(path.parent)
             self._file = path.stat().st_ino
         except (OSError, sqlite3.Error) as error:
-            raise StoreError(f"{path} can't be used: {error}") from error
+            # What is locked, or can't be opened, is another of SQLite's errors.
+            is_damaged = type(error) is sqlite3.DatabaseError
+            kind = StoreDamaged if is_damaged else StoreError
+            raise kind(f"{path} can't be used: {error}") from error
         self._closed = False
 
     def now_ns(self) -> int:
@@ -93,7 +69,7 @@ class SqliteStore:
     async def used(self, places: Sequence[Place]) -> list[Amounts]:
         """Return what is used of each balance, reservations included."""
         try:
-            rows = [self._db.execute(_READ, place).fetchone() for place in places]
+            rows = [self._db.execute(READ, place).fetchone() for place in places]
         except sqlite3.Error as error:
             raise self._failed(error) from error
         return [Amounts(*row[:4]) if row else NOTHING for row in rows]
@@ -115,7 +91,7 @@ class SqliteStore:
                     return Short(claim, "rate", soonest)
                 paces.append((claim.scope, arrival))
                 continue
-            row = execute(_READ, (claim.scope, claim.span.start)).fetchone()
+            row = execute(READ, (claim.scope, claim.span.start)).fetchone()
             before = Amounts(*row[:4]) if row else NOTHING
             if claim.enforced:
                 if (kind := find_short(claim, before)) is not None:
@@ -127,7 +103,7 @@ class SqliteStore:
             execute("INSERT OR REPLACE INTO paces VALUES (?, ?)", (scope, arrival))
         for one in met:
             claim = one.claim
-            execute(_RESERVE, (claim.scope, *claim.span, now, *claim.amounts))
+            execute(RESERVE, (claim.scope, *claim.span, now, *claim.amounts))
         execute(
             "INSERT INTO reservations VALUES (?, ?, ?, ?)",
             (call, self._owner.name, now, _write(one.claim for one in met)),
@@ -145,7 +121,7 @@ class SqliteStore:
             return False
         execute("DELETE FROM reservations WHERE call = ?", (call,))
         for place, reserved in _read(row[0]).items():
-            execute(_SETTLE, (*charged.get(place, NOTHING), *reserved, *place))
+            execute(SETTLE, (*charged.get(place, NOTHING), *reserved, *place))
         return True
 
     async def orphans(self) -> list[Orphan]:
@@ -161,7 +137,7 @@ class SqliteStore:
     async def balances(self) -> list[Balance]:
         """Return every balance there is, by scope and window."""
         try:
-            return [_balance(row) for row in self._db.execute(_ALL)]
+            return [_balance(row) for row in self._db.execute(ALL)]
         except sqlite3.Error as error:
             raise self._failed(error) from error
 
@@ -169,8 +145,8 @@ class SqliteStore:
         """Add to what is settled of a balance; returns it as it is now."""
 
         def work() -> Balance:
-            self._db.execute(_ADJUST, (*place, end, self.now_ns(), *amounts))
-            return next(b for b in map(_balance, self._db.execute(_ALL)) if b.place == place)
+            self._db.execute(ADJUST, (*place, end, self.now_ns(), *amounts))
+            return next(b for b in map(_balance, self._db.execute(ALL)) if b.place == place)
 
         return await self._transact(work)
 
@@ -196,7 +172,7 @@ class SqliteStore:
         settled = list(read(going_on))
         execute("UPDATE balances SET calls = 0, tokens = 0, output_tokens = 0, nanodollars = 0")
         for each in settled:
-            execute(_ADJUST, (*each.place, each.end, now, *each.settled))
+            execute(ADJUST, (*each.place, each.end, now, *each.settled))
 
     async def open_calls(self) -> frozenset[str]:
         """Return the ids of the calls that have something reserved."""
@@ -284,10 +260,10 @@ class SqliteStore:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+    db = sqlite3.connect(path, timeout=_AT_START, isolation_level=None, check_same_thread=False)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = OFF")
-    db.executescript(_SCHEMA)
+    db.executescript(SCHEMA)
     db.execute("PRAGMA busy_timeout = 0")
     return db
 

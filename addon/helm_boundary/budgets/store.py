@@ -23,6 +23,10 @@ class StoreError(Exception):
     """The balances can't be read or written, so nothing may be spent; says why."""
 
 
+class StoreDamaged(StoreError):
+    """The balances are there and can't be understood; receipts have them again."""
+
+
 class Place(NamedTuple):
     """One balance: a scope in the window that starts then (nanoseconds since 1970)."""
 

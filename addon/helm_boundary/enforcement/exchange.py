@@ -31,7 +31,7 @@ from .fallback_reply import NO_VERDICT
 from .reply import Approval, Shortage
 
 if TYPE_CHECKING:  # nothing of budgets is imported where there are none
-    from .accounts import Account
+    from .account import Account
 
 _UNDECIDED = deny(NO_VERDICT)
 

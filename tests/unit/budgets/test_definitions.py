@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from helm_boundary.budgets.definitions import read_definitions
+from helm_boundary.budgets.definition_data import read_definitions
 from helm_boundary.budgets.prices import read_prices
 from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.sources.default_folder import default_policy_folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from decimal import Decimal
 
@@ -14,6 +15,7 @@ from helm_boundary.budgets.estimates import UNKNOWN_OUTPUT, Estimates
 from helm_boundary.budgets.prices import Prices, read_prices
 from helm_boundary.budgets.usage import Used, used_of
 from helm_boundary.calls.call import Call, Message, Usage
+from helm_boundary.policy.errors import PolicyError
 
 USED = Used(input=10_000, output=500, cached=4000, cache_write=1000)
 
@@ -136,3 +138,13 @@ def test_the_input_is_learnt_and_never_below_the_same_conversations_last() -> No
     dense = learnt.estimate(call(words="dense"), 3000, "chat")
     learnt.learn(dense, "m", "chat", Used(3000, 10))
     assert learnt.estimate(call(words="dense"), 3100, "chat").input >= 3000
+
+
+def test_tables_that_are_not_installed_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the remedy; prices in data do without them."""
+    monkeypatch.setitem(sys.modules, "genai_prices.data_snapshot", None)
+    with pytest.raises(PolicyError, match=r"helm-boundary\[budgets\]"):
+        read_prices({}, tables=True)
+    own = read_prices({"prices": {"m": {"input": 1, "output": 1}}}, tables=True)
+    assert own.rates("m", None, 0) is not None
+    assert own.rates("gpt-4o", None, 0) is None

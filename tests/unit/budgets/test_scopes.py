@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from helm_boundary.budgets.definitions import read_definitions
+from helm_boundary.budgets.definition_data import read_definitions
 from helm_boundary.budgets.scopes import Caller, groups_of, scopes_of
 
 CALLER = Caller("alice", "abc", "10.0.0.1", ("gpt-5-mini",), "api.openai.com:443", "createChat")

@@ -18,9 +18,11 @@ from hypothesis import strategies as st
 
 from helm_boundary.budgets.amounts import NO_LIMITS, NOTHING, Amounts
 from helm_boundary.budgets.definitions import Rate
+from helm_boundary.budgets.embedded import books_file, open_store
 from helm_boundary.budgets.sqlite_store import SqliteStore
 from helm_boundary.budgets.store import Balance, Claim, Place, Short, Store, StoreError
 from helm_boundary.budgets.windows import EVER, Span
+from helm_receipts.layout import Layout
 from unit.budgets.conftest import Opener
 
 CALL = Amounts(calls=1)
@@ -327,3 +329,20 @@ def test_nobody_else_may_read_the_balances(tmp_path: Path) -> None:
     for file in (tmp_path / "budgets").iterdir():
         assert file.stat().st_mode & 0o077 == 0, file
     store.close()
+
+
+def test_a_damaged_file_is_set_aside_and_made_again(tmp_path: Path) -> None:
+    """Also where only some of its pages are; whoever looks into the damage finds it."""
+    layout = Layout(tmp_path)
+    store = open_store(layout)
+    for at in range(300):
+        reserve(store, str(at), claim(f"scope{at}"))
+    store.close()
+    file = books_file(layout)
+    damaged = bytearray(file.read_bytes())
+    damaged[4096 * 2 : 4096 * 4] = b"\xaa" * 8192
+    file.write_bytes(damaged)
+    again = open_store(layout)
+    assert asyncio.run(again.balances()) == []
+    assert (layout.quarantine / file.name).read_bytes() == damaged
+    again.close()

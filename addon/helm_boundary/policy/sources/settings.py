@@ -56,7 +56,7 @@ def check_budgets(data: Mapping[str, Any]) -> None:
     """
     if not (data.get("budgets") or data.get("limits") or data.get("prices")):
         return  # and nothing of them is imported
-    from helm_boundary.budgets.definitions import read_definitions
+    from helm_boundary.budgets.definition_data import read_definitions
     from helm_boundary.budgets.prices import read_prices
 
     read_definitions(data)
