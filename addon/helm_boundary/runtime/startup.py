@@ -87,7 +87,7 @@ def start(config: Config) -> Running:
             config.state,
             version=__version__,
             configuration=_digest(config, engine.policy.digest),
-            witnesses=config.witnesses,
+            whom=config.shown_to,
         )
     except (ReceiptError, StoreError, OSError) as error:
         engine.close()
