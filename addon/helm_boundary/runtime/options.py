@@ -54,6 +54,7 @@ class Config:
     deadline_ms: int
     local: Reach = EVERYTHING
     on_tool_denied: OnToolDenied = "auto"
+    signer: str = ""
     shown_to: tuple[str, ...] = ()
     """To whom checkpoints are shown: `witness=URL,vkey` or `timestamp=URL`, each."""
     wire: Wire = "plain"
@@ -82,6 +83,9 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
      "http://127.0.0.1:8181. Can't be combined with helm_policy or helm_policy_key.", None),
     ("helm_state", str, "", "Folder for keys, receipts and approvals, private to the user who "
      "runs the boundary. Default: helm-boundary in the platform's user state folder.", None),
+    ("helm_signer", str, "", "exec:COMMAND: a command that signs receipts and the log, started "
+     "once, so that no private key is a file in the state folder. Chosen before the first start.",
+     None),
     ("helm_mode", str, "enforce", "enforce: verdicts take effect. observe: they are only "
      "recorded, and everything passes.", ("enforce", "observe")),
     ("helm_hosts", Sequence[str], list(DEFAULT_HOSTS), "Hosts on which every request is a call, "
@@ -144,6 +148,7 @@ def read_config(options: OptionValues) -> Config:
         engine=_chosen(options, "helm_engine"),
         opa_url=options.helm_opa_url,
         state=_state(options.helm_state),
+        signer=options.helm_signer,
         mode="observe" if _chosen(options, "helm_mode") == "observe" else "enforce",
         hosts=_hosts(options.helm_hosts),
         local=_local(options.helm_local),

@@ -26,6 +26,7 @@ from .engines import Judging, start_judging
 from .kept_policies import keep
 from .key_pinning import settle
 from .options import Config
+from .outside_keys import use_signer
 
 
 class StartError(Exception):
@@ -82,6 +83,8 @@ def start(config: Config) -> Running:
     engine = judging.engine
     try:
         store = Store.open(config.state)
+        if config.signer:
+            use_signer(Layout(config.state), config.signer)
         settle(Layout(config.state))
         recorder = Recorder.open(
             config.state,
