@@ -23,7 +23,7 @@ from helm_receipts.envelope.checkpoint import verify_by_any
 from helm_receipts.envelope.entry import log_entry
 from helm_receipts.envelope.foreign_envelope import parse_envelope
 from helm_receipts.errors import ReceiptError
-from helm_receipts.journal.segments import is_empty
+from helm_receipts.journal.records import is_empty
 from helm_receipts.layout import Layout
 from helm_receipts.log.consistency import prove_consistency
 from helm_receipts.log.inclusion import parse_proof

@@ -34,7 +34,10 @@ from helm_receipts.storage.secret_file import create_secret, read_secret
 from .keyset import SIGNER as FILE
 
 SCHEME = "exec:"
-SECONDS = 5.0
+SECONDS = 2.0
+"""How long an answer may take: calls wait for it."""
+PAUSE_SECONDS = 1.0
+"""How long a signer that failed isn't asked again, so that calls are refused at once."""
 _MOST_BYTES = 65_536
 
 
@@ -49,6 +52,7 @@ class OutsideSigner:
         self.command = command
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
+        self._ask_after = 0.0
 
     def public(self, role: str) -> PublicKey:
         """Ask for a role's public key."""
@@ -82,17 +86,20 @@ class OutsideSigner:
 
     def _ask(self, question: dict[str, str]) -> dict[str, Any]:
         with self._lock:
-            for attempt in (1, 2):  # it may have ended since it was asked last
-                try:
-                    return self._exchange(json.dumps(question).encode() + b"\n")
-                except (OSError, ValueError) as error:
-                    self.close()
-                    if attempt == 2:
-                        raise SignerFailed(
-                            f"{self._name} doesn't answer: {error}; nothing is allowed until it "
-                            "does: start it by hand to see why"
-                        ) from error
-        raise AssertionError
+            if time.monotonic() < self._ask_after:
+                raise SignerFailed(f"{self._name} has just failed, and is asked again in a second")
+            line = json.dumps(question).encode() + b"\n"
+            try:
+                if self._process is not None and self._process.poll() is not None:
+                    self.close()  # it has ended since it was asked last
+                return self._exchange(line)
+            except (OSError, ValueError) as error:
+                self.close()
+                self._ask_after = time.monotonic() + PAUSE_SECONDS
+                raise SignerFailed(
+                    f"{self._name} doesn't answer: {error}; nothing is allowed until it does: "
+                    "start it by hand to see why"
+                ) from error
 
     def _exchange(self, line: bytes) -> dict[str, Any]:
         if self._process is None:

@@ -12,7 +12,7 @@ from rfc3161_client import HashAlgorithm, TimestampRequestBuilder, decode_timest
 
 from helm_receipts.errors import ReceiptError
 
-_SECONDS = 10.0
+_SECONDS = 4.0
 _MOST_BYTES = 65_536
 _GRANTED = (0, 1)
 

@@ -42,10 +42,13 @@ class Timestamping:
             self._thread.start()
 
     def finish(self) -> None:
-        """Wait for what is under way, and have the last checkpoint stamped if it is time."""
+        """Wait for what is under way, and have the last checkpoint stamped if it is time.
+
+        Where the authority was away the last time, a stop doesn't wait for it again.
+        """
         if self._thread is not None:
             self._thread.join()
-        if self._is_due():
+        if self._is_due() and not self._told:
             self._stamp()
 
     def _is_due(self) -> bool:

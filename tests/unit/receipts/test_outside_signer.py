@@ -4,6 +4,7 @@ import json
 import shlex
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,10 @@ def test_nothing_is_recorded_while_the_signer_fails(state: Path, token: Path, ma
         with pytest.raises(RecorderError, match="the signer"):
             recorder.record_now(outcome("a"))
         (token / "manner").write_text("")
+        if manner != "lie":
+            with pytest.raises(RecorderError, match="just failed"):  # at once, without asking it
+                recorder.record_now(outcome("a"))
+        time.sleep(outside_signer.PAUSE_SECONDS)
         recorder.record_now(outcome("a"))
     assert run("receipts", "fsck", "--state", state) == 0
 
@@ -111,6 +116,7 @@ def test_a_signer_that_hangs_is_given_up(
             patch.setattr(outside_signer, "SECONDS", 0.0)
             with pytest.raises(RecorderError, match="no answer within"):
                 recorder.record_now(outcome("a"))
+        time.sleep(outside_signer.PAUSE_SECONDS)
         recorder.record_now(outcome("a"))
 
 
