@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import os
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,12 @@ from helm_receipts.envelope.checkpoint import verify_by_any
 from helm_receipts.envelope.entry import log_entry
 from helm_receipts.envelope.foreign_envelope import parse_envelope
 from helm_receipts.errors import ReceiptError
-from helm_receipts.journal.segments import is_empty
+from helm_receipts.journal.records import is_empty
 from helm_receipts.layout import Layout
 from helm_receipts.log.consistency import prove_consistency
 from helm_receipts.log.inclusion import parse_proof
 
-from .exits import INCOMPLETE, YES
+from .exits import INCOMPLETE, YES, CommandError
 from .receipt_results import finish, nothing, progress_bar, refusal
 from .state_options import (
     archive_option,
@@ -89,6 +91,12 @@ def verify(
     type=_FILE,
     help="A trust policy (c2sp.org/tlog-policy): which witnesses must have cosigned.",
 )
+@click.option(
+    "--tsa",
+    multiple=True,
+    type=_FILE,
+    help="A root certificate of a timestamp authority, in PEM: check the timestamps.",
+)
 @archive_option
 @click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
 def fsck_folder(
@@ -98,6 +106,7 @@ def fsck_folder(
     vkey: str | None,
     kept: tuple[Path, ...],
     policy: Path | None,
+    tsa: tuple[Path, ...],
     archives: tuple[Path, ...],
     folder: Path | None,
 ) -> None:
@@ -113,6 +122,8 @@ def fsck_folder(
                 if policy is not None:
                     note, witnesses = witnessed(layout, parse_policy(policy.read_text("utf-8")))
                     notes.append(note)
+                stamped = list(_stamped(layout, tsa))
+                notes += [note for note, _ in stamped]
                 report = checking.fsck(
                     layout.state,
                     trust.receipt_keys,
@@ -123,6 +134,7 @@ def fsck_folder(
                     _journals(archives),
                 )
             result = _fsck_result(report) | {"witnesses": list(witnesses)}
+            result |= {"timestamps": [said for _, said in stamped]}
         except ReceiptError as error:
             result = refusal(trust.name_rightly(layout, error))
     finish(result, trust.whose_folder(kept=bool(kept)), as_json)
@@ -193,6 +205,20 @@ def _verify_proof(proof: Path, files: tuple[Path, ...], trust: Trust) -> dict[st
         "size": checkpoint.size,
         "origin": checkpoint.origin,
     }
+
+
+def _stamped(layout: Layout, roots: tuple[Path, ...]) -> Iterator[tuple[bytes, str]]:
+    """List stamped checkpoints, where roots to check them with are named."""
+    if not roots:
+        return
+    if find_spec("rfc3161_client") is None:
+        raise CommandError("rfc3161-client isn't installed: install helm-boundary[timestamps]")
+    from cryptography.x509 import load_pem_x509_certificate
+
+    from helm_receipts.audit.timestamps import verify_timestamps
+
+    named = [load_pem_x509_certificate(path.read_bytes()) for path in roots]
+    yield from verify_timestamps(layout, named)
 
 
 def _journals(archives: tuple[Path, ...]) -> list[Path]:

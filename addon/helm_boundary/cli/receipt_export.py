@@ -17,7 +17,6 @@ import click
 
 from helm_receipts.envelope.checkpoint import verify_by_any
 from helm_receipts.envelope.dsse import parse_line
-from helm_receipts.envelope.key_files import load
 from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.envelope.record import Record
 from helm_receipts.envelope.signing_keys import SigningKey
@@ -31,6 +30,7 @@ from helm_receipts.log.inclusion import InclusionProof
 from helm_receipts.log.pending import check_cursors
 from helm_receipts.log.proof import prove_under
 from helm_receipts.log.tree import read_tree
+from helm_receipts.recording.keyset import SIGNER, signing_key
 
 from .exits import INCOMPLETE, NO, YES, CommandError
 from .receipt_delivery import deliver, deliver_sessions, is_folder, refuse_several
@@ -208,9 +208,9 @@ def _receipts_v5(state: Layout, found: VerifiedJournals, wanted: set[str]) -> It
 def _signing_key(state: Layout, found: VerifiedJournals) -> SigningKey:
     """Return the private key, if it is the one that the verified receipts are signed with."""
     path = state.keys / "receipt.pem"
-    if not path.exists():
+    if not (path.exists() or (state.keys / SIGNER).exists()):
         raise CommandError(f"receipt.v5 is signed anew, and {path} isn't here: export it at home")
-    key = load(path, "receipt")
+    key = signing_key(state, "receipt")
     if key.keyid not in found.keys:
         raise Broken("foreign-key", path, f"{key.keyid[:16]}… hasn't signed these receipts")
     return key

@@ -38,6 +38,7 @@ _LABELS = {
     "index": "index",
     "kept": "continues",
     "witnesses": "witnessed",
+    "timestamps": "timestamped",
     "notInLog": "not in log",
     "openCalls": "calls open",
     "running": "not stopped",

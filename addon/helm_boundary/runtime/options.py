@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -57,7 +58,9 @@ class Config:
     on_tool_denied: OnToolDenied = "auto"
     notify_desktop: bool = False
     notify_arguments: bool = False
-    witnesses: tuple[str, ...] = ()
+    signer: str = ""
+    shown_to: tuple[str, ...] = ()
+    """To whom checkpoints are shown: `witness=URL,vkey` or `timestamp=URL`, each."""
     wire: Wire = "plain"
 
 
@@ -85,6 +88,9 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
      "http://127.0.0.1:8181. Can't be combined with helm_policy or helm_policy_key.", None),
     ("helm_state", str, "", "Folder for keys, receipts and approvals, private to the user who "
      "runs the boundary. Default: helm-boundary in the platform's user state folder.", None),
+    ("helm_signer", str, "", "exec:COMMAND: a command that signs receipts and the log, started "
+     "once, so that no private key is a file in the state folder. Chosen before the first start.",
+     None),
     ("helm_mode", str, "enforce", "enforce: verdicts take effect. observe: they are only "
      "recorded, and everything passes.", ("enforce", "observe")),
     ("helm_hosts", Sequence[str], list(DEFAULT_HOSTS), "Hosts on which every request is a call, "
@@ -131,6 +137,8 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
     ("helm_witness", Sequence[str], [], "Witnesses (c2sp.org/tlog-witness) that cosign the receipt "
      "log's checkpoints, each as URL,vkey. They see the log's name, size and root, no receipt.",
      None),
+    ("helm_timestamp", str, "", "A timestamp authority (RFC 3161), an http(s) address: once an "
+     "hour it signs when the receipt log's checkpoint was there. It sees a hash.", None),
     ("helm_deadline_ms", int, 250, "How long policy may take for one judgement, in milliseconds; "
      "after that the verdict is DENY.", None),
 )  # fmt: skip
@@ -155,6 +163,7 @@ def read_config(options: OptionValues) -> Config:
         engine=_chosen(options, "helm_engine"),
         opa_url=options.helm_opa_url,
         state=_state(options.helm_state),
+        signer=options.helm_signer,
         mode="observe" if _chosen(options, "helm_mode") == "observe" else "enforce",
         hosts=_hosts(options.helm_hosts),
         local=_local(options.helm_local),
@@ -168,7 +177,7 @@ def read_config(options: OptionValues) -> Config:
         notify_arguments=_notify_arguments(options),
         keep_flows=_within("helm_keep_flows", options.helm_keep_flows, 0, 10_000_000),
         max_body=_within("helm_max_body", _size(options.helm_max_body), 1024, 1 << 30),
-        witnesses=_witnesses(options.helm_witness),
+        shown_to=(*_witnesses(options.helm_witness), *_timestamp(options.helm_timestamp)),
         wire=cast(Wire, _chosen(options, "helm_wire")),
         deadline_ms=_within("helm_deadline_ms", options.helm_deadline_ms, 5, 60_000),
     )
@@ -248,7 +257,19 @@ def _witnesses(values: Sequence[str]) -> tuple[str, ...]:
                 parse_witness(value)
         except KeyRefused as error:
             raise ConfigError(f"helm_witness: {error}") from None
-    return tuple(values)
+    return tuple(f"witness={value}" for value in values)
+
+
+def _timestamp(url: str) -> tuple[str, ...]:
+    if not url:
+        return ()
+    if not is_address(url):
+        raise ConfigError(f"helm_timestamp: expected an http(s) address, found {url!r}")
+    if find_spec("rfc3161_client") is None:
+        raise ConfigError(
+            "helm_timestamp: rfc3161-client isn't installed; install helm-boundary[timestamps]"
+        )
+    return (f"timestamp={url}",)
 
 
 def _check_names(options: OptionValues) -> None:

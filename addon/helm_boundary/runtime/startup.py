@@ -28,6 +28,7 @@ from .engines import Judging, start_judging
 from .kept_policies import keep
 from .key_pinning import settle
 from .options import Config
+from .outside_keys import use_signer
 
 
 class StartError(Exception):
@@ -91,12 +92,14 @@ def start(config: Config) -> Running:
     engine = judging.engine
     try:
         store = Store.open(config.state)
+        if config.signer:
+            use_signer(Layout(config.state), config.signer)
         settle(Layout(config.state))
         recorder = Recorder.open(
             config.state,
             version=__version__,
             configuration=_digest(config, engine.policy.digest),
-            witnesses=config.witnesses,
+            whom=config.shown_to,
         )
     except (ReceiptError, StoreError, OSError) as error:
         engine.close()

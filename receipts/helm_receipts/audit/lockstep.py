@@ -6,14 +6,15 @@ believed, to find out which. Where the beginnings of journals were pruned, as ma
 nobody's, and no more.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from helm_receipts.envelope.dsse import parse_line
 from helm_receipts.envelope.entry import log_entry
 from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.errors import Broken, EnvelopeError
-from helm_receipts.journal.beginnings import Beginnings
+from helm_receipts.journal.beginnings import Beginnings, pruning_lines
 from helm_receipts.journal.calls import Calls
 from helm_receipts.journal.reader import Line, read_lines
 from helm_receipts.journal.segments import gather, written_size
@@ -54,6 +55,9 @@ class Lockstep:
         """Where a last line was cut off."""
         keys = {known.key.keyid: known.key for known in (published.receipt if published else ())}
         keys |= self.ring.trusted
+        self._prunings = set(_entries(pruning_lines(layout.state), keys))
+        self._logged = set[bytes]()
+        """The entries of prunings that the log has, and no journal any more."""
         self._lines = {
             name: check(self._read(segments), keys) for name, segments in self._journals.items()
         }
@@ -73,6 +77,7 @@ class Lockstep:
         if not self._unseen:
             raise self._mismatch(index, entry, reader)
         self._unseen -= 1
+        self._logged |= {entry} & self._prunings
         return None
 
     def finish(self, reader: TileReader) -> int:
@@ -84,7 +89,9 @@ class Lockstep:
                 self.ring.refuse_retired(head[0], verified.key, verified.predicate)
                 check_claim(verified.predicate, reader)
                 rest += 1
-        note_prunings(self._state, self.ring, self.beginnings)
+        # Whoever has a receipt key alone can't say that receipts were pruned: the log must have it.
+        logged = self._logged
+        note_prunings(self._state, self.ring, self.beginnings, lambda line: line.entry in logged)
         self.beginnings.refuse_unexplained()
         if self._unseen:
             gone, found = self.beginnings.receipts, self.beginnings.receipts - self._unseen
@@ -151,6 +158,12 @@ class Lockstep:
                 if error.kind != "torn" or segment != segments[-1]:
                     raise
                 self.torn.append(error.place)
+
+
+def _entries(lines: list[bytes], keys: Mapping[str, PublicKey]) -> Iterator[bytes]:
+    for line in lines:
+        with suppress(EnvelopeError, KeyError):
+            yield log_entry(envelope := parse_line(line), keys[envelope.keyid])
 
 
 def _gives(line: Line, checked: CheckedLine | None, entry: bytes, ring: KeyRing) -> bool:

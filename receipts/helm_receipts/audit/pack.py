@@ -174,23 +174,19 @@ def _lines(pack: zipfile.ZipFile, name: str) -> Iterator[Line]:
 
 def _policies(pack: zipfile.ZipFile, names: list[str]) -> Iterator[str]:
     for name in names:
-        match name.split("/"):
-            case ["policy", digest, "statement.json"]:
-                text = pack.read(name)
-                if hashlib.sha256(text).hexdigest() != digest:
-                    raise Broken("policy", name, "its SHA-256 isn't the digest it stands under")
-                _check_modules(pack, names, digest, json.loads(text))
-                yield digest
-
-
-def _check_modules(
-    pack: zipfile.ZipFile, names: list[str], digest: str, stated: dict[str, Any]
-) -> None:
-    modules = {f"policy/{digest}/modules/{name}": known for name, known in stated["modules"]}
-    found = {name for name in names if name.startswith(f"policy/{digest}/modules/")}
-    for name in sorted({*modules, *found}):
-        if name not in found or hashlib.sha256(pack.read(name)).hexdigest() != modules.get(name):
-            raise Broken("policy", name, "isn't the module that the statement has the hash of")
+        if name.startswith("policy/") and name.endswith("/statement.json"):
+            digest, text = name.split("/")[1], pack.read(name)
+            if hashlib.sha256(text).hexdigest() != digest:
+                raise Broken("policy", name, "its SHA-256 isn't the digest it stands under")
+            try:
+                stated = {f"policy/{digest}/modules/{n}": h for n, h in json.loads(text)["modules"]}
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
+                raise Broken("policy", name, f"not a policy's statement: {error}") from error
+            for each in {*stated, *(n for n in names if n.startswith(f"policy/{digest}/modules/"))}:
+                text = pack.read(each) if each in names else b""
+                if hashlib.sha256(text).hexdigest() != stated.get(each):
+                    raise Broken("policy", each, "isn't the module that the statement names")
+            yield digest
 
 
 def _report(checkpoint: Checkpoint, receipts: _Receipts, policies: tuple[str, ...]) -> PackReport:

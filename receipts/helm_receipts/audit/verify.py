@@ -144,12 +144,18 @@ def verify_journal(
     )
 
 
-def note_prunings(state: Path, ring: KeyRing, beginnings: Beginnings) -> None:
+def note_prunings(
+    state: Path,
+    ring: KeyRing,
+    beginnings: Beginnings,
+    counts: Callable[[CheckedLine], bool] = lambda _line: True,
+) -> None:
     """Note what was pruned, from receipts whose journal may have been too; a forged one is none."""
     for number, line in enumerate(pruning_lines(state), 1):
         with suppress(Broken):
             told = check_line(Line(state / PRUNINGS, number, line), ring.trusted)
-            beginnings.note(told.predicate)
+            if counts(told):
+                beginnings.note(told.predicate)
 
 
 def in_turn(journals: Journals, ring: KeyRing) -> Iterator[str]:

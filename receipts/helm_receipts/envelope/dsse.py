@@ -14,10 +14,10 @@ from .public_keys import PublicKey
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
-_HEAD = b'{"payload":"'
-_MIDDLE = b'","payloadType":"application/vnd.in-toto+json","signatures":[{"keyid":"'
-_SIG = b'","sig":"'
-_TAIL = b'"}]}'
+HEAD = b'{"payload":"'
+MIDDLE = b'","payloadType":"application/vnd.in-toto+json","signatures":[{"keyid":"'
+SIG = b'","sig":"'
+TAIL = b'"}]}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,39 +50,24 @@ def pae(payload_type: str, body: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(body), body)
 
 
-def line_of(payload: bytes, keyid: str, signature: bytes) -> bytes:
-    """Write an envelope around an in-toto statement, in canonical JSON."""
-    return b"".join(
-        (
-            _HEAD,
-            binascii.b2a_base64(payload, newline=False),
-            _MIDDLE,
-            keyid.encode(),
-            _SIG,
-            binascii.b2a_base64(signature, newline=False),
-            _TAIL,
-        )
-    )
-
-
 def parse_line(line: bytes) -> Envelope:
-    """Decode a journal line, which must be what `line_of` writes, to the byte.
+    """Decode a journal line, which must be what `signatures.line_of` writes, to the byte.
 
     Stricter than DSSE: one spelling for each envelope, so a line can't be reworded and its hash,
     which the next line holds, can't be made to fit another.
     """
-    middle = line.find(_MIDDLE)
-    signed = line.find(_SIG, middle + len(_MIDDLE))
-    if not (line.startswith(_HEAD) and line.endswith(_TAIL) and 0 < middle < signed):
+    middle = line.find(MIDDLE)
+    signed = line.find(SIG, middle + len(MIDDLE))
+    if not (line.startswith(HEAD) and line.endswith(TAIL) and 0 < middle < signed):
         raise EnvelopeError(
             "expected an envelope in canonical JSON with one signature, found "
             f"{len(line)} bytes that start {line[:40]!r}"
         )
     return Envelope(
-        _standard(line[len(_HEAD) : middle]),
+        _standard(line[len(HEAD) : middle]),
         PAYLOAD_TYPE,
-        line[middle + len(_MIDDLE) : signed].decode("ascii", "replace"),
-        _standard(line[signed + len(_SIG) : -len(_TAIL)]),
+        line[middle + len(MIDDLE) : signed].decode("ascii", "replace"),
+        _standard(line[signed + len(SIG) : -len(TAIL)]),
     )
 
 

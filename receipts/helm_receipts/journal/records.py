@@ -44,3 +44,9 @@ def _line_before(segment: Path, size: int) -> bytes:
             file.seek(start)
             text = file.read(size - start)
     return text.rstrip(b"\n").rpartition(b"\n")[2]
+
+
+def is_empty(journal: Path) -> bool:
+    """Tell whether no writer in a journal folder has a receipt."""
+    segments = (each for writer in list_writers(journal) for each in list_segments(writer))
+    return not any(written_size(segment) for segment in segments)

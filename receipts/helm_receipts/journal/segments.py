@@ -54,9 +54,3 @@ def written_size(segment: Path) -> int:
                 return start + len(written)
             end = start
     return 0
-
-
-def is_empty(journal: Path) -> bool:
-    """Tell whether no writer in a journal folder has a receipt."""
-    segments = (each for writer in list_writers(journal) for each in list_segments(writer))
-    return not any(written_size(segment) for segment in segments)

@@ -1,9 +1,10 @@
-"""Integration of journals into the log: `python -m ….recording.integration STATE [WITNESS]...`.
+"""Integration of journals into the log: `python -m ….recording.integration STATE [WHOM]...`.
 
 The program integrates once a second, and at once when a byte comes on its standard input. When
 that ends, however its recorder ended, it integrates what there is and ends too. It prints a line
-whenever the log can't be extended any more (why) or can be again (empty), and one that starts with
-`witness: ` where a witness, each given as URL,vkey, cosigns no checkpoint.
+whenever the log can't be extended any more (why) or can be again (empty). To WHOM checkpoints are
+shown is `witness=URL,vkey` or `timestamp=URL`; a line that starts with `shown: ` says that one of
+these signs none.
 """
 
 import contextlib
@@ -13,7 +14,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from helm_receipts.envelope.signing_keys import SigningKey
 from helm_receipts.errors import ReceiptError
@@ -23,12 +24,9 @@ from helm_receipts.log.published_keys import PublishedKeys
 
 from .keyset import read_keyset
 
-if TYPE_CHECKING:
-    from .witnessing import Witnessing
-
 INTERVAL_SECONDS = 1.0
-WITNESS = "witness: "
-"""What a line begins with that is about a witness."""
+SHOWN = "shown: "
+"""What a line begins with that is about a witness or a timestamp authority."""
 _NICENESS = 10
 _PORTION = 4096
 
@@ -66,7 +64,19 @@ class Integration:
             self._log = None
 
 
-def main(state: Path, witnesses: Sequence[str] = ()) -> None:
+class Observer(Protocol):
+    """Shows checkpoints to somebody else: now and then, and once more at the end."""
+
+    def attend(self) -> None:
+        """Show the newest checkpoint, if it is time; doesn't wait for the answer."""
+        ...
+
+    def finish(self) -> None:
+        """Show the last checkpoint and wait for the answer."""
+        ...
+
+
+def main(state: Path, whom: Sequence[str] = ()) -> None:
     """Integrate until standard input ends."""
     # Whoever stops the recorder with its whole process group still gets what it has recorded.
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -79,7 +89,7 @@ def main(state: Path, witnesses: Sequence[str] = ()) -> None:
         _tell(str(error))
         return
     integration = Integration(layout, keys.log, keys.published)
-    shown = _witnessing(layout, witnesses)
+    observers = _observers(layout, whom)
     told: str | None = "nothing yet"
     goes_on = True
     while goes_on:
@@ -88,23 +98,31 @@ def main(state: Path, witnesses: Sequence[str] = ()) -> None:
         if failure != told:
             _tell(failure or "")
             told = failure
-        if shown is not None and goes_on:
-            shown.attend()
-    if shown is not None:
-        shown.finish()
+        for observer in observers if goes_on else ():
+            observer.attend()
+    for observer in observers:
+        observer.finish()
     integration.close()
 
 
-def _witnessing(layout: Layout, witnesses: Sequence[str]) -> "Witnessing | None":
-    """Make what shows checkpoints to witnesses; nothing of it is imported without one."""
-    if not witnesses:
-        return None
-    from .witness_client import parse_witness
-    from .witnessing import Witnessing
+def _observers(layout: Layout, whom: Sequence[str]) -> list[Observer]:
+    """Make what shows checkpoints to others; nothing of it is imported where there are none."""
+    found: list[Observer] = []
+    named = [each.partition("=")[::2] for each in whom]
+    if witnesses := [value for name, value in named if name == "witness"]:
+        from .witness_client import parse_witness
+        from .witnessing import Witnessing
 
-    return Witnessing(
-        layout, [*map(parse_witness, witnesses)], lambda said: _tell(f"{WITNESS}{said}")
-    )
+        found.append(Witnessing(layout, [*map(parse_witness, witnesses)], _tell_shown))
+    for url in (value for name, value in named if name == "timestamp"):
+        from .timestamping import Timestamping
+
+        found.append(Timestamping(layout, url, _tell_shown))
+    return found
+
+
+def _tell_shown(said: str) -> None:
+    _tell(f"{SHOWN}{said}")
 
 
 def _tell(failure: str) -> None:

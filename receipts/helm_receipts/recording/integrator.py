@@ -18,7 +18,7 @@ from helm_receipts.layout import Layout
 from helm_receipts.log.log import BATCH
 from helm_receipts.storage import isolated
 
-from .integration import INTERVAL_SECONDS, WITNESS, Integration
+from .integration import INTERVAL_SECONDS, SHOWN, Integration
 from .keyset import Keyset
 
 _END_SECONDS = 30.0
@@ -29,12 +29,12 @@ _logger = logging.getLogger(__name__)
 class Integrator:
     """Integrates once a second, when a batch is pending, and at the end."""
 
-    def __init__(self, layout: Layout, keys: Keyset, witnesses: Sequence[str] = ()) -> None:
+    def __init__(self, layout: Layout, keys: Keyset, whom: Sequence[str] = ()) -> None:
         self.failure: str | None = None
         """Why the log isn't being extended, if it isn't."""
         self._layout = layout
         self._keys = keys
-        self._arguments = (str(layout.state), *witnesses)
+        self._arguments = (str(layout.state), *whom)
         self._pending = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._input: IO[bytes] | None = None
@@ -107,8 +107,8 @@ class Integrator:
                 self._input.close()
 
     def _hear(self, said: str) -> None:
-        if said.startswith(WITNESS):
-            _logger.warning("no cosignature from a witness: %s", said.removeprefix(WITNESS))
+        if said.startswith(SHOWN):
+            _logger.warning("a checkpoint wasn't signed by others: %s", said.removeprefix(SHOWN))
         else:
             self._report(said or None)
 

@@ -31,7 +31,7 @@ from helm_receipts.log.tree import Tree, read_tree
 from helm_receipts.storage import durable
 from helm_receipts.storage.secret_file import create_secret
 
-from .keyset import NEXT, Keyset, read_keyset
+from .keyset import NEXT, SIGNER, Keyset, read_keyset
 from .lifecycle import start_here, start_session, stop_session
 from .openings import Openings
 from .resume import resume
@@ -40,6 +40,7 @@ from .writer import Writer
 
 def rotate_receipt_key(layout: Layout, boundary: Boundary) -> SigningKey:
     """Replace the receipt key and return the new one; `KeyRefused` while anything runs."""
+    _refuse_outside(layout)
     keyset = read_keyset(layout)
     new = _next_key(layout)
     with _all_journals(layout) as journals:
@@ -60,6 +61,7 @@ def rotate_receipt_key(layout: Layout, boundary: Boundary) -> SigningKey:
 
 def rotate_log_key(layout: Layout, boundary: Boundary) -> LogKey:
     """Replace the log key. One checkpoint is signed by both, kept as `log/handover-<size>`."""
+    _refuse_outside(layout)
     keyset = read_keyset(layout)
     new = signing_keys.generate("log")
     old_key, new_key = LogKey(keyset.origin, keyset.log.public), LogKey(keyset.origin, new.public)
@@ -98,6 +100,14 @@ def integrate_all(layout: Layout, keyset: Keyset) -> int:
         return log.size
     finally:
         log.close()
+
+
+def _refuse_outside(layout: Layout) -> None:
+    if (layout.keys / SIGNER).exists():
+        raise KeyRefused(
+            f"the keys of {layout.state} are kept outside, by the command in "
+            f"{layout.keys / SIGNER}: start a new state folder to use others"
+        )
 
 
 def _next_key(layout: Layout) -> SigningKey:

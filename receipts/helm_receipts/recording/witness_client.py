@@ -19,7 +19,7 @@ from helm_receipts.errors import KeyRefused, ProofRefused, ReceiptError
 from helm_receipts.log import merkle_proofs
 from helm_receipts.log.tiles import TileReader
 
-_SECONDS = 10.0
+_SECONDS = 4.0
 _MOST_BYTES = 16_384
 
 

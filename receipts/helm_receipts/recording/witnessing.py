@@ -48,10 +48,13 @@ class Witnessing:
             self._thread.start()
 
     def finish(self) -> None:
-        """Show the last checkpoint, and wait for what the witnesses say."""
+        """Show the last checkpoint, and wait for what the witnesses say.
+
+        Where one was away the last time, a stop doesn't wait for it again.
+        """
         if self._thread is not None:
             self._thread.join()
-        if self._witnesses:
+        if self._witnesses and not self._told:
             self._show()
 
     def _show(self) -> None:

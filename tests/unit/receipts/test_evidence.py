@@ -252,6 +252,9 @@ FORGED: dict[str, tuple[Callable[[Files], object], str]] = {
     "proofs exchanged": (swap_proofs, "proof"),
     "a proof of nothing": (lambda f: f.update({first(f, "proofs/"): b"x"}), "proof"),
     "no checkpoint": (lambda f: f.pop("log/checkpoint"), "checkpoint"),
+    "a policy that is no statement": (
+        lambda f: f.update({f"policy/{hashlib.sha256(b'[]').hexdigest()}/statement.json": b"[]"}),
+        "policy"),
     "a policy's text": (
         lambda f: f.update({first(f, "policy/"): b"package other\n"}), "policy"),
 }  # fmt: skip

@@ -338,6 +338,45 @@ def move_to_end(case: Case) -> None:
     edit(case.segments[-1], lambda lines: [*lines, line])
 
 
+def foreign_line(case: Case) -> None:
+    """Add a receipt of another boundary at the end."""
+    other = case.state.parent / "other"
+    record_calls(other, 1)
+    line = list_segments(list_writers(other / "journal")[0])[0].read_bytes().splitlines()[1]
+    edit(case.segments[-1], lambda lines: [*lines, line])
+
+
+def publish(case: Case, name: str) -> None:
+    """Put another boundary's published file in the place of this one's."""
+    other = case.state.parent / "other"
+    record_calls(other, 1)
+    shutil.copy(other / "log" / name, case.path(name))
+
+
+def folder_for(path: Path) -> None:
+    """Put a folder in the place of a file."""
+    path.unlink()
+    path.mkdir()
+
+
+def add_receipt(case: Case) -> None:
+    """With the receipt key: add one more after the last, as if it had been forgotten."""
+    import hashlib
+
+    lines = case.segments[-1].read_bytes().splitlines()
+    first = case.segments[0].read_bytes().splitlines()[1]
+    said = parse_statement(dsse.parse_line(first).payload)
+    last = parse_statement(dsse.parse_line(lines[-1]).payload)["predicate"]
+    said["predicate"]["sequence"] = {
+        "number": last["sequence"]["number"] + 1,
+        "previous": {"sha256": hashlib.sha256(lines[-1]).hexdigest()},
+        "writer": last["sequence"]["writer"],
+    }
+    said["predicate"] |= {"decidedAt": last["decidedAt"], "phase": "request"}
+    line = seal(canonical_encoding.encode(said), case.key)
+    edit(case.segments[-1], lambda before: [*before, line])
+
+
 Attack = Callable[[Case], object]
 
 # What is done, and as what it must be named. Lines of the first segment: 0 the start, then a
@@ -402,6 +441,24 @@ FILES_ONLY: dict[str, tuple[Attack, str]] = {
         "truncated"),
     "a receipt taken out and added to another journal": (move_to_end, "moved"),
     "the oldest segment gone": (lambda c: c.segments[0].unlink(), "dropped"),
+    "a zero byte in a line": (
+        lambda c: edit(c.segments[1], at(2, lambda x: x[:90] + b"\0" + x[91:])), "malformed"),
+    "a segment emptied": (lambda c: c.segments[1].write_bytes(b""), "dropped"),
+    "the last receipt twice": (
+        lambda c: edit(c.segments[-1], lambda x: [*x, x[-1]]), "repeated"),
+    "a receipt of another boundary": (foreign_line, "foreign-key"),
+    "the receipt key swapped": (lambda c: publish(c, "receipt.pub.pem"), "published-file"),
+    "the log's key swapped": (lambda c: publish(c, "log.vkey"), "published-file"),
+    "the trusted root swapped": (lambda c: publish(c, "trusted_root.json"), "published-file"),
+    "all published keys swapped": (lambda c: publish(c, "keys.json"), "published-keys"),
+    "a key that is none": (
+        lambda c: c.path("receipt.pub.pem").write_bytes(b"x"), "published-file"),
+    "carriage returns in the checkpoint": (
+        lambda c: change_note(c, b"\n", b"\r\n"), "checkpoint"),
+    "a folder in a tile's place": (lambda c: folder_for(c.path("tile/0/000")), "missing-tile"),
+    "an entry bundle cut off": (
+        lambda c: c.path("tile/entries/000").write_bytes(
+            c.path("tile/entries/000").read_bytes()[:-9]), "edited-tile"),
     "a stray tile": (
         lambda c: put(c.path("tile/0/005"), bytes(8192)), "stray-tile"),
     "a stray tile further up": (
@@ -468,6 +525,7 @@ WITH_RECEIPT_KEY: dict[str, tuple[Attack, str]] = {
         lambda c: edit(c.segments[-1], lambda x: at(len(x) - 1, reseal(
             c.key, b'"decidedAt":"2', b'"decidedAt":"1'))(x)), "backdated"),
     "an outcome left out and the rest signed again": (lambda c: rewrite(c, 4), "replaced"),
+    "a receipt added after the end": (add_receipt, "no-session"),
     "a checkpoint signed by the receipt key": (
         lambda c: sign_note_with(c, c.key, c.log.name), "checkpoint"),
     "a payload that is no statement": (
@@ -481,6 +539,7 @@ WITH_RECEIPT_KEY: dict[str, tuple[Attack, str]] = {
 }  # fmt: skip
 
 WITH_EVERY_KEY: dict[str, tuple[Attack, str]] = {
+    "a larger size signed": (lambda c: resign(c, size=5000), "missing-tile"),
     "two receipts exchanged in the log": (lambda c: reorder_log(c, 330, 331), "reordered-log"),
     "receipts far apart exchanged in the log": (
         lambda c: reorder_log(c, 325, 332), "reordered-log"),
@@ -546,7 +605,7 @@ def test_rotated_keys_are_followed_by_other_processes(case: Case) -> None:
 
 def test_there_are_many_kinds_of_tampering() -> None:
     """The table doesn't shrink by accident."""
-    assert len(FILES_ONLY) + len(WITH_RECEIPT_KEY) + len(WITH_EVERY_KEY) >= 60
+    assert len(FILES_ONLY) + len(WITH_RECEIPT_KEY) + len(WITH_EVERY_KEY) >= 90
 
 
 def test_a_history_forged_with_every_key_is_found_by_a_kept_checkpoint(case: Case) -> None:

@@ -81,7 +81,7 @@ def test_a_checkpoint_is_cosigned_and_kept(tmp_path: Path, state: Path, witness:
 def test_a_recorder_shows_its_checkpoints(state: Path, witness: Witness) -> None:
     """In the process that integrates; the last one at its end."""
     recorder = Recorder.open(
-        state, version="0.1.0", configuration=CONFIGURATION, witnesses=[witness.option]
+        state, version="0.1.0", configuration=CONFIGURATION, whom=[f"witness={witness.option}"]
     )
     try:
         recorder.record_now(request("a"))
