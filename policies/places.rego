@@ -11,3 +11,10 @@ expected(finding) if {
 	finding.place == "http"
 	finding.detector in object.get(data.expected, finding.pointer, [])
 }
+
+# A state that an MCP server gave, and that goes back to it as it came.
+expected(finding) if {
+	input.operation.category == "mcp"
+	finding.pointer == "/params/requestState"
+	finding.detector in object.get(data.expected, finding.pointer, [])
+}

@@ -5,13 +5,35 @@
 #   because what is in a topic's package is looked at for every call.
 package helm.arguments
 
+import data.helm.folders
+
 # A constraint that says nothing, or something that isn't known here, holds for no call.
 satisfied(call, constraint) if {
 	call.valid_json
-	wanted := object.remove(constraint, ["argument"])
+	not is_custom(call)
+	is_met(call.arguments, constraint)
+}
+
+# A custom tool has one text and no arguments, whatever the constraint calls it.
+satisfied(call, constraint) if {
+	is_custom(call)
+	is_met({object.get(constraint, "argument", "input"): call.arguments_text}, object.union({"argument": "input"}, constraint))
+}
+
+satisfied(call, constraint) if {
+	object.get(constraint, "optional", false) == true
+	call.valid_json
+	not is_custom(call)
+	object.get(call.arguments, constraint.argument, null) == null
+}
+
+is_custom(call) if object.get(call, "type", "function") == "custom"
+
+is_met(arguments, constraint) if {
+	wanted := object.remove(constraint, ["argument", "optional"])
 	count(wanted) > 0
 	every kind, value in wanted {
-		holds(kind, value, call.arguments, constraint)
+		holds(kind, value, arguments, constraint)
 	}
 }
 
@@ -24,13 +46,8 @@ holds("never", wanted, arguments, constraint) if {
 	count([pattern | some pattern in wanted; regex.match(pattern, value)]) == 0
 }
 
-# A path is within a folder when it starts with it and never steps up.
-holds("within", wanted, arguments, constraint) if {
-	value := text(arguments, constraint)
-	strings.any_prefix_match(value, wanted)
-	not ".." in split(value, "/")
-	not contains(value, "\\")
-}
+# A path is within a folder when it starts with it and never steps up; "./" is the working folder.
+holds("within", wanted, arguments, constraint) if folders.inside(text(arguments, constraint), wanted)
 
 # The host as every reader of URLs finds it: no user, no backslash, no white space.
 holds("hosts", wanted, arguments, constraint) if {
