@@ -16,7 +16,7 @@ from helm_boundary.streaming.sse import EventCutter
 from helm_boundary.streaming.stream import Stream
 from helm_boundary.wire import content_coding, strict_json
 
-from .batch_results import Line, merged, read_results
+from .batch_results import Line, may_bring_results, merged, read_results
 
 EVENT_STREAM = "text/event-stream"
 JSON_LINES = frozenset(
@@ -60,12 +60,12 @@ def is_event_stream(response: HttpResponse) -> bool:
 def stream_of(operation: Operation, response: HttpResponse, asked: Call = UNREAD) -> Stream | None:
     """Open a reader of a response that is a stream in its operation's dialect.
 
-    Redirects and errors are judged whole, whatever they claim to be.
+    Redirects, errors and a batch's results are judged whole, whatever they claim to be.
     """
     kind = media_type(response)
     in_lines = operation.dialect in STREAM_LINES and kind in JSON_LINES
     is_stream = kind == MEDIA_TYPE if operation.framed else kind == EVENT_STREAM or in_lines
-    if not is_stream or response.status >= 300:
+    if not is_stream or response.status >= 300 or may_bring_results(operation):
         return None
     return reader_of(operation).open_stream(response.status, asked)
 
