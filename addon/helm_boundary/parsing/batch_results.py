@@ -55,7 +55,7 @@ class Line:
 
 
 def may_bring_results(operation: Operation) -> bool:
-    """Tell whether an answer may be a batch's results, which are judged whole whatever it claims."""
+    """Tell whether an answer may be a batch's results, judged whole whatever it claims to be."""
     return operation.id in _FILES
 
 
