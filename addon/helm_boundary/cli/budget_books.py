@@ -33,8 +33,8 @@ type Differences = dict[Place, tuple[Amounts, Amounts]]
 def recompute(state: Layout, as_json: bool) -> None:
     """Compare the balances with the receipts.
 
-    All receipts are added up; exit 1 where a balance differs. Calls that go on are left out. Where a difference is no fault in the receipts, `budgets rebuild`
-    makes the balances follow them.
+    All receipts are added up; exit 1 where a balance differs. Calls that go on are left out.
+    Where that is no fault in the receipts, `budgets rebuild` makes the balances follow them.
     """
     with io_errors(), opened(state) as store:
         different, count = _compare(store, journal_of(state))
