@@ -18,7 +18,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from helm_receipts.journal.reader import read_records
+from helm_receipts.journal.records import read_records
 
 from .amounts import NANO
 

@@ -23,8 +23,9 @@ from helm_boundary.policy.decision import Decision
 from helm_boundary.streaming.gate import Gate
 from helm_boundary.streaming.keep_alive import KeepAlive
 from helm_boundary.streaming.tap import Tap
-from helm_receipts.envelope.statement import BudgetLine, FlowFacts
+from helm_receipts.envelope.statement import BudgetLine, FlowFacts, ListedTool
 from helm_receipts.envelope.statement import ToolCall as ToolCallReceipt
+from helm_receipts.recording.recorder import Receipt
 
 from .fallback_reply import NO_VERDICT
 from .reply import Approval, Shortage
@@ -62,6 +63,8 @@ class Progress:
     """The request's body in place of the client's own, where policy rewrote it."""
     receipt_id: str | None = None
     """The receipt of the request."""
+    receipt: Receipt | None = None
+    """The same, whole."""
     status: int | None = None
     """The response's status."""
     gate: Gate | Tap | None = None
@@ -74,6 +77,10 @@ class Progress:
     """Why the answer couldn't be read or judged; where verdicts are only observed, it passes."""
     tool_calls: list[ToolCallReceipt] = field(default_factory=list)
     """The tool calls that a stream has had so far, or a batch's results."""
+    rewritten_event: bytes | None = None
+    """The event of a stream in place of the one that waits, where policy rewrote it."""
+    tools: list[ListedTool] = field(default_factory=list)
+    """The tools that an MCP server has listed in a stream so far."""
     withheld: tuple[str, ...] = ()
     """Pointers to the lines of a batch's results that don't pass."""
     replaced: bytes | None = None

@@ -95,18 +95,24 @@ def headers(verdict: Verdict) -> tuple[tuple[str, str], ...]:
 def refuse(verdict: Verdict) -> Reply:
     """Write the whole response that says DENY or ESCALATE."""
     wait = verdict.shortage.wait if verdict.shortage else None
+    return reply(verdict, 403 if wait is None else 429, error_object(verdict))
+
+
+def reply(verdict: Verdict, status: int, body: Any) -> Reply:
+    """Write the whole response that says DENY or ESCALATE in a dialect's own form."""
+    wait = verdict.shortage.wait if verdict.shortage else None
     again: tuple[tuple[str, str], ...] = (("x-should-retry", "false"),)
     if wait is not None:
         again = (("retry-after", str(wait)), ("x-should-retry", "true"))
     return Reply(
-        403 if wait is None else 429,
+        status,
         (
             ("Content-Type", "application/json"),
             ("Cache-Control", "no-store"),
             *again,
             *headers(verdict),
         ),
-        dump_ascii(error_object(verdict)),
+        dump_ascii(body),
         verdict.approval is not None,
     )
 

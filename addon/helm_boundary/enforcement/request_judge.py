@@ -15,8 +15,9 @@ from helm_boundary.evaluation.aside import CODED, aside, weight
 from helm_boundary.evaluation.document import state_call
 from helm_boundary.evaluation.judge import Judge, deny
 from helm_boundary.evaluation.rewrite_loop import settle
+from helm_boundary.matching.mcp_servers import Servers
 from helm_boundary.parsing import requests as recognition
-from helm_boundary.parsing.parsed_call import Recognised, read_value
+from helm_boundary.parsing.parsed_call import Recognised
 from helm_boundary.parsing.sessions import session_of
 from helm_boundary.policy.decision import ALLOW, Decision
 from helm_boundary.policy.detectors.detectors import Finding
@@ -48,9 +49,11 @@ class RequestJudge:
         settings: Settings,
         drafts: Drafter,
         desk: Desk,
+        servers: Servers,
         accounts: Accounts | None = None,
     ) -> None:
         self._policy = judge
+        self._servers = servers
         self._recorder = recorder
         self._settings = settings
         self._drafts = drafts
@@ -70,7 +73,7 @@ class RequestJudge:
             if self._accounts is not None:
                 read = await self._account(exchange, self._accounts, *read)
             if not self._settings.observes:  # watching uses no grant up
-                if self._desk.grants.are_open:
+                if self._desk.grants.may_be_carried:
                     await self.bind(exchange)
                 self._desk.grants.carry(exchange)
             return await self._judge(exchange, read[0], turn)
@@ -80,7 +83,8 @@ class RequestJudge:
     def _read(self, exchange: Exchange) -> tuple[Recognised, bytes]:
         """Read what a request says, and state it for both phases."""
         request = exchange.request
-        read = recognition.read_call(request, exchange.operation, self._settings.max_body)
+        limit = self._settings.max_body
+        read = recognition.read_call(request, exchange.operation, limit, self._servers)
         return read, self._shared(exchange, read)
 
     async def _account(
@@ -156,8 +160,7 @@ class RequestJudge:
         progress = exchange.progress
 
         def reread(value: Json, body: bytes) -> tuple[Recognised, bytes]:
-            call = read_value(exchange.operation, value, read.model)
-            rewritten = Recognised(exchange.operation, call, body)
+            rewritten = recognition.read_again(exchange.request, read, value, body)
             return rewritten, self._shared(exchange, rewritten)
 
         async def again(value: Json, body: bytes) -> Decision:

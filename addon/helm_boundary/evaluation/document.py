@@ -27,6 +27,9 @@ HEADERS = frozenset(
         "anthropic-version",
         "content-encoding",
         "content-type",
+        "mcp-method",
+        "mcp-name",
+        "mcp-protocol-version",
         "openai-beta",
         "openai-organization",
         "openai-project",
@@ -96,6 +99,8 @@ def state_call(
         "tool_choice": call.tool_choice,
         "texts": call.texts,
         "attachments": call.attachments,
+        "tool_calls": call.tool_calls,
+        "server": call.server,
         "parameters": call.parameters,
         "unclaimed": call.unclaimed,
     }

@@ -22,6 +22,7 @@ from helm_receipts.envelope.statement import Draft, PolicyRef
 from helm_receipts.errors import ReceiptError
 
 from .current_boundary import CurrentBoundary
+from .kept_policies import keep
 from .startup import Running
 
 logger = logging.getLogger(__name__)
@@ -109,6 +110,7 @@ class Reloader:
             return
         self._current.replace(new)
         policy = new.engine.policy
+        await asyncio.to_thread(keep, new.state, policy)
         logger.info(
             "helm-boundary: policy %s, %d rules, %d detectors, sha256 %s",
             policy.uri,

@@ -12,7 +12,7 @@ from typing import Any
 
 from helm_receipts.errors import CanonicalError, StatementError
 
-from . import canonical, opening
+from . import canonical, canonical_encoding, opening
 from .record import PREDICATE_TYPE, STATEMENT_TYPE, receipt_id
 from .statement import (
     ENDS,
@@ -25,6 +25,7 @@ from .statement import (
     Coverage,
     Draft,
     FlowFacts,
+    ListedTool,
     Outcome,
     PolicyRef,
     Reason,
@@ -82,10 +83,10 @@ def render(draft: Draft, stamp: Stamp, boundary: Boundary, key: opening.SecretKe
     }
     try:
         # What isn't a string from here goes through `_whole`, so nothing is outside the profile.
-        return canonical.encode_unchecked(value)
+        return canonical_encoding.encode_unchecked(value)
     except CanonicalError as error:
         if isinstance(error.__cause__, UnicodeEncodeError):
-            return canonical.encode(_without_surrogates(value))
+            return canonical_encoding.encode(_without_surrogates(value))
         raise StatementError(f"a draft can't be recorded: {error}") from error
 
 
@@ -135,10 +136,13 @@ def _predicate(
             {
                 "argumentsHash": {"sha256": hashed(f"toolCall/{index}", call.arguments)},
                 "name": _text(call.name),
+                **({} if call.server is None else {"server": _text(call.server)}),
                 "verdict": _text(call.verdict),
             }
             for index, call in enumerate(draft.tool_calls[:MAX_ITEMS])
         ]
+    if draft.tools:
+        value["tools"] = [_listed(tool) for tool in draft.tools[:MAX_ITEMS]]
     if draft.budget:
         value["budget"] = [_budget_line(line) for line in draft.budget[:MAX_ITEMS]]
     if draft.cost is not None:
@@ -172,9 +176,14 @@ def _cost(cost: Cost) -> dict[str, Any]:
     return value
 
 
+def _listed(tool: ListedTool) -> dict[str, Any]:
+    value = {"digest": {"sha256": _text(tool.digest)}, "name": _text(tool.name)}
+    return value if tool.server is None else {**value, "server": _text(tool.server)}
+
+
 def _subjects(draft: Draft, hashed: Hash) -> list[dict[str, Any]]:
     """List the subjects; in-toto wants one, so without a body the event's details are one."""
-    bodies = draft.subjects or {"event": canonical.encode(dict(draft.event or {}))}
+    bodies = draft.subjects or {"event": canonical_encoding.encode(dict(draft.event or {}))}
     return [
         {"digest": {"sha256": hashed(role, body)}, "name": role}
         for role, body in sorted(bodies.items())

@@ -91,11 +91,24 @@ class Rewrite:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """One tool call of a response with its own verdict; the arguments are only hashed."""
+    """One tool call with its own verdict; the arguments are only hashed.
+
+    `server` is the short name of the MCP server that the tool is of, where it is of a known one.
+    """
 
     name: str
     arguments: bytes
     verdict: Verdict
+    server: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedTool:
+    """A tool that an MCP server lists; the digest (SHA-256 in hex) is of what it says of itself."""
+
+    server: str | None
+    name: str
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +214,7 @@ class Draft:
     outcome: Outcome | None = None
     client: ClientFacts | None = None
     tool_calls: tuple[ToolCall, ...] = ()
+    tools: tuple[ListedTool, ...] = ()
     event: Mapping[str, str | int] | None = None
     budget: tuple[BudgetLine, ...] = ()
     cost: Cost | None = None

@@ -9,6 +9,8 @@ from typing import Any
 
 from helm_receipts.envelope.record import Record
 
+from .sentences import is_observed, sentence
+
 FINALITY = {
     "class_forbidden": "never allowed; asking again won't help",
     "ungranted": "allowed once somebody grants it",
@@ -46,8 +48,9 @@ def printable(text: str) -> str:
 
 
 def _lines(identity: str, said: dict[str, Any]) -> Iterator[str]:
-    enforced = "enforced" if said["enforcement"] == "enforced" else "OBSERVED ONLY, not enforced"
+    enforced = "OBSERVED ONLY, not enforced" if is_observed(said) else "enforced"
     yield f"Receipt {identity}: {_PHASE.get(said['phase'], said['phase'])}"
+    yield f"  in short    {sentence(said)}"
     yield f"  verdict     {said['verdict']} ({enforced})"
     yield f"  decided at  {said['decidedAt']}"
     yield from _call(said.get("flow"))

@@ -26,7 +26,7 @@ from helm_receipts.envelope.statement import (
 )
 from helm_receipts.errors import Broken, JournalError, ReceiptError, RecorderError, StatementError
 from helm_receipts.journal.journal import Journal
-from helm_receipts.journal.reader import last_line
+from helm_receipts.journal.records import last_line
 from helm_receipts.journal.segments import MAX_LINE
 
 from .openings import Openings

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 import helm_receipts
 from helm_receipts.envelope import statement
 from helm_receipts.envelope.record import PREDICATE_TYPE, Record
-from helm_receipts.journal.reader import read_records
+from helm_receipts.journal.records import read_records
 from support.approvals import approvals, ask, body, until, write_policy
 from support.boundary import Boundary
 from support.upstream import Break, Recorded, Reply, ToolCall, Turn, Upstream, reply_to_chat

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from helm_receipts.journal.reader import read_records
+from helm_receipts.journal.records import read_records
 from helm_receipts.layout import Layout
 from support.approvals import until
 from support.boundary import Boundary, StartFailed

@@ -14,7 +14,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection
 
 from helm_receipts.layout import Layout
-from support.agents import AGENTS, ALLOWED, COMMAND, Socket, answer, plain
+from support.agent_provider import Provider, Socket, plain
+from support.agents import AGENTS
 from support.budgets import assert_books
 from support.company import HOSTS, Company
 from support.messages import reply_to_message, tool_use
@@ -22,6 +23,7 @@ from support.responses import function_call, reply_to_response, response_events
 from support.upstream import Recorded, Reply
 
 CALLS = 4
+COMMAND = "echo once more"
 
 
 def endless(request: Recorded) -> Reply | None:
@@ -34,7 +36,7 @@ def endless(request: Recorded) -> Reply | None:
         asked = readable.json()
         if "Bash" in {tool.get("name") for tool in asked.get("tools", ())}:
             return reply_to_message(readable, tool_use("Bash", command=COMMAND, description="Work"))
-    return answer(request)
+    return Provider()(request)
 
 
 def _call() -> dict[str, Any]:
@@ -67,7 +69,8 @@ class EndlessSocket(Socket):
 )  # fmt: skip
 def test_a_run_ends_where_its_budget_does(name: str, company: Company) -> None:
     """The provider is asked as often as the budget has calls, and the agent says why it ended."""
-    agent, model = AGENTS[name], ALLOWED[name.split()[0]]
+    agent = AGENTS[name]
+    model = agent.model
     data = {
         "rules": {"tools.unlisted": "off"},
         "budgets": {

@@ -12,7 +12,7 @@ from helm_receipts.audit.verify import verify_journal
 from helm_receipts.envelope import key_files
 from helm_receipts.envelope.statement import BudgetLine, Cost, Draft
 from helm_receipts.errors import Broken
-from helm_receipts.journal.reader import read_records
+from helm_receipts.journal.records import read_records
 from support.receipts import outcome, recording, request
 
 LINE = BudgetLine("all", "ever", {"calls": 1}, {"calls": 1, "tokens": 9}, None,
