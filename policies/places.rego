@@ -8,7 +8,7 @@ package helm.places
 in_text(finding) if object.get(finding, "place", "text") == "text"
 
 expected(finding) if {
-	object.get(finding, "place", "text") == "http"
+	finding.place == "http"
 	finding.detector in object.get(data.expected, finding.pointer, [])
 }
 

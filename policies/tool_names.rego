@@ -88,3 +88,22 @@ known(call) := {reading.server |
 	some name, _ in data.mcp.servers
 	plain(name) == plain(reading.server)
 }
+
+# In a list of names or of their beginnings; but what the allow lists name more exactly is an
+# exception: mcp__notes__ of mcp__.
+caught(name, names, _) if name in names
+
+caught(name, _, prefixes) if {
+	some prefix in prefixes
+	startswith(name, prefix)
+	not is_exception(name, prefix)
+}
+
+is_exception(name, _) if name in data.tools.allow
+
+is_exception(name, prefix) if {
+	some allowed in data.tools.allow_prefixes
+	startswith(name, allowed)
+	startswith(allowed, prefix)
+	allowed != prefix
+}

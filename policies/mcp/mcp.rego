@@ -126,12 +126,7 @@ rewrite contains {"op": "drop", "pointer": tool.pointer} if {
 
 hidden(tool) if {
 	some name in names(tool)
-	name in data.tools.deny
-}
-
-hidden(tool) if {
-	some name in names(tool)
-	strings.any_prefix_match(name, data.tools.deny_prefixes)
+	tool_names.caught(name, data.tools.deny, data.tools.deny_prefixes)
 }
 
 names(tool) := tool_names.of({"type": "mcp", "name": tool.name, "server": input.server})

@@ -53,7 +53,10 @@ deny contains {
 deny contains {
 	"rule": "personal.fixed",
 	"code": "DATA_EGRESS_BLOCKED",
-	"message": sprintf("The %s holds personal data (%s) in its %s, where it can't be cut out.", [input.phase, finding.detector, where(finding)]),
+	"message": sprintf(
+		"The %s holds personal data (%s) in its %s, where it can't be cut out.",
+		[input.phase, finding.detector, where(finding)],
+	),
 	"finality": "instance_parameter",
 	"pointer": finding.pointer,
 	"counterfactual": "Take the personal data out and try again.",

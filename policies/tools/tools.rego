@@ -26,7 +26,7 @@ deny contains {
 	input.phase == "response"
 	some call in input.response.tool_calls
 	some name in tool_names.of(call)
-	matches(name, data.tools.deny, data.tools.deny_prefixes)
+	tool_names.caught(name, data.tools.deny, data.tools.deny_prefixes)
 }
 
 # METADATA
@@ -46,7 +46,7 @@ escalate contains {
 	input.phase == "response"
 	some call in input.response.tool_calls
 	some name in tool_names.of(call)
-	matches(name, data.tools.person, data.tools.person_prefixes)
+	tool_names.caught(name, data.tools.person, data.tools.person_prefixes)
 	not asked_on_the_wire(call)
 }
 
@@ -79,7 +79,9 @@ escalate contains {
 # description: |
 #   data.tools.arguments has, by a tool's name, a list of constraints: on the whole
 #   of the arguments (schema, a JSON Schema), or on one argument by its name: match
-#   and never (regular expressions), within (folders of a path), hosts (of a URL).
+#   and never (regular expressions), within (folders of a path; "./" is the working folder),
+#   hosts (of a URL). With optional: true it holds where the argument is absent. Of a custom
+#   tool the whole text is what is constrained.
 # custom:
 #   id: tools.arguments
 #   code: POLICY_VIOLATION
@@ -124,7 +126,7 @@ deny contains {
 	some call in input.response.tool_calls
 	call.valid_json == false
 	object.get(call, "type", "function") != "custom"
-	object.get(call, "complete", true)
+	object.get(call, "complete", true) != false
 	trim_space(object.get(call, "arguments_text", "")) != ""
 }
 
@@ -160,7 +162,7 @@ may_be_offered(type) if {
 
 # What may be offered has run by the time its call is seen.
 ran_by_provider(call) if {
-	object.get(call, "type", "function") == "hosted"
+	call.type == "hosted"
 	may_be_offered(call.name)
 }
 

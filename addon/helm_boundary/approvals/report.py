@@ -64,6 +64,8 @@ def _lines(entry: Entry, now_ns: int) -> Iterator[str]:
     yield from _answer(summary.get("answer"))
     yield from _texts("says", summary)
     yield from _beside(summary)
+    if request.binding.volatile and request.phase == "request":
+        yield f"  may differ  {request.binding.volatile}"
     yield f"  policy      {request.policy.digest[:16]}… from {request.policy.uri}"
     yield f"  receipt     {request.request_receipt}"
 
@@ -73,6 +75,9 @@ def _decided(entry: Entry) -> Iterator[str]:
         decided = entry.decided
         yield f"  {decided.decision:<11} by {decided.by}, {_clock(decided.at_ns)}"
         yield f"              receipt {decided.receipt}"
+        if decided.until_ns:
+            where = " in its session" if decided.session else ""
+            yield f"  good        for calls like it{where}, until {_clock(decided.until_ns)}"
     if entry.ended is not None:
         yield f"  {entry.ended.end:<11} {_clock(entry.ended.at_ns)}"
 

@@ -26,7 +26,9 @@ type JudgedPhase = Literal["request", "response"]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of the API: `category` is inference, data, admin, realtime, meta or unknown.
+    """One operation of the API.
+
+    `category` is inference, data, admin, realtime, meta, agent or unknown.
 
     A `loose` one may be answered in another shape than its dialect's; that is judged generically.
     The streams of a `framed` one come in frames of bytes, as Amazon's do.
@@ -247,8 +249,9 @@ UNREAD = Call()
 class Usage:
     """Tokens as the upstream counted them; None where it didn't say.
 
-    The later five are those that have a price of their own. OpenAI counts them in the first two,
-    too; Anthropic counts what was cached, or written to the cache, beside `input_tokens`.
+    The later ones are those that have a price of their own. OpenAI counts them in the first two,
+    too; Anthropic counts what was cached, or written to the cache, beside `input_tokens`. What was
+    written for an hour is a part of `cache_write_tokens`. Searches are no tokens.
     """
 
     input_tokens: int | None = None
@@ -258,6 +261,10 @@ class Usage:
     reasoning_tokens: int | None = None
     input_audio_tokens: int | None = None
     output_audio_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
+    input_image_tokens: int | None = None
+    output_image_tokens: int | None = None
+    web_searches: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ _KEYS = ("messages", "input", "prompt", "inputs")
 CONVERSE = Operation(
     "mistral.converse",
     "inference",
-    "generic",
+    "conversations",
     "POST",
     "/conversations/{conversation_id}",
     loose=True,

@@ -32,7 +32,7 @@ from .raw_body import may_be_raw, read_raw
 _MODEL_PARAMETERS = ("model", "deployment")  # the second is Azure's
 _MODELS = ("model_id", "agent_id")
 """What names who answers at watsonx and at Mistral."""
-_TAKE_NOTHING = frozenset({"admin", "data", "meta", "realtime", "unknown"})
+_TAKE_NOTHING = frozenset({"admin", "agent", "data", "meta", "realtime", "unknown"})
 """The categories of operations that are asked for without a body, whatever their method."""
 _NO_SERVERS = Servers()
 _SIGNED = "AWS4-"

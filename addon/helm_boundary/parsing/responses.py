@@ -9,6 +9,7 @@ from functools import lru_cache
 from helm_boundary.calls.call import UNREAD, Answer, Call, HttpResponse, Json, Operation
 from helm_boundary.calls.refusal import Refusal, schema_violation
 from helm_boundary.dialects import SOCKETS, STREAM_LINES, generic, mcp, reader_of
+from helm_boundary.dialects.generic_stream import GenericStream, read_values
 from helm_boundary.streaming.frame_cutter import MEDIA_TYPE, FrameCutter
 from helm_boundary.streaming.gate import Cutter
 from helm_boundary.streaming.sse import EventCutter
@@ -16,7 +17,6 @@ from helm_boundary.streaming.stream import Stream
 from helm_boundary.wire import content_coding, strict_json
 
 from .batch_results import Line, merged, read_results
-from .generic_stream import GenericStream
 
 EVENT_STREAM = "text/event-stream"
 JSON_LINES = frozenset(
@@ -177,7 +177,7 @@ def _read_text(status: int, text: str, body: bytes) -> Answer:
         if line.removeprefix(b"data:").lstrip()[:1] in (b"{", b"[")
     ]
     values = [found[0] for line in lines if (found := _json_lines(line))]
-    calls = generic.read_response(status, values).tool_calls
+    calls = read_values(status, values).answer().tool_calls
     return replace(generic.read_response(status, text), tool_calls=calls)
 
 
@@ -192,7 +192,7 @@ def _json_lines(body: bytes) -> list[Json] | None:
 
 def _read_events(operation: Operation, response: HttpResponse, body: bytes, asked: Call) -> Answer:
     reading: Stream | None = reader_of(operation).open_stream(response.status, asked)
-    reading = reading or GenericStream(response.status, len(body))
+    reading = reading or GenericStream(response.status)
     cutter = cutter_of(response, len(body))
     for event in cutter.feed(body):
         reading.read(event)

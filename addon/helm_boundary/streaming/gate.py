@@ -251,9 +251,11 @@ class Gate:
     def _take(self, event: Event, out: list[bytes]) -> None:
         self.stream.read(event)
         if not self._held and not self.stream.holds:
-            out.append(event.raw)
+            if event.raw:  # else it is one that we asked for, and not the client
+                out.append(event.raw)
             return
-        self._held.append(event.raw)
+        if event.raw:
+            self._held.append(event.raw)
         self._held_bytes += len(event.raw)
         if self._held_bytes > self._max_held:
             raise _too_much(self._max_held)

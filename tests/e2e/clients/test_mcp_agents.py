@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from helm_receipts.export.select import Selection, select
-from support.agents import AGENTS, ALLOWED, DONE, Agent, plain
+from support.agent_provider import DONE, plain
+from support.agents import AGENTS, Agent
 from support.company import Company, Finished
 from support.mcp import methods, server
 from support.messages import reply_to_message, text, tool_use
@@ -115,7 +116,7 @@ class Desk:
         if rules:
             (self.company.policy / "wire.rego").write_text(rules)
         env = {**self.agent.settle(self.company), "ENABLE_TOOL_SEARCH": "false"}
-        command = self.agent.command(ALLOWED[NAMES[self.name]])
+        command = self.agent.command(self.agent.model)
         command = self._configure(command, address)
         return self.company.exec(*command, env=env, seconds=120)
 
