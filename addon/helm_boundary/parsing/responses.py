@@ -94,27 +94,31 @@ def read_answer(
     if lines:  # whatever it is labelled as: clients don't look
         return Answered(merged(lines), None, lines)
     reader = reader_of(operation)
-    if not body and _may_be_silent(operation):
+    unasked = reader is mcp and not mcp.expects_answer(asked)
+    if not body and (unasked or _may_be_silent(operation)):
         return Answered(Answer(response.status), None)
     if operation.framed and media_type(response) == MEDIA_TYPE:
         return Answered(_read_events(operation, response, body, asked), None)
     if is_event_stream(response) or (reader is not generic and _is_stream(response, body)):
         return Answered(_read_events(operation, response, body, asked), None)
-    takes_all = operation.loose or reader is generic
+    takes_all = operation.loose or reader is generic or unasked
     if takes_all and not _is_json(response) and not _is_one_value(body):
         return Answered(_read_other(response, body), None)
     value = strict_json.parse(body, "the upstream's answer")
     if reader is mcp:
-        return Answered(_read_message(operation, response.status, value, asked), value)
+        return Answered(_read_message(response.status, value, asked), value)
     return Answered(reader.read_response(response.status, value), value)
 
 
-def _read_message(operation: Operation, status: int, value: Json, asked: Call) -> Answer:
-    """Read an MCP server's answer; what expects none may get anything."""
-    if operation.loose and not mcp.is_message(value):
+def _read_message(status: int, value: Json, asked: Call) -> Answer:
+    """Read an MCP server's answer; where none is expected, nobody reads what comes."""
+    if mcp.expects_answer(asked):
+        mcp.check_answers(asked, value)
+        return mcp.read_response(status, value)
+    try:
+        return mcp.read_response(status, value)
+    except Refusal:
         return generic.read_response(status, value)
-    mcp.check_answers(asked, value)
-    return mcp.read_response(status, value)
 
 
 def _may_be_silent(operation: Operation) -> bool:
