@@ -64,7 +64,7 @@ MISTAKES = {
     ),
     "a reason without a code": (
         "x/x.rego",
-        'package helm.rules.x\ndeny contains {"rule": "x.a", "message": "m"} if input.model == "a"\n',
+        'package helm.rules.x\ndeny contains {"rule": "x.a", "message": "m"} if input.n == 1\n',
         "x.rego:2: deny lacks code, finality",
     ),
 }  # fmt: skip
@@ -86,7 +86,7 @@ def test_what_is_right_is_not_named(tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "x.rego").write_text(
         f'package helm.rules.x\n\ndeny contains {REASON} if {{\n\tinput.phase == "request"\n'
-        "\tregex.match(`\\ba+$`, input.model)\n}\n\n"
+        "\tis_string(input.model)\n\tregex.match(`\\ba+$`, input.model)\n}\n\n"
         f'deny contains {REASON} if {{\n\tinput.phase == "response"\n'
         '\tsome f in input.findings\n\tf.detector == "personal.email"\n}\n'
     )
