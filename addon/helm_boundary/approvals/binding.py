@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import rfc8785
 
 from helm_boundary.calls.call import Answer, Call, HttpRequest, Operation, ToolCall
+from helm_boundary.calls.volatile import Volatile, texts_without, without
 from helm_boundary.policy.decision import Decision
 
 HEADERS = (
@@ -25,13 +27,17 @@ class Binding:
     """The four things that must be the same; digests are SHA-256 in hex.
 
     The principal is the signed-in user and the API key's pseudonym together, for the key says
-    whose account the call goes to; where there is neither, it is the client's address.
+    whose account the call goes to; where there is neither, it is the client's address. The others
+    are beside them: a pseudonym of the session, which only a grant for a session asks for, and
+    pointers to the volatile members that the request has and its digest hasn't.
     """
 
     request: str
     principal: str
     operation: str
     policy: str
+    session: str = field(default="", compare=False)
+    volatile: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +65,28 @@ class Cover:
 
 
 def bind(
-    request: HttpRequest, operation: Operation, call: Call, key_id: str | None, policy: str
+    request: HttpRequest,
+    operation: Operation,
+    call: Call,
+    key_id: str | None,
+    policy: str,
+    session: str = "",
+    volatile: Sequence[Volatile] = (),
 ) -> Binding:
-    """Bind a grant to a call; `call` is what the client sent, before any rewrite."""
+    """Bind a grant to a call; `call` is what the client sent, before any rewrite.
+
+    `session` is its session's pseudonym, and `volatile` what makes no difference in its body.
+    """
     user = f"user {request.principal}" if request.principal else None
     key = f"key {key_id}" if key_id else None
     named = ", ".join(filter(None, (user, key)))
     principal = named or f"address {request.client_address}"
-    return Binding(digest_request(request, call), principal, operation.id, policy)
+    body, differing = without(call.body, volatile)
+    digest = digest_request(request, replace(call, body=body), volatile)
+    return Binding(digest, principal, operation.id, policy, session, " ".join(differing))
 
 
-def digest_request(request: HttpRequest, call: Call) -> str:
+def digest_request(request: HttpRequest, call: Call, volatile: Sequence[Volatile] = ()) -> str:
     """Hash the request in canonical JSON (RFC 8785, SHA-256), so that white space doesn't count.
 
     The address is part of it, for in many operations it says which thing is meant, and so are
@@ -86,7 +103,7 @@ def digest_request(request: HttpRequest, call: Call) -> str:
         "port": request.port,
         "query": request.query,
         "scheme": request.scheme,
-        "texts": sorted([text.pointer, text.text] for text in call.texts),
+        "texts": sorted(texts_without(call.texts, volatile)),
     }
     try:
         return hashlib.sha256(rfc8785.dumps(value)).hexdigest()

@@ -7,7 +7,6 @@ Exit codes: 0 yes, 1 no (it isn't pending, or you changed your mind), 2 usage or
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import sys
 import time
@@ -18,24 +17,23 @@ import click
 
 from helm_boundary import __version__
 from helm_boundary.approvals import decisions
-from helm_boundary.approvals.entry import GRANTED, ID, PENDING, REFUSED, Entry, write_request
-from helm_boundary.approvals.report import seconds_left, sentences
+from helm_boundary.approvals.entry import GRANTED, ID, PENDING, REFUSED, Entry
+from helm_boundary.approvals.extent import ALWAYS, DAY, ONCE, SESSION, Extent, for_time
+from helm_boundary.approvals.report import seconds_left
+from helm_boundary.approvals.standing_yes import setting_for
 from helm_boundary.approvals.store import Store, StoreError
-from helm_boundary.approvals.summary import tools_of
 from helm_boundary.runtime.key_pinning import settle
-from helm_receipts.envelope.predicate import rfc3339
 from helm_receipts.errors import ReceiptError
-from helm_receipts.export.explain import printable
 from helm_receipts.layout import Layout
 from helm_receipts.recording.recorder import Recorder
 
+from .approvals_output import print_changes, print_entry
 from .exits import NO, CommandError, ending_on
 from .state_options import json_option, state_option
 
 _POLL_SECONDS = 0.5
 _DURATION = re.compile(r"(\d{1,5})([smh])")
 _UNITS = {"s": 1, "m": 60, "h": 3600}
-_DAY = 24 * 3600
 
 _io_errors = partial(ending_on, ReceiptError, StoreError, OSError)
 
@@ -51,7 +49,7 @@ class Duration(click.ParamType[int]):
             return value
         found = _DURATION.fullmatch(str(value))
         seconds = int(found[1]) * _UNITS[found[2]] if found else 0
-        if not 0 < seconds <= _DAY:
+        if not 0 < seconds <= DAY:
             self.fail(f"expected a time such as 30m or 8h, a day at most, found {value!r}")
         return seconds
 
@@ -82,12 +80,12 @@ def list_approvals(state: Layout, as_json: bool, everything: bool, watch: bool) 
                 show_page(store, partial(_answer, state, store))
                 return
         shown: dict[str, str] = {}
-        _print_changes(store, shown, as_json, everything)
+        print_changes(store, shown, as_json, everything)
         if not (shown or as_json or watch):
             click.echo("Nothing waits for a person.")
         while watch:
             time.sleep(_POLL_SECONDS)
-            _print_changes(store, shown, as_json, everything=True)
+            print_changes(store, shown, as_json, everything=True)
 
 
 @approvals.command()
@@ -98,7 +96,7 @@ def show(state: Layout, as_json: bool, identity: str) -> None:
     """Show one call: what it asks for, why it needs approval, and how much time is left."""
     with _io_errors():
         entry = _entry(_store(state), identity)
-    _print_entry(entry, as_json)
+    print_entry(entry, as_json)
 
 
 @approvals.command()
@@ -113,13 +111,42 @@ def show(state: Layout, as_json: bool, identity: str) -> None:
     metavar="TIME",
     help="Approve calls like it for so long (30m, 8h; a day at most), and not once.",
 )
+@click.option(
+    "--session",
+    "in_session",
+    is_flag=True,
+    help="Approve calls like it in the same session of its client, a day at most.",
+)
+@click.option(
+    "--always",
+    is_flag=True,
+    help="Approve as --session does, and print what to add to data.yaml for good.",
+)
 @click.argument("identity", metavar="ID")
-def approve(state: Layout, as_json: bool, yes: bool, seconds: int, identity: str) -> None:
+def approve(
+    state: Layout,
+    as_json: bool,
+    yes: bool,
+    seconds: int,
+    in_session: bool,
+    always: bool,
+    identity: str,
+) -> None:
     """Approve one call: the held flow, or the client's next identical call, once.
 
-    A tool call is approved by its name and arguments, whatever request it answers.
+    A tool call is approved by its name and arguments, whatever request it answers. A request is
+    the same where it differs in volatile members alone (`approvals.volatile` in data.yaml).
     """
-    _decide(state, identity, GRANTED, confirmed=yes, as_json=as_json, seconds=seconds)
+    chosen = {
+        "--for": for_time(seconds) if seconds else None,
+        "--session": SESSION if in_session else None,
+        "--always": ALWAYS if always else None,
+    }
+    extents = {option: extent for option, extent in chosen.items() if extent is not None}
+    if len(extents) > 1:
+        raise click.UsageError(f"{' and '.join(extents)} can't be combined: choose one")
+    extent = next(iter(extents.values()), ONCE)
+    _decide(state, identity, GRANTED, confirmed=yes, as_json=as_json, extent=extent)
 
 
 @approvals.command()
@@ -139,7 +166,7 @@ def _decide(
     *,
     confirmed: bool,
     as_json: bool,
-    seconds: int = 0,
+    extent: Extent = ONCE,
 ) -> None:
     with _io_errors():
         store = _store(state)
@@ -147,31 +174,31 @@ def _decide(
         if not confirmed and entry.status(time.time_ns()) == PENDING:
             _confirm(entry, decision)
         try:
-            decided = _record(state, store, identity, decision, seconds)
+            decided = _record(state, store, identity, decision, extent)
         except decisions.NotPending as error:
             raise CommandError(str(error), NO) from None
     if as_json:
-        _print_entry(decided, as_json)
+        print_entry(decided, as_json)
         return
     click.echo(_outcome(decided))
 
 
-def _record(state: Layout, store: Store, identity: str, decision: str, seconds: int) -> Entry:
+def _record(state: Layout, store: Store, identity: str, decision: str, extent: Extent) -> Entry:
     """Record what a person decided; raises as `decisions.decide` does."""
     settle(state)
     recorder = Recorder.open(state.state, version=__version__, configuration=_configuration())
     try:
         by = f"{decisions.person()} (command line)"
         record = recorder.record_now
-        return decisions.decide(store, record, identity, decision, by, seconds=seconds)
+        return decisions.decide(store, record, identity, decision, by, extent)
     finally:
         recorder.close()
 
 
-def _answer(state: Layout, store: Store, identity: str, decision: str, seconds: int) -> str:
+def _answer(state: Layout, store: Store, identity: str, decision: str, extent: Extent) -> str:
     """Decide on the page; returns what became of it, in a line."""
     try:
-        return _outcome(_record(state, store, identity, decision, seconds))
+        return _outcome(_record(state, store, identity, decision, extent))
     except decisions.NotPending as error:
         return str(error)
 
@@ -181,8 +208,13 @@ def _outcome(entry: Entry) -> str:
     if entry.decided is None or entry.decided.decision != GRANTED:
         return f"{entry.id} is refused (receipt {receipt})."
     left = seconds_left(entry, time.time_ns())
-    often = "calls like it pass" if entry.decided.until_ns else f"{_whom(entry)} passes once,"
-    return f"{entry.id} is granted: {often} in the next {left} s (receipt {receipt})."
+    often = f"{_whom(entry)} passes once,"
+    if entry.decided.until_ns:
+        often = f"calls like it pass{' in its session' if entry.decided.session else ''}"
+    said = f"{entry.id} is granted: {often} in the next {left} s (receipt {receipt})."
+    if entry.decided.good_for == "always":
+        said += "\n" + "\n".join(["For good, add to data.yaml:", *setting_for(entry.request)])
+    return said
 
 
 def _whom(entry: Entry) -> str:
@@ -197,95 +229,12 @@ def _whom(entry: Entry) -> str:
 def _confirm(entry: Entry, decision: str) -> None:
     if not sys.stdin.isatty():
         raise CommandError("expected a terminal to confirm on, found none: say --yes in scripts")
-    _print_entry(entry, as_json=False)
+    print_entry(entry, as_json=False)
     word = entry.id[-4:]
     what = "let this call through" if decision == GRANTED else "refuse this call"
     if click.prompt(f"Type {word} to {what}", default="", show_default=False) != word:
         click.echo("Nothing was changed.", err=True)
         raise SystemExit(NO)
-
-
-def _print_changes(store: Store, shown: dict[str, str], as_json: bool, everything: bool) -> None:
-    now = time.time_ns()
-    for entry in store.entries():
-        status = entry.status(now)
-        if shown.get(entry.id) == status or (status != PENDING and not everything):
-            continue
-        if as_json:
-            click.echo(json.dumps(_as_json(entry, now)))
-        else:
-            if not shown:
-                click.echo(_columns("ID", "STATUS", "LEFT", "MODEL", "WHO", "RULES", "WHAT"))
-            click.echo(_row(entry, status, now))
-        shown[entry.id] = status
-
-
-def _row(entry: Entry, status: str, now: int) -> str:
-    request = entry.request
-    left = f"{seconds_left(entry, now)} s" if status in (PENDING, GRANTED) else ""
-    rules = ",".join(dict.fromkeys(reason.rule for reason in request.reasons))
-    who = request.client.principal or f"key {(request.client.key_id or '-')[:8]}"
-    what = "; ".join(tools_of(request.summary, _ARGUMENTS)) or request.flow.operation
-    return _columns(entry.id, status, left, request.flow.model or "-", who, rules, what)
-
-
-_ARGUMENTS = 80
-"""Characters of a tool call's arguments in a list."""
-_WIDTHS = (20, 9, 7, 20, 16, 20)
-
-
-def _columns(*cells: str) -> str:
-    """Lay out cells in columns, cut where they don't fit; the last one takes what it needs."""
-    *narrow, last = map(printable, cells)
-    cut = (
-        cell if len(cell) <= width else f"{cell[: width - 1]}…"
-        for cell, width in zip(narrow, _WIDTHS, strict=True)
-    )
-    padded = (f"{cell:<{width}}" for cell, width in zip(cut, _WIDTHS, strict=True))
-    return "  ".join([*padded, last]).rstrip()
-
-
-def _print_entry(entry: Entry, as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(_as_json(entry, time.time_ns())))
-        return
-    for line in sentences(entry, time.time_ns()):
-        click.echo(line)
-
-
-def _as_json(entry: Entry, now: int) -> dict[str, Any]:
-    request = write_request(entry.request)
-    value = {
-        "id": entry.id,
-        "status": entry.status(now),
-        "seconds_left": seconds_left(entry, now),
-        "created_at": rfc3339(entry.request.created_ns),
-        "expires_at": rfc3339(entry.expires_ns),
-        **{name: request[name] for name in _SHOWN},
-    }
-    if entry.decided is not None:
-        value["decided"] = {
-            "decision": entry.decided.decision,
-            "by": entry.decided.by,
-            "at": rfc3339(entry.decided.at_ns),
-            "receipt": entry.decided.receipt,
-        }
-    if entry.ended is not None:
-        value["ended"] = {"end": entry.ended.end, "at": rfc3339(entry.ended.at_ns)}
-    return value
-
-
-_SHOWN = (
-    "phase",
-    "held",
-    "reasons",
-    "messages",
-    "summary",
-    "flow",
-    "client",
-    "policy",
-    "request_receipt",
-)
 
 
 def _store(state: Layout) -> Store:

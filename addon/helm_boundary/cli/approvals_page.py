@@ -21,19 +21,19 @@ from rich.table import Table
 from rich.text import Text
 
 from helm_boundary.approvals.entry import GRANTED, REFUSED, Entry
-from helm_boundary.approvals.report import seconds_left, sentences
+from helm_boundary.approvals.extent import ONCE, SESSION, Extent, for_time
+from helm_boundary.approvals.report import caller_of, seconds_left, sentences, subject_of
 from helm_boundary.approvals.store import Store
-from helm_boundary.approvals.summary import tools_of
 from helm_receipts.export.explain import printable
 
 HOUR = 3600
 _LOOK_SECONDS = 0.25
 _SETTLE_SECONDS = 1.0
 _ROWS, _ARGUMENTS = 10, 60
-_HELP = "y yes, once   t yes, for an hour   n no   j k choose   q quit"
+_HELP = "y yes, once   s yes, in its session   t yes, for an hour   n no   j k choose   q quit"
 
-type Decide = Callable[[str, str, int], str]
-"""Decides on a question: its id, the decision, seconds for which a grant is good. Says how."""
+type Decide = Callable[[str, str, Extent], str]
+"""Decides on a question: its id, the decision, how far a grant goes. Says how."""
 
 
 class Page:
@@ -60,8 +60,8 @@ class Page:
         if key in ("j", "k"):
             self._step(1 if key == "j" else -1)
         elif key in _ANSWERS and self._marked and self._has_settled():
-            decision, seconds = _ANSWERS[key]
-            self._said = self._decide(self._marked, decision, seconds)
+            decision, extent = _ANSWERS[key]
+            self._said = self._decide(self._marked, decision, extent)
             self.look()
         return True
 
@@ -94,7 +94,12 @@ class Page:
         return time.monotonic() - self._moved_at >= _SETTLE_SECONDS
 
 
-_ANSWERS = {"y": (GRANTED, 0), "t": (GRANTED, HOUR), "n": (REFUSED, 0)}
+_ANSWERS = {
+    "y": (GRANTED, ONCE),
+    "s": (GRANTED, SESSION),
+    "t": (GRANTED, for_time(HOUR)),
+    "n": (REFUSED, ONCE),
+}
 
 
 def show_page(store: Store, decide: Decide) -> None:
@@ -138,8 +143,7 @@ def _pressed(descriptor: int) -> Iterator[str]:
 
 def _cells(entry: Entry, now: int, *, is_marked: bool) -> list[str]:
     request = entry.request
-    who = request.client.principal or f"key {(request.client.key_id or '-')[:8]}"
-    what = "; ".join(tools_of(request.summary, _ARGUMENTS)) or request.flow.operation
+    who, what = caller_of(request), subject_of(request, _ARGUMENTS)
     mark = ">" if is_marked else " "
     left = f"{seconds_left(entry, now)} s"
     return [*map(printable, (mark, entry.id, left, request.flow.model or "-", who, what))]

@@ -48,6 +48,8 @@ class Progress:
     """The request as it was read, with what policy rewrote."""
     shared: bytes = b""
     """The part of the input document that both phases share; empty for a request nobody read."""
+    session: str | None = None
+    """The session that the client says the call belongs to."""
     facts: FlowFacts | None = None
     """What receipts say of the call, once one has said it."""
     decision: Decision = _UNDECIDED
@@ -128,7 +130,8 @@ class Exchange:
         """Return the context of a judgement at that time."""
         grant = self.consent.grant
         told = None if grant is None else grant.told()
-        return Context(now_ns, self.request.flow_id, self.correlation_id, told)
+        session = self.progress.session
+        return Context(now_ns, self.request.flow_id, self.correlation_id, session, told)
 
 
 def correlation_id(request: HttpRequest) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
+from functools import partial
 
 from helm_boundary.approvals.refusals import gone
 from helm_boundary.approvals.store import StoreError
 from helm_boundary.approvals.wait import Park, Said
 from helm_boundary.calls.call import Answer
 from helm_boundary.calls.refusal import Refusal
+from helm_boundary.evaluation.aside import aside
 from helm_boundary.evaluation.judge import deny
 from helm_boundary.policy.decision import ESCALATE, Decision
 from helm_boundary.policy.engines.engine import NO_TURN, Turn
@@ -49,8 +52,12 @@ class Outcomes:
 
     async def _carry(self, exchange: Exchange, decision: Decision, answer: Answer) -> Decision:
         """Use a grant for an answer's tool calls where one fits; its receipt is durable then."""
+        progress = exchange.progress
         if decision.verdict != ESCALATE or self._observes:
             return decision
+        if self._desk.grants.are_open and exchange.consent.binding is None:
+            with contextlib.suppress(Refusal):  # the desk says so itself
+                await aside(len(progress.shared), partial(self._desk.bind, exchange))
         if not self._desk.grants.carry_answer(exchange, decision, answer):
             return decision
         try:

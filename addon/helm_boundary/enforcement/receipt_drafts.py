@@ -6,8 +6,7 @@ from dataclasses import fields
 from urllib.parse import quote
 
 from helm_boundary.approvals.entry import Grant
-from helm_boundary.calls.call import Answer, Text, Usage
-from helm_boundary.dialects import steering
+from helm_boundary.calls.call import Answer, Usage
 from helm_boundary.evaluation.findings import OutsideScan
 from helm_boundary.policy.decision import Decision
 from helm_boundary.policy.detectors.detectors import Detectors
@@ -58,7 +57,7 @@ class Drafter:
             decision,
             coverage=statement.Coverage("whole", "toolCalls", seen, seen),
             subjects={"request": exchange.forwarded_body},
-            tool_calls=tool_calls(answer, decision.verdict),
+            tool_calls=self.calls_of(answer, decision.verdict),
         )
 
     def outcome(
@@ -71,11 +70,11 @@ class Drafter:
         coverage: statement.Coverage | None = None,
         tool_calls: tuple[statement.ToolCall, ...] | None = None,
         enforcement: statement.Enforcement | None = None,
-        steers: bool = False,
+        instead: str | None = None,
     ) -> statement.Draft:
         """Draft the outcome, which says how a call ended; `enforcement` where it isn't the mode's.
 
-        `steers` tells that another call was sent in place of one that was denied.
+        `instead` names the tool of the call that was sent in place of one that was denied.
         `tool_calls` are those of a whole response, in place of those a stream has had so far.
         """
         subjects = {"request": exchange.forwarded_body}
@@ -91,9 +90,22 @@ class Drafter:
             coverage=coverage or NOTHING_SEEN,
             subjects=subjects,
             tool_calls=tuple(exchange.progress.tool_calls) if tool_calls is None else tool_calls,
-            outcome=_outcome(exchange.progress, end),
+            outcome=self._outcome(exchange.progress, end),
             enforcement=enforcement,
-            event={"sentInstead": steering.NAME} if steers else None,
+            event=None if instead is None else {"sentInstead": instead},
+        )
+
+    def calls_of(
+        self, answer: Answer, verdict: statement.Verdict
+    ) -> tuple[statement.ToolCall, ...]:
+        """Return tool calls as receipts keep them: name, hash of the arguments, verdict."""
+        return tuple(
+            statement.ToolCall(
+                self._detectors.named(call.name)[:MAX_NAME],
+                call.arguments_text.encode("utf-8"),
+                verdict,
+            )
+            for call in answer.tool_calls
         )
 
     def _draft(
@@ -147,23 +159,23 @@ class Drafter:
             method=request.method,
             host=f"{self._outside.named('host', request.host)}:{request.port}",
             path=quote(self._outside.clean_path(request.path), safe="/%:@!$&'()*+,;=-._~"),
-            model=self._named(call.model)[:MAX_NAME] if call.model else None,
+            model=self._detectors.named(call.model)[:MAX_NAME] if call.model else None,
             stream=call.stream,
             tls_inspected=request.tls_inspected,
         )
 
-    def _named(self, name: str) -> str:
-        """Return a name; where a key was sent in its place, only what it looks like."""
-        found = self._detectors.scan((Text("", "", name),))
-        return f"({found[0].detector})" if found else name
-
-
-def tool_calls(answer: Answer, verdict: statement.Verdict) -> tuple[statement.ToolCall, ...]:
-    """Return tool calls as receipts keep them: name, hash of the arguments, verdict."""
-    return tuple(
-        statement.ToolCall(call.name[:MAX_NAME], call.arguments_text.encode("utf-8"), verdict)
-        for call in answer.tool_calls
-    )
+    def _outcome(self, progress: Progress, end: statement.End) -> statement.Outcome:
+        answer = progress.answer or Answer(progress.status or 0)
+        served = self._detectors.named(answer.model)[:MAX_NAME] if answer.model else None
+        return statement.Outcome(
+            status=progress.status,
+            finish_reasons=tuple(reason for reason in answer.finish_reasons if reason),
+            **{name: getattr(answer.usage, name) for name in _COUNTS},
+            model_served=served,
+            end=end,
+            keep_alives=progress.keep_alive.sent if progress.keep_alive else 0,
+            withheld=progress.withheld,
+        )
 
 
 def _beside(decision: Decision, event: dict[str, str | int] | None) -> dict[str, str | int] | None:
@@ -185,16 +197,3 @@ def _rewrite(exchange: Exchange, decision: Decision) -> statement.Rewrite | None
     if rewritten is None:
         return None
     return statement.Rewrite(len(decision.rewrite), exchange.request.body, rewritten)
-
-
-def _outcome(progress: Progress, end: statement.End) -> statement.Outcome:
-    answer = progress.answer or Answer(progress.status or 0)
-    return statement.Outcome(
-        status=progress.status,
-        finish_reasons=tuple(reason for reason in answer.finish_reasons if reason),
-        **{name: getattr(answer.usage, name) for name in _COUNTS},
-        model_served=answer.model[:MAX_NAME] if answer.model else None,
-        end=end,
-        keep_alives=progress.keep_alive.sent if progress.keep_alive else 0,
-        withheld=progress.withheld,
-    )

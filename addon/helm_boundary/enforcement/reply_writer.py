@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from helm_boundary.dialects import dialect
+from helm_boundary.dialects.error_events import error_events
 from helm_boundary.policy.decision import ESCALATE, Decision
+from helm_boundary.policy.detectors.detectors import Detectors
 from helm_boundary.streaming.frame_cutter import error_frame
 from helm_receipts.envelope.statement import Enforcement
 
@@ -16,9 +17,10 @@ from .steering import denied_tool
 class Teller:
     """Puts verdicts into replies, headers and stream events."""
 
-    def __init__(self, policy_digest: str, enforcement: Enforcement) -> None:
+    def __init__(self, policy_digest: str, enforcement: Enforcement, detectors: Detectors) -> None:
         self._digest = policy_digest
         self._enforcement = enforcement
+        self._detectors = detectors
 
     def refuse(self, exchange: Exchange, decision: Decision, receipt_id: str | None) -> Reply:
         """Write the reply that a client gets in place of the provider's response."""
@@ -34,18 +36,18 @@ class Teller:
             named["X-Helm-Status"] = "OBSERVED"
         return tuple(named.items())
 
-    def event(self, exchange: Exchange, decision: Decision, receipt_id: str | None) -> bytes:
-        """Write the one event that ends a denied stream, in the call's own dialect."""
+    def events(self, exchange: Exchange, decision: Decision, receipt_id: str | None) -> list[bytes]:
+        """Write what ends a denied stream, in the call's own dialect: one error, said once."""
         told = wire.error_object(self._verdict(exchange, decision, receipt_id))
         if exchange.operation.framed:
-            return error_frame(told)
-        return dialect(exchange.operation.dialect).error_event(told)
+            return [error_frame(told)]
+        return error_events(exchange.operation.dialect, told)
 
     def _verdict(
         self, exchange: Exchange, decision: Decision, receipt_id: str | None
     ) -> wire.Verdict:
         approval = exchange.consent.approval if decision.verdict == ESCALATE else None
-        tool = denied_tool(exchange, decision)
+        tool = denied_tool(exchange, decision, self._detectors)
         return wire.Verdict(
             decision, receipt_id, self._digest, exchange.correlation_id, approval, tool
         )

@@ -16,6 +16,7 @@ from helm_boundary.evaluation.judge import Judge, deny
 from helm_boundary.evaluation.rewrite_loop import settle
 from helm_boundary.parsing import requests as recognition
 from helm_boundary.parsing.parsed_call import Recognised, read_value
+from helm_boundary.parsing.sessions import session_of
 from helm_boundary.policy.decision import ALLOW, Decision
 from helm_boundary.policy.detectors.detectors import Finding
 from helm_boundary.policy.engines.engine import NO_TURN, Turn
@@ -54,8 +55,9 @@ class RequestJudge:
                 raise exchange.refusal
             read = await aside(weigh(exchange.request), partial(self._read, exchange))
             self._note(exchange, *read)
+            exchange.progress.session = session_of(exchange.request, read[0].call.body)
             if not self._settings.observes:  # watching uses no grant up
-                if self._desk.grants.are_open:
+                if self._desk.grants.may_be_carried:
                     await self.bind(exchange)
                 self._desk.grants.carry(exchange)
             return await self._judge(exchange, read[0], turn)

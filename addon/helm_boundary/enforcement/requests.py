@@ -34,6 +34,7 @@ from .reply import Forward, Reply
 from .reply_writer import Teller
 from .request_judge import RequestJudge, weigh
 from .settings import Settings
+from .steering import Steering
 from .unrecorded_calls import Unrecorded
 
 _UNJUDGED = deny(NO_VERDICT)
@@ -55,9 +56,15 @@ class Boundary:
         self.settings = settings
         self.judge = judge
         self.recorder = recorder
-        self.teller = Teller(policy.digest, settings.enforcement)
+        self.teller = Teller(policy.digest, settings.enforcement, judge.detectors)
+        self.steering = Steering(settings, judge.detectors)
         self.drafts = Drafter(policy, judge.engine.name, settings.enforcement, judge.detectors)
-        terms = Terms(settings.hold_seconds, settings.hold_max, settings.max_body)
+        terms = Terms(
+            settings.hold_seconds,
+            settings.hold_max,
+            settings.max_body,
+            policy.volatile,
+        )
         self.desk = Desk(store, recorder, self.drafts, judge.detectors, terms, tell)
         self.unrecorded = Unrecorded()
         self._matcher = matcher

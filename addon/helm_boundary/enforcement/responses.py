@@ -37,12 +37,10 @@ from helm_receipts.envelope.statement import Coverage, Draft, End
 from .exchange import Exchange
 from .fallback_reply import NO_VERDICT
 from .outcomes import Outcomes, coverage
-from .receipt_drafts import tool_calls
 from .reply import Reply
 from .request_judge import FORESEEN
 from .requests import Boundary
 from .result_lines import sift
-from .steering import steered_body
 from .streams import Streamed
 
 logger = logging.getLogger(__name__)
@@ -68,6 +66,7 @@ class Answers:
         self._teller = boundary.teller
         self._settings = boundary.settings
         self._desk = boundary.desk
+        self._steering = boundary.steering
         self._outcomes = Outcomes(boundary)
         self.streamed = Streamed(boundary, self._outcomes)
         """Judges those that are judged while they run."""
@@ -174,7 +173,8 @@ class Answers:
     ) -> tuple[Decision, Release]:
         """Judge a batch's results line by line; what is denied of them stays here."""
         ask = partial(self._outcomes.ask, exchange)  # other calls have their turn between lines
-        sifted = await sift(lines, ask, rewrites=not self._settings.observes)
+        calls_of = self._drafts.calls_of
+        sifted = await sift(lines, ask, calls_of, rewrites=not self._settings.observes)
         exchange.progress.withheld = sifted.withheld
         exchange.progress.tool_calls = sifted.calls
         body = None if self._settings.observes else sifted.body
@@ -243,15 +243,16 @@ class Answers:
     ) -> Reply | Release:
         steered = None
         if not self._settings.passes(decision):
-            steered = steered_body(exchange, decision, self._settings, value)
-        draft = self._outcome(exchange, response, decision, release, steers=steered is not None)
+            steered = self._steering.body(exchange, decision, value)
+        instead = None if steered is None else steered.name
+        draft = self._outcome(exchange, response, decision, release, instead=instead)
         told, receipt_id = await self._outcomes.record(exchange, draft, decision, turn)
         if self._settings.passes(told):
             exchange.progress.replaced = None if release.body is None else response.body
             return release
         if steered is not None and told is decision:
             exchange.progress.replaced = response.body
-            return replace(release, body=steered)
+            return replace(release, body=steered.sent[0])
         return self._teller.refuse(exchange, self._outcomes.asked(exchange, told), receipt_id)
 
     def _outcome(
@@ -261,7 +262,7 @@ class Answers:
         decision: Decision,
         release: Release,
         *,
-        steers: bool = False,
+        instead: str | None = None,
     ) -> Draft:
         """Draft the outcome of a whole response under that decision."""
         passes = self._settings.passes(decision)
@@ -271,7 +272,7 @@ class Answers:
         progress = exchange.progress
         calls = tuple(progress.tool_calls)  # of a batch's results, each with its own verdict
         if not calls and progress.answer is not None:
-            calls = tool_calls(progress.answer, decision.verdict)
+            calls = self._drafts.calls_of(progress.answer, decision.verdict)
         sent = response.body if release.body is None else release.body
         whole = Coverage("whole", "whole", len(response.body), len(response.body))
         if progress.unread is not None or not progress.shared:
@@ -283,5 +284,5 @@ class Answers:
             response=sent,
             coverage=whole,
             tool_calls=calls,
-            steers=steers,
+            instead=instead,
         )

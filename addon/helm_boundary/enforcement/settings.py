@@ -22,6 +22,8 @@ class Settings:
     hold_seconds: int = 300
     hold_max: int = 100
     on_tool_denied: OnToolDenied = "auto"
+    kills: bool = False
+    """Whether a denial closes the connection; then none steers."""
 
     @property
     def observes(self) -> bool:

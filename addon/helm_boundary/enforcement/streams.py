@@ -27,10 +27,8 @@ from helm_receipts.errors import ReceiptError
 
 from .exchange import Exchange
 from .outcomes import Outcomes, coverage
-from .receipt_drafts import tool_calls
 from .refusals import no_receipt, too_late
 from .requests import Boundary
-from .steering import steering
 
 
 class Streamed:
@@ -42,6 +40,7 @@ class Streamed:
         self._teller = boundary.teller
         self._settings = boundary.settings
         self._desk = boundary.desk
+        self._steering = boundary.steering
         self._outcomes = outcomes
 
     def open(self, exchange: Exchange, stream: Stream, cutter: Cutter) -> Gate | Tap:
@@ -77,7 +76,7 @@ class Streamed:
         try:
             progress.answer = await aside(gate.seen, gate.left)
             if isinstance(gate, Tap):
-                progress.tool_calls += tool_calls(progress.answer, ALLOW)
+                progress.tool_calls += self._drafts.calls_of(progress.answer, ALLOW)
             decision = await self._outcomes.ask(exchange, progress.answer, turn)
         except Refusal as refusal:
             decision = deny(refusal)
@@ -101,7 +100,8 @@ class Streamed:
                 decision = await self.judge_calls(exchange, answer, turn, park)
                 return await aside(gate.unread, partial(gate.resume, decision))
             case Stop(why):
-                return [Release(tuple(await self.end_events(exchange, why, turn)))]
+                # Each is a write of its own.
+                return [Release((one,)) for one in await self.end_events(exchange, why, turn)]
             case never:
                 assert_never(never)
 
@@ -114,7 +114,7 @@ class Streamed:
         decision = await self._ask(exchange, answer, turn)
         if self._settings.effect_of(decision).verdict == ESCALATE and park is not None:
             decision = await self._ask_person(exchange, decision, answer, park)
-        progress.tool_calls += tool_calls(answer, decision.verdict)
+        progress.tool_calls += self._drafts.calls_of(answer, decision.verdict)
         decision = self._settings.effect_of(decision)
         if decision.verdict != ALLOW:
             return decision  # its receipt is the outcome, written with the error event
@@ -137,20 +137,24 @@ class Streamed:
         if decision.verdict == ESCALATE:
             decision = self._desk.admit(exchange, decision, progress.answer)
         if not progress.end():  # its client has gone, and its outcome is written
-            return [self._teller.event(exchange, decision, None)]
+            return self._teller.events(exchange, decision, None)
         end: End = "complete" if self._settings.passes(decision) else "denied"
-        steers = steering(exchange, decision, self._settings)
+        steers = self._steering.events(exchange, decision)
         draft = self._drafts.outcome(
-            exchange, decision, end, coverage=coverage(progress), steers=steers is not None
+            exchange,
+            decision,
+            end,
+            coverage=coverage(progress),
+            instead=steers.name if steers is not None else None,
         )
         try:
             receipt = await self._recorder.record(draft, turn.seconds)
         except ReceiptError as error:
-            return [self._teller.event(exchange, deny(no_receipt(error)), None)]
+            return self._teller.events(exchange, deny(no_receipt(error)), None)
         progress.judged("response", decision, receipt.id)
         if steers is not None:
-            return steers
-        return [self._teller.event(exchange, self._outcomes.asked(exchange, decision), receipt.id)]
+            return steers.sent
+        return self._teller.events(exchange, self._outcomes.asked(exchange, decision), receipt.id)
 
     async def _ask(self, exchange: Exchange, answer: Answer, turn: Turn = NO_TURN) -> Decision:
         decision = await self._outcomes.ask(exchange, answer, turn)

@@ -45,11 +45,15 @@ _LISTS = (list, tuple)
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The time and the exchange of a judgement; `approval` is a person's grant, or None."""
+    """The time and the exchange of a judgement.
+
+    `session` is what the client calls its session, `approval` a person's grant; or None.
+    """
 
     now_ns: int
     flow_id: str
     correlation_id: str
+    session: str | None = None
     approval: Json = None
 
 
@@ -119,6 +123,7 @@ def _phase(phase: JudgedPhase, findings: Sequence[Finding], context: Context) ->
             "now_ns": context.now_ns,
             "flow_id": context.flow_id,
             "correlation_id": context.correlation_id,
+            "session": context.session,
             "approval": context.approval,
         },
     }

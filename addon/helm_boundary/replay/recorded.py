@@ -23,6 +23,7 @@ from helm_boundary.matching.matcher import Matcher
 from helm_boundary.parsing.parsed_call import Recognised
 from helm_boundary.parsing.requests import read_call, recognise
 from helm_boundary.parsing.responses import read_answer
+from helm_boundary.parsing.sessions import session_of
 from helm_boundary.policy.detectors.detectors import Detectors
 
 from .sessions import MAX_BODY, read_session
@@ -130,6 +131,7 @@ def recorded_call(
 ) -> RecordedCall:
     """Put together what is judged again of a call; Refusal where its headers can't be read."""
     key_id = NO_KEY if api_key(request) else None
+    session = session_of(request, read.call.body)
     shared = state_call(
         request, read.operation, read.call, read.body, mode="enforce", key_id=key_id
     )
@@ -141,7 +143,7 @@ def recorded_call(
         read=read,
         answer=answer,
         shared=shared,
-        context=Context(flow.started_ns, flow.id, correlation_id(request)),
+        context=Context(flow.started_ns, flow.id, correlation_id(request), session),
         outside=tuple(outside_texts(request)),
     )
 

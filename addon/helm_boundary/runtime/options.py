@@ -55,6 +55,8 @@ class Config:
     deadline_ms: int
     local: Reach = EVERYTHING
     on_tool_denied: OnToolDenied = "auto"
+    notify_desktop: bool = False
+    notify_arguments: bool = False
 
 
 def add_options(loader: Loader) -> None:
@@ -90,11 +92,12 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
      "and its private networks: any, none, or HOST:PORT, each. exec --confine sets it to none, "
      "and exec --allow-local to what it names.", None),
     ("helm_on_deny", str, "respond", "respond: 403 with the verdict. kill: close the connection; "
-     "most clients take that for a network error and retry.", ("respond", "kill")),
+     "most clients take that for a network error and retry. No denial steers then "
+     "(helm_on_tool_denied).", ("respond", "kill")),
     ("helm_on_tool_denied", str, "auto", "How a denied tool call ends an answer. error: with the "
      "dialect's error. steer: with a call of a tool that doesn't exist, helm_boundary_denied, that "
      "tells the model why; it goes on without. auto: steer for agents that are known to carry on "
-     "(Claude Code, Codex, opencode), error for the rest.", ("auto", "error", "steer")),
+     "(Claude Code, Codex, opencode, Gemini CLI), error for the rest.", ("auto", "error", "steer")),
     ("helm_on_escalate", str, "respond", "respond: 403 with an approval id; once that is granted "
      "(`helm-boundary approvals`), the client's next identical call passes. hold: the flow waits "
      "for a person, who resumes or kills it in mitmweb or mitmproxy, or decides on the command "
@@ -105,7 +108,13 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
     ("helm_hold_max", int, 100, "How many flows may wait for a person at a time; further ones are "
      "denied.", None),
     ("helm_notify", str, "", "How to tell a person that an approval is needed: an http(s) URL to "
-     "which JSON is posted, or a command that reads it. No content is included.", None),
+     "which JSON is posted, or a command that reads it. Tools are named; of content there is none "
+     "without helm_notify_arguments.", None),
+    ("helm_notify_desktop", bool, False, "Show each question on this desktop, by notify-send or "
+     "osascript. Off, since it starts that program.", None),
+    ("helm_notify_arguments", bool, False, "Tell whoever is notified also how a tool call's "
+     "arguments begin, redacted as policy redacts. On the desktop they are part of a command line, "
+     "which this machine's other users may see for a moment.", None),
     ("helm_keep_flows", int, 5000, "How many flows mitmweb and mitmproxy keep; beyond that the "
      "oldest finished ones are dropped, never one that waits. 0 keeps all.", None),
     ("helm_max_body", str, "32m", "Largest body that is judged, after decoding, and the most "
@@ -144,6 +153,8 @@ def read_config(options: OptionValues) -> Config:
         hold_seconds=_hold_seconds(options),
         hold_max=_within("helm_hold_max", options.helm_hold_max, 1, 10_000),
         notify=_notify(options.helm_notify),
+        notify_desktop=_notify_desktop(options),
+        notify_arguments=_notify_arguments(options),
         keep_flows=_within("helm_keep_flows", options.helm_keep_flows, 0, 10_000_000),
         max_body=_within("helm_max_body", _size(options.helm_max_body), 1024, 1 << 30),
         deadline_ms=_within("helm_deadline_ms", options.helm_deadline_ms, 5, 60_000),
@@ -190,6 +201,28 @@ def _notify(value: str) -> str:
             f"helm_notify: expected an http(s) address or a command, found one where {error}"
         ) from None
     return value
+
+
+def _notify_desktop(options: OptionValues) -> bool:
+    if not options.helm_notify_desktop:
+        return False
+    from helm_boundary.approvals.desktop import NoDesktop, desktop_notifier
+
+    try:
+        desktop_notifier(with_arguments=False)
+    except NoDesktop as error:
+        raise ConfigError(
+            f"helm_notify_desktop: {error}; install one (libnotify has the first), or leave it off"
+        ) from None
+    return True
+
+
+def _notify_arguments(options: OptionValues) -> bool:
+    if options.helm_notify_arguments and not (options.helm_notify or options.helm_notify_desktop):
+        raise ConfigError(
+            "helm_notify_arguments: nobody is told; set helm_notify or helm_notify_desktop too"
+        )
+    return bool(options.helm_notify_arguments)
 
 
 def _check_names(options: OptionValues) -> None:

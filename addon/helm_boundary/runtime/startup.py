@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from helm_boundary import __version__
-from helm_boundary.approvals.notify import notifier, tell_nobody
+from helm_boundary.approvals.notify import Tell, notifier, tell_each
 from helm_boundary.approvals.store import Store, StoreError
 from helm_boundary.enforcement.call_log import log_call
 from helm_boundary.enforcement.requests import Boundary
@@ -96,15 +96,15 @@ def start(config: Config) -> Running:
         config.hold_seconds,
         config.hold_max,
         config.on_tool_denied,
+        config.on_deny == "kill",
     )
-    told = notifier(config.notify) if config.notify else None
     boundary = Boundary(
         Matcher(config.hosts),
         Judge(engine, judging.detectors),
         recorder,
         settings,
         store,
-        told.tell if told else tell_nobody,
+        _tell(config),
     )
     return Running(
         boundary,
@@ -119,6 +119,17 @@ def start(config: Config) -> Running:
         config.hold_seconds,
         config.keep_flows,
     )
+
+
+def _tell(config: Config) -> Tell:
+    """Return what tells people of questions: whoever is named, and the desktop."""
+    shows = config.notify_arguments
+    told = [notifier(config.notify, with_arguments=shows)] if config.notify else []
+    if config.notify_desktop:
+        from helm_boundary.approvals.desktop import desktop_notifier
+
+        told.append(desktop_notifier(with_arguments=shows))
+    return tell_each(told)
 
 
 def _digest(config: Config, policy_digest: str) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from helm_boundary.calls.volatile import read_volatile
 from helm_boundary.policy.detectors.detectors import Detectors, compile_detectors
 from helm_boundary.policy.engines.embedded import start_embedded
 from helm_boundary.policy.engines.engine import Engine
@@ -160,7 +161,15 @@ def load_aside(
         text = summary["detectors"].encode()
         nothing: MappingProxyType[str, Any] = MappingProxyType({})
         modules = summary["modules"]
-        policy = Policy(summary["uri"], summary["digest"], modules, nothing, text, summary["rules"])
+        policy = Policy(
+            uri=summary["uri"],
+            digest=summary["digest"],
+            modules=modules,
+            data=nothing,
+            detectors_text=text,
+            rules=summary["rules"],
+            volatile=tuple(read_volatile(*each) for each in summary["volatile"]),
+        )
         engine = start(policy, deadline_ms=deadline_ms, plan=plan)
     except BaseException:
         plan.close()

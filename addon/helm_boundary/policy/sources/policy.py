@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from helm_boundary.calls.volatile import Volatile
 from helm_boundary.commands.asked import ShellError, command_reader
 from helm_boundary.policy.detectors.detector_file import merge_detectors
 from helm_boundary.policy.errors import PolicyError
@@ -19,6 +20,7 @@ from .default_folder import default_policy_folder
 from .folder import Part, read_part
 from .merging import merge, refuse_overlap
 from .settings import check_settings
+from .volatile_members import volatile_members
 
 _READS = r"""\binput\s*(?:\.\s*{0}\b|\[\s*["`]{0}["`]\s*\]|,\s*(?:\[\s*)?["`]{0}["`])"""
 _COMMENT = re.compile(r"#.*")
@@ -31,7 +33,8 @@ class Policy:
 
     ``uri`` says where it came from, ``digest`` (hex SHA-256) what it is: the same modules, data
     and detectors have the same digest wherever they are. ``modules`` maps a file's path to its
-    Rego text, ``detectors_text`` is JSON text (which is YAML). ``rules`` counts the rules.
+    Rego text, ``detectors_text`` is JSON text (which is YAML). ``rules`` counts the rules, and
+    ``volatile`` is what makes no difference to a person's grant of a request.
     """
 
     uri: str
@@ -40,15 +43,16 @@ class Policy:
     data: Mapping[str, Any]
     detectors_text: bytes
     rules: int
+    volatile: tuple[Volatile, ...] = ()
 
 
 def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
     """Read the policy that the folders (or bundles) make over the default one.
 
     A folder that defines ``data.helm.decision`` starts afresh: nothing of what came before it
-    but the detectors stays. Any other folder extends: its modules are added, its data merged
-    key by key (its lists replace lists), its detectors added or replaced by name. With a ``key``
-    each must be a bundle that is signed with it.
+    but the detectors and what is volatile stays. Any other folder extends: its modules are added,
+    its data merged key by key (its lists replace lists), its detectors added or replaced by name.
+    With a ``key`` each must be a bundle that is signed with it.
 
     Raises PolicyError, naming the file, for anything missing, empty, unreadable or ambiguous.
     """
@@ -75,6 +79,7 @@ def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
         data=data,
         detectors_text=detectors,
         rules=sum(len(RULE.findall(text)) for text in modules.values()),
+        volatile=volatile_members(data, parts[0].data, folders),
     )
 
 
