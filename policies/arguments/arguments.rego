@@ -37,23 +37,23 @@ is_met(arguments, constraint) if {
 	}
 }
 
-holds("schema", schema, arguments, _) if json.match_schema(arguments, schema)[0]
+holds("schema", wanted, arguments, _) if json.match_schema(arguments, wanted)[0]
 
-holds("match", pattern, arguments, constraint) if regex.match(pattern, text(arguments, constraint))
+holds("match", wanted, arguments, constraint) if regex.match(wanted, text(arguments, constraint))
 
-holds("never", patterns, arguments, constraint) if {
+holds("never", wanted, arguments, constraint) if {
 	value := text(arguments, constraint)
-	count([pattern | some pattern in patterns; regex.match(pattern, value)]) == 0
+	count([pattern | some pattern in wanted; regex.match(pattern, value)]) == 0
 }
 
 # A path is within a folder when it starts with it and never steps up; "./" is the working folder.
-holds("within", places, arguments, constraint) if folders.inside(text(arguments, constraint), places)
+holds("within", wanted, arguments, constraint) if folders.inside(text(arguments, constraint), wanted)
 
 # The host as every reader of URLs finds it: no user, no backslash, no white space.
-holds("hosts", hosts, arguments, constraint) if {
+holds("hosts", wanted, arguments, constraint) if {
 	url := `^https?://([a-z0-9.-]+)(?::[0-9]+)?(?:[/?#][!-\[\]-~]*)?$`
 	found := regex.find_all_string_submatch_n(url, text(arguments, constraint), 1)
-	found[0][1] in hosts
+	found[0][1] in wanted
 }
 
 text(arguments, constraint) := arguments[constraint.argument] if is_string(arguments[constraint.argument])

@@ -44,7 +44,8 @@ test_every_call_is_judged if {
 }
 
 test_offering_a_tool_is_not_calling_it if {
-	tools.escalate == set() with input as {"phase": "request", "tools": [{"type": "function", "name": "other", "pointer": "/tools/0"}]} with data.tools as lists
+	offer := {"phase": "request", "tools": [{"type": "function", "name": "other", "pointer": "/tools/0"}]}
+	tools.escalate == set() with input as offer with data.tools as lists
 }
 
 test_constrained_arguments if {

@@ -41,7 +41,12 @@ type Shown = Mapping[str, Mapping[str, str]]
 
 @click.command()
 @click.option("--long", "is_long", is_flag=True, help="Also have them wait for 60 and 330 seconds.")
-@click.option("--only", default="", metavar="TEXT", help="Only agents with TEXT in their name.")
+@click.option(
+    "--only",
+    default="",
+    metavar="TEXT",
+    help='Only agents with TEXT in their name; "claude or codex" for several.',
+)
 @click.option("--workers", default=2, show_default=True, help="Agents that run at a time.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def main(is_long: bool, only: str, workers: int, as_json: bool) -> None:
@@ -73,7 +78,7 @@ def main(is_long: bool, only: str, workers: int, as_json: bool) -> None:
 
 def _command(results: Path, is_long: bool, only: str) -> list[str]:
     chosen = [] if is_long else ["not 60 and not 330"]
-    chosen += [only] if only else []
+    chosen += [f"({only})"] if only else []
     options = ["-q", "--slow", f"--junitxml={results}", "-k", " and ".join(chosen)]
     return [sys.executable, "-m", "pytest", *options, TESTS]
 

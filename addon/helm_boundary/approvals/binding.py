@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import rfc8785
 
-from helm_boundary.calls.call import Answer, Call, HttpRequest, Operation, ToolCall
+from helm_boundary.calls.call import Answer, Call, HttpRequest, Json, Operation, ToolCall
 from helm_boundary.calls.volatile import Volatile, texts_without, without
 from helm_boundary.policy.decision import Decision
 
@@ -82,20 +82,40 @@ def bind(
     named = ", ".join(filter(None, (user, key)))
     principal = named or f"address {request.client_address}"
     body, differing = without(call.body, volatile)
-    digest = digest_request(request, replace(call, body=body), volatile)
+    digest = digest_request(request, replace(call, body=body), operation.dialect, volatile)
     return Binding(digest, principal, operation.id, policy, session, " ".join(differing))
 
 
-def digest_request(request: HttpRequest, call: Call, volatile: Sequence[Volatile] = ()) -> str:
+def without_volatile(body: Json) -> Json:
+    """Return a JSON-RPC message without what is another each time: its id, and MCP's `_meta`.
+
+    What stands there is judged with every call; it says how to answer, and where to trace.
+    """
+    if isinstance(body, list):
+        return [without_volatile(each) for each in body]
+    if not isinstance(body, dict):
+        return body
+    said = {key: value for key, value in body.items() if key not in ("id", "params")}
+    params = body.get("params")
+    if not isinstance(params, dict):
+        return said
+    return {**said, "params": {key: each for key, each in params.items() if key != "_meta"}}
+
+
+def digest_request(
+    request: HttpRequest, call: Call, dialect: str = "", volatile: Sequence[Volatile] = ()
+) -> str:
     """Hash the request in canonical JSON (RFC 8785, SHA-256), so that white space doesn't count.
 
     The address is part of it, for in many operations it says which thing is meant, and so are
     headers that choose an account or an API's behaviour, and attachments and texts, for a form's
-    body only describes its files.
+    body only describes its files. Of an MCP message everything is in its body.
     """
+    is_message = dialect == "mcp"
+    texts = () if is_message else call.texts
     value = {
         "attachments": sorted(_stated(f.pointer, f.bytes, f.sha256) for f in call.attachments),
-        "body": call.body,
+        "body": without_volatile(call.body) if is_message else call.body,
         "headers": {name: request.header(name) for name in HEADERS},
         "host": request.host,
         "method": request.method,
@@ -103,7 +123,7 @@ def digest_request(request: HttpRequest, call: Call, volatile: Sequence[Volatile
         "port": request.port,
         "query": request.query,
         "scheme": request.scheme,
-        "texts": sorted(texts_without(call.texts, volatile)),
+        "texts": sorted(texts_without(texts, volatile)),
     }
     try:
         return hashlib.sha256(rfc8785.dumps(value)).hexdigest()
@@ -122,7 +142,9 @@ def cover_of(decision: Decision, answer: Answer | None) -> Cover:
     rules = frozenset(reason.rule for reason in decision.reasons)
     if answer is None:
         return Cover(request=rules)
-    return Cover(response=rules, tool_calls=frozenset(map(digest_tool_call, answer.tool_calls)))
+    listed = {f"listed {tool.digest}" for tool in answer.tools if tool.digest}
+    calls = frozenset({*map(digest_tool_call, answer.tool_calls), *listed})
+    return Cover(response=rules, tool_calls=calls)
 
 
 def digest_tool_call(call: ToolCall) -> str:

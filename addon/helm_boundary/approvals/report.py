@@ -60,6 +60,7 @@ def _lines(entry: Entry, now_ns: int) -> Iterator[str]:
         yield f"  reason      {message}"
         yield f"              {reason.code} from {reason.rule}{where}"
     summary: Mapping[str, Any] = request.summary
+    yield from _calls(summary)
     yield from _answer(summary.get("answer"))
     yield from _texts("says", summary)
     yield from _beside(summary)
@@ -85,12 +86,16 @@ def _answer(answer: Mapping[str, Any] | None) -> Iterator[str]:
     """Write the tool calls first: they are what is decided on."""
     if answer is None:
         return
-    for call in answer["tool_calls"]:
+    yield from _calls(answer)
+    yield from _texts("answered", answer)
+
+
+def _calls(told: Mapping[str, Any]) -> Iterator[str]:
+    for call in told.get("tool_calls", ()):
         yield f"  tool call   {call['name']}"
         yield from _indented(call["arguments"])
         yield from _not_shown(call.get("omitted", 0), "characters of these arguments")
-    yield from _not_shown(answer.get("more", 0), "tool calls")
-    yield from _texts("answered", answer)
+    yield from _not_shown(told.get("more", 0), "tool calls")
 
 
 def _texts(heading: str, told: Mapping[str, Any]) -> Iterator[str]:

@@ -12,8 +12,10 @@ from helm_boundary import __version__
 
 _COMMANDS = {
     "approvals": "approvals:approvals",
+    "budgets": "budgets:budgets",
     "doctor": "doctor:doctor",
     "env": "env:env",
+    "evidence": "evidence:evidence",
     "exec": "exec:exec_",
     "keys": "keys:keys",
     "policy": "policy:policy",

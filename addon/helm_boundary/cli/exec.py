@@ -14,10 +14,12 @@ from helm_boundary.clients.ca_bundle import BundleError
 from helm_boundary.clients.call_summary import Tally, as_json, summary
 from helm_boundary.clients.confine import ConfinementRefused
 from helm_boundary.clients.launch import LaunchFailed
+from helm_boundary.clients.past import Past
 from helm_boundary.clients.placement import Placed, Wanted, place
 from helm_boundary.clients.supervise import NotStarted
 from helm_boundary.runtime.state_folder import default_state_folder
 from helm_receipts.errors import ReceiptError
+from helm_receipts.export.explain import printable
 from helm_receipts.storage.custody import refuse_foreign_state
 
 from .boundary_options import boundary_options
@@ -88,11 +90,11 @@ def exec_(
     )
     try:
         with ending_on(LaunchFailed, BundleError, ConfinementRefused, ReceiptError, OSError):
-            code, placed, tally = _run(wanted, command, os.environ, quiet or in_json)
+            code, placed, past, tally = _run(wanted, command, os.environ, quiet or in_json)
     except NotStarted as error:
         raise CommandError(str(error), error.exit_code, who="helm-boundary") from None
     if not quiet:
-        _print_summary(placed, tally, in_json)
+        _print_summary(placed, past, tally, in_json)
     raise SystemExit(code)
 
 
@@ -109,22 +111,24 @@ def _check_local(confine: bool, local: tuple[str, ...]) -> None:
 
 def _run(
     wanted: Wanted, command: tuple[str, ...], environment: Mapping[str, str], quiet: bool
-) -> tuple[int, Placed, Tally]:
+) -> tuple[int, Placed, Past, Tally]:
     refuse_foreign_state(wanted.state)
     tally = Tally(wanted.state)
     with place(wanted, environment) as placed:
         if not quiet:
             click.echo(f"helm-boundary: {placed.told}", err=True)
         code = placed.run(command)
-    return code, placed, tally
+        past = placed.past(command)
+    return code, placed, past, tally
 
 
-def _print_summary(placed: Placed, tally: Tally, in_json: bool) -> None:
+def _print_summary(placed: Placed, past: Past, tally: Tally, in_json: bool) -> None:
     calls = tally.calls(placed.own_pid)
     if in_json:
-        click.echo(json.dumps(as_json(calls)), err=True)
+        click.echo(json.dumps(as_json(calls) | past.as_json()), err=True)
         return
     whose = "" if placed.own_pid else " (of everyone at the boundary it joined)"
     first, *rest = summary(calls)
-    for line in (f"helm-boundary: {first}{whose}", *rest):
+    noted = [f"helm-boundary: {line}" for line in past.lines()]
+    for line in (f"helm-boundary: {first}{whose}", *rest, *map(printable, noted)):
         click.echo(line, err=True)

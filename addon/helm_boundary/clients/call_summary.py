@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +19,23 @@ _RANK = ("ALLOW", "ESCALATE", "DENY")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call with its strictest verdict; `receipt` is the id of the receipt that states it.
-
-    `observed` tells of a verdict that was written down and took no effect.
-    """
+    """One call with its strictest verdict; `receipt` is the id of the receipt that states it."""
 
     verdict: str
+    enforcement: str
+    """`enforced`, or `observed` where the verdict had no effect."""
     operation: str
     host: str
     model: str | None
     reasons: tuple[str, ...]
     receipt: str
-    observed: bool = False
+    end: str | None = None
+    """How it ended, once that is known."""
 
     @property
-    def said(self) -> str:
-        """The verdict, and whether it took effect."""
-        return f"{self.verdict} (observed)" if self.observed else self.verdict
+    def failed(self) -> bool:
+        """Whether it was let through and its upstream gave no answer."""
+        return self.verdict == "ALLOW" and self.end == "upstream_error"
 
 
 class Tally:
@@ -61,8 +61,9 @@ class Tally:
             if flow is None or not (flow["id"] in found or record.predicate["phase"] == "request"):
                 continue
             call, before = _call(record, flow), found.get(flow["id"])
-            if before is None or _RANK.index(call.verdict) > _RANK.index(before.verdict):
-                found[flow["id"]] = call
+            if before is not None and _RANK.index(call.verdict) <= _RANK.index(before.verdict):
+                call = replace(before, end=call.end or before.end)
+            found[flow["id"]] = call
         return list(found.values())
 
     def _records(self) -> Iterator[Record]:
@@ -80,13 +81,16 @@ def summary(calls: list[Call]) -> list[str]:
     """Return lines for a person: counts by verdict, then each kind of call and its last receipt."""
     if not calls:
         return ["no OpenAI-shaped calls"]
-    verdicts = Counter(call.verdict for call in calls)
-    counted = ", ".join(f"{verdicts[name]} {name}" for name in _RANK if verdicts[name])
-    if any(call.observed for call in calls):
-        counted += " (observed: they passed)"
+    ranked = sorted(calls, key=lambda call: _RANK.index(call.verdict))
+    verdicts = Counter(_verdict(call) for call in ranked if not call.failed)
+    counts = [f"{count} {verdict}" for verdict, count in verdicts.items()]
+    if failed := sum(call.failed for call in calls):
+        counts.append(f"{failed} without an answer (upstream_error)")
+    counted = ", ".join(counts)
     kinds: dict[tuple[Any, ...], list[Call]] = {}
     for call in calls:
-        kinds.setdefault((call.said, call.operation, call.host, call.model), []).append(call)
+        kind = (_verdict(call), call.failed, call.operation, call.host, call.model)
+        kinds.setdefault(kind, []).append(call)
     return [f"{len(calls)} call{'s' * (len(calls) > 1)}: {counted}", *map(_line, kinds.values())]
 
 
@@ -98,17 +102,30 @@ def as_json(calls: list[Call]) -> dict[str, Any]:
 
 def _line(calls: list[Call]) -> str:
     last = calls[-1]
-    said = [last.said, f"{len(calls)}x", last.operation, last.host, last.model or "-"]
+    said = [_verdict(last), f"{len(calls)}x", last.operation, last.host, last.model or "-"]
     because = f"  {', '.join(last.reasons)}" if last.verdict != "ALLOW" else ""
+    because += "  upstream_error" if last.failed else ""
     return printable(f"  {'  '.join(said)}{because}  (receipt {last.receipt})")
+
+
+def _verdict(call: Call) -> str:
+    """Say a verdict so that an observed one doesn't look like an enforced one."""
+    return call.verdict if call.enforcement == "enforced" else f"{call.verdict} (OBSERVED)"
 
 
 def _call(record: Record, flow: dict[str, Any]) -> Call:
     reasons = tuple(dict.fromkeys(reason["code"] for reason in record.predicate["reasons"]))
-    verdict = record.predicate["verdict"]
-    observed = verdict != "ALLOW" and record.predicate["enforcement"] == "observed"
+    verdict, enforcement = record.predicate["verdict"], record.predicate["enforcement"]
+    end = (record.predicate.get("outcome") or {}).get("end")
     return Call(
-        verdict, flow["operation"], flow["host"], flow["model"], reasons, record.id, observed
+        verdict,
+        enforcement,
+        flow["operation"],
+        flow["host"],
+        flow["model"],
+        reasons,
+        record.id,
+        end,
     )
 
 

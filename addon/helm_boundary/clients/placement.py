@@ -9,15 +9,18 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from helm_boundary.calls.call import Mode
+from helm_boundary.calls.proxy_exceptions import named_exceptions
 from helm_boundary.policy.sources.profiles import name_of
-from helm_boundary.runtime.health import Health
+from helm_boundary.runtime.health import Health, ask, socket_of
 from helm_boundary.runtime.start_order import Order
 
-from .ca_bundle import make_trust, system_roots
+from .ca_bundle import make_trust, system_roots, upstream_roots
 from .confine import Confinement
+from .connection_watch import ConnectionWatch, watch_connections
 from .environment import LOOPBACK, Route, variables
 from .free_ports import free_ports
 from .launch import Launched, LaunchFailed, joinable
+from .past import Past, untrusting
 from .providers import Redirection, redirections
 from .supervise import run_program
 from .workspace import workspace_policy
@@ -48,13 +51,15 @@ class Wanted:
 class Placed:
     """A prepared environment, and the boundary in it.
 
-    `own_pid` is the boundary's if it was started for these programs.
+    `own_pid` is the boundary's if it was started for these programs. `watch` sees what a program
+    that isn't confined connects to, where the system tells that.
     """
 
     environment: Mapping[str, str]
     health: Health
     own_pid: int | None
     confinement: Confinement | None
+    watch: ConnectionWatch | None
 
     @property
     def told(self) -> str:
@@ -70,7 +75,20 @@ class Placed:
         """Run a program to its end and return its exit code; raises `NotStarted`."""
         if self.confinement is not None:
             return self.confinement.run(command, self.environment)
-        return run_program(command, self.environment)
+        with self.watch or contextlib.nullcontext():
+            return run_program(command, self.environment)
+
+    def past(self, command: Sequence[str]) -> Past:
+        """Return what never came to be a call; to be asked while the boundary runs."""
+        now = ask(socket_of(Path(self.health.state), self.health.pid))
+        started = Path(command[0]).name
+        before = max((each.number for each in self.health.untrusting), default=0)
+        failed = [each for each in (now.untrusting if now else ()) if each.number > before]
+        if self.watch is None:
+            return Past((), untrusting(failed, {}, started))
+        if self.own_pid is None:
+            failed = [each for each in failed if each.port in self.watch.programs]
+        return Past(tuple(self.watch.outside), untrusting(failed, self.watch.programs, started))
 
 
 @contextlib.contextmanager
@@ -107,17 +125,18 @@ def _placed(
         raise LaunchFailed("the boundary has no forward proxy; leave `mode` to `exec`")
     trust = make_trust(Path(health.ca_file), system_roots(environment), wanted.state)
     route = Route(health.proxy, trust, base_urls)
-    told = {**environment, **variables(route, environment.get("JAVA_TOOL_OPTIONS", ""))}
+    told = {**environment, **variables(route, environment)}
     ports = {urlsplit(f"http://{health.proxy}").port or 0}
     ports |= {urlsplit(url).port or 0 for url in base_urls.values()}
-    confinement = Confinement(sorted(ports)) if wanted.confined else None
-    return Placed(told, health, own_pid, confinement)
+    if wanted.confined:
+        return Placed(told, health, own_pid, Confinement(sorted(ports)), None)
+    return Placed(told, health, own_pid, None, watch_connections(sorted(ports), own_pid))
 
 
 def _order(
     wanted: Wanted, environment: Mapping[str, str], listeners: Mapping[int, Redirection]
 ) -> Order:
-    roots = system_roots(environment)
+    roots = upstream_roots(environment, wanted.state)
     order = Order(
         port=0,
         modes=(_forward_mode(environment),),
@@ -128,6 +147,7 @@ def _order(
             f"ssl_verify_upstream_trusted_ca={roots}",
             *(["helm_mode=observe"] if wanted.mode == "observe" else ()),
             *(f"helm_local={place}" for place in _reach(wanted)),
+            *(f"helm_no_proxy={entry}" for entry in named_exceptions(environment)),
             *wanted.settings,
         ),
     )

@@ -7,7 +7,7 @@ import logging
 import secrets
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from helm_boundary.approvals import decisions as deciding
 from helm_boundary.approvals.binding import Binding, Cover, bind, cover_of
@@ -31,6 +31,7 @@ from helm_boundary.approvals.wait import Answered, Park, Said
 from helm_boundary.calls.call import Answer
 from helm_boundary.calls.volatile import Volatile
 from helm_boundary.evaluation.judge import deny
+from helm_boundary.matching.mcp_servers import Servers
 from helm_boundary.parsing import requests as recognition
 from helm_boundary.policy.decision import Decision
 from helm_boundary.policy.detectors.detectors import Detectors
@@ -56,6 +57,8 @@ class Terms:
     max_body: int = 32 << 20
     volatile: tuple[Volatile, ...] = ()
     """What makes no difference between two requests; the policy's data says so."""
+    servers: Servers = field(default_factory=Servers)
+    """The MCP servers that the policy names."""
 
 
 class Desk:
@@ -297,7 +300,8 @@ class Desk:
         request, operation, consent = exchange.request, exchange.operation, exchange.consent
         if consent.binding is None:
             # The call may have been rewritten since; what counts is what the client sent.
-            read = recognition.read_call(request, operation, self._terms.max_body)
+            limits = self._terms.max_body, self._terms.servers
+            read = recognition.read_call(request, operation, *limits)
             consent.binding = bind(
                 request,
                 operation,

@@ -15,11 +15,11 @@ from helm_boundary.approvals.wait import AGAIN, Again, Park, Said
 from helm_boundary.calls.call import HttpResponse, Json
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.dialects import reader_of
+from helm_boundary.dialects.generic_stream import GenericStream
 from helm_boundary.evaluation.aside import LONG, aside, weight
 from helm_boundary.evaluation.judge import deny
 from helm_boundary.evaluation.rewrite_loop import settle
 from helm_boundary.parsing.batch_results import Line
-from helm_boundary.parsing.generic_stream import GenericStream, UnreadStream
 from helm_boundary.parsing.redirects import lead_back
 from helm_boundary.parsing.responses import (
     cutter_of,
@@ -28,10 +28,13 @@ from helm_boundary.parsing.responses import (
     refuse_at_headers,
     stream_of,
 )
+from helm_boundary.parsing.unread_stream import UnreadStream
 from helm_boundary.policy.decision import ALLOW, ESCALATE, Decision
 from helm_boundary.policy.engines.engine import NO_TURN, Turn
 from helm_boundary.streaming.gate import Gate
+from helm_boundary.streaming.stream import MessageStream
 from helm_boundary.streaming.tap import Tap
+from helm_boundary.streaming.usage_filter import strip_usage
 from helm_receipts.envelope.statement import Coverage, Draft, End
 
 from .exchange import Exchange
@@ -68,6 +71,7 @@ class Answers:
         self._desk = boundary.desk
         self._steering = boundary.steering
         self._outcomes = Outcomes(boundary)
+        self._foresees = boundary.accounts is None  # else an outcome also says what was charged
         self.streamed = Streamed(boundary, self._outcomes)
         """Judges those that are judged while they run."""
 
@@ -86,8 +90,12 @@ class Answers:
         if refusal is not None:
             return refusal
         stream = stream_of(exchange.operation, response, progress.call)
-        if stream is None or progress.decision.stream == "buffer":
+        if stream is None:
             return None
+        if progress.decision.stream == "buffer":
+            if not isinstance(stream, MessageStream):
+                return None
+            stream.hold_all()
         return self.streamed.open(exchange, stream, cutter_of(response, self._settings.max_body))
 
     def _listen(self, exchange: Exchange, response: HttpResponse) -> Gate | Tap | None:
@@ -101,7 +109,7 @@ class Answers:
             return self.streamed.let_pass(exchange, UnreadStream(response.status))
         stream = stream_of(exchange.operation, response, exchange.progress.call)
         if stream is None and is_event_stream(response):
-            stream = GenericStream(response.status, self._settings.max_body)
+            stream = GenericStream(response.status)
             return self.streamed.let_pass(exchange, stream)
         if stream is None:
             return None
@@ -159,11 +167,16 @@ class Answers:
             progress.withheld, progress.tool_calls = (), []
             if read.lines:
                 return *(await self._sift(exchange, read.lines, release)), None
-            foreseeing = turn.doing(partial(self._foresee, exchange, response))
+            foreseeing = turn
+            if self._foresees:
+                foreseeing = turn.doing(partial(self._foresee, exchange, response))
             decision = await self._outcomes.ask(exchange, read.answer, foreseeing)
             if decision.verdict == ALLOW and self._settings.effect_of(decision).rewrite:
                 decision, rewritten = await self._rewrite(exchange, read.body, decision, size)
                 release = replace(release, body=rewritten)
+            elif progress.asked_for_usage and is_event_stream(response):
+                body = strip_usage(response.body, self._settings.max_body)
+                release = replace(release, body=body)
         except Refusal as refusal:
             decision = deny(refusal)
         return decision, release, value

@@ -33,7 +33,7 @@ class ReceiptCall:
     decided_ns: int
     verdict: str = "ALLOW"
     rules: tuple[str, ...] = ()
-    tools: tuple[str, ...] = ()
+    tool_names: tuple[str, ...] = ()
     outcome: dict[str, Any] | None = field(default=None)
     is_read: bool = True
 
@@ -52,7 +52,7 @@ class ReceiptCall:
     def seen(self) -> SeenCall:
         """What is learnt from it."""
         operation = _operation(self.flow)
-        tools = tuple((name, None) for name in self.tools if not _NOT_A_NAME.fullmatch(name))
+        tools = tuple((name, None) for name in self.tool_names if not _NOT_A_NAME.fullmatch(name))
         who = self.client.get("principal") or self.client.get("keyId")
         return SeenCall(self.model, self.host, operation.id, operation.category, tools, who)
 
@@ -84,7 +84,9 @@ class ReceiptCall:
 
     def _answer(self) -> Answer:
         # As one of the provider's own: whether it was isn't known, and the name is what counts.
-        calls = tuple(ToolCall(None, name, "", None, True, 0, "", "hosted") for name in self.tools)
+        calls = tuple(
+            ToolCall(None, name, "", None, True, 0, "", "hosted") for name in self.tool_names
+        )
         said = self.outcome or {}
         return Answer(
             said.get("status") or 200, said.get("modelServed"), tuple(said["finishReasons"]),
@@ -119,7 +121,7 @@ def gaps(calls: Iterable[ReceiptCall]) -> Iterator[str]:
     unnamed = sum(
         bool(_NOT_A_NAME.fullmatch(name))
         for call in found
-        for name in (*call.tools, *filter(None, [call.flow["model"]]))
+        for name in (*call.tool_names, *filter(None, [call.flow["model"]]))
     )
     if unnamed:
         yield f"{unnamed} names of models and tools: they hold a credential, or are too long"
@@ -137,10 +139,10 @@ def _add(call: ReceiptCall, said: dict[str, Any]) -> None:
     tools = tuple(each["name"] for each in said.get("toolCalls", ()))
     if said["phase"] == "outcome":
         call.outcome = said["outcome"]
-        call.tools = tools or call.tools
+        call.tool_names = tools or call.tool_names
         call.is_read = not _is_unread(said)
     else:
-        call.tools += tools
+        call.tool_names += tools
     _judge(call, said)
 
 

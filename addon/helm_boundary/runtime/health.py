@@ -41,6 +41,18 @@ class Listener:
 
 
 @dataclass(frozen=True, slots=True)
+class Untrusting:
+    """A client that broke off its TLS handshake, as one does that doesn't trust our authority.
+
+    `number` counts them; `port` is the client's own, `host` the one that it meant to call.
+    """
+
+    number: int
+    port: int
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """What a boundary says about itself. Times in seconds, digests SHA-256 in hex."""
 
@@ -59,6 +71,10 @@ class Health:
     ca_file: str
     open_calls: int
     unsafe: tuple[str, ...]
+    upstream_roots: str = ""
+    """The file of authorities that servers are verified by; empty for those that come with us."""
+    untrusting: tuple[Untrusting, ...] = ()
+    """The newest of them."""
     started_for: int = 0
     """The process that it ends with; 0 where it was started by itself."""
 
@@ -81,6 +97,7 @@ class Health:
         """Read what `to_json` wrote; KeyError or TypeError for anything else."""
         members = {name: member for name, member in value.items() if name != "ready"}
         members["listeners"] = tuple(Listener(**one) for one in value["listeners"])
+        members["untrusting"] = tuple(Untrusting(**one) for one in value.get("untrusting", ()))
         members |= {name: tuple(value[name]) for name in ("hosts", "unsafe")}
         return cls(**members)
 

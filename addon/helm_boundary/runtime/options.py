@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -20,7 +21,7 @@ from helm_boundary.calls.hosts import (
     parse_host_pattern,
 )
 from helm_boundary.calls.local_addresses import EVERYTHING, LocalPlaceError, Reach, read_reach
-from helm_boundary.enforcement.settings import OnToolDenied
+from helm_boundary.enforcement.settings import OnToolDenied, Wire
 from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.sources.profiles import is_profile, profile_folder
 
@@ -57,6 +58,10 @@ class Config:
     on_tool_denied: OnToolDenied = "auto"
     notify_desktop: bool = False
     notify_arguments: bool = False
+    signer: str = ""
+    shown_to: tuple[str, ...] = ()
+    """To whom checkpoints are shown: `witness=URL,vkey` or `timestamp=URL`, each."""
+    wire: Wire = "plain"
 
 
 def add_options(loader: Loader) -> None:
@@ -83,6 +88,9 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
      "http://127.0.0.1:8181. Can't be combined with helm_policy or helm_policy_key.", None),
     ("helm_state", str, "", "Folder for keys, receipts and approvals, private to the user who "
      "runs the boundary. Default: helm-boundary in the platform's user state folder.", None),
+    ("helm_signer", str, "", "exec:COMMAND: a command that signs receipts and the log, started "
+     "once, so that no private key is a file in the state folder. Chosen before the first start.",
+     None),
     ("helm_mode", str, "enforce", "enforce: verdicts take effect. observe: they are only "
      "recorded, and everything passes.", ("enforce", "observe")),
     ("helm_hosts", Sequence[str], list(DEFAULT_HOSTS), "Hosts on which every request is a call, "
@@ -91,6 +99,9 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
     ("helm_local", Sequence[str], ["any"], "What clients may reach by the boundary on this machine "
      "and its private networks: any, none, or HOST:PORT, each. exec --confine sets it to none, "
      "and exec --allow-local to what it names.", None),
+    ("helm_no_proxy", Sequence[str], [], "With --mode upstream: what is reached without that "
+     "proxy, as NO_PROXY has it: a name and what is under it, an address, a network, or * for all. "
+     "exec takes it from NO_PROXY.", None),
     ("helm_on_deny", str, "respond", "respond: 403 with the verdict. kill: close the connection; "
      "most clients take that for a network error and retry. No denial steers then "
      "(helm_on_tool_denied).", ("respond", "kill")),
@@ -103,6 +114,9 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
      "for a person, who resumes or kills it in mitmweb or mitmproxy, or decides on the command "
      "line.",
      ("respond", "hold")),
+    ("helm_wire", str, "plain", "How clients are told of verdicts. plain: the boundary's own "
+     "headers and error. helm: HELM's headers and members beside them, for its SDKs.",
+     ("plain", "helm")),
     ("helm_hold_seconds", int, 300, "How long an approval may take, in seconds; a grant that isn't "
      "used by then expires. With helm_on_escalate=hold it must be less than tcp_timeout.", None),
     ("helm_hold_max", int, 100, "How many flows may wait for a person at a time; further ones are "
@@ -120,6 +134,11 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
     ("helm_max_body", str, "32m", "Largest body that is judged, after decoding, and the most "
      "that is held of a stream's tool calls; anything larger is denied. Suffixes: k, m and g.",
      None),
+    ("helm_witness", Sequence[str], [], "Witnesses (c2sp.org/tlog-witness) that cosign the receipt "
+     "log's checkpoints, each as URL,vkey. They see the log's name, size and root, no receipt.",
+     None),
+    ("helm_timestamp", str, "", "A timestamp authority (RFC 3161), an http(s) address: once an "
+     "hour it signs when the receipt log's checkpoint was there. It sees a hash.", None),
     ("helm_deadline_ms", int, 250, "How long policy may take for one judgement, in milliseconds; "
      "after that the verdict is DENY.", None),
 )  # fmt: skip
@@ -144,6 +163,7 @@ def read_config(options: OptionValues) -> Config:
         engine=_chosen(options, "helm_engine"),
         opa_url=options.helm_opa_url,
         state=_state(options.helm_state),
+        signer=options.helm_signer,
         mode="observe" if _chosen(options, "helm_mode") == "observe" else "enforce",
         hosts=_hosts(options.helm_hosts),
         local=_local(options.helm_local),
@@ -157,6 +177,8 @@ def read_config(options: OptionValues) -> Config:
         notify_arguments=_notify_arguments(options),
         keep_flows=_within("helm_keep_flows", options.helm_keep_flows, 0, 10_000_000),
         max_body=_within("helm_max_body", _size(options.helm_max_body), 1024, 1 << 30),
+        shown_to=(*_witnesses(options.helm_witness), *_timestamp(options.helm_timestamp)),
+        wire=cast(Wire, _chosen(options, "helm_wire")),
         deadline_ms=_within("helm_deadline_ms", options.helm_deadline_ms, 5, 60_000),
     )
 
@@ -223,6 +245,31 @@ def _notify_arguments(options: OptionValues) -> bool:
             "helm_notify_arguments: nobody is told; set helm_notify or helm_notify_desktop too"
         )
     return bool(options.helm_notify_arguments)
+
+
+def _witnesses(values: Sequence[str]) -> tuple[str, ...]:
+    if values:  # nothing of it is imported otherwise
+        from helm_receipts.errors import KeyRefused
+        from helm_receipts.recording.witness_client import parse_witness
+
+        try:
+            for value in values:
+                parse_witness(value)
+        except KeyRefused as error:
+            raise ConfigError(f"helm_witness: {error}") from None
+    return tuple(f"witness={value}" for value in values)
+
+
+def _timestamp(url: str) -> tuple[str, ...]:
+    if not url:
+        return ()
+    if not is_address(url):
+        raise ConfigError(f"helm_timestamp: expected an http(s) address, found {url!r}")
+    if find_spec("rfc3161_client") is None:
+        raise ConfigError(
+            "helm_timestamp: rfc3161-client isn't installed; install helm-boundary[timestamps]"
+        )
+    return (f"timestamp={url}",)
 
 
 def _check_names(options: OptionValues) -> None:

@@ -23,9 +23,12 @@ from helm_receipts.layout import Layout
 from helm_receipts.recording.recorder import Recorder
 from helm_receipts.storage.custody import refuse_foreign_state
 
+from .budgets import accounts_under
 from .engines import Judging, start_judging
+from .kept_policies import keep
 from .key_pinning import settle
 from .options import Config
+from .outside_keys import use_signer
 
 
 class StartError(Exception):
@@ -54,8 +57,13 @@ class Running:
         return self.boundary.settings.observes
 
     def under(self, engine: Engine, detectors: Detectors) -> Running:
-        """Return the same boundary under another policy; this one goes on for the calls it has."""
-        boundary = self.boundary.under(Judge(engine, detectors))
+        """Return the same boundary under another policy; this one goes on for the calls it has.
+
+        `PolicyError` where the budgets of that policy can't be kept.
+        """
+        judge = Judge(engine, detectors)
+        accounts = accounts_under(self.boundary.accounts, judge, self.state, observes=self.observes)
+        boundary = self.boundary.under(judge, accounts)
         return replace(self, boundary=boundary, answers=Answers(boundary), engine=engine)
 
     def close(self) -> None:
@@ -63,6 +71,8 @@ class Running:
         self.engine.close()
         self.boundary.desk.close()
         self.recorder.close()
+        if self.boundary.accounts is not None:
+            self.boundary.accounts.close()
 
 
 def start(config: Config) -> Running:
@@ -82,14 +92,27 @@ def start(config: Config) -> Running:
     engine = judging.engine
     try:
         store = Store.open(config.state)
+        if config.signer:
+            use_signer(Layout(config.state), config.signer)
         settle(Layout(config.state))
         recorder = Recorder.open(
-            config.state, version=__version__, configuration=_digest(config, engine.policy.digest)
+            config.state,
+            version=__version__,
+            configuration=_digest(config, engine.policy.digest),
+            whom=config.shown_to,
         )
     except (ReceiptError, StoreError, OSError) as error:
         engine.close()
         raise StartError(f"receipts can't be written: {error}") from None
+    keep(config.state, engine.policy)
     recorder.told = log_call
+    try:
+        judge = Judge(engine, judging.detectors)
+        accounts = accounts_under(None, judge, config.state, observes=config.mode == "observe")
+    except PolicyError as error:
+        engine.close()
+        recorder.close()
+        raise StartError(f"budgets can't be kept: {error}") from None
     settings = Settings(
         config.mode,
         config.max_body,
@@ -97,14 +120,16 @@ def start(config: Config) -> Running:
         config.hold_max,
         config.on_tool_denied,
         config.on_deny == "kill",
+        config.wire,
     )
     boundary = Boundary(
         Matcher(config.hosts),
-        Judge(engine, judging.detectors),
+        judge,
         recorder,
         settings,
         store,
         _tell(config),
+        accounts,
     )
     return Running(
         boundary,

@@ -56,16 +56,23 @@ class Recorder:
 
     @classmethod
     def open(
-        cls, state: Path, *, version: str, configuration: str, segment_bytes: int = SEGMENT_BYTES
+        cls,
+        state: Path,
+        *,
+        version: str,
+        configuration: str,
+        segment_bytes: int = SEGMENT_BYTES,
+        whom: Sequence[str] = (),
     ) -> "Recorder":
         """Take a writer's place in `state`, made on first use, and record that a session starts.
 
-        `configuration` is the SHA-256 of the boundary's configuration, in hex. Checks the end of
+        `configuration` is the SHA-256 of the boundary's configuration, in hex. To `whom`, each
+        `witness=URL,vkey` or `timestamp=URL`, the log's checkpoints are shown. Checks the end of
         the journal, puts a torn last line into quarantine and closes the calls that a crash left
         open. `RecorderError` when any of that isn't possible, saying what to do.
         """
         try:
-            return cls._open(Layout(state), version, configuration, segment_bytes)
+            return cls._open(Layout(state), version, configuration, segment_bytes, whom)
         except Broken as error:
             raise RecorderError(
                 f"expected a journal that follows from itself, found {error}; keep {state} for "
@@ -77,12 +84,17 @@ class Recorder:
 
     @classmethod
     def _open(
-        cls, layout: Layout, version: str, configuration: str, segment_bytes: int
+        cls,
+        layout: Layout,
+        version: str,
+        configuration: str,
+        segment_bytes: int,
+        whom: Sequence[str],
     ) -> "Recorder":
         keys = open_keyset(layout)
         boundary = Boundary(keys.origin, version, configuration)
         writer = start_session(layout, keys, boundary, segment_bytes)
-        integrator = Integrator(layout, keys)
+        integrator = Integrator(layout, keys, whom)
         integrator.start()
         return cls(writer, keys.pseudonym, integrator)
 

@@ -22,7 +22,7 @@ from helm_boundary.approvals.store import Store
 from helm_boundary.cli import main
 from helm_receipts.audit.verify import verify_journal
 from helm_receipts.envelope.key_files import load
-from helm_receipts.journal.reader import read_records
+from helm_receipts.journal.records import read_records
 from helm_receipts.layout import Layout
 from support.agent_provider import DONE, Provider, Socket, plain
 from support.agents import (

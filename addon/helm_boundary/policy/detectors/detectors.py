@@ -1,6 +1,6 @@
 """Detectors, which find what policy then judges: credentials, personal data, hidden characters.
 
-Two automata read each text once; only a pattern that may match is run again, by itself, for its
+A few automata read each text once; only a pattern that may match is run again, by itself, for its
 spans. RE2 has no backtracking, so no text can make a pattern slow. A finding says where, never
 what.
 """

@@ -57,6 +57,7 @@ def _document(phase: str, **changes: Any) -> Mapping[str, Any]:
         "tool_choice": None,
         "texts": [text],
         "findings": [],
+        "budgets": [],
         "attachments": [],
         "parameters": {},
         "unclaimed": [],
