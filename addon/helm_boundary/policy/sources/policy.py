@@ -54,6 +54,14 @@ class Policy:
     stated: str = ""
     named_modules: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def own_data(self) -> dict[str, Any]:
+        """The part of the data that the boundary itself reads, and all that it may read.
+
+        A policy that was read while running has no other: its workers have the rest.
+        """
+        return {name: self.data[name] for name in SECTIONS if name in self.data}
+
 
 def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
     """Read the policy that the folders (or bundles) make over the default one.
@@ -104,11 +112,6 @@ def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
         stated=stated,
         named_modules=named,
     )
-
-
-def read_by_us(policy: Policy) -> dict[str, Any]:
-    """Return the part of a policy's data that the boundary reads itself."""
-    return {name: policy.data[name] for name in SECTIONS if name in policy.data}
 
 
 def mentions_models(policy: Policy) -> bool:
