@@ -68,7 +68,7 @@ def test_a_program_that_is_observed_is_let_do_what_it_likes(company: Company) ->
     printed = said(company, *options, program=(*PROGRAM, FORBIDDEN))
     assert "chat.completion" in printed
     assert "helm-boundary: observe: the boundary of process" in printed
-    assert "1 call: 1 DENY (observed: they passed)" in printed
+    assert "1 call: 1 DENY (OBSERVED)" in printed
 
 
 def test_only_a_boundary_of_the_same_mode_is_joined(company: Company) -> None:
