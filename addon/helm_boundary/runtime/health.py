@@ -26,7 +26,7 @@ from .socket_peer import peer_user
 
 _PATIENCE = 2.0
 _LONGEST = 1 << 20
-_EVERY_ADDRESS = ("", "0.0.0.0", "::", "*")  # noqa: S104 - to be recognised, not listened on
+_EVERY_ADDRESS = ("", "0.0.0.0", "::", "[::]", "*")  # noqa: S104 - to be recognised, not listened on
 
 
 @dataclass(frozen=True, slots=True)
