@@ -309,6 +309,11 @@ def test_an_upstream_that_disconnects_gives_an_error_object(stage: Scene, name: 
     assert answer.status == 502, answer
     assert answer.json()["error"]["code"] == "UPSTREAM_UNAVAILABLE"
     assert b"fine" not in answer.body
+    request, _ = stage.records(answer.correlation)
+    sequence = request["sequence"]
+    identity = f"{sequence['writer']}-{sequence['number']:06d}"
+    assert answer.headers["x-helm-receipt-id"] == identity
+    assert answer.headers["x-helm-status"] == "APPROVED"
     assert_outcome(stage, answer, "ALLOW", "upstream_error")
     stage.upstream.answer(lambda _: None)
     assert_works(stage)

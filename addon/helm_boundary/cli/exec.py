@@ -29,6 +29,12 @@ from .exits import CommandError, ending_on
 @click.command("exec", context_settings={"ignore_unknown_options": True})
 @click.option("--own", is_flag=True, help="Start a separate boundary, even if one runs.")
 @click.option(
+    "--observe",
+    is_flag=True,
+    help="Only write verdicts down: everything passes, and `policy learn --receipts` reads what "
+    "was done.",
+)
+@click.option(
     "--base-url",
     is_flag=True,
     help="Also set OPENAI_BASE_URL, ANTHROPIC_BASE_URL and their like, for programs that ignore "
@@ -53,6 +59,7 @@ from .exits import CommandError, ending_on
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- CMD …")
 def exec_(
     own: bool,
+    observe: bool,
     base_url: bool,
     confine: bool,
     local: tuple[str, ...],
@@ -65,12 +72,15 @@ def exec_(
 ) -> None:
     """Run a program under the boundary.
 
-    Joins a boundary that runs on the same state folder, or starts one that ends with the program.
-    Signals and the exit code are passed through. A summary of the calls goes to standard error.
+    Joins a boundary of the same mode that runs on the same state folder, or starts one that ends
+    with the program; it says which. Signals and the exit code are passed through. A summary of the
+    calls goes to standard error.
     """
     _check_local(confine, local)
     wanted = Wanted(
         state=state or default_state_folder(),
+        mode="observe" if observe else "enforce",
+        folder=Path.cwd(),
         policies=policies,
         settings=settings,
         alone=own or base_url or confine or bool(policies or settings),
@@ -79,8 +89,8 @@ def exec_(
         local=local,
     )
     try:
-        with ending_on(LaunchFailed, BundleError, ConfinementRefused, ReceiptError):
-            code, placed, past, tally = _run(wanted, command, os.environ)
+        with ending_on(LaunchFailed, BundleError, ConfinementRefused, ReceiptError, OSError):
+            code, placed, past, tally = _run(wanted, command, os.environ, quiet or in_json)
     except NotStarted as error:
         raise CommandError(str(error), error.exit_code, who="helm-boundary") from None
     if not quiet:
@@ -100,11 +110,13 @@ def _check_local(confine: bool, local: tuple[str, ...]) -> None:
 
 
 def _run(
-    wanted: Wanted, command: tuple[str, ...], environment: Mapping[str, str]
+    wanted: Wanted, command: tuple[str, ...], environment: Mapping[str, str], quiet: bool
 ) -> tuple[int, Placed, Past, Tally]:
     refuse_foreign_state(wanted.state)
     tally = Tally(wanted.state)
     with place(wanted, environment) as placed:
+        if not quiet:
+            click.echo(f"helm-boundary: {placed.told}", err=True)
         code = placed.run(command)
         past = placed.past(command)
     return code, placed, past, tally

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from helm_boundary.calls.call import Mode
 from helm_boundary.calls.proxy_exceptions import named_exceptions
+from helm_boundary.policy.sources.profiles import name_of
 from helm_boundary.runtime.health import Health, ask, socket_of
 from helm_boundary.runtime.start_order import Order
 
@@ -21,6 +23,7 @@ from .launch import Launched, LaunchFailed, joinable
 from .past import Past, untrusting
 from .providers import Redirection, redirections
 from .supervise import run_program
+from .workspace import workspace_policy
 
 _QUIET = ("flow_detail=0", "termlog_verbosity=warn")
 
@@ -29,10 +32,13 @@ _QUIET = ("flow_detail=0", "termlog_verbosity=warn")
 class Wanted:
     """A request to run a program; `alone` means not to join a running boundary.
 
-    `local` are the HOST:PORT of this machine and its networks that a confined one may reach.
+    `folder` is the working folder, in which profiles let agents write. `local` are the HOST:PORT of
+    this machine and its networks that a confined one may reach.
     """
 
     state: Path
+    mode: Mode = "enforce"
+    folder: Path | None = None
     policies: tuple[Path, ...] = ()
     settings: tuple[str, ...] = ()
     alone: bool = False
@@ -43,16 +49,27 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A prepared environment; `own_pid` is the boundary's if it was started for these programs.
+    """A prepared environment, and the boundary in it.
 
-    `watch` sees what a program that isn't confined connects to, where the system tells that.
+    `own_pid` is the boundary's if it was started for these programs. `watch` sees what a program
+    that isn't confined connects to, where the system tells that.
     """
 
     environment: Mapping[str, str]
+    health: Health
     own_pid: int | None
     confinement: Confinement | None
     watch: ConnectionWatch | None
-    began: Health
+
+    @property
+    def told(self) -> str:
+        """What a person is told about the boundary before the program runs."""
+        health = self.health
+        how = "started for this program" if self.own_pid else "joined, as it runs"
+        return (
+            f"{health.mode}: the boundary of process {health.pid} ({how}) on {health.proxy}, "
+            f"policy {health.policy_uri}"
+        )
 
     def run(self, command: Sequence[str]) -> int:
         """Run a program to its end and return its exit code; raises `NotStarted`."""
@@ -63,9 +80,9 @@ class Placed:
 
     def past(self, command: Sequence[str]) -> Past:
         """Return what never came to be a call; to be asked while the boundary runs."""
-        now = ask(socket_of(Path(self.began.state), self.began.pid))
+        now = ask(socket_of(Path(self.health.state), self.health.pid))
         started = Path(command[0]).name
-        before = max((each.number for each in self.began.untrusting), default=0)
+        before = max((each.number for each in self.health.untrusting), default=0)
         failed = [each for each in (now.untrusting if now else ()) if each.number > before]
         if self.watch is None:
             return Past((), untrusting(failed, {}, started))
@@ -81,7 +98,7 @@ def place(wanted: Wanted, environment: Mapping[str, str]) -> Iterator[Placed]:
     Raises:
         LaunchFailed, BundleError, ConfinementRefused: each says what is missing.
     """
-    running = None if wanted.alone else joinable(wanted.state)
+    running = None if wanted.alone else joinable(wanted.state, wanted.mode)
     if running is not None:
         yield _placed(wanted, running, environment, {}, None)
         return
@@ -112,8 +129,8 @@ def _placed(
     ports = {urlsplit(f"http://{health.proxy}").port or 0}
     ports |= {urlsplit(url).port or 0 for url in base_urls.values()}
     if wanted.confined:
-        return Placed(told, own_pid, Confinement(sorted(ports)), None, health)
-    return Placed(told, own_pid, None, watch_connections(sorted(ports), own_pid), health)
+        return Placed(told, health, own_pid, Confinement(sorted(ports)), None)
+    return Placed(told, health, own_pid, None, watch_connections(sorted(ports), own_pid))
 
 
 def _order(
@@ -124,10 +141,11 @@ def _order(
         port=0,
         modes=(_forward_mode(environment),),
         state=wanted.state,
-        policies=wanted.policies,
+        policies=_policies(wanted),
         settings=(
             *_QUIET,
             f"ssl_verify_upstream_trusted_ca={roots}",
+            *(["helm_mode=observe"] if wanted.mode == "observe" else ()),
             *(f"helm_local={place}" for place in _reach(wanted)),
             *(f"helm_no_proxy={entry}" for entry in named_exceptions(environment)),
             *wanted.settings,
@@ -137,6 +155,15 @@ def _order(
         f"reverse:{redirection.origin}@{LOOPBACK}:{port}" for port, redirection in listeners.items()
     )
     return replace(order, modes=(*order.modes, *reverse))
+
+
+def _policies(wanted: Wanted) -> tuple[Path, ...]:
+    """Return the policies, and after a profile the working folder, which no profile knows."""
+    if wanted.folder is None or not any(map(name_of, wanted.policies)):
+        return wanted.policies
+    place = workspace_policy(wanted.folder, wanted.state)
+    last = max(at for at, policy in enumerate(wanted.policies) if name_of(policy))
+    return (*wanted.policies[: last + 1], place, *wanted.policies[last + 1 :])
 
 
 def _reach(wanted: Wanted) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from helm_boundary.calls.call import UNREAD, Answer, Call, HttpResponse, Json, Operation
 from helm_boundary.calls.refusal import Refusal, schema_violation
-from helm_boundary.dialects import SOCKETS, STREAM_LINES, generic, reader_of
+from helm_boundary.dialects import SOCKETS, STREAM_LINES, generic, mcp, reader_of
 from helm_boundary.dialects.generic_stream import GenericStream, read_values
 from helm_boundary.streaming.frame_cutter import MEDIA_TYPE, FrameCutter
 from helm_boundary.streaming.gate import Cutter
@@ -104,7 +104,17 @@ def read_answer(
     if takes_all and not _is_json(response) and not _is_one_value(body):
         return Answered(_read_other(response, body), None)
     value = strict_json.parse(body, "the upstream's answer")
+    if reader is mcp:
+        return Answered(_read_message(operation, response.status, value, asked), value)
     return Answered(reader.read_response(response.status, value), value)
+
+
+def _read_message(operation: Operation, status: int, value: Json, asked: Call) -> Answer:
+    """Read an MCP server's answer; what expects none may get anything."""
+    if operation.loose and not mcp.is_message(value):
+        return generic.read_response(status, value)
+    mcp.check_answers(asked, value)
+    return mcp.read_response(status, value)
 
 
 def _may_be_silent(operation: Operation) -> bool:

@@ -163,6 +163,11 @@ class HelmBoundary:
         """End the calls of a client that has disconnected."""
         await self._tracker.sweep(client)
 
+    def headers_of(self, flow: http.HTTPFlow) -> tuple[tuple[str, str], ...]:
+        """Return the headers that tell a client of its call's verdict; none without a call."""
+        call = self._tracker.forwarded(flow)
+        return () if call is None else call.running.boundary.teller.headers(call.exchange)
+
     def is_certified(self, flow: http.HTTPFlow) -> bool:
         """Tell whether a request is still what was certified."""
         return self._requests.is_cleared(flow)

@@ -207,7 +207,8 @@ def _let_go(response: http.Response, release: Release, call: Forwarded) -> None:
         response.content = release.body
     if release.addresses:
         conversion.change_addresses(response, release.addresses)
-    conversion.add_headers(response, call.running.boundary.teller.headers(call.exchange))
+    headers = call.running.boundary.teller.headers(call.exchange, lambda: response.content)
+    conversion.add_headers(response, headers)
 
 
 def _response(flow: http.HTTPFlow) -> HttpResponse:

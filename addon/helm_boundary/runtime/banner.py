@@ -18,6 +18,7 @@ def banner(
     """Tell where it listens, its policy, its receipts, its CA file and how clients are pointed."""
     policy = running.engine.policy
     detectors = len(running.boundary.judge.detectors.names)
+    own = " (a bundle brings none: see policy check)" if policy.without_detectors else ""
     where = ", ".join(addresses) or "nowhere (no server is running)"
     if any(_is_every(address) for address in addresses):
         where += " (every address; --listen-host 127.0.0.1 is for this machine alone)"
@@ -25,7 +26,7 @@ def banner(
     observing = " (observing: verdicts are written down, not enforced)"
     return [
         f"helm-boundary listens on {where}" + (observing if config.mode == "observe" else ""),
-        f"  policy    {policy.uri}, {policy.rules} rules, {detectors} detectors, "
+        f"  policy    {policy.uri}, {policy.rules} rules, {detectors} detectors{own}, "
         f"sha256 {policy.digest}",
         f"  receipts  {config.state}",
         f"  CA file   {ca_file}",

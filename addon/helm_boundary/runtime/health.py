@@ -24,6 +24,9 @@ from helm_receipts.storage.ownership import Keepers, keepers
 
 from .socket_peer import peer_user
 
+STARTED_FOR = "HELM_STARTED_FOR"
+"""The variable that tells a boundary which process it was started for, and ends with."""
+
 _PATIENCE = 2.0
 _LONGEST = 1 << 20
 _EVERY_ADDRESS = ("", "0.0.0.0", "::", "[::]", "*")  # noqa: S104 - to be recognised, not listened on
@@ -72,6 +75,8 @@ class Health:
     """The file of authorities that servers are verified by; empty for those that come with us."""
     untrusting: tuple[Untrusting, ...] = ()
     """The newest of them."""
+    started_for: int = 0
+    """The process that it ends with; 0 where it was started by itself."""
 
     @property
     def ready(self) -> bool:

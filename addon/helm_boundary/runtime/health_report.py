@@ -11,7 +11,7 @@ from helm_boundary import __version__
 from helm_boundary.calls.hosts import authority, listed_hosts
 
 from .ca_authority import CA_FILE
-from .health import Health, Listener, Untrusting
+from .health import STARTED_FOR, Health, Listener, Untrusting
 from .options import Config, OptionValues
 from .startup import Running
 from .unsafe_options import unsafe_options
@@ -52,4 +52,5 @@ def standing(
         unsafe=tuple(unsafe_options(options)),
         upstream_roots=options.ssl_verify_upstream_trusted_ca or "",
         untrusting=untrusting,
+        started_for=int(os.environ.get(STARTED_FOR) or 0),
     )

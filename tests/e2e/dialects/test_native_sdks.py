@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from helm_receipts.journal.reader import read_records
+from helm_receipts.journal.records import read_records
 from helm_receipts.layout import Layout
 from support.installed import PROGRAMS, installed
 from support.native_apis import answer

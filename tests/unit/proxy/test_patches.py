@@ -34,6 +34,12 @@ REPLACED = {
     ("socket_control", SOCKET, "WebsocketLayer.start"): "00571c58119049d1",
     ("socket_control", SOCKET, "WebsocketConnection"): "ef7ca0f5449d4444",
     ("error_pages", f"{HTTP}/_base.py", "format_error"): "48483a2fe6efb5a7",
+    (
+        "failed_upstreams",
+        f"{HTTP}/__init__.py",
+        "HttpStream.handle_protocol_error",
+    ): "16ebb14649f2940b",
+    ("failed_upstreams", f"{HTTP}/__init__.py", "HttpStream.check_invalid"): "f24060a2e613919d",
     ("error_pages", f"{HTTP}/_http1.py", "make_error_response"): "1ebe7083b78d5937",
 }
 """The start of the SHA-256 of each function's source: by the module in `proxy/patches` that

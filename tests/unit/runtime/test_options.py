@@ -51,12 +51,23 @@ def test_the_defaults_are_readable(options: Any) -> None:
         ("helm_hosts", ["+llm.example.com", "api.openai.com"]),
         ("helm_hosts", ["+"]),
         ("helm_hosts", ["++llm.example.com"]),
+        ("helm_notify_arguments", True),
     ],
 )
 def test_a_bad_value_is_refused_by_name(options: Any, name: str, value: Any) -> None:
     """The message starts with the option."""
     options.update(**{name: value})
     with pytest.raises(ConfigError, match=f"^{name}: "):
+        read_config(options)
+
+
+def test_a_desktop_without_a_program_for_notices_is_refused(
+    options: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """Whoever relies on it would wait for nothing."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    options.update(helm_notify_desktop=True)
+    with pytest.raises(ConfigError, match=r"^helm_notify_desktop: .*notify-send.*leave it off"):
         read_config(options)
 
 

@@ -13,10 +13,11 @@ import os
 import sys
 from pathlib import Path
 
+from helm_boundary.calls.volatile import told
 from helm_boundary.policy.detectors.detectors import compile_detectors
 from helm_boundary.policy.engines.plan import plan_of
 from helm_boundary.policy.errors import PolicyError
-from helm_boundary.policy.sources.policy import read_policy
+from helm_boundary.policy.sources.policy import read_by_us, read_policy
 
 
 def main(arguments: list[str]) -> int:
@@ -36,6 +37,10 @@ def main(arguments: list[str]) -> int:
         "rules": policy.rules,
         "detectors": policy.detectors_text.decode(),
         "modules": dict(policy.modules),
+        "volatile": [told(each) for each in policy.volatile],
+        "stated": policy.stated,
+        "named_modules": dict(policy.named_modules),
+        "data": read_by_us(policy),
     }
     print(json.dumps(summary))
     return 0
