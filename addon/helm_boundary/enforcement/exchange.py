@@ -29,6 +29,8 @@ from .fallback_reply import NO_VERDICT
 from .reply import Approval
 
 _UNDECIDED = deny(NO_VERDICT)
+REQUEST_STEPS = ("request reading", "request policy", "request receipt")
+"""The steps that a call waits for before it is forwarded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,11 @@ class Progress:
     def judged(self, phase: str, decision: Decision, receipt_id: str | None) -> None:
         """Add a verdict to what people can look at."""
         self.judgements.append(Judged(phase, decision, receipt_id))
+
+    @property
+    def request_seconds(self) -> float:
+        """How long the boundary took over the request; known before anything is forwarded."""
+        return sum(self.seconds.get(step, 0.0) for step in REQUEST_STEPS)
 
     def took(self, step: str, since: float) -> None:
         """Add the time that a step took, since a `time.perf_counter()`."""

@@ -197,4 +197,5 @@ def _outcome(progress: Progress, end: statement.End) -> statement.Outcome:
         end=end,
         keep_alives=progress.keep_alive.sent if progress.keep_alive else 0,
         withheld=progress.withheld,
+        request_microseconds=round(progress.request_seconds * 1_000_000),
     )

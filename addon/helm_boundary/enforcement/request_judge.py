@@ -52,7 +52,9 @@ class RequestJudge:
         try:
             if exchange.refusal is not None:
                 raise exchange.refusal
+            began = time.perf_counter()
             read = await aside(weigh(exchange.request), partial(self._read, exchange))
+            exchange.progress.took("request reading", began)
             self._note(exchange, *read)
             if not self._settings.observes:  # watching uses no grant up
                 if self._desk.grants.are_open:

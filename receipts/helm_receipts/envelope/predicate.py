@@ -210,6 +210,8 @@ def _client(client: ClientFacts) -> dict[str, Any]:
 
 def _outcome(outcome: Outcome) -> dict[str, Any]:
     told: dict[str, Any] = {}
+    if outcome.request_microseconds is not None:
+        told["requestMicroseconds"] = _whole(outcome.request_microseconds)
     if outcome.keep_alives:
         told["keepAlives"] = _whole(outcome.keep_alives)
     if outcome.withheld:

@@ -124,6 +124,8 @@ class Outcome:
     """Signs of life of our own that were sent while the answer waited for a person."""
     withheld: tuple[str, ...] = ()
     """Pointers to the lines of a batch's results that were held back while the others passed."""
+    request_microseconds: int | None = None
+    """How long the boundary took over the request: reading, policy, receipt; no person's time."""
 
 
 STREAM: Final = "responseStream"

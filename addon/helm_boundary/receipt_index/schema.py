@@ -1,0 +1,31 @@
+"""The index's tables. A change of them needs another VERSION, and the index is built anew."""
+
+from __future__ import annotations
+
+VERSION = 1
+
+COLUMNS = (
+    "id", "writer", "segment", "offset", "size", "at", "phase", "verdict", "enforcement",
+    "operation", "dialect", "host", "model", "principal", "key", "flow", "code", "codes", "rules",
+    "end", "status", "input", "output", "added", "policy", "kind", "by",
+)  # fmt: skip
+"""What is kept of a receipt. `at` is in microseconds since 1970; `added` is how many of them the
+boundary took before it forwarded the request; `codes` and `rules` are lists with a blank before and
+after each; `segment`, `offset` and `size` say where the line is; `by` is the person of an approval.
+"""
+
+TABLES = f"""
+CREATE TABLE receipts (seq INTEGER PRIMARY KEY, {", ".join(COLUMNS)});
+CREATE INDEX by_time ON receipts (at);
+CREATE INDEX by_flow ON receipts (flow) WHERE flow IS NOT NULL;
+CREATE UNIQUE INDEX by_id ON receipts (id);
+CREATE TABLE segments (path TEXT PRIMARY KEY, read INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE unread (place TEXT PRIMARY KEY, what TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE origin (name TEXT NOT NULL);
+PRAGMA user_version = {VERSION};
+"""
+
+INSERT = (
+    f"INSERT OR IGNORE INTO receipts ({', '.join(COLUMNS)}) "  # noqa: S608 - names of our own
+    f"VALUES ({', '.join('?' * len(COLUMNS))})"
+)
