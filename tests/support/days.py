@@ -7,10 +7,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from unittest.mock import patch
 
 from helm_receipts.envelope.statement import ClientFacts, Draft, Outcome, Reason, Verdict
-from helm_receipts.recording import writer
 from helm_receipts.recording.recorder import Receipt
 from support import receipts
 
@@ -33,7 +34,7 @@ def record_day(state: Path, calls: int, *, until_ns: int | None = None, seed: in
     now = [end - DAY]
     drafts = _calls(chance, calls)
     with (
-        patch.object(writer.time, "time_ns", lambda: now[0]),
+        patch("helm_receipts.recording.writer.time", SimpleNamespace(time_ns=lambda: now[0])),
         receipts.recording(state) as recorder,
     ):
         while batch := [pair for _, pair in zip(range(10), drafts, strict=False)]:
@@ -64,7 +65,8 @@ def _calls(chance: random.Random, calls: int) -> Iterator[tuple[Draft, Draft]]:
             "denied" if refused else "complete",
             request_microseconds=chance.randrange(500, 4000),
         )
-        told = {"flow": flow, "client": client, "reasons": (reason,) if refused else ()}
+        reasons = (reason,) if refused else ()
+        told: dict[str, Any] = {"flow": flow, "client": client, "reasons": reasons}
         yield (
             replace(receipts.request(name, verdict), **told),
             replace(receipts.outcome(name, verdict), **told, outcome=ended),

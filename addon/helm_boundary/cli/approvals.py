@@ -6,7 +6,6 @@ Exit codes: 0 yes, 1 no (it isn't pending, or you changed your mind), 2 usage or
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import sys
@@ -16,23 +15,22 @@ from typing import Any
 
 import click
 
-from helm_boundary import __version__
 from helm_boundary.approvals import decisions
 from helm_boundary.approvals.entry import GRANTED, ID, PENDING, REFUSED, Entry, write_request
 from helm_boundary.approvals.report import seconds_left, sentences
 from helm_boundary.approvals.store import Store, StoreError
 from helm_boundary.approvals.summary import tools_of
-from helm_boundary.runtime.key_pinning import settle
+from helm_boundary.runtime.decision_recording import record_decision
 from helm_receipts.envelope.predicate import rfc3339
 from helm_receipts.errors import ReceiptError
 from helm_receipts.export.explain import printable
 from helm_receipts.layout import Layout
-from helm_receipts.recording.recorder import Recorder
 
 from .exits import NO, CommandError, ending_on
 from .state_options import json_option, state_option
 
 _POLL_SECONDS = 0.5
+_HERE = "command line"
 _DURATION = re.compile(r"(\d{1,5})([smh])")
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 _DAY = 24 * 3600
@@ -147,7 +145,7 @@ def _decide(
         if not confirmed and entry.status(time.time_ns()) == PENDING:
             _confirm(entry, decision)
         try:
-            decided = _record(state, store, identity, decision, seconds)
+            decided = record_decision(state, store, identity, decision, _HERE, seconds)
         except decisions.NotPending as error:
             raise CommandError(str(error), NO) from None
     if as_json:
@@ -156,22 +154,11 @@ def _decide(
     click.echo(_outcome(decided))
 
 
-def _record(state: Layout, store: Store, identity: str, decision: str, seconds: int) -> Entry:
-    """Record what a person decided; raises as `decisions.decide` does."""
-    settle(state)
-    recorder = Recorder.open(state.state, version=__version__, configuration=_configuration())
-    try:
-        by = f"{decisions.person()} (command line)"
-        record = recorder.record_now
-        return decisions.decide(store, record, identity, decision, by, seconds=seconds)
-    finally:
-        recorder.close()
-
-
 def _answer(state: Layout, store: Store, identity: str, decision: str, seconds: int) -> str:
     """Decide on the page; returns what became of it, in a line."""
     try:
-        return _outcome(_record(state, store, identity, decision, seconds))
+        decided = record_decision(state, store, identity, decision, _HERE, seconds)
+        return _outcome(decided)
     except decisions.NotPending as error:
         return str(error)
 
@@ -304,8 +291,3 @@ def _entry(store: Store, identity: str) -> Entry:
     if entry is None:
         raise CommandError(f"there is no request for approval {identity}.", NO)
     return entry
-
-
-def _configuration() -> str:
-    """Return the digest of this command's configuration: it has none but itself."""
-    return hashlib.sha256(b"helm-boundary approvals").hexdigest()

@@ -32,6 +32,7 @@ from .commands import Commands
 from .guards.connection_guard import Walls
 from .guards.local_guard import LocalGuard
 from .guards.mitmweb_guard import Door
+from .page_process import PageProcess
 from .requests import Requests
 from .responses import Responses
 from .shutdown import Service
@@ -72,7 +73,8 @@ class HelmBoundary:
             leaving,
             Service(self._health, self._current),
             Interface(self._current),
-            Door(),
+            Door(self._state),
+            PageProcess(lambda: self._config),
             Commands(self._current, self._reloader.reload),
         ]
 
@@ -175,6 +177,9 @@ class HelmBoundary:
     async def certify_response(self, flow: http.HTTPFlow) -> None:
         """Take the last look at a response."""
         await self._responses.certify(flow)
+
+    def _state(self) -> Path | None:
+        return None if self._config is None else self._config.state
 
     def _ready(self) -> Running | None:
         """Return the boundary while it runs and no addon comes after it in the chain."""

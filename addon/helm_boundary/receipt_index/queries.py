@@ -46,6 +46,15 @@ def of_call(index: ReceiptIndex, flow: str) -> list[dict[str, Any]]:
     return _rows(index, "flow = ? ORDER BY at, seq LIMIT 1000", [flow])
 
 
+def of_same_call(index: ReceiptIndex, identity: str) -> list[dict[str, Any]]:
+    """List the receipts of the call that a receipt is about; the receipt alone if it has none."""
+    found = index.connection.execute("SELECT flow FROM receipts WHERE id = ?", (identity,))
+    row = found.fetchone()
+    if row is not None and row[0] is not None:
+        return of_call(index, str(row[0]))
+    return _rows(index, "id = ?", [identity])
+
+
 def every(index: ReceiptIndex, wanted: Filter) -> Iterator[dict[str, Any]]:
     """Yield receipts in the order of their times, however many there are."""
     where, values = wanted.condition()

@@ -22,6 +22,7 @@ from helm_boundary.calls.hosts import (
 from helm_boundary.calls.local_addresses import EVERYTHING, LocalPlaceError, Reach, read_reach
 from helm_boundary.enforcement.settings import OnToolDenied
 
+from .own_address import AddressError, read_own_address
 from .state_folder import default_state_folder
 
 
@@ -53,6 +54,7 @@ class Config:
     deadline_ms: int
     local: Reach = EVERYTHING
     on_tool_denied: OnToolDenied = "auto"
+    page: str = ""
 
 
 def add_options(loader: Loader) -> None:
@@ -110,6 +112,9 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
      None),
     ("helm_deadline_ms", int, 250, "How long policy may take for one judgement, in milliseconds; "
      "after that the verdict is DENY.", None),
+    ("helm_page", str, "", "Where to show the page: receipts as they come, approvals, charts. An "
+     "address of this machine, such as 127.0.0.1:8082; the whole address, with its token, is "
+     "printed at the start. It is a process of its own, as `helm-boundary page` is.", None),
 )  # fmt: skip
 
 
@@ -141,6 +146,7 @@ def read_config(options: OptionValues) -> Config:
         hold_seconds=_hold_seconds(options),
         hold_max=_within("helm_hold_max", options.helm_hold_max, 1, 10_000),
         notify=_notify(options.helm_notify),
+        page=_own_address("helm_page", options.helm_page),
         keep_flows=_within("helm_keep_flows", options.helm_keep_flows, 0, 10_000_000),
         max_body=_within("helm_max_body", _size(options.helm_max_body), 1024, 1 << 30),
         deadline_ms=_within("helm_deadline_ms", options.helm_deadline_ms, 5, 60_000),
@@ -214,6 +220,15 @@ def _chosen(options: OptionValues, name: str) -> str:
 
 def _state(value: str) -> Path:
     return _absolute(value) if value else default_state_folder()
+
+
+def _own_address(name: str, text: str) -> str:
+    try:
+        if text:
+            read_own_address(text)
+    except AddressError as error:
+        raise ConfigError(f"{name}: {error}") from None
+    return text
 
 
 def _hosts(values: Sequence[str]) -> tuple[HostPattern, ...]:

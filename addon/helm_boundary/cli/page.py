@@ -1,0 +1,77 @@
+"""`helm-boundary page`: the page that a person leaves open."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from functools import partial
+
+import click
+
+from helm_boundary.browser_verification.trusted_keys import TrustedKeys
+from helm_boundary.page.server import PageServer
+from helm_boundary.page.sign_in import SignIn
+from helm_boundary.runtime.own_address import AddressError, read_own_address
+from helm_boundary.runtime.own_listeners import noted
+from helm_receipts.layout import Layout
+
+from .exits import CommandError
+from .state_options import existing, io_errors, state_option
+from .verification_keys import trust_for
+
+TOKEN = "HELM_PAGE_TOKEN"  # noqa: S105 - a variable's name
+
+
+@click.command()
+@state_option
+@click.option(
+    "--listen",
+    metavar="ADDRESS",
+    default="127.0.0.1:8082",
+    show_default=True,
+    help="Address of this machine to listen on; port 0 for any that is free.",
+)
+@click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input does.")
+def page(state: Layout, listen: str, with_parent: bool) -> None:
+    """Show receipts as they come, what waits for a person, and charts, in a browser.
+
+    Prints an address with a token in it: whoever has that can look, and approve. The token is also
+    taken from HELM_PAGE_TOKEN. Reads the state folder of a boundary, whether it runs or not.
+    """
+    try:
+        address = read_own_address(listen)
+    except AddressError as error:
+        raise CommandError(str(error)) from error
+    with io_errors():
+        sign_in = SignIn(os.environ.get(TOKEN) or None)
+        server = PageServer(existing(state), address, partial(_trusted, state), sign_in)
+    with noted(state.state, server.port):
+        click.echo(f"helm-boundary page: {server.url}")
+        asyncio.run(_serve(server, with_parent))
+
+
+def _trusted(state: Layout) -> TrustedKeys:
+    try:
+        trust = trust_for(state)
+    except CommandError as error:
+        return TrustedKeys({}, None, str(error), str(error))
+    keys = {key.keyid: key for key in trust.receipt}
+    return TrustedKeys(keys, trust.log[-1] if trust.log else None, trust.whose, trust.whose_log)
+
+
+async def _serve(server: PageServer, with_parent: bool) -> None:
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ended.set)
+    if with_parent:
+        loop.add_reader(sys.stdin.fileno(), _end_with_input, ended)
+    server.start()
+    await ended.wait()
+    server.close()
+
+
+def _end_with_input(ended: asyncio.Event) -> None:
+    if not os.read(sys.stdin.fileno(), 1024):
+        ended.set()
