@@ -327,7 +327,7 @@ const helmVerification = (() => {
   }
 
   return {
-    Refused, fromBase64, fromHex, hex, lineOf, logKey, pae, publicKey, rootOfRange, verifies,
-    verifyCheckpoint, verifyEvidence, verifyInclusion, verifyReceipt,
+    Refused, fromBase64, fromHex, hex, lineOf, logKey, pae, publicKey, rootOfRange, utf8,
+    verifies, verifyCheckpoint, verifyEvidence, verifyInclusion, verifyReceipt,
   };
 })();

@@ -17,6 +17,7 @@ _COMMANDS = {
     "page": "page:page",
     "policy": "policy:policy",
     "receipts": "receipts:receipts",
+    "report": "report:report",
     "run": "run:run",
     "system-proxy": "system_proxy:system_proxy",
     "trust": "trust:trust",

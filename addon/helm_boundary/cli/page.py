@@ -10,7 +10,6 @@ from functools import partial
 
 import click
 
-from helm_boundary.browser_verification.trusted_keys import TrustedKeys
 from helm_boundary.page.server import PageServer
 from helm_boundary.page.sign_in import SignIn
 from helm_boundary.runtime.own_address import AddressError, read_own_address
@@ -19,7 +18,7 @@ from helm_receipts.layout import Layout
 
 from .exits import CommandError
 from .state_options import existing, io_errors, state_option
-from .verification_keys import trust_for
+from .verification_keys import trusted_keys
 
 TOKEN = "HELM_PAGE_TOKEN"  # noqa: S105 - a variable's name
 
@@ -46,19 +45,10 @@ def page(state: Layout, listen: str, with_parent: bool) -> None:
         raise CommandError(str(error)) from error
     with io_errors():
         sign_in = SignIn(os.environ.get(TOKEN) or None)
-        server = PageServer(existing(state), address, partial(_trusted, state), sign_in)
+        server = PageServer(existing(state), address, partial(trusted_keys, state), sign_in)
     with noted(state.state, server.port):
         click.echo(f"helm-boundary page: {server.url}")
         asyncio.run(_serve(server, with_parent))
-
-
-def _trusted(state: Layout) -> TrustedKeys:
-    try:
-        trust = trust_for(state)
-    except CommandError as error:
-        return TrustedKeys({}, None, str(error), str(error))
-    keys = {key.keyid: key for key in trust.receipt}
-    return TrustedKeys(keys, trust.log[-1] if trust.log else None, trust.whose, trust.whose_log)
 
 
 async def _serve(server: PageServer, with_parent: bool) -> None:

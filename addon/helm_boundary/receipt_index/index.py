@@ -142,6 +142,7 @@ def _settle(connection: sqlite3.Connection, origin: str) -> None:
         if connection.execute("PRAGMA user_version").fetchone() == (0,):
             for statement in TABLES.split(";"):
                 connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {VERSION}")
             connection.execute("INSERT INTO origin VALUES (?)", (origin,))
     version = connection.execute("PRAGMA user_version").fetchone()
     if version != (VERSION,):

@@ -32,6 +32,7 @@ def read_row(line: Line) -> tuple[Any, ...]:
 def _row(line: Line, said: dict[str, Any]) -> tuple[Any, ...]:
     sequence, flow = said["sequence"], said.get("flow") or {}
     client, outcome = said.get("client") or {}, said.get("outcome") or {}
+    coverage = said.get("coverage") or {}
     event, usage = said.get("event") or {}, outcome.get("usage") or {}
     codes = list(dict.fromkeys(reason["code"] for reason in said["reasons"]))
     return (
@@ -62,6 +63,7 @@ def _row(line: Line, said: dict[str, Any]) -> tuple[Any, ...]:
         ((said.get("policy") or {}).get("digest") or {}).get("sha256"),
         _text(event.get("kind")),
         _text((said.get("approval") or {}).get("by")),
+        f"{coverage.get('request')} {coverage.get('response')}" if coverage else None,
     )
 
 

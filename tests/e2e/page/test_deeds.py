@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -98,7 +99,7 @@ def test_a_person_approves_and_denies(
         said = [(what, by) for what, by in decisions(boundary.state) if what == kind]
         assert len(said) == 1
         assert said[0][1].endswith(" (page)")
-        story = until(lambda: told_of(visitor, entry.request.request_receipt))
+        story = until(partial(told_of, visitor, entry.request.request_receipt))
         assert story["questions"][0]["status"] in ("used", "refused")
     assert len(upstream.requests) == 1
     (health,) = visitor.get("/api/boundaries")["boundaries"]

@@ -33,10 +33,13 @@ const list = (() => {
 
   function why(row) {
     if (row.phase === "outcome" && !row.code) return row.end ?? "";
-    if (row.phase === "approval") return `${row.kind ?? ""}${row.by ? ` by ${row.by}` : ""}`;
+    if (row.phase === "approval") return `${row.kind ?? ""} by ${brief(row.by ?? "nobody")}`;
     if (row.code) return `${row.code} · ${row.rules.trim().split(" ").join(", ")}`;
     return row.kind ?? "";
   }
+
+  // A pseudonym's beginning is enough to tell one from another.
+  const brief = (who) => who.replace(/[0-9a-f]{64}/g, (pseudonym) => pseudonym.slice(0, 8));
 
   function tokens(row) {
     if (row.input == null && row.output == null) return "";

@@ -52,7 +52,7 @@ const questions = (() => {
     if (ids !== shownIds) {
       items.replaceChildren(...waiting.map(itemOf));
       shownIds = ids;
-      if (waiting.length) byId("said").textContent = `${waiting.length} waiting for a person.`;
+      byId("heard").textContent = waiting.length ? `${waiting.length} waiting for a person` : "";
     }
     items.querySelectorAll(".left").forEach((left, at) => {
       left.textContent = `${waiting[at].secondsLeft} s left`;
