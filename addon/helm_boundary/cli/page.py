@@ -60,6 +60,7 @@ async def _serve(server: PageServer, with_parent: bool) -> None:
     server.start()
     await ended.wait()
     server.close()
+    loop.set_exception_handler(lambda *_: None)  # whoever still waits for an answer gets none
 
 
 def _end_with_input(ended: asyncio.Event) -> None:

@@ -14,7 +14,6 @@ from helm_boundary.approvals.decisions import NotPending
 from helm_boundary.approvals.entry import ID
 from helm_boundary.approvals.store import StoreError
 from helm_boundary.browser_verification.evidence import script
-from helm_boundary.receipt_index import queries
 from helm_boundary.receipt_index.filters import Filter, FilterError
 from helm_boundary.receipt_index.queries import Place
 from helm_boundary.runtime.health import running_boundaries
@@ -157,7 +156,7 @@ class ChoicesHandler(LedgerHandler):
 
     async def get(self) -> None:
         """List them."""
-        self.answer(await asyncio.wrap_future(self.ledger.ask(queries.choices)))
+        self.answer(await asyncio.wrap_future(self.ledger.choices()))
 
 
 class EvidenceHandler(LedgerHandler):

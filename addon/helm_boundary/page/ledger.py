@@ -29,13 +29,17 @@ SPANS = {"hour": (3600, 60), "day": (24 * 3600, 96), "week": (7 * 24 * 3600, 84)
 
 
 class Ledger:
-    """A state folder's receipts, indexed by one thread and read by another."""
+    """A state folder's receipts, indexed by one thread and read by two others.
+
+    Sums take longer than lists, so they have a thread of their own.
+    """
 
     def __init__(self, layout: Layout, index: ReceiptIndex, trusted: Callable[[], TrustedKeys]):
         self._layout = layout
         self._index = index
         self._trusted = trusted
-        self._reader = ThreadPoolExecutor(1, "ledger", self._open_reader)
+        self._lists = ThreadPoolExecutor(1, "ledger-lists", self._open_reader)
+        self._sums = ThreadPoolExecutor(1, "ledger-sums", self._open_reader)
         self._own = threading.local()
         self._ended = threading.Event()
         self._keys: TrustedKeys | None = None
@@ -50,11 +54,16 @@ class Ledger:
     def close(self) -> None:
         """Stop following and reading."""
         self._ended.set()
-        self._reader.shutdown(cancel_futures=True)
+        for reader in (self._lists, self._sums):
+            reader.shutdown(wait=False)
 
     def ask[Found](self, question: Callable[[ReceiptIndex], Found]) -> Future[Found]:
-        """Ask the index something, in the reader's thread."""
-        return self._reader.submit(lambda: question(self._own.index))
+        """Ask the index something that takes a moment."""
+        return self._lists.submit(lambda: question(self._own.index))
+
+    def choices(self) -> Future[dict[str, list[str]]]:
+        """List the names to filter by."""
+        return self._sums.submit(lambda: queries.choices(self._own.index))
 
     def news(self, wanted: Filter, seq: int, limit: int) -> Future[dict[str, Any]]:
         """List what came after a number, and say how far the index is."""
@@ -87,11 +96,11 @@ class Ledger:
         width = seconds * 1_000_000 // parts
         begin = (time.time_ns() // 1000 // width - parts + 1) * width
 
-        def look(index: ReceiptIndex) -> dict[str, Any]:
-            spans = queries.over_time(index, wanted, begin, width, parts)
+        def look() -> dict[str, Any]:
+            spans = queries.over_time(self._own.index, wanted, begin, width, parts)
             return {"begin": begin, "width": width, "parts": parts, "spans": spans}
 
-        return self.ask(look)
+        return self._sums.submit(look)
 
     def story(self, identity: str) -> Future[dict[str, Any] | None]:
         """Tell a receipt's whole call, each receipt as it describes itself; None for an unknown."""

@@ -22,6 +22,7 @@ from helm_boundary.runtime.current_boundary import CurrentBoundary
 from helm_boundary.runtime.health import Health
 from helm_boundary.runtime.health_report import standing
 from helm_boundary.runtime.options import Config, ConfigError, add_options, read_config
+from helm_boundary.runtime.own_listeners import noted_ports
 from helm_boundary.runtime.reload import Reloader
 from helm_boundary.runtime.startup import Running, StartError
 from helm_boundary.runtime.unsafe_options import unsafe_options
@@ -73,7 +74,7 @@ class HelmBoundary:
             leaving,
             Service(self._health, self._current),
             Interface(self._current),
-            Door(self._state),
+            Door(self._pages),
             PageProcess(lambda: self._config),
             Commands(self._current, self._reloader.reload),
         ]
@@ -178,8 +179,8 @@ class HelmBoundary:
         """Take the last look at a response."""
         await self._responses.certify(flow)
 
-    def _state(self) -> Path | None:
-        return None if self._config is None else self._config.state
+    def _pages(self) -> set[int]:
+        return set() if self._config is None else noted_ports(self._config.state)
 
     def _ready(self) -> Running | None:
         """Return the boundary while it runs and no addon comes after it in the chain."""

@@ -12,6 +12,7 @@ from .schema import COLUMNS
 
 _SHOWN = ("seq", *(name for name in COLUMNS if name not in ("segment", "offset", "size")))
 _SELECT = f"SELECT {', '.join(_SHOWN)} FROM receipts WHERE "  # noqa: S608 - names of our own
+_LATEST = 20_000
 _CHOICES = ("model", "principal", "operation", "host", "code")
 
 
@@ -97,7 +98,7 @@ def over_time(
 
 
 def choices(index: ReceiptIndex, most: int = 50) -> dict[str, list[str]]:
-    """List the names to filter by, those of the most receipts first."""
+    """List the names to filter by, those of the most of the latest receipts first."""
     return {name: _names(index, name, most) for name in _CHOICES}
 
 
@@ -112,9 +113,9 @@ def place_of(index: ReceiptIndex, identity: str) -> tuple[str, str, int, int] | 
 
 def _names(index: ReceiptIndex, column: str, most: int) -> list[str]:
     found = index.connection.execute(
-        f"SELECT {column} FROM receipts WHERE {column} IS NOT NULL "  # noqa: S608 - see above
-        "GROUP BY 1 ORDER BY count(*) DESC LIMIT ?",
-        (most,),
+        f"SELECT {column} FROM (SELECT {column} FROM receipts ORDER BY seq DESC LIMIT ?) "  # noqa: S608 - see above
+        f"WHERE {column} IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC LIMIT ?",
+        (_LATEST, most),
     )
     return [str(row[0]) for row in found]
 

@@ -78,6 +78,7 @@ const list = (() => {
     last = page.last;
     byId("rows").replaceChildren(...page.receipts.map(rowOf));
     settle(page.receipts.length);
+    performance.mark("rows");
     return page;
   }
 

@@ -10,15 +10,13 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterable
 
 from mitmproxy import ctx, http
 from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy import server_hooks
 
 from helm_boundary.proxy.patches.error_pages import error_page
-from helm_boundary.runtime.own_listeners import noted_ports
 
 _SHUT = "mitmweb or the page can't be reached through its own proxy"
 
@@ -26,13 +24,13 @@ _SHUT = "mitmweb or the page can't be reached through its own proxy"
 class Door:
     """The part of the addon that keeps mitmweb and pages to those who come to them directly.
 
-    `state` gives the state folder, where pages note their ports; None before the start.
+    `pages` gives the ports that pages have noted.
     """
 
     name = "helmboundarydoor"
 
-    def __init__(self, state: Callable[[], Path | None]) -> None:
-        self._state = state
+    def __init__(self, pages: Callable[[], Collection[int]]) -> None:
+        self._pages = pages
         self._opened: int | None = None
 
     def load(self, _: Loader) -> None:
@@ -71,9 +69,7 @@ class Door:
             flow.response = http.Response.make(502, page, {"Content-Type": "application/json"})
 
     def _is_door(self, port: int) -> bool:
-        state = self._state()
-        pages = noted_ports(state) if state is not None else ()
-        return port in (self._opened, _web_port()) or port in pages
+        return port in (self._opened, _web_port()) or port in self._pages()
 
 
 def _web_port() -> int | None:
