@@ -14,6 +14,7 @@ _COMMANDS = {
     "env": "env:env",
     "exec": "exec:exec_",
     "keys": "keys:keys",
+    "metrics": "metrics:metrics",
     "page": "page:page",
     "policy": "policy:policy",
     "receipts": "receipts:receipts",

@@ -27,6 +27,7 @@ from helm_receipts.envelope.statement import ToolCall as ToolCallReceipt
 
 from .fallback_reply import NO_VERDICT
 from .reply import Approval
+from .timings import Timings
 
 _UNDECIDED = deny(NO_VERDICT)
 REQUEST_STEPS = ("request reading", "request policy", "request receipt")
@@ -77,6 +78,8 @@ class Progress:
     judgements: list[Judged] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     """How long each step took."""
+    timings: Timings | None = None
+    """Where that is counted up, if anybody measures it."""
     ended: bool = False
 
     def end(self) -> bool:
@@ -95,7 +98,10 @@ class Progress:
 
     def took(self, step: str, since: float) -> None:
         """Add the time that a step took, since a `time.perf_counter()`."""
-        self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - since
+        seconds = time.perf_counter() - since
+        self.seconds[step] = self.seconds.get(step, 0.0) + seconds
+        if self.timings is not None:
+            self.timings.note(step, seconds, self.seconds)
 
 
 @dataclass(slots=True)

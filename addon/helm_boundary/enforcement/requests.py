@@ -26,7 +26,7 @@ from helm_receipts.errors import ReceiptError
 from helm_receipts.recording.recorder import Recorder
 
 from .approval_desk import Desk, Terms
-from .exchange import Exchange, api_key, correlation_id
+from .exchange import Exchange, Progress, api_key, correlation_id
 from .fallback_reply import NO_VERDICT
 from .receipt_drafts import Drafter
 from .refusals import no_receipt, not_asked
@@ -34,6 +34,7 @@ from .reply import Forward, Reply
 from .reply_writer import Teller
 from .request_judge import RequestJudge, weigh
 from .settings import Settings
+from .timings import Timings
 from .unrecorded_calls import Unrecorded
 
 _UNJUDGED = deny(NO_VERDICT)
@@ -60,6 +61,7 @@ class Boundary:
         terms = Terms(settings.hold_seconds, settings.hold_max, settings.max_body)
         self.desk = Desk(store, recorder, self.drafts, judge.detectors, terms, tell)
         self.unrecorded = Unrecorded()
+        self.timings: Timings | None = None
         self._matcher = matcher
         self._store = store
         self._tell = tell
@@ -72,6 +74,7 @@ class Boundary:
         )
         other.desk.waiting = self.desk.waiting
         other.unrecorded = self.unrecorded
+        other.timings = self.timings
         return other
 
     @property
@@ -99,7 +102,8 @@ class Boundary:
         """Begin the exchange of a request that is known to be a call of that operation."""
         key = api_key(request)
         pseudonym = self.recorder.pseudonym(key) if key else None
-        return Exchange(request, operation, correlation_id(request), pseudonym, refusal)
+        progress = Progress(timings=self.timings)
+        return Exchange(request, operation, correlation_id(request), pseudonym, refusal, progress)
 
     async def judge_request(
         self, exchange: Exchange, turn: Turn = NO_TURN, park: Park | None = None

@@ -30,10 +30,10 @@ from helm_boundary.runtime.unsafe_options import unsafe_options
 from .call_tracker import CallTracker
 from .client_presence import Leaving
 from .commands import Commands
+from .companions import Companions
 from .guards.connection_guard import Walls
 from .guards.local_guard import LocalGuard
 from .guards.mitmweb_guard import Door
-from .page_process import PageProcess
 from .requests import Requests
 from .responses import Responses
 from .shutdown import Service
@@ -75,7 +75,7 @@ class HelmBoundary:
             Service(self._health, self._current),
             Interface(self._current),
             Door(self._pages),
-            PageProcess(lambda: self._config),
+            Companions(lambda: self._config),
             Commands(self._current, self._reloader.reload),
         ]
 

@@ -56,10 +56,11 @@ def of_same_call(index: ReceiptIndex, identity: str) -> list[dict[str, Any]]:
     return _rows(index, "id = ?", [identity])
 
 
-def every(index: ReceiptIndex, wanted: Filter) -> Iterator[dict[str, Any]]:
-    """Yield receipts in the order of their times, however many there are."""
+def every(index: ReceiptIndex, wanted: Filter, after: int = 0) -> Iterator[dict[str, Any]]:
+    """Yield receipts in the order of their times, however many; those after a number."""
     where, values = wanted.condition()
-    found = index.connection.execute(_SELECT + where + " ORDER BY at, seq", values)
+    where += " AND seq > ? ORDER BY at, seq"
+    found = index.connection.execute(_SELECT + where, [*values, after])
     for row in found:
         yield dict(zip(_SHOWN, row, strict=True))
 

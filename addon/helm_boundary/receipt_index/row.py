@@ -34,7 +34,8 @@ def _row(line: Line, said: dict[str, Any]) -> tuple[Any, ...]:
     client, outcome = said.get("client") or {}, said.get("outcome") or {}
     coverage = said.get("coverage") or {}
     event, usage = said.get("event") or {}, outcome.get("usage") or {}
-    codes = list(dict.fromkeys(reason["code"] for reason in said["reasons"]))
+    reasons = dict.fromkeys((reason["code"], reason["rule"]) for reason in said["reasons"])
+    codes = [code for code, _ in reasons]
     return (
         receipt_id(sequence["writer"], sequence["number"]),
         sequence["writer"],
@@ -54,7 +55,7 @@ def _row(line: Line, said: dict[str, Any]) -> tuple[Any, ...]:
         flow.get("id"),
         _text(codes[0]) if codes else None,
         _list(codes),
-        _list(dict.fromkeys(reason["rule"] for reason in said["reasons"])),
+        _list(rule for _, rule in reasons),
         outcome.get("end"),
         outcome.get("status"),
         usage.get("inputTokens"),

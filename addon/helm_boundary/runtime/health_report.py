@@ -12,6 +12,7 @@ from helm_boundary.calls.hosts import listed_hosts
 
 from .ca_authority import CA_FILE
 from .health import Health, Listener
+from .label_names import label_names
 from .options import Config, OptionValues
 from .startup import Running
 from .unsafe_options import unsafe_options
@@ -28,7 +29,7 @@ def standing(
     draining: bool,
 ) -> Health:
     """Put a boundary's health together; `servers` are mitmproxy's, one a mode."""
-    policy = running.engine.policy
+    policy, timings = running.engine.policy, running.boundary.timings
     return Health(
         pid=os.getpid(),
         version=__version__,
@@ -49,4 +50,6 @@ def standing(
         ca_file=str(Path(options.confdir).expanduser() / CA_FILE),
         open_calls=open_calls,
         unsafe=tuple(unsafe_options(options)),
+        steps=timings.told() if timings is not None else {},
+        labels=label_names(policy) if timings is not None else {},
     )

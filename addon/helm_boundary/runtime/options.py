@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -22,7 +23,7 @@ from helm_boundary.calls.hosts import (
 from helm_boundary.calls.local_addresses import EVERYTHING, LocalPlaceError, Reach, read_reach
 from helm_boundary.enforcement.settings import OnToolDenied
 
-from .own_address import AddressError, read_own_address
+from .own_address import AddressError, read_address, read_own_address
 from .state_folder import default_state_folder
 
 
@@ -55,6 +56,7 @@ class Config:
     local: Reach = EVERYTHING
     on_tool_denied: OnToolDenied = "auto"
     page: str = ""
+    metrics: str = ""
 
 
 def add_options(loader: Loader) -> None:
@@ -115,6 +117,10 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
     ("helm_page", str, "", "Where to show the page: receipts as they come, approvals, charts. An "
      "address of this machine, such as 127.0.0.1:8082; the whole address, with its token, is "
      "printed at the start. It is a process of its own, as `helm-boundary page` is.", None),
+    ("helm_metrics", str, "", "Where Prometheus finds figures, such as 127.0.0.1:9464: decisions, "
+     "reasons, tokens, and how long the boundary itself took. Needs the extra "
+     "helm-boundary[metrics]. Boundaries on one state folder have one such address, with the sums "
+     "of all.", None),
 )  # fmt: skip
 
 
@@ -147,6 +153,7 @@ def read_config(options: OptionValues) -> Config:
         hold_max=_within("helm_hold_max", options.helm_hold_max, 1, 10_000),
         notify=_notify(options.helm_notify),
         page=_own_address("helm_page", options.helm_page),
+        metrics=_metrics(options.helm_metrics),
         keep_flows=_within("helm_keep_flows", options.helm_keep_flows, 0, 10_000_000),
         max_body=_within("helm_max_body", _size(options.helm_max_body), 1024, 1 << 30),
         deadline_ms=_within("helm_deadline_ms", options.helm_deadline_ms, 5, 60_000),
@@ -229,6 +236,22 @@ def _own_address(name: str, text: str) -> str:
     except AddressError as error:
         raise ConfigError(f"{name}: {error}") from None
     return text
+
+
+def _metrics(text: str) -> str:
+    try:
+        if text:
+            read_address(text)
+    except AddressError as error:
+        raise ConfigError(f"helm_metrics: {error}") from None
+    _require("helm_metrics", "metrics", "prometheus_client" if text else "")
+    return text
+
+
+def _require(name: str, extra: str, module: str) -> None:
+    """Refuse an option whose library isn't installed; nothing is required for no module."""
+    if module and find_spec(module) is None:
+        raise ConfigError(f"{name}: needs {module}: install the extra helm-boundary[{extra}]")
 
 
 def _hosts(values: Sequence[str]) -> tuple[HostPattern, ...]:

@@ -12,6 +12,7 @@ from helm_boundary.approvals.store import Store, StoreError
 from helm_boundary.enforcement.requests import Boundary
 from helm_boundary.enforcement.responses import Answers
 from helm_boundary.enforcement.settings import Settings
+from helm_boundary.enforcement.timings import Timings
 from helm_boundary.evaluation.judge import Judge
 from helm_boundary.matching.matcher import Matcher
 from helm_boundary.policy.detectors.detectors import Detectors
@@ -104,6 +105,8 @@ def start(config: Config) -> Running:
         store,
         told.tell if told else tell_nobody,
     )
+    if config.metrics:
+        boundary.timings = Timings()
     return Running(
         boundary,
         Answers(boundary),

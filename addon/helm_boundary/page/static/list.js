@@ -34,7 +34,7 @@ const list = (() => {
   function why(row) {
     if (row.phase === "outcome" && !row.code) return row.end ?? "";
     if (row.phase === "approval") return `${row.kind ?? ""} by ${brief(row.by ?? "nobody")}`;
-    if (row.code) return `${row.code} · ${row.rules.trim().split(" ").join(", ")}`;
+    if (row.code) return `${row.code} · ${[...new Set(row.rules.trim().split(" "))].join(", ")}`;
     return row.kind ?? "";
   }
 
