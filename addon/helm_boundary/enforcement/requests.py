@@ -61,7 +61,7 @@ class Boundary:
         terms = Terms(settings.hold_seconds, settings.hold_max, settings.max_body)
         self.desk = Desk(store, recorder, self.drafts, judge.detectors, terms, tell)
         self.unrecorded = Unrecorded()
-        self.timings: Timings | None = None
+        self.timings = Timings() if settings.measures else None
         self._matcher = matcher
         self._store = store
         self._tell = tell

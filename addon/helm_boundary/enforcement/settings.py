@@ -22,6 +22,8 @@ class Settings:
     hold_seconds: int = 300
     hold_max: int = 100
     on_tool_denied: OnToolDenied = "auto"
+    measures: bool = False
+    """Whether it is counted up how long the boundary's own steps take."""
 
     @property
     def observes(self) -> bool:

@@ -12,7 +12,6 @@ from helm_boundary.approvals.store import Store, StoreError
 from helm_boundary.enforcement.requests import Boundary
 from helm_boundary.enforcement.responses import Answers
 from helm_boundary.enforcement.settings import Settings
-from helm_boundary.enforcement.timings import Timings
 from helm_boundary.evaluation.judge import Judge
 from helm_boundary.matching.matcher import Matcher
 from helm_boundary.policy.detectors.detectors import Detectors
@@ -95,6 +94,7 @@ def start(config: Config) -> Running:
         config.hold_seconds,
         config.hold_max,
         config.on_tool_denied,
+        bool(config.metrics),
     )
     told = notifier(config.notify) if config.notify else None
     boundary = Boundary(
@@ -105,8 +105,6 @@ def start(config: Config) -> Running:
         store,
         told.tell if told else tell_nobody,
     )
-    if config.metrics:
-        boundary.timings = Timings()
     return Running(
         boundary,
         Answers(boundary),
