@@ -21,6 +21,7 @@ _COMMANDS = {
     "report": "report:report",
     "run": "run:run",
     "system-proxy": "system_proxy:system_proxy",
+    "telemetry": "telemetry:telemetry",
     "trust": "trust:trust",
 }
 """Each command's module here and its name there; imported when it is asked for."""

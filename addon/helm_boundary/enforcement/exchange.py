@@ -16,6 +16,7 @@ from helm_boundary.approvals.entry import Grant
 from helm_boundary.approvals.entry import Request as AskedFor
 from helm_boundary.calls.call import UNREAD, Answer, Call, HttpRequest, Operation
 from helm_boundary.calls.refusal import Refusal
+from helm_boundary.calls.trace_context import CallTrace
 from helm_boundary.evaluation.document import Context
 from helm_boundary.evaluation.judge import deny
 from helm_boundary.policy.decision import Decision
@@ -80,12 +81,21 @@ class Progress:
     """How long each step took."""
     timings: Timings | None = None
     """Where that is counted up, if anybody measures it."""
+    trace: CallTrace | None = None
+    """The call's spans, where calls are traced."""
+    moments: dict[str, int] = field(default_factory=dict)
+    """When what happened, in nanoseconds since 1970, where calls are traced."""
     ended: bool = False
 
     def end(self) -> bool:
         """End the call; return True to the one caller who ended it and writes its outcome."""
         first, self.ended = not self.ended, True
         return first
+
+    def passes(self, moment: str) -> None:
+        """Note a moment, the first time that it comes."""
+        if self.trace is not None:
+            self.moments.setdefault(moment, time.time_ns())
 
     def judged(self, phase: str, decision: Decision, receipt_id: str | None) -> None:
         """Add a verdict to what people can look at."""

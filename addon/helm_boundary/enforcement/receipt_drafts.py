@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from helm_boundary.approvals.entry import Grant
 from helm_boundary.calls.call import Answer, Text, Usage
+from helm_boundary.calls.trace_context import parse_traceparent
 from helm_boundary.dialects import steering
 from helm_boundary.evaluation.findings import OutsideScan
 from helm_boundary.policy.decision import Decision
@@ -138,7 +139,8 @@ class Drafter:
         return facts
 
     def _facts(self, exchange: Exchange) -> statement.FlowFacts:
-        request, call = exchange.request, exchange.progress.call
+        request, call, ours = exchange.request, exchange.progress.call, exchange.progress.trace
+        trace = ours.call if ours else parse_traceparent(request.header("traceparent"))
         return statement.FlowFacts(
             id=request.flow_id,
             correlation_id=exchange.correlation_id,
@@ -150,6 +152,8 @@ class Drafter:
             model=self._named(call.model)[:MAX_NAME] if call.model else None,
             stream=call.stream,
             tls_inspected=request.tls_inspected,
+            trace_id=trace.trace_id if trace else None,
+            span_id=trace.span_id if trace else None,
         )
 
     def _named(self, name: str) -> str:

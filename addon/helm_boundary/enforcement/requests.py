@@ -14,6 +14,7 @@ from helm_boundary.approvals.store import Store, StoreError
 from helm_boundary.approvals.wait import AGAIN, Again, Park, Said
 from helm_boundary.calls.call import HttpRequest, Operation
 from helm_boundary.calls.refusal import Refusal
+from helm_boundary.calls.trace_context import begin_trace
 from helm_boundary.evaluation.aside import LONG, aside
 from helm_boundary.evaluation.judge import Judge, deny
 from helm_boundary.matching.catalogue import UNKNOWN
@@ -26,6 +27,7 @@ from helm_receipts.errors import ReceiptError
 from helm_receipts.recording.recorder import Recorder
 
 from .approval_desk import Desk, Terms
+from .call_facts import Observe, call_facts
 from .exchange import Exchange, Progress, api_key, correlation_id
 from .fallback_reply import NO_VERDICT
 from .receipt_drafts import Drafter
@@ -62,6 +64,7 @@ class Boundary:
         self.desk = Desk(store, recorder, self.drafts, judge.detectors, terms, tell)
         self.unrecorded = Unrecorded()
         self.timings = Timings() if settings.measures else None
+        self.observe: Observe | None = None
         self._matcher = matcher
         self._store = store
         self._tell = tell
@@ -74,7 +77,7 @@ class Boundary:
         )
         other.desk.waiting = self.desk.waiting
         other.unrecorded = self.unrecorded
-        other.timings = self.timings
+        other.timings, other.observe = self.timings, self.observe
         return other
 
     @property
@@ -103,6 +106,9 @@ class Boundary:
         key = api_key(request)
         pseudonym = self.recorder.pseudonym(key) if key else None
         progress = Progress(timings=self.timings)
+        if self.observe is not None:
+            progress.trace = begin_trace(request.header("traceparent"))
+            progress.passes("began")
         return Exchange(request, operation, correlation_id(request), pseudonym, refusal, progress)
 
     async def judge_request(
@@ -168,7 +174,9 @@ class Boundary:
         if refusal is not None:
             return refusal
         if not passes:
+            self.tell_ended(exchange, end)
             return self._refuse(exchange)
+        progress.passes("forwarded")
         return Forward(progress.rewritten)
 
     async def _record(self, exchange: Exchange, drafts: list[Draft], turn: Turn) -> Reply | None:
@@ -190,6 +198,12 @@ class Boundary:
             progress.receipt_id = receipts[0].id
         progress.judged("request", progress.decision, progress.receipt_id)
         return None
+
+    def tell_ended(self, exchange: Exchange, end: End) -> None:
+        """Tell whoever traces calls that this one has ended."""
+        if self.observe is not None:
+            exchange.progress.passes("ended")
+            self.observe(call_facts(exchange, end, self.drafts.policy.digest))
 
     def _refuse(self, exchange: Exchange) -> Reply:
         decision, receipt_id = exchange.progress.decision, exchange.progress.receipt_id

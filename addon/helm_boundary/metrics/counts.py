@@ -7,9 +7,8 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter
 
+from helm_boundary.runtime.labels import Labels
 from helm_receipts.envelope.statement import PHASES, VERDICTS
-
-from .labels import Labels
 
 
 class Counts:

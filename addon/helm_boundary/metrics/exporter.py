@@ -13,11 +13,11 @@ from helm_boundary.receipt_index import queries
 from helm_boundary.receipt_index.filters import Filter
 from helm_boundary.receipt_index.index import ReceiptIndex
 from helm_boundary.runtime.health import running_boundaries
+from helm_boundary.runtime.labels import Labels
 from helm_receipts.errors import ReceiptError, StateRefused
 from helm_receipts.layout import Layout
 
 from .counts import Counts
-from .labels import Labels
 from .state import State
 
 logger = logging.getLogger(__name__)

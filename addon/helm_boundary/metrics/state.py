@@ -14,11 +14,10 @@ from helm_boundary.approvals.entry import GRANTED, REFUSED
 from helm_boundary.approvals.store import Store, StoreError
 from helm_boundary.enforcement.timings import BOUNDS
 from helm_boundary.runtime.health import Health, running_boundaries
+from helm_boundary.runtime.labels import Labels
 from helm_receipts.envelope.checkpoint import parse_checkpoint
 from helm_receipts.errors import ReceiptError
 from helm_receipts.layout import Layout
-
-from .labels import Labels
 
 _PEOPLE = (1, 5, 15, 60, 300, 900, 3600)
 _STEPS = {

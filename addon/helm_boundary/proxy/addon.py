@@ -75,7 +75,7 @@ class HelmBoundary:
             Service(self._health, self._current),
             Interface(self._current),
             Door(self._pages),
-            Companions(lambda: self._config),
+            Companions(lambda: self._config, self._current),
             Commands(self._current, self._reloader.reload),
         ]
 

@@ -1,15 +1,19 @@
-"""Processes beside a running boundary: the page, metrics. None of them costs a call anything."""
+"""Processes beside a running boundary: the page, metrics, traces. None costs a call anything."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import os
+import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import IO
 
+from helm_boundary.runtime.current_boundary import CurrentBoundary
 from helm_boundary.runtime.options import Config
+from helm_boundary.telemetry.feed import Feed
 from helm_receipts.storage import isolated
 
 logger = logging.getLogger(__name__)
@@ -22,12 +26,21 @@ class Companion:
     """A command of ours that runs beside the boundary, by its name, with these arguments."""
 
     name: str
-    arguments: tuple[str, ...]
+    arguments: tuple[str, ...] = ()
+    feed: Feed | None = None
+    """Where it is told of calls; else it is told nothing."""
 
-    def command(self, config: Config) -> list[str]:
-        """Return its command line; it ends when its standard input does."""
+    def start(self, config: Config) -> subprocess.Popen[bytes]:
+        """Start it; it ends when its standard input does. Raises OSError."""
         state = ("--state", str(config.state), "--with-parent")
-        return isolated.run_module("helm_boundary", self.name, *state, *self.arguments)
+        return subprocess.Popen(
+            isolated.run_module("helm_boundary", self.name, *state, *self.arguments),
+            stdin=self.feed.theirs.fileno() if self.feed else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=_environment(),
+            start_new_session=True,  # a Ctrl-C ends the boundary, which ends these
+        )
 
 
 def wanted(config: Config) -> Iterator[Companion]:
@@ -36,6 +49,8 @@ def wanted(config: Config) -> Iterator[Companion]:
         yield Companion("page", ("--listen", config.page))
     if config.metrics:
         yield Companion("metrics", ("--listen", config.metrics))
+    if config.telemetry:
+        yield Companion("telemetry", feed=Feed())
 
 
 class Companions:
@@ -43,53 +58,72 @@ class Companions:
 
     name = "helmboundarycompanions"
 
-    def __init__(self, config: Callable[[], Config | None]) -> None:
+    def __init__(self, config: Callable[[], Config | None], current: CurrentBoundary) -> None:
         self._config = config
-        self._following: list[asyncio.Task[None]] = []
-        self._processes: list[asyncio.subprocess.Process] = []
+        self._current = current
+        self._running: list[tuple[Companion, subprocess.Popen[bytes]]] = []
+        self._ending = False
 
     def running(self) -> None:
         """Start them."""
         config = self._config()
-        if config is not None and not self._following:
-            loop = asyncio.get_running_loop()
-            self._following = [loop.create_task(self._follow(c, config)) for c in wanted(config)]
+        if config is None or self._running:
+            return
+        for companion in wanted(config):
+            try:
+                process = companion.start(config)
+            except OSError as error:
+                logger.error("helm-boundary: %s can't be started: %s", companion.name, error)
+                continue
+            self._running.append((companion, process))
+            self._listen(companion)
+            threading.Thread(target=self._follow, args=(companion, process), daemon=True).start()
 
     def done(self) -> None:
         """End them: each ends with its standard input, also where nobody could say so."""
-        for process in self._processes:
+        self._ending = True
+        for companion, process in self._running:
+            if companion.feed is not None:
+                companion.feed.close()
             if process.stdin is not None:
                 process.stdin.close()
-        for task in self._following:
-            task.cancel()
 
-    async def _follow(self, companion: Companion, config: Config) -> None:
-        process = await asyncio.create_subprocess_exec(
-            *companion.command(config),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=_environment(),
-            start_new_session=True,  # a Ctrl-C ends the boundary, which ends these
+    def _listen(self, companion: Companion) -> None:
+        """Have calls told to one that wants to be."""
+        if companion.feed is not None:
+            companion.feed.theirs.close()  # it is the process's now, which would never see its end
+            if self._current.running is not None:
+                self._current.running.boundary.observe = companion.feed.tell
+
+    def _follow(self, companion: Companion, process: subprocess.Popen[bytes]) -> None:
+        """Pass on where it listens, and say when it has ended."""
+        assert process.stdout is not None  # noqa: S101 - asked for in `start`
+        assert process.stderr is not None  # noqa: S101 - asked for in `start`
+        complaints: list[bytes] = [b""]
+        listener = threading.Thread(
+            target=_keep_last, args=(process.stderr, complaints), daemon=True
         )
-        self._processes.append(process)
-        assert process.stdout is not None  # noqa: S101 - asked for above
-        assert process.stderr is not None  # noqa: S101 - asked for above
-        said = asyncio.get_running_loop().create_task(_last_line(process.stderr))
-        while line := await process.stdout.readline():
-            print(f"  {companion.name:<9} {line.decode().split()[-1]}", flush=True)
-        last = await said
-        logger.error("helm-boundary: the process for %s has ended: %s", companion.name, last)
+        listener.start()
+        with contextlib.suppress(ValueError, OSError):  # closed under our hands
+            for line in process.stdout:
+                print(f"  {companion.name:<9} {line.decode().split()[-1]}", flush=True)
+        listener.join()
+        process.wait()
+        if not self._ending:
+            said = complaints[0].decode(errors="replace").strip()
+            logger.error("helm-boundary: %s has ended: %s", companion.name, said)
+
+
+def _keep_last(stream: IO[bytes], lines: list[bytes]) -> None:
+    with contextlib.suppress(ValueError, OSError):
+        for line in stream:
+            lines[0] = line
 
 
 def _environment() -> dict[str, str]:
-    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _KEPT or name.startswith("OTEL_")
+    }
     return isolated.bare_environment() | kept
-
-
-async def _last_line(stream: asyncio.StreamReader) -> str:
-    last = b""
-    with contextlib.suppress(ValueError):  # a line longer than is read at once
-        while line := await stream.readline():
-            last = line
-    return last.decode(errors="replace").strip()

@@ -57,6 +57,7 @@ class Config:
     on_tool_denied: OnToolDenied = "auto"
     page: str = ""
     metrics: str = ""
+    telemetry: bool = False
 
 
 def add_options(loader: Loader) -> None:
@@ -121,6 +122,9 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
      "reasons, tokens, and how long the boundary itself took. Needs the extra "
      "helm-boundary[metrics]. Boundaries on one state folder have one such address, with the sums "
      "of all.", None),
+    ("helm_telemetry", bool, False, "Export a span for each call, and metrics, with OpenTelemetry. "
+     "The standard OTEL_* variables say where to. Needs the extra helm-boundary[telemetry].",
+     None),
 )  # fmt: skip
 
 
@@ -154,6 +158,7 @@ def read_config(options: OptionValues) -> Config:
         notify=_notify(options.helm_notify),
         page=_own_address("helm_page", options.helm_page),
         metrics=_metrics(options.helm_metrics),
+        telemetry=_telemetry(options.helm_telemetry),
         keep_flows=_within("helm_keep_flows", options.helm_keep_flows, 0, 10_000_000),
         max_body=_within("helm_max_body", _size(options.helm_max_body), 1024, 1 << 30),
         deadline_ms=_within("helm_deadline_ms", options.helm_deadline_ms, 5, 60_000),
@@ -248,9 +253,19 @@ def _metrics(text: str) -> str:
     return text
 
 
+def _telemetry(is_wanted: bool) -> bool:
+    module = "opentelemetry.exporter.otlp.proto.http" if is_wanted else ""
+    _require("helm_telemetry", "telemetry", module)
+    return is_wanted
+
+
 def _require(name: str, extra: str, module: str) -> None:
     """Refuse an option whose library isn't installed; nothing is required for no module."""
-    if module and find_spec(module) is None:
+    try:
+        is_missing = bool(module) and find_spec(module) is None
+    except ModuleNotFoundError:  # not even the package that it would be in
+        is_missing = True
+    if is_missing:
         raise ConfigError(f"{name}: needs {module}: install the extra helm-boundary[{extra}]")
 
 

@@ -176,7 +176,10 @@ def _policy(policy: PolicyRef) -> dict[str, Any]:
 
 
 def _flow(flow: FlowFacts) -> dict[str, Any]:
-    return {
+    traced: dict[str, Any] = {}
+    if flow.trace_id is not None and flow.span_id is not None:
+        traced = {"spanId": _text(flow.span_id), "traceId": _text(flow.trace_id)}
+    return traced | {
         "correlationId": _text(flow.correlation_id),
         "dialect": _text(flow.dialect),
         "host": _text(flow.host),

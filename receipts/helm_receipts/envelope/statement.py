@@ -66,6 +66,9 @@ class FlowFacts:
     model: str | None
     stream: bool
     tls_inspected: bool
+    trace_id: str | None = None
+    span_id: str | None = None
+    """The span in the client's or our own traces that the call is, in hex."""
 
 
 @dataclass(frozen=True, slots=True)
