@@ -10,6 +10,7 @@ from helm_boundary import __version__
 
 _COMMANDS = {
     "approvals": "approvals:approvals",
+    "decision-logs": "decision_logs:decision_logs",
     "doctor": "doctor:doctor",
     "env": "env:env",
     "exec": "exec:exec_",

@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO
@@ -18,7 +19,12 @@ from helm_receipts.storage import isolated
 
 logger = logging.getLogger(__name__)
 
-_KEPT = ("HELM_PINS", "HELM_PAGE_TOKEN", "USER", "LOGNAME", "XDG_CONFIG_HOME", "TZ")
+_QUIET_SECONDS = 10.0
+
+_KEPT = (
+    "HELM_PINS", "HELM_PAGE_TOKEN", "HELM_DECISION_LOGS_TOKEN", "USER", "LOGNAME",
+    "XDG_CONFIG_HOME", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,8 @@ def wanted(config: Config) -> Iterator[Companion]:
         yield Companion("page", ("--listen", config.page))
     if config.metrics:
         yield Companion("metrics", ("--listen", config.metrics))
+    if config.decision_logs:
+        yield Companion("decision-logs", ("--to", config.decision_logs))
     if config.telemetry:
         yield Companion("telemetry", feed=Feed())
 
@@ -99,9 +107,8 @@ class Companions:
         """Pass on where it listens, and say when it has ended."""
         assert process.stdout is not None  # noqa: S101 - asked for in `start`
         assert process.stderr is not None  # noqa: S101 - asked for in `start`
-        complaints: list[bytes] = [b""]
         listener = threading.Thread(
-            target=_keep_last, args=(process.stderr, complaints), daemon=True
+            target=_pass_on, args=(companion.name, process.stderr), daemon=True
         )
         listener.start()
         with contextlib.suppress(ValueError, OSError):  # closed under our hands
@@ -110,14 +117,18 @@ class Companions:
         listener.join()
         process.wait()
         if not self._ending:
-            said = complaints[0].decode(errors="replace").strip()
-            logger.error("helm-boundary: %s has ended: %s", companion.name, said)
+            logger.error("helm-boundary: %s has ended", companion.name)
 
 
-def _keep_last(stream: IO[bytes], lines: list[bytes]) -> None:
+def _pass_on(name: str, stream: IO[bytes]) -> None:
+    """Log what a process complains of, but not again and again."""
+    said_at = -_QUIET_SECONDS
     with contextlib.suppress(ValueError, OSError):
         for line in stream:
-            lines[0] = line
+            text = line.decode(errors="replace").strip().removeprefix("helm-boundary: ")
+            if text and time.monotonic() - said_at >= _QUIET_SECONDS:
+                said_at = time.monotonic()
+                logger.warning("helm-boundary: %s: %s", name, text)
 
 
 def _environment() -> dict[str, str]:

@@ -58,6 +58,7 @@ class Config:
     page: str = ""
     metrics: str = ""
     telemetry: bool = False
+    decision_logs: str = ""
 
 
 def add_options(loader: Loader) -> None:
@@ -122,6 +123,9 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
      "reasons, tokens, and how long the boundary itself took. Needs the extra "
      "helm-boundary[metrics]. Boundaries on one state folder have one such address, with the sums "
      "of all.", None),
+    ("helm_decision_logs", str, "", "Where receipts are shipped to as OPA's decision logs, each "
+     "at least once: https://SERVICE (posted to SERVICE/logs), syslog://HOST:PORT, "
+     "syslog+tcp://HOST:PORT, or a file of JSON lines.", None),
     ("helm_telemetry", bool, False, "Export a span for each call, and metrics, with OpenTelemetry. "
      "The standard OTEL_* variables say where to. Needs the extra helm-boundary[telemetry].",
      None),
@@ -159,6 +163,7 @@ def read_config(options: OptionValues) -> Config:
         page=_own_address("helm_page", options.helm_page),
         metrics=_metrics(options.helm_metrics),
         telemetry=_telemetry(options.helm_telemetry),
+        decision_logs=_decision_logs(options.helm_decision_logs),
         keep_flows=_within("helm_keep_flows", options.helm_keep_flows, 0, 10_000_000),
         max_body=_within("helm_max_body", _size(options.helm_max_body), 1024, 1 << 30),
         deadline_ms=_within("helm_deadline_ms", options.helm_deadline_ms, 5, 60_000),
@@ -251,6 +256,18 @@ def _metrics(text: str) -> str:
         raise ConfigError(f"helm_metrics: {error}") from None
     _require("helm_metrics", "metrics", "prometheus_client" if text else "")
     return text
+
+
+def _decision_logs(text: str) -> str:
+    if not text:
+        return text
+    from helm_boundary.decision_logs.destination import DestinationError, read_destination
+
+    try:
+        read_destination(text)
+    except DestinationError as error:
+        raise ConfigError(f"helm_decision_logs: {error}") from None
+    return text if "://" in text else str(_absolute(text))
 
 
 def _telemetry(is_wanted: bool) -> bool:
