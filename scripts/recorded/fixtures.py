@@ -91,27 +91,26 @@ def read_fixture(file: Path) -> Iterator[Recording]:
     path = api.stream_path or api.path
     body = api.body if api.stream_path else {**api.body, "stream": True}
     for events in _streams(file):
-        answer = b"".join(_event(event, api) for event in events)
+        answer = b"".join(_event(kind if api.names_events else "", line) for kind, line in events)
         if "chat/completions" in path:
             answer += b"data: [DONE]\n\n"
         yield _recording(package, file, api, path, body, answer)
 
 
-def _streams(file: Path) -> Iterator[list[str]]:
-    """Part a file at each event with which an answer begins."""
-    events: list[str] = []
+def _streams(file: Path) -> Iterator[list[tuple[str, str]]]:
+    """Part a file at each event with which an answer begins; an event is its type and its line."""
+    events: list[tuple[str, str]] = []
     for line in filter(None, file.read_text("utf-8").split("\n")):
-        if events and _type_of(line) in _BEGINNINGS:
+        kind = _type_of(line)
+        if events and kind in _BEGINNINGS:
             yield events
             events = []
-        events.append(line)
+        events.append((kind, line))
     yield events
 
 
-def _event(line: str, api: Api) -> bytes:
-    kind = _type_of(line)
-    name = f"event: {kind}\n" if api.names_events and kind else ""
-    return f"{name}data: {line}\n\n".encode()
+def _event(name: str, line: str) -> bytes:
+    return (f"event: {name}\n" if name else "").encode() + f"data: {line}\n\n".encode()
 
 
 def _type_of(line: str) -> str:

@@ -1,4 +1,4 @@
-"""A request for approval in sentences, for whoever decides on it.
+"""A request for approval in words, for whoever decides on it: all of it, or the cells of a row.
 
 Nearly all of it was written by a client or a model, so whatever could steer a terminal is an
 escape, and texts are indented under headings of ours, which they can't imitate.
@@ -12,12 +12,28 @@ from typing import Any
 
 from helm_receipts.export.explain import printable
 
-from .entry import GRANTED, PENDING, Entry
+from .entry import GRANTED, PENDING, Entry, Request
+from .summary import tools_of
 
 
 def seconds_left(entry: Entry, now_ns: int) -> int:
     """Count the seconds until the request, or the grant of it, is void; 0 from then on."""
     return max(0, -(-(entry.expires_ns - now_ns) // 10**9))
+
+
+def caller_of(request: Request) -> str:
+    """Name who called: the user who signed in, else the beginning of their key's pseudonym."""
+    return request.client.principal or f"key {(request.client.key_id or '-')[:8]}"
+
+
+def subject_of(request: Request, characters: int) -> str:
+    """Name what is decided on: the tools with so much of their arguments, else the operation."""
+    return "; ".join(tools_of(request.summary, characters)) or request.flow.operation
+
+
+def rules_of(request: Request) -> str:
+    """Name the rules that ask for a person, each once."""
+    return ",".join(dict.fromkeys(reason.rule for reason in request.reasons))
 
 
 def sentences(entry: Entry, now_ns: int) -> list[str]:

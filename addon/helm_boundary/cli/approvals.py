@@ -6,7 +6,6 @@ Exit codes: 0 yes, 1 no (it isn't pending, or you changed your mind), 2 usage or
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 import time
@@ -16,16 +15,14 @@ from typing import Any
 import click
 
 from helm_boundary.approvals import decisions
-from helm_boundary.approvals.entry import GRANTED, ID, PENDING, REFUSED, Entry, write_request
-from helm_boundary.approvals.report import seconds_left, sentences
+from helm_boundary.approvals.entry import GRANTED, ID, PENDING, REFUSED, Entry
+from helm_boundary.approvals.report import seconds_left
 from helm_boundary.approvals.store import Store, StoreError
-from helm_boundary.approvals.summary import tools_of
 from helm_boundary.runtime.decision_recording import record_decision
-from helm_receipts.envelope.predicate import rfc3339
 from helm_receipts.errors import ReceiptError
-from helm_receipts.export.explain import printable
 from helm_receipts.layout import Layout
 
+from .approvals_output import print_changes, print_entry
 from .exits import NO, CommandError, ending_on
 from .state_options import json_option, state_option
 
@@ -80,12 +77,12 @@ def list_approvals(state: Layout, as_json: bool, everything: bool, watch: bool) 
                 show_page(store, partial(_answer, state, store))
                 return
         shown: dict[str, str] = {}
-        _print_changes(store, shown, as_json, everything)
+        print_changes(store, shown, as_json, everything)
         if not (shown or as_json or watch):
             click.echo("Nothing waits for a person.")
         while watch:
             time.sleep(_POLL_SECONDS)
-            _print_changes(store, shown, as_json, everything=True)
+            print_changes(store, shown, as_json, everything=True)
 
 
 @approvals.command()
@@ -96,7 +93,7 @@ def show(state: Layout, as_json: bool, identity: str) -> None:
     """Show one call: what it asks for, why it needs approval, and how much time is left."""
     with _io_errors():
         entry = _entry(_store(state), identity)
-    _print_entry(entry, as_json)
+    print_entry(entry, as_json)
 
 
 @approvals.command()
@@ -149,7 +146,7 @@ def _decide(
         except decisions.NotPending as error:
             raise CommandError(str(error), NO) from None
     if as_json:
-        _print_entry(decided, as_json)
+        print_entry(decided, as_json)
         return
     click.echo(_outcome(decided))
 
@@ -184,95 +181,12 @@ def _whom(entry: Entry) -> str:
 def _confirm(entry: Entry, decision: str) -> None:
     if not sys.stdin.isatty():
         raise CommandError("expected a terminal to confirm on, found none: say --yes in scripts")
-    _print_entry(entry, as_json=False)
+    print_entry(entry, as_json=False)
     word = entry.id[-4:]
     what = "let this call through" if decision == GRANTED else "refuse this call"
     if click.prompt(f"Type {word} to {what}", default="", show_default=False) != word:
         click.echo("Nothing was changed.", err=True)
         raise SystemExit(NO)
-
-
-def _print_changes(store: Store, shown: dict[str, str], as_json: bool, everything: bool) -> None:
-    now = time.time_ns()
-    for entry in store.entries():
-        status = entry.status(now)
-        if shown.get(entry.id) == status or (status != PENDING and not everything):
-            continue
-        if as_json:
-            click.echo(json.dumps(_as_json(entry, now)))
-        else:
-            if not shown:
-                click.echo(_columns("ID", "STATUS", "LEFT", "MODEL", "WHO", "RULES", "WHAT"))
-            click.echo(_row(entry, status, now))
-        shown[entry.id] = status
-
-
-def _row(entry: Entry, status: str, now: int) -> str:
-    request = entry.request
-    left = f"{seconds_left(entry, now)} s" if status in (PENDING, GRANTED) else ""
-    rules = ",".join(dict.fromkeys(reason.rule for reason in request.reasons))
-    who = request.client.principal or f"key {(request.client.key_id or '-')[:8]}"
-    what = "; ".join(tools_of(request.summary, _ARGUMENTS)) or request.flow.operation
-    return _columns(entry.id, status, left, request.flow.model or "-", who, rules, what)
-
-
-_ARGUMENTS = 80
-"""Characters of a tool call's arguments in a list."""
-_WIDTHS = (20, 9, 7, 20, 16, 20)
-
-
-def _columns(*cells: str) -> str:
-    """Lay out cells in columns, cut where they don't fit; the last one takes what it needs."""
-    *narrow, last = map(printable, cells)
-    cut = (
-        cell if len(cell) <= width else f"{cell[: width - 1]}…"
-        for cell, width in zip(narrow, _WIDTHS, strict=True)
-    )
-    padded = (f"{cell:<{width}}" for cell, width in zip(cut, _WIDTHS, strict=True))
-    return "  ".join([*padded, last]).rstrip()
-
-
-def _print_entry(entry: Entry, as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(_as_json(entry, time.time_ns())))
-        return
-    for line in sentences(entry, time.time_ns()):
-        click.echo(line)
-
-
-def _as_json(entry: Entry, now: int) -> dict[str, Any]:
-    request = write_request(entry.request)
-    value = {
-        "id": entry.id,
-        "status": entry.status(now),
-        "seconds_left": seconds_left(entry, now),
-        "created_at": rfc3339(entry.request.created_ns),
-        "expires_at": rfc3339(entry.expires_ns),
-        **{name: request[name] for name in _SHOWN},
-    }
-    if entry.decided is not None:
-        value["decided"] = {
-            "decision": entry.decided.decision,
-            "by": entry.decided.by,
-            "at": rfc3339(entry.decided.at_ns),
-            "receipt": entry.decided.receipt,
-        }
-    if entry.ended is not None:
-        value["ended"] = {"end": entry.ended.end, "at": rfc3339(entry.ended.at_ns)}
-    return value
-
-
-_SHOWN = (
-    "phase",
-    "held",
-    "reasons",
-    "messages",
-    "summary",
-    "flow",
-    "client",
-    "policy",
-    "request_receipt",
-)
 
 
 def _store(state: Layout) -> Store:

@@ -21,9 +21,8 @@ from rich.table import Table
 from rich.text import Text
 
 from helm_boundary.approvals.entry import GRANTED, REFUSED, Entry
-from helm_boundary.approvals.report import seconds_left, sentences
+from helm_boundary.approvals.report import caller_of, seconds_left, sentences, subject_of
 from helm_boundary.approvals.store import Store
-from helm_boundary.approvals.summary import tools_of
 from helm_receipts.export.explain import printable
 
 HOUR = 3600
@@ -138,8 +137,7 @@ def _pressed(descriptor: int) -> Iterator[str]:
 
 def _cells(entry: Entry, now: int, *, is_marked: bool) -> list[str]:
     request = entry.request
-    who = request.client.principal or f"key {(request.client.key_id or '-')[:8]}"
-    what = "; ".join(tools_of(request.summary, _ARGUMENTS)) or request.flow.operation
+    who, what = caller_of(request), subject_of(request, _ARGUMENTS)
     mark = ">" if is_marked else " "
     left = f"{seconds_left(entry, now)} s"
     return [*map(printable, (mark, entry.id, left, request.flow.model or "-", who, what))]

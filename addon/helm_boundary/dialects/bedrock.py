@@ -6,9 +6,10 @@ Source: Amazon Bedrock's API reference, Converse and ConverseStream. Streams com
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from helm_boundary.calls.call import UNREAD, Answer, Call, Json
+from helm_boundary.calls.call import UNREAD, Answer, Call, Json, Message
 from helm_boundary.calls.refusal import schema_violation
 from helm_boundary.calls.texts import attachments
 from helm_boundary.streaming.frame_cutter import error_frame
@@ -40,16 +41,7 @@ def read_request(body: Json) -> Call:
     tools = body.get("toolConfig")
     return Call(
         model=text_of(body.get("model")) or None,
-        messages=(
-            *(read_content(body["system"], "system", "/system") if body.get("system") else ()),
-            *(
-                message
-                for at, each in enumerate(messages)
-                for message in read_content(
-                    each.get("content"), text_of(each.get("role")) or "user", f"/messages/{at}"
-                )
-            ),
-        ),
+        messages=tuple(_messages(body.get("system"), messages)),
         tools=tuple(read_tools(tools)),
         tool_choice=tools.get("toolChoice") if isinstance(tools, dict) else None,
         texts=tuple(
@@ -61,6 +53,14 @@ def read_request(body: Json) -> Call:
         parameters={told: settings[name] for name, told in _PARAMETERS.items() if name in settings},
         body=body,
     )
+
+
+def _messages(system: Json, messages: list[dict[str, Json]]) -> Iterator[Message]:
+    if system:
+        yield from read_content(system, "system", "/system")
+    for at, each in enumerate(messages):
+        role = text_of(each.get("role")) or "user"
+        yield from read_content(each.get("content"), role, f"/messages/{at}")
 
 
 def read_response(status: int, body: Json) -> Answer:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 from helm_boundary.calls.call import Json, Message, Text, Tool, ToolCall
 from helm_boundary.calls.texts import strings
 
+from .answer_objects import objects_in
 from .json_shape import as_object, as_objects, text_of, tool_call
 
 USE, RESULT = "toolUse", "toolResult"
@@ -17,9 +18,12 @@ USE, RESULT = "toolUse", "toolResult"
 
 def count_uses(value: Json) -> int:
     """Count the members at and below a value that hold a tool's use."""
-    if isinstance(value, dict):
-        return (value.get(USE) is not None) + sum(map(count_uses, value.values()))
-    return sum(map(count_uses, value)) if isinstance(value, list) else 0
+    return sum(each.get(USE) is not None for each in objects_in(value, _data))
+
+
+def _data(member: str, value: dict[str, Json]) -> Collection[str]:
+    """Name the members that hold data: a use's input, and a result."""
+    return ("input",) if member == USE else (RESULT,)
 
 
 def tool_members(value: dict[str, Json]) -> Collection[str]:

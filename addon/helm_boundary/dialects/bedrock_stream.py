@@ -10,45 +10,35 @@ from collections.abc import Iterator
 
 from helm_boundary.calls.call import Json
 from helm_boundary.calls.refusal import schema_violation
-from helm_boundary.streaming.sse import Event
 
-from . import event_data
 from .answer_members import BEDROCK_EVENT
-from .bedrock_blocks import USE, count_uses
+from .bedrock_blocks import RESULT, USE, count_uses
 from .json_shape import as_object, index_of, text_of
 from .messages_blocks import texts_of
 from .messages_stream import MessagesStream
 from .usage import bedrock_usage, updated
 
 _INDEX = "contentBlockIndex"
-_OF_BLOCKS = ("contentBlock", "messageSt")
 _ERRORS = frozenset({"exception", "error"})
 
 
 class BedrockStream(MessagesStream):
     """Reads events; a tool call is complete when its block stops."""
 
-    def read(self, event: Event) -> None:
-        """Take one event in.
+    KIND = ""
+    TELLING = ("contentBlock", "messageSt")
 
-        Raises:
-            Refusal: not an event of the API, or a tool call out of its place.
-        """
-        value = event_data.value(event)
-        if value is None:
-            return
-        if event.type in _ERRORS:
+    def _read_typed(self, kind: str, value: dict[str, Json]) -> None:
+        if kind in _ERRORS:
             self._fail()
-        if self._ended and event.type.startswith(_OF_BLOCKS):
-            raise schema_violation("the stream goes on after its end")
-        own = as_object(value.get(_MEMBERS.get(event.type, "")) or {}, "an event's member")
+        own = as_object(value.get(_MEMBERS.get(kind, "")) or {}, "an event's member")
         if count_uses(value) != count_uses({USE: own.get(USE)}):
             raise schema_violation("the stream carries a tool call where none belongs")
         if others := BEDROCK_EVENT.others(value):
             self._told.tell(texts_of(others, "", "assistant"))
-        for told in self._translated(event.type, value, own):
-            self._read_typed(text_of(told["type"]), told)
-        if event.type == "metadata":
+        for told in self._translated(kind, value, own):
+            super()._read_typed(text_of(told["type"]), told)
+        if kind == "metadata":
             self._usage = updated(self._usage, bedrock_usage(value.get("usage")))
 
     def _translated(
@@ -79,7 +69,8 @@ def _start(own: dict[str, Json]) -> dict[str, Json]:
     # What a block is comes last: nothing that stands beside it may say otherwise.
     others = {key: said for key, said in own.items() if key != USE}
     if own.get(USE) is None:
-        return {"text": "", **others, "type": "text"}
+        kind = "tool_result" if RESULT in own else "text"
+        return {"text": "", **others, "type": kind}
     use = as_object(own[USE], "a tool's use")
     kind = "server_tool_use" if use.get("type") == "server_tool_use" else "tool_use"
     return {**others, "input": {}, **use, "id": use.get("toolUseId"), "type": kind}
@@ -94,4 +85,4 @@ def _delta(own: dict[str, Json]) -> dict[str, Json]:
         return {**others, **rest, "type": "input_json_delta", "partial_json": words}
     if isinstance(own.get("text"), str):
         return {**others, "type": "text_delta", "text": own["text"]}
-    return {**others, "type": "other_delta"}
+    return {**others, "type": "tool_result" if RESULT in own else "other_delta"}

@@ -5,7 +5,6 @@ Source: `CreateChatCompletionRequest` and `CreateChatCompletionResponse` in Open
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,8 +13,10 @@ from helm_boundary.calls.texts import TOOL, attachments, strings
 from helm_boundary.streaming.stream import Stream
 
 from .answer_members import COMPLETION
+from .chat_call_signs import tool_members
 from .chat_stream import ChatStream
-from .chat_whole_calls import refuse_stray_calls, tool_members, whole_calls
+from .chat_whole_calls import refuse_stray_calls, whole_calls
+from .event_data import write_event
 from .json_shape import as_flag, as_model, as_object, as_objects, text_of
 from .usage import chat_usage
 
@@ -118,7 +119,7 @@ def open_stream(status: int, asked: Call = UNREAD) -> Stream:
 
 def error_event(told: dict[str, Any]) -> bytes:
     """Write an error object where a chunk would be: the SDKs raise `APIError` on it."""
-    return b"data: " + json.dumps(told, separators=(",", ":")).encode("ascii") + b"\n\n"
+    return write_event(told)
 
 
 def _messages(found: list[dict[str, Json]]) -> Iterator[Message]:

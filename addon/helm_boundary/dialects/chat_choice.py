@@ -10,9 +10,10 @@ from helm_boundary.calls.refusal import schema_violation
 from helm_boundary.calls.texts import spoken, strings
 
 from .answer_members import CHOICE, DELTA
+from .chat_call_signs import tool_members
 from .chat_calls import CallKey, ChatCalls, beyond
 from .chat_fragments import Placed, placed_by
-from .chat_whole_calls import CALLS, tool_members, whole_calls
+from .chat_whole_calls import CALLS, whole_calls
 from .json_shape import as_object
 from .told_texts import ToldTexts, each_once
 

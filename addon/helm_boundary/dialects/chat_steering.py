@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from helm_boundary.calls.call import Json, ToolCall
 from helm_boundary.streaming.stream import Stream
 
 from .chat_stream import ChatStream
-from .event_data import END
+from .event_data import END, write_event
 
 _CALLS = frozenset({"tool_calls", "function_call", "executed_tools"})
 
@@ -57,5 +56,5 @@ def _index(call: ToolCall) -> int:
 
 def _chunk(stream: ChatStream, delta: dict[str, Json], reason: str | None) -> bytes:
     choice = {"index": 0, "delta": delta, "finish_reason": reason}
-    told = {**stream.head, "choices": [choice]}
-    return b"data: " + json.dumps(told, separators=(",", ":")).encode("ascii") + b"\n\n"
+    told: dict[str, Any] = {**stream.head, "choices": [choice]}
+    return write_event(told)

@@ -15,10 +15,10 @@ from helm_boundary.streaming.sse import Event
 
 from . import event_data
 from .answer_members import COMPLETION
-from .chat_call_signs import signs_of_calls
+from .chat_call_signs import signs_of_calls, tool_members
 from .chat_calls import beyond
 from .chat_choice import ROLE, Choice, calls_of, key_of, message_of, read_choice, texts_of
-from .chat_whole_calls import known_calls, tool_members
+from .chat_whole_calls import known_calls
 from .json_shape import as_object, index_of, text_of
 from .told_texts import ToldTexts
 from .usage import chat_usage, updated

@@ -6,20 +6,17 @@ reader might make it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from helm_boundary.calls.call import Json, ToolCall
 from helm_boundary.calls.refusal import schema_violation
 
-from .chat_call_signs import Signs, signs_of_calls
+from .chat_call_signs import RUN, Signs, holds_calls, signs_of_calls
 from .json_shape import CUT_OFF, as_cut_off, as_object, as_objects, text_of
 from .json_shape import tool_call as read_tool_call
 
 CALLS = ("tool_calls", "function_call")
 """Where a message's tool calls are."""
-RUN = "executed_tools"
-"""Where Groq tells what it has run itself."""
-_GIVEN = frozenset({"error", "output", "search_results"})
 
 
 def whole_calls(
@@ -123,9 +120,9 @@ def function_call(
 
 def known_calls(messages: Iterable[dict[str, Json]]) -> Signs:
     """Count the signs of calls where these messages, or deltas, have theirs."""
-    found = [message[key] for message in messages for key in CALLS if message.get(key) is not None]
+    found = [message[key] for message in messages for key in CALLS if holds_calls(message.get(key))]
     run = [message[RUN] for message in messages if message.get(RUN) is not None]
-    return Signs(len(found), signs_of_calls([found, run]).calls)
+    return Signs(len(found), signs_of_calls([found, {RUN: run}]).calls)
 
 
 def refuse_stray_calls(body: dict[str, Json], messages: Iterable[dict[str, Json]]) -> None:
@@ -136,8 +133,3 @@ def refuse_stray_calls(body: dict[str, Json], messages: Iterable[dict[str, Json]
     """
     if signs_of_calls(body) != known_calls([*messages]):
         raise schema_violation("the answer carries a tool call where none belongs")
-
-
-def tool_members(value: dict[str, Json]) -> Collection[str]:
-    """Name the members of an object that a tool gave back: the output of what has been run."""
-    return _GIVEN if "arguments" in value and "output" in value else ()

@@ -6,7 +6,6 @@ completion's; an answer is one message, told by typed events where it streams.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from helm_boundary.calls.call import UNREAD, Answer, Call, Json, Usage
@@ -16,9 +15,10 @@ from helm_boundary.streaming.stream import Stream
 
 from . import chat
 from .answer_members import COHERE_ANSWER, COHERE_DELTA, COHERE_EVENT
-from .chat_call_signs import Signs, signs_of_calls
+from .chat_call_signs import Signs, signs_of_calls, tool_members
 from .chat_calls import ChatCalls
-from .chat_whole_calls import refuse_stray_calls, tool_members
+from .chat_whole_calls import refuse_stray_calls
+from .event_data import write_event
 from .json_shape import as_object, index_of, text_of
 from .plain_stream import PlainStream
 from .usage import read_usage, updated
@@ -66,8 +66,7 @@ def error_event(told: dict[str, Any]) -> bytes:
     error = told["error"]
     delta = {"finish_reason": "ERROR", "error": error["message"]}
     event = {"type": "message-end", "delta": delta, **told}
-    data = json.dumps(event, separators=(",", ":")).encode("ascii")
-    return b"event: message-end\ndata: " + data + b"\n\n"
+    return write_event(event, "message-end")
 
 
 def is_answer(told: dict[str, Json]) -> bool:

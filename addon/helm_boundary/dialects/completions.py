@@ -14,8 +14,9 @@ from helm_boundary.streaming.stream import Stream
 
 from . import chat
 from .answer_members import COMPLETION
+from .chat_call_signs import tool_members
 from .chat_stream import ChatStream
-from .chat_whole_calls import refuse_stray_calls, tool_members
+from .chat_whole_calls import refuse_stray_calls
 from .json_shape import as_flag, as_model, as_object, as_objects, text_of
 from .usage import chat_usage
 

@@ -1,10 +1,13 @@
-"""What an event of a stream carries: a JSON object, the end's mark, or nothing."""
+"""What an event of a stream carries: a JSON object, the end's mark, or nothing; and writing one."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from helm_boundary.calls.call import Json
 from helm_boundary.streaming.sse import Event
 from helm_boundary.wire import strict_json
+from helm_boundary.wire.strict_json import dump_ascii
 
 from .json_shape import as_object
 
@@ -28,3 +31,8 @@ def value(event: Event) -> dict[str, Json] | None:
     if data[:1] != b"{" and data.strip() in (b"", END):  # an empty `data:` keeps a line alive
         return None
     return as_object(strict_json.parse(data, "an event of the stream"), "an event of the stream")
+
+
+def write_event(told: dict[str, Any], name: str = "") -> bytes:
+    """Write a server-sent event that carries an object, with a name where the dialect has names."""
+    return (f"event: {name}\n" if name else "").encode() + b"data: " + dump_ascii(told) + b"\n\n"

@@ -6,13 +6,14 @@ Source: the references of the Gemini API and of Vertex AI, `GenerateContentReque
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from typing import Any
 
-from helm_boundary.calls.call import UNREAD, Answer, Call, Json
+from helm_boundary.calls.call import UNREAD, Answer, Call, Json, Message, Text
 from helm_boundary.calls.texts import TOOL, attachments
 from helm_boundary.streaming.stream import Stream
 
+from .event_data import write_event
 from .gemini_parts import file_attachments, member, read_message, read_tools, texts_of
 from .gemini_stream import GeminiStream
 from .json_shape import as_object, as_objects, text_of
@@ -31,36 +32,16 @@ def read_request(body: Json) -> Call:
     """
     body = as_object(body, "the body")
     contents = as_objects(body.get("contents") or [], "contents")
-    system = member(body, "systemInstruction")
     config = member(body, "generationConfig")
     settings = config if isinstance(config, dict) else {}
     asked = {told: value for name, told in _PARAMETERS.items()
              if (value := member(settings, name)) is not None}  # fmt: skip
     return Call(
         model=text_of(body.get("model")) or None,
-        messages=(
-            *([] if system is None else read_message(system, "system", "/systemInstruction")),
-            *(
-                message
-                for at, content in enumerate(contents)
-                for message in read_message(content, _role(content), f"/contents/{at}")
-            ),
-        ),
+        messages=tuple(_messages(body, contents)),
         tools=tuple(read_tools(body.get("tools"))),
         tool_choice=member(body, "toolConfig"),
-        texts=(
-            *(
-                text
-                for at, content in enumerate(contents)
-                for text in texts_of(content, f"/contents/{at}", _speaker(content))
-            ),
-            *texts_of(system, "/systemInstruction", "system"),
-            *texts_of(
-                {key: value for key, value in body.items() if key not in _OWN_TEXTS},
-                "",
-                "request",
-            ),
-        ),
+        texts=tuple(_texts(body, contents)),
         attachments=(*attachments(contents, "/contents"), *file_attachments(contents, "/contents")),
         parameters=asked,
         body=body,
@@ -68,6 +49,22 @@ def read_request(body: Json) -> Call:
 
 
 _OWN_TEXTS = frozenset({"contents", "systemInstruction", "system_instruction"})
+
+
+def _messages(body: dict[str, Json], contents: list[dict[str, Json]]) -> Iterator[Message]:
+    system = member(body, "systemInstruction")
+    if system is not None:
+        yield from read_message(system, "system", "/systemInstruction")
+    for at, content in enumerate(contents):
+        yield from read_message(content, _role(content), f"/contents/{at}")
+
+
+def _texts(body: dict[str, Json], contents: list[dict[str, Json]]) -> Iterator[Text]:
+    for at, content in enumerate(contents):
+        yield from texts_of(content, f"/contents/{at}", _speaker(content))
+    yield from texts_of(member(body, "systemInstruction"), "/systemInstruction", "system")
+    others = {key: value for key, value in body.items() if key not in _OWN_TEXTS}
+    yield from texts_of(others, "", "request")
 
 
 def read_response(status: int, body: Json) -> Answer:
@@ -91,7 +88,7 @@ def error_event(told: dict[str, Any]) -> bytes:
     """Write the API's error object where an answer would be: its SDKs raise on it."""
     error = {**told["error"], "status": "PERMISSION_DENIED", "code": 403}
     event = {**told, "error": {**error, "reason": told["error"]["code"]}}
-    return b"data: " + json.dumps(event, separators=(",", ":")).encode("ascii") + b"\n\n"
+    return write_event(event)
 
 
 def _speaker(content: dict[str, Json]) -> str:

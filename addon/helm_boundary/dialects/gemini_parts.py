@@ -12,6 +12,7 @@ from helm_boundary.calls.hosts import canonical_host
 from helm_boundary.calls.refusal import schema_violation
 from helm_boundary.calls.texts import strings
 
+from .answer_objects import objects_in
 from .json_shape import as_object, as_objects, text_of, tool_call
 
 _CALLS = ("functionCall", "executableCode")
@@ -45,25 +46,33 @@ def member(value: dict[str, Json], name: str) -> Json:
 
 def check_spelling(value: Json) -> None:
     """Refuse members at and below a value that are the API's but for their letters' case."""
-    pending = [value]
-    for item in pending:  # which grows meanwhile
-        if isinstance(item, dict):
-            for key in item:
-                known = _NAMES.get(key.casefold().replace("_", ""))
-                if known is not None and key not in (known, snake(known)):
-                    raise schema_violation(
-                        "a member's name differs from the API's in letter case only"
-                    )
-        inner = item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
-        pending += [each for each in inner if isinstance(each, dict | list)]
+    for item in objects_in(value, _data):
+        for key in item:
+            known = _NAMES.get(key.casefold().replace("_", ""))
+            if known is not None and key not in (known, snake(known)):
+                raise schema_violation("a member's name differs from the API's in letter case only")
 
 
 def count_calls(value: Json) -> int:
     """Count the members at and below a value that hold calls."""
-    if isinstance(value, dict):
-        own = sum(key in _SPELT and part is not None for key, part in value.items())
-        return own + sum(map(count_calls, value.values()))
-    return sum(map(count_calls, value)) if isinstance(value, list) else 0
+    return sum(
+        part is not None
+        for each in objects_in(value, _data)
+        for key, part in each.items()
+        if key in _SPELT
+    )
+
+
+def _data(member: str, value: dict[str, Json]) -> Collection[str]:
+    """Name the members that hold data: a call's arguments, and what a function gave back."""
+    return _DATA.get(member, ())
+
+
+_DATA = {
+    spelt: (held,)
+    for name, held in (("functionCall", "args"), ("functionResponse", "response"))
+    for spelt in (name, snake(name))
+}
 
 
 def own_calls(part: dict[str, Json]) -> dict[str, Json]:

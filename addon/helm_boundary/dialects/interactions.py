@@ -6,7 +6,6 @@ of a function, or what the provider did by itself and what came of it.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from helm_boundary.calls.call import UNREAD, Answer, Call, Json, ToolCall
@@ -14,7 +13,15 @@ from helm_boundary.calls.refusal import schema_violation
 from helm_boundary.streaming.stream import Stream
 
 from . import generic
-from .interactions_steps import count_calls, is_call, read_call, read_tools, texts_of
+from .event_data import write_event
+from .interactions_steps import (
+    count_calls,
+    is_call,
+    read_call,
+    read_tools,
+    texts_of,
+    without_request,
+)
 from .interactions_stream import InteractionsStream
 from .json_shape import as_object, as_objects, text_of
 from .usage import interactions_usage
@@ -74,7 +81,7 @@ def calls_of(interaction: dict[str, Json], pointer: str) -> list[ToolCall]:
     found = [
         read_call(step, f"{pointer}/steps/{at}") for at, step in enumerate(steps) if is_call(step)
     ]
-    if count_calls(interaction) != len(found):
+    if count_calls(without_request(interaction)) != len(found):
         raise schema_violation("the answer carries a tool call where none belongs")
     return found
 
@@ -86,9 +93,7 @@ def open_stream(status: int, asked: Call = UNREAD) -> Stream:
 
 def error_event(told: dict[str, Any]) -> bytes:
     """Write the API's own error event."""
-    event = {"event_type": "error", **told}
-    data = json.dumps(event, separators=(",", ":")).encode("ascii")
-    return b"event: error\ndata: " + data + b"\n\n"
+    return write_event({"event_type": "error", **told}, "error")
 
 
 def is_answer(told: dict[str, Json]) -> bool:

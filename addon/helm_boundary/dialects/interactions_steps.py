@@ -7,11 +7,14 @@ from collections.abc import Collection, Iterator
 from helm_boundary.calls.call import Json, Text, Tool, ToolCall
 from helm_boundary.calls.texts import strings
 
+from .answer_objects import objects_in
 from .json_shape import as_objects, text_of, tool_call
 
 FUNCTION = "function_call"
 _CALL, _RESULT = "_call", "_result"
 _NOT_ARGUMENTS = frozenset({"id", "name", "signature", "type"})
+_REPEATED = frozenset({"input", "tools"})
+"""What an interaction repeats of its request, with the calls of earlier turns."""
 
 
 def is_call(step: dict[str, Json]) -> bool:
@@ -41,9 +44,19 @@ def read_call(step: dict[str, Json], pointer: str) -> ToolCall:
 
 def count_calls(value: Json) -> int:
     """Count the calls at and below a value: objects whose type says that they are one."""
-    if isinstance(value, dict):
-        return is_call(value) + sum(map(count_calls, value.values()))
-    return sum(map(count_calls, value)) if isinstance(value, list) else 0
+    return sum(map(is_call, objects_in(value, _data)))
+
+
+def without_request(interaction: dict[str, Json]) -> dict[str, Json]:
+    """Return an interaction without what it repeats of its request."""
+    return {key: said for key, said in interaction.items() if key not in _REPEATED}
+
+
+def _data(_: str, step: dict[str, Json]) -> Collection[str]:
+    """Name the members of a step that hold data: a result's, and a call's arguments."""
+    if is_call(step) and text_of(step.get("type")) == FUNCTION:
+        return ("arguments",)
+    return step.keys() - _NOT_ARGUMENTS if is_call(step) or is_result(step) else ()
 
 
 def tool_members(value: dict[str, Json]) -> Collection[str]:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from helm_boundary.calls.call import Json
+from helm_boundary.calls.call import Json, ToolCall
 from helm_boundary.calls.refusal import schema_violation
-from helm_boundary.streaming.sse import Event
+from helm_boundary.streaming.tellings import ARGUMENTS, spelling
 
-from . import event_data
 from .answer_members import INTERACTIONS_EVENT
 from .interactions_steps import (
     FUNCTION,
@@ -23,6 +22,7 @@ from .interactions_steps import (
     name_of,
     read_call,
     texts_of,
+    without_request,
 )
 from .json_shape import as_object, as_objects, text_of
 from .messages_stream import MessagesStream
@@ -35,33 +35,24 @@ _OVER = frozenset({"interaction.completed", "interaction.complete"})
 class InteractionsStream(MessagesStream):
     """Reads events; a call is complete when its step stops."""
 
-    def read(self, event: Event) -> None:
-        """Take one event in.
+    KIND = "event_type"
+    TELLING = ("step.",)
 
-        Raises:
-            Refusal: not an event of the API, or a call out of its place.
-        """
-        value = event_data.value(event)
-        if value is None:
-            return
-        kind = text_of(value.get("event_type")) or event.type
-        if event.type and event.type != kind:
-            raise schema_violation("an event's name and its `event_type` differ")
+    def _read_typed(self, kind: str, value: dict[str, Json]) -> None:
         if kind == "error":
             self._fail()
-        if self._ended and kind.startswith("step."):
-            raise schema_violation("the stream goes on after its end")
         own = as_object(value.get(_MEMBERS.get(kind, "")) or {}, "an event's member")
         self._account_for(kind, value, own)
         for told in _translated(kind, value, own):
-            self._read_typed(text_of(told["type"]), told)
+            super()._read_typed(text_of(told["type"]), told)
 
     def _account_for(self, kind: str, value: dict[str, Json], own: dict[str, Json]) -> None:
         interaction = as_object(value.get("interaction") or {}, "an interaction")
+        told = {**value, "interaction": without_request(interaction)}
         steps = as_objects(interaction.get("steps") or [], "steps")
         known = is_call(own) + sum(map(is_call, steps))
         names_call = "delta" in value and is_call(own) and own.get("name") is not None
-        if count_calls(value) != known or names_call:
+        if count_calls(told) != known or names_call:
             raise schema_violation("the stream carries a tool call where none belongs")
         if others := INTERACTIONS_EVENT.others(value):
             self._told.tell(texts_of(others, "", "assistant"))
@@ -72,9 +63,8 @@ class InteractionsStream(MessagesStream):
 
     def _check_repeated(self, steps: list[dict[str, Json]]) -> None:
         """Refuse a call that only the interaction has: clients may take all of them from there."""
-        judged = {(c.name, c.arguments_text) for c in self._ledger.calls(waiting_only=False)}
-        told = [read_call(step, "") for step in steps]
-        if any((call.name, call.arguments_text) not in judged for call in told):
+        judged = set(map(_meaning, self._ledger.calls(waiting_only=False)))
+        if not judged.issuperset(_meaning(read_call(step, "")) for step in steps):
             raise schema_violation("the stream tells a tool call in two ways")
 
 
@@ -102,8 +92,16 @@ def _start(step: dict[str, Json]) -> dict[str, Json]:
         own = "tool_use" if kind == FUNCTION else "server_tool_use"
         said = step.get("arguments") or {}
         return {**others, "type": own, "name": name_of(step), "input": said}
-    own = f"{kind.removesuffix('_result')}_tool_result" if is_result(step) else "text"
-    return {**others, "type": own}
+    return {**others, "type": _type_of_result(kind) if is_result(step) else "text"}
+
+
+def _type_of_result(kind: str) -> str:
+    return f"{kind.removesuffix('_result')}_tool_result"
+
+
+def _meaning(call: ToolCall) -> tuple[str, str]:
+    """Return what is the same for a call that a step tells in pieces and one that it has whole."""
+    return call.name, spelling({ARGUMENTS: call.arguments_text})
 
 
 def _delta(own: dict[str, Json]) -> dict[str, Json]:
@@ -115,4 +113,4 @@ def _delta(own: dict[str, Json]) -> dict[str, Json]:
         return {**others, "type": "input_json_delta", "partial_json": words}
     if kind == "text" and isinstance(own.get("text"), str):
         return {**others, "type": "text_delta", "text": own["text"]}
-    return {**own, "type": "other_delta"}
+    return {**own, "type": _type_of_result(kind) if is_result(own) else "other_delta"}

@@ -5,7 +5,6 @@ Source: Anthropic's API reference, Messages.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from helm_boundary.calls.call import UNREAD, Answer, Call, Json, Message, Text
@@ -15,6 +14,7 @@ from helm_boundary.streaming.stream import Stream
 
 from .answer_members import MESSAGE
 from .chat_call_signs import signs_of_calls
+from .event_data import write_event
 from .json_shape import as_flag, as_model, as_object, text_of
 from .messages_blocks import (
     check_message,
@@ -88,8 +88,7 @@ def open_stream(status: int, asked: Call = UNREAD) -> Stream:
 def error_event(told: dict[str, Any]) -> bytes:
     """Write the API's own `error` event, on which the SDKs raise."""
     error = {**told["error"], "type": "permission_error"}
-    data = json.dumps({"type": "error", **told, "error": error}, separators=(",", ":"))
-    return b"event: error\ndata: " + data.encode("ascii") + b"\n\n"
+    return write_event({"type": "error", **told, "error": error}, "error")
 
 
 def _system(system: Json) -> list[Message]:

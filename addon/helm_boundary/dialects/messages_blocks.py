@@ -14,6 +14,7 @@ from helm_boundary.calls.texts import strings
 from helm_boundary.streaming.ledger import Finished, Names
 from helm_boundary.streaming.tellings import ARGUMENTS, Telling
 
+from .answer_objects import objects_in
 from .json_shape import as_cut_off, as_objects, names_of, text_of, tool_call
 
 _KINDS = {"mcp_tool_use": "mcp", "server_tool_use": "hosted"}
@@ -44,10 +45,12 @@ def texts_of(value: Json, pointer: str, role: str) -> list[Text]:
 
 
 def carries_tool_call(value: Json) -> bool:
-    """Tell whether any object at or below a value is a tool call's block."""
-    if isinstance(value, dict):
-        return is_tool_call(value) or any(map(carries_tool_call, value.values()))
-    return isinstance(value, list) and any(map(carries_tool_call, value))
+    """Tell whether any object at or below a value is a tool call's block; none in a result is."""
+    return any(map(is_tool_call, objects_in(value, _data)))
+
+
+def _data(_: str, block: dict[str, Json]) -> Collection[str]:
+    return block.keys() if is_tool_result(block) else ()
 
 
 def check_message(message: dict[str, Json]) -> None:

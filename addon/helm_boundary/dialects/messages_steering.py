@@ -8,6 +8,7 @@ from typing import Any
 from helm_boundary.calls.call import Json, ToolCall
 from helm_boundary.streaming.stream import Stream
 
+from .event_data import write_event
 from .messages_blocks import is_tool_call
 from .messages_stream import MessagesStream
 
@@ -48,5 +49,4 @@ def body(answer: Json, call: ToolCall, name: str, arguments: str) -> Json | None
 
 
 def _event(kind: str, **members: Any) -> bytes:
-    data = json.dumps({"type": kind, **members}, separators=(",", ":"))
-    return f"event: {kind}\ndata: {data}\n\n".encode("ascii")
+    return write_event({"type": kind, **members}, kind)

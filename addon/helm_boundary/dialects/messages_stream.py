@@ -47,7 +47,7 @@ class _Block:
 class MessagesStream(TypedStream):
     """Reads events; a tool call is complete when its block stops."""
 
-    TELLING = ("content_block", "message")
+    TELLING: tuple[str, ...] = ("content_block", "message")
 
     def __init__(self, status: int) -> None:
         super().__init__(status)

@@ -7,7 +7,6 @@ pictures beside its text.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -16,6 +15,7 @@ from helm_boundary.calls.call import UNREAD, Answer, Attachment, Call, Json, Usa
 from helm_boundary.calls.inline import decoded, text_in
 from helm_boundary.calls.texts import strings
 from helm_boundary.streaming.stream import Stream
+from helm_boundary.wire.strict_json import dump_ascii
 
 from . import chat, completions
 from .answer_members import OLLAMA_LINE
@@ -70,7 +70,7 @@ def error_event(told: dict[str, Any]) -> bytes:
     """Write a line with an `error`, on which Ollama's clients raise."""
     error = told["error"]
     line = {**told, "error": error["message"], "code": error["code"]}
-    return json.dumps(line, separators=(",", ":")).encode("ascii") + b"\n"
+    return dump_ascii(line) + b"\n"
 
 
 class OllamaStream(PlainStream):

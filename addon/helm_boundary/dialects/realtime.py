@@ -6,7 +6,6 @@ client is a call of its own; every response of the server is one's answer.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from helm_boundary.calls.call import UNREAD, Answer, Call, Json, Message
@@ -15,6 +14,7 @@ from helm_boundary.calls.refusal import schema_violation
 from helm_boundary.calls.texts import attachments, is_tag
 from helm_boundary.streaming.ledger import Place
 from helm_boundary.streaming.stream import Stream
+from helm_boundary.wire.strict_json import dump_ascii
 
 from . import responses
 from .answer_members import RESPONSES_ITEM_EVENT, RESPONSES_WHOLE_EVENT
@@ -113,7 +113,7 @@ def open_stream(status: int, asked: Call = UNREAD) -> Stream:
 
 def error_event(told: dict[str, Any]) -> bytes:
     """Write the API's own `error` event, as a message."""
-    return json.dumps({"type": "error", **told}, separators=(",", ":")).encode("ascii")
+    return dump_ascii({"type": "error", **told})
 
 
 class RealtimeStream(SessionStream):

@@ -5,7 +5,6 @@ Source: `CreateResponse` and `Response` in OpenAI's description.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from helm_boundary.calls.call import UNREAD, Answer, Call, Json, Message, Text
@@ -13,6 +12,7 @@ from helm_boundary.calls.texts import attachments
 from helm_boundary.streaming.stream import Stream
 
 from .answer_members import RESPONSE
+from .event_data import write_event
 from .json_shape import as_flag, as_object, as_objects, text_of
 from .responses_items import (
     check_response,
@@ -102,12 +102,7 @@ def error_event(told: dict[str, Any]) -> bytes:
     why = {"code": "invalid_prompt", "message": error["message"]}
     response = {"object": "response", "status": "failed", "output": [], "error": why}
     failed = {"type": "response.failed", "sequence_number": 1, "response": response}
-    return _event("error", event) + _event("response.failed", failed)
-
-
-def _event(name: str, value: dict[str, Any]) -> bytes:
-    data = json.dumps(value, separators=(",", ":"))
-    return f"event: {name}\ndata: {data}\n\n".encode("ascii")
+    return write_event(event, "error") + write_event(failed, "response.failed")
 
 
 def _instructions(body: dict[str, Json]) -> list[Message]:

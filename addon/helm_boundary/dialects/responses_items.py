@@ -16,6 +16,7 @@ from helm_boundary.streaming.ledger import Finished, Ids, Names
 from helm_boundary.streaming.tellings import Telling
 
 from .answer_members import RESPONSE
+from .answer_objects import objects_in
 from .json_shape import as_cut_off, as_objects, name_of, names_of, text_of, tool_call
 
 _NOT_ARGUMENTS = frozenset(
@@ -30,7 +31,6 @@ _RUN_BY_PROVIDER = frozenset(
 """What has been done when a client hears of it; its members settle while it runs."""
 _GIVEN = frozenset({"error", "output", "outputs", "result", "results"})
 _SCHEMAS = frozenset({"input_schema", "parameters"})
-_NESTED = (dict, list)
 _CALLS = ("_call", "_approval_request")
 _NAMES = ("type", "name", "namespace", "server_label", "tool")
 _TEXTS = {
@@ -72,14 +72,15 @@ def carries_tool_call(value: Json) -> bool:
     """Tell whether any object at or below a value is a tool call's item.
 
     The schema of a tool that is offered or listed has no call in it, whatever its parameters'
-    names are.
+    names are, and neither has a result.
     """
-    if isinstance(value, dict):
-        schemas = _SCHEMAS if isinstance(value.get("name"), str) else frozenset()
-        members = value.items()
-        nested = [each for key, each in members if isinstance(each, _NESTED) and key not in schemas]
-        return is_tool_call(value) or any(map(carries_tool_call, nested))
-    return isinstance(value, list) and any(map(carries_tool_call, value))
+    return any(map(is_tool_call, objects_in(value, _data)))
+
+
+def _data(_: str, item: dict[str, Json]) -> Collection[str]:
+    if is_tool_result(item):
+        return item.keys()
+    return _SCHEMAS if isinstance(item.get("name"), str) else ()
 
 
 def check_item(item: dict[str, Json]) -> None:

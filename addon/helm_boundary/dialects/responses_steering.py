@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from helm_boundary.calls.call import Json, ToolCall
 from helm_boundary.streaming.stream import Stream
+from helm_boundary.wire.strict_json import dump_ascii
 
+from .event_data import write_event
 from .json_shape import text_of
 from .responses_items import is_tool_call
 from .responses_stream import ResponsesStream
@@ -22,13 +23,13 @@ _KINDS = {
 def events(stream: Stream, call: ToolCall, name: str, arguments: str) -> list[bytes] | None:
     """Write the events of one item, and the response's end."""
     told = _told(stream, call, name, arguments)
-    return None if told is None else [_event(each) for each in told]
+    return None if told is None else [write_event(each, each["type"]) for each in told]
 
 
 def messages(stream: Stream, call: ToolCall, name: str, arguments: str) -> list[bytes] | None:
     """Write the same as messages of a WebSocket."""
     told = _told(stream, call, name, arguments)
-    return None if told is None else [_dump(each) for each in told]
+    return None if told is None else [dump_ascii(each) for each in told]
 
 
 def body(answer: Json, call: ToolCall, name: str, arguments: str) -> Json | None:
@@ -78,11 +79,3 @@ def _item(denied: dict[str, Json], call: ToolCall, name: str, arguments: str) ->
     kind, member, _ = _KINDS[call.type]
     ids = {key: denied[key] for key in ("id", "call_id") if text_of(denied.get(key))}
     return {**ids, "type": kind, "name": name, member: arguments, "status": "completed"}
-
-
-def _event(told: dict[str, Any]) -> bytes:
-    return f"event: {told['type']}\n".encode() + b"data: " + _dump(told) + b"\n\n"
-
-
-def _dump(told: dict[str, Any]) -> bytes:
-    return json.dumps(told, separators=(",", ":")).encode("ascii")

@@ -14,6 +14,8 @@ from .json_shape import text_of
 class TypedStream:
     """What the dialects of such streams share; each reads its own types."""
 
+    KIND = "type"
+    """The member that says of which type an event is; empty where only its name does."""
     TELLING: tuple[str, ...] = ()
     """How the types of events begin that tell of the answer, and so can't follow its end."""
 
@@ -46,9 +48,9 @@ class TypedStream:
         value = event_data.value(event)
         if value is None:
             return
-        kind = text_of(value.get("type")) or event.type
+        kind = text_of(value.get(self.KIND)) or event.type
         if event.type and event.type != kind:
-            raise schema_violation("an event's name and its `type` differ")
+            raise schema_violation(f"an event's name and its `{self.KIND}` differ")
         if self._ended and kind.startswith(self.TELLING):
             raise schema_violation("the stream goes on after its end")
         self._read_typed(kind, value)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from helm_boundary.calls.refusal import Refusal
+from helm_boundary.dialects.event_data import write_event
 from helm_boundary.evaluation.judge import deny
 
 from . import reply as wire
@@ -27,8 +26,7 @@ def deny_without_verdict(refusal: Refusal) -> Reply:
 
 def event_without_verdict(refusal: Refusal) -> bytes:
     """Write the last event of a stream that could not be judged."""
-    told = wire.error_object(_verdict(refusal))
-    return b"data: " + json.dumps(told, separators=(",", ":")).encode("ascii") + b"\n\n"
+    return write_event(wire.error_object(_verdict(refusal)))
 
 
 def _verdict(refusal: Refusal) -> Verdict:

@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from helm_boundary.policy.decision import Decision, Reason
+from helm_boundary.wire.strict_json import dump_ascii
 
 STATUS_NAMES = {"ALLOW": "APPROVED", "DENY": "DENIED", "ESCALATE": "ESCALATED"}
 _ERROR_TYPES = {"DENY": "helm_denied", "ESCALATE": "helm_escalated"}
@@ -85,7 +85,7 @@ def refuse(verdict: Verdict) -> Reply:
             ("x-should-retry", "false"),
             *headers(verdict),
         ),
-        _json(error_object(verdict)),
+        dump_ascii(error_object(verdict)),
         verdict.approval is not None,
     )
 
@@ -153,7 +153,3 @@ def _reason(reason: Reason) -> dict[str, str]:
         "counterfactual": reason.counterfactual,
     }
     return {key: value for key, value in told.items() if value is not None}
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode("ascii")

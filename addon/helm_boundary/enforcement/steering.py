@@ -11,6 +11,7 @@ from helm_boundary.calls.call import Json, ToolCall
 from helm_boundary.calls.texts import known_part
 from helm_boundary.dialects.steering import NAME, steering_body, steering_events
 from helm_boundary.policy.decision import DENY, Decision, Reason
+from helm_boundary.wire.strict_json import dump_ascii
 
 from .exchange import Exchange
 from .settings import Settings
@@ -43,7 +44,7 @@ def steered_body(
         return None
     call, reason = denied
     told = steering_body(exchange.operation.dialect, answer, call, _arguments(call, reason))
-    return None if told is None else json.dumps(told, separators=(",", ":")).encode("ascii")
+    return None if told is None else dump_ascii(told)
 
 
 def _denied(

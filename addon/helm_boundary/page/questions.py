@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from helm_boundary.approvals.entry import GRANTED, REFUSED, Entry
-from helm_boundary.approvals.report import seconds_left, sentences
+from helm_boundary.approvals.report import caller_of, seconds_left, sentences
 from helm_boundary.approvals.store import Store
 from helm_boundary.approvals.summary import tools_of
 from helm_boundary.runtime.decision_recording import record_decision
@@ -58,7 +58,7 @@ def _told(entry: Entry, now: int) -> dict[str, Any]:
         "secondsLeft": seconds_left(entry, now),
         "model": request.flow.model,
         "operation": request.flow.operation,
-        "who": request.client.principal or f"key {(request.client.key_id or '-')[:8]}",
+        "who": caller_of(request),
         "rules": list(dict.fromkeys(reason.rule for reason in request.reasons)),
         "messages": list(request.messages),
         "what": tools_of(request.summary, _ARGUMENTS),

@@ -14,7 +14,7 @@ from mitmproxy import flow as mitmflow
 
 from helm_boundary.approvals import decisions
 from helm_boundary.approvals.entry import GRANTED, PENDING, REFUSED, Entry
-from helm_boundary.approvals.report import seconds_left
+from helm_boundary.approvals.report import caller_of, rules_of, seconds_left
 from helm_boundary.approvals.store import StoreError
 from helm_boundary.enforcement.approval_desk import Desk
 from helm_boundary.runtime.current_boundary import CurrentBoundary
@@ -127,8 +127,8 @@ def _row(entry: Entry, now: int) -> list[str]:
         f"{seconds_left(entry, now)} s",
         request.flow.operation,
         request.flow.model or "",
-        request.client.principal or "",
-        ",".join(dict.fromkeys(reason.rule for reason in request.reasons)),
+        caller_of(request),
+        rules_of(request),
     ]
     return [printable(cell) for cell in row]  # clients choose models and names
 

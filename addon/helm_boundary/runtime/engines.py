@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from helm_boundary.policy.detectors.detectors import Detectors, compile_detectors
@@ -45,34 +46,36 @@ def start_judging(config: Config) -> Judging:
     """
     folders: tuple[Path, ...] = ()
     refresh: Callable[[], object] | None = None
+    starts = _starts(config)
     if config.opa_url:
         engine: Engine = start_opa_server(config.opa_url, deadline_ms=config.deadline_ms)
     else:
         folders, refresh = _places(config.policy, config)
         policy = read_policy(folders, key=config.policy_key)
-        engine = _starter(config)(policy, deadline_ms=config.deadline_ms)
+        engine = starts.first(policy, deadline_ms=config.deadline_ms)
     detectors = compile_detectors(engine.policy.detectors_text)
     if config.candidate:
-        engine = WithCandidate(engine, _start(config.candidate, config))
-    start = start_embedded if config.engine == "embedded" else _starter(config)
-    return Judging(engine, detectors, folders, refresh, start)
+        policy = read_policy(_places(config.candidate, config)[0], key=config.policy_key)
+        candidate = starts.candidate(policy, deadline_ms=config.deadline_ms)
+        engine = WithCandidate(engine, candidate)
+    return Judging(engine, detectors, folders, refresh, starts.changed)
 
 
-def _starter(config: Config) -> Start:
-    """Return what starts an engine of the kind asked for."""
+@dataclass(frozen=True, slots=True)
+class _Starts:
+    """What starts an engine of one kind, by what it is for."""
+
+    first: Start
+    changed: Start
+    candidate: Start
+
+
+def _starts(config: Config) -> _Starts:
     if config.engine == "embedded":
-        return start_engine
+        return _Starts(start_engine, start_embedded, partial(start_engine, workers=1))
     from helm_boundary.policy.engines.opa_engine import start_opa
 
-    return start_opa
-
-
-def _start(sources: Sequence[str], config: Config) -> Engine:
-    folders, _ = _places(sources, config)
-    policy = read_policy(folders, key=config.policy_key)
-    if config.engine == "embedded":
-        return start_engine(policy, deadline_ms=config.deadline_ms, workers=1)
-    return _starter(config)(policy, deadline_ms=config.deadline_ms)
+    return _Starts(start_opa, start_opa, start_opa)
 
 
 def _places(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
@@ -108,7 +107,7 @@ def error_frame(told: Mapping[str, Any]) -> bytes:
         ":content-type": "application/json",
         ":message-type": "error",
     }
-    return write_frame(headers, json.dumps(told, separators=(",", ":")).encode("ascii"))
+    return write_frame(headers, strict_json.dump_ascii(told))
 
 
 def write_frame(headers: Mapping[str, str], payload: bytes) -> bytes:

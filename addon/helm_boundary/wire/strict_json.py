@@ -68,6 +68,11 @@ def dump(value: Json) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
 
 
+def dump_ascii(value: Json) -> bytes:
+    """Serialise a value as compact JSON in ASCII, for what must be one line to every reader."""
+    return json.dumps(value, separators=(",", ":")).encode("ascii")
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):

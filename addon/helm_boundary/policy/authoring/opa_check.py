@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from helm_boundary.policy.engines.opa_program import OpaProgram
+from helm_boundary.policy.engines.opa_program import OpaProgram, run_opa
 from helm_boundary.policy.engines.opa_sources import (
     OpaSources,
     check_sources,
-    run_opa,
     write_sources,
 )
 from helm_boundary.policy.errors import PolicyError
@@ -38,7 +37,7 @@ def run_in_opa(opa: OpaProgram, folders: Sequence[Path]) -> Mapping[str, str]:
     """
     with _written(opa, folders, None) as sources:
         bounded = ["--capabilities", str(sources.capabilities), "--timeout", f"{TEST_SECONDS}s"]
-        done = run_opa(opa, "test", *bounded, "--format", "json", str(sources.folder))
+        done = run_opa(opa.path, "test", *bounded, "--format", "json", str(sources.folder))
         try:
             found: list[dict[str, Any]] = json.loads(done.stdout) or []
         except ValueError:

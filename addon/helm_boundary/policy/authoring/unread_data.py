@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 
+from helm_boundary.policy.sources.data_place import place_of
 from helm_boundary.policy.sources.default_folder import default_policy_folder
-from helm_boundary.policy.sources.folder import DATA_FILES, Part
+from helm_boundary.policy.sources.folder import Part
 from helm_boundary.policy.sources.policy import Policy
 from helm_boundary.policy.sources.settings import SCHEMA
 
@@ -26,15 +27,6 @@ def unread_names(policy: Policy, folder: Path, part: Part) -> Iterator[tuple[str
         if name in known or re.search(reads, text):
             continue
         near = get_close_matches(name, known, 1)
-        yield _place(folder, name), name, f": did you mean {near[0]}?" if near else ": correct it"
-
-
-def _place(folder: Path, name: str) -> str:
-    """Return the file and line that say the name, as far as they can be told."""
-    for file in (folder / each for each in sorted(DATA_FILES)):
-        if not file.is_file():
-            continue
-        for number, line in enumerate(file.read_text("utf-8", "replace").splitlines(), 1):
-            if re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*:", line):
-                return f"{file}:{number}"
-    return str(folder / name if (folder / name).exists() else folder)
+        below = folder / name
+        place = place_of([folder], [name]) or str(below if below.is_dir() else folder)
+        yield place, name, f": did you mean {near[0]}?" if near else ": correct it"

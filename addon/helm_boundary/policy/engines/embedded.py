@@ -20,16 +20,16 @@ from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.sources.policy import Policy
 
 from . import frames as pipe
+from .call_queue import SLOW_SECONDS, CallQueue
 from .engine import NO_TURN, Turn
 from .plan import write_plan
 from .smoke_test import self_test
-from .waiting_call import WaitingCall, moved
+from .waiting_call import WaitingCall
 from .worker_process import WorkerProcess
 
 TRIAL_SECONDS = 30.0  # to start Python, and compile and lint a policy for the first time
 RESTART_SECONDS = 5.0  # to start Python and compile a policy again
 SAMPLE_SECONDS = 2.0  # for a sample of the self-test, on a machine that is busy starting things
-SLOW_SECONDS = 0.005  # many times what an evaluation usually takes
 RESTART_PAUSE = 1.0  # seconds before a worker that never got ready is tried again
 # The worker's own alarm, for when nobody is there to kill it: later than any kill of ours.
 ALARM_FACTOR, ALARM_SECONDS = 2, 1.0
@@ -51,9 +51,9 @@ def start_embedded(
         raise PolicyError(f"a policy worker can't be started: {error.strerror}") from None
     try:
         engine.wait_until_ready()
-        engine.deadline = max(deadline_ms / 1_000, SAMPLE_SECONDS)
+        engine.queue.deadline = max(deadline_ms / 1_000, SAMPLE_SECONDS)
         self_test(engine)
-        engine.deadline = deadline_ms / 1_000
+        engine.queue.deadline = deadline_ms / 1_000
     except BaseException:
         engine.close()
         raise
@@ -72,10 +72,8 @@ class EmbeddedEngine:
     ) -> None:
         self.name = f"regorus {version('gordon-to-regorus')}"
         self.policy = policy
-        self.deadline = deadline  # seconds for one evaluation
+        self.queue = CallQueue(deadline)
         self._plan = plan
-        self._calls: dict[int, WaitingCall] = {}  # unanswered, oldest first
-        self._number = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._relieve: Relieve | None = None
@@ -84,8 +82,6 @@ class EmbeddedEngine:
         self._ready = False  # the worker has compiled the policy
         self._refusal: list[str] = []  # why it couldn't
         self._ended = ""  # how the last worker ended
-        self._head_since = 0.0  # when the oldest call was begun
-        self._head_until = 0.0  # when the oldest call (or the start) is late
         self._restart_at = 0.0
         self._start(trial)
 
@@ -130,30 +126,24 @@ class EmbeddedEngine:
         if self._worker is not None:
             self._worker.kill()
             self._worker = None
-        for call in list(self._calls.values()):
-            self._finish(call, failure="the policy engine was closed")
+        for call in self.queue:
+            self.queue.finish(call, failure="the policy engine was closed")
         self._plan.close()
 
     @property
     def in_flight(self) -> int:
         """The number of calls that wait for their answer."""
-        return len(self._calls)
+        return len(self.queue)
 
     @property
     def is_slow(self) -> bool:
         """Whether a call would wait: behind one that takes long, or for the worker to start."""
-        if not self._ready:
-            return True
-        if not self._calls:
-            return False
-        if any(call.is_huge for call in self._calls.values()):
-            return True
-        return time.monotonic() > self._head_since + SLOW_SECONDS
+        return not self._ready or self.queue.is_slow
 
     def another(self) -> EmbeddedEngine:
         """Start a further engine of the same policy, which this one has tried."""
         plan = os.fdopen(os.dup(self._plan.fileno()), "rb")
-        return EmbeddedEngine(self.policy, self.deadline, plan, trial="live")
+        return EmbeddedEngine(self.policy, self.queue.deadline, plan, trial="live")
 
     def wait_until_ready(self) -> None:
         """Block until the worker has compiled the policy; PolicyError if it can't."""
@@ -162,7 +152,7 @@ class EmbeddedEngine:
             if worker is None:
                 ended = f"the policy can't be compiled: its worker ended with {self._ended}"
                 raise PolicyError(*(self._refusal or [ended]))
-            if not worker.wait(self._head_until - time.monotonic()):
+            if not worker.wait(self.queue.remaining):
                 raise PolicyError(f"the policy did not compile within {TRIAL_SECONDS:.0f} seconds")
             self._on_readable()
 
@@ -174,7 +164,7 @@ class EmbeddedEngine:
         return call
 
     def _enqueue(self, call: WaitingCall) -> None:
-        self._number = call.number = self._number % 0xFFFF_FFFF + 1
+        self.queue.number(call)
         if self._closed:
             call.finish(failure="the policy engine was closed")
             return
@@ -183,17 +173,15 @@ class EmbeddedEngine:
         if self._worker is None:
             call.finish(failure=f"the policy worker doesn't start: {self._ended}")
             return
-        self._calls[call.number] = call
-        if len(self._calls) == 1 and self._ready:
-            self._begin_head()
+        self.queue.add(call)
+        if len(self.queue) == 1 and self._ready:
+            self.queue.begin_head()
         self._send(call)
 
     def hand_over(self, other: EmbeddedEngine) -> None:
         """Give another engine the calls that wait behind the oldest one, but for huge ones."""
-        for call in list(self._calls.values())[1:]:
-            if not call.done and not call.is_huge:
-                self._calls[call.number] = moved(call.number)  # it is in the pipe already
-                other.take_over(call)
+        for call in self.queue.leave_behind_head():
+            other.take_over(call)
 
     def take_over(self, call: WaitingCall) -> None:
         """Judge a call that waited in another engine of the same policy."""
@@ -202,24 +190,11 @@ class EmbeddedEngine:
         if self._timer is None:
             self._watch()
 
-    def _begin_head(self) -> None:
-        """Begin the time of the oldest call: the policy's, and what its document takes."""
-        head = next(iter(self._calls.values()), None)
-        seconds = 0.0 if head is None else head.seconds_to_read
-        self._head_since = time.monotonic()
-        self._head_until = self._head_since + seconds + self.deadline
-
     def _send(self, call: WaitingCall) -> None:
         if self._worker is not None:
             self._worker.send(*pipe.parts(call.number, pipe.JUDGE, call.document))
             if self._worker.unsent and (loop := self._running_loop()):
                 loop.add_writer(self._worker.fileno(), self._on_writable)
-
-    def _finish(
-        self, call: WaitingCall, *, answer: bytes | None = None, failure: str | None = None
-    ) -> None:
-        self._calls.pop(call.number, None)
-        call.finish(answer=answer, failure=failure)
 
     # -- the pipe ------------------------------------------------------------------------
 
@@ -228,10 +203,10 @@ class EmbeddedEngine:
         worker = self._worker
         if worker is None:
             self._lost(self._ended)
-        elif worker.wait(self._head_until - time.monotonic()):
+        elif worker.wait(self.queue.remaining):
             worker.flush()
             self._on_readable()
-        elif time.monotonic() >= self._head_until:
+        elif self.queue.remaining <= 0:
             self._late()
 
     def _on_readable(self) -> None:
@@ -258,23 +233,23 @@ class EmbeddedEngine:
                 self._ready = True
             elif kind == pipe.REFUSED:
                 self._refusal = json.loads(body)
-            elif (call := self._calls.get(number)) is not None:
+            elif (call := self.queue.find(number)) is not None:
                 if kind == pipe.ANSWER:
-                    self._finish(call, answer=body)
+                    self.queue.finish(call, answer=body)
                 elif kind == pipe.BEGUN:
                     call.begun = True
                 else:
-                    self._finish(call, failure=body.decode())
-            self._begin_head()
+                    self.queue.finish(call, failure=body.decode())
+            self.queue.begin_head()
 
     # -- the worker ----------------------------------------------------------------------
 
     def _start(self, trial: str) -> None:
         self._ready = False
         seconds = TRIAL_SECONDS if trial == "trial" else RESTART_SECONDS
-        self._head_until = time.monotonic() + seconds
+        self.queue.allow(seconds)
         self._restart_at = time.monotonic() + RESTART_PAUSE
-        alarm = max(self.deadline, SAMPLE_SECONDS) * ALARM_FACTOR + ALARM_SECONDS
+        alarm = max(self.queue.deadline, SAMPLE_SECONDS) * ALARM_FACTOR + ALARM_SECONDS
         self._worker = WorkerProcess(self._plan, alarm, trial)
         if loop := self._running_loop():
             loop.add_reader(self._worker.fileno(), self._on_readable)
@@ -283,7 +258,7 @@ class EmbeddedEngine:
         """Give the oldest call up, unless its answer waits for this busy loop."""
         if self._worker is not None and self._worker.wait(0):
             self._on_readable()
-        if self._calls and time.monotonic() >= self._head_until:
+        if self.queue and self.queue.remaining <= 0:
             self._late()
 
     def _late(self) -> None:
@@ -292,21 +267,21 @@ class EmbeddedEngine:
             self._detach()
             self._worker.kill()
         if self._ready:
-            self._lost(f"the policy did not decide within {self.deadline * 1_000:.0f} ms")
+            self._lost(f"the policy did not decide within {self.queue.deadline * 1_000:.0f} ms")
         else:
             self._lost("the policy worker did not start in time")
 
     def _lost(self, why: str) -> None:
         """Fail the oldest call, as the worker is gone; the others go to the next worker."""
         self._worker = None
-        waiting = list(self._calls.values())
+        waiting = list(self.queue)
         if self._ready:
             self._restart()
         for position, call in enumerate(waiting):
             if call.done:  # elsewhere
-                del self._calls[call.number]
+                self.queue.drop(call)
             elif self._worker is None or position == 0 or call.retried:
-                self._finish(call, failure=why)
+                self.queue.finish(call, failure=why)
             else:
                 call.retried, call.begun = True, False
                 self._send(call)
@@ -343,14 +318,14 @@ class EmbeddedEngine:
     def _watch(self) -> None:
         """Look at the oldest call, and again as long as there are calls: one timer for all."""
         self._timer = None
-        if not self._calls or self._loop is None or self._closed:
+        if not self.queue or self._loop is None or self._closed:
             return
-        remaining = self._head_until - time.monotonic()
+        remaining = self.queue.remaining
         if remaining <= 0:
             self._judge_late()
-            remaining = self.deadline
+            remaining = self.queue.deadline
         elif self._relieve is not None:
             remaining = min(remaining, SLOW_SECONDS)
-            if self.is_slow and len(self._calls) > 1:
+            if self.is_slow and len(self.queue) > 1:
                 self._relieve(self)
         self._timer = self._loop.call_later(max(remaining, 0.001), self._watch)

@@ -12,7 +12,8 @@ from helm_boundary.policy.errors import PolicyError
 from helm_receipts.storage import isolated
 
 VERSION = re.compile(r"^Version:\s*v?((\d+)\.\S*)", re.MULTILINE)
-SECONDS = 30.0  # to say its version, on a machine that is busy
+SECONDS = 60.0  # for a run over all of a policy's sources
+VERSION_SECONDS = 30.0  # to say its version, on a machine that is busy
 # Go's clients take their proxies from here, and nothing listens on this port: whatever OPA might
 # fetch (a schema's remote $ref) fails at once. Unix sockets aren't concerned.
 NOWHERE = "http://127.0.0.1:9"
@@ -38,25 +39,35 @@ def find_opa(given: Path | None = None) -> OpaProgram | None:
     if found is None:
         return None
     path = Path(found).absolute()
-    try:
-        said = subprocess.run(
-            [path, "version"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            env=opa_environment(),
-            timeout=SECONDS,
-            check=False,
-        ).stdout
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise PolicyError(f"{path}: can't be run as OPA: {type(error).__name__}") from None
-    version = VERSION.search(said)
+    version = VERSION.search(run_opa(path, "version", seconds=VERSION_SECONDS).stdout)
     if version is None:
         raise PolicyError(f"{path}: expected OPA, which `{path.name} version` doesn't say it is")
     if version[2] == "0":
         raise PolicyError(f"{path}: is OPA {version[1]}, expected 1.0 or later")
     return OpaProgram(path, version[1])
+
+
+def run_opa(
+    path: Path, *arguments: str, seconds: float = SECONDS
+) -> subprocess.CompletedProcess[str]:
+    """Run the program to its end; PolicyError when it can't be run, or doesn't end in time."""
+    try:
+        return subprocess.run(
+            [path, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env=opa_environment(),
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise PolicyError(
+            f"{path}: `opa {arguments[0]}` did not end within {seconds:.0f} seconds"
+        ) from None
+    except OSError as error:
+        raise PolicyError(f"{path}: can't be run as OPA: {error.strerror}") from None
 
 
 def opa_environment() -> dict[str, str]:

@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.rego.builtins import UNREPEATABLE
 
-from .opa_program import OpaProgram, opa_environment
+from .opa_program import OpaProgram, run_opa
 
-SECONDS = 60.0  # for a run of OPA over all of a policy's sources
 CAPABILITIES = "capabilities.json"  # beside the folder that OPA reads, not in it
 
 
@@ -63,7 +61,7 @@ def write_sources(
 
 def _capabilities(opa: OpaProgram) -> Mapping[str, Any]:
     """Return what OPA has, without what makes a verdict depend on more than the document."""
-    said = run_opa(opa, "capabilities", "--current").stdout
+    said = run_opa(opa.path, "capabilities", "--current").stdout
     found: dict[str, Any] = json.loads(said)
     kept = [known for known in found["builtins"] if known["name"] not in UNREPEATABLE]
     return found | {"builtins": kept, "allow_net": []}
@@ -72,7 +70,7 @@ def _capabilities(opa: OpaProgram) -> Mapping[str, Any]:
 def check_sources(opa: OpaProgram, sources: OpaSources, *strict: str) -> Sequence[str]:
     """Return what ``opa check`` (``--strict``) says against the sources, by file and line."""
     bounded = ["--capabilities", str(sources.capabilities)]
-    done = run_opa(opa, "check", *strict, *bounded, "--format", "json", str(sources.folder))
+    done = run_opa(opa.path, "check", *strict, *bounded, "--format", "json", str(sources.folder))
     command = " ".join(("opa check", *strict))
     return () if done.returncode == 0 else list(_errors(done, sources, command))
 
@@ -89,23 +87,3 @@ def _errors(
         place = error.get("location") or {}
         where = f"{sources.own_path(place['file'])}:{place['row']}: " if "file" in place else ""
         yield f"{where}{error.get('message')} ({command})"
-
-
-def run_opa(
-    opa: OpaProgram, *arguments: str, seconds: float = SECONDS
-) -> subprocess.CompletedProcess[str]:
-    """Run OPA to its end; PolicyError when it can't be run, or doesn't end in time."""
-    try:
-        return subprocess.run(
-            [opa.path, *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            env=opa_environment(),
-            timeout=seconds,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise PolicyError(f"opa {arguments[0]} did not end within {seconds:.0f} seconds") from None
-    except OSError as error:
-        raise PolicyError(f"{opa.path}: can't be run: {error.strerror}") from None
