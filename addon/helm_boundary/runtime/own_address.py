@@ -10,8 +10,12 @@ class AddressError(ValueError):
 
 
 def read_address(text: str) -> tuple[str, int]:
-    """Read an IP address and a port, such as `127.0.0.1:8082` or `[::1]:0`; raises AddressError."""
+    """Read an IP address and a port, such as `127.0.0.1:8082` or `[::1]:0`; raises AddressError.
+
+    `localhost` is 127.0.0.1.
+    """
     host, _, port = text.rpartition(":")
+    host = "127.0.0.1" if host.lower() == "localhost" else host
     try:
         address = str(ipaddress.ip_address(host.removeprefix("[").removesuffix("]")))
         number = int(port) if port.isascii() and port.isdecimal() else -1

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from helm_boundary.enforcement.timings import BOUNDS, Timings
 from support.approvals import ask, body, until, write_policy
-from support.boundary import ROOT, Boundary, StartFailed
+from support.boundary import ROOT, Boundary
 from support.installed import on_path
 from support.upstream import Upstream
 
@@ -186,14 +186,6 @@ def test_dashboard_and_alerts_ask_for_what_there_is(boundary: Boundary) -> None:
 def _expressions(panel: dict[str, Any]) -> Iterator[str]:
     for target in panel["targets"]:
         yield from _METRIC.findall(target["expr"])
-
-
-@pytest.mark.parametrize("value", ["9464", "127.0.0.1:x", "nowhere:1"])
-def test_a_bad_address_is_a_refusal_to_start(tmp_path: Path, value: str) -> None:
-    """In one line that names the option."""
-    with pytest.raises(StartFailed) as failed:
-        Boundary(state=tmp_path, mode="regular", options={"helm_metrics": value}).start()
-    assert "helm_metrics: expected an address" in failed.value.log
 
 
 def test_steps_are_counted_in_buckets() -> None:

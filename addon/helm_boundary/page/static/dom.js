@@ -2,8 +2,15 @@
 // (controls, marks that turn the direction of writing, signs without width) is shown as an escape.
 "use strict";
 
+// What is longer than anybody reads is cut, and says how much of it isn't shown.
+const LONGEST = 20000;
+
 function shown(text) {
-  return String(text).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (sign) => {
+  const whole = String(text);
+  if (whole.length > LONGEST) {
+    return `${shown(whole.slice(0, LONGEST))}… (${whole.length - LONGEST} more characters)`;
+  }
+  return whole.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (sign) => {
     if (sign === "\n") return sign;
     return `\\u{${sign.codePointAt(0).toString(16)}}`;
   });

@@ -4,6 +4,7 @@
 
 const questions = (() => {
   const SETTLE = 700;
+  const SAID = { once: "approved once", hour: "approved for an hour", deny: "denied" };
   let shownIds = "";
   let open = null;
 
@@ -35,7 +36,7 @@ const questions = (() => {
     const id = open;
     try {
       const told = await server.post(`api/approvals/${id}`, { answer: button.dataset.answer });
-      byId("said").textContent = shown(`${told.id} is ${told.status}, by ${told.by}.`);
+      byId("said").textContent = shown(`${told.id}: ${SAID[button.dataset.answer]} by ${told.by}.`);
       byId("question").close();
     } catch (error) {
       byId("question-said").textContent = shown(error.message);
