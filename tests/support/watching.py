@@ -53,7 +53,7 @@ class Watching:
         status, told, given = self.ask("/api/sign-in", {"token": self.token}, headers)
         assert status == 200, told
         cookie = str(given["Set-Cookie"]).partition(";")[0]
-        return Visitor(self, {**headers, "Cookie": cookie, "X-Helm-Deed": told["deed"]})
+        return Visitor(self, {**headers, "Cookie": cookie, "X-Helm-Page": told["secret"]})
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,8 +36,9 @@ TOKEN = "HELM_PAGE_TOKEN"  # noqa: S105 - a variable's name
 def page(state: Layout, listen: str, with_parent: bool) -> None:
     """Show receipts as they come, what waits for a person, and charts, in a browser.
 
-    Prints an address with a token in it: whoever has that can look, and approve. The token is also
-    taken from HELM_PAGE_TOKEN. Reads the state folder of a boundary, whether it runs or not.
+    Prints an address with a token in it: whoever has that can look, and approve. A token of your
+    own in HELM_PAGE_TOKEN is taken, and not printed. Reads the state folder of a boundary, whether
+    it runs or not.
     """
     try:
         address = read_own_address(listen)
@@ -47,7 +48,8 @@ def page(state: Layout, listen: str, with_parent: bool) -> None:
         sign_in = SignIn(os.environ.get(TOKEN) or None)
         server = PageServer(existing(state), address, partial(trusted_keys, state), sign_in)
     with noted(state.state, server.port):
-        click.echo(f"helm-boundary page: {server.url}")
+        own = TOKEN in os.environ
+        click.echo(f"helm-boundary page: {server.address if own else server.url}")
         asyncio.run(_serve(server, with_parent))
 
 

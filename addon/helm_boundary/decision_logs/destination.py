@@ -62,6 +62,9 @@ class Service:
     def __init__(self, address: str) -> None:
         self._url = f"{address.rstrip('/')}/logs"
         self._host = urlsplit(address).netloc  # an address may hold a secret behind its host
+        host = urlsplit(address).hostname or ""
+        is_here = host in ("localhost", "::1") or host.startswith("127.")
+        self._is_private = is_here or address.startswith("https://")
         # No proxy but one's own network, and no redirect: logs go where somebody said.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
 
@@ -69,6 +72,8 @@ class Service:
         """Post a batch; raises Refused unless the answer is 200 or 204."""
         headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
         if token := os.environ.get(TOKEN):
+            if not self._is_private:
+                raise Refused(f"{self._host}: a token goes over https, or to this machine")
             headers["Authorization"] = f"Bearer {token}"
         body = gzip.compress(json.dumps(events).encode())
         request = urllib.request.Request(self._url, body, headers, method="POST")  # noqa: S310 - http(s), see above

@@ -11,7 +11,7 @@ from tornado.web import HTTPError, RequestHandler
 from .sign_in import SignIn
 
 COOKIE = "helm_boundary_page"
-DEED_HEADER = "X-Helm-Deed"
+SECOND_HEADER = "X-Helm-Page"
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -56,11 +56,17 @@ class PageHandler(RequestHandler):
         site = self.request.headers.get("Sec-Fetch-Site", "none")
         if not self.linked and site not in ("none", "same-origin"):
             raise HTTPError(403, reason="Not From Another Page")
-        if self.guarded and not self.sign_in.is_signed_in(self.session):
+        if self.guarded and not self.is_signed_in:
             raise HTTPError(401, reason="Sign In First")
         if self.request.method != "GET":
             self._refuse_foreign_deed()
         return None
+
+    @property
+    def is_signed_in(self) -> bool:
+        """Whether both secrets of a session came along."""
+        second = self.request.headers.get(SECOND_HEADER, "")
+        return self.sign_in.is_signed_in(self.session, second)
 
     @property
     def session(self) -> str:
@@ -87,13 +93,10 @@ class PageHandler(RequestHandler):
         self.answer({"error": f"{status_code} {self._reason}"})
 
     def _refuse_foreign_deed(self) -> None:
-        """Let through only what a script of ours sent: its own origin, JSON, the second secret."""
+        """Let through only what a script of ours sends: JSON, from the page's own origin."""
         if self.request.headers.get("Origin") not in {f"http://{host}" for host in self.hosts}:
             raise HTTPError(403, reason="Not From Another Page")
         if self.request.headers.get("Content-Type") != "application/json":
             raise HTTPError(415, reason="Expected JSON")
         if len(self.request.body) > _MAX_BODY:
             raise HTTPError(413)
-        deed = self.request.headers.get(DEED_HEADER, "")
-        if self.guarded and not self.sign_in.may_act(self.session, deed):
-            raise HTTPError(403, reason="Without The Page's Own Token")

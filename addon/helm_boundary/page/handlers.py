@@ -63,11 +63,8 @@ class SignInHandler(PageHandler):
     guarded = False
 
     def get(self) -> None:
-        """Say whether this browser has signed in, with the second secret if so."""
-        if not self.sign_in.is_signed_in(self.session):
-            self.answer({"signedIn": False})
-            return
-        self.answer({"signedIn": True, "deed": self.sign_in.deed_token(self.session)})
+        """Say whether this browser has signed in."""
+        self.answer({"signedIn": self.is_signed_in})
 
     def post(self) -> None:
         """Begin a session for the token that was printed at the start."""
@@ -75,7 +72,7 @@ class SignInHandler(PageHandler):
         if session is None:
             raise HTTPError(401, reason="Not This Token")
         self.set_cookie(COOKIE, session, httponly=True, samesite="Strict", path="/")
-        self.answer({"signedIn": True, "deed": self.sign_in.deed_token(session)})
+        self.answer({"signedIn": True, "secret": self.sign_in.second_secret(session)})
 
 
 class SignOutHandler(PageHandler):

@@ -47,9 +47,14 @@ class PageServer:
         )
 
     @property
+    def address(self) -> str:
+        """The address, where a person is asked for the token."""
+        return f"http://{self._host}:{self.port}/"
+
+    @property
     def url(self) -> str:
         """The address with the token behind `#`, which no browser sends to anybody."""
-        return f"http://{self._host}:{self.port}/#{self._sign_in.token}"
+        return f"{self.address}#{self._sign_in.token}"
 
     def start(self) -> None:
         """Answer browsers, in the running event loop."""

@@ -12,8 +12,10 @@ MAX_SESSIONS = 100
 class SignIn:
     """The token of one run of the page, and the sessions of those who had it.
 
-    A session is a secret in a cookie. With each goes a second secret, which is never in a cookie:
-    whoever makes a browser send its cookie doesn't have it, so every deed asks for it.
+    A session is a secret in a cookie. With each goes a second secret, which only the page's own
+    origin keeps. A browser sends a cookie to every port of a host, so any other server of this
+    machine that a person looks at has it; and other sites can make a browser send it. Neither has
+    the second one, so every request needs both.
     """
 
     def __init__(self, token: str | None = None) -> None:
@@ -30,18 +32,14 @@ class SignIn:
             self._sessions.popitem(last=False)
         return session
 
-    def is_signed_in(self, session: str) -> bool:
-        """Tell whether there is such a session."""
-        return session in self._sessions
-
-    def deed_token(self, session: str) -> str:
-        """Return the second secret of a session."""
+    def second_secret(self, session: str) -> str:
+        """Return the second secret of a session, for whoever has just begun it."""
         return self._sessions[session]
 
-    def may_act(self, session: str, deed_token: str) -> bool:
-        """Tell whether somebody with this session sent its second secret too."""
+    def is_signed_in(self, session: str, second: str) -> bool:
+        """Tell whether there is such a session, and this is its second secret."""
         expected = self._sessions.get(session)
-        return expected is not None and _same(deed_token, expected)
+        return expected is not None and _same(second, expected)
 
     def end(self, session: str) -> None:
         """End a session."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
@@ -38,7 +40,7 @@ class ReceiptIndex:
         """Open the index in `<state>/index`, or in `folder`; one that doesn't fit is built anew.
 
         Where nothing can be written beside the receipts, as with a copy that an auditor got, the
-        index is in a temporary file of this process.
+        index is in a temporary folder, which goes with this process.
         """
         path = _place(folder or layout.state / "index")
         origin = _origin(layout)
@@ -68,7 +70,7 @@ class ReceiptIndex:
         return list(self.connection.execute("SELECT place, what FROM unread ORDER BY place"))
 
     def close(self) -> None:
-        """Close the connection; a temporary index goes with its process."""
+        """Close the connection."""
         self.connection.close()
 
     def _read_segment(self, segment: Path) -> Iterator[int]:
@@ -120,6 +122,7 @@ def _place(folder: Path) -> Path:
             pass
     except OSError:
         folder = Path(tempfile.mkdtemp(prefix="helm-boundary-index-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder / "receipts.sqlite"
 
 

@@ -69,7 +69,7 @@ def _totals(totals: dict[str, int]) -> Iterator[str]:
 
 def _verification() -> Iterator[str]:
     yield '<section aria-labelledby="verification"><h2 id="verification">Verification</h2>'
-    yield "<p>The receipts that these figures were summed up from are enclosed. Your browser "
+    yield "<p>The receipts that these totals were summed up from are enclosed. Your browser "
     yield "checks every signature, that all are in the log under its signed checkpoint, and sums "
     yield "them up again. The keys are named above: compare them with those that you keep.</p>"
     yield '<p><button type="button" id="verify">Verify in this browser</button> '

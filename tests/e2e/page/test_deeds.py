@@ -132,8 +132,8 @@ def test_a_person_approves_in_the_browser(
     [
         ({"Cookie": None}, 401),
         ({"Cookie": "helm_boundary_page=made-up"}, 401),
-        ({"X-Helm-Deed": None}, 403),
-        ({"X-Helm-Deed": "made-up"}, 403),
+        ({"X-Helm-Page": None}, 401),
+        ({"X-Helm-Page": "made-up"}, 401),
         ({"Origin": None}, 403),
         ({"Origin": "https://elsewhere.example"}, 403),
         ({"Origin": "null"}, 403),
@@ -166,6 +166,16 @@ def test_nothing_is_told_without_signing_in(page: Watching, path: str) -> None:
     """No receipt, no name, no number."""
     assert page.ask(f"/api/{path}")[0] == 401
     assert page.ask("/api/sign-in")[1] == {"signedIn": False}
+
+
+def test_a_cookie_alone_is_worth_nothing(page: Watching, visitor: Visitor) -> None:
+    """A browser sends it to every server of this machine that a person looks at."""
+    cookie = {"Cookie": visitor.headers["Cookie"]}
+    assert page.ask("/api/receipts", None, cookie)[0] == 401
+    assert page.ask("/api/sign-in", None, cookie)[1] == {"signedIn": False}
+    headers = {**cookie, "Origin": page.url[:-1], "Content-Type": "application/json"}
+    assert page.ask("/api/sign-out", {}, headers)[0] == 401
+    assert visitor.get("/api/receipts")["receipts"]
 
 
 @pytest.mark.parametrize("path", ["/", "/page.js", "/verification.js", "/api/receipts", "/../x"])

@@ -80,7 +80,7 @@ def test_it_verifies_and_sums_up_again(browser: Browser, state: Path, tmp_path: 
     for words in (
         "402 receipts are signed by",
         "entries 0 to 401 of 402 are in the log",
-        "summed up again, they give the figures above",
+        "summed up again, they give the totals above",
         "that the policy was right",
         "claude-sonnet-4-5",
         "DATA_EGRESS_BLOCKED",

@@ -143,6 +143,14 @@ def test_each_arrives_once_the_other_side_is_back(tmp_path: Path) -> None:
     assert "can't be reached" in done.output
 
 
+def test_a_token_goes_nowhere_in_the_clear(tmp_path: Path) -> None:
+    """Over https, or to this machine; else nothing is sent at all."""
+    record_calls(tmp_path, 1)
+    done = shipped(tmp_path, "http://192.0.2.1/opa")
+    assert done.exit_code == 1
+    assert "a token goes over https" in done.output
+
+
 def test_nothing_is_lost_when_either_side_is_killed(
     shared_upstream: Upstream, tmp_path: Path
 ) -> None:

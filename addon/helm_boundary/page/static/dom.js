@@ -54,16 +54,24 @@ function verdictOf(row) {
   );
 }
 
-// Asks the server. A deed goes with the second secret, which no other page has.
+// Asks the server. Every request has the second secret beside the cookie: this origin keeps it, where
+// a cookie goes to all of the machine's ports.
 const server = {
-  deed: "",
+  get secret() {
+    return localStorage.getItem("helm-boundary-page") ?? "";
+  },
+
+  set secret(value) {
+    localStorage.setItem("helm-boundary-page", value);
+  },
 
   async get(path) {
-    return this._answer(await fetch(path, { headers: { Accept: "application/json" } }));
+    const headers = { Accept: "application/json", "X-Helm-Page": this.secret };
+    return this._answer(await fetch(path, { headers }));
   },
 
   async post(path, value) {
-    const headers = { "Content-Type": "application/json", "X-Helm-Deed": this.deed };
+    const headers = { "Content-Type": "application/json", "X-Helm-Page": this.secret };
     return this._answer(await fetch(path, { method: "POST", headers, body: JSON.stringify(value) }));
   },
 

@@ -10,7 +10,7 @@
 
   async function signIn(token) {
     const told = await server.post("api/sign-in", { token });
-    server.deed = told.deed;
+    server.secret = told.secret;
   }
 
   async function begin() {
@@ -21,7 +21,6 @@
       await signIn(token).catch(() => {});
     }
     const told = await server.get("api/sign-in");
-    server.deed = told.deed ?? "";
     if (told.signedIn) await enter();
     else leave();
   }
@@ -118,6 +117,7 @@
     });
     byId("sign-out").addEventListener("click", async () => {
       await server.post("api/sign-out", {}).catch(fail);
+      server.secret = "";
       leave();
     });
     byId("sign-in-form").addEventListener("submit", async (event) => {
@@ -138,7 +138,7 @@
       if (event.target.dataset.answer) questions.answer(event.target);
     });
     document.addEventListener("signed-out", leave);
-    document.addEventListener("visibilitychange", () => !document.hidden && server.deed && look());
+    document.addEventListener("visibilitychange", () => !document.hidden && server.secret && look());
   }
 
   wire();

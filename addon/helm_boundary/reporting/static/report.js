@@ -96,10 +96,13 @@
     const steps = [
       `${sums.receipts.toLocaleString()} receipts are signed by ${keys.filter(Boolean).map((key) => key.keyid).join(", ")}; ${enclosed.whose}`,
       said,
-      "summed up again, they give the figures above",
+      "summed up again, they give the totals above",
     ];
     if (beyond) steps.push(`not that the last ${beyond} are in the log: they weren't yet`);
-    return { steps, notProven: enclosed.notProven };
+    return {
+      steps,
+      notProven: [...enclosed.notProven, "the tables below, which whoever made this report summed up"],
+    };
   }
 
   function add(parent, tag, text) {
