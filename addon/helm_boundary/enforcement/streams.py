@@ -31,6 +31,7 @@ from .receipt_drafts import tool_calls
 from .refusals import no_receipt, too_late
 from .requests import Boundary
 from .steering import steering
+from .timed_cutter import TimedCutter
 
 
 class Streamed:
@@ -47,6 +48,8 @@ class Streamed:
     def open(self, exchange: Exchange, stream: Stream, cutter: Cutter) -> Gate | Tap:
         """Open what a stream goes through, from its first byte on; `cutter` cuts its events."""
         progress, most = exchange.progress, self._settings.max_body
+        if progress.trace is not None:
+            cutter = TimedCutter(cutter, progress)
         if self._settings.effect_of(progress.decision).stream == "pass":
             progress.gate = Tap(stream, cutter)
         else:

@@ -13,7 +13,7 @@ from opentelemetry.metrics import Meter
 from helm_boundary.runtime.labels import Labels
 
 from . import names as conventions
-from .spans import error_type
+from .spans import error_type, seconds_to_first_chunk
 
 
 class CallMetrics:
@@ -26,6 +26,12 @@ class CallMetrics:
             names["duration"],
             "s",
             "How long a provider took for a call.",
+            explicit_bucket_boundaries_advisory=conventions.DURATION_BOUNDS,
+        )
+        self._first_chunk = meter.create_histogram(
+            names["time_to_first_chunk"],
+            "s",
+            "How long a stream's first event took to come.",
             explicit_bucket_boundaries_advisory=conventions.DURATION_BOUNDS,
         )
         self._tokens = meter.create_histogram(
@@ -50,6 +56,8 @@ class CallMetrics:
         failed = {name["error_type"]: kind} if kind else {}
         seconds = max(0, received - moments["forwarded"]) / 1e9
         self._duration.record(seconds, {**told, **failed})
+        if (first := seconds_to_first_chunk(call)) is not None:
+            self._first_chunk.record(first, told)
         for direction in ("input", "output"):
             tokens = call["usage"].get(f"{direction}_tokens")
             if tokens is not None:

@@ -29,6 +29,8 @@ TODAY = {
     "token_type": "gen_ai.token.type",
     "duration": "gen_ai.client.operation.duration",
     "token_usage": "gen_ai.client.token.usage",
+    "first_chunk": "gen_ai.response.time_to_first_chunk",
+    "time_to_first_chunk": "gen_ai.client.operation.time_to_first_chunk",
     "server_address": "server.address",
     "server_port": "server.port",
     "error_type": "error.type",

@@ -132,6 +132,7 @@ class CallSpans:
             name["status"]: call["status"],
             name["model_served"]: call["modelServed"],
             name["finish_reasons"]: call["finishReasons"] or None,
+            name["first_chunk"]: seconds_to_first_chunk(call),
         }
         found |= {name[key]: value for key, value in call["parameters"].items()}
         found |= {name[key]: call["usage"].get(key) for key in _COUNTS}
@@ -146,6 +147,14 @@ class CallSpans:
                 span.set_attribute(conventions.VERDICT, judged["verdict"])
                 span.add_event(conventions.GUARDRAIL_EVENT, _verdict(call, judged), end)
         span.end(max(begin, end))
+
+
+def seconds_to_first_chunk(call: Facts) -> float | None:
+    """Return how long a stream's first event took to come; None for what was no stream."""
+    moments = call["moments"]
+    if "first" not in moments or "forwarded" not in moments:
+        return None
+    return float(max(0, moments["first"] - moments["forwarded"]) / 1e9)
 
 
 def error_type(call: Facts) -> str | None:

@@ -188,6 +188,8 @@ def test_streams_and_failures_are_told(
     asked(boundary, "hello", f"00-{trace}-{PARENT}-01", stream=True)
     leg = attributes(only(spans_of(found, trace, 4), Span.SPAN_KIND_CLIENT))
     assert leg["gen_ai.request.stream"] is True
+    assert leg["gen_ai.response.time_to_first_chunk"] > 0
+    wait_for(lambda: "gen_ai.client.operation.time_to_first_chunk" in found.metrics)
     trace = "4" * 32
     upstream.answer(lambda _: _failing())
     asked(boundary, "hello", f"00-{trace}-{PARENT}-01")
