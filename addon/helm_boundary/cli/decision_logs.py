@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
-import sys
 import threading
 
 import click
@@ -20,6 +17,7 @@ from helm_boundary.decision_logs.destination import (
 from helm_boundary.decision_logs.shipping import ship, ship_batch
 from helm_receipts.layout import Layout
 
+from .beside import ending
 from .exits import NO, CommandError
 from .state_options import existing, io_errors, state_option
 
@@ -47,12 +45,7 @@ def decision_logs(state: Layout, where: str, once: bool, with_parent: bool) -> N
         destination = read_destination(where)
     except DestinationError as error:
         raise CommandError(f"--to: {error}") from error
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
-    if with_parent:
-        threading.Thread(target=_end_with_input, args=(ended,), daemon=True).start()
-    with io_errors():
+    with io_errors(), ending(with_parent=with_parent) as ended:
         existing(state)
         if once:
             _ship_once(state, where, destination)
@@ -77,9 +70,3 @@ def _ship(state: Layout, where: str, destination: Destination, ended: threading.
                 ship(cursor, destination, ended)
         except CursorTaken:
             ended.wait(_TRY_AGAIN_SECONDS)
-
-
-def _end_with_input(ended: threading.Event) -> None:
-    while os.read(sys.stdin.fileno(), 1024):
-        pass
-    ended.set()

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
-import signal
-import sys
 import threading
 
 import click
@@ -14,6 +11,7 @@ from helm_boundary.runtime.own_address import AddressError, read_address
 from helm_boundary.runtime.own_listeners import noted
 from helm_receipts.layout import Layout
 
+from .beside import ending, listening_on
 from .exits import CommandError
 from .state_options import existing, io_errors, state_option
 
@@ -39,12 +37,7 @@ def metrics(state: Layout, listen: str, with_parent: bool) -> None:
         address = read_address(listen)
     except AddressError as error:
         raise CommandError(str(error)) from error
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
-    if with_parent:
-        threading.Thread(target=_end_with_input, args=(ended,), daemon=True).start()
-    with io_errors():
+    with io_errors(), listening_on(listen), ending(with_parent=with_parent) as ended:
         _export(existing(state), address, ended, waits=with_parent)
 
 
@@ -71,9 +64,3 @@ def _export(
             click.echo(f"helm-boundary metrics: http://{host}:{exporter.port}/metrics")
             ended.wait()
         exporter.close()
-
-
-def _end_with_input(ended: threading.Event) -> None:
-    while os.read(sys.stdin.fileno(), 1024):
-        pass
-    ended.set()

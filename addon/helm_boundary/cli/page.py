@@ -16,6 +16,7 @@ from helm_boundary.runtime.own_address import AddressError, read_own_address
 from helm_boundary.runtime.own_listeners import noted
 from helm_receipts.layout import Layout
 
+from .beside import listening_on
 from .exits import CommandError
 from .state_options import existing, io_errors, state_option
 from .verification_keys import trusted_keys
@@ -44,7 +45,7 @@ def page(state: Layout, listen: str, with_parent: bool) -> None:
         address = read_own_address(listen)
     except AddressError as error:
         raise CommandError(str(error)) from error
-    with io_errors():
+    with io_errors(), listening_on(listen):
         sign_in = SignIn(os.environ.get(TOKEN) or None)
         server = PageServer(existing(state), address, partial(trusted_keys, state), sign_in)
     with noted(state.state, server.port):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -11,7 +12,9 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from click.testing import CliRunner
 
+from helm_boundary.cli import main
 from helm_boundary.runtime.own_listeners import noted, noted_ports
 from helm_receipts.export.select import Selection, select
 from support.approvals import Asking, ask, body, pending, until, write_policy
@@ -254,6 +257,18 @@ def test_a_port_that_is_free_again_is_free(tmp_path: Path) -> None:
     (tmp_path / "run" / "0123456789abcdef.listener").write_text("8083\n")
     assert noted_ports(tmp_path) == set()
     assert list((tmp_path / "run").iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["page", "metrics"])
+def test_an_address_that_is_taken_is_named(tmp_path: Path, command: str) -> None:
+    """With what to do about it."""
+    record_calls(tmp_path, 1)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        arguments = [command, "--state", str(tmp_path), "--listen", listen]
+        done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 2
+    assert f"{listen} is taken: end what listens there, or name another" in done.output
 
 
 def test_the_page_ends_with_its_boundary(tmp_path: Path, shared_upstream: Upstream) -> None:
