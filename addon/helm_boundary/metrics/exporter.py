@@ -37,6 +37,8 @@ class Exporter:
         self._server, _ = start_http_server(address[1], address[0], registry)
         self.port = int(self._server.server_port)
         self._ended = threading.Event()
+        self.is_counting = False
+        """Whether what comes from now on is counted: what was there before has been passed."""
         self._follower = threading.Thread(target=self._follow, daemon=True, name="metrics")
 
     def start(self) -> Self:
@@ -54,6 +56,7 @@ class Exporter:
         index = ReceiptIndex.open(self._layout)
         index.refresh()
         last = queries.last_number(index)
+        self.is_counting = True
         while not self._ended.wait(LOOK_SECONDS):
             try:
                 last = self._count(index, last)
