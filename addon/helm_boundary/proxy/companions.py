@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from helm_boundary.runtime.current_boundary import CurrentBoundary
+from helm_boundary.runtime.extras import Extras
 from helm_boundary.runtime.options import Config
 from helm_boundary.telemetry.feed import Feed
 from helm_receipts.storage import isolated
@@ -49,15 +50,15 @@ class Companion:
         )
 
 
-def wanted(config: Config) -> Iterator[Companion]:
+def wanted(extras: Extras) -> Iterator[Companion]:
     """Yield what the options ask for; nothing by default."""
-    if config.page:
-        yield Companion("page", ("--listen", config.page))
-    if config.metrics:
-        yield Companion("metrics", ("--listen", config.metrics))
-    if config.decision_logs:
-        yield Companion("decision-logs", ("--to", config.decision_logs))
-    if config.telemetry:
+    if extras.page:
+        yield Companion("page", ("--listen", extras.page))
+    if extras.metrics:
+        yield Companion("metrics", ("--listen", extras.metrics))
+    if extras.decision_logs:
+        yield Companion("decision-logs", ("--to", extras.decision_logs))
+    if extras.telemetry:
         yield Companion("telemetry", feed=Feed())
 
 
@@ -77,7 +78,7 @@ class Companions:
         config = self._config()
         if config is None or self._running:
             return
-        for companion in wanted(config):
+        for companion in wanted(config.extras):
             try:
                 process = companion.start(config)
             except OSError as error:

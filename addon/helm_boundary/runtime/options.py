@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -23,7 +22,7 @@ from helm_boundary.calls.hosts import (
 from helm_boundary.calls.local_addresses import EVERYTHING, LocalPlaceError, Reach, read_reach
 from helm_boundary.enforcement.settings import OnToolDenied
 
-from .own_address import AddressError, read_address, read_own_address
+from .extras import EXTRA_OPTIONS, NO_EXTRAS, ExtraError, Extras
 from .state_folder import default_state_folder
 
 
@@ -55,10 +54,7 @@ class Config:
     deadline_ms: int
     local: Reach = EVERYTHING
     on_tool_denied: OnToolDenied = "auto"
-    page: str = ""
-    metrics: str = ""
-    telemetry: bool = False
-    decision_logs: str = ""
+    extras: Extras = NO_EXTRAS
 
 
 def add_options(loader: Loader) -> None:
@@ -116,19 +112,7 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
      None),
     ("helm_deadline_ms", int, 250, "How long policy may take for one judgement, in milliseconds; "
      "after that the verdict is DENY.", None),
-    ("helm_page", str, "", "Where to show the page: receipts as they come, approvals, charts. An "
-     "address of this machine, such as 127.0.0.1:8082; the whole address, with its token, is "
-     "printed at the start. It is a process of its own, as `helm-boundary page` is.", None),
-    ("helm_metrics", str, "", "Where Prometheus finds figures, such as 127.0.0.1:9464: decisions, "
-     "reasons, tokens, and how long the boundary itself took. Needs the extra "
-     "helm-boundary[metrics]. Boundaries on one state folder have one such address, with the sums "
-     "of all.", None),
-    ("helm_decision_logs", str, "", "Where receipts are shipped to as OPA's decision logs, each "
-     "at least once: https://SERVICE (posted to SERVICE/logs), syslog://HOST:PORT, "
-     "syslog+tcp://HOST:PORT, or a file of JSON lines.", None),
-    ("helm_telemetry", bool, False, "Export a span for each call, and metrics, with OpenTelemetry. "
-     "The standard OTEL_* variables say where to. Needs the extra helm-boundary[telemetry].",
-     None),
+    *EXTRA_OPTIONS,
 )  # fmt: skip
 
 
@@ -160,10 +144,7 @@ def read_config(options: OptionValues) -> Config:
         hold_seconds=_hold_seconds(options),
         hold_max=_within("helm_hold_max", options.helm_hold_max, 1, 10_000),
         notify=_notify(options.helm_notify),
-        page=_own_address("helm_page", options.helm_page),
-        metrics=_metrics(options.helm_metrics),
-        telemetry=_telemetry(options.helm_telemetry),
-        decision_logs=_decision_logs(options.helm_decision_logs),
+        extras=_extras(options),
         keep_flows=_within("helm_keep_flows", options.helm_keep_flows, 0, 10_000_000),
         max_body=_within("helm_max_body", _size(options.helm_max_body), 1024, 1 << 30),
         deadline_ms=_within("helm_deadline_ms", options.helm_deadline_ms, 5, 60_000),
@@ -239,51 +220,11 @@ def _state(value: str) -> Path:
     return _absolute(value) if value else default_state_folder()
 
 
-def _own_address(name: str, text: str) -> str:
+def _extras(options: OptionValues) -> Extras:
     try:
-        if text:
-            read_own_address(text)
-    except AddressError as error:
-        raise ConfigError(f"{name}: {error}") from None
-    return text
-
-
-def _metrics(text: str) -> str:
-    try:
-        if text:
-            read_address(text)
-    except AddressError as error:
-        raise ConfigError(f"helm_metrics: {error}") from None
-    _require("helm_metrics", "metrics", "prometheus_client" if text else "")
-    return text
-
-
-def _decision_logs(text: str) -> str:
-    if not text:
-        return text
-    from helm_boundary.decision_logs.destination import DestinationError, read_destination
-
-    try:
-        read_destination(text)
-    except DestinationError as error:
-        raise ConfigError(f"helm_decision_logs: {error}") from None
-    return text if "://" in text else str(_absolute(text))
-
-
-def _telemetry(is_wanted: bool) -> bool:
-    module = "opentelemetry.exporter.otlp.proto.http" if is_wanted else ""
-    _require("helm_telemetry", "telemetry", module)
-    return is_wanted
-
-
-def _require(name: str, extra: str, module: str) -> None:
-    """Refuse an option whose library isn't installed; nothing is required for no module."""
-    try:
-        is_missing = bool(module) and find_spec(module) is None
-    except ModuleNotFoundError:  # not even the package that it would be in
-        is_missing = True
-    if is_missing:
-        raise ConfigError(f"{name}: needs {module}: install the extra helm-boundary[{extra}]")
+        return Extras.read(options)
+    except ExtraError as error:
+        raise ConfigError(str(error)) from None
 
 
 def _hosts(values: Sequence[str]) -> tuple[HostPattern, ...]:

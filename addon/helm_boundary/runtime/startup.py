@@ -94,7 +94,7 @@ def start(config: Config) -> Running:
         config.hold_seconds,
         config.hold_max,
         config.on_tool_denied,
-        bool(config.metrics) or config.telemetry,
+        config.extras.measures,
     )
     told = notifier(config.notify) if config.notify else None
     boundary = Boundary(

@@ -198,7 +198,7 @@ def test_what_needs_a_library_says_which_extra_has_it(
     options: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An option whose library isn't installed is a refusal to start, with the remedy."""
-    monkeypatch.setattr("helm_boundary.runtime.options.find_spec", lambda _: None)
+    monkeypatch.setattr("helm_boundary.runtime.extras.find_spec", lambda _: None)
     for name, value, extra in (
         ("helm_metrics", "127.0.0.1:0", "metrics"),
         ("helm_telemetry", True, "telemetry"),
