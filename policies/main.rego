@@ -31,6 +31,7 @@ decision := {
 	"rewrite": [operation | some operation in topics[_].rewrite],
 	"stream": stream,
 } if {
+	not is_mcp
 	topics[_].allow
 	[reason | some reason in topics[_].deny] == []
 	[reason | some reason in topics[_].escalate] == []
@@ -42,7 +43,7 @@ decision := {
 	"reasons": reasons("escalate"),
 	"observed": reasons("observe"),
 	# What a person lets through is cut and held back like anything else.
-	"rewrite": [operation | some operation in topics[_].rewrite],
+	"rewrite": rewrites,
 	"stream": stream,
 } if {
 	some word in said
@@ -51,13 +52,24 @@ decision := {
 	"verdict": "ALLOW",
 	"reasons": [],
 	"observed": reasons("observe"),
-	"rewrite": [operation | some operation in topics[_].rewrite],
+	"rewrite": rewrites,
 	"stream": stream,
 } if {
 	topics[_].allow
 }
 
 topics := data.helm.rules
+
+# What goes to an MCP server is asked about its own topic beside those.
+is_mcp if input.operation.category == "mcp"
+
+rewrites := array.concat(
+	[operation | some operation in topics[_].rewrite],
+	[operation |
+		is_mcp
+		some operation in data.helm.mcp.rewrite
+	],
+)
 
 default stream := "gate"
 
@@ -67,6 +79,16 @@ stream := "buffer" if "buffer" in topics[_].stream
 said contains {"effect": effect(reason, "deny"), "reason": reason} if some reason in topics[_].deny
 
 said contains {"effect": effect(reason, "escalate"), "reason": reason} if some reason in topics[_].escalate
+
+said contains {"effect": effect(reason, "deny"), "reason": reason} if {
+	is_mcp
+	some reason in data.helm.mcp.deny
+}
+
+said contains {"effect": effect(reason, "escalate"), "reason": reason} if {
+	is_mcp
+	some reason in data.helm.mcp.escalate
+}
 
 # The effect that data gives the rule, else the one it was written with. A word that
 # isn't one of ours denies: a misspelt "observe" must not switch a rule off.

@@ -23,11 +23,13 @@ together := {
 	"rules": object.union(grouped, object.get(own, "rules", {})),
 }
 
+default own := {}
+
 own := found if {
 	found := data.principals[input.client.principal]
 } else := found if {
 	found := data.principals[input.client.key_id]
-} else := {}
+}
 
 groups contains name if {
 	some name, group in data.groups
@@ -39,9 +41,10 @@ groups contains name if {
 	input.client.key_id in object.get(group, "keys", [])
 }
 
-grouped := {id: strictest(id) |
+grouped[id] := word if {
 	some name in groups
 	some id, _ in object.get(data.groups[name], "rules", {})
+	word := strictest(id)
 }
 
 strictest(id) := [word |
@@ -51,6 +54,6 @@ strictest(id) := [word |
 ][0]
 
 # An unquoted off is false in YAML.
-effect(word) := "off" if word == false
+effect(false) := "off"
 
 effect(word) := word if is_string(word)

@@ -5,38 +5,55 @@
 #   because what is in a topic's package is looked at for every call.
 package helm.arguments
 
+import data.helm.folders
+
 # A constraint that says nothing, or something that isn't known here, holds for no call.
 satisfied(call, constraint) if {
 	call.valid_json
-	wanted := object.remove(constraint, ["argument"])
+	not is_custom(call)
+	is_met(call.arguments, constraint)
+}
+
+# A custom tool has one text and no arguments, whatever the constraint calls it.
+satisfied(call, constraint) if {
+	is_custom(call)
+	is_met({object.get(constraint, "argument", "input"): call.arguments_text}, object.union({"argument": "input"}, constraint))
+}
+
+satisfied(call, constraint) if {
+	object.get(constraint, "optional", false) == true
+	call.valid_json
+	not is_custom(call)
+	object.get(call.arguments, constraint.argument, null) == null
+}
+
+is_custom(call) if object.get(call, "type", "function") == "custom"
+
+is_met(arguments, constraint) if {
+	wanted := object.remove(constraint, ["argument", "optional"])
 	count(wanted) > 0
 	every kind, value in wanted {
-		holds(kind, value, call.arguments, constraint)
+		holds(kind, value, arguments, constraint)
 	}
 }
 
-holds("schema", schema, arguments, _) if json.match_schema(arguments, schema)[0]
+holds("schema", wanted, arguments, _) if json.match_schema(arguments, wanted)[0]
 
-holds("match", pattern, arguments, constraint) if regex.match(pattern, text(arguments, constraint))
+holds("match", wanted, arguments, constraint) if regex.match(wanted, text(arguments, constraint))
 
-holds("never", patterns, arguments, constraint) if {
+holds("never", wanted, arguments, constraint) if {
 	value := text(arguments, constraint)
-	count([pattern | some pattern in patterns; regex.match(pattern, value)]) == 0
+	count([pattern | some pattern in wanted; regex.match(pattern, value)]) == 0
 }
 
-# A path is within a folder when it starts with it and never steps up.
-holds("within", folders, arguments, constraint) if {
-	value := text(arguments, constraint)
-	strings.any_prefix_match(value, folders)
-	not ".." in split(value, "/")
-	not contains(value, "\\")
-}
+# A path is within a folder when it starts with it and never steps up; "./" is the working folder.
+holds("within", wanted, arguments, constraint) if folders.inside(text(arguments, constraint), wanted)
 
 # The host as every reader of URLs finds it: no user, no backslash, no white space.
-holds("hosts", hosts, arguments, constraint) if {
+holds("hosts", wanted, arguments, constraint) if {
 	url := `^https?://([a-z0-9.-]+)(?::[0-9]+)?(?:[/?#][!-\[\]-~]*)?$`
 	found := regex.find_all_string_submatch_n(url, text(arguments, constraint), 1)
-	found[0][1] in hosts
+	found[0][1] in wanted
 }
 
 text(arguments, constraint) := arguments[constraint.argument] if is_string(arguments[constraint.argument])

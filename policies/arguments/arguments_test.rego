@@ -37,6 +37,28 @@ test_one_constraint_after_the_other if {
 	wrong == []
 }
 
+test_a_custom_tool_has_one_text if {
+	custom("ls", {"argument": "input", "never": [`\brm\b`]})
+	custom("ls", {"never": [`\brm\b`]})
+	not custom("rm x", {"never": [`\brm\b`]})
+	not custom("{\"input\": \"ls\", \"x\": \"rm\"}", {"argument": "input", "never": [`\brm\b`]})
+	not custom("ls", {"argument": "input"})
+}
+
+custom(text, constraint) if {
+	call := {"type": "custom", "valid_json": startswith(text, "{"), "arguments": null, "arguments_text": text}
+	arguments.satisfied(call, constraint)
+}
+
+test_an_optional_argument if {
+	inside := {"argument": "path", "within": ["./"], "optional": true}
+	satisfied(inside, {}) == true
+	satisfied(inside, {"path": null}) == true
+	satisfied(inside, {"path": "src"}) == true
+	satisfied(inside, {"path": "/etc"}) == false
+	satisfied(inside, {"path": ["/etc"]}) == false
+}
+
 test_arguments_that_are_not_json_satisfy_nothing if {
 	not arguments.satisfied({"valid_json": false, "arguments": null}, {"schema": {}})
 }

@@ -22,7 +22,7 @@ deny contains {
 	"pointer": attachment.pointer,
 	"counterfactual": "Send a smaller attachment.",
 } if {
-	some attachment in input.attachments
+	some attachment in attached(input)
 	data.attachments.max_bytes != null
 	attachment.bytes > data.attachments.max_bytes
 }
@@ -43,7 +43,7 @@ deny contains {
 	"pointer": attachment.pointer,
 	"counterfactual": "Send an attachment of an allowed type.",
 } if {
-	some attachment in input.attachments
+	some attachment in attached(input)
 	data.attachments.types != null
 	not strings.any_prefix_match(type_of(attachment), data.attachments.types)
 }
@@ -63,7 +63,7 @@ deny contains {
 	"pointer": attachment.pointer,
 	"counterfactual": "Send the content itself, or use an allowed host.",
 } if {
-	some attachment in input.attachments
+	some attachment in attached(input)
 	data.attachments.hosts != null
 	attachment.host != null
 	not lower(attachment.host) in data.attachments.hosts
@@ -72,3 +72,8 @@ deny contains {
 type_of(attachment) := attachment.media_type if {
 	attachment.media_type != null
 } else := attachment.kind
+
+# Those of what an MCP server says, too.
+attached(document) := object.get(document.response, "attachments", []) if {
+	document.phase == "response"
+} else := document.attachments

@@ -23,6 +23,7 @@ deny contains {
 } if {
 	data.hosts.allow != null
 	input.phase == "request"
+	not is_string(object.get(input, "server", null)) # named in mcp.servers
 	host := lower(input.http.host)
 	not host in data.hosts.allow
 	not strings.any_suffix_match(host, data.hosts.allow_suffixes)

@@ -51,3 +51,11 @@ untrusted(pointer) if {
 	text.pointer == pointer
 	text.role in data.injection.roles
 }
+
+untrusted(pointer) if {
+	input.phase == "response"
+	input.operation.category == "mcp"
+	some text in input.response.texts
+	text.pointer == pointer
+	text.role in data.injection.roles
+}

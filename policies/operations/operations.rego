@@ -7,6 +7,17 @@ allow if {
 	input.operation.category in data.operations.allow_categories
 } else if {
 	input.operation.id in data.operations.allow
+} else if {
+	some place in data.operations.allow_paths
+	is_at(place)
+}
+
+is_at(place) if place in {input.http.path, concat("", [input.http.host, input.http.path])}
+
+is_at(place) if {
+	endswith(place, "*")
+	some asked in [input.http.path, concat("", [input.http.host, input.http.path])]
+	startswith(asked, trim_suffix(place, "*"))
 }
 
 # METADATA

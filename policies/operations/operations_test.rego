@@ -31,6 +31,30 @@ test_an_operation_can_be_allowed_by_its_id if {
 		with data.operations as {"allow_categories": [], "allow": ["createFile"]}
 }
 
+test_what_an_agent_asks_beside_is_not_allowed_as_such if {
+	denied("claude_code.metrics", "agent") == {["operations.unlisted", "INSUFFICIENT_PRIVILEGE", "ungranted"]}
+}
+
+test_an_agents_settings_are_allowed if operations.allow with input as call("claude_code.settings", "agent")
+
+test_a_path_can_be_allowed if {
+	every place in ["/v1/new", "api.example.com/v1/new", "/v1/*", "api.example.com/*"] {
+		asked(place) == set()
+	}
+}
+
+test_another_path_is_not if {
+	every place in ["/v1", "/v1/new/", "other.example.com/v1/new", "v1/*", "/v2/*", ""] {
+		asked(place) == {"operations.unknown"}
+	}
+}
+
+asked(place) := result if {
+	request := object.union(call("unknown", "unknown"), {"http": {"host": "api.example.com", "path": "/v1/new"}})
+	result := {r.rule | some r in operations.deny} with input as request
+		with data.operations.allow_paths as [place]
+}
+
 test_a_response_is_judged_alike if {
 	operations.allow with input as object.union(call("createChatCompletion", "inference"), {"phase": "response"})
 }

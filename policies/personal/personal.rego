@@ -3,7 +3,8 @@
 # description: |
 #   Cuts out what detectors named "personal." find, or stops the call, as
 #   data.personal says for each phase: "redact", "deny" or "off". What can't be cut
-#   out where it stands stops the call, too.
+#   out where it stands stops the call, too. Calls to MCP servers have a word of
+#   their own.
 package helm.rules.personal
 
 import data.helm.places
@@ -17,7 +18,7 @@ rewrite contains {
 } if {
 	some finding in input.findings
 	startswith(finding.detector, "personal.")
-	data.personal[input.phase] == "redact"
+	wanted(input) == "redact"
 	places.in_text(finding)
 }
 
@@ -38,7 +39,7 @@ deny contains {
 } if {
 	some finding in input.findings
 	startswith(finding.detector, "personal.")
-	not object.get(data.personal, input.phase, "deny") in {"redact", "off", false}
+	not wanted(input) in {"redact", "off", false}
 	not places.expected(finding)
 }
 
@@ -52,17 +53,26 @@ deny contains {
 deny contains {
 	"rule": "personal.fixed",
 	"code": "DATA_EGRESS_BLOCKED",
-	"message": sprintf("The %s holds personal data (%s) in its %s, where it can't be cut out.", [input.phase, finding.detector, where(finding)]),
+	"message": sprintf(
+		"The %s holds personal data (%s) in its %s, where it can't be cut out.",
+		[input.phase, finding.detector, where(finding)],
+	),
 	"finality": "instance_parameter",
 	"pointer": finding.pointer,
 	"counterfactual": "Take the personal data out and try again.",
 } if {
 	some finding in input.findings
 	startswith(finding.detector, "personal.")
-	data.personal[input.phase] == "redact"
+	wanted(input) == "redact"
 	not places.in_text(finding)
 	not places.expected(finding)
 }
+
+# What goes to an MCP server is what its tool needs: who gets a mail, for one.
+wanted(document) := object.get(data.personal, "mcp", "deny") if {
+	document.phase == "request"
+	document.operation.category == "mcp"
+} else := object.get(data.personal, document.phase, "deny")
 
 where(finding) := "address or headers" if {
 	finding.place == "http"

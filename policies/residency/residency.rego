@@ -26,6 +26,7 @@ deny contains {
 } if {
 	data.residency.allow != null
 	input.phase == "request"
+	not is_string(object.get(input, "server", null)) # named in mcp.servers
 	not inside(lower(input.http.host))
 }
 

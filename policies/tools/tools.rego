@@ -3,9 +3,11 @@
 # description: |
 #   Which tools a model may call, judged when it calls them: a request that only
 #   offers a tool does nothing yet. Arguments are whole by then, streams included.
+#   A call that goes to an MCP server is judged by the same rules (see mcp).
 package helm.rules.tools
 
 import data.helm.arguments
+import data.helm.tool_names
 
 # METADATA
 # title: Denied tool
@@ -23,8 +25,8 @@ deny contains {
 } if {
 	input.phase == "response"
 	some call in input.response.tool_calls
-	some name in names_of(call)
-	matches(name, data.tools.deny, data.tools.deny_prefixes)
+	some name in tool_names.of(call)
+	tool_names.caught(name, data.tools.deny, data.tools.deny_prefixes)
 }
 
 # METADATA
@@ -43,8 +45,9 @@ escalate contains {
 } if {
 	input.phase == "response"
 	some call in input.response.tool_calls
-	some name in names_of(call)
-	matches(name, data.tools.person, data.tools.person_prefixes)
+	some name in tool_names.of(call)
+	tool_names.caught(name, data.tools.person, data.tools.person_prefixes)
+	not asked_on_the_wire(call)
 }
 
 # METADATA
@@ -64,11 +67,11 @@ escalate contains {
 } if {
 	input.phase == "response"
 	some call in input.response.tool_calls
-	not matches(call.name, data.tools.allow, data.tools.allow_prefixes)
+	not allowed(call)
 	not listed_elsewhere(call)
 	not listed_with_namespace(call)
 	not ran_by_provider(call)
-	not call.name in object.get(data.helm.principal.settings, "tools", [])
+	not asked_on_the_wire(call)
 }
 
 # METADATA
@@ -76,7 +79,9 @@ escalate contains {
 # description: |
 #   data.tools.arguments has, by a tool's name, a list of constraints: on the whole
 #   of the arguments (schema, a JSON Schema), or on one argument by its name: match
-#   and never (regular expressions), within (folders of a path), hosts (of a URL).
+#   and never (regular expressions), within (folders of a path; "./" is the working folder),
+#   hosts (of a URL). With optional: true it holds where the argument is absent. Of a custom
+#   tool the whole text is what is constrained.
 # custom:
 #   id: tools.arguments
 #   code: POLICY_VIOLATION
@@ -92,7 +97,7 @@ deny contains {
 } if {
 	input.phase == "response"
 	some call in input.response.tool_calls
-	some name in names_of(call)
+	some name in tool_names.of(call)
 	some constraint in data.tools.arguments[name]
 	not arguments.satisfied(call, constraint)
 }
@@ -121,7 +126,7 @@ deny contains {
 	some call in input.response.tool_calls
 	call.valid_json == false
 	object.get(call, "type", "function") != "custom"
-	object.get(call, "complete", true)
+	object.get(call, "complete", true) != false
 	trim_space(object.get(call, "arguments_text", "")) != ""
 }
 
@@ -157,30 +162,52 @@ may_be_offered(type) if {
 
 # What may be offered has run by the time its call is seen.
 ran_by_provider(call) if {
-	object.get(call, "type", "function") == "hosted"
+	call.type == "hosted"
 	may_be_offered(call.name)
 }
 
 # The bare name of a call that comes with its namespace as well, which is what is listed.
 listed_with_namespace(call) if {
-	some other in input.response.tool_calls
-	other.pointer == call.pointer
-	endswith(other.name, concat("", [".", call.name]))
-	matches(other.name, data.tools.allow, data.tools.allow_prefixes)
+	some other in with_namespace(call)
+	allowed(other)
 }
 
 listed_elsewhere(call) if {
-	some name in names_of(call)
+	some name in tool_names.of(call)
 	matches(name, data.tools.person, data.tools.person_prefixes)
 }
 
 listed_elsewhere(call) if {
-	some name in names_of(call)
+	some name in tool_names.of(call)
 	matches(name, data.tools.deny, data.tools.deny_prefixes)
 }
 
-# With its namespace or server, as it is allowed, and without: some clients go by that.
-names_of(call) := {call.name, regex.replace(call.name, `^.*\.`, "")}
+allowed(call) if {
+	some name in tool_names.allowing(call)
+	matches(name, data.tools.allow, data.tools.allow_prefixes)
+}
+
+allowed(call) if {
+	some name in tool_names.allowing(call)
+	name in object.get(data.helm.principal.settings, "tools", [])
+}
+
+# With mcp.ask: wire, a person is asked where a named server is called, and not before
+# that, when the model wants it. What a provider calls itself comes by no wire of ours.
+asked_on_the_wire(call) if {
+	data.mcp.ask == "wire"
+	input.operation.category != "mcp"
+	some reading in ({call} | with_namespace(call))
+	object.get(reading, "type", "function") == "function"
+	tool_names.server_of(reading) in object.keys(data.mcp.servers)
+}
+
+# The readings of a call that have its namespace before its name.
+with_namespace(call) := {other |
+	some other in input.response.tool_calls
+	other.pointer == call.pointer
+	endswith(other.name, concat("", [".", call.name]))
+}
 
 matches(name, names, _) if name in names
 

@@ -14,6 +14,27 @@ test_unlisted_tool_escalates if said("other") == {"deny": set(), "escalate": {"t
 
 test_deny_beats_allow if said("read_secret") == {"deny": {"tools.denied"}, "escalate": set()}
 
+test_all_servers_but_one if {
+	calls("mcp__notes__search", servers) == set()
+	calls("mcp__other__search", servers) == {"tools.denied"}
+	calls("mcp__notes__drop", servers) == {"tools.denied"}
+}
+
+servers := {
+	"allow": [],
+	"allow_prefixes": ["mcp__notes__"],
+	"person": [],
+	"person_prefixes": [],
+	"deny": ["mcp__notes__drop"],
+	"deny_prefixes": ["mcp__"],
+	"arguments": {},
+	"hosted": [],
+}
+
+calls(name, listed) := result if {
+	result := {reason.rule | some reason in (tools.deny | tools.escalate)} with input as called([name]) with data.tools as listed
+}
+
 test_a_person_is_asked_even_for_an_allowed_tool if {
 	said("read_mail") == {"deny": set(), "escalate": {"tools.person"}}
 }
@@ -23,7 +44,8 @@ test_every_call_is_judged if {
 }
 
 test_offering_a_tool_is_not_calling_it if {
-	tools.escalate == set() with input as {"phase": "request", "tools": [{"type": "function", "name": "other", "pointer": "/tools/0"}]} with data.tools as lists
+	offer := {"phase": "request", "tools": [{"type": "function", "name": "other", "pointer": "/tools/0"}]}
+	tools.escalate == set() with input as offer with data.tools as lists
 }
 
 test_constrained_arguments if {

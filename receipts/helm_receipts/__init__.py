@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .audit.fsck import fsck
-    from .audit.verify import NOT_PROVEN, verify_journal, verify_receipt
+    from .audit.single_receipt import verify_receipt
+    from .audit.verify import NOT_PROVEN, verify_journal
     from .envelope.statement import Draft
     from .errors import ReceiptError
     from .recording.recorder import Recorder
@@ -32,7 +33,7 @@ _HOMES = {
     "Recorder": "recording.recorder",
     "fsck": "audit.fsck",
     "verify_journal": "audit.verify",
-    "verify_receipt": "audit.verify",
+    "verify_receipt": "audit.single_receipt",
 }
 
 

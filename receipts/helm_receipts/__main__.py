@@ -1,4 +1,4 @@
-"""`python -m helm_receipts verify | fsck | show`, with Python and `cryptography` alone.
+"""`python -m helm_receipts verify | fsck | show | pack`, with Python and `cryptography` alone.
 
 For an auditor who has a folder and a key from somebody they trust. The keys are always named: one
 that is in the folder would only vouch for itself.
@@ -7,6 +7,7 @@ that is in the folder would only vouch for itself.
 import argparse
 import json
 import sys
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,11 +15,14 @@ from typing import Any
 
 from helm_receipts.envelope.public_keys import PublicKey, read_public_key
 
+from .audit.checked_line import check_line
 from .audit.fsck import fsck
-from .audit.verify import NOT_PROVEN, verify_journal, verify_receipt
+from .audit.pack import verify_pack
+from .audit.trust_policy import parse_policy, witnessed
+from .audit.verify import NOT_PROVEN, verify_journal
 from .envelope.checkpoint import parse_vkey
 from .errors import Broken, ReceiptError
-from .journal.reader import find_record
+from .journal.reader import find_line
 from .layout import Layout
 
 type Command = Callable[[argparse.Namespace], tuple[int, dict[str, Any]]]
@@ -39,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code, told = NO, {"bad": str(error), "kind": error.kind, "place": error.place}
     except ReceiptError as error:
         code, told = NO, {"bad": str(error)}
-    except OSError as error:
+    except (OSError, zipfile.BadZipFile) as error:
         print(f"helm_receipts: {error}", file=sys.stderr)
         return USAGE
     _print(code, told, as_json=options.json)
@@ -47,44 +51,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _verify(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
-    report = verify_journal(_existing(options.state).journal, _keys(options))
+    report = verify_journal(_existing(options.state).journal, _keys(options), _archives(options))
     return (YES if report.is_complete else INCOMPLETE), asdict(report)
 
 
 def _fsck(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     layout = _existing(options.state)
-    notes = [path.read_bytes() for path in options.kept]
+    notes, witnesses = [path.read_bytes() for path in options.kept], tuple[str, ...]()
+    if options.policy is not None:
+        note, witnesses = witnessed(layout, parse_policy(options.policy.read_text("utf-8")))
+        notes.append(note)
     log_keys = [parse_vkey(options.vkey)]
-    report = fsck(layout.state, _keys(options), log_keys, notes)
+    keys, archives = _keys(options), _archives(options)
+    report = fsck(layout.state, keys, log_keys, notes, archives=archives)
+    return (YES if report.is_complete else INCOMPLETE), asdict(report) | {"witnesses": witnesses}
+
+
+def _pack(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
+    report = verify_pack(options.state, _keys(options), [parse_vkey(options.vkey)])
     return (YES if report.is_complete else INCOMPLETE), asdict(report)
 
 
 def _show(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
-    record = find_record(_existing(options.state).journal, options.receipt)
-    failed: ReceiptError | None = None
-    for key in _keys(options):
-        try:
-            return YES, verify_receipt(record.envelope, key).predicate
-        except ReceiptError as error:
-            failed = error
-    raise failed or ReceiptError("expected a key to verify the receipt with, found none")
+    line = find_line(_existing(options.state).journal, options.receipt)
+    return YES, check_line(line, {key.keyid: key for key in _keys(options)}).predicate
 
 
 def _keys(options: argparse.Namespace) -> list[PublicKey]:
     return [read_public_key(path.read_bytes()) for path in options.key]
 
 
+def _archives(options: argparse.Namespace) -> list[Path]:
+    return [_existing(folder).journal for folder in options.archive]
+
+
 def _existing(state: Path) -> Layout:
-    layout = Layout(state)
-    if not layout.journal.is_dir():
+    if not Layout(state).journal.is_dir():
         raise FileNotFoundError(f"expected a state folder with a journal, found none in {state}")
-    return layout
+    return Layout(state)
 
 
 def _print(code: int, told: dict[str, Any], *, as_json: bool) -> None:
-    word = {YES: "VERIFIED", NO: "NOT VERIFIED"}.get(code, "TRUE BUT INCOMPLETE")
-    if not told.get("receipts", 1):
-        word = "NOTHING TO VERIFY"
+    unsure = "TRUE BUT INCOMPLETE" if told.get("receipts", 1) else "NOTHING TO VERIFY"
+    word = {YES: "VERIFIED", NO: "NOT VERIFIED"}.get(code, unsure)
     if as_json:
         print(json.dumps({"exit": code, **told, "notProven": NOT_PROVEN}, default=str))
         return
@@ -99,17 +108,27 @@ def _print(code: int, told: dict[str, Any], *, as_json: bool) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m helm_receipts",
+        prog="helm-verify" if sys.argv[0].endswith(".pyz") else "python -m helm_receipts",
         description=main.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(required=True, metavar="verify | fsck | show")
-    _add(commands, "verify", _verify, "Verify every journal: signatures, chains, outcomes.")
+    commands = parser.add_subparsers(required=True, metavar="verify | fsck | show | pack")
+    alone = _add(commands, "verify", _verify, "Verify every journal: signatures, chains, outcomes.")
     checked = _add(commands, "fsck", _fsck, "Verify all of that, and the log's tree.")
     checked.add_argument("--vkey", required=True, help="the log's key, as in log.vkey")
     checked.add_argument(
         "--kept", type=Path, action="append", default=[], help="a checkpoint that must still hold"
     )
+    checked.add_argument(
+        "--policy", type=Path, help="a trust policy (c2sp.org/tlog-policy): who must have cosigned"
+    )
+    for command in (alone, checked):
+        command.add_argument(
+            "--archive", type=Path, action="append", default=[], help="a folder of old receipts"
+        )
+    pack = "Verify an evidence pack: receipts, proofs, checkpoint."
+    packed = _add(commands, "pack", _pack, pack, "the pack, a zip file")
+    packed.add_argument("--vkey", required=True, help="the log's key, as in log.vkey")
     shown = _add(commands, "show", _show, "Print what one receipt says, if it verifies.")
     shown.add_argument("receipt", help="the receipt's id, such as 3rz4hhna-000004")
     return parser
@@ -120,10 +139,11 @@ def _add(
     name: str,
     run: Command,
     what: str,
+    where: str = "the state folder, or a copy of it",
 ) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=what, description=what)
     command.set_defaults(run=run)
-    command.add_argument("state", type=Path, help="the state folder, or a copy of it")
+    command.add_argument("state", metavar="where", type=Path, help=where)
     command.add_argument(
         "--key",
         type=Path,

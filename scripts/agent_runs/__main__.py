@@ -20,13 +20,17 @@ TESTS = "tests/e2e/clients/test_denied_agents.py"
 _CASE = re.compile(r"(test_\w+)\[(.*)\]")
 _COLUMNS = {
     "test_an_allowed_tool_runs": "allowed",
+    "test_an_agent_mends_a_program": "",
     "test_a_denied_tool_never_reaches_the_agent": "denied",
     "test_a_denied_tool_steers_the_agent": "steered",
+    "test_a_grant_for_a_session_is_for_the_rest_of_its_run": "session",
+    "test_a_granted_request_passes_in_the_next_run": "asked again",
     "test_a_denied_model_is_never_asked": "no model",
     "test_an_agent_waits_for_a_person": "",
 }
-"""What each test shows, in a word; of waiting, the parameters say it."""
+"""What each test shows, in a word; of some, the parameters say it."""
 _WORDS = {"approve": "yes", "deny": "no"}
+_MENDED = {"exec": "mends", "confined": "confined"}
 _WIDTH = 150
 
 type Shown = Mapping[str, Mapping[str, str]]
@@ -35,11 +39,20 @@ type Shown = Mapping[str, Mapping[str, str]]
 
 @click.command()
 @click.option("--long", "is_long", is_flag=True, help="Also have them wait for 60 and 330 seconds.")
-@click.option("--only", default="", metavar="TEXT", help="Only agents with TEXT in their name.")
+@click.option(
+    "--only",
+    default="",
+    metavar="TEXT",
+    help='Only agents with TEXT in their name; "claude or codex" for several.',
+)
 @click.option("--workers", default=2, show_default=True, help="Agents that run at a time.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def main(is_long: bool, only: str, workers: int, as_json: bool) -> None:
     """Run coding agents through the boundary: allowed, denied, steered, and made to wait.
+
+    Each also mends a program, under exec and exec --confine, is granted a tool for its session,
+    and a request that it makes again in its next run.
+
 
     Exit code 1 where one of them did something else than it should.
     """
@@ -63,7 +76,7 @@ def main(is_long: bool, only: str, workers: int, as_json: bool) -> None:
 
 def _command(results: Path, is_long: bool, only: str) -> list[str]:
     chosen = [] if is_long else ["not 60 and not 330"]
-    chosen += [only] if only else []
+    chosen += [f"({only})"] if only else []
     options = ["-q", "--slow", f"--junitxml={results}", "-k", " and ".join(chosen)]
     return [sys.executable, "-m", "pytest", *options, TESTS]
 
@@ -82,10 +95,13 @@ def read_results(text: str) -> Shown:
 
 def _place(test: str, parameters: str) -> tuple[str, str]:
     """Return the agent and the column of one test."""
-    waited = re.fullmatch(r"(.*?)-(\d+)-(\w+)", parameters)
-    if waited is None:
+    if _COLUMNS[test]:
         return parameters, _COLUMNS[test]
-    return waited[1], f"{_WORDS[waited[3]]} after {waited[2]} s"
+    waited = re.fullmatch(r"(.*?)-(\d+)-(\w+)", parameters)
+    if waited is not None:
+        return waited[1], f"{_WORDS[waited[3]]} after {waited[2]} s"
+    agent, _, where = parameters.rpartition("-")
+    return agent, _MENDED[where]
 
 
 def _state(case: ElementTree.Element) -> str:

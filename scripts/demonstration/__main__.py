@@ -25,7 +25,7 @@ from rich.table import Table
 
 from demonstration.scenes import SCENES, Scene, Stage, Unintended, model
 from helm_receipts.envelope.record import Record
-from helm_receipts.journal.reader import read_records
+from helm_receipts.journal.records import read_records
 from helm_receipts.layout import Layout
 from support.boundary import Boundary
 from support.certificates import Authority

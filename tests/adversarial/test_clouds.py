@@ -219,14 +219,14 @@ def _events(*told: Any) -> bytes:
     "told",
     [
         _events({"text": "Hi"}, {"toolCall": FUNCTION}, {"text": "there"}),
-        _events({"delta": {"tool_calls": {"function": {"name": "forbid", "arguments": ""}}}},
+        _events({"delta": {"tool_calls": {"function": {"name": "forbidden", "arguments": ""}}}},
                 {"delta": {"tool_calls": {"function": {"arguments": "{}"}}}}),
         _events({"choices": [{"index": 0, "delta": {"tool_calls": [
             {"index": 0, "id": "c", "function": FUNCTION}]}, "finish_reason": "tool_calls"}]}),
     ],
 )  # fmt: skip
 def test_a_call_within_events_of_another_shape_doesnt_come(stage: Scene, told: bytes) -> None:
-    """Whole in its event it is judged; in pieces that nobody knows to join it is refused."""
+    """Whole in its event it is judged, and in pieces as they add up."""
     stage.upstream.answer(lambda _: Reply.of(told, "text/event-stream"))
     body = {"model": "m", "messages": [], "stream": True}
     answer = stage.post(json.dumps(body).encode(), path="/anything")
@@ -235,13 +235,16 @@ def test_a_call_within_events_of_another_shape_doesnt_come(stage: Scene, told: b
 
 
 def test_pieces_of_a_call_are_judged_as_they_add_up(stage: Scene) -> None:
-    """Where a stream is judged whole: no event of it has the name and all of the arguments."""
-    told = _events({"type": "function.call.delta", "name": "forbidden", "arguments": '{"a'},
+    """No event has the name and all of the arguments; text before them has left."""
+    told = _events({"type": "message.output.delta", "content": "Hi"},
+                   {"type": "function.call.delta", "name": "forbidden", "arguments": '{"a'},
                    {"type": "function.call.delta", "arguments": '": 1}'})  # fmt: skip
     stage.upstream.answer(lambda _: Reply.of(told, "text/event-stream"))
     body = {"model": "m", "inputs": "hi", "stream": True}
     answer = stage.post(json.dumps(body).encode(), path="/v1/conversations")
-    assert answer.code == "POLICY_VIOLATION"
+    assert answer.events[0]["content"] == "Hi"
+    assert answer.events[-1]["error"]["code"] == "POLICY_VIOLATION"
+    assert b'{\\"a' not in answer.body
 
 
 def test_a_rewrite_of_a_body_without_a_model_has_none_either(stage: Scene) -> None:

@@ -66,6 +66,17 @@ def test_a_body_is_not_read_as_the_next_request(stage: Scene, method: str) -> No
     assert (arrived.path, arrived.body) == ("/anything", smuggled)
 
 
+def test_a_call_whose_upstream_fails_is_told_its_receipt(stage: Scene) -> None:
+    """The error object comes with the call's own headers, as over HTTP/1.1."""
+    stage.upstream.answer(lambda _: Reply.raw(b"no status line"))
+    answer = ask(stage, [*pseudo(stage), *JSON], chat_body())
+    stage.upstream.answer(lambda _: None)
+    assert (answer.status, answer.code) == (502, "UPSTREAM_UNAVAILABLE")
+    assert answer.headers["x-helm-verdict"] == "ALLOW"
+    assert answer.headers["x-helm-receipt-id"]
+    assert_passes(stage)
+
+
 def test_a_denied_call_contacts_no_upstream(stage: Scene) -> None:
     """The same verdict as over HTTP/1.1."""
     with stage.untouched():

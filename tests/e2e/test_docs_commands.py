@@ -12,7 +12,7 @@ import pytest
 from helm_receipts.export.select import Selection, select
 from support.approvals import ask, body, write_policy
 from support.boundary import Boundary
-from support.pages import DOCS, README, run, section, steps
+from support.pages import DOCS, README, blocks, run, section, steps
 from support.upstream import Upstream
 
 
@@ -93,3 +93,17 @@ def test_every_command_about_operations_works(state: Path, tmp_path: Path) -> No
     printed = "".join(run(step, tmp_path, HELM_STATE=str(state)) for step in shown)
     assert "against the others" in printed
     assert "helm-boundary" in printed
+
+
+def test_every_command_about_budgets_works(upstream: Upstream, tmp_path: Path) -> None:
+    """What the page defines is kept, listed, corrected and checked."""
+    page = DOCS / "budgets.md"
+    shown = list(steps(page.read_text("utf-8")))
+    assert len(shown) == 1
+    policy = tmp_path / "policy"
+    policy.mkdir()
+    (policy / "data.yaml").write_text(blocks(page, "yaml")[0])
+    with Boundary(upstream, state=tmp_path, policy=policy) as boundary:
+        assert ask(boundary, body("Hello", model="gpt-5-mini")).status == 200
+        for step in shown:
+            run(step, tmp_path, HELM_STATE=str(boundary.state))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import socket
@@ -11,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from helm_receipts.journal.reader import read_records
+from helm_boundary.runtime.kept_policies import sources_of
+from helm_receipts.journal.records import read_records
 from helm_receipts.layout import Layout
 from support.boundary import Boundary
 from support.scene import Scene, scene, verify_all
@@ -76,6 +78,14 @@ def test_a_changed_folder_takes_over_and_leaves_a_receipt(tmp_path: Path) -> Non
         until(lambda: "the policy in force stays" in stage.boundary.log)
         assert stage.chat(model="model-b").status == 403
         assert len(policies(stage.boundary)) == 1
+        decided = {old, change["event"]["newDigest"]}
+        state = stage.boundary.state
+    # What decided is kept by its digest, which anybody can compute.
+    for digest in decided:
+        statement = sources_of(state, [digest])[f"policy/{digest}/statement.json"]
+        assert hashlib.sha256(statement).hexdigest() == digest
+    mine = [text for name, text in sources_of(state, decided).items() if name.endswith("mine.rego")]
+    assert sorted(b"model-a" in text for text in mine) == [False, True]
 
 
 def test_a_change_that_the_engine_reads_differently_than_opa_is_refused(tmp_path: Path) -> None:

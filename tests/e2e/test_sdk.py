@@ -13,7 +13,7 @@ import pytest
 from openai import APIError, PermissionDeniedError
 
 from e2e.conftest import Desk
-from helm_receipts.journal.reader import read_records
+from helm_receipts.journal.records import read_records
 from helm_receipts.layout import Layout
 from support.scene import Scene
 from support.upstream import (

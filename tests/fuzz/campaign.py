@@ -84,7 +84,7 @@ class Campaign:
     def _honest(self, rng: Random) -> list[bytes]:
         calls = draw_calls(rng, self.shape.manner)
         events = self.shape.manner.write(calls, rng)
-        return encode(events, rng, in_messages=self.shape.in_messages)
+        return encode(events, rng, in_messages=self.shape.in_messages, is_named=self.shape.is_named)
 
     def _dishonest(self, rng: Random) -> list[bytes]:
         calls = draw_calls(rng, self.shape.manner)
@@ -94,7 +94,7 @@ class Campaign:
         events = copy.deepcopy(self.shape.manner.write(calls, rng))
         for _ in range(changes):
             mutate(rng, events)
-        raws = encode(events, rng, in_messages=self.shape.in_messages)
+        raws = encode(events, rng, in_messages=self.shape.in_messages, is_named=self.shape.is_named)
         if raws and rng.random() < 0.05:
             at = rng.randrange(len(raws))
             raws[at] = tell_member_twice(rng, raws[at])

@@ -35,6 +35,8 @@ _TYPES = (
     "response.output_item.added", "response.output_item.done", "response.completed",
     "conversation.item.added", "conversation.item.done", "response.output_text.delta",
     "content_block_start", "content_block_delta", "content_block_stop", "message_start",
+    "contentBlockStart", "contentBlockDelta", "contentBlockStop", "tool-call-start",
+    "tool-call-delta", "tool-call-end", "function.call.delta", "message-end", "messageStop",
 )  # fmt: skip
 
 KEYS = (
@@ -42,7 +44,9 @@ KEYS = (
     "item", "items", "delta", "partial_json", "server_label", "server_name", "namespace", "tool",
     "content_index", "command_index", "function", "custom", "function_call", "tool_calls",
     "message", "content", "content_block", "action", "response", "output", "finish_reason", "text",
-    "choices", "stream_id", "response_id", "status",
+    "choices", "stream_id", "response_id", "status", "toolUse", "toolUseId", "contentBlockIndex",
+    "functionCall", "function_call", "args", "parts", "candidates", "step", "event_type", "done",
+    "tool_call_id",
 )  # fmt: skip
 """The members that are added, in these letters or in others."""
 

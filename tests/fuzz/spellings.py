@@ -12,7 +12,7 @@ from helm_boundary.calls.call import Json
 from .tellings import DONE, Event
 
 _LINES = re.compile(r"\r\n|\n|\r")
-_FREE = frozenset({"arguments", "input", "action"})
+_FREE = frozenset({"arguments", "args", "input", "action"})
 """Members whose own members' names a tool has chosen, so that no client looks for others."""
 
 type View = list[Json]
@@ -23,12 +23,17 @@ class _Pairs(list[tuple[str, Json]]):
     """An object as it is written, with members that may be there twice."""
 
 
-def encode(events: Sequence[Event], rng: Random, *, in_messages: bool) -> list[bytes]:
-    """Write each event as a WebSocket's message or as a server-sent event."""
+def encode(
+    events: Sequence[Event], rng: Random, *, in_messages: bool, is_named: bool = False
+) -> list[bytes]:
+    """Write each event as a WebSocket's message or as a server-sent event.
+
+    With `is_named` each has its name beside it; otherwise all of a stream's have, or none.
+    """
     if in_messages:
         return [_text(event).encode() for event in events]
     end = rng.choice(("\n", "\n", "\n", "\r\n", "\r"))
-    is_named = rng.random() < 0.5
+    is_named = rng.random() < 0.5 or is_named
     raws = [server_sent(event, end, is_named=is_named) for event in events]
     if rng.random() < 0.1:
         raws.insert(rng.randint(0, len(raws)), f": ping{end}{end}".encode())

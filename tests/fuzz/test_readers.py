@@ -12,6 +12,13 @@ from fuzz.spellings import encode, views
 from fuzz.tellings import Call, Told
 
 READERS = {
+    "bedrock": {"by index", "one at a time"},
+    "cohere": {"by index", "one at a time"},
+    "conversations": {"by call", "by entry"},
+    "dashscope": {"added up"},
+    "gemini": {"functionCall"},
+    "interactions": {"by index", "one at a time"},
+    "ollama": {"a line"},
     "chat": {"deltas by position", "deltas by the last", "deltas by id"},
     "messages": {"start", "deltas by index", "deltas by order"},
     "realtime": {"start item", "done item", "final", "deltas by call", "done by call"},
@@ -24,7 +31,12 @@ def test_every_reader_holds_what_an_honest_stream_tells(dialect: str) -> None:
     """Its name, and its arguments where it has a place for them."""
     shape = SHAPES[dialect]
     call = Call(0, shape.manner.kinds[0], "look", '{"p": "a"}', silent=shape.manner.odd)
-    raws = encode(shape.manner.write([call], Random(0)), Random(0), in_messages=shape.in_messages)
+    raws = encode(
+        shape.manner.write([call], Random(0)),
+        Random(0),
+        in_messages=shape.in_messages,
+        is_named=shape.is_named,
+    )
     held = list(shape.read(views(raws, in_messages=shape.in_messages)[""]))
     assert {each.reader for each in held} >= READERS[dialect]
     assert all(is_heard(each, [("look", '{"p":"a"}')]) for each in held)
@@ -41,7 +53,7 @@ def test_another_call_in_one_place_is_seen_by_a_reader() -> None:
             call = Call(0, shape.manner.kinds[0], "look", '{"p": "a"}', silent=shape.manner.odd)
             call = call.retold(place, Told("other", '{"p": "z"}'))
             events = shape.manner.write([call], Random(0))
-            raws = encode(events, Random(0), in_messages=shape.in_messages)
+            raws = encode(events, Random(0), in_messages=shape.in_messages, is_named=shape.is_named)
             held = shape.read(views(raws, in_messages=shape.in_messages)[""])
             assert not all(is_heard(each, [("look", call.arguments)]) for each in held), place
 

@@ -53,7 +53,7 @@ def test_a_call_told_in_two_places(name: str, one: Place, other: Place) -> None:
 def passes(shape: Shape, call: Call, what: str = "as it is") -> bool:
     """Tell whether a stream with that call leaves whole; nothing of it may leave unjudged."""
     events = shape.manner.write([call], Random(0))
-    raws = encode(events, Random(0), in_messages=shape.in_messages)
+    raws = encode(events, Random(0), in_messages=shape.in_messages, is_named=shape.is_named)
     outcome = attempt(shape, raws, Random(0))
     assert not outcome.faults, (what, outcome.faults, raws)
     return not outcome.is_stopped

@@ -1,123 +1,81 @@
-"""Codex and Claude Code as their users run them, and a provider that has them run a command."""
+"""Coding agents as their users run them, and the work that their provider has them do."""
 
 from __future__ import annotations
 
 import base64
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from mitmproxy.net import encoding
-from websockets.exceptions import ConnectionClosed
-from websockets.http11 import Request, Response
-from websockets.sync.server import ServerConnection
+from support.agent_provider import DONE, Provider, Step
+from support.company import ANTHROPIC, CHATGPT, GOOGLE, OPENAI, Company
+from support.installed import PROGRAMS, installed
 
-from support.certificates import Certificate
-from support.company import ANTHROPIC, CHATGPT, OPENAI, Company
-from support.installed import installed
-from support.messages import reply_to_message, tool_use
-from support.responses import function_call, message, reply_to_response, response_events
-from support.socket_server import SocketServer
-from support.upstream import Recorded, Reply
-
-MADE = "made-by-the-agent"
-COMMAND = f"touch {MADE}"
+MADE, OTHER = "made-by-the-agent", "made-another-way"
+COMMAND, ANOTHER = f"touch {MADE}", f"touch {OTHER}"
 WORDS = "Do your work."
-DONE = "The work is done."
 
-
-ACCOUNT = "/backend-api/wham/accounts/check"
-"""What Codex asks of ChatGPT before anything else."""
-_ACCOUNTS = {
-    "accounts": [
-        {
-            "id": "a",
-            "workspace_backend_origin": f"https://{CHATGPT}",
-            "account_routing_override": "NO_CONSTRAINT",
-        }
-    ],
-    "account_ordering": ["a"],
-    "default_account_id": "a",
+BROKEN, WHOLE = "    return a - b\n", "    return a + b\n"
+CALC, TEST_CALC = "calc.py", "test_calc.py"
+FILES = {
+    CALC: f"def add(a, b):\n{BROKEN}",
+    TEST_CALC: "import unittest\n\nimport calc\n\n\nclass Test(unittest.TestCase):\n"
+    "    def test_add(self):\n        self.assertEqual(calc.add(2, 3), 5)\n",
 }
+TESTS = "python3 -m unittest test_calc"
 
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """An agent over one transport: where its calls go, and the tool that runs commands."""
+    """An agent over one transport: where its calls go, and its tools.
+
+    `tool` runs commands, in its `argument`; an agent without one writes what its model says to
+    files itself. `steers` is the `helm_on_tool_denied` that it goes on with, empty where none does.
+    """
 
     host: str
-    tool: str
+    model: str
     command: Callable[[str], list[str]]
     settle: Callable[[Company], dict[str, str]]
     """Writes the agent's own files; returns its environment."""
+    tool: str = ""
+    argument: str = "command"
+    more: dict[str, Any] = field(default_factory=dict)
+    """What else its tool is called with."""
+    reads: Callable[[Path], Step] = lambda _: ("", {})
+    edits: Callable[[Path], Step] = lambda _: ("", {})
     in_socket: bool = False
+    steers: Literal["auto", "steer", ""] = "auto"
+    asks: int = 1
+    """How often it asks, where it is denied."""
+    names_session: bool = True
+    repeats: bool = False
+    """Whether it asks again for a minute, whatever it was told."""
+
+    def runs(self, command: str) -> Step:
+        """Return the call that runs a command."""
+        return self.tool, {self.argument: command, **self.more}
+
+    def makes(self, *commands: str) -> Provider:
+        """Return a provider that has it run commands, or write the file without one."""
+        if not self.tool:
+            mended = _block(CALC, BROKEN, WHOLE)  # or it would ask again, as its tests fail
+            return Provider(says=f"{_block(MADE, '', 'made')}\n{mended}\n{DONE}")
+        return Provider([self.runs(command) for command in commands])
+
+    def works(self, home: Path) -> Provider:
+        """Return a provider that has it read a file, mend it and run the tests."""
+        if not self.tool:
+            return Provider(says=f"{_block(CALC, BROKEN, WHOLE)}\n{DONE}")
+        return Provider((self.reads(home), self.edits(home), self.runs(TESTS)))
 
 
-class Socket(SocketServer):
-    """The Responses API over a WebSocket; `asked` is what clients sent."""
-
-    def __init__(self, certificate: Certificate) -> None:
-        super().__init__(certificate)
-        self.asked: list[dict[str, Any]] = []
-
-    def greet(self, socket: ServerConnection, request: Request) -> Response | None:
-        """Answer what Codex asks for before its WebSocket."""
-        if request.path != ACCOUNT:
-            return None
-        answer = socket.respond(200, json.dumps(_ACCOUNTS))
-        del answer.headers["Content-Type"]
-        answer.headers["Content-Type"] = "application/json"
-        return answer
-
-    def converse(self, socket: ServerConnection) -> None:
-        """Answer each `response.create` as a request would be answered."""
-        try:
-            for sent in socket:
-                asked = json.loads(sent)
-                self.asked.append(asked)
-                output = () if asked.get("generate") is False else (_item(asked),)
-                for event in response_events(asked, output):
-                    socket.send(event.split(b"data: ")[1].decode().strip())
-        except ConnectionClosed:
-            pass
-
-
-def answer(request: Recorded) -> Reply | None:
-    """Have the agent run COMMAND, and end when it has; refuse WebSockets."""
-    path = request.path.partition("?")[0]
-    if request.header("upgrade"):
-        return Reply.json({"error": {"message": "no WebSockets here"}}, status=426)
-    if path == ACCOUNT:
-        return Reply.json(_ACCOUNTS)
-    request = plain(request)
-    if request.method == "POST" and path.endswith("/responses"):
-        return reply_to_response(request, _item(request.json()))
-    if request.method == "POST" and path.endswith("/messages"):
-        return reply_to_message(request, *_blocks(request.json()))
-    return None
-
-
-def plain(request: Recorded) -> Recorded:
-    """Return a request without its compression, which Codex has for ChatGPT."""
-    body = encoding.decode(request.body, request.header("content-encoding") or "identity")
-    return replace(request, body=body) if isinstance(body, bytes) else request
-
-
-def _item(asked: dict[str, Any]) -> dict[str, Any]:
-    """Return the answer of a model that runs COMMAND first."""
-    if "function_call_output" in json.dumps(asked["input"]):
-        return message(DONE)
-    return function_call("exec_command", json.dumps({"cmd": COMMAND}))
-
-
-def _blocks(asked: dict[str, Any]) -> list[dict[str, Any]]:
-    offered = {tool.get("name") for tool in asked.get("tools", ())}
-    shell = next((name for name in ("Bash", "bash") if name in offered), None)
-    if shell is None or "tool_result" in json.dumps(asked["messages"]):
-        return [{"type": "text", "text": DONE}]
-    return [tool_use(shell, command=COMMAND, description="Make a file")]
+def _block(file: str, old: str, new: str) -> str:
+    """Write a change as aider has its models write one."""
+    old, new = (f"{text.rstrip()}\n" if text else "" for text in (old, new))
+    return f"{file}\n```\n<<<<<<< SEARCH\n{old}=======\n{new}>>>>>>> REPLACE\n```\n"
 
 
 def _codex(model: str) -> list[str]:
@@ -128,12 +86,34 @@ def _codex(model: str) -> list[str]:
 
 def _claude(model: str) -> list[str]:
     program = installed("node", "node_modules", ".bin", "claude")
-    return [program, "-p", WORDS, "--model", model, "--allowedTools", "Bash"]
+    return [program, "-p", WORDS, "--model", model, "--allowedTools", "Bash", "Read", "Edit"]
 
 
 def _opencode(model: str) -> list[str]:
     program = installed("node", "node_modules", ".bin", "opencode")
     return [program, "run", "--model", f"anthropic/{model}", WORDS]
+
+
+def _gemini(model: str) -> list[str]:
+    program = installed("node", "node_modules", ".bin", "gemini")
+    return [program, "-p", WORDS, "-m", model, "--yolo"]
+
+
+def _aider(model: str) -> list[str]:
+    program = installed("aider", "bin", "aider")
+    quiet = ["--no-git", "--yes-always", "--no-check-update", "--analytics-disable", "--no-pretty"]
+    quiet += ["--no-show-model-warnings", "--no-show-release-notes", "--map-tokens", "0"]
+    tests = ["--auto-test", "--test-cmd", TESTS, "--edit-format", "diff"]
+    return [program, *quiet, *tests, "--model", f"openai/{model}", "--message", WORDS, CALC]
+
+
+def _program(name: str, kind: str) -> Callable[[str], list[str]]:
+    """Return the command of an agent that its user wrote."""
+
+    def command(model: str) -> list[str]:
+        return [installed("python", "bin", "python"), str(PROGRAMS / name), kind, model, WORDS]
+
+    return command
 
 
 def _with_key(company: Company) -> dict[str, str]:
@@ -186,17 +166,94 @@ def _without_updates(company: Company) -> dict[str, str]:
             "XDG_DATA_HOME": str(company.home / "data")}  # fmt: skip
 
 
-AGENTS = {
-    "codex over HTTP": Agent(OPENAI, "exec_command", _codex, _with_provider),
-    "codex over a WebSocket": Agent(OPENAI, "exec_command", _codex, _with_key, True),
-    "codex with a login": Agent(CHATGPT, "exec_command", _codex, _with_login),
-    "codex with a login over a WebSocket": Agent(
-        CHATGPT, "exec_command", _codex, _with_login, True
-    ),
-    "claude code": Agent(ANTHROPIC, "Bash", _claude, _quietly),
-    "opencode": Agent(ANTHROPIC, "bash", _opencode, _without_updates),
+def _trusting(company: Company) -> dict[str, str]:
+    """Have the Gemini CLI use its key and tell nobody of it."""
+    settings = {
+        "security": {"auth": {"selectedType": "gemini-api-key"}},
+        "general": {"disableAutoUpdate": True, "enableAutoUpdate": False},
+        "privacy": {"usageStatisticsEnabled": False},
+        "telemetry": {"enabled": False},
+    }
+    folder = company.home / ".gemini"
+    folder.mkdir(exist_ok=True)
+    (folder / "settings.json").write_text(json.dumps(settings))
+    return {"GEMINI_CLI_TRUST_WORKSPACE": "true"}
+
+
+def _as_it_is(_company: Company) -> dict[str, str]:
+    return {"OPENAI_AGENTS_DISABLE_TRACING": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+_PATCH = (
+    f"apply_patch <<'EOF'\n*** Begin Patch\n*** Update File: {CALC}\n@@\n"
+    f"-{BROKEN}+{WHOLE}*** End Patch\nEOF"
+)
+_OF_CODEX: dict[str, Any] = {
+    "model": "gpt-5",
+    "command": _codex,
+    "tool": "exec_command",
+    "argument": "cmd",
+    "reads": lambda _: ("exec_command", {"cmd": f"cat {CALC}"}),
+    "edits": lambda _: ("exec_command", {"cmd": _PATCH}),
 }
-ALLOWED = {"codex": "gpt-5", "claude": "claude-sonnet-4-5", "opencode": "claude-sonnet-4-5"}
+_OWN_TOOLS: dict[str, Any] = {
+    "host": OPENAI,
+    "model": "gpt-4o",
+    "settle": _as_it_is,
+    "tool": "run_command",
+    "reads": lambda _: ("read_file", {"path": CALC}),
+    "edits": lambda _: ("edit_file", {"path": CALC, "old": BROKEN, "new": WHOLE}),
+}
+"""What a user's own program has."""
+
+AGENTS = {
+    "codex over HTTP": Agent(OPENAI, settle=_with_provider, **_OF_CODEX),
+    "codex over a WebSocket": Agent(OPENAI, settle=_with_key, in_socket=True, **_OF_CODEX),
+    "codex with a login": Agent(CHATGPT, settle=_with_login, **_OF_CODEX),
+    "codex with a login over a WebSocket": Agent(
+        CHATGPT, settle=_with_login, in_socket=True, **_OF_CODEX
+    ),
+    "claude code": Agent(
+        ANTHROPIC, "claude-sonnet-4-5", _claude, _quietly, "Bash",
+        more={"description": "Run it"},
+        reads=lambda home: ("Read", {"file_path": str(home / CALC)}),
+        edits=lambda home: ("Edit", {"file_path": str(home / CALC), "old_string": BROKEN,
+                                     "new_string": WHOLE}),
+        asks=2,
+    ),
+    "opencode": Agent(
+        ANTHROPIC, "claude-sonnet-4-5", _opencode, _without_updates, "bash",
+        more={"description": "Run it"},
+        reads=lambda home: ("read", {"filePath": str(home / CALC)}),
+        edits=lambda home: ("edit", {"filePath": str(home / CALC), "oldString": BROKEN,
+                                     "newString": WHOLE}),
+    ),
+    "gemini cli": Agent(
+        GOOGLE, "gemini-2.5-pro", _gemini, _trusting, "run_shell_command",
+        more={"description": "Run it"},
+        reads=lambda home: ("read_file", {"file_path": str(home / CALC)}),
+        edits=lambda home: ("replace", {"file_path": str(home / CALC), "old_string": BROKEN,
+                                        "new_string": WHOLE, "instruction": "Mend add."}),
+        names_session=False,
+    ),
+    "aider": Agent(
+        OPENAI, "gpt-4o", _aider, _as_it_is, steers="", names_session=False, repeats=True
+    ),
+    "langchain": Agent(
+        command=_program("agent_langchain.py", "chat"),
+        steers="steer", names_session=False, **_OWN_TOOLS
+    ),
+    "langchain over responses": Agent(
+        command=_program("agent_langchain.py", "responses"),
+        steers="steer", names_session=False, **_OWN_TOOLS
+    ),
+    "agents sdk": Agent(
+        command=_program("agent_openai_agents.py", "responses"), steers="", **_OWN_TOOLS
+    ),
+    "agents sdk over chat": Agent(
+        command=_program("agent_openai_agents.py", "chat"), steers="", **_OWN_TOOLS
+    ),
+}  # fmt: skip
 
 
 def remembered(home: Path) -> bool:

@@ -24,8 +24,8 @@ from support.responses import reply_to_response
 from support.upstream import Recorded, Reply, Upstream
 
 OPENAI, ANTHROPIC, FORGE = "api.openai.com", "api.anthropic.com", "git.example.test"
-CHATGPT = "chatgpt.com"
-HOSTS = (OPENAI, ANTHROPIC, CHATGPT, FORGE)
+CHATGPT, GOOGLE = "chatgpt.com", "generativelanguage.googleapis.com"
+HOSTS = (OPENAI, ANTHROPIC, CHATGPT, GOOGLE, FORGE)
 FORBIDDEN = "xyzzy"
 CODE = "FORBIDDEN_WORD"
 _POLICY = f"""package helm.rules.words
@@ -104,6 +104,7 @@ class Company:
             "SSL_CERT_FILE": str(self.authority.file),
             "OPENAI_API_KEY": "made-" + "up",
             "ANTHROPIC_API_KEY": "made-" + "up",
+            "GEMINI_API_KEY": "made-" + "up",
             **more,
         }
 

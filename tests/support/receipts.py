@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from helm_boundary.runtime.key_pinning import pins, settle
 from helm_receipts.envelope.statement import (
@@ -72,7 +73,7 @@ def outcome(call: str, verdict: Verdict = "ALLOW", end: End = "complete") -> Dra
 
 
 @contextmanager
-def recording(state: Path, **settings: int) -> Iterator[Recorder]:
+def recording(state: Path, **settings: Any) -> Iterator[Recorder]:
     """Open a recorder on a state folder and pin its keys as a boundary does; closed in the end."""
     recorder = Recorder.open(state, version="0.1.0", configuration=CONFIGURATION, **settings)
     if pins().find(Layout(state)) is None:

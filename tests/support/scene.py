@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from helm_receipts.audit.verify import verify_journal, verify_receipt
+from helm_receipts.audit.single_receipt import verify_receipt
+from helm_receipts.audit.verify import verify_journal
 from helm_receipts.envelope.key_files import load
-from helm_receipts.journal.reader import read_records
+from helm_receipts.journal.records import read_records
 from helm_receipts.layout import Layout
 from support.boundary import Boundary
 from support.certificates import Authority

@@ -130,6 +130,12 @@ def tesseracheck() -> Path:
 
 
 @cache
+def sigstorecheck() -> Path:
+    """Return a program around sigstore-go."""
+    return _build("sigstorecheck")
+
+
+@cache
 def opa() -> str:
     """Return OPA itself: the one on PATH, else one that is built here."""
     if found := shutil.which("opa"):

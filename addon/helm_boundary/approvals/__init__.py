@@ -7,7 +7,8 @@ can't be used twice and a person can't be overruled by a clock.
 
     <id>.request  ->  <id>.decision  ->  <id>.end
 
-A grant is for one call: its canonical digest, its principal, its operation, its policy. It covers
+A grant is for one call: its canonical digest without what is volatile, its principal, its
+operation, its policy. It is good once, for a time, or for the call's session. It covers
 what the person was shown and nothing else: the rules that asked, and the tool calls by name and
 arguments. It turns an ESCALATE that it covers into an ALLOW; it never meets a DENY.
 """

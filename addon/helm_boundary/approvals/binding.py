@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import rfc8785
 
-from helm_boundary.calls.call import Answer, Call, HttpRequest, Operation, ToolCall
+from helm_boundary.calls.call import Answer, Call, HttpRequest, Json, Operation, ToolCall
+from helm_boundary.calls.volatile import Volatile, texts_without, without
 from helm_boundary.policy.decision import Decision
 
 HEADERS = (
@@ -25,13 +27,17 @@ class Binding:
     """The four things that must be the same; digests are SHA-256 in hex.
 
     The principal is the signed-in user and the API key's pseudonym together, for the key says
-    whose account the call goes to; where there is neither, it is the client's address.
+    whose account the call goes to; where there is neither, it is the client's address. The others
+    are beside them: a pseudonym of the session, which only a grant for a session asks for, and
+    pointers to the volatile members that the request has and its digest hasn't.
     """
 
     request: str
     principal: str
     operation: str
     policy: str
+    session: str = field(default="", compare=False)
+    volatile: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +65,57 @@ class Cover:
 
 
 def bind(
-    request: HttpRequest, operation: Operation, call: Call, key_id: str | None, policy: str
+    request: HttpRequest,
+    operation: Operation,
+    call: Call,
+    key_id: str | None,
+    policy: str,
+    session: str = "",
+    volatile: Sequence[Volatile] = (),
 ) -> Binding:
-    """Bind a grant to a call; `call` is what the client sent, before any rewrite."""
+    """Bind a grant to a call; `call` is what the client sent, before any rewrite.
+
+    `session` is its session's pseudonym, and `volatile` what makes no difference in its body.
+    """
     user = f"user {request.principal}" if request.principal else None
     key = f"key {key_id}" if key_id else None
     named = ", ".join(filter(None, (user, key)))
     principal = named or f"address {request.client_address}"
-    return Binding(digest_request(request, call), principal, operation.id, policy)
+    body, differing = without(call.body, volatile)
+    digest = digest_request(request, replace(call, body=body), operation.dialect, volatile)
+    return Binding(digest, principal, operation.id, policy, session, " ".join(differing))
 
 
-def digest_request(request: HttpRequest, call: Call) -> str:
+def without_volatile(body: Json) -> Json:
+    """Return a JSON-RPC message without what is another each time: its id, and MCP's `_meta`.
+
+    What stands there is judged with every call; it says how to answer, and where to trace.
+    """
+    if isinstance(body, list):
+        return [without_volatile(each) for each in body]
+    if not isinstance(body, dict):
+        return body
+    said = {key: value for key, value in body.items() if key not in ("id", "params")}
+    params = body.get("params")
+    if not isinstance(params, dict):
+        return said
+    return {**said, "params": {key: each for key, each in params.items() if key != "_meta"}}
+
+
+def digest_request(
+    request: HttpRequest, call: Call, dialect: str = "", volatile: Sequence[Volatile] = ()
+) -> str:
     """Hash the request in canonical JSON (RFC 8785, SHA-256), so that white space doesn't count.
 
     The address is part of it, for in many operations it says which thing is meant, and so are
     headers that choose an account or an API's behaviour, and attachments and texts, for a form's
-    body only describes its files.
+    body only describes its files. Of an MCP message everything is in its body.
     """
+    is_message = dialect == "mcp"
+    texts = () if is_message else call.texts
     value = {
         "attachments": sorted(_stated(f.pointer, f.bytes, f.sha256) for f in call.attachments),
-        "body": call.body,
+        "body": without_volatile(call.body) if is_message else call.body,
         "headers": {name: request.header(name) for name in HEADERS},
         "host": request.host,
         "method": request.method,
@@ -86,7 +123,7 @@ def digest_request(request: HttpRequest, call: Call) -> str:
         "port": request.port,
         "query": request.query,
         "scheme": request.scheme,
-        "texts": sorted([text.pointer, text.text] for text in call.texts),
+        "texts": sorted(texts_without(texts, volatile)),
     }
     try:
         return hashlib.sha256(rfc8785.dumps(value)).hexdigest()
@@ -105,7 +142,9 @@ def cover_of(decision: Decision, answer: Answer | None) -> Cover:
     rules = frozenset(reason.rule for reason in decision.reasons)
     if answer is None:
         return Cover(request=rules)
-    return Cover(response=rules, tool_calls=frozenset(map(digest_tool_call, answer.tool_calls)))
+    listed = {f"listed {tool.digest}" for tool in answer.tools if tool.digest}
+    calls = frozenset({*map(digest_tool_call, answer.tool_calls), *listed})
+    return Cover(response=rules, tool_calls=calls)
 
 
 def digest_tool_call(call: ToolCall) -> str:

@@ -7,11 +7,13 @@ import getpass
 import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from helm_receipts.envelope.statement import Draft
 from helm_receipts.recording.recorder import Receipt
 
 from .entry import EXPIRED, GRANTED, PENDING, USED, Decided, Ended, Entry
+from .extent import ONCE, Extent
 from .receipts import draft_approval
 from .store import Store
 
@@ -26,15 +28,20 @@ class NotPending(Exception):
     """The request can't be decided on (any more); the message says what became of it."""
 
 
+class NoSession(NotPending):
+    """The request is of no session, so that it can't be granted for one."""
+
+
 def decide(
-    store: Store, record: Record, identity: str, decision: str, by: str, *, seconds: int = 0
+    store: Store, record: Record, identity: str, decision: str, by: str, extent: Extent = ONCE
 ) -> Entry:
     """Grant, refuse, withdraw or expire a pending request; returns how it stands.
 
-    A grant is good for so many `seconds`, however often it is used; for 0, once.
+    `extent` says how far a grant goes. One for `always` that names no session is good once.
 
     Raises:
         NotPending: there is no such request, or it was decided or has expired.
+        NoSession: it is to be granted for its session, and its client named none.
         ReceiptError: there is no receipt of it, so it wasn't decided.
         StoreError: the store can't be written.
     """
@@ -47,13 +54,16 @@ def decide(
             )
         if not _may_be_decided(entry, decision, now):
             raise NotPending(f"{identity} is {_said(entry, now)}; nothing was changed")
-        until = now + seconds * 10**9 if seconds else 0
-        receipt = record(draft_approval(entry.request, decision, by, until_ns=until))
-        store.decide(identity, Decided(decision, by, now, receipt.id, until))
-    decided = store.find(identity)
-    if decided is None:
+        extent = _possible(entry, extent)
+        until = now + extent.seconds * 10**9 if extent.seconds else 0
+        session = entry.request.binding.session if extent.is_of_session else ""
+        receipt = record(draft_approval(entry.request, decision, by, extent=extent, until_ns=until))
+        decided = Decided(decision, by, now, receipt.id, until, extent.kind, session)
+        store.decide(identity, decided)
+    entry = store.find(identity)
+    if entry is None:
         raise NotPending(f"{identity} has been removed meanwhile")
-    return decided
+    return entry
 
 
 def expire(store: Store, record: Record) -> Iterator[None]:
@@ -79,6 +89,18 @@ def person() -> str:
         return getpass.getuser()
     except (OSError, KeyError):
         return f"user {os.geteuid()}"
+
+
+def _possible(entry: Entry, extent: Extent) -> Extent:
+    """Return an extent as far as a request allows it: what has no session isn't granted for it."""
+    if not extent.is_of_session or entry.request.binding.session:
+        return extent
+    if extent.kind == "session":
+        raise NoSession(
+            f"{entry.id} names no session, so nothing was changed: grant it for a time (--for 1h), "
+            "or have its client send X-Helm-Session"
+        )
+    return replace(extent, seconds=0)
 
 
 def _may_be_decided(entry: Entry, decision: str, now: int) -> bool:

@@ -12,6 +12,7 @@ from helm_receipts.envelope.predicate import rfc3339
 from helm_receipts.envelope.statement import ClientFacts, FlowFacts, PolicyRef, Reason
 
 from .binding import Binding, Cover
+from .extent import KINDS, Kind
 
 PENDING, GRANTED, REFUSED = "pending", "granted", "refused"
 EXPIRED, WITHDRAWN, USED = "expired", "withdrawn", "used"
@@ -60,6 +61,10 @@ class Decided:
     receipt: str
     until_ns: int = 0
     """Until when a grant is good, however often it is used; 0 for once."""
+    good_for: Kind = "once"
+    """How far a grant goes; one of before that has a time says nothing here."""
+    session: str = ""
+    """The pseudonym of the session that a grant is good for alone; empty for any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,12 @@ class Grant:
     cover: Cover
     lasts: bool = False
     """Whether it is good for a time, and not for once."""
+    session: str = ""
+    """The pseudonym of the session that it is good for alone; empty for any."""
+
+    def is_for(self, binding: Binding) -> bool:
+        """Tell whether a call that is bound so is of the grant's session, if it has one."""
+        return self.session in ("", binding.session)
 
     def told(self) -> dict[str, Json]:
         """Return `context.approval` of the input document."""
@@ -139,6 +150,7 @@ def grant_of(entry: Entry) -> Grant:
         request.request_receipt,
         request.cover,
         decided.until_ns > 0,
+        decided.session,
     )
 
 
@@ -173,6 +185,8 @@ def read_decided(value: Any) -> Decided:
         raise EntryError(f"expected a decision on an approval, found {error}") from error
     if decided.decision not in DECISIONS:
         raise EntryError(f"expected one of {DECISIONS}, found {decided.decision!r}")
+    if decided.good_for not in KINDS:
+        raise EntryError(f"expected one of {KINDS}, found {decided.good_for!r}")
     return decided
 
 

@@ -1,8 +1,9 @@
-"""Notices that a person is needed, to a webhook or a command, never with content.
+"""Notices that a person is needed, to a webhook or a command.
 
-What is told names the approval, the operation, the model and the rules that asked; whoever wants
-to see the call looks at it with the operator's rights. Telling is best effort, in a thread of its
-own: a slow or broken receiver costs a line in the log and nothing else.
+What is told names the approval, the operation, the model, the tools and the rules that asked; with
+the operator's word for it (`helm_notify_arguments`) also how the tools' arguments begin, redacted.
+Whoever wants to see the call looks at it with the operator's rights. Telling is best effort, in a
+thread of its own: a slow or broken receiver costs a line in the log and nothing else.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import socket
 import ssl
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
@@ -35,6 +36,10 @@ SECONDS = 5
 """Longest that a receiver may take."""
 
 MAX_WAITING = 100
+
+MAX_ARGUMENTS = 160
+"""Characters of a tool call's arguments that are told where they are."""
+MAX_CALLS = 5
 
 _SESSION = (
     "USER",
@@ -62,10 +67,21 @@ class NotTold(Exception):
 
 
 class Notifier:
-    """Tells one receiver of new requests for approval, one after the other."""
+    """Tells one receiver of new requests for approval, one after the other.
 
-    def __init__(self, deliver: Callable[[dict[str, Any]], None]) -> None:
+    `name` is the option that names it.
+    """
+
+    def __init__(
+        self,
+        deliver: Callable[[dict[str, Any]], None],
+        *,
+        name: str = "helm_notify",
+        with_arguments: bool = False,
+    ) -> None:
         self._deliver = deliver
+        self._name = name
+        self._characters = MAX_ARGUMENTS if with_arguments else 0
         self._waiting: queue.Queue[dict[str, Any]] = queue.Queue(MAX_WAITING)
         self._thread: threading.Thread | None = None
 
@@ -76,9 +92,10 @@ class Notifier:
             self._thread = threading.Thread(target=self._work, name="notify", daemon=True)
             self._thread.start()
         try:
-            self._waiting.put_nowait(notice(request))
+            self._waiting.put_nowait(notice(request, self._characters))
         except queue.Full:
-            logger.warning("helm-boundary: helm_notify is too slow; %s isn't told of", request.id)
+            said = "helm-boundary: %s is too slow; %s isn't told of"
+            logger.warning(said, self._name, request.id)
 
     def _work(self) -> None:
         while True:
@@ -86,13 +103,23 @@ class Notifier:
             try:
                 self._deliver(told)
             except NotTold as error:
-                logger.warning("helm-boundary: helm_notify failed: %s", error)
+                logger.warning("helm-boundary: %s failed: %s", self._name, error)
             except Exception as error:
                 # The error's text may hold the address, and that may hold a secret.
-                logger.warning("helm-boundary: helm_notify failed: %s", type(error).__name__)
+                logger.warning("helm-boundary: %s failed: %s", self._name, type(error).__name__)
 
 
-def notifier(target: str) -> Notifier:
+def tell_each(notifiers: Sequence[Notifier]) -> Tell:
+    """Return what tells each of several receivers."""
+
+    def tell(request: Request) -> None:
+        for each in notifiers:
+            each.tell(request)
+
+    return tell
+
+
+def notifier(target: str, *, with_arguments: bool = False) -> Notifier:
     """Make the notifier for a value of `helm_notify`: an http(s) address, or a command line.
 
     Raises:
@@ -102,16 +129,22 @@ def notifier(target: str) -> Notifier:
         address = urlsplit(target)
         if not address.hostname or address.port == 0:  # also raises for what is no port
             raise ValueError("the address has no host or no port")
-        return Notifier(lambda told: _post(address, told))
+        return Notifier(lambda told: _post(address, told), with_arguments=with_arguments)
     command = shlex.split(target)
     if not command:
         raise ValueError("the command is empty")
-    return Notifier(lambda told: _run(command, told))
+    return Notifier(lambda told: run(command, told), with_arguments=with_arguments)
 
 
-def notice(request: Request) -> dict[str, Any]:
-    """Write what is told: no content, no credential; names of the model and of tools alone."""
-    return {
+def notice(request: Request, characters: int = 0) -> dict[str, Any]:
+    """Write what is told: no credential, and names of the model and of tools.
+
+    Of content only so many characters of each tool call's arguments, redacted as the summary is.
+    """
+    calls = tools_of(request.summary, characters)
+    rules = dict.fromkeys(reason.rule for reason in request.reasons)
+    what = "; ".join(calls[:MAX_CALLS]) or request.flow.operation
+    told = {
         "event": "approval.requested",
         "id": request.id,
         "phase": request.phase,
@@ -123,8 +156,10 @@ def notice(request: Request) -> dict[str, Any]:
         "reasons": [{"code": reason.code, "rule": reason.rule} for reason in request.reasons],
         "requested_at": rfc3339(request.created_ns),
         "expires_at": rfc3339(request.expires_ns),
+        "message": f"{what} ({', '.join(rules)}), approval {request.id}",
         "approve": f"helm-boundary approvals approve {request.id}",
     }
+    return {**told, "calls": calls[:MAX_CALLS]} if characters and calls else told
 
 
 def _post(address: SplitResult, told: dict[str, Any]) -> None:
@@ -163,8 +198,8 @@ def _hang_up(connection: http.client.HTTPConnection, is_late: threading.Event) -
         connection.sock.shutdown(socket.SHUT_RDWR)
 
 
-def _run(command: list[str], told: dict[str, Any]) -> None:
-    """Run the command without a shell: nothing that was told is ever part of a command line.
+def run(command: list[str], told: dict[str, Any]) -> None:
+    """Run a command without a shell, with what is told on its input; NotTold where it fails.
 
     It gets none of the operator's keys: of the environment only what it takes to run and be seen.
     """

@@ -8,6 +8,7 @@ from helm_receipts.envelope.predicate import rfc3339
 from helm_receipts.envelope.statement import Approval, Draft, Verdict
 
 from .entry import EXPIRED, GRANTED, REFUSED, USED, WITHDRAWN, Request
+from .extent import ONCE, Extent
 
 REQUESTED = "requested"
 _VERDICTS: Mapping[str, Verdict] = {
@@ -21,14 +22,26 @@ _VERDICTS: Mapping[str, Verdict] = {
 
 
 def draft_approval(
-    request: Request, kind: str, by: str, body: bytes | None = None, *, until_ns: int = 0
+    request: Request,
+    kind: str,
+    by: str,
+    body: bytes | None = None,
+    *,
+    extent: Extent = ONCE,
+    until_ns: int = 0,
 ) -> Draft:
     """Draft the receipt that says `kind` of a request for approval, with who did it.
 
-    `body` is the request's, where it is at hand; only its salted digest is kept. A grant that is
-    good for a time says until when.
+    `body` is the request's, where it is at hand; only its salted digest is kept. A grant says how
+    far it goes (`extent`), and one that is good for a time until when.
     """
-    lasting = {"goodUntil": rfc3339(until_ns)} if until_ns else {}
+    more: dict[str, str] = {"goodFor": extent.kind} if kind == GRANTED else {}
+    if until_ns:
+        more["goodUntil"] = rfc3339(until_ns)
+    if request.binding.session:
+        more["session"] = request.binding.session
+    if request.binding.volatile:
+        more["volatile"] = request.binding.volatile
     return Draft(
         phase="approval",
         verdict=_VERDICTS[kind],
@@ -45,6 +58,6 @@ def draft_approval(
             "approvalId": request.id,
             "phase": request.phase,
             "expiresAt": rfc3339(request.expires_ns),
-            **lasting,
+            **more,
         },
     )

@@ -60,9 +60,12 @@ def _lines(entry: Entry, now_ns: int) -> Iterator[str]:
         yield f"  reason      {message}"
         yield f"              {reason.code} from {reason.rule}{where}"
     summary: Mapping[str, Any] = request.summary
+    yield from _calls(summary)
     yield from _answer(summary.get("answer"))
     yield from _texts("says", summary)
     yield from _beside(summary)
+    if request.binding.volatile and request.phase == "request":
+        yield f"  may differ  {request.binding.volatile}"
     yield f"  policy      {request.policy.digest[:16]}… from {request.policy.uri}"
     yield f"  receipt     {request.request_receipt}"
 
@@ -72,6 +75,9 @@ def _decided(entry: Entry) -> Iterator[str]:
         decided = entry.decided
         yield f"  {decided.decision:<11} by {decided.by}, {_clock(decided.at_ns)}"
         yield f"              receipt {decided.receipt}"
+        if decided.until_ns:
+            where = " in its session" if decided.session else ""
+            yield f"  good        for calls like it{where}, until {_clock(decided.until_ns)}"
     if entry.ended is not None:
         yield f"  {entry.ended.end:<11} {_clock(entry.ended.at_ns)}"
 
@@ -80,12 +86,16 @@ def _answer(answer: Mapping[str, Any] | None) -> Iterator[str]:
     """Write the tool calls first: they are what is decided on."""
     if answer is None:
         return
-    for call in answer["tool_calls"]:
+    yield from _calls(answer)
+    yield from _texts("answered", answer)
+
+
+def _calls(told: Mapping[str, Any]) -> Iterator[str]:
+    for call in told.get("tool_calls", ()):
         yield f"  tool call   {call['name']}"
         yield from _indented(call["arguments"])
         yield from _not_shown(call.get("omitted", 0), "characters of these arguments")
-    yield from _not_shown(answer.get("more", 0), "tool calls")
-    yield from _texts("answered", answer)
+    yield from _not_shown(told.get("more", 0), "tool calls")
 
 
 def _texts(heading: str, told: Mapping[str, Any]) -> Iterator[str]:

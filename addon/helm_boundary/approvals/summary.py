@@ -8,6 +8,7 @@ webhook and never in a receipt.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from helm_boundary.calls.call import Answer, Call, HttpRequest, Message, Text, ToolCall
@@ -24,7 +25,7 @@ _ALL_ARGUMENTS = 32_000
 
 def tools_of(summary: Mapping[str, Any], characters: int = 0) -> list[str]:
     """List the tools whose calls a summary is about, each with so much of its arguments."""
-    calls = (summary.get("answer") or {}).get("tool_calls") or ()
+    calls = (summary.get("answer") or summary).get("tool_calls") or ()
     return [f"{call['name']} {call['arguments'][:characters]}".strip() for call in calls]
 
 
@@ -45,23 +46,49 @@ def summarise(
     summary: dict[str, Any] = {
         "to": _name(to, detectors),
         "model": _name(", ".join(call.models) or call.model or "", detectors) or None,
-        **_texts(call.messages, call.texts, meant, detectors),
+        **_texts(call.messages, _beside(call.texts, _of_calls(call)), meant, detectors),
+        **_calls([*map(_as_listed, call.tool_calls)], detectors),
         "tools": [_name(tool.name, detectors) for tool in call.tools[:MAX_NAMES]],
         "more_tools": max(0, len(call.tools) - MAX_NAMES),
         "attachments": len(call.attachments),
     }
     if answer is not None:
-        calls = answer.tool_calls
-        # A tool call is shown as one, so its name and arguments aren't shown again as texts.
-        texts = [text for text in answer.texts if not _is_within(text, [c.pointer for c in calls])]
-        limit = min(MAX_ARGUMENTS, _ALL_ARGUMENTS // max(1, min(len(calls), MAX_NAMES)))
+        texts = _beside(answer.texts, [each.pointer for each in answer.tool_calls])
         summary["answer"] = {
             "status": answer.status,
             **_texts(answer.messages, texts, pointers, detectors),
-            "tool_calls": [_tool_call(each, limit, detectors) for each in calls[:MAX_NAMES]],
-            "more": max(0, len(calls) - MAX_NAMES),
+            "tool_calls": [],
+            "more": 0,
+            **_calls(answer.tool_calls, detectors),
         }
     return summary
+
+
+def _as_listed(call: ToolCall) -> ToolCall:
+    """Name a tool that goes to a server as data does: its own name may look like another's."""
+    return replace(call, name=f"mcp.{call.server or '(unnamed)'}.{call.name}")
+
+
+def _of_calls(call: Call) -> list[str]:
+    """Point to what is shown of the calls that a request makes itself: what else it says isn't."""
+    members = ("name", "arguments")
+    return [f"{each.pointer}/{member}" for each in call.tool_calls for member in members]
+
+
+def _beside(texts: Sequence[Text], pointers: Sequence[str]) -> list[Text]:
+    """Leave out what is shown as a tool call."""
+    return [text for text in texts if not _is_within(text, pointers)]
+
+
+def _calls(calls: Sequence[ToolCall], detectors: Detectors) -> dict[str, Any]:
+    """Write tool calls; nothing where there are none."""
+    if not calls:
+        return {}
+    limit = min(MAX_ARGUMENTS, _ALL_ARGUMENTS // min(len(calls), MAX_NAMES))
+    return {
+        "tool_calls": [_tool_call(each, limit, detectors) for each in calls[:MAX_NAMES]],
+        "more": max(0, len(calls) - MAX_NAMES),
+    }
 
 
 def redact(text: str, findings: Iterable[Finding]) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from .tool_names import with_servers
 from .wrapped_calls import with_wrapped
 
 type Json = Any
@@ -25,7 +26,9 @@ type JudgedPhase = Literal["request", "response"]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of the API: `category` is inference, data, admin, realtime, meta or unknown.
+    """One operation of the API.
+
+    `category` is inference, data, admin, realtime, meta, agent or unknown.
 
     A `loose` one may be answered in another shape than its dialect's; that is judged generically.
     The streams of a `framed` one come in frames of bytes, as Amazon's do.
@@ -158,17 +161,20 @@ class ToolCall:
     pointer: str
     type: str = "function"
     complete: bool = True
+    server: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool that the model is offered."""
+    """A tool that the model is offered; `digest` (SHA-256, hex) where an MCP server lists it."""
 
     type: str
     name: str
     description: str
     parameters: Json
     pointer: str
+    server: str | None = None
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +203,27 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerRequest:
+    """Something that an MCP server asks of its client: a model's answer, or a person's.
+
+    `mode` is an elicitation's, `form` or `url`; `host` is where its URL leads, None where there is
+    none that can be read.
+    """
+
+    method: str
+    pointer: str
+    mode: str | None = None
+    host: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """What a request asks for, in every dialect alike. `body` is the parsed request.
 
     `models` are all that may run for it, `model` among them; empty where only that is known.
     `unclaimed` points to members that nobody knows, and that carry a model, a tool or a server.
+    `tool_calls` are those that the request itself makes, and `server` is the short name of the MCP
+    server that they go to.
     """
 
     model: str | None = None
@@ -215,6 +237,8 @@ class Call:
     parameters: Mapping[str, Json] = field(default_factory=dict)
     unclaimed: tuple[str, ...] = ()
     body: Json = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    server: str | None = None
 
 
 UNREAD = Call()
@@ -225,8 +249,9 @@ UNREAD = Call()
 class Usage:
     """Tokens as the upstream counted them; None where it didn't say.
 
-    The later five are those that have a price of their own. OpenAI counts them in the first two,
-    too; Anthropic counts what was cached, or written to the cache, beside `input_tokens`.
+    The later ones are those that have a price of their own. OpenAI counts them in the first two,
+    too; Anthropic counts what was cached, or written to the cache, beside `input_tokens`. What was
+    written for an hour is a part of `cache_write_tokens`. Searches are no tokens.
     """
 
     input_tokens: int | None = None
@@ -236,13 +261,18 @@ class Usage:
     reasoning_tokens: int | None = None
     input_audio_tokens: int | None = None
     output_audio_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
+    input_image_tokens: int | None = None
+    output_image_tokens: int | None = None
+    web_searches: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a response says, in every dialect alike; `complete` is False while a stream runs.
 
-    `tool_calls` have those that another one wraps behind it.
+    `tool_calls` have those that another one wraps behind it. `tools`, `requests` and `attachments`
+    are an MCP server's: what it lists, what it asks of its client, and its pictures and files.
     """
 
     status: int
@@ -253,7 +283,11 @@ class Answer:
     tool_calls: tuple[ToolCall, ...] = ()
     usage: Usage = Usage()
     complete: bool = True
+    tools: tuple[Tool, ...] = ()
+    requests: tuple[ServerRequest, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
 
     def __post_init__(self) -> None:
         if self.tool_calls:
-            object.__setattr__(self, "tool_calls", with_wrapped(self.tool_calls))
+            calls = with_servers(with_wrapped(self.tool_calls))
+            object.__setattr__(self, "tool_calls", calls)

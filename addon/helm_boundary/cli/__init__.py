@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib import import_module
 
 import click
@@ -10,9 +12,11 @@ from helm_boundary import __version__
 
 _COMMANDS = {
     "approvals": "approvals:approvals",
+    "budgets": "budgets:budgets",
     "decision-logs": "decision_logs:decision_logs",
     "doctor": "doctor:doctor",
     "env": "env:env",
+    "evidence": "evidence:evidence",
     "exec": "exec:exec_",
     "keys": "keys:keys",
     "metrics": "metrics:metrics",
@@ -40,6 +44,16 @@ class _Commands(click.Group):
         module, _, name = _COMMANDS[cmd_name].partition(":")
         found: click.Command = getattr(import_module(f".{module}", __name__), name)
         return found
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command; that nobody reads its output any more is no error."""
+        try:
+            result: object = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(0) from None
+        return result
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

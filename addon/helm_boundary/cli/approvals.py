@@ -16,7 +16,9 @@ import click
 
 from helm_boundary.approvals import decisions
 from helm_boundary.approvals.entry import GRANTED, ID, PENDING, REFUSED, Entry
+from helm_boundary.approvals.extent import ALWAYS, DAY, ONCE, SESSION, Extent, for_time
 from helm_boundary.approvals.report import seconds_left
+from helm_boundary.approvals.standing_yes import setting_for
 from helm_boundary.approvals.store import Store, StoreError
 from helm_boundary.runtime.decision_recording import record_decision
 from helm_receipts.errors import ReceiptError
@@ -30,7 +32,6 @@ _POLL_SECONDS = 0.5
 _HERE = "command line"
 _DURATION = re.compile(r"(\d{1,5})([smh])")
 _UNITS = {"s": 1, "m": 60, "h": 3600}
-_DAY = 24 * 3600
 
 _io_errors = partial(ending_on, ReceiptError, StoreError, OSError)
 
@@ -46,7 +47,7 @@ class Duration(click.ParamType[int]):
             return value
         found = _DURATION.fullmatch(str(value))
         seconds = int(found[1]) * _UNITS[found[2]] if found else 0
-        if not 0 < seconds <= _DAY:
+        if not 0 < seconds <= DAY:
             self.fail(f"expected a time such as 30m or 8h, a day at most, found {value!r}")
         return seconds
 
@@ -108,13 +109,42 @@ def show(state: Layout, as_json: bool, identity: str) -> None:
     metavar="TIME",
     help="Approve calls like it for so long (30m, 8h; a day at most), and not once.",
 )
+@click.option(
+    "--session",
+    "in_session",
+    is_flag=True,
+    help="Approve calls like it in the same session of its client, a day at most.",
+)
+@click.option(
+    "--always",
+    is_flag=True,
+    help="Approve as --session does, and print what to add to data.yaml for good.",
+)
 @click.argument("identity", metavar="ID")
-def approve(state: Layout, as_json: bool, yes: bool, seconds: int, identity: str) -> None:
+def approve(
+    state: Layout,
+    as_json: bool,
+    yes: bool,
+    seconds: int,
+    in_session: bool,
+    always: bool,
+    identity: str,
+) -> None:
     """Approve one call: the held flow, or the client's next identical call, once.
 
-    A tool call is approved by its name and arguments, whatever request it answers.
+    A tool call is approved by its name and arguments, whatever request it answers. A request is
+    the same where it differs in volatile members alone (`approvals.volatile` in data.yaml).
     """
-    _decide(state, identity, GRANTED, confirmed=yes, as_json=as_json, seconds=seconds)
+    chosen = {
+        "--for": for_time(seconds) if seconds else None,
+        "--session": SESSION if in_session else None,
+        "--always": ALWAYS if always else None,
+    }
+    extents = {option: extent for option, extent in chosen.items() if extent is not None}
+    if len(extents) > 1:
+        raise click.UsageError(f"{' and '.join(extents)} can't be combined: choose one")
+    extent = next(iter(extents.values()), ONCE)
+    _decide(state, identity, GRANTED, confirmed=yes, as_json=as_json, extent=extent)
 
 
 @approvals.command()
@@ -134,7 +164,7 @@ def _decide(
     *,
     confirmed: bool,
     as_json: bool,
-    seconds: int = 0,
+    extent: Extent = ONCE,
 ) -> None:
     with _io_errors():
         store = _store(state)
@@ -142,7 +172,7 @@ def _decide(
         if not confirmed and entry.status(time.time_ns()) == PENDING:
             _confirm(entry, decision)
         try:
-            decided = record_decision(state, store, identity, decision, _HERE, seconds)
+            decided = record_decision(state, store, identity, decision, _HERE, extent)
         except decisions.NotPending as error:
             raise CommandError(str(error), NO) from None
     if as_json:
@@ -151,11 +181,10 @@ def _decide(
     click.echo(_outcome(decided))
 
 
-def _answer(state: Layout, store: Store, identity: str, decision: str, seconds: int) -> str:
+def _answer(state: Layout, store: Store, identity: str, decision: str, extent: Extent) -> str:
     """Decide on the page; returns what became of it, in a line."""
     try:
-        decided = record_decision(state, store, identity, decision, _HERE, seconds)
-        return _outcome(decided)
+        return _outcome(record_decision(state, store, identity, decision, _HERE, extent))
     except decisions.NotPending as error:
         return str(error)
 
@@ -165,8 +194,13 @@ def _outcome(entry: Entry) -> str:
     if entry.decided is None or entry.decided.decision != GRANTED:
         return f"{entry.id} is refused (receipt {receipt})."
     left = seconds_left(entry, time.time_ns())
-    often = "calls like it pass" if entry.decided.until_ns else f"{_whom(entry)} passes once,"
-    return f"{entry.id} is granted: {often} in the next {left} s (receipt {receipt})."
+    often = f"{_whom(entry)} passes once,"
+    if entry.decided.until_ns:
+        often = f"calls like it pass{' in its session' if entry.decided.session else ''}"
+    said = f"{entry.id} is granted: {often} in the next {left} s (receipt {receipt})."
+    if entry.decided.good_for == "always":
+        said += "\n" + "\n".join(["For good, add to data.yaml:", *setting_for(entry.request)])
+    return said
 
 
 def _whom(entry: Entry) -> str:

@@ -102,6 +102,7 @@ def _as_json(entry: Entry, now: int) -> dict[str, Any]:
             "by": entry.decided.by,
             "at": rfc3339(entry.decided.at_ns),
             "receipt": entry.decided.receipt,
+            "good_for": entry.decided.good_for,
         }
     if entry.ended is not None:
         value["ended"] = {"end": entry.ended.end, "at": rfc3339(entry.ended.at_ns)}

@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from helm_boundary.approvals.entry import GRANTED, REFUSED, Entry
+from helm_boundary.approvals.extent import ONCE, SESSION, Extent, for_time
 from helm_boundary.approvals.report import caller_of, seconds_left, sentences, subject_of
 from helm_boundary.approvals.store import Store
 from helm_receipts.export.explain import printable
@@ -29,10 +30,10 @@ HOUR = 3600
 _LOOK_SECONDS = 0.25
 _SETTLE_SECONDS = 1.0
 _ROWS, _ARGUMENTS = 10, 60
-_HELP = "y yes, once   t yes, for an hour   n no   j k choose   q quit"
+_HELP = "y yes, once   s yes, in its session   t yes, for an hour   n no   j k choose   q quit"
 
-type Decide = Callable[[str, str, int], str]
-"""Decides on a question: its id, the decision, seconds for which a grant is good. Says how."""
+type Decide = Callable[[str, str, Extent], str]
+"""Decides on a question: its id, the decision, how far a grant goes. Says how."""
 
 
 class Page:
@@ -59,8 +60,8 @@ class Page:
         if key in ("j", "k"):
             self._step(1 if key == "j" else -1)
         elif key in _ANSWERS and self._marked and self._has_settled():
-            decision, seconds = _ANSWERS[key]
-            self._said = self._decide(self._marked, decision, seconds)
+            decision, extent = _ANSWERS[key]
+            self._said = self._decide(self._marked, decision, extent)
             self.look()
         return True
 
@@ -93,7 +94,12 @@ class Page:
         return time.monotonic() - self._moved_at >= _SETTLE_SECONDS
 
 
-_ANSWERS = {"y": (GRANTED, 0), "t": (GRANTED, HOUR), "n": (REFUSED, 0)}
+_ANSWERS = {
+    "y": (GRANTED, ONCE),
+    "s": (GRANTED, SESSION),
+    "t": (GRANTED, for_time(HOUR)),
+    "n": (REFUSED, ONCE),
+}
 
 
 def show_page(store: Store, decide: Decide) -> None:

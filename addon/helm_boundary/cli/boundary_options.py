@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
+
+from .policy_source import PolicySource
+from .state_folder import StateFolder
 
 
 def boundary_options[Command: Callable[..., Any]](command: Command) -> Command:
@@ -23,13 +25,13 @@ def boundary_options[Command: Callable[..., Any]](command: Command) -> Command:
             "--policy",
             "policies",
             multiple=True,
-            type=click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True),
-            help="A policy folder over the ones before it; may be given several times.",
+            type=PolicySource(exists=True, resolve_path=True),
+            help="A policy folder, bundle or profile:NAME over the ones before it; repeatable.",
         ),
         click.option(
             "--state",
             envvar="HELM_STATE",
-            type=click.Path(path_type=Path, file_okay=False, resolve_path=True),
+            type=StateFolder(resolve_path=True),
             help="The boundary's state folder: keys, receipts, approvals.",
         ),
     ):

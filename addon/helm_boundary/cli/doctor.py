@@ -15,6 +15,7 @@ from helm_receipts.export.explain import printable
 from helm_receipts.layout import Layout
 
 from .exits import NO, YES
+from .policy_source import PolicySource
 from .state_options import io_errors, json_option, state_option
 
 
@@ -25,7 +26,7 @@ from .state_options import io_errors, json_option, state_option
     "--policy",
     "policies",
     multiple=True,
-    type=click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True),
+    type=PolicySource(exists=True, resolve_path=True),
     help="A policy folder that should be in force; may be given several times.",
 )
 @click.option("--up", is_flag=True, help="Only check that a boundary is ready.")
@@ -38,17 +39,18 @@ def doctor(state: Layout, as_json: bool, policies: tuple[Path, ...], up: bool) -
         with io_errors():
             health = best(state.state)
         raise SystemExit(YES if health is not None and health.ready else NO)
-    findings = []
+    findings: list[Finding] = []
     for finding in diagnose(state.state, policies, os.environ):
+        is_told = finding.remedy in {each.remedy for each in findings}
         findings.append(finding)
-        _print(finding, as_json)
+        _print(finding, as_json, with_remedy=not is_told)
     raise SystemExit(exit_code(findings))
 
 
-def _print(finding: Finding, as_json: bool) -> None:
+def _print(finding: Finding, as_json: bool, *, with_remedy: bool) -> None:
     if as_json:
         click.echo(json.dumps(asdict(finding)))
         return
     click.echo(printable(f"{finding.answer:8}{finding.looked_at}: {finding.found}"))
-    if finding.remedy:
+    if finding.remedy and with_remedy:
         click.echo(printable(f"        → {finding.remedy}"))

@@ -42,5 +42,5 @@ def env(state: Layout, shell: str) -> None:
         )
     with ending_on(BundleError):
         trust = make_trust(Path(running.ca_file), system_roots(os.environ), state.state)
-    told = variables(Route(running.proxy, trust), os.environ.get("JAVA_TOOL_OPTIONS", ""))
+    told = variables(Route(running.proxy, trust), os.environ)
     click.echo(script(shell, told), nl=False)

@@ -14,10 +14,12 @@ from helm_boundary.clients.ca_bundle import BundleError
 from helm_boundary.clients.call_summary import Tally, as_json, summary
 from helm_boundary.clients.confine import ConfinementRefused
 from helm_boundary.clients.launch import LaunchFailed
+from helm_boundary.clients.past import Past
 from helm_boundary.clients.placement import Placed, Wanted, place
 from helm_boundary.clients.supervise import NotStarted
 from helm_boundary.runtime.state_folder import default_state_folder
 from helm_receipts.errors import ReceiptError
+from helm_receipts.export.explain import printable
 from helm_receipts.storage.custody import refuse_foreign_state
 
 from .boundary_options import boundary_options
@@ -26,6 +28,12 @@ from .exits import CommandError, ending_on
 
 @click.command("exec", context_settings={"ignore_unknown_options": True})
 @click.option("--own", is_flag=True, help="Start a separate boundary, even if one runs.")
+@click.option(
+    "--observe",
+    is_flag=True,
+    help="Only write verdicts down: everything passes, and `policy learn --receipts` reads what "
+    "was done.",
+)
 @click.option(
     "--base-url",
     is_flag=True,
@@ -51,6 +59,7 @@ from .exits import CommandError, ending_on
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- CMD …")
 def exec_(
     own: bool,
+    observe: bool,
     base_url: bool,
     confine: bool,
     local: tuple[str, ...],
@@ -63,12 +72,15 @@ def exec_(
 ) -> None:
     """Run a program under the boundary.
 
-    Joins a boundary that runs on the same state folder, or starts one that ends with the program.
-    Signals and the exit code are passed through. A summary of the calls goes to standard error.
+    Joins a boundary of the same mode that runs on the same state folder, or starts one that ends
+    with the program; it says which. Signals and the exit code are passed through. A summary of the
+    calls goes to standard error.
     """
     _check_local(confine, local)
     wanted = Wanted(
         state=state or default_state_folder(),
+        mode="observe" if observe else "enforce",
+        folder=Path.cwd(),
         policies=policies,
         settings=settings,
         alone=own or base_url or confine or bool(policies or settings),
@@ -77,12 +89,12 @@ def exec_(
         local=local,
     )
     try:
-        with ending_on(LaunchFailed, BundleError, ConfinementRefused, ReceiptError):
-            code, placed, tally = _run(wanted, command, os.environ)
+        with ending_on(LaunchFailed, BundleError, ConfinementRefused, ReceiptError, OSError):
+            code, placed, past, tally = _run(wanted, command, os.environ, quiet or in_json)
     except NotStarted as error:
         raise CommandError(str(error), error.exit_code, who="helm-boundary") from None
     if not quiet:
-        _print_summary(placed, tally, in_json)
+        _print_summary(placed, past, tally, in_json)
     raise SystemExit(code)
 
 
@@ -98,21 +110,25 @@ def _check_local(confine: bool, local: tuple[str, ...]) -> None:
 
 
 def _run(
-    wanted: Wanted, command: tuple[str, ...], environment: Mapping[str, str]
-) -> tuple[int, Placed, Tally]:
+    wanted: Wanted, command: tuple[str, ...], environment: Mapping[str, str], quiet: bool
+) -> tuple[int, Placed, Past, Tally]:
     refuse_foreign_state(wanted.state)
     tally = Tally(wanted.state)
     with place(wanted, environment) as placed:
+        if not quiet:
+            click.echo(f"helm-boundary: {placed.told}", err=True)
         code = placed.run(command)
-    return code, placed, tally
+        past = placed.past(command)
+    return code, placed, past, tally
 
 
-def _print_summary(placed: Placed, tally: Tally, in_json: bool) -> None:
+def _print_summary(placed: Placed, past: Past, tally: Tally, in_json: bool) -> None:
     calls = tally.calls(placed.own_pid)
     if in_json:
-        click.echo(json.dumps(as_json(calls)), err=True)
+        click.echo(json.dumps(as_json(calls) | past.as_json()), err=True)
         return
     whose = "" if placed.own_pid else " (of everyone at the boundary it joined)"
     first, *rest = summary(calls)
-    for line in (f"helm-boundary: {first}{whose}", *rest):
+    noted = [f"helm-boundary: {line}" for line in past.lines()]
+    for line in (f"helm-boundary: {first}{whose}", *rest, *map(printable, noted)):
         click.echo(line, err=True)

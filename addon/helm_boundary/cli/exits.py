@@ -30,5 +30,7 @@ def ending_on(*kinds: type[Exception]) -> Iterator[None]:
     """End the command with exit code 2 on errors of these kinds, whose text is the message."""
     try:
         yield
+    except BrokenPipeError:  # whoever read the output has read enough, as `head` does
+        raise
     except kinds as error:
         raise CommandError(str(error)) from error

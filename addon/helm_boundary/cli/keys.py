@@ -10,6 +10,7 @@ import click
 
 from helm_boundary import __version__
 from helm_boundary.runtime.key_pinning import settle
+from helm_boundary.runtime.outside_keys import use_signer
 from helm_receipts.audit.keys_in_use import differences
 from helm_receipts.audit.published_files import Difference
 from helm_receipts.envelope.opening import secret_ids
@@ -35,9 +36,16 @@ def keys() -> None:
 
 @keys.command()
 @state_option
-def init(state: Layout) -> None:
+@click.option(
+    "--signer",
+    metavar="exec:COMMAND",
+    help="A command that signs, so that no private key is a file here.",
+)
+def init(state: Layout, signer: str | None) -> None:
     """Create the keys of a state folder, unless it has some."""
     with io_errors():
+        if signer:
+            use_signer(state, signer)
         made = open_keyset(state)
         settle(state)
     click.echo(f"{made.origin}: keys in {state.keys}, what to publish in {state.log}")

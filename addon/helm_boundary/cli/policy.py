@@ -11,6 +11,7 @@ from .policy_check import check, test
 from .policy_eval import bench, eval_
 from .policy_example import example
 from .policy_new import new
+from .policy_pins import pins
 from .policy_traffic import diff, learn
 
 
@@ -19,5 +20,5 @@ def policy() -> None:
     """Write, check, test and compare policies."""
 
 
-for _command in (bench, check, diff, eval_, example, learn, new, test):
+for _command in (bench, check, diff, eval_, example, learn, new, pins, test):
     policy.add_command(_command)

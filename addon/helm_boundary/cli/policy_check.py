@@ -68,19 +68,17 @@ def check(
             click.echo(f"note: {WITHOUT_OPA}")
     if not as_json:
         click.echo(_summary(report, program))
-    bad = not report.sound or (strict and bool(report.found))
+    bad = not report.sound or (strict and report.warnings > 0)
     context.exit(NO if bad else YES)
 
 
 def _summary(report: Report, opa: OpaProgram | None) -> str:
-    errors = sum(found.level == "error" for found in report.found)
-    warnings = len(report.found) - errors
     if report.policy is None:
-        return f"not usable: {errors} errors"
+        return f"not usable: {report.errors} errors"
     policy = f"{report.policy.rules} rules, {report.detectors} detectors"
     policy += f", digest {report.policy.digest[:12]}"
     asked = f" ({report.opinion.judged} documents judged in {opa} too)" if report.opinion else ""
-    return f"{policy}: {errors} errors, {warnings} warnings{asked}"
+    return f"{policy}: {report.errors} errors, {report.warnings} warnings{asked}"
 
 
 @click.command("test")

@@ -18,8 +18,8 @@ from helm_boundary.policy.sources.policy import read_policy
 from helm_boundary.replay.recorded import Recording
 
 from .exits import NO, YES, CommandError
+from .policy_asked import asked, policy_at, recording_of
 from .policy_options import folders_argument, policy_errors, policy_option, say_json
-from .policy_traffic import asked, recording_of
 from .state_options import json_option
 
 
@@ -85,9 +85,9 @@ def _decide_recorded(
     flows: Path | None, folders: tuple[Path, ...], as_json: bool
 ) -> Iterator[Decision]:
     recording = recording_of(flows) if flows else Recording([])
-    with asked(folders) as policy:
+    with asked(policy_at(folders)) as policy:
         for call in recording.calls:
-            for phase, decision in policy.decide(call):
+            for phase, decision in policy.decide(policy.documents(call)):
                 if isinstance(decision, EngineError):
                     raise CommandError(f"flow {call.number}, {phase}: {decision}")
                 _say(decision, {"flow": call.number, "phase": phase}, as_json)

@@ -6,17 +6,20 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
 from helm_boundary.policy.engines.opa_program import OpaProgram, find_opa
 from helm_boundary.policy.errors import EngineError, PolicyError
 from helm_boundary.policy.sources.default_folder import default_policy_folder
+from helm_receipts.layout import Layout
 
 from .exits import CommandError, ending_on
+from .policy_source import PolicySource
+from .state_options import state_option
 
 Command = Callable[..., Any]
 PATIENCE_SECONDS = 2.0  # after which one wants to see that something goes on
@@ -31,7 +34,7 @@ policy_errors = partial(ending_on, PolicyError, EngineError, OSError)
 
 def folders_argument[C: Command](command: C) -> C:
     """Add `[FOLDER]...`: policies over the default one, later over earlier."""
-    kind = click.Path(path_type=Path, exists=True)
+    kind = PolicySource(exists=True)
     return click.argument("folders", nargs=-1, type=kind, metavar="[FOLDER]...")(command)
 
 
@@ -41,9 +44,30 @@ def policy_option[C: Command](command: C) -> C:
         "--policy",
         "folders",
         multiple=True,
-        type=click.Path(path_type=Path),
-        help="A policy folder or bundle over the default one; may be given several times.",
+        type=PolicySource(),
+        help="A policy folder, bundle or profile:NAME over the default one; repeatable.",
     )(command)
+
+
+def traffic_options[C: Command](command: C) -> C:
+    """Add `--flows FILE` and `--receipts` with `--state`, as `flows` and `state` (or None)."""
+
+    @wraps(command)
+    def chosen(*args: Any, flows: Path | None, receipts: bool, state: Layout, **rest: Any) -> Any:
+        if (flows is None) != receipts:
+            raise click.UsageError("expected either --flows FILE or --receipts")
+        return command(*args, flows=flows, state=state if receipts else None, **rest)
+
+    asked = state_option(chosen)
+    asked = click.option(
+        "--receipts", is_flag=True, help="The calls that a state folder has receipts of."
+    )(asked)
+    asked = click.option(
+        "--flows",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        help="Recorded traffic (mitmdump -w FILE).",
+    )(asked)
+    return cast(C, asked)
 
 
 def key_option[C: Command](command: C) -> C:

@@ -1,153 +1,145 @@
-"""`helm-boundary policy diff` and `learn`: what a policy means for recorded traffic."""
+"""`helm-boundary policy diff` and `learn`: what a policy means for calls of the past."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import track
 
-from helm_boundary.flows.recording import RecordingError
-from helm_boundary.policy.decision import ALLOW, Decision
-from helm_boundary.policy.detectors.detectors import Detectors, compile_detectors
-from helm_boundary.policy.engines.embedded import EmbeddedEngine, start_embedded
-from helm_boundary.policy.errors import EngineError
-from helm_boundary.policy.sources.policy import read_policy
-from helm_boundary.replay.learning import learn_data
-from helm_boundary.replay.recorded import RecordedCall, Recording, read_recording
+from helm_boundary.replay import receipt_calls
+from helm_boundary.replay.learning import learn_data, seen_in
+from helm_boundary.replay.receipt_calls import ReceiptCall
+from helm_boundary.replay.recorded import RecordedCall
+from helm_boundary.replay.told_rules import judged_by_receipts
+from helm_receipts.layout import Layout
 
-from .exits import INCOMPLETE, NO, YES, CommandError, ending_on
-from .policy_options import key_option, policy_errors, say_json
-from .state_options import json_option
+from .exits import INCOMPLETE, NO, YES, CommandError
+from .policy_asked import Asked, Documents, Judgement, asked, policy_at, recording_of
+from .policy_options import key_option, say_json, traffic_options
+from .policy_source import PolicySources
+from .state_options import io_errors, journal_of, json_option
 
-DEADLINE_MS = 5_000
-DEFAULT = "-"  # in place of a folder: the default policy alone
+DATA = "data.yaml"
 
-flows_option = click.option(
-    "--flows",
-    required=True,
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Recorded traffic (mitmdump -w FILE).",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """A policy's verdict on one phase of a call; ``error`` where it has none."""
-
-    phase: str
-    verdict: str
-    rules: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return f"{self.verdict} ({', '.join(self.rules)})" if self.rules else self.verdict
-
-
-class Asked:
-    """One policy, ready to be asked about recorded calls."""
-
-    def __init__(self, engine: EmbeddedEngine, detectors: Detectors) -> None:
-        self._engine = engine
-        self._detectors = detectors
-
-    def judge(self, call: RecordedCall) -> Iterator[Judgement]:
-        """Yield the policy's judgement of the request and, where that is allowed, the response."""
-        for phase, decision in self.decide(call):
-            if isinstance(decision, EngineError):
-                yield Judgement(phase, "DENY", ("PDP_ERROR",))
-            else:
-                rules = sorted({reason.rule for reason in decision.reasons})
-                rewrites = ("rewritten",) if decision.rewrite else ()
-                yield Judgement(phase, decision.verdict, (*rules, *rewrites))
-
-    def decide(self, call: RecordedCall) -> Iterator[tuple[str, Decision | EngineError]]:
-        """Yield the policy's decisions, one for each phase, up to the first that isn't ALLOW."""
-        for phase, document in call.documents(self._detectors):
-            try:
-                decision = self._engine.decide_now(document)
-            except EngineError as error:
-                yield phase, error
-                return
-            yield phase, decision
-            if decision.verdict != ALLOW:
-                return
-
-
-@contextmanager
-def asked(folders: Sequence[Path], key: Path | None = None) -> Iterator[Asked]:
-    """Start the policy of the folders for as long as the block runs."""
-    with policy_errors():
-        policy = read_policy(folders, key=key)
-        detectors = compile_detectors(policy.detectors_text)
-        engine = start_embedded(policy, deadline_ms=DEADLINE_MS)
-    try:
-        yield Asked(engine, detectors)
-    finally:
-        engine.close()
-
-
-def recording_of(flows: Path) -> Recording:
-    """Read the recording in a file; exit code 2 when it is none."""
-    with ending_on(RecordingError):
-        return read_recording(flows)
+type Compared = tuple[Mapping[str, Any], Documents, Documents]
+"""A call in a few words, and its documents as either policy sees them."""
 
 
 @click.command("diff")
-@click.argument("old", type=click.Path(path_type=Path, allow_dash=True))
-@click.argument("new", type=click.Path(path_type=Path, allow_dash=True))
-@flows_option
+@click.argument("policies", nargs=-1, metavar="[OLD] NEW", type=PolicySources(allow_dash=True))
+@traffic_options
 @key_option
 @json_option
 @click.pass_context
 def diff(
-    context: click.Context, old: Path, new: Path, flows: Path, key: Path | None, as_json: bool
+    context: click.Context,
+    policies: tuple[tuple[Path, ...], ...],
+    flows: Path | None,
+    state: Layout | None,
+    key: Path | None,
+    as_json: bool,
 ) -> None:
-    """Judge recorded traffic under two policies and show every call that would end differently.
+    """Judge calls of the past under two policies and show every one that would end differently.
 
-    OLD and NEW are policy folders or bundles; - is the default policy alone. Exit codes: 0
-    nothing changes, 1 something does, 3 nothing does, but not all calls could be read.
+    OLD and NEW are policy folders, bundles or profile:NAME, several with commas between them; - is
+    the default policy alone, and so is OLD where it isn't given. With --flows exit codes are 0
+    nothing changes, 1 something does, 3 nothing does, but not all could be read. With --receipts
+    it is 0: receipts have no arguments and no texts, and the rules that read those are named.
     """
-    recording = recording_of(flows)
-    changed = 0
-    with asked(_folders(old), key) as before, asked(_folders(new), key) as after:
-        console = Console(stderr=True)
-        quiet = not console.is_terminal
-        for call in track(recording.calls, "Judging", console=console, disable=quiet):
-            one, two = tuple(before.judge(call)), tuple(after.judge(call))
-            if one != two:
-                changed += 1
-                _print_change(call, one, two, as_json)
+    if not 1 <= len(policies) <= 2:
+        raise click.UsageError("expected one policy or two: [OLD] NEW")
+    before, after = (policy_at(each, key) for each in ((), *policies)[-2:])
+    if state is not None:
+        (before, _), (after, unjudged) = judged_by_receipts(before), judged_by_receipts(after)
+        with io_errors():
+            calls = receipt_calls.receipt_calls(journal_of(state))
+        with asked(before) as old, asked(after) as new:
+            changed = _compare([_of_receipts(call) for call in calls], old, new, as_json)
+        _say_count(changed, len(calls), as_json)
+        _say_unjudged(unjudged, as_json)
+        _say_gaps(receipt_calls.gaps(calls), as_json)
+        return
+    recording = recording_of(_given(flows))
+    with asked(before) as old, asked(after) as new:
+        compared = [_of_recorded(call, old, new) for call in recording.calls]
+        changed = _compare(compared, old, new, as_json)
+    _say_count(changed, len(recording.calls), as_json)
     if not as_json:
-        click.echo(f"{changed} of {len(recording.calls)} calls would end otherwise")
-        if recording.unreadable:
-            click.echo(f"{recording.unreadable} more calls the boundary refuses by itself")
-    context.exit(NO if changed else INCOMPLETE if recording.unreadable else YES)
+        _say_gaps(recording.gaps(), as_json)
+    elif recording.missing:
+        say_json({"missing": recording.missing})
+    context.exit(NO if changed else YES if recording.is_whole else INCOMPLETE)
 
 
-def _folders(folder: Path) -> tuple[Path, ...]:
-    return () if str(folder) == DEFAULT else (folder,)
+def _given(flows: Path | None) -> Path:
+    if flows is None:
+        raise click.UsageError("expected either --flows FILE or --receipts")
+    return flows
+
+
+def _of_receipts(call: ReceiptCall) -> Compared:
+    documents = [*call.documents()]
+    about = {"receipt": call.receipt, "operation": call.flow["operation"]}
+    return about | {"model": call.model, "host": call.host}, documents, documents
+
+
+def _of_recorded(call: RecordedCall, old: Asked, new: Asked) -> Compared:
+    read = call.read
+    about = {"flow": call.number, "operation": read.operation.id, "model": read.call.model}
+    return about | {"host": call.host}, old.documents(call), new.documents(call)
+
+
+def _compare(calls: Sequence[Compared], old: Asked, new: Asked, as_json: bool) -> int:
+    """Print every call that would end otherwise; returns how many."""
+    console = Console(stderr=True)
+    changed = 0
+    for about, before, after in track(
+        calls, "Judging", console=console, disable=not console.is_terminal
+    ):
+        one, two = tuple(old.judge(before)), tuple(new.judge(after))
+        if one != two:
+            changed += 1
+            _print_change(about, one, two, as_json)
+    return changed
+
+
+def _say_count(changed: int, of: int, as_json: bool) -> None:
+    if not as_json:
+        click.echo(f"{changed} of {of} calls would end otherwise")
+
+
+def _say_gaps(lines: Iterable[str], as_json: bool) -> None:
+    for line in lines:
+        if as_json:
+            say_json({"missing": line})
+        else:
+            click.echo(line)
+
+
+def _say_unjudged(rules: Sequence[str], as_json: bool) -> None:
+    if as_json:
+        say_json({"not_judged": list(rules)})
+    elif rules:
+        click.echo(f"not judged, as receipts don't have what they read: {', '.join(rules)}")
+        click.echo("a recording has it: run -w FILE, then policy diff --flows FILE")
 
 
 def _print_change(
-    call: RecordedCall, one: Sequence[Judgement], two: Sequence[Judgement], as_json: bool
+    about: Mapping[str, Any], one: Sequence[Judgement], two: Sequence[Judgement], as_json: bool
 ) -> None:
-    about = {
-        "flow": call.number,
-        "operation": call.read.operation.id,
-        "model": call.read.call.model,
-        "host": call.host,
-    }
     if as_json:
-        say_json(about | {"old": [_plain(j) for j in one], "new": [_plain(j) for j in two]})
+        say_json({**about, "old": [_plain(j) for j in one], "new": [_plain(j) for j in two]})
         return
-    click.echo(f"flow {call.number}: {about['operation']} {about['model'] or ''} at {call.host}")
-    for name, judgements in (("old", one), ("new", two)):
+    name, value = next(iter(about.items()))
+    model = about["model"] or ""
+    click.echo(f"{name} {value}: {about['operation']} {model} at {about['host']}")
+    for whose, judgements in (("old", one), ("new", two)):
         said = "; ".join(f"{judgement.phase} {judgement}" for judgement in judgements)
-        click.echo(f"  {name}: {said}")
+        click.echo(f"  {whose}: {said}")
 
 
 def _plain(judgement: Judgement) -> dict[str, object]:
@@ -156,15 +148,49 @@ def _plain(judgement: Judgement) -> dict[str, object]:
 
 
 @click.command("learn")
-@flows_option
+@traffic_options
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A policy folder to write the proposal into, as data.yaml; else it is printed.",
+)
 @click.pass_context
-def learn(context: click.Context, flows: Path) -> None:
-    """Propose a data.yaml from recorded traffic: models, hosts, operations, tools.
+def learn(
+    context: click.Context, flows: Path | None, state: Layout | None, output: Path | None
+) -> None:
+    """Propose a data.yaml from calls of the past: models, hosts, operations, tools.
 
-    Review the proposal: it lists what was seen, not what is right.
+    Review the proposal: it lists what was seen, not what is right. Exit codes: 0 written, 2 there
+    is nothing to learn from, 3 written, but something isn't in what it was learnt from.
     """
-    recording = recording_of(flows)
-    if not recording.calls:
-        raise CommandError(f"{flows}: has no calls to learn from")
-    click.echo(learn_data(recording.calls), nl=False)
-    context.exit(INCOMPLETE if recording.unreadable else YES)
+    if state is not None:
+        with io_errors():
+            told = receipt_calls.receipt_calls(journal_of(state))
+        proposal = learn_data((call.seen for call in told), "calls by their receipts")
+        count, missing = len(told), [*receipt_calls.gaps(told)]
+    else:
+        recording = recording_of(_given(flows))
+        proposal = learn_data(map(seen_in, recording.calls))
+        count, missing = len(recording.calls), [*recording.gaps()]
+    if not count:
+        raise CommandError(f"{state.state if state else flows}: has no calls to learn from")
+    notes = "".join(f"# Not in it: {line}.\n" for line in missing)
+    _write(notes + proposal, output)
+    if output is not None:
+        for line in missing:
+            click.echo(line, err=True)
+    context.exit(INCOMPLETE if missing else YES)
+
+
+def _write(proposal: str, folder: Path | None) -> None:
+    if folder is None:
+        click.echo(proposal, nl=False)
+        return
+    place = folder / DATA
+    with io_errors():
+        folder.mkdir(parents=True, exist_ok=True)
+        if place.exists():
+            raise CommandError(f"{place}: is there already; name another folder, or move it away")
+        place.write_text(proposal, "utf-8")
+    click.echo(place)

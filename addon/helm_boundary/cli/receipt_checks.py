@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import os
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +17,28 @@ from helm_receipts.audit import fsck as checking
 from helm_receipts.audit import verify as verification
 from helm_receipts.audit.ahead import start_checkers
 from helm_receipts.audit.checked_line import Check, check_each
+from helm_receipts.audit.single_receipt import verify_receipt
+from helm_receipts.audit.trust_policy import parse_policy, witnessed
 from helm_receipts.envelope.checkpoint import verify_by_any
-from helm_receipts.envelope.dsse import parse_envelope
 from helm_receipts.envelope.entry import log_entry
+from helm_receipts.envelope.foreign_envelope import parse_envelope
 from helm_receipts.errors import ReceiptError
-from helm_receipts.journal.segments import is_empty
+from helm_receipts.journal.records import is_empty
 from helm_receipts.layout import Layout
 from helm_receipts.log.consistency import prove_consistency
-from helm_receipts.log.proof import parse_proof
+from helm_receipts.log.inclusion import parse_proof
 
-from .exits import INCOMPLETE, YES
+from .exits import INCOMPLETE, YES, CommandError
 from .receipt_results import finish, nothing, progress_bar, refusal
-from .state_options import existing, io_errors, journal_of, json_option, key_options, state_option
+from .state_options import (
+    archive_option,
+    existing,
+    io_errors,
+    journal_of,
+    json_option,
+    key_options,
+    state_option,
+)
 from .verification_keys import Trust, trust_for
 
 _WORTH_PROCESSES = 20 * 2**20
@@ -38,6 +50,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @json_option
 @key_options
 @click.option("--proof", type=_FILE, help="A .tlog-proof of the one receipt in FILES.")
+@archive_option
 @click.argument("files", nargs=-1, type=_FILE)
 def verify(
     state: Layout,
@@ -45,6 +58,7 @@ def verify(
     keys: tuple[Path, ...],
     vkey: str | None,
     proof: Path | None,
+    archives: tuple[Path, ...],
     files: tuple[Path, ...],
 ) -> None:
     """Verify the receipts in FILES, or in every journal of the state folder."""
@@ -59,7 +73,7 @@ def verify(
             elif files:
                 result = _verify_files(files, trust)
             else:
-                result = _verify_journal(journal_of(state), trust)
+                result = _verify_journal(journal_of(state), trust, _journals(archives))
         except ReceiptError as error:
             result = refusal(trust.name_rightly(state, error))
     finish(result, whose, as_json)
@@ -72,6 +86,18 @@ def verify(
 @click.option(
     "--kept", multiple=True, type=_FILE, help="An earlier checkpoint that must still hold."
 )
+@click.option(
+    "--policy",
+    type=_FILE,
+    help="A trust policy (c2sp.org/tlog-policy): which witnesses must have cosigned.",
+)
+@click.option(
+    "--tsa",
+    multiple=True,
+    type=_FILE,
+    help="A root certificate of a timestamp authority, in PEM: check the timestamps.",
+)
+@archive_option
 @click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
 def fsck_folder(
     state: Layout,
@@ -79,6 +105,9 @@ def fsck_folder(
     keys: tuple[Path, ...],
     vkey: str | None,
     kept: tuple[Path, ...],
+    policy: Path | None,
+    tsa: tuple[Path, ...],
+    archives: tuple[Path, ...],
     folder: Path | None,
 ) -> None:
     """Check a whole state folder: tiles, entries, chains, keys, outcomes."""
@@ -88,12 +117,24 @@ def fsck_folder(
             finish(nothing(layout.state), "", as_json)
         trust = trust_for(layout, keys, vkey)
         try:
-            with progress_bar("fsck") as progress, _check(layout) as check:
-                notes = [path.read_bytes() for path in kept]
+            with progress_bar("fsck") as progress, checkers(layout) as check:
+                notes, witnesses = [path.read_bytes() for path in kept], tuple[str, ...]()
+                if policy is not None:
+                    note, witnesses = witnessed(layout, parse_policy(policy.read_text("utf-8")))
+                    notes.append(note)
+                stamped = list(_stamped(layout, tsa))
+                notes += [note for note, _ in stamped]
                 report = checking.fsck(
-                    layout.state, trust.receipt_keys, trust.log_keys, notes, check, progress
+                    layout.state,
+                    trust.receipt_keys,
+                    trust.log_keys,
+                    notes,
+                    check,
+                    progress,
+                    _journals(archives),
                 )
-            result = _fsck_result(report)
+            result = _fsck_result(report) | {"witnesses": list(witnesses)}
+            result |= {"timestamps": [said for _, said in stamped]}
         except ReceiptError as error:
             result = refusal(trust.name_rightly(layout, error))
     finish(result, trust.whose_folder(kept=bool(kept)), as_json)
@@ -136,7 +177,7 @@ def _verify_files(files: tuple[Path, ...], trust: Trust) -> dict[str, Any]:
     for path in files:
         for number, line in enumerate(path.read_bytes().splitlines(), 1):
             try:
-                verification.verify_receipt(line, trust.key_of(parse_envelope(line).keyid))
+                verify_receipt(line, trust.key_of(parse_envelope(line).keyid))
             except ReceiptError as error:
                 bad = f"{path}, line {number}: {error}"
                 return refusal(error) | {"bad": bad, "receipts": count}
@@ -153,7 +194,7 @@ def _verify_proof(proof: Path, files: tuple[Path, ...], trust: Trust) -> dict[st
     text = files[0].read_bytes().strip()
     envelope = parse_envelope(text)
     key = trust.key_of(envelope.keyid)
-    verification.verify_receipt(text, key)
+    verify_receipt(text, key)
     parsed = parse_proof(proof.read_bytes())
     checkpoint = parsed.verify(log_entry(envelope, key), trust.log_keys[-1])
     return {
@@ -166,8 +207,26 @@ def _verify_proof(proof: Path, files: tuple[Path, ...], trust: Trust) -> dict[st
     }
 
 
-def _verify_journal(journal: Path, trust: Trust) -> dict[str, Any]:
-    report = verification.verify_journal(journal, trust.receipt_keys)
+def _stamped(layout: Layout, roots: tuple[Path, ...]) -> Iterator[tuple[bytes, str]]:
+    """List stamped checkpoints, where roots to check them with are named."""
+    if not roots:
+        return
+    if find_spec("rfc3161_client") is None:
+        raise CommandError("rfc3161-client isn't installed: install helm-boundary[timestamps]")
+    from cryptography.x509 import load_pem_x509_certificate
+
+    from helm_receipts.audit.timestamps import verify_timestamps
+
+    named = [load_pem_x509_certificate(path.read_bytes()) for path in roots]
+    yield from verify_timestamps(layout, named)
+
+
+def _journals(archives: tuple[Path, ...]) -> list[Path]:
+    return [Layout(archive).journal for archive in archives]
+
+
+def _verify_journal(journal: Path, trust: Trust, archives: list[Path]) -> dict[str, Any]:
+    report = verification.verify_journal(journal, trust.receipt_keys, archives)
     return {
         "exit": YES if report.is_complete else INCOMPLETE,
         "checked": "each writer's chain, signatures, times, and one outcome for each request",
@@ -179,6 +238,7 @@ def _verify_journal(journal: Path, trust: Trust) -> dict[str, Any]:
         "torn": list(report.torn),
         "setBack": list(report.set_back),
         "emptied": list(report.emptied),
+        "pruned": list(report.pruned),
     }
 
 
@@ -188,7 +248,7 @@ def _has_log(layout: Layout) -> bool:
     return any(path.exists() for path in made)
 
 
-def _check(layout: Layout) -> AbstractContextManager[Check]:
+def checkers(layout: Layout) -> AbstractContextManager[Check]:
     """Have lines checked on all cores, where that takes longer than starting processes."""
     size = sum(path.stat().st_size for path in layout.journal.rglob("*.jsonl"))
     cores = os.cpu_count() or 1
@@ -198,6 +258,7 @@ def _check(layout: Layout) -> AbstractContextManager[Check]:
 
 def _fsck_result(report: checking.FsckReport) -> dict[str, Any]:
     facts = asdict(report)
+    facts.pop("open_from")
     return {
         "exit": YES if report.is_complete else INCOMPLETE,
         "checked": "checkpoint, tiles, entries, chains, signatures, keys, outcomes, each "

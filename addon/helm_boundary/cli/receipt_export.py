@@ -8,18 +8,15 @@ length; where anything is wrong, nothing is written at all.
 from __future__ import annotations
 
 import json
-import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 
 from helm_receipts.envelope.checkpoint import verify_by_any
 from helm_receipts.envelope.dsse import parse_line
-from helm_receipts.envelope.key_files import load
 from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.envelope.record import Record
 from helm_receipts.envelope.signing_keys import SigningKey
@@ -29,13 +26,17 @@ from helm_receipts.export.bundle import logged_bundle, plain_bundle
 from helm_receipts.export.select import Selection
 from helm_receipts.export.verified import VerifiedJournals, verify_present
 from helm_receipts.layout import Layout
+from helm_receipts.log.inclusion import InclusionProof
 from helm_receipts.log.pending import check_cursors
-from helm_receipts.log.proof import InclusionProof, prove_under
+from helm_receipts.log.proof import prove_under
 from helm_receipts.log.tree import read_tree
+from helm_receipts.recording.keyset import SIGNER, signing_key
 
 from .exits import INCOMPLETE, NO, YES, CommandError
+from .receipt_delivery import deliver, deliver_sessions, is_folder, refuse_several
+from .receipt_filters import selection, selection_options
 from .receipt_results import progress_bar
-from .state_options import io_errors, journal_of, key_options, selection_options, state_option
+from .state_options import io_errors, journal_of, key_options, state_option
 from .verification_keys import FOUND, Trust, trust_for
 
 FORMATS = ("intoto", "bundle", "bundle-with-log", "receipt.v5")
@@ -58,9 +59,9 @@ class Unverified(CommandError):
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    type=click.Path(allow_dash=True),
     default="-",
-    help="Output file; standard output by default.",
+    help="Output file, or for receipt.v5 a folder; standard output by default.",
 )
 @click.argument("identities", metavar="[ID]...", nargs=-1)
 def export(
@@ -68,7 +69,7 @@ def export(
     keys: tuple[Path, ...],
     vkey: str | None,
     form: str,
-    output: Path,
+    output: str,
     identities: tuple[str, ...],
     **filters: str | None,
 ) -> None:
@@ -78,20 +79,31 @@ def export(
 
     \b
     intoto            DSSE envelopes, as *.intoto.jsonl
-    bundle            Sigstore bundles v0.3
+    bundle            Sigstore bundles v0.3, for sigstore-go and @sigstore/verify
     bundle-with-log   the same with the log's entry and proof
-    receipt.v5        HELM's own receipts of calls, a bundle for each session
+    receipt.v5        HELM's own receipts of calls, a bundle for each session; to a
+                      folder, a file for each, for `receipt_verify --receipt FILE
+                      --key-file receipt.pub.hex`
     """  # noqa: D301 - click's sign for lines that stay as they are
+    path = Path(output)
+    to_folder = is_folder(path, output)
+    if to_folder and form != "receipt.v5":
+        raise click.UsageError(f"{form} is one file: name a file with -o, not a folder")
     with io_errors(), tempfile.SpooledTemporaryFile(_IN_MEMORY) as spool:
-        trust = trust_for(state, keys, vkey)
-        found = _verified(state, trust)
+        trust, wanted = trust_for(state, keys, vkey), selection(state, filters)
+        found = verified_journals(state, trust)
         try:
-            for text in _exported(state, found, trust, form, identities, Selection(**filters)):
+            for text in _exported(state, found, trust, form, identities, wanted):
                 spool.write(text + b"\n")
         except _CONTRADICTIONS as error:
             raise Unverified(trust.name_rightly(state, error)) from error
-        _deliver(spool, output)
-    raise SystemExit(_tell(found, trust))
+        if to_folder:
+            deliver_sessions(spool, path)
+        else:
+            if form == "receipt.v5":
+                refuse_several(spool, path)
+            deliver(spool, path)
+    raise SystemExit(tell_trust(found, trust))
 
 
 @click.command("prove")
@@ -110,16 +122,16 @@ def prove_one(
     """Write the proof that a receipt is in the log (c2sp.org/tlog-proof)."""
     with io_errors(), tempfile.SpooledTemporaryFile(_IN_MEMORY) as spool:
         trust = trust_for(state, keys, vkey)
-        found = _verified(state, trust)
+        found = verified_journals(state, trust)
         try:
             spool.write(_proof(state, found, trust, found.find(identity)).text())
         except _CONTRADICTIONS as error:
             raise Unverified(trust.name_rightly(state, error)) from error
-        _deliver(spool, output or Path("-"))
-    raise SystemExit(_tell(found, trust))
+        deliver(spool, output or Path("-"))
+    raise SystemExit(tell_trust(found, trust))
 
 
-def _verified(state: Layout, trust: Trust) -> VerifiedJournals:
+def verified_journals(state: Layout, trust: Trust) -> VerifiedJournals:
     """Verify all journals, and that they are as long as the log says."""
     journal_of(state)
     try:
@@ -150,21 +162,14 @@ def _committed(state: Layout, trust: Trust) -> int:
         raise Broken("checkpoint", "log/checkpoint", str(error)) from error
 
 
-def _tell(found: VerifiedJournals, trust: Trust) -> int:
+def tell_trust(found: VerifiedJournals, trust: Trust) -> int:
     """Say what wasn't verified, and return the exit code."""
     unknown = [f"the key was {FOUND}"] if trust.whose == FOUND else []
     for line in (*found.late, *unknown):
         click.echo(f"not verified: {line}", err=True)
+    for line in found.pruned if not found.late else ():
+        click.echo(f"pruned before, so not here: {line}", err=True)
     return INCOMPLETE if found.late or unknown else YES
-
-
-def _deliver(spool: IO[bytes], output: Path) -> None:
-    spool.seek(0)
-    if str(output) == "-":
-        shutil.copyfileobj(spool, sys.stdout.buffer)
-        return
-    with output.open("wb") as file:
-        shutil.copyfileobj(spool, file)
 
 
 def _exported(
@@ -203,9 +208,9 @@ def _receipts_v5(state: Layout, found: VerifiedJournals, wanted: set[str]) -> It
 def _signing_key(state: Layout, found: VerifiedJournals) -> SigningKey:
     """Return the private key, if it is the one that the verified receipts are signed with."""
     path = state.keys / "receipt.pem"
-    if not path.exists():
+    if not (path.exists() or (state.keys / SIGNER).exists()):
         raise CommandError(f"receipt.v5 is signed anew, and {path} isn't here: export it at home")
-    key = load(path, "receipt")
+    key = signing_key(state, "receipt")
     if key.keyid not in found.keys:
         raise Broken("foreign-key", path, f"{key.keyid[:16]}… hasn't signed these receipts")
     return key

@@ -37,6 +37,8 @@ _LABELS = {
     "origin": "origin",
     "index": "index",
     "kept": "continues",
+    "witnesses": "witnessed",
+    "timestamps": "timestamped",
     "notInLog": "not in log",
     "openCalls": "calls open",
     "running": "not stopped",
@@ -44,6 +46,7 @@ _LABELS = {
     "setBack": "clock back",
     "emptied": "emptied",
     "erased": "erased",
+    "pruned": "pruned",
     "key": "key",
 }
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import click
 
 from helm_boundary.decision_logs.event import event_of
-from helm_receipts.audit.verify import NOT_PROVEN, verify_receipt
+from helm_receipts.audit.single_receipt import verify_receipt
+from helm_receipts.audit.verify import NOT_PROVEN
 from helm_receipts.envelope.checkpoint import parse_checkpoint
 from helm_receipts.envelope.dsse import parse_line
 from helm_receipts.envelope.public_keys import PublicKey
@@ -23,7 +24,8 @@ from helm_receipts.envelope.record import Record
 from helm_receipts.envelope.statement import STREAM
 from helm_receipts.errors import Broken, ReceiptError
 from helm_receipts.export.explain import explain, printable
-from helm_receipts.export.select import Follower, Selection, select
+from helm_receipts.export.select import Follower
+from helm_receipts.export.sentences import is_observed, sentence
 from helm_receipts.export.verified import verify_present
 from helm_receipts.journal.reader import find_record
 from helm_receipts.layout import Layout
@@ -33,8 +35,10 @@ from helm_receipts.recording.openings import Erased, digest_of, opens, salt_of
 from .exits import INCOMPLETE, NO, YES
 from .receipt_checks import consistency, fsck_folder, verify
 from .receipt_export import Unverified, export, prove_one
+from .receipt_filters import chosen, selection, selection_options, tell_nothing
 from .receipt_log import erase_opening, integrate
-from .state_options import io_errors, journal_of, json_option, selection_options, state_option
+from .receipt_retention import archive, prune_old
+from .state_options import io_errors, journal_of, json_option, state_option
 from .verification_keys import Trust, trust_for
 
 _POLL_SECONDS = 0.5
@@ -53,9 +57,13 @@ def receipts() -> None:
 def list_receipts(state: Layout, as_json: bool, limit: int, **filters: str | None) -> None:
     """List receipts, latest last, as they describe themselves: nothing is verified here."""
     with io_errors():
-        chosen = select(journal_of(state), Selection(**filters))
-        for record in deque(chosen, maxlen=limit) if limit else chosen:
+        journal_of(state)
+        found, shown = chosen(state, filters), 0
+        for record in deque(found, maxlen=limit) if limit else found:
             _print_row(record, as_json)
+            shown += 1
+        if not shown:
+            tell_nothing(state, filters)
 
 
 @receipts.command()
@@ -67,12 +75,12 @@ def list_receipts(state: Layout, as_json: bool, limit: int, **filters: str | Non
 def tail(state: Layout, as_json: bool, lines: int, follow: bool, **filters: str | None) -> None:
     """Show the latest receipts, and with -f also new ones."""
     with io_errors():
-        follower, selection = Follower(journal_of(state)), Selection(**filters)
-        for record in deque(filter(selection.matches, follower.poll()), maxlen=lines):
+        follower, wanted = Follower(journal_of(state)), selection(state, filters)
+        for record in deque(filter(wanted.matches, follower.poll()), maxlen=lines):
             _print_row(record, as_json)
         while follow:
             time.sleep(_POLL_SECONDS)
-            for record in filter(selection.matches, follower.poll()):
+            for record in filter(wanted.matches, follower.poll()):
                 _print_row(record, as_json)
 
 
@@ -91,11 +99,11 @@ def tail(state: Layout, as_json: bool, lines: int, follow: bool, **filters: str 
 def follow(state: Layout, form: str, from_start: bool, **filters: str | None) -> None:
     """Keep running and print each receipt as it comes, one a line, for a SIEM to read."""
     with io_errors():
-        follower, selection = Follower(journal_of(state)), Selection(**filters)
+        follower, wanted = Follower(journal_of(state)), selection(state, filters)
         if not from_start:
             deque(follower.poll(), maxlen=0)
         while True:
-            for record in filter(selection.matches, follower.poll()):
+            for record in filter(wanted.matches, follower.poll()):
                 if form == "decision-log":
                     click.echo(json.dumps(event_of(record)))
                 else:
@@ -224,16 +232,24 @@ def _print_row(record: Record, as_json: bool) -> None:
         click.echo(json.dumps({"id": record.id} | record.predicate))
         return
     said = record.predicate
-    flow, event = said.get("flow") or {}, said.get("event") or {}
-    what = flow.get("operation") or event.get("kind", "")
-    end = (said.get("outcome") or {}).get("end", "")
-    codes = ",".join(reason["code"] for reason in said["reasons"])
+    verdict = f"{said['verdict']} (OBSERVED)" if is_observed(said) else said["verdict"]
     row = (
-        f"{said['decidedAt'][:23]}Z  {record.id:<16}  {said['phase']:<9} {said['verdict']:<8}  "
-        f"{what:<24}  {flow.get('model') or '':<20}  {end or codes}"
+        f"{said['decidedAt'][:19]}Z  {record.id:<16}  {said['phase']:<9} {verdict:<8}  "
+        f"{sentence(said)}"
     )
     click.echo(printable(row).rstrip())
 
 
-for command in (verify, fsck_folder, prove_one, consistency, export, integrate, erase_opening):
+_COMMANDS = (
+    verify,
+    fsck_folder,
+    prove_one,
+    consistency,
+    export,
+    integrate,
+    archive,
+    prune_old,
+    erase_opening,
+)
+for command in _COMMANDS:
     receipts.add_command(command)

@@ -14,6 +14,7 @@ from helm_receipts.errors import ReceiptError
 from helm_receipts.layout import Layout
 
 from .exits import CommandError, ending_on
+from .state_folder import StateFolder
 
 Command = Callable[..., Any]
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -28,7 +29,7 @@ def state_option[C: Command](command: C) -> C:
     option = click.option(
         "--state",
         envvar="HELM_STATE",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=StateFolder(),
         default=default_state_folder,
         show_default="the platform's folder",
         help="The boundary's state folder: keys, receipts, approvals.",
@@ -52,22 +53,16 @@ def key_options[C: Command](command: C) -> C:
     )(command)
 
 
-def selection_options[C: Command](command: C) -> C:
-    """Add the filters of `list` and `tail`, all of which must match."""
-    for name, metavar, text in reversed(
-        (
-            ("verdict", "VERDICT", "ALLOW, DENY or ESCALATE."),
-            ("phase", "PHASE", "request, outcome, tool_call, approval, policy, key or session."),
-            ("operation", "ID", "An operation, such as createChatCompletion."),
-            ("model", "NAME", "The model that was asked for."),
-            ("principal", "NAME", "The proxy user, or the pseudonym of an API key."),
-            ("reason", "CODE", "A reason code."),
-            ("since", "TIME", "RFC 3339 in UTC, inclusive; 2026-11-23 is enough."),
-            ("until", "TIME", "RFC 3339 in UTC, exclusive."),
-        )
-    ):
-        command = click.option(f"--{name}", metavar=metavar, help=text)(command)
-    return command
+def archive_option[C: Command](command: C) -> C:
+    """Add `--archive FOLDER`: where `receipts archive` has moved receipts."""
+    folder = click.Path(path_type=Path, exists=True, file_okay=False)
+    return click.option(
+        "--archive",
+        "archives",
+        multiple=True,
+        type=folder,
+        help="A folder with archived receipts, to be verified with the others.",
+    )(command)
 
 
 def existing(state: Layout) -> Layout:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,20 @@ class Call:
     """One call with its strictest verdict; `receipt` is the id of the receipt that states it."""
 
     verdict: str
+    enforcement: str
+    """`enforced`, or `observed` where the verdict had no effect."""
     operation: str
     host: str
     model: str | None
     reasons: tuple[str, ...]
     receipt: str
+    end: str | None = None
+    """How it ended, once that is known."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether it was let through and its upstream gave no answer."""
+        return self.verdict == "ALLOW" and self.end == "upstream_error"
 
 
 class Tally:
@@ -48,11 +57,13 @@ class Tally:
         found: dict[str, Call] = {}
         for record in sorted(records, key=lambda record: str(record.predicate["decidedAt"])):
             flow = record.predicate.get("flow")
-            if flow is not None:
-                call = _call(record, flow)
-                before = found.get(flow["id"])
-                if before is None or _RANK.index(call.verdict) > _RANK.index(before.verdict):
-                    found[flow["id"]] = call
+            # A grant or an outcome alone is about a call of before, or of somebody else's.
+            if flow is None or not (flow["id"] in found or record.predicate["phase"] == "request"):
+                continue
+            call, before = _call(record, flow), found.get(flow["id"])
+            if before is not None and _RANK.index(call.verdict) <= _RANK.index(before.verdict):
+                call = replace(before, end=call.end or before.end)
+            found[flow["id"]] = call
         return list(found.values())
 
     def _records(self) -> Iterator[Record]:
@@ -70,11 +81,16 @@ def summary(calls: list[Call]) -> list[str]:
     """Return lines for a person: counts by verdict, then each kind of call and its last receipt."""
     if not calls:
         return ["no OpenAI-shaped calls"]
-    verdicts = Counter(call.verdict for call in calls)
-    counted = ", ".join(f"{verdicts[name]} {name}" for name in _RANK if verdicts[name])
+    ranked = sorted(calls, key=lambda call: _RANK.index(call.verdict))
+    verdicts = Counter(_verdict(call) for call in ranked if not call.failed)
+    counts = [f"{count} {verdict}" for verdict, count in verdicts.items()]
+    if failed := sum(call.failed for call in calls):
+        counts.append(f"{failed} without an answer (upstream_error)")
+    counted = ", ".join(counts)
     kinds: dict[tuple[Any, ...], list[Call]] = {}
     for call in calls:
-        kinds.setdefault((call.verdict, call.operation, call.host, call.model), []).append(call)
+        kind = (_verdict(call), call.failed, call.operation, call.host, call.model)
+        kinds.setdefault(kind, []).append(call)
     return [f"{len(calls)} call{'s' * (len(calls) > 1)}: {counted}", *map(_line, kinds.values())]
 
 
@@ -86,15 +102,31 @@ def as_json(calls: list[Call]) -> dict[str, Any]:
 
 def _line(calls: list[Call]) -> str:
     last = calls[-1]
-    said = [last.verdict, f"{len(calls)}x", last.operation, last.host, last.model or "-"]
+    said = [_verdict(last), f"{len(calls)}x", last.operation, last.host, last.model or "-"]
     because = f"  {', '.join(last.reasons)}" if last.verdict != "ALLOW" else ""
+    because += "  upstream_error" if last.failed else ""
     return printable(f"  {'  '.join(said)}{because}  (receipt {last.receipt})")
+
+
+def _verdict(call: Call) -> str:
+    """Say a verdict so that an observed one doesn't look like an enforced one."""
+    return call.verdict if call.enforcement == "enforced" else f"{call.verdict} (OBSERVED)"
 
 
 def _call(record: Record, flow: dict[str, Any]) -> Call:
     reasons = tuple(dict.fromkeys(reason["code"] for reason in record.predicate["reasons"]))
-    verdict = record.predicate["verdict"]
-    return Call(verdict, flow["operation"], flow["host"], flow["model"], reasons, record.id)
+    verdict, enforcement = record.predicate["verdict"], record.predicate["enforcement"]
+    end = (record.predicate.get("outcome") or {}).get("end")
+    return Call(
+        verdict,
+        enforcement,
+        flow["operation"],
+        flow["host"],
+        flow["model"],
+        reasons,
+        record.id,
+        end,
+    )
 
 
 def _writer(record: Record) -> str:

@@ -3,11 +3,14 @@
 Which client reads which: curl(1) ENVIRONMENT; requests, httpx and aiohttp (`trust_env`); Node's
 --use-env-proxy and NODE_EXTRA_CA_CERTS; OpenSSL's SSL_CERT_FILE and SSL_CERT_DIR, which Go, Rust's
 rustls-native-certs and Python read too; git-config(1) http.sslCAInfo; the AWS SDKs'
-AWS_CA_BUNDLE; Deno's DENO_CERT; Java's networking properties, by JAVA_TOOL_OPTIONS.
+AWS_CA_BUNDLE; Deno's DENO_CERT; Java's networking properties, by JAVA_TOOL_OPTIONS; PHP's
+PHP_INI_SCAN_DIR; LWP::UserAgent's PERL_LWP_*; wget(1) SYSTEM_WGETRC. Yarn refuses variables that it
+doesn't know, and reads Node's.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +32,9 @@ _BUNDLES = (
     "CODEX_CA_CERTIFICATE",
     "NIX_SSL_CERT_FILE",
     "npm_config_cafile",
+    "PERL_LWP_SSL_CA_FILE",
+    "HEX_CACERTS_PATH",
+    "BUNDLE_SSL_CA_CERT",
 )
 """Variables that name a whole set of roots: the system's and ours."""
 
@@ -57,6 +63,9 @@ class Trust:
     bundle: Path
     folder: Path
     java_store: Path
+    php_settings: Path
+    """A folder with settings for PHP."""
+    wget_settings: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +81,13 @@ class Route:
     base_urls: Mapping[str, str] = field(default_factory=dict)
 
 
-def variables(route: Route, java_options: str = "") -> dict[str, str]:
-    """Return every variable to set; `java_options` is what JAVA_TOOL_OPTIONS holds already.
+def variables(route: Route, environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return every variable to set; what `environment` has in those for many settings stays.
 
     NO_PROXY is empty, so that calls to local model servers are governed as well. With base URLs
     it names the listeners' address: they are reached directly, not through the proxy.
     """
+    held = environment or {}
     proxy = f"http://{route.proxy}"
     direct = LOOPBACK if route.base_urls else ""
     paired = {**dict.fromkeys(PROXIES, proxy), "NO_PROXY": direct}
@@ -87,11 +97,26 @@ def variables(route: Route, java_options: str = "") -> dict[str, str]:
         **dict.fromkeys(TRUST_FILES, str(route.trust.bundle)),
         "SSL_CERT_DIR": str(route.trust.folder),
         "NODE_USE_ENV_PROXY": "1",
+        "PERL_LWP_ENV_PROXY": "1",
+        "PHP_INI_SCAN_DIR": _php(held.get("PHP_INI_SCAN_DIR", ""), route.trust.php_settings),
+        "SYSTEM_WGETRC": str(route.trust.wget_settings),
         "JAVA_TOOL_OPTIONS": " ".join(
-            filter(None, (java_options, *_java(route.proxy, route.trust.java_store, direct)))
+            filter(
+                None,
+                (
+                    held.get("JAVA_TOOL_OPTIONS", ""),
+                    *_java(route.proxy, route.trust.java_store, direct),
+                ),
+            )
         ),
         **route.base_urls,
     }
+
+
+def _php(held: str, own: Path) -> str:
+    """Add a folder to those that PHP reads settings from; an empty one is PHP's usual one."""
+    folders = [each for each in held.split(os.pathsep) if each != str(own)] if held else [""]
+    return os.pathsep.join((*folders, str(own)))
 
 
 def _java(proxy: str, store: Path, direct: str) -> list[str]:

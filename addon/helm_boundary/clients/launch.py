@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import socket
 import subprocess
@@ -14,7 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from helm_boundary.runtime.health import Health, ask, running_boundaries, socket_of
+from helm_boundary.calls.call import Mode
+from helm_boundary.runtime.health import STARTED_FOR, Health, ask, running_boundaries, socket_of
 from helm_boundary.runtime.start_order import Order, run_arguments
 from helm_receipts.storage import isolated
 from helm_receipts.storage.custody import refuse_foreign_state
@@ -23,6 +25,7 @@ START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 _POLL = 0.02
 _SHOWN = 12
+_OURS = "helm-boundary: "
 _PR_SET_PDEATHSIG = 1
 
 
@@ -53,7 +56,7 @@ class Launched:
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
-            env=isolated.without_python(environment),
+            env=isolated.without_python({**environment, STARTED_FOR: str(os.getpid())}),
             start_new_session=True,
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
@@ -75,7 +78,7 @@ class Launched:
             if place.exists() and (health := ask(place)) is not None and health.ready:
                 return health
             time.sleep(_POLL)
-        raise LaunchFailed(f"the boundary did not start:\n{self._end_of_log()}")
+        raise LaunchFailed(f"the boundary did not start: {self._end_of_log()}")
 
     def stop(self) -> None:
         """Ask the boundary to end, which lets open calls finish; kill it if that takes too long."""
@@ -102,18 +105,23 @@ class Launched:
     def _end_of_log(self) -> str:
         self._log.seek(0)
         lines = self._log.read().decode(errors="replace").splitlines()
-        return "\n".join(lines[-_SHOWN:])
+        ours = [line for line in lines if _OURS in line]
+        return ours[-1].partition(_OURS)[2] if ours else "\n".join(lines[-_SHOWN:])
 
 
-def joinable(state: Path) -> Health | None:
-    """Return a running boundary on this state folder that takes proxy clients, or None.
+def joinable(state: Path, mode: Mode | None = None) -> Health | None:
+    """Return a running boundary on the state folder that takes proxy clients, or None.
+
+    With a `mode` it must have that one; without, one that enforces is preferred. One that was
+    started for another program ends with it, so it isn't joined.
 
     Raises:
         StateRefused: others can write in the folder, or it is somebody else's that runs there.
     """
     refuse_foreign_state(state)
-    found = (health for health in running_boundaries(state) if health.ready and health.proxy)
-    return next(found, None)
+    running = [each for each in running_boundaries(state) if each.ready and each.proxy]
+    lasting = [each for each in running if not each.started_for and mode in (None, each.mode)]
+    return min(lasting, key=lambda health: health.mode != "enforce", default=None)
 
 
 def _die_with_parent() -> None:

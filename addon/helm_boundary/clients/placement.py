@@ -8,16 +8,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from helm_boundary.runtime.health import Health
+from helm_boundary.calls.call import Mode
+from helm_boundary.calls.proxy_exceptions import named_exceptions
+from helm_boundary.policy.sources.profiles import name_of
+from helm_boundary.runtime.health import Health, ask, socket_of
 from helm_boundary.runtime.start_order import Order
 
-from .ca_bundle import make_trust, system_roots
+from .ca_bundle import make_trust, system_roots, upstream_roots
 from .confine import Confinement
+from .connection_watch import ConnectionWatch, watch_connections
 from .environment import LOOPBACK, Route, variables
 from .free_ports import free_ports
 from .launch import Launched, LaunchFailed, joinable
+from .past import Past, untrusting
 from .providers import Redirection, redirections
 from .supervise import run_program
+from .workspace import workspace_policy
 
 _QUIET = ("flow_detail=0", "termlog_verbosity=warn")
 
@@ -26,10 +32,13 @@ _QUIET = ("flow_detail=0", "termlog_verbosity=warn")
 class Wanted:
     """A request to run a program; `alone` means not to join a running boundary.
 
-    `local` are the HOST:PORT of this machine and its networks that a confined one may reach.
+    `folder` is the working folder, in which profiles let agents write. `local` are the HOST:PORT of
+    this machine and its networks that a confined one may reach.
     """
 
     state: Path
+    mode: Mode = "enforce"
+    folder: Path | None = None
     policies: tuple[Path, ...] = ()
     settings: tuple[str, ...] = ()
     alone: bool = False
@@ -40,17 +49,46 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A prepared environment; `own_pid` is the boundary's if it was started for these programs."""
+    """A prepared environment, and the boundary in it.
+
+    `own_pid` is the boundary's if it was started for these programs. `watch` sees what a program
+    that isn't confined connects to, where the system tells that.
+    """
 
     environment: Mapping[str, str]
+    health: Health
     own_pid: int | None
     confinement: Confinement | None
+    watch: ConnectionWatch | None
+
+    @property
+    def told(self) -> str:
+        """What a person is told about the boundary before the program runs."""
+        health = self.health
+        how = "started for this program" if self.own_pid else "joined, as it runs"
+        return (
+            f"{health.mode}: the boundary of process {health.pid} ({how}) on {health.proxy}, "
+            f"policy {health.policy_uri}"
+        )
 
     def run(self, command: Sequence[str]) -> int:
         """Run a program to its end and return its exit code; raises `NotStarted`."""
         if self.confinement is not None:
             return self.confinement.run(command, self.environment)
-        return run_program(command, self.environment)
+        with self.watch or contextlib.nullcontext():
+            return run_program(command, self.environment)
+
+    def past(self, command: Sequence[str]) -> Past:
+        """Return what never came to be a call; to be asked while the boundary runs."""
+        now = ask(socket_of(Path(self.health.state), self.health.pid))
+        started = Path(command[0]).name
+        before = max((each.number for each in self.health.untrusting), default=0)
+        failed = [each for each in (now.untrusting if now else ()) if each.number > before]
+        if self.watch is None:
+            return Past((), untrusting(failed, {}, started))
+        if self.own_pid is None:
+            failed = [each for each in failed if each.port in self.watch.programs]
+        return Past(tuple(self.watch.outside), untrusting(failed, self.watch.programs, started))
 
 
 @contextlib.contextmanager
@@ -60,7 +98,7 @@ def place(wanted: Wanted, environment: Mapping[str, str]) -> Iterator[Placed]:
     Raises:
         LaunchFailed, BundleError, ConfinementRefused: each says what is missing.
     """
-    running = None if wanted.alone else joinable(wanted.state)
+    running = None if wanted.alone else joinable(wanted.state, wanted.mode)
     if running is not None:
         yield _placed(wanted, running, environment, {}, None)
         return
@@ -87,25 +125,29 @@ def _placed(
         raise LaunchFailed("the boundary has no forward proxy; leave `mode` to `exec`")
     trust = make_trust(Path(health.ca_file), system_roots(environment), wanted.state)
     route = Route(health.proxy, trust, base_urls)
-    told = {**environment, **variables(route, environment.get("JAVA_TOOL_OPTIONS", ""))}
+    told = {**environment, **variables(route, environment)}
     ports = {urlsplit(f"http://{health.proxy}").port or 0}
     ports |= {urlsplit(url).port or 0 for url in base_urls.values()}
-    return Placed(told, own_pid, Confinement(sorted(ports)) if wanted.confined else None)
+    if wanted.confined:
+        return Placed(told, health, own_pid, Confinement(sorted(ports)), None)
+    return Placed(told, health, own_pid, None, watch_connections(sorted(ports), own_pid))
 
 
 def _order(
     wanted: Wanted, environment: Mapping[str, str], listeners: Mapping[int, Redirection]
 ) -> Order:
-    roots = system_roots(environment)
+    roots = upstream_roots(environment, wanted.state)
     order = Order(
         port=0,
         modes=(_forward_mode(environment),),
         state=wanted.state,
-        policies=wanted.policies,
+        policies=_policies(wanted),
         settings=(
             *_QUIET,
             f"ssl_verify_upstream_trusted_ca={roots}",
+            *(["helm_mode=observe"] if wanted.mode == "observe" else ()),
             *(f"helm_local={place}" for place in _reach(wanted)),
+            *(f"helm_no_proxy={entry}" for entry in named_exceptions(environment)),
             *wanted.settings,
         ),
     )
@@ -113,6 +155,15 @@ def _order(
         f"reverse:{redirection.origin}@{LOOPBACK}:{port}" for port, redirection in listeners.items()
     )
     return replace(order, modes=(*order.modes, *reverse))
+
+
+def _policies(wanted: Wanted) -> tuple[Path, ...]:
+    """Return the policies, and after a profile the working folder, which no profile knows."""
+    if wanted.folder is None or not any(map(name_of, wanted.policies)):
+        return wanted.policies
+    place = workspace_policy(wanted.folder, wanted.state)
+    last = max(at for at, policy in enumerate(wanted.policies) if name_of(policy))
+    return (*wanted.policies[: last + 1], place, *wanted.policies[last + 1 :])
 
 
 def _reach(wanted: Wanted) -> tuple[str, ...]:

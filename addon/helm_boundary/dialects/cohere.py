@@ -83,6 +83,7 @@ class CohereStream(PlainStream):
     def __init__(self, status: int) -> None:
         super().__init__(status)
         self._growing = ChatCalls("/tool_calls")
+        self._begun: set[int] = set()
         self._open: set[int] = set()
         self._complete: set[tuple[str, str]] = set()
 
@@ -121,6 +122,11 @@ class CohereStream(PlainStream):
     def _read_call(self, kind: str, value: dict[str, Json], told: Json) -> None:
         index = index_of(value.get("index"), "an event", 1024)
         if told:
+            if kind == "tool-call-start" and index in self._begun:
+                raise schema_violation("the stream starts a tool call twice")
+            if kind == "tool-call-end":
+                raise schema_violation("the stream tells more of a tool call at its end")
+            self._begun.add(index)
             call = as_object(told, "an event's tool call")
             self._growing.read([{**call, "index": index}], self._tell_rest)
             self._open.add(index)

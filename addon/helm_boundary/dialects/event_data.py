@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from helm_boundary.calls.call import Json
 from helm_boundary.streaming.sse import Event
 from helm_boundary.wire import strict_json
@@ -33,6 +31,6 @@ def value(event: Event) -> dict[str, Json] | None:
     return as_object(strict_json.parse(data, "an event of the stream"), "an event of the stream")
 
 
-def write_event(told: dict[str, Any], name: str = "") -> bytes:
-    """Write a server-sent event that carries an object, with a name where the dialect has names."""
+def write_event(told: Json, name: str = "") -> bytes:
+    """Write a server-sent event that carries a value, with a name where the dialect has names."""
     return (f"event: {name}\n" if name else "").encode() + b"data: " + dump_ascii(told) + b"\n\n"

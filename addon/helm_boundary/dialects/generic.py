@@ -10,6 +10,8 @@ from helm_boundary.calls.texts import attachments, pointer_token, strings
 from helm_boundary.streaming.stream import Stream
 
 from . import chat
+from .call_names import is_call
+from .generic_stream import GenericStream
 from .json_shape import tool_call
 from .tool_results import tool_members
 from .usage import read_usage
@@ -17,8 +19,6 @@ from .usage import read_usage
 _ARGUMENTS = ("arguments", "args")
 _OF_CALLS = ("input", "parameters")
 """Where arguments are in what stands where tool calls do; elsewhere these are anybody's words."""
-_CALLS = ("toolcall", "tooluse", "functioncall")
-_PARTS = frozenset({"arguments", "partial_json"})
 
 
 def read_request(body: Json) -> Call:
@@ -49,9 +49,9 @@ def read_response(status: int, body: Json) -> Answer:
     )
 
 
-def open_stream(status: int, asked: Call = UNREAD) -> Stream | None:
-    """None: what isn't known is judged whole."""
-    return None
+def open_stream(status: int, asked: Call = UNREAD) -> Stream:
+    """Open a reader of events in whatever shape."""
+    return GenericStream(status)
 
 
 def error_event(told: dict[str, Any]) -> bytes:
@@ -62,18 +62,6 @@ def error_event(told: dict[str, Any]) -> bytes:
 def tool_calls(value: Json, pointer: str) -> list[ToolCall]:
     """Return whatever looks like a tool call at or below a value."""
     return [*_tool_calls(value, pointer, "")]
-
-
-def has_part_of_call(value: Json) -> bool:
-    """Tell whether a value has a part of a tool call in it, which another event goes on with."""
-    if isinstance(value, list):
-        return any(map(has_part_of_call, value))
-    if not isinstance(value, dict):
-        return False
-    return any(
-        (item and (_is_call(key) or key.casefold() in _PARTS)) or has_part_of_call(item)
-        for key, item in value.items()
-    )
 
 
 def _tool_calls(value: Json, pointer: str, member: str) -> Iterator[ToolCall]:
@@ -94,12 +82,7 @@ def _tool_calls(value: Json, pointer: str, member: str) -> Iterator[ToolCall]:
 
 def _arguments(value: dict[str, Json], member: str) -> Json:
     """Return the arguments of what looks like a call, None where it looks like none."""
-    stands_there = _is_call(member) or _is_call(str(value.get("type")))
+    stands_there = is_call(member) or is_call(str(value.get("type")))
     names = (*_ARGUMENTS, *(_OF_CALLS if stands_there else ()))
     found = next((value[name] for name in names if name in value), None)
     return {} if found is None and (stands_there or "arguments" in value) else found
-
-
-def _is_call(name: str) -> bool:
-    """Tell whether a member or a type is named as one of tool calls, in whatever spelling."""
-    return name.casefold().replace("_", "").rstrip("s").endswith(_CALLS)

@@ -16,13 +16,16 @@ NAMES = frozenset(
     {
         "action", "arguments", "call_id", "choices", "command_index", "commands",
         "completion_tokens", "content", "content_block", "content_index", "conversation",
-        "custom", "delta", "error", "fallbacks", "finish_reason", "function", "function_call",
-        "functions", "id", "index", "input", "input_tokens", "instructions", "item", "item_id",
+        "custom", "delta", "error", "event_type", "fallbacks", "finish_reason",
+        "function", "function_call",
+        "functions", "id", "index", "input", "input_tokens", "instructions", "interaction", "item",
+        "item_id",
         "max_tokens", "message", "messages", "model", "models", "n", "name", "namespace",
         "output", "output_index", "output_tokens", "params", "partial_json",
         "previous_response_id", "prompt", "prompt_tokens", "reasoning", "refusal", "requests",
-        "response", "role", "server_label", "server_name", "session", "status", "stop_reason",
-        "store", "stream", "system", "text", "tool", "tool_calls", "tool_choice", "tools", "type",
+        "response", "role", "server_label", "server_name", "session", "status", "step", "steps",
+        "stop_reason", "store", "stream", "system", "text", "tool", "tool_call_id", "tool_calls",
+        "tool_choice", "tools", "type",
         "usage",
     }
 )  # fmt: skip

@@ -24,9 +24,13 @@ CLAUDE_CODE = (
 """Between two blocks it changes nothing: what the message ends with comes later. A block of its
 own would be stored by the client and sent back, empty, to a provider that may refuse it."""
 
+GEMINI = b"\n"
+"""An empty line: Google's own SDK for JavaScript takes a comment for half an event."""
+
 _BY_CLIENT = (
     ("responses", "codex", CODEX),
     ("messages", "claude-cli/", CLAUDE_CODE),
+    ("gemini", "", GEMINI),
 )
 """Dialect, how the client's User-Agent begins in lower case, and the event."""
 

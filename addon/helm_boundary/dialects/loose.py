@@ -11,14 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from helm_boundary.calls.call import UNREAD, Answer, Call, Json, ToolCall
-from helm_boundary.calls.refusal import Refusal, schema_violation
-from helm_boundary.calls.texts import strings
+from helm_boundary.calls.call import UNREAD, Answer, Call, Json
 from helm_boundary.streaming.sse import Event
 from helm_boundary.streaming.stream import Stream
-from helm_boundary.wire import strict_json
 
 from . import cohere, event_data, generic, interactions, ollama
+from .generic_stream import GenericStream, value_of
+from .usage import updated
 
 _EVENTS_OF_MESSAGES = ("content_block_", "message_")
 
@@ -104,7 +103,7 @@ class Loose:
 
 
 class LooseStream:
-    """Events of a dialect's stream among others; of the others, each call is whole in its event."""
+    """Events of a dialect's stream among others, which are read in whatever shape they have."""
 
     def __init__(self, status: int, inner: Stream, is_in_shape: IsInShape) -> None:
         self.done = False
@@ -112,58 +111,54 @@ class LooseStream:
         self._inner = inner
         self._is_in_shape = is_in_shape
         self._uses_inner = False
-        self._others: list[Json] = []
-        self._calls: list[ToolCall] = []
-        self._judged = 0
+        self._others = GenericStream(status)
 
     def read(self, event: Event) -> None:
         """Take one event in.
 
         Raises:
-            Refusal: it is wrong in the dialect, or has a part of a tool call of another's.
+            Refusal: it is wrong in the dialect, or isn't read alike by all.
         """
         if event.data is None or not event.data.strip():
             return
         if event_data.is_end(event) and not self._uses_inner:
+            self._others.read(event)
             self.done = True
             return
-        value = None if event_data.is_end(event) else _value_of(event.data)
+        value = None if event_data.is_end(event) else value_of(event.data)
         if value is None or _shows(self._is_in_shape, value):
             self._uses_inner = True
             self._inner.read(event)
             self.done = self._inner.done
             return
-        found = generic.tool_calls(value, f"/{len(self._others)}")
-        is_whole = found and all(call.valid_json for call in found)
-        if not is_whole and generic.has_part_of_call(value):
-            raise schema_violation("the stream tells a tool call in a form that can't be judged")
-        self._others.append(value)
-        self._calls += found
+        self._others.take(value)
 
     @property
     def holds(self) -> bool:
         """Whether a tool call has begun that hasn't been judged."""
-        return self._inner.holds or len(self._calls) > self._judged
+        return self._inner.holds or self._others.holds
 
     @property
     def ready(self) -> bool:
         """Whether every tool call begun is complete, and at least one waits for its verdict."""
-        return self.holds and (self._inner.ready or not self._inner.holds)
+        both = (self._inner, self._others)
+        return self.holds and all(each.ready or not each.holds for each in both)
 
     def mark_judged(self) -> None:
         """Note that what was waiting has been judged."""
         self._inner.mark_judged()
-        self._judged = len(self._calls)
+        self._others.mark_judged()
 
     def answer(self, *, waiting_only: bool = False) -> Answer:
         """Return what the stream has said so far; with `waiting_only`, only unjudged calls."""
         told = self._inner.answer(waiting_only=waiting_only)
-        calls = self._calls[self._judged :] if waiting_only else self._calls
-        texts = () if waiting_only else strings(self._others, "", "assistant")
+        others = self._others.answer(waiting_only=waiting_only)
         return replace(
             told,
-            texts=(*told.texts, *texts),
-            tool_calls=(*told.tool_calls, *calls),
+            model=told.model or others.model,
+            texts=(*told.texts, *others.texts),
+            tool_calls=(*told.tool_calls, *others.tool_calls),
+            usage=updated(others.usage, told.usage),
             complete=self.done,
         )
 
@@ -172,18 +167,3 @@ def _shows(is_in_shape: IsInShape, value: Json) -> bool:
     if not isinstance(value, dict):
         return False
     return is_in_shape({key.casefold(): item for key, item in value.items()})
-
-
-def _value_of(data: bytes) -> Json:
-    """Return an event's JSON value, or its text where it has none.
-
-    Raises:
-        Refusal: it is neither JSON that all readers read alike nor text.
-    """
-    try:
-        return strict_json.parse(data, "an event of the stream")
-    except Refusal:
-        text = data.decode("utf-8", "replace")
-        if text.lstrip()[:1] in ("{", "["):
-            raise
-        return text

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from helm_boundary.calls.call import Json
@@ -19,6 +18,9 @@ _ID = re.compile(r"[\w.:/@+=~|,-]*", re.ASCII)
 """How ids, models and times are written, and sentences aren't: without blanks."""
 _LONGEST_ID = 128
 _NUMBERS = frozenset({int, float, bool, type(None)})
+_IDS: set[str] = set()
+"""Plain ids that were seen: a stream repeats its own in each event."""
+_REMEMBERED = 4096
 
 type _Claim = Callable[[Any], bool]
 """Tells whether a member's value is no more than what it was claimed as."""
@@ -58,11 +60,15 @@ class Members:
 
     def others(self, value: dict[str, Json]) -> dict[str, Json]:
         """Return the members that are texts, or hold some."""
-        found = {}
+        found, claims = {}, self._claims
         for key, said in value.items():
-            claim = self._claims.get(key)
-            if claim is is_plain and type(said) in _NUMBERS:  # so are most of an event's members
+            claim = claims.get(key)
+            if claim is _is_read:
                 continue
+            if claim is is_plain:  # so are most of an event's members
+                kind = type(said)
+                if kind in _NUMBERS or (kind is str and said in _IDS):
+                    continue
             if claim is None or not claim(said):
                 found[key] = said
         return found
@@ -77,15 +83,19 @@ class Members:
 def is_plain(value: Json) -> bool:
     """Tell whether nobody says anything in a value: numbers, flags, plain ids, objects of these."""
     if isinstance(value, str):
-        return len(value) <= _LONGEST_ID and _is_id(value)
+        return value in _IDS or _is_id(value)
     if isinstance(value, dict):
         return all(map(is_plain_name, value)) and all(map(is_plain, value.values()))
     return not isinstance(value, list) or all(map(is_plain, value))
 
 
-@lru_cache(maxsize=4096)  # a stream repeats its own in each event
 def _is_id(value: str) -> bool:
-    return _ID.fullmatch(value) is not None
+    if len(value) > _LONGEST_ID or _ID.fullmatch(value) is None:
+        return False
+    if len(_IDS) >= _REMEMBERED:
+        _IDS.clear()
+    _IDS.add(value)
+    return True
 
 
 def _is_enumeration(value: Json) -> bool:

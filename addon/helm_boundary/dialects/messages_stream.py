@@ -185,6 +185,8 @@ class MessagesStream(TypedStream):
 
     def _stop_block(self, place: int) -> None:
         block = self._blocks.get(place)
+        if block is None and self._ledger.holds:  # clients with one block at a time end that one
+            raise schema_violation("the stream stops a block that never started")
         if block is None or not self._ledger.is_open(place):
             return
         streamed = "".join(block.input)

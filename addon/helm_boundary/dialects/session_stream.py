@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from helm_boundary.calls.call import Usage
 from helm_boundary.streaming.sse import Event
 
 from .responses_stream import ResponsesStream
@@ -23,5 +24,6 @@ class SessionStream(ResponsesStream):
         self._final = None
         self._ledger.restart()
         self._told = ToldTexts()
+        self._usage = Usage()  # each response counts its own
         self._growing = {}
         self.response, self.items, self.numbers = {}, {}, {}

@@ -43,6 +43,18 @@ _MEMBERS: dict[str, tuple[str, ...]] = {
         "output_tokens_details.audio_tokens",
         "output_token_details.audio_tokens",
     ),
+    "cache_write_1h_tokens": ("cache_creation.ephemeral_1h_input_tokens",),
+    "input_image_tokens": (
+        "prompt_tokens_details.image_tokens",
+        "input_tokens_details.image_tokens",
+        "input_token_details.image_tokens",
+    ),
+    "output_image_tokens": (
+        "completion_tokens_details.image_tokens",
+        "output_tokens_details.image_tokens",
+        "output_token_details.image_tokens",
+    ),
+    "web_searches": ("server_tool_use.web_search_requests", "num_search_queries"),
 }
 """Where each count is said; the first that is there holds."""
 

@@ -63,13 +63,15 @@ def look_at_hosts(health: Health) -> Finding:
 
 
 def look_at_policy(health: Health, folders: Sequence[Path]) -> Finding:
-    """Check that the policy in force is the one in these folders (the default without any)."""
+    """Check that the policy in force is the one in these folders; without any, tell which it is."""
+    in_force = f"{health.policy_uri}, {health.policy_rules} rules, {health.policy_digest[:_SHOWN]}…"
+    if not folders:
+        return Finding("the policy in force", YES, in_force)
     looked_at = "the policy is the one expected"
     try:
         expected = read_policy(folders)
     except (PolicyError, OSError) as error:
         return Finding(looked_at, UNKNOWN, f"can't read it: {error}", "mend the policy folder")
-    in_force = f"{health.policy_uri}, {health.policy_rules} rules, {health.policy_digest[:_SHOWN]}…"
     same = expected.digest == health.policy_digest
     return judged(
         same,

@@ -10,7 +10,12 @@ from helm_receipts.errors import StateRefused
 from helm_receipts.storage.ownership import keepers_of
 
 from .boundary_checks import look_at_boundary, look_at_hosts, look_at_policy
-from .environment_checks import look_at_exceptions, look_at_trust, proxy_for
+from .environment_checks import (
+    look_at_company_roots,
+    look_at_exceptions,
+    look_at_trust,
+    proxy_for,
+)
 from .finding import NO, UNKNOWN, Finding
 from .key_checks import look_at_keys
 from .route_checks import look_at_routes, targets
@@ -36,6 +41,7 @@ def diagnose(
     yield from look_at_clock(state, health)
     if health is not None:
         yield from look_at_trust(health, environment)
+        yield look_at_company_roots(health, environment)
         governed = targets(health.hosts, environment)
         yield look_at_exceptions(governed, environment)
         ways = {target: proxy_for(target, environment) for target in governed}

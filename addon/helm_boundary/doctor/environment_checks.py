@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from cryptography import x509
 
-from helm_boundary.clients.ca_bundle import certificates, system_roots
+from helm_boundary.calls.proxy_exceptions import exception_for, named_exceptions
+from helm_boundary.clients.ca_bundle import certificates, named_roots, pems, system_roots
 from helm_boundary.clients.environment import TRUST_FILES
 from helm_boundary.runtime.health import Health
 
@@ -33,15 +35,8 @@ def proxy_for(target: Target, environment: Mapping[str, str]) -> str | None:
 
 
 def bypassed(host: str, environment: Mapping[str, str]) -> str | None:
-    """Return the entry of NO_PROXY that keeps a host from the proxy, or None.
-
-    Read as most clients do: `*`, a name and what is under it, with or without a leading dot.
-    """
-    for entry in _no_proxy(environment):
-        name = entry.partition(":")[0].removeprefix("*").lstrip(".").lower()
-        if entry == "*" or (name and (host == name or host.endswith("." + name))):
-            return entry
-    return None
+    """Return the entry of NO_PROXY that keeps a host from the proxy, or None."""
+    return exception_for(named_exceptions(environment), host)
 
 
 def look_at_exceptions(targets: Iterable[Target], environment: Mapping[str, str]) -> Finding:
@@ -79,14 +74,25 @@ def _trusts(name: str, path: Path, own: list[x509.Certificate]) -> Finding:
     return judged(all(one in found for one in own), looked_at, str(path), _TRUST_REMEDY)
 
 
+def look_at_company_roots(health: Health, environment: Mapping[str, str]) -> Finding:
+    """Check that the boundary trusts, towards servers, what some client here is told to trust."""
+    known = {*pems(system_roots({}).read_bytes())}
+    for file in filter(None, (health.ca_file, health.upstream_roots)):
+        with contextlib.suppress(OSError):
+            known |= {*pems(Path(file).read_bytes())}
+    unknown = [name for name, pem in named_roots(environment) if pem not in known]
+    return judged(
+        not unknown,
+        "the boundary trusts the authorities that variables here name",
+        f"not those in {', '.join(dict.fromkeys(unknown))}" if unknown else "none is missing",
+        "start it from this environment with helm-boundary exec, which merges them, or name a file "
+        "that has them: --set ssl_verify_upstream_trusted_ca=FILE",
+    )
+
+
 def _proxies(environment: Mapping[str, str]) -> dict[str, str]:
     return {
         name.lower().removesuffix("_proxy"): value
         for name, value in sorted(environment.items())
         if name.lower() in ("https_proxy", "all_proxy") and value
     }
-
-
-def _no_proxy(environment: Mapping[str, str]) -> list[str]:
-    said = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
-    return [entry.strip() for entry in said.replace(" ", ",").split(",") if entry.strip()]

@@ -15,7 +15,8 @@ from helm_boundary.runtime.ca_authority import authority_faults
 from helm_boundary.runtime.health import Health
 from helm_receipts.envelope.predicate import nanoseconds
 from helm_receipts.errors import ReceiptError
-from helm_receipts.journal.reader import Line, last_line, read_record
+from helm_receipts.journal.reader import Line, read_record
+from helm_receipts.journal.records import last_line
 from helm_receipts.journal.segments import list_segments, list_writers, written_size
 from helm_receipts.layout import Layout
 from helm_receipts.storage.custody import state_faults

@@ -7,7 +7,7 @@ import logging
 import secrets
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from helm_boundary.approvals import decisions as deciding
 from helm_boundary.approvals.binding import Binding, Cover, bind, cover_of
@@ -16,13 +16,11 @@ from helm_boundary.approvals.entry import (
     GRANTED,
     PENDING,
     REFUSED,
-    USED,
     WITHDRAWN,
-    Ended,
     Entry,
     Request,
-    grant_of,
 )
+from helm_boundary.approvals.extent import ONCE, Extent
 from helm_boundary.approvals.network import network_of
 from helm_boundary.approvals.notify import Tell
 from helm_boundary.approvals.receipts import REQUESTED, draft_approval
@@ -31,7 +29,9 @@ from helm_boundary.approvals.store import Store, StoreError
 from helm_boundary.approvals.summary import summarise
 from helm_boundary.approvals.wait import Answered, Park, Said
 from helm_boundary.calls.call import Answer
+from helm_boundary.calls.volatile import Volatile
 from helm_boundary.evaluation.judge import deny
+from helm_boundary.matching.mcp_servers import Servers
 from helm_boundary.parsing import requests as recognition
 from helm_boundary.policy.decision import Decision
 from helm_boundary.policy.detectors.detectors import Detectors
@@ -41,7 +41,7 @@ from helm_receipts.recording.recorder import Recorder
 
 from .crowd import crowd_of
 from .exchange import Exchange
-from .grants import Grants, is_alike, take
+from .grants import Grants, is_alike
 from .receipt_drafts import Drafter
 from .reply import Approval
 
@@ -50,11 +50,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The operator's limits: seconds for an approval, flows that may wait, bytes of a body."""
+    """The operator's terms: seconds for an approval, flows that may wait, bytes of a body."""
 
     seconds: int = 300
     waiting: int = 100
     max_body: int = 32 << 20
+    volatile: tuple[Volatile, ...] = ()
+    """What makes no difference between two requests; the policy's data says so."""
+    servers: Servers = field(default_factory=Servers)
+    """The MCP servers that the policy names."""
 
 
 class Desk:
@@ -99,7 +103,7 @@ class Desk:
             for entry in self._alike(exchange, cover):
                 if entry.status(now) == REFUSED:
                     return deny(refused())
-                if entry.status(now) == PENDING and park is None:
+                if park is None and self._is_asked(entry, exchange, now):
                     return decision
             if park is not None and self._is_full():
                 return deny(crowded())
@@ -159,9 +163,10 @@ class Desk:
         yield from deciding.expire(self.store, self._recorder.record_now)
         self.store.prune(time.time_ns())
 
-    def decide(self, identity: str, decision: str, by: str) -> None:
-        """Record what a person at this process decided; raises as `deciding.decide` does."""
-        deciding.decide(self.store, self._recorder.record_now, identity, decision, by)
+    def decide(self, identity: str, decision: str, by: str, extent: Extent = ONCE) -> Entry:
+        """Record what a person at this process decided; as `deciding.decide`."""
+        record = self._recorder.record_now
+        return deciding.decide(self.store, record, identity, decision, by, extent)
 
     def stop(self) -> None:
         """End every wait; the questions stay, and can be answered later."""
@@ -225,10 +230,8 @@ class Desk:
             return ends.get(status, Said.NO)
         if self._superseded:  # granted, but for a policy that doesn't count any more
             return Said.VOID
-        if not self.store.end(request.id, Ended(USED, exchange.request.flow_id, now)):
-            return Said.NO
-        take(exchange.consent, grant_of(entry), request)
-        return Said.YES
+        own = self.bind(exchange)
+        return Said.YES if self.grants.use(exchange, entry, own) else Said.NO
 
     def _is_full(self) -> bool:
         return len(self.waiting) >= self._terms.waiting
@@ -240,8 +243,14 @@ class Desk:
         self, exchange: Exchange, decision: Decision, answer: Answer | None
     ) -> Request | None:
         now, cover = time.time_ns(), self._cover(exchange, decision, answer)
-        pending = (e for e in self._alike(exchange, cover) if e.status(now) == PENDING)
-        return next((entry.request for entry in pending), None)
+        alike = self._alike(exchange, cover)
+        asked = (entry.request for entry in alike if self._is_asked(entry, exchange, now))
+        return next(asked, None)
+
+    def _is_asked(self, entry: Entry, exchange: Exchange, now_ns: int) -> bool:
+        """Tell whether a question waits that is of the call's session as well."""
+        own = self.bind(exchange).session
+        return entry.status(now_ns) == PENDING and entry.request.binding.session == own
 
     def _alike(self, exchange: Exchange, cover: Cover) -> Iterator[Entry]:
         """Yield the questions that were about the same, newest first."""
@@ -291,10 +300,22 @@ class Desk:
         request, operation, consent = exchange.request, exchange.operation, exchange.consent
         if consent.binding is None:
             # The call may have been rewritten since; what counts is what the client sent.
-            read = recognition.read_call(request, operation, self._terms.max_body)
-            policy = self._drafts.policy.digest
-            consent.binding = bind(request, operation, read.call, exchange.key_id, policy)
+            limits = self._terms.max_body, self._terms.servers
+            read = recognition.read_call(request, operation, *limits)
+            consent.binding = bind(
+                request,
+                operation,
+                read.call,
+                exchange.key_id,
+                self._drafts.policy.digest,
+                self._pseudonym(exchange.progress.session),
+                self._terms.volatile,
+            )
         return consent.binding
+
+    def _pseudonym(self, session: str | None) -> str:
+        """Return what a session is known by: clients name it, and say what they like in it."""
+        return self._recorder.pseudonym(f"session {session}") if session else ""
 
 
 def _approval(request: Request) -> Approval:

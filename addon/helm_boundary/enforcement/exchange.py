@@ -10,11 +10,12 @@ from __future__ import annotations
 import time
 import uuid
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from helm_boundary.approvals.binding import Binding
 from helm_boundary.approvals.entry import Grant
 from helm_boundary.approvals.entry import Request as AskedFor
-from helm_boundary.calls.call import UNREAD, Answer, Call, HttpRequest, Operation
+from helm_boundary.calls.call import UNREAD, Answer, Call, HttpRequest, Json, Operation
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.calls.trace_context import CallTrace
 from helm_boundary.evaluation.document import Context
@@ -23,12 +24,16 @@ from helm_boundary.policy.decision import Decision
 from helm_boundary.streaming.gate import Gate
 from helm_boundary.streaming.keep_alive import KeepAlive
 from helm_boundary.streaming.tap import Tap
-from helm_receipts.envelope.statement import FlowFacts
+from helm_receipts.envelope.statement import BudgetLine, FlowFacts, ListedTool
 from helm_receipts.envelope.statement import ToolCall as ToolCallReceipt
+from helm_receipts.recording.recorder import Receipt
 
 from .fallback_reply import NO_VERDICT
-from .reply import Approval
+from .reply import Approval, Shortage
 from .timings import Timings
+
+if TYPE_CHECKING:  # nothing of budgets is imported where there are none
+    from .account import Account
 
 _UNDECIDED = deny(NO_VERDICT)
 REQUEST_STEPS = ("request reading", "request policy", "request receipt")
@@ -52,6 +57,8 @@ class Progress:
     """The request as it was read, with what policy rewrote."""
     shared: bytes = b""
     """The part of the input document that both phases share; empty for a request nobody read."""
+    session: str | None = None
+    """The session that the client says the call belongs to."""
     facts: FlowFacts | None = None
     """What receipts say of the call, once one has said it."""
     decision: Decision = _UNDECIDED
@@ -60,6 +67,8 @@ class Progress:
     """The request's body in place of the client's own, where policy rewrote it."""
     receipt_id: str | None = None
     """The receipt of the request."""
+    receipt: Receipt | None = None
+    """The same, whole."""
     status: int | None = None
     """The response's status."""
     gate: Gate | Tap | None = None
@@ -72,6 +81,10 @@ class Progress:
     """Why the answer couldn't be read or judged; where verdicts are only observed, it passes."""
     tool_calls: list[ToolCallReceipt] = field(default_factory=list)
     """The tool calls that a stream has had so far, or a batch's results."""
+    rewritten_event: bytes | None = None
+    """The event of a stream in place of the one that waits, where policy rewrote it."""
+    tools: list[ListedTool] = field(default_factory=list)
+    """The tools that an MCP server has listed in a stream so far."""
     withheld: tuple[str, ...] = ()
     """Pointers to the lines of a batch's results that don't pass."""
     replaced: bytes | None = None
@@ -86,6 +99,18 @@ class Progress:
     moments: dict[str, int] = field(default_factory=dict)
     """When what happened, in nanoseconds since 1970, where calls are traced."""
     ended: bool = False
+    batch: tuple[Call, ...] = ()
+    """The calls that the request brings along, where it is a batch."""
+    budgets: tuple[Json, ...] = ()
+    """The balances that policy sees."""
+    account: Account | None = None
+    """What the call has reserved of its budgets, until that is settled."""
+    budget: tuple[BudgetLine, ...] = ()
+    """What the request's receipt says of that."""
+    shortage: Shortage | None = None
+    """What the call's budgets hadn't enough of."""
+    asked_for_usage: bool = False
+    """Whether the stream's usage was asked for in the client's place, and is kept from it."""
 
     def end(self) -> bool:
         """End the call; return True to the one caller who ended it and writes its outcome."""
@@ -138,6 +163,8 @@ class Exchange:
     key_id: str | None
     refusal: Refusal | None = None
     """Why the request can't even be recognised."""
+    spends: bool = True
+    """Whether a model works for it: not for a session's handshake, nor for most of its events."""
     progress: Progress = field(default_factory=Progress)
     consent: Consent = field(default_factory=Consent)
 
@@ -151,7 +178,9 @@ class Exchange:
         """Return the context of a judgement at that time."""
         grant = self.consent.grant
         told = None if grant is None else grant.told()
-        return Context(now_ns, self.request.flow_id, self.correlation_id, told)
+        session = self.progress.session
+        budgets = self.progress.budgets
+        return Context(now_ns, self.request.flow_id, self.correlation_id, session, told, budgets)
 
 
 def correlation_id(request: HttpRequest) -> str:

@@ -43,10 +43,24 @@ class Grants:
         except StoreError:
             return False
 
+    @property
+    def may_be_carried(self) -> bool:
+        """Whether a request may have a grant: one that lasts for tool calls waits for an answer.
+
+        So while such a one is open, for a day perhaps, requests needn't be digested.
+        """
+        try:
+            return any(map(_is_carried, self._store.grants()))
+        except StoreError:
+            return False
+
     def carry(self, exchange: Exchange) -> None:
         """Look up the grant that a person gave for exactly this call, and use it."""
-        if exchange.consent.grant is None and self.are_open:
-            self._use_first(exchange, lambda entry, own: entry.request.binding == own)
+        if exchange.consent.grant is None and self.may_be_carried:
+            self._use_first(
+                exchange,
+                lambda entry, own: _is_carried(entry) and entry.request.binding == own,
+            )
 
     def carry_answer(self, exchange: Exchange, decision: Decision, answer: Answer) -> bool:
         """Look up a grant for the tool calls of an answer that needs one; tell whether it's used.
@@ -79,7 +93,7 @@ class Grants:
     def give_back(self, exchange: Exchange) -> None:
         """Make the grant of a call that didn't pass after all good for the next one."""
         grant = exchange.consent.grant
-        if grant is None:
+        if grant is None or grant.lasts:
             return
         try:
             self._store.give_back(grant.id)
@@ -89,7 +103,8 @@ class Grants:
     def _use_first(self, exchange: Exchange, fits: Callable[[Entry, Binding], bool]) -> bool:
         try:
             own = self._bind(exchange)
-            return any(self._use(exchange, entry) for entry in self._usable() if fits(entry, own))
+            fitting = (entry for entry in self._usable() if fits(entry, own))
+            return any(self.use(exchange, entry, own) for entry in fitting)
         except (StoreError, OSError, Refusal) as error:
             logger.error("helm-boundary: no grant can be looked up: %s", error)
             return False
@@ -98,19 +113,26 @@ class Grants:
         now = time.time_ns()
         for entry in self._store.grants():
             if entry.status(now) == GRANTED:
-                held = entry.request.held and entry.decided is not None
-                if not held or now - grant_of(entry).granted_ns >= _HOLDERS_TURN_NS:
+                grant = grant_of(entry)
+                is_holders = entry.request.held and not grant.lasts
+                if not is_holders or now - grant.granted_ns >= _HOLDERS_TURN_NS:
                     yield entry
 
-    def _use(self, exchange: Exchange, entry: Entry) -> bool:
-        """Use a grant: up, unless it lasts for a time."""
+    def use(self, exchange: Exchange, entry: Entry, own: Binding) -> bool:
+        """Use a grant, up unless it lasts for a time; False where it's for another session."""
         grant = grant_of(entry)
+        if not grant.is_for(own):
+            return False
         if not grant.lasts:
             used = Ended(USED, exchange.request.flow_id, time.time_ns())
             if not self._store.end(entry.id, used):
                 return False
         take(exchange.consent, grant, entry.request)
         return True
+
+
+def _is_carried(entry: Entry) -> bool:
+    return entry.request.phase == "request" or not grant_of(entry).lasts
 
 
 def take(consent: Consent, grant: Grant, granted: Request) -> None:

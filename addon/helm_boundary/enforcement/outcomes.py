@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
+from functools import partial
 
 from helm_boundary.approvals.refusals import gone
 from helm_boundary.approvals.store import StoreError
 from helm_boundary.approvals.wait import Park, Said
 from helm_boundary.calls.call import Answer
 from helm_boundary.calls.refusal import Refusal
+from helm_boundary.evaluation.aside import aside
 from helm_boundary.evaluation.judge import deny
 from helm_boundary.policy.decision import ESCALATE, Decision
 from helm_boundary.policy.engines.engine import NO_TURN, Turn
 from helm_receipts.envelope.statement import Coverage, Covered, Draft, End, Enforcement
 from helm_receipts.errors import ReceiptError
+from helm_receipts.recording.recorder import Receipt
 
 from .exchange import Exchange, Progress
 from .refusals import no_receipt, not_asked
@@ -33,6 +37,7 @@ class Outcomes:
         self._desk = boundary.desk
         self._observes = boundary.settings.observes
         self._tell_ended = boundary.tell_ended
+        self._accounts = boundary.accounts
 
     async def ask(self, exchange: Exchange, answer: Answer, turn: Turn = NO_TURN) -> Decision:
         """Ask policy about an answer, with what a person has granted; `turn` as an engine's."""
@@ -50,8 +55,12 @@ class Outcomes:
 
     async def _carry(self, exchange: Exchange, decision: Decision, answer: Answer) -> Decision:
         """Use a grant for an answer's tool calls where one fits; its receipt is durable then."""
+        progress = exchange.progress
         if decision.verdict != ESCALATE or self._observes:
             return decision
+        if self._desk.grants.are_open and exchange.consent.binding is None:
+            with contextlib.suppress(Refusal):  # the desk says so itself
+                await aside(len(progress.shared), partial(self._desk.bind, exchange))
         if not self._desk.grants.carry_answer(exchange, decision, answer):
             return decision
         try:
@@ -96,7 +105,7 @@ class Outcomes:
             return deny(gone()), None
         began = time.perf_counter()
         try:
-            receipt = await self._recorder.record(draft, turn.seconds)
+            receipt = await self.commit(exchange, draft, turn)
         except ReceiptError as error:
             logger.error("no outcome receipt for %s: %s", progress.receipt_id, error)
             return deny(no_receipt(error)), None
@@ -104,6 +113,20 @@ class Outcomes:
         progress.judged("response", decision, receipt.id)
         self._tell_ended(exchange, draft.outcome.end if draft.outcome else "complete")
         return decision, receipt.id
+
+    async def commit(self, exchange: Exchange, draft: Draft, turn: Turn = NO_TURN) -> Receipt:
+        """Make the outcome of a call that was ended durable, and settle what the call has spent.
+
+        Raises:
+            ReceiptError: it isn't durable.
+        """
+        if self._accounts is None:
+            return await self._recorder.record(draft, turn.seconds)
+        draft = await self._accounts.charge(exchange, draft)
+        try:
+            return await self._recorder.record(draft, turn.seconds)
+        finally:  # an outcome that isn't durable now is when the disk is back
+            await self._accounts.settle(exchange)
 
     async def write(
         self,
@@ -124,7 +147,7 @@ class Outcomes:
             exchange, decision, end, coverage=coverage(progress), enforcement=enforcement
         )
         try:
-            receipt = await self._recorder.record(draft, turn.seconds)
+            receipt = await self.commit(exchange, draft, turn)
             progress.judged(f"response, {end}", decision, receipt.id)
             self._tell_ended(exchange, end)
         except ReceiptError as error:

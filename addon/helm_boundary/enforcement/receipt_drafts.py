@@ -6,9 +6,8 @@ from dataclasses import fields
 from urllib.parse import quote
 
 from helm_boundary.approvals.entry import Grant
-from helm_boundary.calls.call import Answer, Text, Usage
+from helm_boundary.calls.call import Answer, Call, Usage
 from helm_boundary.calls.trace_context import parse_traceparent
-from helm_boundary.dialects import steering
 from helm_boundary.evaluation.findings import OutsideScan
 from helm_boundary.policy.decision import Decision
 from helm_boundary.policy.detectors.detectors import Detectors
@@ -47,6 +46,8 @@ class Drafter:
             coverage=statement.Coverage(covered, "none", seen, seen if is_read else 0),
             subjects={"request": exchange.forwarded_body},
             rewrite=_rewrite(exchange, decision),
+            tool_calls=self.calls_of(exchange.progress.call, decision.verdict),
+            budget=exchange.progress.budget,
         )
 
     def tool_calls(self, exchange: Exchange, answer: Answer, decision: Decision) -> statement.Draft:
@@ -59,7 +60,8 @@ class Drafter:
             decision,
             coverage=statement.Coverage("whole", "toolCalls", seen, seen),
             subjects={"request": exchange.forwarded_body},
-            tool_calls=tool_calls(answer, decision.verdict),
+            tool_calls=self.calls_of(answer, decision.verdict),
+            tools=self.listed_tools(exchange, answer),
         )
 
     def outcome(
@@ -72,11 +74,11 @@ class Drafter:
         coverage: statement.Coverage | None = None,
         tool_calls: tuple[statement.ToolCall, ...] | None = None,
         enforcement: statement.Enforcement | None = None,
-        steers: bool = False,
+        instead: str | None = None,
     ) -> statement.Draft:
         """Draft the outcome, which says how a call ended; `enforcement` where it isn't the mode's.
 
-        `steers` tells that another call was sent in place of one that was denied.
+        `instead` names the tool of the call that was sent in place of one that was denied.
         `tool_calls` are those of a whole response, in place of those a stream has had so far.
         """
         subjects = {"request": exchange.forwarded_body}
@@ -92,10 +94,43 @@ class Drafter:
             coverage=coverage or NOTHING_SEEN,
             subjects=subjects,
             tool_calls=tuple(exchange.progress.tool_calls) if tool_calls is None else tool_calls,
-            outcome=_outcome(exchange.progress, end),
+            tools=(
+                *exchange.progress.tools,
+                *self.listed_tools(exchange, exchange.progress.answer),
+            ),
+            outcome=self._outcome(exchange.progress, end),
             enforcement=enforcement,
-            event={"sentInstead": steering.NAME} if steers else None,
+            event=None if instead is None else {"sentInstead": instead},
         )
+
+    def calls_of(
+        self, told: Answer | Call, verdict: statement.Verdict
+    ) -> tuple[statement.ToolCall, ...]:
+        """Return tool calls as receipts keep them: name, hash of the arguments, verdict, server."""
+        return tuple(
+            statement.ToolCall(
+                self._name(call.name),
+                call.arguments_text.encode("utf-8"),
+                verdict,
+                self._name(call.server) if call.server else None,
+            )
+            for call in told.tool_calls
+        )
+
+    def listed_tools(
+        self, exchange: Exchange, answer: Answer | None
+    ) -> tuple[statement.ListedTool, ...]:
+        """Return the tools that an MCP server lists, as receipts keep them."""
+        server = exchange.progress.call.server
+        return tuple(
+            statement.ListedTool(server, self._name(tool.name), tool.digest)
+            for tool in (answer.tools if answer is not None else ())
+            if tool.digest is not None
+        )
+
+    def _name(self, given: str) -> str:
+        """Return a name that somebody else gave, without what a detector finds in it."""
+        return self._detectors.named(given)[:MAX_NAME]
 
     def _draft(
         self,
@@ -107,9 +142,11 @@ class Drafter:
         subjects: dict[str, bytes],
         rewrite: statement.Rewrite | None = None,
         tool_calls: tuple[statement.ToolCall, ...] = (),
+        tools: tuple[statement.ListedTool, ...] = (),
         outcome: statement.Outcome | None = None,
         enforcement: statement.Enforcement | None = None,
         event: dict[str, str | int] | None = None,
+        budget: tuple[statement.BudgetLine, ...] = (),
     ) -> statement.Draft:
         return statement.Draft(
             phase=phase,
@@ -129,6 +166,8 @@ class Drafter:
             event=_beside(decision, event),
             approval=_approval(exchange.consent.grant),
             tool_calls=tool_calls,
+            tools=tools,
+            budget=budget,
         )
 
     def _flow(self, exchange: Exchange) -> statement.FlowFacts:
@@ -149,25 +188,26 @@ class Drafter:
             method=request.method,
             host=f"{self._outside.named('host', request.host)}:{request.port}",
             path=quote(self._outside.clean_path(request.path), safe="/%:@!$&'()*+,;=-._~"),
-            model=self._named(call.model)[:MAX_NAME] if call.model else None,
+            model=self._name(call.model) if call.model else None,
             stream=call.stream,
             tls_inspected=request.tls_inspected,
             trace_id=trace.trace_id if trace else None,
             span_id=trace.span_id if trace else None,
         )
 
-    def _named(self, name: str) -> str:
-        """Return a name; where a key was sent in its place, only what it looks like."""
-        found = self._detectors.scan((Text("", "", name),))
-        return f"({found[0].detector})" if found else name
-
-
-def tool_calls(answer: Answer, verdict: statement.Verdict) -> tuple[statement.ToolCall, ...]:
-    """Return tool calls as receipts keep them: name, hash of the arguments, verdict."""
-    return tuple(
-        statement.ToolCall(call.name[:MAX_NAME], call.arguments_text.encode("utf-8"), verdict)
-        for call in answer.tool_calls
-    )
+    def _outcome(self, progress: Progress, end: statement.End) -> statement.Outcome:
+        answer = progress.answer or Answer(progress.status or 0)
+        served = self._name(answer.model) if answer.model else None
+        return statement.Outcome(
+            status=progress.status,
+            finish_reasons=tuple(reason for reason in answer.finish_reasons if reason),
+            **{name: getattr(answer.usage, name) for name in _COUNTS},
+            model_served=served,
+            end=end,
+            keep_alives=progress.keep_alive.sent if progress.keep_alive else 0,
+            withheld=progress.withheld,
+            request_microseconds=round(progress.request_seconds * 1_000_000),
+        )
 
 
 def _beside(decision: Decision, event: dict[str, str | int] | None) -> dict[str, str | int] | None:
@@ -188,18 +228,5 @@ def _rewrite(exchange: Exchange, decision: Decision) -> statement.Rewrite | None
     rewritten = exchange.progress.rewritten
     if rewritten is None:
         return None
-    return statement.Rewrite(len(decision.rewrite), exchange.request.body, rewritten)
-
-
-def _outcome(progress: Progress, end: statement.End) -> statement.Outcome:
-    answer = progress.answer or Answer(progress.status or 0)
-    return statement.Outcome(
-        status=progress.status,
-        finish_reasons=tuple(reason for reason in answer.finish_reasons if reason),
-        **{name: getattr(answer.usage, name) for name in _COUNTS},
-        model_served=answer.model[:MAX_NAME] if answer.model else None,
-        end=end,
-        keep_alives=progress.keep_alive.sent if progress.keep_alive else 0,
-        withheld=progress.withheld,
-        request_microseconds=round(progress.request_seconds * 1_000_000),
-    )
+    operations = len(decision.rewrite) + exchange.progress.asked_for_usage
+    return statement.Rewrite(operations, exchange.request.body, rewritten)

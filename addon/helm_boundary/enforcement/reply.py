@@ -1,7 +1,8 @@
 """Verdicts on the wire: the bodies and headers that clients see.
 
 403 with OpenAI's error object is what every SDK turns into one typed exception, and
-`x-should-retry: false` keeps it from asking again.
+`x-should-retry: false` keeps it from asking again. A limit that says so is a 429, which SDKs wait
+out.
 """
 
 from __future__ import annotations
@@ -29,6 +30,20 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
+class Shortage:
+    """What a refused call's budget hadn't enough of, for its client; never a balance or a limit.
+
+    `kind` is calls, tokens, output_tokens, dollars, rate or minutes; `resets_at` is RFC 3339.
+    `wait` are the seconds after which to ask again, where the client may.
+    """
+
+    budget: str
+    kind: str
+    resets_at: str | None
+    wait: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """A decision as a client is told of it."""
 
@@ -39,6 +54,8 @@ class Verdict:
     approval: Approval | None = None
     tool: str | None = None
     """The tool whose call it is about, if it is about one."""
+    shortage: Shortage | None = None
+    """The budget that was spent, if that is why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +94,25 @@ def headers(verdict: Verdict) -> tuple[tuple[str, str], ...]:
 
 def refuse(verdict: Verdict) -> Reply:
     """Write the whole response that says DENY or ESCALATE."""
+    wait = verdict.shortage.wait if verdict.shortage else None
+    return reply(verdict, 403 if wait is None else 429, error_object(verdict))
+
+
+def reply(verdict: Verdict, status: int, body: Any) -> Reply:
+    """Write the whole response that says DENY or ESCALATE in a dialect's own form."""
+    wait = verdict.shortage.wait if verdict.shortage else None
+    again: tuple[tuple[str, str], ...] = (("x-should-retry", "false"),)
+    if wait is not None:
+        again = (("retry-after", str(wait)), ("x-should-retry", "true"))
     return Reply(
-        403,
+        status,
         (
             ("Content-Type", "application/json"),
             ("Cache-Control", "no-store"),
-            ("x-should-retry", "false"),
+            *again,
             *headers(verdict),
         ),
-        dump_ascii(error_object(verdict)),
+        dump_ascii(body),
         verdict.approval is not None,
     )
 
@@ -102,6 +129,8 @@ def error_object(verdict: Verdict) -> dict[str, Any]:
     }
     if verdict.approval is not None:
         helm["approval"] = {"id": verdict.approval.id, "expires_at": verdict.approval.expires_at}
+    if verdict.shortage is not None:
+        helm["budget"] = _shortage(verdict.shortage)
     return {
         "error": {
             "message": _message(verdict),
@@ -129,14 +158,21 @@ def _message(verdict: Verdict) -> str:
 
 def _beside(verdict: Verdict) -> dict[str, str]:
     """Return what programs need; SDKs keep the error of a stream, and drop what is beside it."""
-    reasons, approval = verdict.decision.reasons, verdict.approval
+    reasons, approval, short = verdict.decision.reasons, verdict.approval, verdict.shortage
     told = {
         "rule": reasons[0].rule if reasons else None,
         "tool": verdict.tool,
         "approval_id": approval.id if approval else None,
         "expires_at": approval.expires_at if approval else None,
+        "budget": short.budget if short else None,
+        "resets_at": short.resets_at if short else None,
     }
     return {key: value for key, value in told.items() if value}
+
+
+def _shortage(short: Shortage) -> dict[str, str]:
+    told = {"name": short.budget, "kind": short.kind, "resets_at": short.resets_at}
+    return {key: value for key, value in told.items() if value is not None}
 
 
 def _code(decision: Decision) -> str:

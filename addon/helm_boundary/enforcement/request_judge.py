@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from helm_boundary.calls.call import Call, HttpRequest, Json
 from helm_boundary.calls.refusal import Refusal
@@ -14,8 +15,10 @@ from helm_boundary.evaluation.aside import CODED, aside, weight
 from helm_boundary.evaluation.document import state_call
 from helm_boundary.evaluation.judge import Judge, deny
 from helm_boundary.evaluation.rewrite_loop import settle
+from helm_boundary.matching.mcp_servers import Servers
 from helm_boundary.parsing import requests as recognition
-from helm_boundary.parsing.parsed_call import Recognised, read_value
+from helm_boundary.parsing.parsed_call import Recognised
+from helm_boundary.parsing.sessions import session_of
 from helm_boundary.policy.decision import ALLOW, Decision
 from helm_boundary.policy.detectors.detectors import Finding
 from helm_boundary.policy.engines.engine import NO_TURN, Turn
@@ -29,6 +32,9 @@ from .receipt_drafts import Drafter
 from .refusals import cannot_rewrite, several_models, unclaimed_member
 from .settings import Settings
 
+if TYPE_CHECKING:  # nothing of budgets is imported where there are none
+    from .accounts import Accounts
+
 FORESEEN = Decision(ALLOW, ())
 """The decision on most calls."""
 
@@ -37,13 +43,22 @@ class RequestJudge:
     """Decides on requests under one policy; nothing that it does takes effect."""
 
     def __init__(
-        self, judge: Judge, recorder: Recorder, settings: Settings, drafts: Drafter, desk: Desk
+        self,
+        judge: Judge,
+        recorder: Recorder,
+        settings: Settings,
+        drafts: Drafter,
+        desk: Desk,
+        servers: Servers,
+        accounts: Accounts | None = None,
     ) -> None:
         self._policy = judge
+        self._servers = servers
         self._recorder = recorder
         self._settings = settings
         self._drafts = drafts
         self._desk = desk
+        self._accounts = accounts
         self._judges_models = mentions_models(judge.engine.policy)
         self._judges_unclaimed = mentions_unclaimed(judge.engine.policy)
 
@@ -56,8 +71,11 @@ class RequestJudge:
             read = await aside(weigh(exchange.request), partial(self._read, exchange))
             exchange.progress.took("request reading", began)
             self._note(exchange, *read)
+            exchange.progress.session = session_of(exchange.request, read[0].call.body)
+            if self._accounts is not None:
+                read = await self._account(exchange, self._accounts, *read)
             if not self._settings.observes:  # watching uses no grant up
-                if self._desk.grants.are_open:
+                if self._desk.grants.may_be_carried:
                     await self.bind(exchange)
                 self._desk.grants.carry(exchange)
             return await self._judge(exchange, read[0], turn)
@@ -67,8 +85,24 @@ class RequestJudge:
     def _read(self, exchange: Exchange) -> tuple[Recognised, bytes]:
         """Read what a request says, and state it for both phases."""
         request = exchange.request
-        read = recognition.read_call(request, exchange.operation, self._settings.max_body)
+        limit = self._settings.max_body
+        read = recognition.read_call(request, exchange.operation, limit, self._servers)
         return read, self._shared(exchange, read)
+
+    async def _account(
+        self, exchange: Exchange, accounts: Accounts, read: Recognised, shared: bytes
+    ) -> tuple[Recognised, bytes]:
+        """Look at the call's balances; returns it with its usage asked for where they need it."""
+        progress = exchange.progress
+        progress.batch = tuple(each.call for each in read.inner)
+        asking = accounts.asking(exchange, read)
+        if asking is not None:
+            shared = await aside(len(asking.body), partial(self._shared, exchange, asking))
+            self._note(exchange, asking, shared)
+            progress.rewritten, progress.asked_for_usage = asking.body, True
+            read = asking
+        await accounts.look(exchange)
+        return read, shared
 
     async def bind(self, exchange: Exchange) -> None:
         """Work out to what a grant for the call is bound, before the desk asks for it."""
@@ -77,7 +111,9 @@ class RequestJudge:
 
     async def _judge(self, exchange: Exchange, read: Recognised, turn: Turn) -> Decision:
         progress = exchange.progress
-        foreseeing = turn.doing(partial(self._foresee, exchange))
+        foreseeing = turn
+        if self._accounts is None:  # else nobody foresees what the receipt says of budgets
+            foreseeing = turn.doing(partial(self._foresee, exchange))
         outside = self._policy.outside.scan(exchange.request)
         whole = progress.call
         if read.inner:  # each model is judged with the call that names it
@@ -126,8 +162,7 @@ class RequestJudge:
         progress = exchange.progress
 
         def reread(value: Json, body: bytes) -> tuple[Recognised, bytes]:
-            call = read_value(exchange.operation, value, read.model)
-            rewritten = Recognised(exchange.operation, call, body)
+            rewritten = recognition.read_again(exchange.request, read, value, body)
             return rewritten, self._shared(exchange, rewritten)
 
         async def again(value: Json, body: bytes) -> Decision:

@@ -7,6 +7,7 @@ that the client gets in their place.
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from helm_boundary.approvals.notify import Tell, tell_nobody
 from helm_boundary.approvals.refusals import refusal_of
@@ -19,6 +20,7 @@ from helm_boundary.evaluation.aside import LONG, aside
 from helm_boundary.evaluation.judge import Judge, deny
 from helm_boundary.matching.catalogue import UNKNOWN
 from helm_boundary.matching.matcher import Matcher
+from helm_boundary.matching.mcp_servers import read_servers
 from helm_boundary.parsing import requests as recognition
 from helm_boundary.policy.decision import ESCALATE
 from helm_boundary.policy.engines.engine import NO_TURN, Turn
@@ -30,14 +32,19 @@ from .approval_desk import Desk, Terms
 from .call_facts import Observe, call_facts
 from .exchange import Exchange, Progress, api_key, correlation_id
 from .fallback_reply import NO_VERDICT
+from .helm_wire import HelmTeller
 from .receipt_drafts import Drafter
 from .refusals import no_receipt, not_asked
 from .reply import Forward, Reply
 from .reply_writer import Teller
 from .request_judge import RequestJudge, weigh
 from .settings import Settings
+from .steering import Steering
 from .timings import Timings
 from .unrecorded_calls import Unrecorded
+
+if TYPE_CHECKING:  # nothing of budgets is imported where there are none
+    from .accounts import Accounts
 
 _UNJUDGED = deny(NO_VERDICT)
 
@@ -53,27 +60,47 @@ class Boundary:
         settings: Settings,
         store: Store,
         tell: Tell = tell_nobody,
+        accounts: Accounts | None = None,
     ) -> None:
         policy = judge.engine.policy
+        self._servers = read_servers(policy.own_data)
         self.settings = settings
         self.judge = judge
         self.recorder = recorder
-        self.teller = Teller(policy.digest, settings.enforcement)
+        teller = HelmTeller if settings.wire == "helm" else Teller
+        self.teller = teller(policy.digest, settings.enforcement, judge.detectors)
+        self.steering = Steering(settings, judge.detectors)
         self.drafts = Drafter(policy, judge.engine.name, settings.enforcement, judge.detectors)
-        terms = Terms(settings.hold_seconds, settings.hold_max, settings.max_body)
+        terms = Terms(
+            settings.hold_seconds,
+            settings.hold_max,
+            settings.max_body,
+            policy.volatile,
+            self._servers,
+        )
         self.desk = Desk(store, recorder, self.drafts, judge.detectors, terms, tell)
         self.unrecorded = Unrecorded()
+        self.accounts = accounts
+        """What calls may spend; None where data defines no budget."""
         self.timings = Timings() if settings.measures else None
         self.observe: Observe | None = None
         self._matcher = matcher
         self._store = store
         self._tell = tell
-        self._requests = RequestJudge(judge, recorder, settings, self.drafts, self.desk)
+        self._requests = RequestJudge(
+            judge, recorder, settings, self.drafts, self.desk, self._servers, accounts
+        )
 
-    def under(self, judge: Judge) -> Boundary:
+    def under(self, judge: Judge, accounts: Accounts | None) -> Boundary:
         """Build the same boundary under another policy; both count what waits for a person."""
         other = Boundary(
-            self._matcher, judge, self.recorder, self.settings, self._store, self._tell
+            self._matcher,
+            judge,
+            self.recorder,
+            self.settings,
+            self._store,
+            self._tell,
+            accounts,
         )
         other.desk.waiting = self.desk.waiting
         other.unrecorded = self.unrecorded
@@ -91,7 +118,9 @@ class Boundary:
         try:
             operation = await aside(
                 weigh(request),
-                lambda: recognition.recognise(self._matcher, request, self.settings.max_body),
+                lambda: recognition.recognise(
+                    self._matcher, request, self.settings.max_body, self._servers
+                ),
             )
             if operation is None:
                 return None
@@ -109,7 +138,9 @@ class Boundary:
         if self.observe is not None:
             progress.trace = begin_trace(request.header("traceparent"))
             progress.passes("began")
-        return Exchange(request, operation, correlation_id(request), pseudonym, refusal, progress)
+        return Exchange(
+            request, operation, correlation_id(request), pseudonym, refusal, progress=progress
+        )
 
     async def judge_request(
         self, exchange: Exchange, turn: Turn = NO_TURN, park: Park | None = None
@@ -139,7 +170,7 @@ class Boundary:
         progress = exchange.progress
         try:
             receipt = await self.recorder.record(self.drafts.request(exchange, progress.decision))
-            progress.receipt_id = receipt.id
+            progress.receipt_id, progress.receipt = receipt.id, receipt
             progress.judged("request", progress.decision, receipt.id)
             began = time.perf_counter()
             said = await self.desk.hold(exchange, progress.decision, park)
@@ -162,6 +193,9 @@ class Boundary:
     async def _conclude(self, exchange: Exchange, turn: Turn, end: End) -> Forward | Reply:
         progress = exchange.progress
         passes = self.settings.passes(progress.decision)
+        if passes and self.accounts is not None:
+            progress.decision = await self.accounts.reserve(exchange, progress.decision)
+            passes = self.settings.passes(progress.decision)
         was_recorded = progress.receipt_id is not None  # it waited, and now comes the answer
         drafts = []
         if passes or not was_recorded:
@@ -188,6 +222,8 @@ class Boundary:
             progress.took("request receipt", began)
         except ReceiptError as error:
             progress.end()
+            if self.accounts is not None:
+                await self.accounts.release(exchange)
             refused = deny(no_receipt(error))
             if not self.settings.passes(refused):
                 return self.teller.refuse(exchange, refused, None)
@@ -195,7 +231,7 @@ class Boundary:
             self.unrecorded.count(error)
             return None
         if receipts:
-            progress.receipt_id = receipts[0].id
+            progress.receipt_id, progress.receipt = receipts[0].id, receipts[0]
         progress.judged("request", progress.decision, progress.receipt_id)
         return None
 

@@ -15,11 +15,11 @@ from helm_boundary.approvals.wait import AGAIN, Again, Park, Said
 from helm_boundary.calls.call import HttpResponse, Json
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.dialects import reader_of
+from helm_boundary.dialects.generic_stream import GenericStream
 from helm_boundary.evaluation.aside import LONG, aside, weight
 from helm_boundary.evaluation.judge import deny
 from helm_boundary.evaluation.rewrite_loop import settle
 from helm_boundary.parsing.batch_results import Line
-from helm_boundary.parsing.generic_stream import GenericStream, UnreadStream
 from helm_boundary.parsing.redirects import lead_back
 from helm_boundary.parsing.responses import (
     cutter_of,
@@ -28,21 +28,22 @@ from helm_boundary.parsing.responses import (
     refuse_at_headers,
     stream_of,
 )
+from helm_boundary.parsing.unread_stream import UnreadStream
 from helm_boundary.policy.decision import ALLOW, ESCALATE, Decision
 from helm_boundary.policy.engines.engine import NO_TURN, Turn
 from helm_boundary.streaming.gate import Gate
+from helm_boundary.streaming.stream import MessageStream
 from helm_boundary.streaming.tap import Tap
+from helm_boundary.streaming.usage_filter import strip_usage
 from helm_receipts.envelope.statement import Coverage, Draft, End
 
 from .exchange import Exchange
 from .fallback_reply import NO_VERDICT
 from .outcomes import Outcomes, coverage
-from .receipt_drafts import tool_calls
 from .reply import Reply
 from .request_judge import FORESEEN
 from .requests import Boundary
 from .result_lines import sift
-from .steering import steered_body
 from .streams import Streamed
 
 logger = logging.getLogger(__name__)
@@ -68,7 +69,9 @@ class Answers:
         self._teller = boundary.teller
         self._settings = boundary.settings
         self._desk = boundary.desk
+        self._steering = boundary.steering
         self._outcomes = Outcomes(boundary)
+        self._foresees = boundary.accounts is None  # else an outcome also says what was charged
         self.streamed = Streamed(boundary, self._outcomes)
         """Judges those that are judged while they run."""
 
@@ -88,8 +91,12 @@ class Answers:
         if refusal is not None:
             return refusal
         stream = stream_of(exchange.operation, response, progress.call)
-        if stream is None or progress.decision.stream == "buffer":
+        if stream is None:
             return None
+        if progress.decision.stream == "buffer":
+            if not isinstance(stream, MessageStream):
+                return None
+            stream.hold_all()
         return self.streamed.open(exchange, stream, cutter_of(response, self._settings.max_body))
 
     def _listen(self, exchange: Exchange, response: HttpResponse) -> Gate | Tap | None:
@@ -103,7 +110,7 @@ class Answers:
             return self.streamed.let_pass(exchange, UnreadStream(response.status))
         stream = stream_of(exchange.operation, response, exchange.progress.call)
         if stream is None and is_event_stream(response):
-            stream = GenericStream(response.status, self._settings.max_body)
+            stream = GenericStream(response.status)
             return self.streamed.let_pass(exchange, stream)
         if stream is None:
             return None
@@ -162,11 +169,16 @@ class Answers:
             progress.withheld, progress.tool_calls = (), []
             if read.lines:
                 return *(await self._sift(exchange, read.lines, release)), None
-            foreseeing = turn.doing(partial(self._foresee, exchange, response))
+            foreseeing = turn
+            if self._foresees:
+                foreseeing = turn.doing(partial(self._foresee, exchange, response))
             decision = await self._outcomes.ask(exchange, read.answer, foreseeing)
             if decision.verdict == ALLOW and self._settings.effect_of(decision).rewrite:
                 decision, rewritten = await self._rewrite(exchange, read.body, decision, size)
                 release = replace(release, body=rewritten)
+            elif progress.asked_for_usage and is_event_stream(response):
+                body = strip_usage(response.body, self._settings.max_body)
+                release = replace(release, body=body)
         except Refusal as refusal:
             decision = deny(refusal)
         return decision, release, value
@@ -176,7 +188,8 @@ class Answers:
     ) -> tuple[Decision, Release]:
         """Judge a batch's results line by line; what is denied of them stays here."""
         ask = partial(self._outcomes.ask, exchange)  # other calls have their turn between lines
-        sifted = await sift(lines, ask, rewrites=not self._settings.observes)
+        calls_of = self._drafts.calls_of
+        sifted = await sift(lines, ask, calls_of, rewrites=not self._settings.observes)
         exchange.progress.withheld = sifted.withheld
         exchange.progress.tool_calls = sifted.calls
         body = None if self._settings.observes else sifted.body
@@ -245,15 +258,16 @@ class Answers:
     ) -> Reply | Release:
         steered = None
         if not self._settings.passes(decision):
-            steered = steered_body(exchange, decision, self._settings, value)
-        draft = self._outcome(exchange, response, decision, release, steers=steered is not None)
+            steered = self._steering.body(exchange, decision, value)
+        instead = None if steered is None else steered.name
+        draft = self._outcome(exchange, response, decision, release, instead=instead)
         told, receipt_id = await self._outcomes.record(exchange, draft, decision, turn)
         if self._settings.passes(told):
             exchange.progress.replaced = None if release.body is None else response.body
             return release
         if steered is not None and told is decision:
             exchange.progress.replaced = response.body
-            return replace(release, body=steered)
+            return replace(release, body=steered.sent[0])
         return self._teller.refuse(exchange, self._outcomes.asked(exchange, told), receipt_id)
 
     def _outcome(
@@ -263,7 +277,7 @@ class Answers:
         decision: Decision,
         release: Release,
         *,
-        steers: bool = False,
+        instead: str | None = None,
     ) -> Draft:
         """Draft the outcome of a whole response under that decision."""
         passes = self._settings.passes(decision)
@@ -273,7 +287,7 @@ class Answers:
         progress = exchange.progress
         calls = tuple(progress.tool_calls)  # of a batch's results, each with its own verdict
         if not calls and progress.answer is not None:
-            calls = tool_calls(progress.answer, decision.verdict)
+            calls = self._drafts.calls_of(progress.answer, decision.verdict)
         sent = response.body if release.body is None else release.body
         whole = Coverage("whole", "whole", len(response.body), len(response.body))
         if progress.unread is not None or not progress.shared:
@@ -285,5 +299,5 @@ class Answers:
             response=sent,
             coverage=whole,
             tool_calls=calls,
-            steers=steers,
+            instead=instead,
         )

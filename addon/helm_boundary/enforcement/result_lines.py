@@ -15,10 +15,11 @@ from helm_receipts.envelope.statement import ToolCall as ToolCallReceipt
 from helm_receipts.envelope.statement import Verdict
 
 from .batch_decision import MAX_NAMED, told_of
-from .receipt_drafts import tool_calls
 
 type Ask = Callable[[Answer], Awaitable[Decision]]
 """Asks policy about one answer."""
+type CallsOf = Callable[[Answer, Verdict], tuple[ToolCallReceipt, ...]]
+"""Returns an answer's tool calls as receipts keep them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Sifted:
     calls: list[ToolCallReceipt] = field(default_factory=list)
 
 
-async def sift(lines: Sequence[Line], ask: Ask, *, rewrites: bool) -> Sifted:
+async def sift(lines: Sequence[Line], ask: Ask, calls_of: CallsOf, *, rewrites: bool) -> Sifted:
     """Judge every line; `rewrites` tells whether what policy changes is changed.
 
     A line for which a person is needed makes the whole wait for one; all that is denied is
@@ -61,7 +62,7 @@ async def sift(lines: Sequence[Line], ask: Ask, *, rewrites: bool) -> Sifted:
         call
         for each in judged
         if isinstance(each.line.answer, Answer)
-        for call in tool_calls(each.line.answer, each.decision.verdict)
+        for call in calls_of(each.line.answer, each.decision.verdict)
     ]
     withheld = tuple(each.line.pointer for each in judged if each.is_withheld)
     onward = {each.line.pointer: b"" if each.is_withheld else each.onward for each in judged}

@@ -13,6 +13,10 @@ type OnToolDenied = Literal["auto", "error", "steer"]
 """How a denied tool call ends an answer; `auto` steers clients that are known to carry on."""
 
 
+type Wire = Literal["plain", "helm"]
+"""How clients are told of verdicts; `helm` adds what HELM's own kernel says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The operator's choices; `max_body` in bytes, decoded."""
@@ -22,6 +26,9 @@ class Settings:
     hold_seconds: int = 300
     hold_max: int = 100
     on_tool_denied: OnToolDenied = "auto"
+    kills: bool = False
+    """Whether a denial closes the connection; then none steers."""
+    wire: Wire = "plain"
     measures: bool = False
     """Whether it is counted up how long the boundary's own steps take."""
 

@@ -20,17 +20,17 @@ from helm_boundary.policy.decision import ALLOW, ESCALATE, Decision
 from helm_boundary.policy.engines.engine import NO_TURN, Turn
 from helm_boundary.streaming.gate import Cutter, Gate, NeedsVerdict, Question, Release, Step, Stop
 from helm_boundary.streaming.keep_alive import KeepAlive
-from helm_boundary.streaming.stream import Stream
+from helm_boundary.streaming.stream import MessageStream, Stream
 from helm_boundary.streaming.tap import Tap, WholeTap
+from helm_boundary.streaming.usage_filter import UsageFilter
 from helm_receipts.envelope.statement import End, Enforcement
 from helm_receipts.errors import ReceiptError
 
+from .event_rewrites import rewrite_event
 from .exchange import Exchange
 from .outcomes import Outcomes, coverage
-from .receipt_drafts import tool_calls
-from .refusals import no_receipt, too_late
+from .refusals import no_receipt
 from .requests import Boundary
-from .steering import steering
 from .timed_cutter import TimedCutter
 
 
@@ -43,17 +43,22 @@ class Streamed:
         self._teller = boundary.teller
         self._settings = boundary.settings
         self._desk = boundary.desk
+        self._steering = boundary.steering
         self._outcomes = outcomes
 
     def open(self, exchange: Exchange, stream: Stream, cutter: Cutter) -> Gate | Tap:
         """Open what a stream goes through, from its first byte on; `cutter` cuts its events."""
         progress, most = exchange.progress, self._settings.max_body
+        if progress.asked_for_usage:
+            cutter = UsageFilter(cutter)
         if progress.trace is not None:
             cutter = TimedCutter(cutter, progress)
         if self._settings.effect_of(progress.decision).stream == "pass":
             progress.gate = Tap(stream, cutter)
         else:
-            progress.gate = Gate(stream, cutter, max_held=most, context=len(progress.shared))
+            # Messages are judged one by one, however long that goes on.
+            context = None if isinstance(stream, MessageStream) else len(progress.shared)
+            progress.gate = Gate(stream, cutter, max_held=most, context=context)
             agent = exchange.request.header("user-agent")
             progress.keep_alive = KeepAlive(keep_alive(exchange.operation, agent))
         return progress.gate
@@ -80,7 +85,7 @@ class Streamed:
         try:
             progress.answer = await aside(gate.seen, gate.left)
             if isinstance(gate, Tap):
-                progress.tool_calls += tool_calls(progress.answer, ALLOW)
+                progress.tool_calls += self._drafts.calls_of(progress.answer, ALLOW)
             decision = await self._outcomes.ask(exchange, progress.answer, turn)
         except Refusal as refusal:
             decision = deny(refusal)
@@ -102,9 +107,11 @@ class Streamed:
         match question:
             case NeedsVerdict(answer):
                 decision = await self.judge_calls(exchange, answer, turn, park)
-                return await aside(gate.unread, partial(gate.resume, decision))
+                event = exchange.progress.rewritten_event
+                return await aside(gate.unread, partial(gate.resume, decision, event))
             case Stop(why):
-                return [Release(tuple(await self.end_events(exchange, why, turn)))]
+                # Each is a write of its own.
+                return [Release((one,)) for one in await self.end_events(exchange, why, turn)]
             case never:
                 assert_never(never)
 
@@ -117,7 +124,9 @@ class Streamed:
         decision = await self._ask(exchange, answer, turn)
         if self._settings.effect_of(decision).verdict == ESCALATE and park is not None:
             decision = await self._ask_person(exchange, decision, answer, park)
-        progress.tool_calls += tool_calls(answer, decision.verdict)
+        if progress.rewritten_event is not None:
+            answer = progress.answer
+        progress.tool_calls += self._drafts.calls_of(answer, decision.verdict)
         decision = self._settings.effect_of(decision)
         if decision.verdict != ALLOW:
             return decision  # its receipt is the outcome, written with the error event
@@ -127,6 +136,7 @@ class Streamed:
         except ReceiptError as error:
             return deny(no_receipt(error))
         progress.judged("tool calls", decision, receipt.id)
+        progress.tools += self._drafts.listed_tools(exchange, answer)
         return decision
 
     async def end_events(
@@ -140,24 +150,31 @@ class Streamed:
         if decision.verdict == ESCALATE:
             decision = self._desk.admit(exchange, decision, progress.answer)
         if not progress.end():  # its client has gone, and its outcome is written
-            return [self._teller.event(exchange, decision, None)]
+            return self._teller.events(exchange, decision, None)
         end: End = "complete" if self._settings.passes(decision) else "denied"
-        steers = steering(exchange, decision, self._settings)
+        steers = self._steering.events(exchange, decision)
         draft = self._drafts.outcome(
-            exchange, decision, end, coverage=coverage(progress), steers=steers is not None
+            exchange,
+            decision,
+            end,
+            coverage=coverage(progress),
+            instead=steers.name if steers is not None else None,
         )
         try:
-            receipt = await self._recorder.record(draft, turn.seconds)
+            receipt = await self._outcomes.commit(exchange, draft, turn)
         except ReceiptError as error:
-            return [self._teller.event(exchange, deny(no_receipt(error)), None)]
+            return self._teller.events(exchange, deny(no_receipt(error)), None)
         progress.judged("response", decision, receipt.id)
         if steers is not None:
-            return steers
-        return [self._teller.event(exchange, self._outcomes.asked(exchange, decision), receipt.id)]
+            return steers.sent
+        return self._teller.events(exchange, self._outcomes.asked(exchange, decision), receipt.id)
 
     async def _ask(self, exchange: Exchange, answer: Answer, turn: Turn = NO_TURN) -> Decision:
+        exchange.progress.rewritten_event = None
         decision = await self._outcomes.ask(exchange, answer, turn)
-        return deny(too_late()) if decision.rewrite else decision
+        if not decision.rewrite:
+            return decision
+        return await rewrite_event(exchange, decision, self._outcomes)
 
     async def _ask_person(
         self, exchange: Exchange, decision: Decision, answer: Answer, park: Park

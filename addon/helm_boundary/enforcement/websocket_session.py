@@ -114,7 +114,7 @@ class Session:
             await self._answers.abandon(self._cycles.popleft(), end)
 
     async def _judge_event(self, message: bytes, event: Json, refusal: Refusal | None) -> Passing:
-        exchange = self._open(message, refusal)
+        exchange = self._open(message, refusal, spends=begins_response(event))
         match await self._boundary.judge_request(exchange):
             case Reply() as reply:
                 return Passing(None, (self._error(reply),))
@@ -219,11 +219,13 @@ class Session:
         exchange.progress.gate, exchange.progress.status = self._gate, 101
         return exchange
 
-    def _open(self, message: bytes, refusal: Refusal | None) -> Exchange:
+    def _open(self, message: bytes, refusal: Refusal | None, *, spends: bool = False) -> Exchange:
         self._count += 1
         request = replace(self._base, body=message, flow_id=f"{self._base.flow_id}.{self._count}")
         first = self._handshake
-        return Exchange(request, self._operation, first.correlation_id, first.key_id, refusal)
+        return Exchange(
+            request, self._operation, first.correlation_id, first.key_id, refusal, spends
+        )
 
     def _error(self, reply: Reply) -> bytes:
         return self._dialect.error_event(json.loads(reply.body))

@@ -27,6 +27,9 @@ HEADERS = frozenset(
         "anthropic-version",
         "content-encoding",
         "content-type",
+        "mcp-method",
+        "mcp-name",
+        "mcp-protocol-version",
         "openai-beta",
         "openai-organization",
         "openai-project",
@@ -45,12 +48,18 @@ _LISTS = (list, tuple)
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The time and the exchange of a judgement; `approval` is a person's grant, or None."""
+    """The time and the exchange of a judgement.
+
+    `session` is what the client calls its session, `approval` a person's grant; or None. `budgets`
+    are the balances that the call counts in.
+    """
 
     now_ns: int
     flow_id: str
     correlation_id: str
+    session: str | None = None
     approval: Json = None
+    budgets: tuple[Json, ...] = ()
 
 
 def state_call(
@@ -90,6 +99,8 @@ def state_call(
         "tool_choice": call.tool_choice,
         "texts": call.texts,
         "attachments": call.attachments,
+        "tool_calls": call.tool_calls,
+        "server": call.server,
         "parameters": call.parameters,
         "unclaimed": call.unclaimed,
     }
@@ -114,11 +125,13 @@ def _phase(phase: JudgedPhase, findings: Sequence[Finding], context: Context) ->
     rest = {
         "phase": phase,
         "findings": findings,
+        "budgets": context.budgets,
         "context": {
             "now": rfc3339(context.now_ns),
             "now_ns": context.now_ns,
             "flow_id": context.flow_id,
             "correlation_id": context.correlation_id,
+            "session": context.session,
             "approval": context.approval,
         },
     }

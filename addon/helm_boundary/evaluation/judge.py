@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from helm_boundary.calls.call import Answer, Call
 from helm_boundary.calls.refusal import Refusal
+from helm_boundary.commands.asked import command_reader
 from helm_boundary.policy.decision import DENY, Decision, Reason
 from helm_boundary.policy.detectors.detectors import Detectors, Finding
 from helm_boundary.policy.engines.engine import NO_TURN, Engine, Turn
@@ -20,12 +21,13 @@ BOUNDARY_RULE = "helm.boundary"
 
 
 class Judge:
-    """One policy's engine and detectors."""
+    """One policy's engine and detectors, and what reads commands where its data ask for that."""
 
     def __init__(self, engine: Engine, detectors: Detectors) -> None:
         self.engine = engine
         self.detectors = detectors
         self.outside = OutsideScan(detectors)
+        self._commands = command_reader(engine.policy.own_data)
 
     async def request(
         self,
@@ -58,10 +60,14 @@ class Judge:
         turn: Turn = NO_TURN,
     ) -> Decision:
         """Judge a response beside the request it answers; `turn` as an engine's."""
-        document = await aside(
-            len(shared) + _size(answer),
-            lambda: state_response(shared, answer, self.detectors.scan(answer.texts), context),
-        )
+
+        def state() -> bytes:
+            told = self._commands.read(answer) if self._commands else answer
+            return state_response(shared, told, self.detectors.scan(answer.texts), context)
+
+        size = len(shared) + _size(answer)
+        size += self._commands.weight(answer) if self._commands else 0
+        document = await aside(size, state)
         try:
             return await self.engine.decide(document, turn)
         except EngineError as error:

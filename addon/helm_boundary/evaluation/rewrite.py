@@ -1,4 +1,4 @@
-"""Rewrites of a body, as a decision asks: RFC 6902 operations, and redactions."""
+"""Rewrites of a body, as a decision asks: RFC 6902 operations, redactions and drops."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from jsonpointer import JsonPointer, JsonPointerException
 
 type Json = Any
 
+_OURS = frozenset({"drop", "redact"})
+
 
 class RewriteError(Exception):
     """A rewrite that doesn't fit the body. Whoever asked for it must treat that as DENY."""
@@ -21,15 +23,19 @@ def apply_rewrite(body: Json, operations: Sequence[Mapping[str, Any]]) -> Json:
     """Return the body with the operations applied; ``body`` itself stays as it is.
 
     Redactions come first, because their spans (code points of the string at ``pointer``) are
-    those of the body as it was judged; overlapping ones become one. Then RFC 6902 operations
-    in their order. Raises RewriteError when any of it doesn't fit.
+    those of the body as it was judged; overlapping ones become one. Then what is to be dropped,
+    whose pointers are that body's, too, from the last to the first. Then RFC 6902 operations in
+    their order. Raises RewriteError when any of it doesn't fit.
     """
     rewritten = copy.deepcopy(body)
     redactions = [operation for operation in operations if operation["op"] == "redact"]
     redactions.sort(key=lambda operation: operation["pointer"])
     for pointer, group in groupby(redactions, key=lambda operation: operation["pointer"]):
         rewritten = _redact_at(rewritten, str(pointer), group)
-    patch = [dict(operation) for operation in operations if operation["op"] != "redact"]
+    dropped = {str(operation["pointer"]) for operation in operations if operation["op"] == "drop"}
+    for pointer in sorted(dropped, key=_place, reverse=True):
+        _drop_at(rewritten, pointer)
+    patch = [dict(operation) for operation in operations if operation["op"] not in _OURS]
     try:
         return jsonpatch.apply_patch(rewritten, patch) if patch else rewritten
     except (jsonpatch.JsonPatchException, JsonPointerException) as error:
@@ -41,6 +47,20 @@ def apply_rewrite(body: Json, operations: Sequence[Mapping[str, Any]]) -> Json:
         raise RewriteError(
             f"the policy's patch doesn't fit the body: {type(error).__name__}"
         ) from None
+
+
+def _place(pointer: str) -> list[tuple[int, str]]:
+    """Return by what pointers are in order: an item of a list by its number."""
+    return [(int(t), "") if t.isdecimal() else (0, t) for t in pointer.split("/")[1:]]
+
+
+def _drop_at(body: Json, pointer: str) -> None:
+    """Take an item of a list, or a member, out of a body."""
+    try:
+        holder, key = JsonPointer(pointer).to_last(body)
+        del holder[key]
+    except (JsonPointerException, TypeError, KeyError, IndexError) as error:
+        raise RewriteError(f"what is to be dropped isn't there: {type(error).__name__}") from None
 
 
 def redact(text: str, redactions: Iterable[Mapping[str, Any]]) -> str:

@@ -20,6 +20,15 @@ class RecordingError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedMessage:
+    """One message of a WebSocket."""
+
+    from_client: bool
+    content: bytes
+    is_text: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RecordedFlow:
     """One HTTP flow of a recording, by its place in the file."""
 
@@ -51,6 +60,21 @@ class RecordedFlow:
         if response is None or _is_ours(response):
             return None
         return read_response(response, with_body=True)
+
+    @property
+    def lacks_answer(self) -> bool:
+        """Whether an answer isn't here that the upstream gave: it was streamed, and not kept."""
+        response = self.flow.response
+        if response is None:
+            return self.flow.error is None
+        return response.raw_content is None and not _is_ours(response)
+
+    @property
+    def messages(self) -> Iterator[RecordedMessage]:
+        """The messages of a WebSocket as its two ends sent them, none of the boundary's own."""
+        for message in self.flow.websocket.messages if self.flow.websocket else ():
+            if not message.injected:
+                yield RecordedMessage(message.from_client, message.content, message.is_text)
 
 
 def read_flows(path: Path) -> Iterator[RecordedFlow]:

@@ -26,7 +26,7 @@ _KEYS = ("messages", "input", "prompt", "inputs")
 CONVERSE = Operation(
     "mistral.converse",
     "inference",
-    "generic",
+    "conversations",
     "POST",
     "/conversations/{conversation_id}",
     loose=True,
@@ -51,10 +51,10 @@ def operation_of_body(body: bytes, content_encoding: str | None, limit: int) -> 
         cut_short = len(glimpse) >= limit and glimpse != body
         if _OBJECT.match(glimpse) and (cut_short or may_be_call(glimpse)):
             raise
-        if may_be_call(_in_utf8(body)):  # many a server never looks for a coding
+        if may_be_call(in_utf8(body)):  # many a server never looks for a coding
             raise
         return None  # nothing says that it is a call, and it isn't ours to break
-    text = _in_utf8(decoded)
+    text = in_utf8(decoded)
     if not may_be_call(text):
         return None
     try:
@@ -126,7 +126,7 @@ def _operations() -> dict[str, Operation]:
     return {**loose, "inputs": CONVERSE}
 
 
-def _in_utf8(text: bytes) -> bytes:
+def in_utf8(text: bytes) -> bytes:
     """Return the same text in UTF-8, from whichever encoding JSON readers would guess."""
     encoding = json.detect_encoding(text)
     if encoding.startswith("utf-8"):

@@ -73,7 +73,8 @@ class Catalogue:
 @cache
 def known_operations() -> Catalogue:
     """Return OpenAI's API, and what the same agents speak beside it."""
-    return Catalogue((*read_table("catalogue.tsv"), *read_table("catalogue_other.tsv")))
+    tables = ("catalogue_sdks.tsv", "catalogue.tsv", "catalogue_other.tsv")
+    return Catalogue([operation for name in tables for operation in read_table(name)])
 
 
 def read_table(name: str) -> Iterator[Operation]:

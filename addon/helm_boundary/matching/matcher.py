@@ -15,6 +15,7 @@ from helm_boundary.calls.call import HttpRequest, Operation
 from helm_boundary.calls.hosts import HostPattern, canonical_host, is_governed, split_port
 from helm_boundary.calls.refusal import Refusal, schema_violation
 
+from .agent_paths import agent_operation
 from .catalogue import UNKNOWN, known_operations
 from .cloud_paths import find_cloud, is_cloud_plain
 from .path_reading import BLANK, ODD, canonical_path, loosest_reading, plain_segments
@@ -31,8 +32,17 @@ _ANYBODYS = frozenset(
     {"anthropic.complete", "anthropic.streamSessionEvents", "anthropic.streamThreadEvents"}
 )
 """Operations whose paths other people's servers have too: known by their host or their body."""
-_NATIVE = frozenset({"/api/chat", "/api/generate", "/api/embed", "/api/embeddings", "/v2/chat"})
-"""Ollama's and Cohere's own paths, which are anybody's where the body isn't a call's."""
+_OF_SDK = "openai."
+"""How the operations are named that only OpenAI's SDK has, on words that are anybody's."""
+_NATIVE = frozenset(
+    {"/api/chat", "/api/generate", "/api/embed", "/api/embeddings", "/api/v1/chat", "/v2/chat"}
+)
+"""Own paths of Ollama, LM Studio and Cohere: anybody's where the body isn't a call's."""
+
+
+PREFLIGHT = Operation("cors.preflight", "meta", "generic", "OPTIONS", "")
+"""What a browser asks before a page's call to another origin; the call itself is another one."""
+_ASKED_METHOD = "access-control-request-method"
 
 
 class Matcher:
@@ -53,6 +63,8 @@ class Matcher:
         listed = self._lists(request, path)
         governed = listed or _is_taken_for_server(request)
         operation = _by_path(request.method, path, request.query, governed)
+        if (operation is None or operation is UNKNOWN) and _is_preflight(request, path):
+            return self._preflight(request, path, governed)
         if request.header("upgrade") is not None:
             operation = _upgraded(operation, path, request.query, governed)
         elif operation is not None and operation.id in SOCKETS and not governed:
@@ -60,6 +72,9 @@ class Matcher:
         if operation is None or operation is UNKNOWN or operation.category == "data":
             # Mistral's /agents/completions is no agent of Anthropic's with that name.
             operation = _on_cloud(request, path) or operation
+        if operation is UNKNOWN:
+            hosts = (host for host, _ in _places(request))
+            operation = agent_operation(hosts, plain_segments(path)) or UNKNOWN
         if operation is None or operation is UNKNOWN:
             _refuse_lookalikes(request, path, governed=governed, listed=listed)
         if operation is UNKNOWN and request.header("upgrade") is not None and not listed:
@@ -67,6 +82,14 @@ class Matcher:
         if operation is not None:
             check_names(request)
         return operation
+
+    def _preflight(self, request: HttpRequest, path: str, governed: bool) -> Operation | None:
+        """Return the operation of a browser's question whether a page may call this path."""
+        asked = request.header(_ASKED_METHOD) or ""
+        if not governed and _by_path(asked, path, request.query, governed) is None:
+            return None
+        check_names(request)
+        return PREFLIGHT
 
     def lists(self, request: HttpRequest) -> bool:
         """Tell whether one of the patterns governs a request's host."""
@@ -91,6 +114,17 @@ def _places(request: HttpRequest) -> set[tuple[str, int]]:
         known = canonical_host(host)
         found |= {(known, request.port), (known, port or request.port)}
     return found
+
+
+def _is_preflight(request: HttpRequest, path: str) -> bool:
+    """Tell whether a request asks what a page may ask, and nothing else (Fetch, CORS-preflight)."""
+    return (
+        request.method == "OPTIONS"
+        and not request.body
+        and request.header("origin") is not None
+        and request.header(_ASKED_METHOD) is not None
+        and not ODD.search(path)
+    )
 
 
 def neighbour(request: HttpRequest) -> Operation | None:
@@ -159,6 +193,7 @@ def check_names(request: HttpRequest) -> None:
 
 
 def _by_path(method: str, path: str, query: str, governed: bool) -> Operation | None:
+    method = "GET" if method == "HEAD" else method  # the same without a body
     found = in_catalogue(method, plain_segments(path), query, governed)
     if governed:
         return found or UNKNOWN
@@ -183,7 +218,7 @@ def _is_distinct(operation: Operation) -> bool:
     """Tell whether a path alone makes a call on any host: `/v1/files` is anybody's."""
     if operation.id == _CARRIER:
         return True
-    if operation.id in _ANYBODYS:
+    if operation.id in _ANYBODYS or operation.id.startswith(_OF_SDK):
         return False
     return operation.category in ("inference", "realtime") or operation.dialect != "generic"
 

@@ -29,7 +29,7 @@ def needs_body(request: HttpRequest, operation: Operation) -> bool:
     """Tell whether an operation is read in the right dialect only once its body has been seen."""
     if operation.dialect == BY_BODY or may_converse(request):
         return True
-    return operation.dialect == "generic" and operation.category in ("meta", "unknown")
+    return operation.dialect == "generic" and operation.category in ("agent", "meta", "unknown")
 
 
 def by_path_and_body(request: HttpRequest, operation: Operation, value: Json) -> Operation:
@@ -49,7 +49,8 @@ def of_neighbour(request: HttpRequest, shaped: Operation) -> Operation:
     known = neighbour(request)
     if known is None:
         return shaped
-    dialect = shaped.dialect if known.dialect == "generic" else known.dialect
+    is_bare = known.dialect == "generic" and known.category == "meta"
+    dialect = shaped.dialect if is_bare else known.dialect
     return replace(known, dialect=dialect, loose=True)
 
 

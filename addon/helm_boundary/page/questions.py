@@ -6,14 +6,15 @@ import time
 from typing import Any
 
 from helm_boundary.approvals.entry import GRANTED, REFUSED, Entry
+from helm_boundary.approvals.extent import ONCE, for_time
 from helm_boundary.approvals.report import caller_of, seconds_left, sentences
 from helm_boundary.approvals.store import Store
 from helm_boundary.approvals.summary import tools_of
 from helm_boundary.runtime.decision_recording import record_decision
 from helm_receipts.layout import Layout
 
-ANSWERS = {"once": (GRANTED, 0), "hour": (GRANTED, 3600), "deny": (REFUSED, 0)}
-"""What a person can say: the decision, and for how many seconds a grant is good; 0 for once."""
+ANSWERS = {"once": (GRANTED, ONCE), "hour": (GRANTED, for_time(3600)), "deny": (REFUSED, ONCE)}
+"""What a person can say: the decision, and how far a grant goes."""
 _ARGUMENTS = 120
 
 
@@ -39,9 +40,9 @@ class Questions:
 
     def answer(self, identity: str, answer: str) -> dict[str, Any]:
         """Decide on a question, with a receipt; raises as `record_decision` does."""
-        decision, seconds = ANSWERS[answer]
+        decision, extent = ANSWERS[answer]
         store = Store.open(self._layout.state)
-        entry = record_decision(self._layout, store, identity, decision, "page", seconds)
+        entry = record_decision(self._layout, store, identity, decision, "page", extent)
         return _told(entry, time.time_ns())
 
     def _opened(self) -> Store | None:

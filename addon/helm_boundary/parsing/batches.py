@@ -35,7 +35,9 @@ _LINE = frozenset({"body", "custom_id", "method", "url"})
 def lines_of(parts: tuple[Part, ...]) -> bytes | None:
     """Find the batch file in an upload's form; None where the upload has another purpose."""
     found = {part.name: part.content for part in parts}
-    return found.get("file") if found.get("purpose") == PURPOSE else None
+    if "file" not in found or bytes(found.get("purpose", b"")) != PURPOSE:
+        return None
+    return bytes(found["file"])
 
 
 def read_lines(lines: bytes) -> tuple[Recognised, ...]:

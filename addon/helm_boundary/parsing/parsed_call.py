@@ -19,7 +19,8 @@ _ACTING = frozenset({"inference", "realtime"})
 class Recognised:
     """A call: its operation, what it asks for, and the JSON text that policy sees as its body.
 
-    `model` is the one that counts where the body doesn't name it: the path's. `can_rewrite` tells
+    `model` is the one that counts where the body doesn't name it: the path's. `server` is the short
+    name of the MCP server that it goes to. `can_rewrite` tells
     whether that text is also what is sent. `inner` are the calls that it
     brings along (a batch's lines), each to be judged like one of its own; `name` and `pointer` say
     which of them this is, and where in the body it stands.
@@ -33,6 +34,7 @@ class Recognised:
     name: str = ""
     pointer: str = ""
     model: str | None = None
+    server: str | None = None
 
 
 def read_value(operation: Operation, value: Json, model: str | None = None) -> Call:

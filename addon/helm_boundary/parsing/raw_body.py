@@ -12,7 +12,7 @@ import json
 from helm_boundary.calls.call import Attachment, Call, HttpRequest, Operation, Text
 from helm_boundary.calls.inline import text_in
 
-_TAKE_FILES = frozenset({"admin", "data", "unknown"})
+_TAKE_FILES = frozenset({"admin", "agent", "data", "unknown"})
 _UPLOADS = "/upload/"
 _JSON = ("application/json", "+json")
 

@@ -10,9 +10,11 @@ from helm_boundary.calls.refusal import Refusal, schema_violation
 from helm_boundary.dialects import SOCKETS, dialect
 from helm_boundary.dialects.json_shape import check_names
 from helm_boundary.matching import matcher as matching
+from helm_boundary.matching import mcp
 from helm_boundary.matching.body_shape import CONVERSE, operation_of_body
 from helm_boundary.matching.catalogue import UNKNOWN
 from helm_boundary.matching.cloud_paths import is_cloud
+from helm_boundary.matching.mcp_servers import Servers
 from helm_boundary.matching.path_and_body import (
     by_path_and_body,
     converses,
@@ -23,26 +25,38 @@ from helm_boundary.matching.path_and_body import (
 from helm_boundary.matching.path_model import model_in_path
 from helm_boundary.wire import content_coding, multipart, strict_json
 
-from . import batches
+from . import batches, mcp_requests
 from .parsed_call import Recognised, name_all, read_value
 from .raw_body import may_be_raw, read_raw
 
 _MODEL_PARAMETERS = ("model", "deployment")  # the second is Azure's
 _MODELS = ("model_id", "agent_id")
 """What names who answers at watsonx and at Mistral."""
-_TAKE_NOTHING = frozenset({"admin", "data", "meta", "realtime", "unknown"})
+_TAKE_NOTHING = frozenset({"admin", "agent", "data", "meta", "realtime", "unknown"})
 """The categories of operations that are asked for without a body, whatever their method."""
+_NO_SERVERS = Servers()
 _SIGNED = "AWS4-"
 _METHOD_OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
 
 
-def recognise(matcher: matching.Matcher, request: HttpRequest, limit: int) -> Operation | None:
+def recognise(
+    matcher: matching.Matcher,
+    request: HttpRequest,
+    limit: int,
+    servers: Servers = _NO_SERVERS,
+) -> Operation | None:
     """Return the operation of a request, by its address and its body's shape; None if it's no call.
 
     Raises:
         Refusal: the address is ambiguous, or a body that may be a call's can't be read.
     """
     operation = matcher.match(request)
+    message = mcp.recognise(request, operation, servers, limit)
+    if message is not None:
+        matching.check_names(request)
+        return message
+    if operation is UNKNOWN and not matcher.lists(request) and mcp.is_authorization(request):
+        operation = None  # of an MCP server that we stand before
     if not request.body:
         return operation
     if operation is None or (operation is UNKNOWN and not matcher.lists(request)):
@@ -76,7 +90,9 @@ def _value(request: HttpRequest, limit: int) -> Json:
         return None
 
 
-def read_call(request: HttpRequest, operation: Operation, limit: int) -> Recognised:
+def read_call(
+    request: HttpRequest, operation: Operation, limit: int, servers: Servers = _NO_SERVERS
+) -> Recognised:
     """Read what a request of that operation asks for, at most `limit` bytes of it, decoded.
 
     Raises:
@@ -84,6 +100,8 @@ def read_call(request: HttpRequest, operation: Operation, limit: int) -> Recogni
             the operation's dialect.
     """
     _check_unambiguous(request)
+    if operation.dialect == mcp.DIALECT:
+        return mcp_requests.read_mcp(request, operation, limit, servers.name_of(request))
     if operation.dialect == "ungated":
         raise Refusal(
             "CAPABILITY_UNKNOWN",
@@ -111,6 +129,15 @@ def read_call(request: HttpRequest, operation: Operation, limit: int) -> Recogni
         return Recognised(operation, call, described, can_rewrite=False)
     read = _read_json(operation, value, body, model)
     return replace(read, can_rewrite=False) if _is_signed(request) else read
+
+
+def read_again(request: HttpRequest, read: Recognised, value: Json, body: bytes) -> Recognised:
+    """Read a call whose body was rewritten; raises as `read_call`."""
+    if read.operation.dialect == mcp.DIALECT:
+        call = mcp_requests.read_rewritten(request, value, read.server)
+    else:
+        call = read_value(read.operation, value, read.model)
+    return Recognised(read.operation, call, body)
 
 
 def _is_signed(request: HttpRequest) -> bool:

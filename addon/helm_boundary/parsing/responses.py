@@ -8,7 +8,8 @@ from functools import lru_cache
 
 from helm_boundary.calls.call import UNREAD, Answer, Call, HttpResponse, Json, Operation
 from helm_boundary.calls.refusal import Refusal, schema_violation
-from helm_boundary.dialects import SOCKETS, STREAM_LINES, generic, reader_of
+from helm_boundary.dialects import SOCKETS, STREAM_LINES, generic, mcp, reader_of
+from helm_boundary.dialects.generic_stream import GenericStream, read_values
 from helm_boundary.streaming.frame_cutter import MEDIA_TYPE, FrameCutter
 from helm_boundary.streaming.gate import Cutter
 from helm_boundary.streaming.sse import EventCutter
@@ -16,7 +17,6 @@ from helm_boundary.streaming.stream import Stream
 from helm_boundary.wire import content_coding, strict_json
 
 from .batch_results import Line, merged, read_results
-from .generic_stream import GenericStream
 
 EVENT_STREAM = "text/event-stream"
 JSON_LINES = frozenset(
@@ -104,7 +104,17 @@ def read_answer(
     if takes_all and not _is_json(response) and not _is_one_value(body):
         return Answered(_read_other(response, body), None)
     value = strict_json.parse(body, "the upstream's answer")
+    if reader is mcp:
+        return Answered(_read_message(operation, response.status, value, asked), value)
     return Answered(reader.read_response(response.status, value), value)
+
+
+def _read_message(operation: Operation, status: int, value: Json, asked: Call) -> Answer:
+    """Read an MCP server's answer; what expects none may get anything."""
+    if operation.loose and not mcp.is_message(value):
+        return generic.read_response(status, value)
+    mcp.check_answers(asked, value)
+    return mcp.read_response(status, value)
 
 
 def _may_be_silent(operation: Operation) -> bool:
@@ -163,7 +173,7 @@ def _read_text(status: int, text: str, body: bytes) -> Answer:
         if line.removeprefix(b"data:").lstrip()[:1] in (b"{", b"[")
     ]
     values = [found[0] for line in lines if (found := _json_lines(line))]
-    calls = generic.read_response(status, values).tool_calls
+    calls = read_values(status, values).answer().tool_calls
     return replace(generic.read_response(status, text), tool_calls=calls)
 
 
@@ -178,7 +188,7 @@ def _json_lines(body: bytes) -> list[Json] | None:
 
 def _read_events(operation: Operation, response: HttpResponse, body: bytes, asked: Call) -> Answer:
     reading: Stream | None = reader_of(operation).open_stream(response.status, asked)
-    reading = reading or GenericStream(response.status, len(body))
+    reading = reading or GenericStream(response.status)
     cutter = cutter_of(response, len(body))
     for event in cutter.feed(body):
         reading.read(event)

@@ -5,7 +5,7 @@ The shape is fixed by the contract with policy authors (``data.helm.decision``):
     {"verdict": "ALLOW" | "DENY" | "ESCALATE",
      "reasons": [{"code", "rule", "message", "finality", "pointer"?, "counterfactual"?}],
      "observed": [reasons],                optional: rules set to "observe" that would have spoken
-     "rewrite": [RFC 6902 operations and redactions],                             optional
+     "rewrite": [RFC 6902 operations, redactions and drops],                      optional
      "stream": "gate" | "buffer" | "pass",                                        optional
      "denied": "error" | "steer"}              optional: how a denied tool call ends an answer
 
@@ -46,7 +46,7 @@ MAX_REASONS = 256  # what comes after them changes no verdict, and is left out
 MAX_TEXT = 2_000
 MAX_OPERATIONS = 10_000
 
-# RFC 6902 section 4, and the members each operation needs; "redact" is ours.
+# RFC 6902 section 4, and the members each operation needs; "redact" and "drop" are ours.
 OPERATIONS: Mapping[str, tuple[tuple[str, type], ...]] = {
     "add": (("path", str),),
     "replace": (("path", str),),
@@ -54,6 +54,7 @@ OPERATIONS: Mapping[str, tuple[tuple[str, type], ...]] = {
     "remove": (("path", str),),
     "move": (("from", str), ("path", str)),
     "copy": (("from", str), ("path", str)),
+    "drop": (("pointer", str),),
     "redact": (("pointer", str), ("start", int), ("end", int), ("with", str)),
 }
 _MEMBERS = {"verdict", "reasons", "observed", "rewrite", "stream", "denied"}

@@ -34,12 +34,14 @@ from .companions import Companions
 from .guards.connection_guard import Walls
 from .guards.local_guard import LocalGuard
 from .guards.mitmweb_guard import Door
+from .memory import BodyMemory
 from .requests import Requests
 from .responses import Responses
 from .shutdown import Service
 from .socket_closes import SocketCloses
 from .ui import Interface, observers
 from .unknown_sockets import UnknownSockets
+from .untrusting_clients import UntrustingClients
 from .websockets import Sockets
 
 logger = logging.getLogger(__name__)
@@ -60,6 +62,8 @@ class HelmBoundary:
         leaving = Leaving()
         self._sockets = Sockets(leaving.has_gone)
         self._local = LocalGuard()
+        self._untrusting = UntrustingClients()
+        self._memory = BodyMemory()
         self._requests = Requests(
             self._tracker, leaving.has_gone, self._ready, self._local.refusal_of
         )
@@ -68,6 +72,8 @@ class HelmBoundary:
         self.addons: list[Any] = [
             Walls(self._tracker.may_connect),
             self._local,
+            self._untrusting,
+            self._memory,
             UnknownSockets(self._sockets, self._ready),
             self._sockets,
             SocketCloses(self._sockets, self._ready),
@@ -159,9 +165,22 @@ class HelmBoundary:
         """End the calls of a client that has disconnected."""
         await self._tracker.sweep(client)
 
+    def headers_of(self, flow: http.HTTPFlow) -> tuple[tuple[str, str], ...]:
+        """Return the headers that tell a client of its call's verdict; none without a call."""
+        call = self._tracker.forwarded(flow)
+        return () if call is None else call.running.boundary.teller.headers(call.exchange)
+
     def is_certified(self, flow: http.HTTPFlow) -> bool:
         """Tell whether a request is still what was certified."""
         return self._requests.is_cleared(flow)
+
+    def has_open_call(self, client: connection.Client) -> bool:
+        """Tell whether a client waits for an answer, or has a session."""
+        return self._tracker.may_connect(client) or self._sockets.serves(client)
+
+    async def take_turn(self, client: connection.Client) -> None:
+        """Wait until a client's next bytes may be read."""
+        await self._memory.turn(client)
 
     def connects(self, flow: http.HTTPFlow, client: connection.Client) -> None:
         """Note for which client an upstream is connected."""
@@ -204,6 +223,7 @@ class HelmBoundary:
             sealed=self._is_last(),
             open_calls=open_calls,
             draining=draining,
+            untrusting=self._untrusting.newest(),
         )
 
     def _be_last(self) -> None:

@@ -14,7 +14,9 @@ from mitmproxy import flow as mitmflow
 
 from helm_boundary.approvals import decisions
 from helm_boundary.approvals.entry import GRANTED, PENDING, REFUSED, Entry
+from helm_boundary.approvals.extent import ALWAYS, ONCE, SESSION, Extent, for_time
 from helm_boundary.approvals.report import caller_of, rules_of, seconds_left
+from helm_boundary.approvals.standing_yes import setting_for
 from helm_boundary.approvals.store import StoreError
 from helm_boundary.enforcement.approval_desk import Desk
 from helm_boundary.runtime.current_boundary import CurrentBoundary
@@ -52,15 +54,30 @@ class Commands:
 
     @command.command("helm.approve")
     @command.argument("approval", type=types.Choice("helm.pending.ids"))
-    def approve(self, approval: str) -> str:
-        """Let a call through that waits for a person: once, and only exactly this one."""
-        return self._decide(approval, GRANTED)
+    @command.argument("extent", type=types.Choice("helm.extents"))
+    def approve(self, approval: str, extent: str = "once") -> str:
+        """Let a call through that waits for a person: exactly this one, and once.
+
+        Or calls like it in its `session`, for an `hour`, or `always`, which is as `session` and
+        says what to add to data.yaml.
+        """
+        entry = self._decide(approval, GRANTED, _EXTENTS[extent])
+        lines = [f"{approval} is {GRANTED}"]
+        if extent == "always":
+            lines += ["For good, add to data.yaml:", *setting_for(entry.request)]
+        return printable(" ".join(lines))
+
+    @command.command("helm.extents")
+    def extents(self) -> Sequence[str]:
+        """List how far a grant may go."""
+        return list(_EXTENTS)
 
     @command.command("helm.deny")
     @command.argument("approval", type=types.Choice("helm.pending.ids"))
     def deny(self, approval: str) -> str:
         """Refuse a call that waits for a person."""
-        return self._decide(approval, REFUSED)
+        self._decide(approval, REFUSED)
+        return f"{approval} is {REFUSED}"
 
     @command.command("helm.explain")
     def explain(self, flow: mitmflow.Flow) -> types.Data:
@@ -95,12 +112,11 @@ class Commands:
         """Read the policy again; if it is good, it counts from the next call on."""
         return self._reload()
 
-    def _decide(self, identity: str, decision: str) -> str:
+    def _decide(self, identity: str, decision: str, extent: Extent = ONCE) -> Entry:
         try:
-            self._desk().decide(identity, decision, user_interface())
+            return self._desk().decide(identity, decision, user_interface(), extent)
         except (decisions.NotPending, StoreError, ReceiptError, OSError) as error:
             raise exceptions.CommandError(str(error)) from None
-        return f"{identity} is {decision}"
 
     def _pending(self) -> list[Entry]:
         now = time.time_ns()
@@ -118,6 +134,9 @@ class Commands:
         if running is None:
             raise exceptions.CommandError("the boundary isn't running; see the event log")
         return running
+
+
+_EXTENTS = {"once": ONCE, "session": SESSION, "hour": for_time(3600), "always": ALWAYS}
 
 
 def _row(entry: Entry, now: int) -> list[str]:

@@ -15,8 +15,10 @@ from mitmproxy.addonmanager import Loader
 from helm_boundary.runtime.unsafe_options import SAFE_DEFAULTS, safe_defaults
 
 from .addon import HelmBoundary
+from .patches.connections import widen_connections
 from .patches.dispatch import ask_only_listeners
 from .patches.error_pages import replace_error_pages
+from .patches.failed_upstreams import tell_of_failed_upstreams
 from .patches.final_check import have_last_word
 from .patches.held_streams import let_streams_wait
 from .patches.socket_control import control_sockets
@@ -43,7 +45,9 @@ def install(loader: Loader) -> None:
     boundary = HelmBoundary()
     ask_only_listeners(addons)
     have_last_word(addons, boundary)
+    tell_of_failed_upstreams(boundary.headers_of)
     let_streams_wait(addons)
+    widen_connections(boundary.has_open_call, boundary.take_turn)
     try:
         addons.add(boundary)
         addons.invoke_addon_sync(boundary, hooks.ConfigureHook(set(ctx.options.keys())))

@@ -46,6 +46,7 @@ class Responses:
         call, response = self._tracker.forwarded(flow), flow.response
         if response is None:
             return
+        response.headers.pop("alt-svc", None)  # or clients would try HTTP/3, which goes past us
         if call is None:
             if self._tracker.is_untouched(flow):
                 response.stream = True
@@ -206,7 +207,8 @@ def _let_go(response: http.Response, release: Release, call: Forwarded) -> None:
         response.content = release.body
     if release.addresses:
         conversion.change_addresses(response, release.addresses)
-    conversion.add_headers(response, call.running.boundary.teller.headers(call.exchange))
+    headers = call.running.boundary.teller.headers(call.exchange, lambda: response.content)
+    conversion.add_headers(response, headers)
 
 
 def _response(flow: http.HTTPFlow) -> HttpResponse:

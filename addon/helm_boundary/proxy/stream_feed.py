@@ -115,6 +115,11 @@ class GateFeed(HeldStream):
 
     def take(self, chunk: bytes) -> list[bytes]:
         """Take a chunk; returns what may leave now."""
+        if len(chunk) <= _PIECE and not self.asks and not self._is_long(chunk):  # nearly always
+            self._pace.go_on()
+            out = self._apply(partial(self._gate.feed, chunk))
+            self._pace.rest()
+            return out
         self._pieces += _cut(chunk)
         return self._read_on()
 

@@ -38,7 +38,14 @@ class Interface:
     def running(self) -> None:
         """Set the options that make judgements visible, and begin to tidy up."""
         if _view() is not None:
-            _show_more()
+            _set_defaults(
+                _with_columns({"store_streamed_bodies": True}),
+                "so that calls can be read at a glance",
+            )
+        elif _is_recording():
+            _set_defaults(
+                {"store_streamed_bodies": True}, "so that the recording has streams whole"
+            )
         self._tidying = asyncio.get_running_loop().create_task(self._tidy())
 
     def _index_of(self, receipt_id: str) -> int | None:
@@ -98,14 +105,39 @@ def observers(addons: addonmanager.AddonManager) -> list[Any]:
     present = [addon for addon in found if addon in addons.chain]
     for addon in present:
         addons.chain.remove(addon)
+        if addon is found[_OBSERVERS.index("dumper")]:
+            _say_less(addon)
     return present
 
 
-def _show_more() -> None:
-    """Set the options that make judgements visible, where nobody has set them."""
-    wanted: dict[str, Any] = {"store_streamed_bodies": True}
+def _say_less(dumper: Any) -> None:
+    """Have mitmdump print no line for each message of a WebSocket, unless details are asked for.
+
+    A spoken answer has hundreds; its call has one line of ours.
+    """
+    say = dumper.websocket_message
+
+    def websocket_message(flow: http.HTTPFlow) -> None:
+        if ctx.options.flow_detail > ctx.options.default("flow_detail"):
+            say(flow)
+
+    dumper.websocket_message = websocket_message
+
+
+def _is_recording() -> bool:
+    """Tell whether flows are written to a file, as with -w."""
+    options = ctx.options
+    return any(getattr(options, name, None) for name in ("save_stream_file", "hardump"))
+
+
+def _with_columns(wanted: dict[str, Any]) -> dict[str, Any]:
     if "web_columns" in ctx.options:
         wanted["web_columns"] = [*ctx.options.default("web_columns"), "comment"]
+    return wanted
+
+
+def _set_defaults(wanted: dict[str, Any], why: str) -> None:
+    """Set options where nobody has set them, and say why."""
     changes = {
         name: value
         for name, value in wanted.items()
@@ -113,7 +145,7 @@ def _show_more() -> None:
     }
     ctx.options.update(**changes)
     for name in changes:
-        logger.info("helm-boundary: %s set, so that calls can be read at a glance", name)
+        logger.info("helm-boundary: %s set, %s", name, why)
 
 
 def finished(flows: list[mitmflow.Flow], count: int) -> list[mitmflow.Flow]:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
-from mitmproxy import ctx, http
+from mitmproxy import connection, ctx, http
 from mitmproxy.websocket import WebSocketMessage
 
 from helm_boundary.approvals.entry import Request
@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 class _Socket:
     """A governed WebSocket: its session, and where its messages towards the client stand."""
 
+    client: str
     session: Session
     operation: Operation
     is_observed: bool
@@ -70,12 +71,16 @@ class Sockets:
         parking = partial(self._parking, flow, running) if running.holds else None
         session = Session(running.boundary, running.answers, exchange, parking)
         self._sockets[flow.id] = _Socket(
-            session, exchange.operation, running.observes, running.holds
+            flow.client_conn.id, session, exchange.operation, running.observes, running.holds
         )
 
     def uses(self, running: Running) -> bool:
         """Tell whether any session goes on under that boundary."""
         return any(each.session.is_under(running.boundary) for each in self._sockets.values())
+
+    def serves(self, client: connection.Client) -> bool:
+        """Tell whether a client has a session."""
+        return any(each.client == client.id for each in self._sockets.values())
 
     def operation_of(self, flow: http.HTTPFlow) -> Operation | None:
         """Return the operation of a session, None where a flow's messages aren't judged."""

@@ -1,4 +1,4 @@
-"""A proposal for data.yaml, from calls that were recorded: ``policy learn``."""
+"""A proposal for data.yaml, from calls that were seen: ``policy learn``."""
 
 from __future__ import annotations
 
@@ -6,44 +6,69 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
-if TYPE_CHECKING:
-    from .recorded import RecordedCall
+from .recorded import RecordedCall
 
 HEAD = """\
-# A proposal, from {calls} recorded calls: what was seen, not what is right. Read every line,
+# A proposal, from {calls} {whose}: what was seen, not what is right. Read every line,
 # delete what should not be, and put the file into your policy folder as data.yaml.
 """
+_COMMON = ("inference", "meta", "unknown")
+"""Categories that the default policy allows whole, or that nobody should allow by the id."""
 
 
-def learn_data(calls: Iterable[RecordedCall]) -> str:
+@dataclass(frozen=True, slots=True)
+class SeenCall:
+    """What is learnt from one call; `tools` are names with the shape of the arguments, if known."""
+
+    model: str | None
+    host: str
+    operation: str
+    category: str
+    tools: tuple[tuple[str, str | None], ...] = ()
+    principal: str | None = None
+
+
+def seen_in(call: RecordedCall) -> SeenCall:
+    """Return what a recorded call tells."""
+    operation = call.read.operation
+    calls = call.answer.tool_calls if call.answer else ()
+    tools = tuple((each.name, _shape(each.arguments)) for each in calls)
+    return SeenCall(call.read.call.model, call.host, operation.id, operation.category, tools)
+
+
+def learn_data(calls: Iterable[SeenCall], whose: str = "recorded calls") -> str:
     """Return YAML text with the calls' models, hosts, operations and tools, most used first."""
     seen = list(calls)
-    models = Counter(call.read.call.model for call in seen if call.read.call.model)
+    models = Counter(call.model for call in seen if call.model)
     hosts = Counter(call.host for call in seen)
-    operations = Counter(
-        call.read.operation.id
-        for call in seen
-        if call.read.operation.category not in ("inference", "meta", "unknown")
-    )
+    operations = Counter(call.operation for call in seen if call.category not in _COMMON)
     tools: Counter[str] = Counter()
     shapes: dict[str, set[str]] = defaultdict(set)
-    for call in seen:
-        for tool_call in call.answer.tool_calls if call.answer else ():
-            tools[tool_call.name] += 1
-            shapes[tool_call.name].add(_shape(tool_call.arguments))
+    for name, shape in (tool for call in seen for tool in call.tools):
+        tools[name] += 1
+        if shape is not None:
+            shapes[name].add(shape)
     sections = [
         ("models", {"allow": models, "allow_prefixes": Counter()}),
         ("hosts", {"allow": hosts}),
         ("operations", {"allow": operations}),
         ("tools", {"allow": tools}),
     ]
-    lines = [HEAD.format(calls=len(seen))]
+    lines = [HEAD.format(calls=len(seen), whose=whose), *_callers(seen)]
     for name, lists in sections:
         lines.append(f"{name}:\n")
         lines += _lists(lists, shapes)
     return "".join(lines)
+
+
+def _callers(seen: Iterable[SeenCall]) -> Iterator[str]:
+    """Yield comments on who called, to be used in principals or groups."""
+    names = Counter(call.principal for call in seen if call.principal)
+    for name, count in names.most_common():
+        yield f"# principal {_string(name)}: {count} calls\n"
 
 
 def _lists(lists: Mapping[str, Counter[str]], shapes: Mapping[str, set[str]]) -> Iterator[str]:

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from helm_boundary.calls.call import Answer, HttpText
+from helm_boundary.calls.call import Answer, HttpRequest, HttpText
 from helm_boundary.calls.hosts import DEFAULT_HOSTS, parse_host_pattern
 from helm_boundary.calls.refusal import Refusal
+from helm_boundary.commands.reader import CommandReader
 from helm_boundary.enforcement.exchange import api_key, correlation_id
 from helm_boundary.evaluation.document import Context, state_call, state_request, state_response
 from helm_boundary.evaluation.findings import find_in_call
@@ -22,9 +23,11 @@ from helm_boundary.matching.matcher import Matcher
 from helm_boundary.parsing.parsed_call import Recognised
 from helm_boundary.parsing.requests import read_call, recognise
 from helm_boundary.parsing.responses import read_answer
+from helm_boundary.parsing.sessions import session_of
 from helm_boundary.policy.detectors.detectors import Detectors
 
-MAX_BODY = 64 * 1_048_576
+from .sessions import MAX_BODY, read_session
+
 NO_KEY = "unknown-key"  # the pseudonym's key belongs to the boundary that recorded
 
 
@@ -42,22 +45,44 @@ class RecordedCall:
     context: Context
     outside: tuple[HttpText, ...]
 
-    def documents(self, detectors: Detectors) -> Iterator[tuple[str, bytes]]:
-        """Yield the document of each phase, with what these detectors find."""
+    def documents(
+        self, detectors: Detectors, commands: CommandReader | None = None
+    ) -> Iterator[tuple[str, bytes]]:
+        """Yield the document of each phase, with what these detectors and this reader find."""
         findings = [*find_in_call(detectors, self.read.call), *detectors.scan(self.outside)]
         yield "request", state_request(self.shared, findings, self.context)
         if self.answer is not None:
             findings = detectors.scan(self.answer.texts)
-            yield "response", state_response(self.shared, self.answer, findings, self.context)
+            answer = commands.read(self.answer) if commands else self.answer
+            yield "response", state_response(self.shared, answer, findings, self.context)
 
 
 @dataclass(slots=True)
 class Recording:
-    """The calls of a recording, and how many flows were none or could not be read."""
+    """The calls of a recording, and how many flows were none or could not be read.
+
+    `missing` counts calls whose answer the upstream gave and the recording doesn't have.
+    """
 
     calls: list[RecordedCall]
     other: int = 0
     unreadable: int = 0
+    missing: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything that was said is here, and could be read."""
+        return not self.unreadable and not self.missing
+
+    def gaps(self) -> Iterator[str]:
+        """Yield a line for a person about each kind of thing that isn't here."""
+        if self.unreadable:
+            yield f"{self.unreadable} more calls the boundary refuses by itself"
+        if self.missing:
+            yield (
+                f"{self.missing} answers aren't in the recording, so nothing is said of their tool "
+                "calls: record streams with --set store_streamed_bodies=true, or with the boundary"
+            )
 
 
 def read_recording(path: Path) -> Recording:
@@ -77,28 +102,53 @@ def _add(recording: Recording, matcher: Matcher, flow: RecordedFlow) -> None:
             recording.other += 1
             return
         read = read_call(request, operation, MAX_BODY)
-        answer = _answer(flow, read)
-        outside = tuple(outside_texts(request))
+        answer = None if flow.lacks_answer else _answer(flow, read)
+        call = recorded_call(flow, request, read, answer)
     except Refusal:
         recording.unreadable += 1
         return
+    recording.calls.append(call)
+    recording.missing += flow.lacks_answer
+    _add_session(recording, flow, read)
+
+
+def _add_session(recording: Recording, flow: RecordedFlow, read: Recognised) -> None:
+    for event in read_session(flow.request, read.operation, flow.messages):
+        if event.read is None:
+            recording.unreadable += 1
+            continue
+        try:
+            call = recorded_call(flow, event.request, event.read, event.answer)
+        except Refusal:
+            recording.unreadable += 1
+            continue
+        recording.calls.append(call)
+        recording.missing += event.lacks_answer
+
+
+def recorded_call(
+    flow: RecordedFlow, request: HttpRequest, read: Recognised, answer: Answer | None
+) -> RecordedCall:
+    """Put together what is judged again of a call; Refusal where its headers can't be read."""
     key_id = NO_KEY if api_key(request) else None
     shared = state_call(
         request, read.operation, read.call, read.body, mode="enforce", key_id=key_id
     )
-    context = Context(flow.started_ns, flow.id, correlation_id(request))
-    recording.calls.append(
-        RecordedCall(
-            number=flow.number,
-            method=request.method,
-            host=request.host,
-            path=request.path,
-            read=read,
-            answer=answer,
-            shared=shared,
-            context=context,
-            outside=outside,
-        )
+    return RecordedCall(
+        number=flow.number,
+        method=request.method,
+        host=request.host,
+        path=request.path,
+        read=read,
+        answer=answer,
+        shared=shared,
+        context=Context(
+            flow.started_ns,
+            flow.id,
+            correlation_id(request),
+            session_of(request, read.call.body),
+        ),
+        outside=tuple(outside_texts(request)),
     )
 
 

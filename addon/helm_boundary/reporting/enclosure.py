@@ -21,7 +21,7 @@ from helm_receipts.envelope.checkpoint import parse_checkpoint
 from helm_receipts.envelope.dsse import parse_line
 from helm_receipts.errors import LogError, ReceiptError
 from helm_receipts.layout import Layout
-from helm_receipts.log import merkle
+from helm_receipts.log.merkle_proofs import outside_of
 from helm_receipts.log.runs import order_file, read_runs
 from helm_receipts.log.tiles import TileReader
 
@@ -104,8 +104,7 @@ class Enclosure:
             "note": note.decode("utf-8", "replace"),
             "first": first,
             "outside": [
-                base64.b64encode(each).decode()
-                for each in merkle.outside_of(first, end, size, nodes)
+                base64.b64encode(each).decode() for each in outside_of(first, end, size, nodes)
             ],
         }
 

@@ -18,6 +18,7 @@ def banner(
     """Tell where it listens, its policy, its receipts, its CA file and how clients are pointed."""
     policy = running.engine.policy
     detectors = len(running.boundary.judge.detectors.names)
+    own = " (a bundle brings none: see policy check)" if policy.without_detectors else ""
     where = ", ".join(addresses) or "nowhere (no server is running)"
     if any(_is_every(address) for address in addresses):
         where += " (every address; --listen-host 127.0.0.1 is for this machine alone)"
@@ -25,7 +26,7 @@ def banner(
     observing = " (observing: verdicts are written down, not enforced)"
     return [
         f"helm-boundary listens on {where}" + (observing if config.mode == "observe" else ""),
-        f"  policy    {policy.uri}, {policy.rules} rules, {detectors} detectors, "
+        f"  policy    {policy.uri}, {policy.rules} rules, {detectors} detectors{own}, "
         f"sha256 {policy.digest}",
         f"  receipts  {config.state}",
         f"  CA file   {ca_file}",
@@ -40,7 +41,11 @@ def _is_every(address: str) -> bool:
 
 def _pointing(modes: Sequence[str], addresses: Sequence[str], ca_file: Path) -> str:
     first = addresses[0] if addresses else "127.0.0.1:8080"
-    address = f"127.0.0.1:{first.rpartition(':')[2]}" if _is_every(first) else first
+    host, _, port = first.rpartition(":")
+    bare = host.strip("[]")
+    address = (
+        f"127.0.0.1:{port}" if _is_every(first) else f"[{bare}]:{port}" if ":" in bare else first
+    )
     mode = mode_specs.ProxyMode.parse(modes[0]) if modes else None
     if isinstance(mode, mode_specs.ReverseMode):
         return f"OPENAI_BASE_URL=http://{address}/v1"

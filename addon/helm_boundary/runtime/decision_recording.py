@@ -7,6 +7,7 @@ import hashlib
 from helm_boundary import __version__
 from helm_boundary.approvals import decisions
 from helm_boundary.approvals.entry import Entry
+from helm_boundary.approvals.extent import ONCE, Extent
 from helm_boundary.approvals.store import Store
 from helm_receipts.layout import Layout
 from helm_receipts.recording.recorder import Recorder
@@ -15,7 +16,7 @@ from .key_pinning import settle
 
 
 def record_decision(
-    state: Layout, store: Store, identity: str, decision: str, where: str, seconds: int = 0
+    state: Layout, store: Store, identity: str, decision: str, where: str, extent: Extent = ONCE
 ) -> Entry:
     """Record what the person at this process decided, and `where`; raises as `decide` does.
 
@@ -26,7 +27,7 @@ def record_decision(
     try:
         by = f"{decisions.person()} ({where})"
         record = recorder.record_now
-        return decisions.decide(store, record, identity, decision, by, seconds=seconds)
+        return decisions.decide(store, record, identity, decision, by, extent)
     finally:
         recorder.close()
 

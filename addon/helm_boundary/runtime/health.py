@@ -24,6 +24,9 @@ from helm_receipts.storage.ownership import Keepers, keepers
 
 from .socket_peer import peer_user
 
+STARTED_FOR = "HELM_STARTED_FOR"
+"""The variable that tells a boundary which process it was started for, and ends with."""
+
 _PATIENCE = 2.0
 _LONGEST = 1 << 20
 _EVERY_ADDRESS = ("", "0.0.0.0", "::", "*")  # noqa: S104 - to be recognised, not listened on
@@ -35,6 +38,18 @@ class Listener:
 
     mode: str
     address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Untrusting:
+    """A client that broke off its TLS handshake, as one does that doesn't trust our authority.
+
+    `number` counts them; `port` is the client's own, `host` the one that it meant to call.
+    """
+
+    number: int
+    port: int
+    host: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +71,12 @@ class Health:
     ca_file: str
     open_calls: int
     unsafe: tuple[str, ...]
+    upstream_roots: str = ""
+    """The file of authorities that servers are verified by; empty for those that come with us."""
+    untrusting: tuple[Untrusting, ...] = ()
+    """The newest of them."""
+    started_for: int = 0
+    """The process that it ends with; 0 where it was started by itself."""
     steps: dict[str, list[float]] = field(default_factory=dict)
     """How long the boundary's own steps took, as `Timings.told` has it, where that is measured."""
     labels: dict[str, list[str]] = field(default_factory=dict)
@@ -80,6 +101,7 @@ class Health:
         """Read what `to_json` wrote; KeyError or TypeError for anything else."""
         members = {name: member for name, member in value.items() if name != "ready"}
         members["listeners"] = tuple(Listener(**one) for one in value["listeners"])
+        members["untrusting"] = tuple(Untrusting(**one) for one in value.get("untrusting", ()))
         members |= {name: tuple(value[name]) for name in ("hosts", "unsafe")}
         return cls(**members)
 

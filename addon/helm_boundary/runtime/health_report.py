@@ -11,7 +11,7 @@ from helm_boundary import __version__
 from helm_boundary.calls.hosts import listed_hosts
 
 from .ca_authority import CA_FILE
-from .health import Health, Listener
+from .health import STARTED_FOR, Health, Listener, Untrusting
 from .label_names import label_names
 from .options import Config, OptionValues
 from .startup import Running
@@ -27,6 +27,7 @@ def standing(
     sealed: bool,
     open_calls: int,
     draining: bool,
+    untrusting: tuple[Untrusting, ...],
 ) -> Health:
     """Put a boundary's health together; `servers` are mitmproxy's, one a mode."""
     policy, timings = running.engine.policy, running.boundary.timings
@@ -50,6 +51,9 @@ def standing(
         ca_file=str(Path(options.confdir).expanduser() / CA_FILE),
         open_calls=open_calls,
         unsafe=tuple(unsafe_options(options)),
+        upstream_roots=options.ssl_verify_upstream_trusted_ca or "",
+        untrusting=untrusting,
+        started_for=int(os.environ.get(STARTED_FOR) or 0),
         steps=timings.told() if timings is not None else {},
         labels=label_names(policy) if timings is not None else {},
     )

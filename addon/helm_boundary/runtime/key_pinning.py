@@ -20,7 +20,7 @@ from helm_receipts.audit.pins import Pin, Pins
 from helm_receipts.envelope.predicate import rfc3339
 from helm_receipts.errors import KeyRefused, PinRefused, ReceiptError
 from helm_receipts.export.verified import verify_present
-from helm_receipts.journal.segments import is_empty
+from helm_receipts.journal.records import is_empty
 from helm_receipts.layout import Layout
 from helm_receipts.log.handovers import follow_handovers
 from helm_receipts.log.published_keys import PublishedKeys

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -20,10 +21,12 @@ from helm_boundary.calls.hosts import (
     parse_host_pattern,
 )
 from helm_boundary.calls.local_addresses import EVERYTHING, LocalPlaceError, Reach, read_reach
-from helm_boundary.enforcement.settings import OnToolDenied
+from helm_boundary.enforcement.settings import OnToolDenied, Wire
+from helm_boundary.policy.errors import PolicyError
+from helm_boundary.policy.sources.profiles import is_profile, profile_folder
 
 from .extras import EXTRA_OPTIONS, NO_EXTRAS, ExtraError, Extras
-from .state_folder import default_state_folder
+from .state_folder import default_state_folder, no_folder
 
 
 class OptionValues(Protocol):
@@ -54,6 +57,12 @@ class Config:
     deadline_ms: int
     local: Reach = EVERYTHING
     on_tool_denied: OnToolDenied = "auto"
+    notify_desktop: bool = False
+    notify_arguments: bool = False
+    signer: str = ""
+    shown_to: tuple[str, ...] = ()
+    """To whom checkpoints are shown: `witness=URL,vkey` or `timestamp=URL`, each."""
+    wire: Wire = "plain"
     extras: Extras = NO_EXTRAS
 
 
@@ -64,7 +73,8 @@ def add_options(loader: Loader) -> None:
 
 
 OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
-    ("helm_policy", Sequence[str], [], "Policy folders, OPA bundles (.tar.gz) or their URLs, later "
+    ("helm_policy", Sequence[str], [], "Policy folders, OPA bundles (.tar.gz) or their URLs, or "
+     "profile:NAME for one that comes with the boundary (coding-agent, chat-app, batch); later "
      "ones over earlier ones. One that defines data.helm.decision replaces the default policy; "
      "others extend it. A changed policy is tested, then takes over while the boundary runs.",
      None),
@@ -80,6 +90,9 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
      "http://127.0.0.1:8181. Can't be combined with helm_policy or helm_policy_key.", None),
     ("helm_state", str, "", "Folder for keys, receipts and approvals, private to the user who "
      "runs the boundary. Default: helm-boundary in the platform's user state folder.", None),
+    ("helm_signer", str, "", "exec:COMMAND: a command that signs receipts and the log, started "
+     "once, so that no private key is a file in the state folder. Chosen before the first start.",
+     None),
     ("helm_mode", str, "enforce", "enforce: verdicts take effect. observe: they are only "
      "recorded, and everything passes.", ("enforce", "observe")),
     ("helm_hosts", Sequence[str], list(DEFAULT_HOSTS), "Hosts on which every request is a call, "
@@ -88,28 +101,46 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
     ("helm_local", Sequence[str], ["any"], "What clients may reach by the boundary on this machine "
      "and its private networks: any, none, or HOST:PORT, each. exec --confine sets it to none, "
      "and exec --allow-local to what it names.", None),
+    ("helm_no_proxy", Sequence[str], [], "With --mode upstream: what is reached without that "
+     "proxy, as NO_PROXY has it: a name and what is under it, an address, a network, or * for all. "
+     "exec takes it from NO_PROXY.", None),
     ("helm_on_deny", str, "respond", "respond: 403 with the verdict. kill: close the connection; "
-     "most clients take that for a network error and retry.", ("respond", "kill")),
+     "most clients take that for a network error and retry. No denial steers then "
+     "(helm_on_tool_denied).", ("respond", "kill")),
     ("helm_on_tool_denied", str, "auto", "How a denied tool call ends an answer. error: with the "
      "dialect's error. steer: with a call of a tool that doesn't exist, helm_boundary_denied, that "
      "tells the model why; it goes on without. auto: steer for agents that are known to carry on "
-     "(Claude Code, Codex, opencode), error for the rest.", ("auto", "error", "steer")),
+     "(Claude Code, Codex, opencode, Gemini CLI), error for the rest.", ("auto", "error", "steer")),
     ("helm_on_escalate", str, "respond", "respond: 403 with an approval id; once that is granted "
      "(`helm-boundary approvals`), the client's next identical call passes. hold: the flow waits "
      "for a person, who resumes or kills it in mitmweb or mitmproxy, or decides on the command "
      "line.",
      ("respond", "hold")),
+    ("helm_wire", str, "plain", "How clients are told of verdicts. plain: the boundary's own "
+     "headers and error. helm: HELM's headers and members beside them, for its SDKs.",
+     ("plain", "helm")),
     ("helm_hold_seconds", int, 300, "How long an approval may take, in seconds; a grant that isn't "
      "used by then expires. With helm_on_escalate=hold it must be less than tcp_timeout.", None),
     ("helm_hold_max", int, 100, "How many flows may wait for a person at a time; further ones are "
      "denied.", None),
     ("helm_notify", str, "", "How to tell a person that an approval is needed: an http(s) URL to "
-     "which JSON is posted, or a command that reads it. No content is included.", None),
+     "which JSON is posted, or a command that reads it. Tools are named; of content there is none "
+     "without helm_notify_arguments.", None),
+    ("helm_notify_desktop", bool, False, "Show each question on this desktop, by notify-send or "
+     "osascript. Off, since it starts that program.", None),
+    ("helm_notify_arguments", bool, False, "Tell whoever is notified also how a tool call's "
+     "arguments begin, redacted as policy redacts. On the desktop they are part of a command line, "
+     "which this machine's other users may see for a moment.", None),
     ("helm_keep_flows", int, 5000, "How many flows mitmweb and mitmproxy keep; beyond that the "
      "oldest finished ones are dropped, never one that waits. 0 keeps all.", None),
     ("helm_max_body", str, "32m", "Largest body that is judged, after decoding, and the most "
      "that is held of a stream's tool calls; anything larger is denied. Suffixes: k, m and g.",
      None),
+    ("helm_witness", Sequence[str], [], "Witnesses (c2sp.org/tlog-witness) that cosign the receipt "
+     "log's checkpoints, each as URL,vkey. They see the log's name, size and root, no receipt.",
+     None),
+    ("helm_timestamp", str, "", "A timestamp authority (RFC 3161), an http(s) address: once an "
+     "hour it signs when the receipt log's checkpoint was there. It sees a hash.", None),
     ("helm_deadline_ms", int, 250, "How long policy may take for one judgement, in milliseconds; "
      "after that the verdict is DENY.", None),
     *EXTRA_OPTIONS,
@@ -135,6 +166,7 @@ def read_config(options: OptionValues) -> Config:
         engine=_chosen(options, "helm_engine"),
         opa_url=options.helm_opa_url,
         state=_state(options.helm_state),
+        signer=options.helm_signer,
         mode="observe" if _chosen(options, "helm_mode") == "observe" else "enforce",
         hosts=_hosts(options.helm_hosts),
         local=_local(options.helm_local),
@@ -144,16 +176,27 @@ def read_config(options: OptionValues) -> Config:
         hold_seconds=_hold_seconds(options),
         hold_max=_within("helm_hold_max", options.helm_hold_max, 1, 10_000),
         notify=_notify(options.helm_notify),
+        notify_desktop=_notify_desktop(options),
+        notify_arguments=_notify_arguments(options),
         extras=_extras(options),
         keep_flows=_within("helm_keep_flows", options.helm_keep_flows, 0, 10_000_000),
         max_body=_within("helm_max_body", _size(options.helm_max_body), 1024, 1 << 30),
+        shown_to=(*_witnesses(options.helm_witness), *_timestamp(options.helm_timestamp)),
+        wire=cast(Wire, _chosen(options, "helm_wire")),
         deadline_ms=_within("helm_deadline_ms", options.helm_deadline_ms, 5, 60_000),
     )
 
 
 def _sources(values: Sequence[str]) -> tuple[str, ...]:
-    """Return policy folders and bundles as absolute paths, addresses as they are."""
-    return tuple(value if is_address(value) else str(_absolute(value)) for value in values)
+    """Return policy folders, profiles and bundles as absolute paths, addresses as they are."""
+    return tuple(value if is_address(value) else str(_source(value)) for value in values)
+
+
+def _source(value: str) -> Path:
+    try:
+        return profile_folder(value) if is_profile(value) else _absolute(value)
+    except PolicyError as error:
+        raise ConfigError(f"helm_policy: {error}") from None
 
 
 def is_address(source: str) -> bool:
@@ -184,6 +227,53 @@ def _notify(value: str) -> str:
             f"helm_notify: expected an http(s) address or a command, found one where {error}"
         ) from None
     return value
+
+
+def _notify_desktop(options: OptionValues) -> bool:
+    if not options.helm_notify_desktop:
+        return False
+    from helm_boundary.approvals.desktop import NoDesktop, desktop_notifier
+
+    try:
+        desktop_notifier(with_arguments=False)
+    except NoDesktop as error:
+        raise ConfigError(
+            f"helm_notify_desktop: {error}; install one (libnotify has the first), or leave it off"
+        ) from None
+    return True
+
+
+def _notify_arguments(options: OptionValues) -> bool:
+    if options.helm_notify_arguments and not (options.helm_notify or options.helm_notify_desktop):
+        raise ConfigError(
+            "helm_notify_arguments: nobody is told; set helm_notify or helm_notify_desktop too"
+        )
+    return bool(options.helm_notify_arguments)
+
+
+def _witnesses(values: Sequence[str]) -> tuple[str, ...]:
+    if values:  # nothing of it is imported otherwise
+        from helm_receipts.errors import KeyRefused
+        from helm_receipts.recording.witness_client import parse_witness
+
+        try:
+            for value in values:
+                parse_witness(value)
+        except KeyRefused as error:
+            raise ConfigError(f"helm_witness: {error}") from None
+    return tuple(f"witness={value}" for value in values)
+
+
+def _timestamp(url: str) -> tuple[str, ...]:
+    if not url:
+        return ()
+    if not is_address(url):
+        raise ConfigError(f"helm_timestamp: expected an http(s) address, found {url!r}")
+    if find_spec("rfc3161_client") is None:
+        raise ConfigError(
+            "helm_timestamp: rfc3161-client isn't installed; install helm-boundary[timestamps]"
+        )
+    return (f"timestamp={url}",)
 
 
 def _check_names(options: OptionValues) -> None:
@@ -217,6 +307,9 @@ def _chosen(options: OptionValues, name: str) -> str:
 
 
 def _state(value: str) -> Path:
+    why = no_folder(value)
+    if why is not None:
+        raise ConfigError(f"helm_state: {why}")
     return _absolute(value) if value else default_state_folder()
 
 

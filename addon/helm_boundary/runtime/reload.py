@@ -22,6 +22,7 @@ from helm_receipts.envelope.statement import Draft, PolicyRef
 from helm_receipts.errors import ReceiptError
 
 from .current_boundary import CurrentBoundary
+from .kept_policies import keep
 from .startup import Running
 
 logger = logging.getLogger(__name__)
@@ -93,7 +94,12 @@ class Reloader:
         if isinstance(change, PolicyError):
             logger.error("helm-boundary: the policy in force stays: %s", change)
             return
-        new = old.under(_beside(old.engine, change.engine), change.detectors)
+        try:
+            new = old.under(_beside(old.engine, change.engine), change.detectors)
+        except PolicyError as error:
+            change.engine.close()
+            logger.error("helm-boundary: the policy in force stays: %s", error)
+            return
         try:
             await old.recorder.record(_receipt(old, new))
         except ReceiptError as error:
@@ -104,6 +110,7 @@ class Reloader:
             return
         self._current.replace(new)
         policy = new.engine.policy
+        await asyncio.to_thread(keep, new.state, policy)
         logger.info(
             "helm-boundary: policy %s, %d rules, %d detectors, sha256 %s",
             policy.uri,

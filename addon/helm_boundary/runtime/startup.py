@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from helm_boundary import __version__
-from helm_boundary.approvals.notify import notifier, tell_nobody
+from helm_boundary.approvals.notify import Tell, notifier, tell_each
 from helm_boundary.approvals.store import Store, StoreError
+from helm_boundary.enforcement.call_log import log_call
 from helm_boundary.enforcement.requests import Boundary
 from helm_boundary.enforcement.responses import Answers
 from helm_boundary.enforcement.settings import Settings
@@ -22,9 +23,12 @@ from helm_receipts.layout import Layout
 from helm_receipts.recording.recorder import Recorder
 from helm_receipts.storage.custody import refuse_foreign_state
 
+from .budgets import accounts_under
 from .engines import Judging, start_judging
+from .kept_policies import keep
 from .key_pinning import settle
 from .options import Config
+from .outside_keys import use_signer
 
 
 class StartError(Exception):
@@ -53,8 +57,13 @@ class Running:
         return self.boundary.settings.observes
 
     def under(self, engine: Engine, detectors: Detectors) -> Running:
-        """Return the same boundary under another policy; this one goes on for the calls it has."""
-        boundary = self.boundary.under(Judge(engine, detectors))
+        """Return the same boundary under another policy; this one goes on for the calls it has.
+
+        `PolicyError` where the budgets of that policy can't be kept.
+        """
+        judge = Judge(engine, detectors)
+        accounts = accounts_under(self.boundary.accounts, judge, self.state, observes=self.observes)
+        boundary = self.boundary.under(judge, accounts)
         return replace(self, boundary=boundary, answers=Answers(boundary), engine=engine)
 
     def close(self) -> None:
@@ -62,6 +71,8 @@ class Running:
         self.engine.close()
         self.boundary.desk.close()
         self.recorder.close()
+        if self.boundary.accounts is not None:
+            self.boundary.accounts.close()
 
 
 def start(config: Config) -> Running:
@@ -81,29 +92,45 @@ def start(config: Config) -> Running:
     engine = judging.engine
     try:
         store = Store.open(config.state)
+        if config.signer:
+            use_signer(Layout(config.state), config.signer)
         settle(Layout(config.state))
         recorder = Recorder.open(
-            config.state, version=__version__, configuration=_digest(config, engine.policy.digest)
+            config.state,
+            version=__version__,
+            configuration=_digest(config, engine.policy.digest),
+            whom=config.shown_to,
         )
     except (ReceiptError, StoreError, OSError) as error:
         engine.close()
         raise StartError(f"receipts can't be written: {error}") from None
+    keep(config.state, engine.policy)
+    recorder.told = log_call
+    try:
+        judge = Judge(engine, judging.detectors)
+        accounts = accounts_under(None, judge, config.state, observes=config.mode == "observe")
+    except PolicyError as error:
+        engine.close()
+        recorder.close()
+        raise StartError(f"budgets can't be kept: {error}") from None
     settings = Settings(
         config.mode,
         config.max_body,
         config.hold_seconds,
         config.hold_max,
         config.on_tool_denied,
-        config.extras.measures,
+        config.on_deny == "kill",
+        config.wire,
+        measures=config.extras.measures,
     )
-    told = notifier(config.notify) if config.notify else None
     boundary = Boundary(
         Matcher(config.hosts),
-        Judge(engine, judging.detectors),
+        judge,
         recorder,
         settings,
         store,
-        told.tell if told else tell_nobody,
+        _tell(config),
+        accounts,
     )
     return Running(
         boundary,
@@ -118,6 +145,17 @@ def start(config: Config) -> Running:
         config.hold_seconds,
         config.keep_flows,
     )
+
+
+def _tell(config: Config) -> Tell:
+    """Return what tells people of questions: whoever is named, and the desktop."""
+    shows = config.notify_arguments
+    told = [notifier(config.notify, with_arguments=shows)] if config.notify else []
+    if config.notify_desktop:
+        from helm_boundary.approvals.desktop import desktop_notifier
+
+        told.append(desktop_notifier(with_arguments=shows))
+    return tell_each(told)
 
 
 def _digest(config: Config, policy_digest: str) -> str:

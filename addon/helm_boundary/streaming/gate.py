@@ -185,8 +185,10 @@ class Gate:
         self._has_ended = True
         return [] if self.state is State.ASKING else self._read_on([])
 
-    def resume(self, decision: Decision) -> list[Step]:
+    def resume(self, decision: Decision, rewritten: bytes | None = None) -> list[Step]:
         """Go on with the decision on what was asked; ALLOW must be durable.
+
+        `rewritten` leaves in place of what is held.
 
         Raises:
             GateError: nothing was asked.
@@ -199,7 +201,7 @@ class Gate:
             return self.refuse(decision)
         self._move(Signal.ALLOWED)
         self.stream.mark_judged()
-        out, self._held = self._held, []
+        out, self._held = self._held if rewritten is None else [rewritten], []
         self._held_bytes = self._arrived_bytes = 0
         return self._read_on(out)
 
@@ -249,9 +251,11 @@ class Gate:
     def _take(self, event: Event, out: list[bytes]) -> None:
         self.stream.read(event)
         if not self._held and not self.stream.holds:
-            out.append(event.raw)
+            if event.raw:  # else it is one that we asked for, and not the client
+                out.append(event.raw)
             return
-        self._held.append(event.raw)
+        if event.raw:
+            self._held.append(event.raw)
         self._held_bytes += len(event.raw)
         if self._held_bytes > self._max_held:
             raise _too_much(self._max_held)

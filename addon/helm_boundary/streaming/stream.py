@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from helm_boundary.calls.call import Answer
+from helm_boundary.calls.call import Answer, Json
 
 from .sse import Event
 
@@ -35,6 +35,31 @@ class Stream(Protocol):
 
     def answer(self, *, waiting_only: bool = False) -> Answer:
         """Say what has come so far; with `waiting_only`, only unjudged tool calls."""
+        ...
+
+
+@runtime_checkable
+class MessageStream(Stream, Protocol):
+    """A stream of messages that are whole: each can be judged, and rewritten, before it leaves.
+
+    So it is never judged as a whole, which some have no end to become.
+    """
+
+    def hold_all(self) -> None:
+        """Hold what would flow, too: policy wants nothing to leave unjudged."""
+        ...
+
+    @property
+    def waiting_value(self) -> Json:
+        """The JSON value of the one event that waits; None for none, or several."""
+        ...
+
+    def read_rewritten(self, value: Json) -> Answer:
+        """Read what policy made of the event that waits; Refusal where it isn't in the dialect."""
+        ...
+
+    def write_event(self, value: bytes) -> bytes:
+        """Write the event that waits anew, with another JSON text in it."""
         ...
 
 

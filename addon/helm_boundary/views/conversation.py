@@ -90,6 +90,8 @@ def show_call(operation: Operation, call: Call) -> Iterator[str]:
     set_ = {name: value for name, value in call.parameters.items() if value is not None}
     if set_:
         yield "  ".join(f"{name} {json.dumps(value)}" for name, value in set_.items())
+    for made in call.tool_calls:
+        yield from _tool_call(made)
     yield from _messages(call.messages)
     if not call.messages:
         for text in call.texts:
@@ -121,6 +123,20 @@ def show_answer(answer: Answer) -> Iterator[str]:
     if not answer.messages:
         for text in answer.texts:
             yield from _block(f"{text.role} {text.pointer}", text.text)
+    yield from _servers(answer)
+    yield from _attachments(answer.attachments)
+
+
+def _servers(answer: Answer) -> Iterator[str]:
+    """Write what an MCP server lists, and what it asks its client for."""
+    if answer.tools:
+        yield ""
+        yield "tools listed"
+    for tool in answer.tools:
+        digest = (tool.digest or "")[:16]
+        yield f"    {tool.name}  {digest}…  {tool.description.partition(chr(10))[0][:120]}".rstrip()
+    for asked in answer.requests:
+        yield "  ".join(filter(None, ("asks for", asked.method, asked.mode, asked.host)))
 
 
 def _messages(messages: Iterable[Message]) -> Iterator[str]:
@@ -135,7 +151,8 @@ def _messages(messages: Iterable[Message]) -> Iterator[str]:
 
 def _tool_call(call: ToolCall) -> Iterator[str]:
     # In the first column, where no text can imitate it.
-    yield f"-> {call.name}{'  ' + call.id if call.id else ''}"
+    name = call.name if call.server is None else f"{call.name} ({call.server})"
+    yield f"-> {name}{'  ' + call.id if call.id else ''}"
     text = call.arguments_text
     if call.valid_json:
         text = json.dumps(call.arguments, indent=2, ensure_ascii=False)

@@ -88,8 +88,9 @@ def check_charset(content_type: str | None) -> None:
 
 def too_large(limit: int) -> Refusal:
     """Return the refusal of a body over the bound."""
-    return schema_violation(
-        f"the body is larger than {limit} bytes, or expands too far; see helm_max_body"
+    return Refusal(
+        "BODY_TOO_LARGE",
+        f"the body is larger than {limit} bytes, or expands too far; see helm_max_body",
     )
 
 

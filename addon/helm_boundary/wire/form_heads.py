@@ -25,8 +25,8 @@ _UTF_8 = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 _SAME_ASCII = frozenset({"iso-8859-1", "latin1", "windows-1252"})
 """What Java's clients say of a field in which there is only ASCII."""
 
-type Cut = tuple[str, bytes]
-"""A part's name and its content."""
+type Cut = tuple[str, memoryview]
+"""A part's name and its content, which is a piece of the body and no copy of it."""
 
 
 def check_form_charset(content_type: str, body: bytes) -> None:
@@ -43,21 +43,33 @@ def cut_form(body: bytes, boundary: bytes) -> list[Cut]:
         Refusal: it has another as well.
     """
     line = b"--" + boundary
-    first, *rest = (b"\r\n" + body.removeprefix(b"\r\n")).split(b"\r\n" + line)
-    if first or not rest or rest.pop() not in (b"--", b"--\r\n"):
-        raise _two("something stands before its first part or behind its last")
-    if len(re.findall(rb"(?:^|[\r\n])" + re.escape(line), body)) != len(rest) + 1:
+    spans = list(_spans(body, line))
+    if len(re.findall(rb"(?:^|[\r\n])" + re.escape(line), body)) != len(spans) + 1:
         raise _two("a line of its own isn't ended as its other lines are")
-    parts = [_cut(part) for part in rest]
+    parts = [_cut(body, start, end) for start, end in spans]
     _check_names([name for name, _ in parts])
     return parts
 
 
-def _cut(part: bytes) -> Cut:
-    head, blank, content = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
-    if not part.startswith(b"\r\n") or not blank:
+def _spans(body: bytes, line: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where each part begins, behind its line, and where it ends."""
+    start = 2 if body.startswith(b"\r\n") else 0
+    if not body.startswith(line, start):
+        raise _two("something stands before its first part")
+    start += len(line)
+    while (end := body.find(b"\r\n" + line, start)) >= 0:
+        yield start, end
+        start = end + 2 + len(line)
+    if body[start : start + 5] not in (b"--", b"--\r\n"):
+        raise _two("something stands behind its last part")
+
+
+def _cut(body: bytes, start: int, end: int) -> Cut:
+    blank = body.find(b"\r\n\r\n", start + 2, end)
+    if not body.startswith(b"\r\n", start, end) or blank < 0:
         raise _two("a part's head isn't ended by an empty line")
-    headers = list(_headers(head))
+    content = memoryview(body)[blank + 4 : end]
+    headers = list(_headers(body[start + 2 : blank]))
     named = [value for name, value in headers if name == "content-disposition"]
     found = _DISPOSITION.fullmatch(named[0]) if len(named) == 1 else None
     if found is None:
@@ -75,7 +87,7 @@ def _headers(head: bytes) -> Iterator[tuple[str, str]]:
         yield found[1].lower(), found[2].strip()
 
 
-def _check_coding(name: str, value: str, content: bytes) -> None:
+def _check_coding(name: str, value: str, content: memoryview) -> None:
     """Refuse what says that a content is to be decoded."""
     if name == "content-transfer-encoding" and value not in _AS_THEY_ARE:
         raise _two("a part says that it is encoded")
@@ -88,8 +100,8 @@ def _check_coding(name: str, value: str, content: bytes) -> None:
         raise _two("a part's charset isn't UTF-8")
 
 
-def _is_utf_8(charset: str, content: bytes) -> bool:
-    return charset in _UTF_8 or (charset in _SAME_ASCII and content.isascii())
+def _is_utf_8(charset: str, content: bytes | memoryview) -> bool:
+    return charset in _UTF_8 or (charset in _SAME_ASCII and bytes(content).isascii())
 
 
 def _name(written: str) -> str:

@@ -15,26 +15,38 @@ from urllib.parse import unquote
 
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
-from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
+from werkzeug.sansio.multipart import (
+    Data,
+    Epilogue,
+    Event,
+    Field,
+    File,
+    MultipartDecoder,
+    NeedData,
+)
 
 from helm_boundary.calls.call import Attachment, Call, Json, NameText, Text
 from helm_boundary.calls.refusal import schema_violation
 from helm_boundary.calls.texts import is_plain_name, pointer_token
 
-from .form_heads import check_form_charset, cut_form
+from .form_heads import Cut, check_form_charset, cut_form
 
 MEDIA_TYPE = "multipart/form-data"
 MAX_PARTS = 1_000
+_PIECE = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a form; `filename` is None for a field, and `head` is its headers' lines."""
+    """One part of a form; `filename` is None for a field, and `head` is its headers' lines.
+
+    Its content is a piece of the body and no copy: a file may be large.
+    """
 
     name: str
     filename: str | None
     media_type: str
-    content: bytes
+    content: memoryview
     head: tuple[str, ...] = ()
 
 
@@ -53,12 +65,11 @@ def read_form(body: bytes, content_type: str) -> tuple[Part, ...]:
     if not boundary or content_type.lower().count("boundary=") != 1:
         raise schema_violation("the form's Content-Type doesn't name one boundary")
     check_form_charset(content_type, body)
+    line = boundary.encode("latin-1")
     try:
-        parts = _parts(body, boundary.encode("latin-1"))
+        parts = _parts(body, line, cut_form(body, line))
     except (ValueError, RequestEntityTooLarge, UnicodeError):
         raise schema_violation("the form isn't valid multipart/form-data") from None
-    if [(part.name, part.content) for part in parts] != cut_form(body, boundary.encode("latin-1")):
-        raise schema_violation("the form could be read in two ways")
     names = [part.name for part in parts if not part.name.endswith("[]")]
     if not all(names) or len(set(names)) != len(names):
         raise schema_violation("the form has a part without a name, or a name twice")
@@ -96,26 +107,43 @@ def read_call(parts: tuple[Part, ...]) -> tuple[Call, bytes]:
     return call, json.dumps(described).encode("ascii")
 
 
-def _parts(body: bytes, boundary: bytes) -> tuple[Part, ...]:
-    decoder = MultipartDecoder(boundary, max_parts=MAX_PARTS)
-    decoder.receive_data(body)
-    decoder.receive_data(None)
+def _parts(body: bytes, line: bytes, cut: list[Cut]) -> tuple[Part, ...]:
+    """Return the parts as werkzeug reads them, each of which must be the one that was `cut`."""
     parts: list[Part] = []
     head: Field | File | None = None
-    content: list[bytes] = []
-    while not isinstance(event := decoder.next_event(), Epilogue):
-        if isinstance(event, NeedData):
-            raise ValueError("truncated")
+    at = 0
+    for event in _events(body, line):
         if isinstance(event, Field | File):
-            head, content = event, []
+            head, at = event, 0
         elif isinstance(event, Data) and head is not None:
-            content.append(event.data)
+            name, content = cut[len(parts)] if len(parts) < len(cut) else ("", memoryview(b""))
+            piece = content[at : at + len(event.data)]
+            at += len(event.data)
+            whole = event.more_data or at == len(content)
+            if name != (head.name or "") or piece != event.data or not whole:
+                raise schema_violation("the form could be read in two ways")
             if not event.more_data:
-                parts.append(_part(head, b"".join(content)))
+                parts.append(_part(head, content))
+    if len(parts) != len(cut):
+        raise schema_violation("the form could be read in two ways")
     return tuple(parts)
 
 
-def _part(head: Field | File, content: bytes) -> Part:
+def _events(body: bytes, line: bytes) -> Iterator[Event]:
+    """Yield what werkzeug reads in a form, of which it never has more than a piece."""
+    decoder = MultipartDecoder(line, max_parts=MAX_PARTS)
+    for start in range(0, len(body), _PIECE):
+        decoder.receive_data(body[start : start + _PIECE])
+        while not isinstance(event := decoder.next_event(), NeedData | Epilogue):
+            yield event
+    decoder.receive_data(None)
+    while not isinstance(event := decoder.next_event(), Epilogue):
+        if isinstance(event, NeedData):
+            raise ValueError("truncated")
+        yield event
+
+
+def _part(head: Field | File, content: memoryview) -> Part:
     media_type = head.headers.get("content-type", "").partition(";")[0].strip().lower()
     filename = head.filename if isinstance(head, File) else None
     lines = tuple(f"{name}: {value}" for name, value in head.headers)
@@ -135,7 +163,7 @@ def _names(part: Part, pointer: str) -> Iterator[NameText]:
 def _text(part: Part) -> str | None:
     """Return the part's content where it is text; a file that isn't is only an attachment."""
     try:
-        return part.content.decode("utf-8")
+        return str(part.content, "utf-8")
     except UnicodeDecodeError:
         if part.filename is None:
             raise schema_violation(f"the form's field {part.name!r} isn't UTF-8 text") from None

@@ -4,20 +4,22 @@ What goes in is a folder from somebody else, and keys that the auditor trusts. O
 log, in its order, in memory that grows with nothing but the calls' ids:
 
 1. The checkpoint is signed by the log's key, and continues the checkpoints the auditor has kept.
-2. Each entry of the log is, byte for byte, the entry of the next receipt of one of the journals.
+2. Each entry of the log is, byte for byte, the entry of the next receipt of one of the journals,
+   or of one that was pruned, of which there are as many as a receipt says.
 3. That receipt verifies: signature, statement, its place in its writer's chain (`verify`).
 4. The receipt's key wasn't retired before, and is published as valid at this index.
 5. What the receipt says about the log (a start names its size and root) is so.
 6. All tiles are what these entries give, and their root is the checkpoint's.
 7. What journals hold beyond the log verifies too; it just isn't in the log yet.
-8. The files that are published beside the log name these keys, and no others.
+8. The files that are published beside the log name these keys, and no others; no tile is there
+   that the log doesn't have, and the folder's name is the log's.
 
 The first thing that is wrong is raised as `Broken`, by its kind and place. What isn't wrong but
 unfinished is in the report.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from helm_receipts.envelope import checkpoint as notes
@@ -26,14 +28,15 @@ from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.errors import Broken, ProofRefused
 from helm_receipts.layout import Layout
 from helm_receipts.log import merkle
-from helm_receipts.log.consistency import prove_consistency
 from helm_receipts.log.frontier import Frontier
 from helm_receipts.log.log_claims import check_claim, read_entries, tile_error
 from helm_receipts.log.tiles import ENTRIES, WIDTH, TileReader
 
 from .checked_line import Check, check_each
+from .kept_checkpoints import Kept
 from .key_claims import check_key, check_published, read_claims
-from .lockstep import Journals
+from .lockstep import Lockstep
+from .strays import list_tiles, refuse_strays
 
 _REPORT_EVERY = 1000
 
@@ -59,6 +62,10 @@ class FsckReport:
     """How many checkpoints that the auditor has kept are continued by this log."""
     set_back: tuple[str, ...] = ()
     """Where the clock went back: nobody can say when what follows really was."""
+    open_from: dict[str, int] = field(default_factory=dict)
+    """Of each writer with open calls, the number of the first one's request."""
+    pruned: tuple[str, ...] = ()
+    """What was pruned, as receipts say that are here: only that it is in the log was checked."""
 
     @property
     def is_complete(self) -> bool:
@@ -74,31 +81,33 @@ def fsck(
     kept: Sequence[bytes] = (),
     check: Check = check_each,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
+    archives: Sequence[Path] = (),
 ) -> FsckReport:
     """Check a state folder, whole; `Broken` names the first thing that is wrong.
 
     `log_keys` are the trusted log key and those it handed over to: the last one signs now.
     `kept` are checkpoints from earlier, or from others. `check` checks each line by itself:
     `start_checkers` has it done by several processes. `progress` is told how many of how many
-    entries have been checked.
+    entries have been checked. `archives` are journal folders with segments that were moved there.
     """
     layout = Layout(state)
     # 1. The checkpoint.
     checkpoint = _checkpoint(layout, log_keys[-1])
     reader = TileReader(layout.log, checkpoint.size)
-    for note in kept:
-        _continues(layout, log_keys, note, checkpoint)
+    known = Kept(layout, log_keys, kept, checkpoint)
+    tiles = list_tiles(layout)  # before any journal is read: a recorder may be writing both
     # 2. to 5. Every entry.
     published = read_claims(layout)
-    journals = Journals(layout, trusted, published, check)
+    journals = Lockstep(layout, trusted, published, check, archives)
     edge = Frontier()
     for index, entry in enumerate(read_entries(reader)):
         _check_leaf(index, entry, reader)
-        verified = journals.match(index, entry, reader)
-        check_key(index, verified, journals.ring, published)
-        check_claim(verified.predicate, reader)
+        if (verified := journals.match(index, entry, reader)) is not None:
+            check_key(index, verified, journals.ring, published)
+            check_claim(verified.predicate, reader)
         # 6. The tiles, as soon as the entries fill them.
         edge.add(entry)
+        known.compare(edge)
         _compare_tiles(layout, edge.take_full_tiles())
         if edge.size % _REPORT_EVERY == 0:
             progress(edge.size, checkpoint.size)
@@ -113,17 +122,19 @@ def fsck(
     # 7. What isn't in the log yet.
     not_in_log = journals.finish(reader)
     # 8. What others are told to trust.
-    check_published(layout, published, journals.ring, log_keys)
-    return _report(checkpoint, journals, not_in_log, len(kept))
+    was_pruned = bool(journals.beginnings.gone)
+    check_published(layout, published, journals.ring, log_keys, was_pruned=was_pruned)
+    refuse_strays(layout, tiles, checkpoint, not_in_log)
+    return _report(checkpoint, journals, not_in_log, known.count)
 
 
-def _report(checkpoint: Checkpoint, journals: Journals, not_in_log: int, kept: int) -> FsckReport:
+def _report(checkpoint: Checkpoint, journals: Lockstep, not_in_log: int, kept: int) -> FsckReport:
     walks = journals.walks
     return FsckReport(
         origin=checkpoint.origin,
         size=checkpoint.size,
         root=checkpoint.root.hex(),
-        receipts=sum(walk.chain.number for walk in walks),
+        receipts=sum(walk.receipts for walk in walks),
         calls=sum(walk.calls for walk in walks),
         writers=len(walks),
         not_in_log=not_in_log,
@@ -133,6 +144,12 @@ def _report(checkpoint: Checkpoint, journals: Journals, not_in_log: int, kept: i
         erased=tuple(sorted(set().union(*(walk.erased for walk in walks)))),
         kept=kept,
         set_back=tuple(place for walk in walks for place in walk.chain.set_back),
+        pruned=tuple(map(str, journals.beginnings.gone.values())),
+        open_from={
+            walk.chain.writer: min(walk.chain.open_calls.values())
+            for walk in walks
+            if walk.chain.open_calls
+        },
     )
 
 
@@ -146,26 +163,6 @@ def _checkpoint(layout: Layout, log_key: LogKey) -> Checkpoint:
         return notes.verify_checkpoint(path.read_bytes(), log_key)
     except ProofRefused as error:
         raise Broken("checkpoint", str(path), str(error)) from error
-
-
-def _continues(layout: Layout, log_keys: Sequence[LogKey], note: bytes, now: Checkpoint) -> None:
-    """Require that the log still holds all that an earlier checkpoint committed to."""
-    try:
-        old = notes.verify_by_any(note, log_keys)
-    except ProofRefused as error:
-        raise Broken("checkpoint", "a checkpoint that was kept", str(error)) from error
-    if old.size > now.size:
-        raise Broken(
-            "old-checkpoint",
-            "log/checkpoint",
-            f"of size {now.size}, but one of size {old.size} was signed before: it was set back",
-        )
-    if not old.size:
-        return
-    try:
-        prove_consistency(layout.log, old, now)
-    except ProofRefused as error:
-        raise Broken("forked-log", f"the checkpoint of size {old.size}", str(error)) from error
 
 
 def _check_leaf(index: int, entry: bytes, reader: TileReader) -> None:

@@ -46,15 +46,23 @@ def check_key(
 
 
 def check_published(
-    layout: Layout, published: PublishedKeys | None, ring: KeyRing, log_keys: Sequence[LogKey]
+    layout: Layout,
+    published: PublishedKeys | None,
+    ring: KeyRing,
+    log_keys: Sequence[LogKey],
+    *,
+    was_pruned: bool,
 ) -> None:
-    """Require the published files to name the keys that sign now; `Broken` says which doesn't."""
+    """Require the published files to name the keys that sign now; `Broken` says which doesn't.
+
+    Where receipts were pruned, an earlier key may be listed that nothing here speaks of any more.
+    """
     if published is None:  # a copy without it: then the others stand alone
         published = _derived(ring, log_keys)
     if published.log[-1].key != log_keys[-1]:
         _refuse_keys(f"doesn't end with the log key {log_keys[-1].vkey}, which signs")
     for known in published.receipt:
-        if known.key.keyid not in ring.trusted:
+        if known.key.keyid not in ring.trusted and not (was_pruned and known.last is not None):
             _refuse_keys(f"lists {known.key.keyid[:16]}…, which no rotation brought in")
     last = published.receipt[-1].key
     if ring.in_use and last not in ring.in_use:

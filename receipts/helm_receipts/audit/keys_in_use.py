@@ -7,7 +7,7 @@ from helm_receipts.envelope import dsse
 from helm_receipts.envelope.checkpoint import verify_checkpoint
 from helm_receipts.envelope.key_files import load
 from helm_receipts.errors import EnvelopeError, KeyRefused, ProofRefused
-from helm_receipts.journal.reader import last_line
+from helm_receipts.journal.records import last_line
 from helm_receipts.journal.segments import list_segments, list_writers, written_size
 from helm_receipts.layout import Layout
 from helm_receipts.log.published_keys import PublishedKeys, read_published

@@ -2,20 +2,22 @@
 
 The log holds the writers' receipts in some order, each writer's in its own. So the receipt of the
 log's next entry is the next of one of the journals, and no index of any kind is needed, or
-believed, to find out which.
+believed, to find out which. Where the beginnings of journals were pruned, as many entries are
+nobody's, and no more.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from helm_receipts.envelope.dsse import parse_line
 from helm_receipts.envelope.entry import log_entry
 from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.errors import Broken, EnvelopeError
+from helm_receipts.journal.beginnings import Beginnings, pruning_lines
 from helm_receipts.journal.calls import Calls
-from helm_receipts.journal.chain import WriterChain
 from helm_receipts.journal.reader import Line, read_lines
-from helm_receipts.journal.segments import list_segments, list_writers
+from helm_receipts.journal.segments import gather, written_size
 from helm_receipts.layout import Layout
 from helm_receipts.log.log_claims import check_claim
 from helm_receipts.log.published_keys import PublishedKeys
@@ -23,10 +25,10 @@ from helm_receipts.log.tiles import WIDTH, TileReader
 
 from .checked_line import Check, CheckedLine
 from .keyring import KeyRing
-from .verify import JournalWalk, Verified, name_precisely
+from .verify import JournalWalk, Verified, name_precisely, note_prunings
 
 
-class Journals:
+class Lockstep:
     """All writers' journals, each read up to where the log has come."""
 
     def __init__(
@@ -35,31 +37,48 @@ class Journals:
         trusted: Sequence[PublicKey],
         published: PublishedKeys | None,
         check: Check,
+        archives: Sequence[Path] = (),
     ) -> None:
         self.ring = KeyRing(list(trusted))
-        self._folders = {writer.name: writer for writer in list_writers(layout.journal)}
+        self.beginnings = Beginnings()
+        self._state = layout.state
+        self._journals = gather(layout.journal, *archives)
         calls = Calls()
         self._walks = {
-            name: JournalWalk(WriterChain(name, calls), self.ring) for name in self._folders
+            name: JournalWalk(
+                self.beginnings.start(name, segments, calls), self.ring, self.beginnings
+            )
+            for name, segments in self._journals.items()
         }
+        self._unseen = self.beginnings.receipts
         self.torn: list[str] = []
         """Where a last line was cut off."""
         keys = {known.key.keyid: known.key for known in (published.receipt if published else ())}
         keys |= self.ring.trusted
+        self._prunings = set(_entries(pruning_lines(layout.state), keys))
+        self._logged = set[bytes]()
+        """The entries of prunings that the log has, and no journal any more."""
         self._lines = {
-            name: check(self._read(folder), keys) for name, folder in self._folders.items()
+            name: check(self._read(segments), keys) for name, segments in self._journals.items()
         }
         self._heads = {name: next(lines, None) for name, lines in self._lines.items()}
-        self._last = next(iter(self._folders), "")
+        self._last = next(iter(self._journals), "")
 
-    def match(self, index: int, entry: bytes, reader: TileReader) -> Verified:
-        """Verify the receipt whose entry this is, and go on to its writer's next one."""
+    def match(self, index: int, entry: bytes, reader: TileReader) -> Verified | None:
+        """Verify the receipt whose entry this is, and go on to its writer's next one.
+
+        None for an entry that can be a pruned receipt's.
+        """
         for name in self._candidates():
             head = self._heads[name]
             if head is not None and _gives(*head, entry, self.ring):
                 self._last = name
                 return self._accept(name, *head)
-        raise self._mismatch(index, reader)
+        if not self._unseen:
+            raise self._mismatch(index, entry, reader)
+        self._unseen -= 1
+        self._logged |= {entry} & self._prunings
+        return None
 
     def finish(self, reader: TileReader) -> int:
         """Verify what comes after the log; returns how many receipts that is."""
@@ -70,6 +89,14 @@ class Journals:
                 self.ring.refuse_retired(head[0], verified.key, verified.predicate)
                 check_claim(verified.predicate, reader)
                 rest += 1
+        # Whoever has a receipt key alone can't say that receipts were pruned: the log must have it.
+        logged = self._logged
+        note_prunings(self._state, self.ring, self.beginnings, lambda line: line.entry in logged)
+        self.beginnings.refuse_unexplained()
+        if self._unseen:
+            gone, found = self.beginnings.receipts, self.beginnings.receipts - self._unseen
+            what = f"{gone} receipts were pruned, but the log has only {found} of them"
+            raise Broken("replaced", "the log", what)
         return rest
 
     @property
@@ -92,10 +119,10 @@ class Journals:
             verified = walk.accept(line, checked)
             self._heads[name] = next(self._lines[name], None)
         except Broken as error:
-            raise name_precisely(error, self._folders[name], walk.chain.number + 1) from error
+            raise name_precisely(error, self._journals, walk.chain) from error
         return verified
 
-    def _mismatch(self, index: int, reader: TileReader) -> Broken:
+    def _mismatch(self, index: int, entry: bytes, reader: TileReader) -> Broken:
         """Find out why no journal's next receipt has this entry. Slow: this is where fsck ends."""
         heads = [(name, *head) for name, head in self._heads.items() if head is not None]
         # A line that is wrong by itself says most.
@@ -104,16 +131,26 @@ class Journals:
                 self._accept(name, line, checked)
             except Broken as error:
                 return error
-        # A receipt that the log has nowhere stands where the log has another one.
         place = f"index {index} of the log"
+        # A receipt that the log has nowhere stands where the log has another one.
         later = set(reader.all_entries(index // WIDTH))
         for _, line, checked in heads:
             if not any(_gives(line, checked, entry, self.ring) for entry in later):
                 return Broken("replaced", place, f"the log has another receipt than {line}")
+        if (found := self._find(entry)) is not None:
+            return Broken("reordered-log", place, f"the log has {found} here, out of its order")
         return Broken("truncated", place, "the log has a receipt that no journal has any more")
 
-    def _read(self, folder: Path) -> Iterator[Line]:
-        segments = list_segments(folder)
+    def _find(self, entry: bytes) -> Line | None:
+        """Find the line of an entry, wherever in the journals it is."""
+        for segments in self._journals.values():
+            for segment in segments:
+                for line in read_lines(segment, end=written_size(segment)):
+                    if _gives(line, None, entry, self.ring):
+                        return line
+        return None
+
+    def _read(self, segments: list[Path]) -> Iterator[Line]:
         for segment in segments:
             try:
                 yield from read_lines(segment)
@@ -121,6 +158,12 @@ class Journals:
                 if error.kind != "torn" or segment != segments[-1]:
                     raise
                 self.torn.append(error.place)
+
+
+def _entries(lines: list[bytes], keys: Mapping[str, PublicKey]) -> Iterator[bytes]:
+    for line in lines:
+        with suppress(EnvelopeError, KeyError):
+            yield log_entry(envelope := parse_line(line), keys[envelope.keyid])
 
 
 def _gives(line: Line, checked: CheckedLine | None, entry: bytes, ring: KeyRing) -> bool:

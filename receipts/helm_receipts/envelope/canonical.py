@@ -3,7 +3,7 @@
 The profile is RFC 8785 without what makes it hard: ASCII member names, no floats, integers within
 2^53 - 1. In it, sorting by code point is sorting by UTF-16 unit (RFC 8785 section 3.2.3), and both
 orjson and the standard library's encoder already escape as section 3.2.2.2 wants, so this stays
-fast and small. The whole of RFC 8785 is in `jcs`.
+fast and small. `canonical_encoding` checks what is written; the whole of RFC 8785 is in `jcs`.
 """
 
 import json
@@ -13,7 +13,7 @@ from helm_receipts.errors import CanonicalError
 
 MAX_INTEGER = 2**53 - 1
 
-_encode_slowly = json.JSONEncoder(
+encode_slowly = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
 ).encode
 
@@ -22,32 +22,17 @@ try:
     import orjson
 except ImportError:
 
-    def _encode(value: object) -> bytes:
-        return _encode_slowly(value).encode()
+    def encode_fast(value: object) -> bytes:
+        """Write a value that is in the profile."""
+        return encode_slowly(value).encode()
 else:
 
-    def _encode(value: object) -> bytes:
+    def encode_fast(value: object) -> bytes:
+        """Write a value that is in the profile."""
         try:
             return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
         except TypeError:  # a lone surrogate, or nested deeper than it goes
-            return _encode_slowly(value).encode()
-
-
-def encode(value: object) -> bytes:
-    """Return the canonical UTF-8 text of a value; `CanonicalError` for one outside the profile."""
-    _check(value)
-    return encode_unchecked(value)
-
-
-def encode_unchecked(value: object) -> bytes:
-    """Do what `encode` does, for values whose types are in the profile; text is still checked."""
-    try:
-        return _encode(value)
-    except UnicodeEncodeError as error:
-        raise CanonicalError(
-            f"a string holds the lone surrogate {error.object[error.start]!r}, which has no "
-            "UTF-8 form; replace it before recording"
-        ) from error
+            return encode_slowly(value).encode()
 
 
 def decode(text: bytes) -> Any:
@@ -58,7 +43,7 @@ def decode(text: bytes) -> Any:
     """
     try:
         value = _decoder.decode(text.decode())
-        again = _encode(value)
+        again = encode_fast(value)
     except (ValueError, RecursionError) as error:
         raise CanonicalError(f"expected canonical JSON, found {error}") from error
     if again != text:
@@ -68,25 +53,8 @@ def decode(text: bytes) -> Any:
     return value
 
 
-def _check(value: object) -> None:
-    kind = type(value)
-    if kind is str or kind is bool or value is None:
-        return
-    if kind is dict:
-        for name, member in value.items():  # type: ignore[attr-defined]
-            if type(name) is not str or not name.isascii():
-                raise CanonicalError(f"member names are ASCII strings, found {name!r}")
-            _check(member)
-    elif kind is list or kind is tuple:
-        for element in value:  # type: ignore[attr-defined]
-            _check(element)
-    elif kind is int:
-        _in_range(value)  # type: ignore[arg-type]
-    else:
-        raise CanonicalError(f"expected strings, integers, lists and objects, found {kind}")
-
-
-def _in_range(number: int) -> int:
+def in_range(number: int) -> int:
+    """Return an integer that every reader of JSON reads the same; `CanonicalError` for others."""
     if not -MAX_INTEGER <= number <= MAX_INTEGER:
         raise CanonicalError(
             f"integers stay within 2^53 - 1, found one of {number.bit_length()} bits"
@@ -97,7 +65,7 @@ def _in_range(number: int) -> int:
 def _integer(text: str) -> int:
     if len(text) > 17:
         raise CanonicalError(f"integers stay within 2^53 - 1, found {len(text)} digits")
-    return _in_range(int(text))
+    return in_range(int(text))
 
 
 def _refuse_number(text: str) -> NoReturn:

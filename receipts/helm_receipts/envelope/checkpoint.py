@@ -56,11 +56,6 @@ class Checkpoint:
         """The signed bytes."""
         return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n".encode()
 
-    def note(self, key: LogKey, signature: bytes) -> bytes:
-        """Write the note: the body, a blank line and one signature line, by `key`."""
-        encoded = base64.b64encode(key.id + signature).decode()
-        return self.body + f"\n{_DASH} {key.name} {encoded}\n".encode()
-
 
 def parse_vkey(text: str) -> LogKey:
     """Parse a verifier key; `KeyRefused` for another algorithm or a hash that doesn't fit."""
@@ -80,7 +75,7 @@ def parse_vkey(text: str) -> LogKey:
 
 def parse_checkpoint(note: bytes) -> Checkpoint:
     """Parse a note's body without checking its signatures; `ProofRefused` when malformed."""
-    return _parse(note)[0]
+    return parse_note(note)[0]
 
 
 def verify_checkpoint(note: bytes, key: LogKey) -> Checkpoint:
@@ -89,7 +84,7 @@ def verify_checkpoint(note: bytes, key: LogKey) -> Checkpoint:
     Signature lines by other keys, witnesses for example, are ignored.
     """
     # 1. The form: three body lines, a blank line, signature lines.
-    checkpoint, signatures = _parse(note)
+    checkpoint, signatures = parse_note(note)
     # 2. A signature by the named key, found by name and key id, over exactly the body.
     for name, raw in signatures:
         if (name, raw[:4]) == (key.name, key.id):
@@ -112,7 +107,8 @@ def verify_by_any(note: bytes, keys: Sequence[LogKey]) -> Checkpoint:
     return verify_checkpoint(note, keys[0])
 
 
-def _parse(note: bytes) -> tuple[Checkpoint, list[tuple[str, bytes]]]:
+def parse_note(note: bytes) -> tuple[Checkpoint, list[tuple[str, bytes]]]:
+    """Parse a note: its body, and of each signature the name and the bytes, unchecked."""
     if len(note) > _MAX_BYTES:
         raise ProofRefused(f"expected a checkpoint of at most {_MAX_BYTES} bytes")
     try:

@@ -46,6 +46,8 @@ def load(path: Path, role: str) -> SigningKey:
 
 def private_text(key: SigningKey) -> bytes:
     """Write what a key file holds: one line naming the role, then PKCS#8 in PEM."""
+    if not isinstance(key.private, Ed25519PrivateKey):
+        raise KeyRefused(f"the {key.role} key is kept outside, so there is nothing to write")
     pem = key.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return _label(key.role) + pem
 

@@ -12,17 +12,20 @@ from typing import Any
 
 from helm_receipts.errors import CanonicalError, StatementError
 
-from . import canonical, opening
+from . import canonical, canonical_encoding, opening
 from .record import PREDICATE_TYPE, STATEMENT_TYPE, receipt_id
 from .statement import (
     ENDS,
     ENFORCEMENTS,
     PHASES,
     VERDICTS,
+    BudgetLine,
     ClientFacts,
+    Cost,
     Coverage,
     Draft,
     FlowFacts,
+    ListedTool,
     Outcome,
     PolicyRef,
     Reason,
@@ -80,10 +83,10 @@ def render(draft: Draft, stamp: Stamp, boundary: Boundary, key: opening.SecretKe
     }
     try:
         # What isn't a string from here goes through `_whole`, so nothing is outside the profile.
-        return canonical.encode_unchecked(value)
+        return canonical_encoding.encode_unchecked(value)
     except CanonicalError as error:
         if isinstance(error.__cause__, UnicodeEncodeError):
-            return canonical.encode(_without_surrogates(value))
+            return canonical_encoding.encode(_without_surrogates(value))
         raise StatementError(f"a draft can't be recorded: {error}") from error
 
 
@@ -133,16 +136,54 @@ def _predicate(
             {
                 "argumentsHash": {"sha256": hashed(f"toolCall/{index}", call.arguments)},
                 "name": _text(call.name),
+                **({} if call.server is None else {"server": _text(call.server)}),
                 "verdict": _text(call.verdict),
             }
             for index, call in enumerate(draft.tool_calls[:MAX_ITEMS])
         ]
+    if draft.tools:
+        value["tools"] = [_listed(tool) for tool in draft.tools[:MAX_ITEMS]]
+    if draft.budget:
+        value["budget"] = [_budget_line(line) for line in draft.budget[:MAX_ITEMS]]
+    if draft.cost is not None:
+        value["cost"] = _cost(draft.cost)
     return value
+
+
+def _budget_line(line: BudgetLine) -> dict[str, Any]:
+    amounts = {
+        "after": line.after,
+        "before": line.before,
+        "charged": line.charged,
+        "reserved": line.reserved,
+    }
+    value: dict[str, Any] = {
+        name: {kind: _whole(amount) for kind, amount in found.items()}
+        for name, found in amounts.items()
+        if found is not None
+    }
+    if line.shadow:
+        value["shadow"] = True
+    return value | {"scope": _text(line.scope), "window": _text(line.window)}
+
+
+def _cost(cost: Cost) -> dict[str, Any]:
+    value: dict[str, Any] = {"usage": cost.usage}
+    if cost.nanodollars is not None:
+        value["nanodollars"] = _whole(cost.nanodollars)
+    if cost.prices is not None:
+        value["prices"] = {"sha256": cost.prices}
+    return value
+
+
+def _listed(tool: ListedTool) -> dict[str, Any]:
+    value = {"digest": {"sha256": _text(tool.digest)}, "name": _text(tool.name)}
+    return value if tool.server is None else {**value, "server": _text(tool.server)}
 
 
 def _subjects(draft: Draft, hashed: Hash) -> list[dict[str, Any]]:
     """List the subjects; in-toto wants one, so without a body the event's details are one."""
-    bodies = draft.subjects or {"event": canonical.encode(dict(draft.event or {}))}
+    bodies = draft.subjects or {"event": canonical_encoding.encode(dict(draft.event or {}))}
     return [
         {"digest": {"sha256": hashed(role, body)}, "name": role}
         for role, body in sorted(bodies.items())
@@ -231,11 +272,15 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
 def _usage(outcome: Outcome) -> dict[str, int | None]:
     """State the counts that receipts always have, and those of what has a price of its own."""
     apart = {
+        "cacheWrite1hTokens": _count(outcome.cache_write_1h_tokens),
         "cacheWriteTokens": _count(outcome.cache_write_tokens),
         "cachedTokens": _count(outcome.cached_tokens),
         "inputAudioTokens": _count(outcome.input_audio_tokens),
+        "inputImageTokens": _count(outcome.input_image_tokens),
         "outputAudioTokens": _count(outcome.output_audio_tokens),
+        "outputImageTokens": _count(outcome.output_image_tokens),
         "reasoningTokens": _count(outcome.reasoning_tokens),
+        "webSearches": _count(outcome.web_searches),
     }
     return {
         "inputTokens": _count(outcome.input_tokens),

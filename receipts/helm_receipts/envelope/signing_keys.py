@@ -1,6 +1,7 @@
 """Ed25519 private keys with a role: a key signs receipts or checkpoints, never both."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -12,13 +13,21 @@ from .public_keys import PublicKey, public_key
 SIGNING_ROLES = ("receipt", "log")
 
 
+class Signs(Protocol):
+    """What signs: a private key, or something that has one elsewhere."""
+
+    def sign(self, data: bytes, /) -> bytes:
+        """Sign data with 64 bytes."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class SigningKey:
     """A private key that knows what it may sign."""
 
     role: str
     public: PublicKey
-    private: Ed25519PrivateKey
+    private: Signs
 
     @property
     def keyid(self) -> str:

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-type Phase = Literal["request", "tool_call", "outcome", "approval", "policy", "key", "session"]
+type Phase = Literal[
+    "request", "tool_call", "outcome", "approval", "policy", "key", "session", "budget"
+]  # fmt: skip
 type Verdict = Literal["ALLOW", "DENY", "ESCALATE"]
 type Enforcement = Literal["enforced", "observed"]
 type End = Literal["complete", "denied", "upstream_error", "client_gone", "killed"]
@@ -20,7 +22,7 @@ type Finality = Literal[
 type Covered = Literal["whole", "toolCalls", "none"]
 
 PHASES: Final[tuple[Phase, ...]] = (
-    "request", "tool_call", "outcome", "approval", "policy", "key", "session",
+    "request", "tool_call", "outcome", "approval", "policy", "key", "session", "budget",
 )  # fmt: skip
 VERDICTS: Final[tuple[Verdict, ...]] = ("ALLOW", "DENY", "ESCALATE")
 ENFORCEMENTS: Final[tuple[Enforcement, ...]] = ("enforced", "observed")
@@ -92,11 +94,24 @@ class Rewrite:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """One tool call of a response with its own verdict; the arguments are only hashed."""
+    """One tool call with its own verdict; the arguments are only hashed.
+
+    `server` is the short name of the MCP server that the tool is of, where it is of a known one.
+    """
 
     name: str
     arguments: bytes
     verdict: Verdict
+    server: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedTool:
+    """A tool that an MCP server lists; the digest (SHA-256 in hex) is of what it says of itself."""
+
+    server: str | None
+    name: str
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +138,51 @@ class Outcome:
     reasoning_tokens: int | None = None
     input_audio_tokens: int | None = None
     output_audio_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
+    input_image_tokens: int | None = None
+    output_image_tokens: int | None = None
+    web_searches: int | None = None
     keep_alives: int = 0
     """Signs of life of our own that were sent while the answer waited for a person."""
     withheld: tuple[str, ...] = ()
     """Pointers to the lines of a batch's results that were held back while the others passed."""
     request_microseconds: int | None = None
     """How long the boundary took over the request: reading, policy, receipt; no person's time."""
+
+
+type Amounts = Mapping[str, int]
+"""Amounts of a budget by their kind: `calls`, `tokens`, `outputTokens`, `nanodollars`."""
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetLine:
+    """What a call takes of one balance: the scope, and the window as an ISO 8601 interval.
+
+    A request reserves: `before` and `after` are what is used, reservations included. An outcome
+    was `charged` in place of what was reserved; `after` is then what is used without the call's own
+    reservation. A killed call doesn't know `after`. `shadow` counts and refuses nothing.
+    """
+
+    scope: str
+    window: str
+    before: Amounts | None = None
+    reserved: Amounts | None = None
+    charged: Amounts | None = None
+    after: Amounts | None = None
+    shadow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """How a call's charge was found: by the provider's own count, or `estimated`.
+
+    `nanodollars` and `prices` (SHA-256 of the price table, hex) are only there where a budget is in
+    money.
+    """
+
+    usage: Literal["provider", "estimated"]
+    nanodollars: int | None = None
+    prices: str | None = None
 
 
 STREAM: Final = "responseStream"
@@ -165,7 +219,10 @@ class Draft:
     outcome: Outcome | None = None
     client: ClientFacts | None = None
     tool_calls: tuple[ToolCall, ...] = ()
+    tools: tuple[ListedTool, ...] = ()
     event: Mapping[str, str | int] | None = None
+    budget: tuple[BudgetLine, ...] = ()
+    cost: Cost | None = None
 
     @classmethod
     def of_recorder(

@@ -1,7 +1,8 @@
 """Receipts as Sigstore bundles, v0.3, for verifiers that know nothing of us.
 
 Source: https://github.com/sigstore/protobuf-specs, sigstore_bundle.proto, in its JSON form. The
-key is only hinted at: whoever verifies brings it, and `trusted_root.json` for the log.
+key is only hinted at: whoever verifies brings it, and `trusted_root.json` for the log. The envelope
+goes without its `keyid`, which sigstore-go refuses in a bundle; no signature covers it.
 """
 
 import base64
@@ -13,7 +14,7 @@ from helm_receipts.envelope.dsse import parse_line
 from helm_receipts.envelope.entry import log_entry
 from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.log import merkle
-from helm_receipts.log.proof import InclusionProof
+from helm_receipts.log.inclusion import InclusionProof
 from helm_receipts.log.published_keys import log_id
 
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
@@ -21,10 +22,11 @@ MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
 def plain_bundle(envelope: bytes) -> dict[str, Any]:
     """Make a bundle with the envelope alone."""
+    parsed, value = parse_line(envelope), json.loads(envelope)
     return {
         "mediaType": MEDIA_TYPE,
-        "verificationMaterial": {"publicKey": {"hint": parse_line(envelope).keyid}},
-        "dsseEnvelope": json.loads(envelope),
+        "verificationMaterial": {"publicKey": {"hint": parsed.keyid}},
+        "dsseEnvelope": value | {"signatures": [{"sig": _base64(parsed.signature)}]},
     }
 
 

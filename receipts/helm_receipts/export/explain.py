@@ -9,6 +9,8 @@ from typing import Any
 
 from helm_receipts.envelope.record import Record
 
+from .sentences import is_observed, sentence
+
 FINALITY = {
     "class_forbidden": "never allowed; asking again won't help",
     "ungranted": "allowed once somebody grants it",
@@ -24,6 +26,7 @@ _PHASE = {
     "policy": "A change of policy",
     "key": "A change of keys",
     "session": "The recorder itself",
+    "budget": "A balance that a person set",
 }
 _END = {
     "complete": "ran to its end",
@@ -45,8 +48,9 @@ def printable(text: str) -> str:
 
 
 def _lines(identity: str, said: dict[str, Any]) -> Iterator[str]:
-    enforced = "enforced" if said["enforcement"] == "enforced" else "OBSERVED ONLY, not enforced"
+    enforced = "OBSERVED ONLY, not enforced" if is_observed(said) else "enforced"
     yield f"Receipt {identity}: {_PHASE.get(said['phase'], said['phase'])}"
+    yield f"  in short    {sentence(said)}"
     yield f"  verdict     {said['verdict']} ({enforced})"
     yield f"  decided at  {said['decidedAt']}"
     yield from _call(said.get("flow"))
@@ -56,6 +60,7 @@ def _lines(identity: str, said: dict[str, Any]) -> Iterator[str]:
     yield from _end(said.get("outcome"))
     for call in said.get("toolCalls", ()):
         yield f"  tool call   {call['name']}: {call['verdict']}"
+    yield from _budget(said)
     if "rewrite" in said:
         yield f"  rewritten   by {said['rewrite']['operations']} operations"
     if "approval" in said:
@@ -100,6 +105,20 @@ def _end(outcome: dict[str, Any] | None) -> Iterator[str]:
         yield f"  tokens      {usage['inputTokens']} in, {usage['outputTokens']} out"
     if outcome["modelServed"]:
         yield f"  served by   {outcome['modelServed']}, as the provider says"
+
+
+def _budget(said: dict[str, Any]) -> Iterator[str]:
+    for line in said.get("budget", ()):
+        name = "charged" if "charged" in line else "reserved"
+        amounts = ", ".join(f"{kind} {n}" for kind, n in line.get(name, {}).items() if n)
+        counted = " (counted only)" if line.get("shadow") else ""
+        yield f"  {name:<11} {amounts or 'nothing'}, of {line['scope']}{counted}"
+        yield f"              in {line['window']}"
+    if "cost" in said:
+        cost = said["cost"]
+        money = cost.get("nanodollars")
+        known = "as the provider counts" if cost["usage"] == "provider" else "estimated"
+        yield f"  cost        {'' if money is None else f'{money / 1e9:.6f} dollars, '}{known}"
 
 
 def _basis(said: dict[str, Any]) -> Iterator[str]:

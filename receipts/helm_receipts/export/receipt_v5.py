@@ -174,6 +174,8 @@ def _receipt(record: Record, session: str, clock: int, previous: str) -> dict[st
 
 
 def _status(said: dict[str, Any]) -> str:
+    if said["enforcement"] == "observed":  # nothing was done, so no word may say that it was
+        return "OBSERVED"
     if said["phase"] != "outcome":
         return str(said["verdict"])
     end = said["outcome"]["end"]

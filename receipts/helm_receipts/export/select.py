@@ -1,42 +1,74 @@
-"""A selection of receipts: by verdict, operation, model, principal, reason, phase and time."""
+"""A selection of receipts: by what they say, by who called, and by time."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from helm_receipts.envelope.record import Record
 from helm_receipts.journal.reader import read_lines, read_record
 from helm_receipts.journal.segments import list_segments, list_writers, written_size
 
+_SHORTEST_PSEUDONYM = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What a receipt must say to be chosen; None means anything."""
+    """What a receipt must say to be chosen; None means anything. Times are RFC 3339."""
 
     verdict: str | None = None
     phase: str | None = None
     operation: str | None = None
     model: str | None = None
+    host: str | None = None
+    tool: str | None = None
+    """The name of one of its tool calls."""
+    rule: str | None = None
+    """A rule, or a topic: `models` is each rule of `models.…`."""
+    call: str | None = None
+    """The id of its call, or the correlation id."""
     principal: str | None = None
+    """The proxy's user, or an API key's pseudonym or the first digits of one."""
     reason: str | None = None
     since: str | None = None
     until: str | None = None
+    caller: Callable[[dict[str, Any]], bool] | None = None
+    """Tells of a predicate whether it is about one of the callers that are meant."""
 
     def matches(self, record: Record) -> bool:
         """Tell whether a receipt says all that is asked for. Times compare as RFC 3339 text."""
         said = record.predicate
-        flow, client = said.get("flow") or {}, said.get("client") or {}
+        flow, codes = said.get("flow") or {}, {each["code"] for each in said["reasons"]}
         return (
             self.verdict in (None, said["verdict"])
             and self.phase in (None, said["phase"])
             and self.operation in (None, flow.get("operation"))
             and self.model in (None, flow.get("model"))
-            and self.principal in (None, client.get("principal"), client.get("keyId"))
-            and (self.reason is None or self.reason in {r["code"] for r in said["reasons"]})
+            and (self.host is None or self.host.lower() == str(flow.get("host")).lower())
+            and self.call in (None, flow.get("id"), flow.get("correlationId"))
+            and (self.reason is None or self.reason in codes)
+            and (self.rule is None or any(self._rules(said)))
+            and (self.tool is None or self.tool in tools_of(said))
+            and (self.principal is None or self._is_by(said.get("client") or {}))
             and (self.since is None or said["decidedAt"] >= self.since)
             and (self.until is None or said["decidedAt"] < self.until)
+            and (self.caller is None or self.caller(said))
         )
+
+    def _rules(self, said: dict[str, Any]) -> Iterator[bool]:
+        for reason in said["reasons"]:
+            yield f"{reason['rule']}.".startswith(f"{self.rule}.")
+
+    def _is_by(self, client: dict[str, Any]) -> bool:
+        wanted, pseudonym = str(self.principal), str(client.get("keyId", ""))
+        is_begun = len(wanted) >= _SHORTEST_PSEUDONYM and pseudonym.startswith(wanted.rstrip("…"))
+        return wanted == client.get("principal") or is_begun
+
+
+def tools_of(said: dict[str, Any]) -> set[str]:
+    """Name the tools whose calls a receipt is about."""
+    return {each["name"] for each in said.get("toolCalls", ())}
 
 
 def select(journal: Path, selection: Selection) -> Iterator[Record]:

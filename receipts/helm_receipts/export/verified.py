@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from helm_receipts.audit.keyring import KeyRing
-from helm_receipts.audit.verify import JournalWalk, in_turn, walk_through
+from helm_receipts.audit.verify import JournalWalk, in_turn, note_prunings, walk_through
 from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.envelope.record import Record
 from helm_receipts.errors import Broken, ReceiptError
+from helm_receipts.journal.beginnings import Beginnings
 from helm_receipts.journal.calls import Calls
-from helm_receipts.journal.chain import WriterChain
-from helm_receipts.journal.reader import Line, find_record, read_lines, read_record, read_records
-from helm_receipts.journal.segments import list_segments, segment_name, written_size
+from helm_receipts.journal.reader import Line, find_record
+from helm_receipts.journal.records import read_records
+from helm_receipts.journal.segments import gather
 
 from .select import Selection, select
 
@@ -35,25 +36,27 @@ class VerifiedJournals:
     last: dict[str, int] = field(default_factory=dict)
     """The number of each writer's last receipt."""
     late: list[str] = field(default_factory=list)
-    """Which journals begin later than with their first receipt."""
+    """Which journals begin later than with their first receipt, and no receipt says why."""
+    pruned: list[str] = field(default_factory=list)
+    """What was pruned, as receipts say."""
     digests: set[bytes] = field(default_factory=set)
 
     def records(self) -> Iterator[Record]:
         """List every writer's receipts, one writer after the other."""
-        return filter(self._was_verified, read_records(self.journal))
+        return filter(self.has, read_records(self.journal))
 
     def select(self, selection: Selection) -> Iterator[Record]:
         """List the chosen receipts of all writers in the order of their times."""
-        return filter(self._was_verified, select(self.journal, selection))
+        return filter(self.has, select(self.journal, selection))
 
     def find(self, identity: str) -> Record:
         """Find the receipt of this id; `ReceiptError` when there is none."""
         record = find_record(self.journal, identity)
-        if not self._was_verified(record):
+        if not self.has(record):
             raise ReceiptError(f"{identity} came while the journals were verified; ask again")
         return record
 
-    def _was_verified(self, record: Record) -> bool:
+    def has(self, record: Record) -> bool:
         """Tell whether a receipt was verified; `Broken` for one that was changed since.
 
         One that was written since wasn't.
@@ -72,38 +75,24 @@ def verify_present(
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> VerifiedJournals:
     """Verify what is there of every writer's journal; `Broken` names the first bad thing."""
-    ring, calls = KeyRing(list(trusted)), Calls()
-    found = VerifiedJournals(journal)
+    ring, calls, beginnings = KeyRing(list(trusted)), Calls(), Beginnings()
+    found, journals = VerifiedJournals(journal), gather(journal)
 
     def take(line: Line) -> None:
         found.digests.add(hashlib.sha256(line.raw).digest())
         if len(found.digests) % _REPORT_EVERY == 0:
             progress(len(found.digests), 0)
 
-    for writer in in_turn(journal, ring):
-        walk = JournalWalk(_chain(writer, calls), ring)
-        if walk.chain.number:
-            first = walk.chain.number + 1
-            found.late.append(
-                f"{writer.name} begins with receipt {first}: those before aren't here"
-            )
-        walk_through(walk, writer, take)
-        found.last[writer.name] = walk.chain.number
+    for writer in in_turn(journals, ring):
+        chain = beginnings.start(writer, journals[writer], calls)
+        walk = JournalWalk(chain, ring, beginnings)
+        walk_through(walk, journals, take)
+        found.last[writer] = walk.chain.number
+    note_prunings(journal.parent, ring, beginnings)
+    found.late = [
+        f"{gone.writer} begins with receipt {gone.last + 1}: those before aren't here"
+        for gone in beginnings.unexplained
+    ]
+    found.pruned = [str(gone) for gone in beginnings.gone.values()]
     found.keys = dict(ring.trusted)
     return found
-
-
-def _chain(writer: Path, calls: Calls) -> WriterChain:
-    """Start a chain at a journal's beginning, or where the oldest segment that is left begins.
-
-    Earlier segments can be missing, earlier lines of one can't: its name says what it begins with.
-    """
-    for segment in list_segments(writer)[:1]:
-        first = int(segment.stem)
-        lines = read_lines(segment, end=written_size(segment))
-        line = next(lines, None) if segment.name != segment_name(1) else None
-        if line is not None:
-            sequence = read_record(line).predicate["sequence"]
-            if sequence.get("number") == first:
-                return WriterChain.midway(writer.name, sequence, calls)
-    return WriterChain(writer.name, calls)

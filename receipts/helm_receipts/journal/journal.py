@@ -16,7 +16,8 @@ from helm_receipts.storage import durable
 from helm_receipts.storage.preallocation import reserve_space
 
 from .durable_mark import MARK, read_mark
-from .segments import list_segments, segment_name, whole_size, written_size
+from .segments import list_segments, segment_name, written_size
+from .whole_lines import whole_size
 
 SEGMENT_BYTES = 64 * 2**20
 RESERVE_BYTES = 2**20

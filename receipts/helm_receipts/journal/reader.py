@@ -8,7 +8,7 @@ from helm_receipts.envelope import dsse
 from helm_receipts.envelope.record import Record, parse_statement
 from helm_receipts.errors import Broken, CanonicalError, EnvelopeError, ReceiptError
 
-from .segments import MAX_LINE, list_segments, list_writers, written_size
+from .segments import MAX_LINE, list_segments, written_size
 
 _CHUNK = 2**20
 
@@ -48,12 +48,6 @@ def read_lines(segment: Path, start: int = 0, end: int | None = None) -> Iterato
         raise Broken("torn", place, f"{len(rest)} bytes after the last newline, cut off mid-write")
 
 
-def read_journal(writer: Path) -> Iterator[Line]:
-    """Read all lines of one writer's folder in order."""
-    for segment in list_segments(writer):
-        yield from read_lines(segment)
-
-
 def read_record(line: Line) -> Record:
     """Read the receipt on a line, unverified; `Broken` when the line isn't one."""
     try:
@@ -62,55 +56,37 @@ def read_record(line: Line) -> Record:
         raise Broken("malformed", line, f"not a receipt: {error}") from error
 
 
-def read_records(journal: Path) -> Iterator[Record]:
-    """Read every writer's receipts, one writer after the other; a torn last line is left out."""
-    for writer in list_writers(journal):
-        for segment in list_segments(writer):
-            for line in read_lines(segment, end=written_size(segment)):
-                yield read_record(line)
-
-
 def find_record(journal: Path, identity: str) -> Record:
     """Find the receipt of this id, unverified; `ReceiptError` when there is none."""
+    return read_record(find_line(journal, identity))
+
+
+def find_line(journal: Path, identity: str) -> Line:
+    """Find the line of this receipt, unverified; `ReceiptError` when there is none."""
     writer, _, number = identity.rpartition("-")
     if not writer.isalnum() or not number.isascii() or not number.isdecimal():
         raise ReceiptError(f"expected an id like k3v9x2ab-000042, found {identity!r}")
-    before = [s for s in list_segments(journal / writer) if int(s.stem) <= int(number)]
+    segments = list_segments(journal / writer)
+    before = [segment for segment in segments if int(segment.stem) <= int(number)]
     for segment in before[-1:]:
         wanted = int(number) - int(segment.stem)
         lines = read_lines(segment, end=written_size(segment))
         for index, line in enumerate(lines):
             if index == wanted:
-                return _named(read_record(line), identity, line)
+                return _named(line, identity)
+    if segments and not before and int(number):
+        raise ReceiptError(
+            f"expected receipt {identity} in {journal}, found that it begins with receipt "
+            f"{int(segments[0].stem)}: those before were archived or pruned, look in the archive"
+        )
     raise ReceiptError(
         f"expected receipt {identity} in {journal}, found none of this id; "
         "`receipts list` shows those that are there"
     )
 
 
-def _named(record: Record, identity: str, place: Line) -> Record:
-    """Return a receipt, if it is the one that belongs here."""
-    if record.id != identity:
-        raise Broken("reordered", place, f"expected receipt {identity}, found {record.id}")
-    return record
-
-
-def last_line(writer: Path, end: tuple[Path, int]) -> bytes:
-    """Read the last line before `end` (a segment and an offset in it); b"" when there is none."""
-    for segment in reversed(list_segments(writer)):
-        if segment > end[0]:
-            continue
-        size = end[1] if segment == end[0] else written_size(segment)
-        if size:
-            return _line_before(segment, size)
-    return b""
-
-
-def _line_before(segment: Path, size: int) -> bytes:
-    with segment.open("rb") as file:
-        start, text = size, b""
-        while start and text.count(b"\n") < 2:
-            start = max(0, start - _CHUNK)
-            file.seek(start)
-            text = file.read(size - start)
-    return text.rstrip(b"\n").rpartition(b"\n")[2]
+def _named(line: Line, identity: str) -> Line:
+    """Return a line, if its receipt is the one that belongs here."""
+    if (found := read_record(line).id) != identity:
+        raise Broken("reordered", line, f"expected receipt {identity}, found {found}")
+    return line

@@ -6,7 +6,6 @@ disk half of what making a file longer does. No line has a zero byte in it.
 """
 
 from pathlib import Path
-from typing import BinaryIO
 
 MAX_LINE = 16 * 2**20
 _CHUNK = 2**16
@@ -29,6 +28,20 @@ def list_writers(journal: Path) -> list[Path]:
     return sorted(path for path in journal.iterdir() if path.is_dir())
 
 
+def gather(*journals: Path) -> dict[str, list[Path]]:
+    """List each writer's segments in order, each from the first of the folders that has it.
+
+    A segment that is archived and not yet removed is in two folders.
+    """
+    found: dict[str, dict[str, Path]] = {}
+    for journal in journals:
+        for writer in list_writers(journal):
+            here = found.setdefault(writer.name, {})
+            for segment in list_segments(writer):
+                here.setdefault(segment.name, segment)
+    return {name: [here[each] for each in sorted(here)] for name, here in sorted(found.items())}
+
+
 def written_size(segment: Path) -> int:
     """Return a segment's size in bytes without its padding; a torn line counts."""
     with segment.open("rb") as file:
@@ -40,36 +53,4 @@ def written_size(segment: Path) -> int:
             if written:
                 return start + len(written)
             end = start
-    return 0
-
-
-def is_empty(journal: Path) -> bool:
-    """Tell whether no writer in a journal folder has a receipt."""
-    segments = (each for writer in list_writers(journal) for each in list_segments(writer))
-    return not any(written_size(segment) for segment in segments)
-
-
-def whole_size(segment: Path) -> int:
-    """Return how many bytes of a segment are whole lines, before any that isn't.
-
-    A power failure can keep the end of a line and lose its beginning, which is then zeros.
-    """
-    size = hole = written_size(segment)
-    with segment.open("rb") as file:
-        for start in range(0, size, _CHUNK):
-            found = file.read(min(_CHUNK, size - start)).find(b"\0")
-            if found >= 0:
-                hole = start + found
-                break
-        return _after_last_newline(file, hole)
-
-
-def _after_last_newline(file: BinaryIO, end: int) -> int:
-    while end:
-        start = max(0, end - _CHUNK)
-        file.seek(start)
-        newline = file.read(end - start).rfind(b"\n")
-        if newline >= 0:
-            return start + newline + 1
-        end = start
     return 0

@@ -5,7 +5,7 @@ from pathlib import Path
 from helm_receipts.envelope.checkpoint import Checkpoint
 from helm_receipts.errors import ProofRefused
 
-from . import merkle
+from . import merkle_proofs
 from .tiles import TileReader
 
 
@@ -15,6 +15,6 @@ def prove_consistency(log: Path, old: Checkpoint, new: Checkpoint) -> list[bytes
         raise ProofRefused(f"expected the origin {old.origin!r}, found {new.origin!r}")
     if not old.size:
         raise ProofRefused("every log continues an empty one: that shows nothing")
-    hashes = merkle.consistency_proof(old.size, new.size, TileReader(log, new.size).nodes)
-    merkle.verify_consistency(old.size, new.size, old.root, new.root, hashes)
+    hashes = merkle_proofs.consistency_proof(old.size, new.size, TileReader(log, new.size).nodes)
+    merkle_proofs.verify_consistency(old.size, new.size, old.root, new.root, hashes)
     return hashes

@@ -4,38 +4,24 @@ Pure values: entries go in, tiles come out. At each tile row the edge holds the 
 tile that isn't full yet; when it fills up, its root goes to the row above.
 """
 
+from collections.abc import Iterable
+
 from helm_receipts.errors import LogError
 
 from .merkle import EMPTY_ROOT, fold, leaf_hash, node_hash
-from .tiles import ENTRIES, WIDTH, TileReader, encode_entries, tile_path, tile_width
+from .tiles import ENTRIES, WIDTH, encode_entries, tile_path
 
 
 class Frontier:
-    """A log of `size` entries that can grow."""
+    """A log of `size` entries that can grow; `rows` and `entries` are those of its right edge."""
 
-    def __init__(self) -> None:
-        self.size = 0
-        self._rows: list[list[bytes]] = []
-        self._entries: list[bytes] = []
+    def __init__(
+        self, size: int = 0, rows: Iterable[list[bytes]] = (), entries: Iterable[bytes] = ()
+    ) -> None:
+        self.size, self._rows, self._entries = size, list(rows), list(entries)
         self._full: dict[str, bytes] = {}
-        self._taken: set[str] = set()
+        self._taken = set(self._partial_tiles())
         """The partial tiles that were given out already and haven't grown since."""
-
-    @classmethod
-    def read(cls, reader: TileReader) -> "Frontier":
-        """Read a log's frontier from its tiles; `ProofRefused` when one is missing."""
-        edge = cls()
-        edge.size = size = reader.size
-        for level in range(8):
-            complete = size >> 8 * level
-            width = tile_width(level, complete // WIDTH, size)
-            raw = reader.hashes(level, complete // WIDTH) if width else b""
-            if complete:
-                edge._rows.append([raw[i : i + 32] for i in range(0, len(raw), 32)])
-        if size % WIDTH:
-            edge._entries = reader.entries(size // WIDTH)
-        edge._taken = set(edge._partial_tiles())
-        return edge
 
     def add(self, entry: bytes) -> None:
         """Append an entry; at most 65,535 bytes."""

@@ -28,9 +28,10 @@ from helm_receipts.journal.reader import Line
 from helm_receipts.layout import Layout
 from helm_receipts.storage import durable
 
-from . import merkle
+from . import merkle, merkle_proofs
 from .continuity import Continuity
 from .frontier import Frontier
+from .frontier_reading import read_frontier
 from .order import Order
 from .pending import Cursor, advance, check_cursors, pending_lines
 from .runs import order_file
@@ -110,7 +111,7 @@ class Log:
         self._prune_beyond(size)
         self._order = Order.resume(order_file(self._layout), size)
         try:
-            self._edge = Frontier.read(TileReader(self._layout.log, size))
+            self._edge = read_frontier(TileReader(self._layout.log, size))
         except ProofRefused as error:
             raise LogError(f"{error}; `receipts integrate --rebuild` makes it anew") from error
         if self._edge.root() != tree.root:
@@ -149,8 +150,8 @@ class Log:
         old = self._published
         try:
             if old.size:
-                proof = merkle.consistency_proof(old.size, new.size, nodes)
-                merkle.verify_consistency(old.size, new.size, old.root, new.root, proof)
+                proof = merkle_proofs.consistency_proof(old.size, new.size, nodes)
+                merkle_proofs.verify_consistency(old.size, new.size, old.root, new.root, proof)
         except ProofRefused as error:
             raise LogError(
                 f"expected tiles that continue the checkpoint of size {old.size}, found that "

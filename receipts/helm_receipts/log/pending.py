@@ -7,7 +7,8 @@ from pathlib import Path
 
 from helm_receipts.errors import LogError
 from helm_receipts.journal.durable_mark import read_mark
-from helm_receipts.journal.reader import Line, last_line, read_lines
+from helm_receipts.journal.reader import Line, read_lines
+from helm_receipts.journal.records import last_line
 from helm_receipts.journal.segments import list_segments, list_writers, written_size
 
 

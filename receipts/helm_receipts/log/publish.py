@@ -7,6 +7,7 @@ keys.json           every key there was, with the log indexes it is valid for
 """
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from helm_receipts.envelope.checkpoint import LogKey
@@ -54,6 +55,24 @@ def write_published(layout: Layout, known: PublishedKeys) -> None:
             "keys.json": _json(_keys_json(known)),
         },
     )
+
+
+def introduce_receipt(known: PublishedKeys, new: PublicKey, first: int) -> PublishedKeys:
+    """Add a new receipt key, valid from index `first` on."""
+    return replace(known, receipt=(*known.receipt, ReceiptKeyRange(new, first)))
+
+
+def retire_receipts(known: PublishedKeys, last: int) -> PublishedKeys:
+    """End every receipt key but the newest at index `last`, where it hasn't ended before."""
+    *old, newest = known.receipt
+    ended = [replace(k, last=last if k.last is None else k.last) for k in old]
+    return replace(known, receipt=(*ended, newest))
+
+
+def rotate_log(known: PublishedKeys, new: LogKey, size: int) -> PublishedKeys:
+    """Add a new log key, which signs from this size on."""
+    *before, old = known.log
+    return replace(known, log=(*before, replace(old, last=size), LogKeyRange(new, size)))
 
 
 def _keys_json(known: PublishedKeys) -> dict[str, Any]:

@@ -7,7 +7,7 @@ writes the file, and those that say the same in other forms.
 import base64
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from helm_receipts.envelope.checkpoint import LogKey, parse_vkey
@@ -51,21 +51,6 @@ class PublishedKeys:
             f"expected a receipt by a published key, found one by {keyid[:16]}…; put back the "
             "keys.json of this log"
         )
-
-    def introduce_receipt(self, new: PublicKey, first: int) -> "PublishedKeys":
-        """Add a new receipt key, valid from index `first` on."""
-        return replace(self, receipt=(*self.receipt, ReceiptKeyRange(new, first)))
-
-    def retire_receipts(self, last: int) -> "PublishedKeys":
-        """End every receipt key but the newest at index `last`, where it hasn't ended before."""
-        *old, newest = self.receipt
-        ended = [replace(k, last=last if k.last is None else k.last) for k in old]
-        return replace(self, receipt=(*ended, newest))
-
-    def rotate_log(self, new: LogKey, size: int) -> "PublishedKeys":
-        """Add a new log key, which signs from this size on."""
-        *before, old = self.log
-        return replace(self, log=(*before, replace(old, last=size), LogKeyRange(new, size)))
 
 
 def read_published(layout: Layout) -> PublishedKeys:

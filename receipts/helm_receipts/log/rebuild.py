@@ -13,8 +13,9 @@ from helm_receipts.envelope.dsse import parse_line
 from helm_receipts.envelope.entry import log_entry
 from helm_receipts.errors import LogError, ProofRefused
 from helm_receipts.journal.journal import take_lock
-from helm_receipts.journal.reader import Line, read_journal
-from helm_receipts.journal.segments import list_writers
+from helm_receipts.journal.reader import Line
+from helm_receipts.journal.records import read_journal
+from helm_receipts.journal.segments import list_segments, list_writers, segment_name
 from helm_receipts.layout import Layout
 from helm_receipts.storage import durable
 
@@ -101,6 +102,12 @@ def _refuse_changed(layout: Layout, published: PublishedKeys, size: int) -> None
 
 def _in_order(layout: Layout, size: int) -> Iterator[tuple[str, Line]]:
     path, writers = order_file(layout), list_writers(layout.journal)
+    for folder in writers:
+        if (first := list_segments(folder)[:1]) and first[0].name != segment_name(1):
+            raise LogError(
+                f"expected whole journals, found that {folder.name} begins with {first[0].name}: "
+                "put what was archived back into the journal folder, then rebuild"
+            )
     order = Order.resume(path, size)
     if not read_runs(path, size).runs and len(writers) == 1:
         order.note(0, writers[0].name, 1)

@@ -94,10 +94,6 @@ class TileReader:
         for number in range(first_bundle, -(-self.size // WIDTH)):
             yield from self.entries(number)
 
-    def entry(self, index: int) -> bytes:
-        """Read one entry."""
-        return self.entries(index // WIDTH)[index % WIDTH]
-
     @property
     def nodes(self) -> Nodes:
         """The hashes of complete subtrees, for making proofs."""

@@ -1,8 +1,10 @@
-"""Integration of the journals into the log: `python -m helm_receipts.recording.integration STATE`.
+"""Integration of journals into the log: `python -m ….recording.integration STATE [WHOM]...`.
 
 The program integrates once a second, and at once when a byte comes on its standard input. When
 that ends, however its recorder ended, it integrates what there is and ends too. It prints a line
-whenever the log can't be extended any more (why) or can be again (empty).
+whenever the log can't be extended any more (why) or can be again (empty). To WHOM checkpoints are
+shown is `witness=URL,vkey` or `timestamp=URL`; a line that starts with `shown: ` says that one of
+these signs none.
 """
 
 import contextlib
@@ -10,7 +12,9 @@ import os
 import select
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from helm_receipts.envelope.signing_keys import SigningKey
 from helm_receipts.errors import ReceiptError
@@ -21,6 +25,8 @@ from helm_receipts.log.published_keys import PublishedKeys
 from .keyset import read_keyset
 
 INTERVAL_SECONDS = 1.0
+SHOWN = "shown: "
+"""What a line begins with that is about a witness or a timestamp authority."""
 _NICENESS = 10
 _PORTION = 4096
 
@@ -58,7 +64,19 @@ class Integration:
             self._log = None
 
 
-def main(state: Path) -> None:
+class Observer(Protocol):
+    """Shows checkpoints to somebody else: now and then, and once more at the end."""
+
+    def attend(self) -> None:
+        """Show the newest checkpoint, if it is time; doesn't wait for the answer."""
+        ...
+
+    def finish(self) -> None:
+        """Show the last checkpoint and wait for the answer."""
+        ...
+
+
+def main(state: Path, whom: Sequence[str] = ()) -> None:
     """Integrate until standard input ends."""
     # Whoever stops the recorder with its whole process group still gets what it has recorded.
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -71,6 +89,7 @@ def main(state: Path) -> None:
         _tell(str(error))
         return
     integration = Integration(layout, keys.log, keys.published)
+    observers = _observers(layout, whom)
     told: str | None = "nothing yet"
     goes_on = True
     while goes_on:
@@ -79,7 +98,31 @@ def main(state: Path) -> None:
         if failure != told:
             _tell(failure or "")
             told = failure
+        for observer in observers if goes_on else ():
+            observer.attend()
+    for observer in observers:
+        observer.finish()
     integration.close()
+
+
+def _observers(layout: Layout, whom: Sequence[str]) -> list[Observer]:
+    """Make what shows checkpoints to others; nothing of it is imported where there are none."""
+    found: list[Observer] = []
+    named = [each.partition("=")[::2] for each in whom]
+    if witnesses := [value for name, value in named if name == "witness"]:
+        from .witness_client import parse_witness
+        from .witnessing import Witnessing
+
+        found.append(Witnessing(layout, [*map(parse_witness, witnesses)], _tell_shown))
+    for url in (value for name, value in named if name == "timestamp"):
+        from .timestamping import Timestamping
+
+        found.append(Timestamping(layout, url, _tell_shown))
+    return found
+
+
+def _tell_shown(said: str) -> None:
+    _tell(f"{SHOWN}{said}")
 
 
 def _tell(failure: str) -> None:
@@ -94,4 +137,4 @@ def _wait() -> bool:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

@@ -11,13 +11,14 @@ import contextlib
 import logging
 import subprocess
 import threading
+from collections.abc import Sequence
 from typing import IO, cast
 
 from helm_receipts.layout import Layout
 from helm_receipts.log.log import BATCH
 from helm_receipts.storage import isolated
 
-from .integration import INTERVAL_SECONDS, Integration
+from .integration import INTERVAL_SECONDS, SHOWN, Integration
 from .keyset import Keyset
 
 _END_SECONDS = 30.0
@@ -28,11 +29,12 @@ _logger = logging.getLogger(__name__)
 class Integrator:
     """Integrates once a second, when a batch is pending, and at the end."""
 
-    def __init__(self, layout: Layout, keys: Keyset) -> None:
+    def __init__(self, layout: Layout, keys: Keyset, whom: Sequence[str] = ()) -> None:
         self.failure: str | None = None
         """Why the log isn't being extended, if it isn't."""
         self._layout = layout
         self._keys = keys
+        self._arguments = (str(layout.state), *whom)
         self._pending = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._input: IO[bytes] | None = None
@@ -76,7 +78,7 @@ class Integrator:
     def _attend(self) -> None:
         """Start the process, and listen to it until it ends."""
         with subprocess.Popen(
-            isolated.run_module("helm_receipts.recording.integration", str(self._layout.state)),
+            isolated.run_module("helm_receipts.recording.integration", *self._arguments),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -88,7 +90,7 @@ class Integrator:
             if self._ending.is_set():
                 self._end_input()
             for line in cast(IO[bytes], process.stdout):
-                self._report(line.decode("utf-8", "replace").strip() or None)
+                self._hear(line.decode("utf-8", "replace").strip())
         self._process = self._input = None
         if not self._ending.is_set():
             self._report(f"its process ended with {process.returncode}; another one is started")
@@ -103,6 +105,12 @@ class Integrator:
         if self._input is not None:
             with contextlib.suppress(OSError):
                 self._input.close()
+
+    def _hear(self, said: str) -> None:
+        if said.startswith(SHOWN):
+            _logger.warning("a checkpoint wasn't signed by others: %s", said.removeprefix(SHOWN))
+        else:
+            self._report(said or None)
 
     def _report(self, failure: str | None) -> None:
         """Log a failure once, not once a second."""

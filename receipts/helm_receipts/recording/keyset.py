@@ -11,6 +11,8 @@ from helm_receipts.log.published_keys import PublishedKeys, read_published
 from helm_receipts.storage import durable
 from helm_receipts.storage.custody import refuse_foreign_state
 
+SIGNER = "signer"
+"""The file that says which command signs, where that isn't a key in a file."""
 NEXT = "next.pem"
 """The new receipt key while a rotation is under way."""
 
@@ -62,7 +64,17 @@ def read_keyset(layout: Layout) -> Keyset:
     )
 
 
+def signing_key(layout: Layout, role: str) -> signing_keys.SigningKey:
+    """Return the key that a role signs with; `KeyRefused` where there is none."""
+    return _key(layout, role, known=True)
+
+
 def _key(layout: Layout, role: str, known: bool) -> signing_keys.SigningKey:
+    if (layout.keys / SIGNER).exists():  # nothing of it is imported otherwise
+        from .outside_signer import outside_key
+
+        if (outside := outside_key(layout.keys, role)) is not None:
+            return outside
     if known:
         return key_files.load(layout.keys / f"{role}.pem", role)
     return key_files.load_or_create(layout.keys, role)

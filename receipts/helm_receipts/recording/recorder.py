@@ -10,7 +10,7 @@ thread, so that the other calls go on.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -51,19 +51,28 @@ class Recorder:
         self._recover_after = 0.0
         self._usual_write = 0.0
         self._closed = False
+        self.told: Callable[[Draft, Receipt], None] = _tell_nobody
+        """Called with each decision that has become durable, before whoever asked goes on."""
 
     @classmethod
     def open(
-        cls, state: Path, *, version: str, configuration: str, segment_bytes: int = SEGMENT_BYTES
+        cls,
+        state: Path,
+        *,
+        version: str,
+        configuration: str,
+        segment_bytes: int = SEGMENT_BYTES,
+        whom: Sequence[str] = (),
     ) -> "Recorder":
         """Take a writer's place in `state`, made on first use, and record that a session starts.
 
-        `configuration` is the SHA-256 of the boundary's configuration, in hex. Checks the end of
+        `configuration` is the SHA-256 of the boundary's configuration, in hex. To `whom`, each
+        `witness=URL,vkey` or `timestamp=URL`, the log's checkpoints are shown. Checks the end of
         the journal, puts a torn last line into quarantine and closes the calls that a crash left
         open. `RecorderError` when any of that isn't possible, saying what to do.
         """
         try:
-            return cls._open(Layout(state), version, configuration, segment_bytes)
+            return cls._open(Layout(state), version, configuration, segment_bytes, whom)
         except Broken as error:
             raise RecorderError(
                 f"expected a journal that follows from itself, found {error}; keep {state} for "
@@ -75,12 +84,17 @@ class Recorder:
 
     @classmethod
     def _open(
-        cls, layout: Layout, version: str, configuration: str, segment_bytes: int
+        cls,
+        layout: Layout,
+        version: str,
+        configuration: str,
+        segment_bytes: int,
+        whom: Sequence[str],
     ) -> "Recorder":
         keys = open_keyset(layout)
         boundary = Boundary(keys.origin, version, configuration)
         writer = start_session(layout, keys, boundary, segment_bytes)
-        integrator = Integrator(layout, keys)
+        integrator = Integrator(layout, keys, whom)
         integrator.start()
         return cls(writer, keys.pseudonym, integrator)
 
@@ -131,6 +145,7 @@ class Recorder:
             raise
         self._writer.settle(batch)
         self._integrator.note(len(drafts))
+        self._tell(drafts, batch)
         if (error := first_error(batch.results)) is not None:
             raise error
         return [result for result in batch.results if isinstance(result, Receipt)]
@@ -220,8 +235,14 @@ class Recorder:
             return
         self._writer.settle(batch)
         self._integrator.note(len(waiting))
+        self._tell([draft for draft, _ in waiting], batch)
         for (_, future), result in zip(waiting, batch.results, strict=True):
             _answer(future, result)
+
+    def _tell(self, drafts: Sequence[Draft], batch: Batch) -> None:
+        for draft, result in zip(drafts, batch.results, strict=True):
+            if isinstance(result, Receipt):
+                self.told(draft, result)
 
     def _refuse(self, waiting: list[_Waiting], error: BaseException) -> None:
         self._writer.abandon(draft for draft, _ in waiting)
@@ -251,6 +272,10 @@ class Recorder:
             )
         self._recover_after = time.monotonic() + _RETRY_SECONDS
         self._writer.recover()
+
+
+def _tell_nobody(_draft: Draft, _receipt: Receipt) -> None:
+    """Tell nobody."""
 
 
 def _answer(future: "asyncio.Future[Receipt]", result: Receipt | BaseException) -> None:

@@ -2,7 +2,6 @@
 
 from contextlib import suppress
 
-from helm_receipts.envelope import key_files
 from helm_receipts.envelope.checkpoint import LogKey, verify_checkpoint
 from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.errors import KeyRefused, ReceiptError
@@ -17,7 +16,7 @@ from helm_receipts.log.published_keys import (
     read_published,
 )
 
-from .keyset import NEXT
+from .keyset import NEXT, signing_key
 
 
 def republish(layout: Layout) -> PublishedKeys:
@@ -28,9 +27,9 @@ def republish(layout: Layout) -> PublishedKeys:
     """
     if (layout.keys / NEXT).exists():
         raise KeyRefused("a rotation is half done: run `helm-boundary keys rotate receipt` again")
-    receipt = key_files.load(layout.keys / "receipt.pem", "receipt").public
+    receipt = signing_key(layout, "receipt").public
     origin = identity.read_origin(layout.origin)
-    log = LogKey(origin, key_files.load(layout.keys / "log.pem", "log").public)
+    log = LogKey(origin, signing_key(layout, "log").public)
     known = PublishedKeys(origin, (ReceiptKeyRange(receipt),), (LogKeyRange(log),))
     with suppress(KeyRefused):
         said = read_published(layout)

@@ -8,7 +8,7 @@ from typing import Any
 from helm_receipts.envelope import dsse
 from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.envelope.record import Record
-from helm_receipts.envelope.statement import FlowFacts
+from helm_receipts.envelope.statement import BudgetLine, FlowFacts
 from helm_receipts.errors import Broken, EnvelopeError
 from helm_receipts.journal.chain import WriterChain
 from helm_receipts.journal.reader import Line, read_lines, read_record
@@ -127,4 +127,17 @@ def flow_of(record: Record) -> FlowFacts:
         model=flow["model"],
         stream=flow["stream"],
         tls_inspected=flow["tlsInspected"],
+    )
+
+
+def budget_of(record: Record) -> tuple[BudgetLine, ...]:
+    """Read what a recorded call has reserved."""
+    return tuple(
+        BudgetLine(
+            line["scope"],
+            line["window"],
+            reserved=line.get("reserved", {}),
+            shadow=bool(line.get("shadow")),
+        )
+        for line in record.predicate.get("budget", ())
     )

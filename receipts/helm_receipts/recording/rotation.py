@@ -21,12 +21,17 @@ from helm_receipts.journal.journal import SEGMENT_BYTES, Journal
 from helm_receipts.journal.segments import list_writers
 from helm_receipts.layout import Layout
 from helm_receipts.log.log import Log
-from helm_receipts.log.publish import write_published
+from helm_receipts.log.publish import (
+    introduce_receipt,
+    retire_receipts,
+    rotate_log,
+    write_published,
+)
 from helm_receipts.log.tree import Tree, read_tree
 from helm_receipts.storage import durable
 from helm_receipts.storage.secret_file import create_secret
 
-from .keyset import NEXT, Keyset, read_keyset
+from .keyset import NEXT, SIGNER, Keyset, read_keyset
 from .lifecycle import start_here, start_session, stop_session
 from .openings import Openings
 from .resume import resume
@@ -35,13 +40,14 @@ from .writer import Writer
 
 def rotate_receipt_key(layout: Layout, boundary: Boundary) -> SigningKey:
     """Replace the receipt key and return the new one; `KeyRefused` while anything runs."""
+    _refuse_outside(layout)
     keyset = read_keyset(layout)
     new = _next_key(layout)
     with _all_journals(layout) as journals:
         published = keyset.published
         if published.receipt[-1].key != new.public:
             size = integrate_all(layout, keyset)
-            published = published.introduce_receipt(new.public, first=size)
+            published = introduce_receipt(published, new.public, first=size)
             write_published(layout, published)
         tree = read_tree(layout)
         for journal in journals:
@@ -49,12 +55,13 @@ def rotate_receipt_key(layout: Layout, boundary: Boundary) -> SigningKey:
         (layout.keys / NEXT).replace(layout.keys / "receipt.pem")
         durable.sync_folder(layout.keys)
     size = integrate_all(layout, read_keyset(layout))
-    write_published(layout, published.retire_receipts(last=size - 1))
+    write_published(layout, retire_receipts(published, last=size - 1))
     return new
 
 
 def rotate_log_key(layout: Layout, boundary: Boundary) -> LogKey:
     """Replace the log key. One checkpoint is signed by both, kept as `log/handover-<size>`."""
+    _refuse_outside(layout)
     keyset = read_keyset(layout)
     new = signing_keys.generate("log")
     old_key, new_key = LogKey(keyset.origin, keyset.log.public), LogKey(keyset.origin, new.public)
@@ -73,7 +80,7 @@ def rotate_log_key(layout: Layout, boundary: Boundary) -> LogKey:
     staged = layout.keys / "log-next.pem"
     staged.unlink(missing_ok=True)
     create_secret(staged, key_files.private_text(new))
-    write_published(layout, keyset.published.rotate_log(new_key, size))
+    write_published(layout, rotate_log(keyset.published, new_key, size))
     staged.replace(layout.keys / "log.pem")
     durable.sync_folder(layout.keys)
     durable.replace_file(layout.log / "checkpoint", sign_checkpoint(checkpoint, new))
@@ -93,6 +100,14 @@ def integrate_all(layout: Layout, keyset: Keyset) -> int:
         return log.size
     finally:
         log.close()
+
+
+def _refuse_outside(layout: Layout) -> None:
+    if (layout.keys / SIGNER).exists():
+        raise KeyRefused(
+            f"the keys of {layout.state} are kept outside, by the command in "
+            f"{layout.keys / SIGNER}: start a new state folder to use others"
+        )
 
 
 def _next_key(layout: Layout) -> SigningKey:

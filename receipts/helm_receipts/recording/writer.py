@@ -15,6 +15,8 @@ from helm_receipts.envelope import signatures
 from helm_receipts.envelope.predicate import Boundary, Stamp, nanoseconds, render
 from helm_receipts.envelope.signing_keys import SigningKey
 from helm_receipts.envelope.statement import (
+    BudgetLine,
+    Cost,
     Draft,
     Enforcement,
     FlowFacts,
@@ -24,11 +26,11 @@ from helm_receipts.envelope.statement import (
 )
 from helm_receipts.errors import Broken, JournalError, ReceiptError, RecorderError, StatementError
 from helm_receipts.journal.journal import Journal
-from helm_receipts.journal.reader import last_line
+from helm_receipts.journal.records import last_line
 from helm_receipts.journal.segments import MAX_LINE
 
 from .openings import Openings
-from .resume import Resumption, flow_of
+from .resume import Resumption, budget_of, flow_of
 
 # A clock that was set back by less than this is waited out by repeating the last time.
 _CLOCK_SLACK = 2_000_000_000
@@ -67,6 +69,7 @@ class OpenCall:
     verdict: Verdict
     enforcement: Enforcement
     policy: PolicyRef | None = None
+    budget: tuple[BudgetLine, ...] = ()
 
 
 @dataclass(slots=True)
@@ -108,7 +111,9 @@ class Writer:
         self.head = Head(state.number, state.digest, decided_at)
         for call, record in state.open_calls.items():
             was = record.predicate
-            self.open_calls[call] = OpenCall(flow_of(record), was["verdict"], was["enforcement"])
+            self.open_calls[call] = OpenCall(
+                flow_of(record), was["verdict"], was["enforcement"], budget=budget_of(record)
+            )
 
     def use(self, key: SigningKey) -> None:
         """Sign with another key from here on; a receipt by the old one must have said so."""
@@ -249,7 +254,7 @@ class Writer:
         if draft.phase == "request":
             batch.closed.pop(call, None)
             batch.opened[call] = OpenCall(
-                draft.flow, draft.verdict, draft.enforcement, draft.policy
+                draft.flow, draft.verdict, draft.enforcement, draft.policy, draft.budget
             )
         elif draft.phase == "outcome":
             opened = batch.opened.pop(call) if call in batch.opened else self.open_calls[call]
@@ -279,6 +284,12 @@ def _killed(call: OpenCall, why: str) -> Draft:
         coverage=None,
         outcome=Outcome(None, (), None, None, None, "killed"),
         event={"kind": why},
+        # Nobody knows what it used, so it is charged what was reserved.
+        budget=tuple(
+            BudgetLine(line.scope, line.window, charged=line.reserved, shadow=line.shadow)
+            for line in call.budget
+        ),
+        cost=Cost("estimated") if call.budget else None,
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from helm_receipts.audit.fsck import FsckReport, fsck
-from helm_receipts.journal.reader import read_records
+from helm_receipts.journal.records import read_records
 from helm_receipts.layout import Layout
 from helm_receipts.log.published_keys import read_published
 from support.receipts import record_calls

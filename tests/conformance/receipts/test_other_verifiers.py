@@ -13,11 +13,12 @@ from helm_receipts.envelope.entry import log_entry
 from helm_receipts.envelope.record import Record
 from helm_receipts.envelope.signatures import sign_checkpoint
 from helm_receipts.export.bundle import logged_bundle, plain_bundle
-from helm_receipts.journal.reader import read_records
+from helm_receipts.journal.records import read_records
 from helm_receipts.layout import Layout
 from helm_receipts.log.frontier import Frontier
-from helm_receipts.log.merkle import inclusion_proof
-from helm_receipts.log.proof import InclusionProof, prove
+from helm_receipts.log.inclusion import InclusionProof
+from helm_receipts.log.merkle_proofs import inclusion_proof
+from helm_receipts.log.proof import prove
 from helm_receipts.log.tiles import TileReader
 from helm_receipts.recording import keyset
 from helm_receipts.recording.keyset import Keyset
@@ -27,6 +28,7 @@ from support.verifiers import (
     accepts,
     python_verifiers,
     sigstore,
+    sigstorecheck,
     tesseracheck,
     tlogcheck,
 )
@@ -144,6 +146,25 @@ def test_securesystemslib_accepts_the_envelope(
     envelope.payload += b" "
     with pytest.raises(exceptions.VerificationError):
         envelope.verify([key], 1)
+
+
+def test_sigstore_go_accepts_the_bundle(
+    tmp_path: Path, recorded: tuple[Path, Keyset, list[Record]]
+) -> None:
+    """It refuses an envelope with a keyid, so bundles have none; and a changed one, of course."""
+    program = sigstorecheck()
+    state, _, records = recorded
+    key = Layout(state).log / "receipt.pub.pem"
+    bundle, path = plain_bundle(records[7].envelope), tmp_path / "bundle.json"
+    path.write_text(json.dumps(bundle))
+    assert accepts(program, path, key) is None
+    other = plain_bundle(records[8].envelope)["dsseEnvelope"]
+    path.write_text(
+        json.dumps(
+            bundle | {"dsseEnvelope": other | {"payload": bundle["dsseEnvelope"]["payload"]}}
+        )
+    )
+    assert accepts(program, path, key) is not None
 
 
 @pytest.mark.parametrize("entries", [0, 1])

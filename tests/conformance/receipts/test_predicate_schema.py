@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 import helm_receipts
 from helm_receipts.envelope import statement
 from helm_receipts.envelope.record import PREDICATE_TYPE, Record
-from helm_receipts.journal.reader import read_records
+from helm_receipts.journal.records import read_records
 from support.approvals import approvals, ask, body, until, write_policy
 from support.boundary import Boundary
 from support.upstream import Break, Recorded, Reply, ToolCall, Turn, Upstream, reply_to_chat
@@ -24,6 +24,11 @@ SCHEMA: dict[str, Any] = json.loads(
 )
 TOOL = "get_weather"
 TOOLS = [{"type": "function", "function": {"name": TOOL, "parameters": {}}}]
+BUDGET = """budgets:
+  each: {per: [key, model], limit: {calls: 1000, dollars: 10}, window: day}
+  counted: {limit: {tokens: 1}, shadow: true}
+prices: {"*": {input: 1, output: 2}}
+"""
 PROGRAM = Path(sys.executable).parent / "helm-boundary"
 
 
@@ -32,11 +37,11 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
     """Collect the receipts of a boundary that met all kinds of calls, and whose key was rotated."""
     folder = tmp_path_factory.mktemp("kinds")
     policy = write_policy(folder / "policy")
-    (policy / "data.yaml").write_text(f"tools: {{allow: [{TOOL}]}}\n")
+    (policy / "data.yaml").write_text(f"tools: {{allow: [{TOOL}]}}\n{BUDGET}")
     with Upstream() as upstream, Boundary(upstream, state=folder, policy=policy) as boundary:
         upstream.answer(model)
         meet(boundary)
-        (policy / "data.yaml").write_text(f"tools: {{allow: [{TOOL}, other]}}\n")
+        (policy / "data.yaml").write_text(f"tools: {{allow: [{TOOL}, other]}}\n{BUDGET}")
         until(lambda: "helm-boundary: policy " in boundary.log or None)
         state = boundary.state
     with (
@@ -46,6 +51,9 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
         ) as observing,
     ):
         ask(observing, body("forbidden"))
+    subprocess.run(
+        [PROGRAM, "budgets", "reset", "counted", "--state", state], check=True, timeout=60
+    )
     subprocess.run([PROGRAM, "keys", "rotate", "receipt", "--state", state], check=True, timeout=60)
     return list(read_records(state / "journal"))
 

@@ -11,7 +11,7 @@ from helm_receipts.envelope import jcs
 from helm_receipts.envelope.public_keys import public_key
 from helm_receipts.errors import CanonicalError, EnvelopeError, ReceiptError, SignatureRefused
 from helm_receipts.export import receipt_v5
-from helm_receipts.journal.reader import read_records
+from helm_receipts.journal.records import read_records
 from helm_receipts.layout import Layout
 from helm_receipts.recording import keyset
 from support.receipts import outcome, record_calls, recording, request

@@ -142,6 +142,21 @@ def test_a_command_decides(
     assert last_outcome(boundary, due)[0] == verdict
 
 
+def test_a_grant_for_a_time_outlives_the_call_that_waited(
+    boundary: Boundary, upstream: Upstream
+) -> None:
+    """The next one like it doesn't wait."""
+    stream = other_call("for a time")
+    upstream.answer(lambda _: stream)
+    with Listening(boundary, asked()) as client:
+        (entry,) = pending(boundary)
+        assert approvals(boundary, "approve", "--yes", "--for", "1h", entry.id).exit_code == 0
+        first = client.result()
+    with Listening(boundary, asked()) as client:
+        assert client.result() == first
+    assert said(boundary)[-4:] == ["requested", "granted", "used", "used"]
+
+
 def test_others_go_on_meanwhile(boundary: Boundary) -> None:
     """On connections of their own."""
     with Listening(boundary, asked()) as client:

@@ -22,14 +22,47 @@ from helm_boundary.approvals.store import Store
 from helm_boundary.cli import main
 from helm_receipts.audit.verify import verify_journal
 from helm_receipts.envelope.key_files import load
-from helm_receipts.journal.reader import read_records
+from helm_receipts.journal.records import read_records
 from helm_receipts.layout import Layout
-from support.agents import AGENTS, ALLOWED, DONE, MADE, Agent, Socket, answer, plain, remembered
+from support.agent_provider import DONE, Provider, Socket, plain
+from support.agents import (
+    AGENTS,
+    ANOTHER,
+    CALC,
+    COMMAND,
+    FILES,
+    MADE,
+    OTHER,
+    WHOLE,
+    Agent,
+    remembered,
+)
 from support.approvals import until
 from support.company import HOSTS, Company, Finished
 
 FORBIDDEN = "somebody-elses-model"
-NAME = "helm_boundary_denied"
+
+
+_ASKS = """package helm.rules.agents
+
+deny contains reason("POLICY_VIOLATION") if is_asked("deny")
+
+escalate contains reason("APPROVAL_REQUIRED") if is_asked("escalate")
+
+is_asked(verdict) if {
+	input.phase == "request"
+	input.model == data.agents.model
+	data.agents.request == verdict
+}
+
+reason(code) := {
+	"rule": "agents.asked",
+	"code": code,
+	"message": "The agent may not ask by itself.",
+	"finality": "ungranted",
+}
+"""
+"""What is denied or needs a person of an agent's requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +70,55 @@ class Desk:
     """An agent in its company."""
 
     agent: Agent
-    model: str
     company: Company
     socket: Socket | None
 
-    def work(self, model: str, *options: str, seconds: int = 180, **tools: list[str]) -> Finished:
-        """Have the agent do its work with a model, where policy says this of its tools.
+    @property
+    def model(self) -> str:
+        """The model that it may use."""
+        return self.agent.model
 
-        `options` are the boundary's, such as `helm_on_tool_denied=error`.
+    def work(
+        self,
+        model: str,
+        *options: str,
+        provider: Provider | None = None,
+        seconds: int = 180,
+        flags: tuple[str, ...] = (),
+        says: str = "",
+        never: str = "",
+        requests: str = "",
+    ) -> Finished:
+        """Have the agent do what its provider says, where policy `says` this of its calls.
+
+        `says` is `deny` or `person`, for its tool, or its requests where it has none; `never` is
+        what its commands mustn't have, `requests` what becomes of its requests. `options` are the
+        boundary's, `flags` those of `exec`.
         """
-        data = {"rules": {"tools.unlisted": "off"}, "tools": tools}
-        (self.company.policy / "data.yaml").write_text(json.dumps(data))
+        if says and not self.agent.tool:
+            requests = "deny" if says == "deny" else "escalate"
+        self._lay_down_policy(says, never, requests)
+        provider = provider or self.agent.makes(COMMAND)
+        self.company.upstream.answer(provider)
+        if self.socket is not None:
+            self.socket.provider = provider
         told = self.agent.settle(self.company)
         settings = tuple(word for each in options for word in ("--set", each))
         command = self.agent.command(model)
-        return self.company.exec(*command, options=settings, env=told, seconds=seconds)
+        return self.company.exec(*command, options=(*flags, *settings), env=told, seconds=seconds)
+
+    def _lay_down_policy(self, says: str, never: str, requests: str) -> None:
+        tool = self.agent.tool
+        data: dict[str, Any] = {"rules": {"tools.unlisted": "off"}}
+        constraint = {"argument": self.agent.argument, "never": [never]}
+        if never:
+            data["tools"] = {"arguments": {tool: [constraint]}}
+        elif says and tool:
+            data["tools"] = {says: [tool]}
+        if requests:
+            (self.company.policy / "agents.rego").write_text(_ASKS)
+            data["agents"] = {"request": requests, "model": self.model}
+        (self.company.policy / "data.yaml").write_text(json.dumps(data))
 
     @property
     def made(self) -> bool:
@@ -61,14 +128,15 @@ class Desk:
     def asked(self, model: str) -> list[dict[str, Any]]:
         """Return what reached the provider for a model."""
         read = map(plain, self.company.upstream.requests)
-        posted = [each.json() for each in read if each.body.startswith(b"{")]
-        sent = self.socket.asked if self.socket else []
-        return [each for each in (*posted, *sent) if each.get("model") == model]
+        posted = [(each.path, each.json()) for each in read if each.body.startswith(b"{")]
+        sent = [("", each) for each in self.socket.asked] if self.socket else []
+        at = f"/models/{model}:"
+        return [each for path, each in (*posted, *sent) if each.get("model") == model or at in path]
 
     def receipts(self, model: str) -> Counter[tuple[str, str]]:
         """Count the model's receipts by phase and verdict; the journal verifies, no call is open.
 
-        Each call has a receipt for its request and one for its outcome.
+        Each call has a receipt for its request, two if that waited, and one for its outcome.
         """
         layout = Layout(self.company.state)
         report = verify_journal(
@@ -84,28 +152,29 @@ class Desk:
             if flow.get("model") == model and flow["operation"] != "unknown"
         ]
         phases = Counter(each["phase"] for each in mine)
-        assert phases["request"] == phases["outcome"] > 0, phases
+        assert phases["request"] >= phases["outcome"] > 0, phases
         return Counter((each["phase"], each["verdict"]) for each in mine)
 
 
-_SLOW = {name for name in AGENTS if "login" in name}
-"""Codex with a login does what it does with a key, at another address."""
+_QUICK = {"codex over a WebSocket", "claude code"}
+"""Those whose tests are in the plain run; the others' take minutes."""
 
 
 @pytest.fixture(
-    params=[pytest.param(each, marks=[pytest.mark.slow] * (each in _SLOW)) for each in AGENTS]
+    params=[pytest.param(each, marks=[pytest.mark.slow] * (each not in _QUICK)) for each in AGENTS]
 )
 def desk(request: pytest.FixtureRequest, company: Company) -> Iterator[Desk]:
-    """Put the agent before its provider."""
+    """Put the agent before its provider, in a folder with a program that has a fault."""
     agent = AGENTS[request.param]
-    company.upstream.answer(answer)
+    for name, text in FILES.items():
+        (company.home / name).write_text(text)
     with contextlib.ExitStack() as opened:
         socket = None
         if agent.in_socket:
             certificate = company.authority.issue(*HOSTS)
             socket = opened.enter_context(Socket(certificate))
             company.gateway.lead(agent.host, socket.port)
-        yield Desk(agent, ALLOWED[request.param.split()[0]], company, socket)
+        yield Desk(agent, company, socket)
 
 
 @pytest.mark.slow
@@ -114,36 +183,54 @@ def test_an_allowed_tool_runs(desk: Desk) -> None:
     finished = desk.work(desk.model)
     assert DONE in finished.out, finished
     assert desk.made
-    assert remembered(desk.company.home)
+    assert desk.agent.tool in ("", "run_command") or remembered(desk.company.home)
+    assert {verdict for _, verdict in desk.receipts(desk.model)} == {"ALLOW"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flags", [(), ("--confine",)], ids=["exec", "confined"])
+def test_an_agent_mends_a_program(desk: Desk, flags: tuple[str, ...]) -> None:
+    """It reads a file, edits it, runs the tests and ends; its model has seen that they pass."""
+    finished = desk.work(desk.model, provider=desk.agent.works(desk.company.home), flags=flags)
+    if "network namespace" in finished.err:
+        pytest.skip("no network namespaces for this user")
+    assert DONE in finished.out, finished
+    assert WHOLE in (desk.company.home / CALC).read_text()
+    seen = json.dumps(desk.asked(desk.model)) if desk.agent.tool else finished.out
+    assert "Ran 1 test" in seen, finished
+    assert "FAILED" not in seen
     assert {verdict for _, verdict in desk.receipts(desk.model)} == {"ALLOW"}
 
 
 def test_a_denied_tool_never_reaches_the_agent(desk: Desk) -> None:
     """Neither the file is made, nor does the agent know what the model wanted."""
-    finished = desk.work(desk.model, "helm_on_tool_denied=error", deny=[desk.agent.tool])
-    assert desk.asked(desk.model), finished
+    finished = desk.work(desk.model, "helm_on_tool_denied=error", says="deny")
+    assert desk.agent.tool == "" or desk.asked(desk.model), finished
     assert not desk.made
     assert not remembered(desk.company.home)
     assert DONE not in finished.out
-    assert "helm-boundary denied this call" in finished.out + finished.err
-    times = 2 if desk.agent.tool == "Bash" else 1  # Claude Code asks once more, as it is set to
-    assert desk.receipts(desk.model)["outcome", "DENY"] == times, finished
+    assert "helm-boundary denied this call" in " ".join((finished.out + finished.err).split())
+    denied = desk.receipts(desk.model)["outcome", "DENY"]
+    assert desk.agent.repeats or denied == desk.agent.asks, finished
 
 
 def test_a_denied_tool_steers_the_agent(desk: Desk) -> None:
-    """Its model reads why in the call that came in place of its own, and works on to the end.
-
-    Over a WebSocket Codex sends what the tool gave back alone, which has the name of the call, and
-    opencode writes a call of its own in its place, which has it too.
-    """
-    finished = desk.work(desk.model, deny=[desk.agent.tool])
+    """Its model reads why, in its own call or in what came of it, and gets there another way."""
+    if not desk.agent.steers:
+        pytest.skip("no denied call of its tools steers it")
+    finished = desk.work(
+        desk.model,
+        f"helm_on_tool_denied={desk.agent.steers}",
+        provider=desk.agent.makes(COMMAND, ANOTHER),
+        never=MADE,
+    )
     assert DONE in finished.out, finished
     assert not desk.made
+    assert (desk.company.home / OTHER).exists()
     assert not remembered(desk.company.home)
-    (last,) = desk.asked(desk.model)[-1:]
-    sent_back = json.dumps(last)
-    assert NAME in sent_back
-    assert "tools.denied" in sent_back or desk.socket or desk.agent.tool == "bash"
+    read = json.dumps(desk.asked(desk.model))
+    assert "tools.arguments" in read
+    assert "called a tool with arguments that are not allowed" in read
     counted = desk.receipts(desk.model)
     assert counted["outcome", "DENY"] == 1
     assert counted["outcome", "ALLOW"]
@@ -156,20 +243,67 @@ def test_an_agent_waits_for_a_person(desk: Desk, seconds: int, says: str) -> Non
     """As long as it takes; with a yes the command runs, with a no the model is told why."""
     options = ("helm_on_escalate=hold", "helm_hold_seconds=500")
     with ThreadPoolExecutor(1) as pool:
-        working = pool.submit(
-            desk.work, desk.model, *options, seconds=seconds + 180, person=[desk.agent.tool]
-        )
+        working = pool.submit(desk.work, desk.model, *options, seconds=seconds + 180, says="person")
         identity = until(lambda: _question(desk.company), 90)
         time.sleep(seconds)
         assert not working.done(), working.result()
         assert not desk.made
-        command = ["approvals", says, "--yes", "--state", str(desk.company.state), identity]
-        assert CliRunner().invoke(main, command).exit_code == 0
+        _answer(desk.company, says, identity)
         finished = working.result()
-    assert DONE in finished.out, finished
     assert desk.made is (says == "approve")
     verdicts = desk.receipts(desk.model)
-    assert verdicts["outcome", "DENY"] == (says == "deny")
+    if says == "approve":
+        assert DONE in finished.out, finished
+        assert not verdicts["outcome", "DENY"]
+    else:
+        told = " ".join((finished.out + finished.err).split())
+        assert DONE in told or "a person refused this call" in told, finished
+        assert (DONE in told) is (desk.agent.steers == "auto")
+        assert verdicts["outcome", "DENY"]
+
+
+def test_a_grant_for_a_session_is_for_the_rest_of_its_run(desk: Desk) -> None:
+    """The agent does the same once more in its session, and nobody is asked again."""
+    if not desk.agent.names_session:
+        pytest.skip("its requests name no session")
+    options = ("helm_on_escalate=hold", "helm_hold_seconds=100")
+    provider = desk.agent.makes(COMMAND, COMMAND)
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(desk.work, desk.model, *options, says="person", provider=provider)
+        identity = until(lambda: _question(desk.company), 90)
+        _answer(desk.company, "approve", identity, "--session")
+        finished = working.result()
+    assert DONE in finished.out, finished
+    assert desk.made
+    kinds = Counter(each["event"]["kind"] for each in _approvals(desk.company))
+    assert kinds == {"requested": 1, "granted": 1, "used": 2}
+
+
+def test_a_granted_request_passes_in_the_next_run(desk: Desk) -> None:
+    """Its session, its counters and its ids are others then; what it asks for is the same."""
+    if desk.socket is not None or desk.agent.tool == "run_shell_command":
+        pytest.skip("it asks in several messages, or tells what is in its folder")
+    provider = Provider()
+    refused = desk.work(desk.model, provider=provider, requests="escalate")
+    assert DONE not in refused.out, refused
+    identity = until(lambda: _question(desk.company), 90)
+    _answer(desk.company, "approve", identity)
+    assert DONE in desk.work(desk.model, provider=provider, requests="escalate").out
+    differed = {each["event"].get("volatile") for each in _approvals(desk.company)}
+    assert desk.agent.tool != "Bash" or differed == {"/metadata/user_id /system/0/text"}
+
+
+def _answer(company: Company, says: str, identity: str, *options: str) -> None:
+    """Answer a question as an operator does."""
+    command = ["approvals", says, "--yes", *options, "--state", str(company.state), identity]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, result.output
+
+
+def _approvals(company: Company) -> list[dict[str, Any]]:
+    """Return the receipts of approvals."""
+    found = [record.predicate for record in read_records(Layout(company.state).journal)]
+    return [each for each in found if each["phase"] == "approval"]
 
 
 def _question(company: Company) -> str | None:

@@ -34,7 +34,10 @@ def test_every_check_passes_under_exec(company: Company) -> None:
 
 def test_another_policy_is_reported(company: Company) -> None:
     """The policy in force is compared with the one that was named."""
-    command = [part for part in doctor(company) if part not in ("--policy", str(company.policy))]
+    other = company.home / "other"
+    other.mkdir()
+    (other / "data.yaml").write_text("tools: {allow: [search]}")
+    command = [str(other) if part == str(company.policy) else part for part in doctor(company)]
     finished = company.exec(*command, options=SMALL)
     assert finished.code == 1
     assert no(finished.said) == {"the policy is the one expected"}

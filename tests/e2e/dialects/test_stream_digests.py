@@ -10,7 +10,7 @@ import pytest
 
 from helm_receipts.envelope.record import Record
 from helm_receipts.envelope.statement import STREAM
-from helm_receipts.journal.reader import read_records
+from helm_receipts.journal.records import read_records
 from helm_receipts.layout import Layout
 from helm_receipts.recording.openings import opens
 from support import chat

@@ -11,7 +11,7 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 from websockets.sync.server import ServerConnection
 
-from helm_receipts.journal.reader import read_records
+from helm_receipts.journal.records import read_records
 from helm_receipts.layout import Layout
 from support.boundary import Boundary
 from support.realtime import calls, says

@@ -12,6 +12,7 @@ from unittest.mock import patch
 import pytest
 
 from helm_receipts.envelope import dsse
+from helm_receipts.envelope.signatures import line_of
 from helm_receipts.journal.segments import list_segments
 from support import receipts
 from support.browser import Browser, chromium, missing
@@ -240,7 +241,7 @@ def forge(state: Path, *, another: bool) -> None:
     envelope = dsse.parse_line(lines[1])
     payload = envelope.payload.replace(b'"ALLOW"', b'"DENY"', 1)
     keyid = "00" * 32 if another else envelope.keyid
-    lines[1] = dsse.line_of(payload, keyid, envelope.signature)
+    lines[1] = line_of(payload, keyid, envelope.signature)
     assert base64.b64encode(payload) in lines[1]
     segment.write_bytes(b"\n".join(lines))
 

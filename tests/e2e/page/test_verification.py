@@ -14,10 +14,12 @@ import pytest
 from helm_boundary.browser_verification.evidence import evidence_of, script
 from helm_boundary.browser_verification.trusted_keys import TrustedKeys
 from helm_receipts.envelope import dsse, signing_keys
-from helm_receipts.envelope.signatures import seal
-from helm_receipts.journal.reader import read_records
+from helm_receipts.envelope.foreign_envelope import parse_envelope
+from helm_receipts.envelope.signatures import line_of, seal
+from helm_receipts.journal.records import read_records
 from helm_receipts.layout import Layout
 from helm_receipts.log import merkle
+from helm_receipts.log.merkle_proofs import outside_of
 from helm_receipts.log.published_keys import read_published
 from support.browser import Browser, chromium, missing
 from support.receipts import record_calls
@@ -110,7 +112,7 @@ def test_signatures_are_taken_as_the_vectors_say(browser: Browser) -> None:
         if len(envelope["signatures"]) != 1 or kind != dsse.PAYLOAD_TYPE:
             continue
         tried += 1
-        parsed = dsse.parse_envelope(json.dumps(envelope).encode())
+        parsed = parse_envelope(json.dumps(envelope).encode())
         public = suite["keys"][envelope["signatures"][0]["keyid"]]["public"]
         said, value = run(
             browser,
@@ -150,7 +152,7 @@ def forged(given: dict[str, Any]) -> None:
     envelope = dsse.parse_line(given["envelope"].encode())
     payload = envelope.payload.replace(b'"ALLOW"', b'"DENYS"')
     assert payload != envelope.payload
-    line = dsse.line_of(payload, envelope.keyid, envelope.signature)
+    line = line_of(payload, envelope.keyid, envelope.signature)
     given["envelope"] = line.decode()
 
 
@@ -158,7 +160,7 @@ def resigned(given: dict[str, Any]) -> None:
     """Sign the same with another key, and claim the trusted one."""
     envelope = dsse.parse_line(given["envelope"].encode())
     other = dsse.parse_line(seal(envelope.payload, signing_keys.generate("receipt")))
-    given["envelope"] = dsse.line_of(envelope.payload, envelope.keyid, other.signature).decode()
+    given["envelope"] = line_of(envelope.payload, envelope.keyid, other.signature).decode()
 
 
 def uncanonical(given: dict[str, Any]) -> None:
@@ -224,7 +226,7 @@ def test_a_range_of_leaves_leads_to_the_root(browser: Browser) -> None:
     for size in (1, 2, 3, 5, 8, 13, 40):
         for first in range(size):
             for end in range(first + 1, size + 1):
-                outside = list(merkle.outside_of(first, end, size, nodes))
+                outside = list(outside_of(first, end, size, nodes))
                 cases.append(
                     {
                         "first": first,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from helm_receipts.journal.reader import read_records
+from helm_receipts.journal.records import read_records
 from support.approvals import ask, free_port, until, write_policy
 from support.boundary import ADDON, Boundary
 from support.terminals import Terminal

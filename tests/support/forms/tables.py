@@ -13,6 +13,7 @@ from support.forms import (
     modules,
     negations,
     patterns,
+    whole_floats,
     with_values,
 )
 
@@ -28,6 +29,7 @@ TABLES: Mapping[str, Sequence[Form]] = {
         else_values,
         modules,
         with_values,
+        whole_floats,
     )
 }
 FORMS = [form for table in TABLES.values() for form in table]

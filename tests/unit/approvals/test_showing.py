@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from helm_boundary.approvals.entry import Entry
 from helm_boundary.approvals.report import seconds_left, sentences
-from helm_boundary.approvals.summary import MAX_CHARACTERS, redact, summarise
+from helm_boundary.approvals.summary import MAX_CHARACTERS, redact, summarise, tools_of
 from helm_boundary.calls.call import HttpRequest
-from helm_boundary.dialects import chat
+from helm_boundary.dialects import chat, mcp
 from helm_boundary.policy.detectors.detectors import Finding, compile_detectors
 from support.asked import request
+from support.mcp import tool_call
 
 DETECTORS = compile_detectors(
     b"detectors:\n  - name: secret.word\n    pattern: 'sesame[0-9]+'\n"
@@ -108,6 +109,20 @@ def test_a_tool_call_is_shown_once_and_first() -> None:
     assert sum(arguments in line for line in lines) == 1
     shown = [line for line in lines if line.startswith(("  tool call", "  answered", "  says"))]
     assert [line.split()[0] for line in shown] == ["tool", "answered", "says"]
+
+
+def test_a_call_to_a_server_is_shown_with_all_that_it_says() -> None:
+    """The tool by the name that data has for it, its arguments once, and what else is said."""
+    asked = tool_call("create_issue", title="It crashes")
+    asked["params"]["_meta"] = {"note": "psst"}
+    call = mcp.with_server(mcp.read_request(asked), "github")
+    summary = summarise(SENT, call, None, DETECTORS)
+    [shown] = summary["tool_calls"]
+    assert shown["name"] == "mcp.github.create_issue"
+    assert shown["arguments"] == '{"title": "It crashes"}'
+    assert "psst" in [text["text"] for text in summary["texts"]]
+    assert "It crashes" not in json.dumps(summary["texts"])
+    assert tools_of(summary, 9) == ['mcp.github.create_issue {"title":']
 
 
 def test_whatever_a_client_names_a_summary_stays_small() -> None:

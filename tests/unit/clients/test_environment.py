@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from helm_boundary.clients.providers import redirections
 from helm_boundary.clients.shells import script, shell_of
 from support.installed import on_path
 
-TRUST = Trust(Path("/s/bundle.pem"), Path("/s/certs"), Path("/s/java.p12"))
+TRUST = Trust(
+    Path("/s/bundle.pem"), Path("/s/certs"), Path("/s/java.p12"), Path("/s/php"), Path("/s/wgetrc")
+)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +39,10 @@ TRUST = Trust(Path("/s/bundle.pem"), Path("/s/certs"), Path("/s/java.p12"))
         ("GIT_SSL_CAINFO", "/s/bundle.pem"),
         ("AWS_CA_BUNDLE", "/s/bundle.pem"),
         ("DENO_CERT", "/s/bundle.pem"),
+        ("PERL_LWP_SSL_CA_FILE", "/s/bundle.pem"),
+        ("PERL_LWP_ENV_PROXY", "1"),
+        ("PHP_INI_SCAN_DIR", ":/s/php"),
+        ("SYSTEM_WGETRC", "/s/wgetrc"),
     ],
 )
 def test_every_variable_leads_to_the_boundary_or_its_bundle(name: str, value: str) -> None:
@@ -45,8 +52,9 @@ def test_every_variable_leads_to_the_boundary_or_its_bundle(name: str, value: st
 
 def test_java_is_configured_by_java_tool_options() -> None:
     """What JAVA_TOOL_OPTIONS held stays, and a path with a space stays one property."""
-    trust = Trust(TRUST.bundle, TRUST.folder, Path("/a b/java.p12"))
-    told = variables(Route("127.0.0.1:1", trust), "-Xmx1g")["JAVA_TOOL_OPTIONS"]
+    trust = replace(TRUST, java_store=Path("/a b/java.p12"))
+    held = {"JAVA_TOOL_OPTIONS": "-Xmx1g"}
+    told = variables(Route("127.0.0.1:1", trust), held)["JAVA_TOOL_OPTIONS"]
     assert told.startswith("-Xmx1g -Dhttp.proxyHost=127.0.0.1 -Dhttp.proxyPort=1 ")
     assert '-Djavax.net.ssl.trustStore="/a b/java.p12"' in told
     assert "-Dhttp.nonProxyHosts= " in told

@@ -175,6 +175,29 @@ STRAY: dict[str, tuple[str, list[bytes]]] = {
         [typed_event(told("tool-call-start", 0, Tool_Calls={"function": {"name": "wipe"}}))],
     ),
     "after Cohere's end": ("cohere", [*cohere(), *cohere()]),
+    "begun twice at Cohere's": (
+        "cohere",
+        [*cohere()[:6], cohere()[5], *cohere()[6:]],
+    ),
+    "in the event that ends Cohere's": (
+        "cohere",
+        [
+            *cohere()[:6],
+            typed_event(told("tool-call-end", 0, tool_calls={"function": {"arguments": "{}"}})),
+        ],
+    ),
+    "behind a stop of another step": (
+        "interactions",
+        [*interactions()[:7], *events(step("stop", 9)), *interactions()[7:]],
+    ),
+    "in an event whose type is in other letters": (
+        "interactions",
+        [
+            *interactions()[:7],
+            *events({"EVENT_TYPE": "step.delta", "index": 1, "delta": {"arguments": "{}"}}),
+            *interactions()[7:],
+        ],
+    ),
     "beside an interaction's step": (
         "interactions",
         events(step("stop", call={"type": "function_call", "name": "wipe"})),

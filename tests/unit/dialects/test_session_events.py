@@ -65,7 +65,7 @@ def test_a_denied_call_doesnt_leave(step: int) -> None:
 
 
 def test_a_call_in_pieces_is_no_event_of_a_session() -> None:
-    """Nobody could judge it whole."""
+    """Whose call it is nobody has told, so that nothing of it leaves."""
     piece = {"type": "input_json_delta", "partial_json": '{"city"'}
     out, _, _ = run(stream(RUNNING, piece), 10_000)
     assert out == stream(RUNNING) + b"<error>"

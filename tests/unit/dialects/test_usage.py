@@ -74,6 +74,19 @@ def test_a_messages_usage_is_added_up() -> None:
     assert (answer.finish_reasons, done) == (("end_turn",), True)
 
 
+def test_what_has_a_price_of_its_own_is_counted_apart() -> None:
+    """Anthropic's cache for an hour and its searches, and pictures as OpenAI counts them."""
+    usage = {"input_tokens": 3, "output_tokens": 4, "cache_creation_input_tokens": 50,
+             "cache_creation": {"ephemeral_5m_input_tokens": 20, "ephemeral_1h_input_tokens": 30},
+             "server_tool_use": {"web_search_requests": 2}}  # fmt: skip
+    body = {"type": "message", "content": [], "usage": usage}
+    expected = Usage(3, 4, None, 50, cache_write_1h_tokens=30, web_searches=2)
+    assert dialect("messages").read_response(200, body).usage == expected
+    details = {"input_tokens_details": {"image_tokens": 8, "text_tokens": 2}}
+    body = {"data": [], "usage": {"input_tokens": 10, "output_tokens": 90, **details}}
+    assert dialect("generic").read_response(200, body).usage == Usage(10, 90, input_image_tokens=8)
+
+
 def test_the_tokens_of_embeddings_count() -> None:
     """In an operation without a dialect of its own."""
     body = {"data": [], "model": "e", "usage": {"prompt_tokens": 7, "total_tokens": 7}}

@@ -36,7 +36,7 @@ def test_yaml_on_a_page_is_a_file_of_a_policy(page: Path, tmp_path: Path) -> Non
         folder = tmp_path / str(number)
         folder.mkdir()
         (folder / f"{named[1]}.yaml").write_text(text)
-        assert check_policy([folder]).found == []
+        assert [each for each in check_policy([folder]).found if each.level != "note"] == []
 
 
 @EVERY_PAGE

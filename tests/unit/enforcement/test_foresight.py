@@ -22,7 +22,7 @@ from helm_boundary.runtime.startup import Running, start
 from helm_receipts.audit.verify import verify_journal
 from helm_receipts.envelope.key_files import load
 from helm_receipts.envelope.statement import Draft
-from helm_receipts.journal.reader import read_records
+from helm_receipts.journal.records import read_records
 
 JSON = (("content-type", "application/json"),)
 ALONE = Turn(0.001)

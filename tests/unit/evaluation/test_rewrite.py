@@ -99,3 +99,26 @@ def test_redaction_keeps_exactly_what_no_span_covers(
     operations = [redact(start, end, "", pointer="/a") for start, end in inside]
     assert apply_rewrite(body, operations) == {"a": kept}
     assert body == {"a": text}
+
+
+def test_what_is_dropped_is_named_by_its_first_place() -> None:
+    """Any order, ten items and more, and beside redactions: pointers are those that were judged."""
+    body = {"tools": [{"name": str(at)} for at in range(12)], "note": "secret", "a/b": 1}
+    drops = [{"op": "drop", "pointer": f"/tools/{at}"} for at in (1, 10, 0, 11, 2, 2)]
+    more = [
+        {"op": "drop", "pointer": "/a~1b"},
+        redact(0, 6, pointer="/note"),
+        redact(0, 1, pointer="/tools/3/name"),
+    ]
+    rewritten = apply_rewrite(body, [*drops, *more])
+    assert [tool["name"] for tool in rewritten["tools"]] == ["[x]", *"456789"]
+    assert rewritten == {"tools": rewritten["tools"], "note": "[x]"}
+
+
+@pytest.mark.parametrize(
+    "pointer", ["/tools/9", "/nothing", "/tools/-", "/tools/0/x", "", "/tools/x"]
+)
+def test_what_is_not_there_cannot_be_dropped(pointer: str) -> None:
+    """A policy that asks for it is in doubt, and so are we."""
+    with pytest.raises(RewriteError):
+        apply_rewrite({"tools": ["a"]}, [{"op": "drop", "pointer": pointer}])

@@ -109,8 +109,8 @@ def test_other_traffic_is_left_alone(method: str, address: str) -> None:
         "https://api.openai.com/v1/surprise",
         "https://api.groq.com/openai/v1/surprise",
         "https://openrouter.ai/api/v1/credits",
-        f"{CODEX}/usage",
-        "https://chatgpt.com/Backend-API/codex/usage",
+        f"{CODEX}/surprise",
+        "https://chatgpt.com/Backend-API/codex/surprise",
         "https://chatgpt.com/backend-api/codex",
     ],
 )

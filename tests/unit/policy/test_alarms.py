@@ -317,6 +317,11 @@ AZURITE = (
         "client-certificate-data: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUR" + "aVbCdEfG" * 9,
         "integrity sha512-" + "Zk9" * 28 + "==",
         "token: 550e8400-e29b-41d4-a716-446655440000",
+        '<add key="ClearTextPassword" value="33f!!' + 'lloppa" />',
+        "AIza" + "Tesb6Tscfcni8vIpWZqNCXFDFslJtVSvFDq" + "abcd123",  # longer than a key
+        "14537858:A" + "hellozackeef1t2qt164t-f80yrsolcsny" + "fgcvo",
+        "bedrock-api-key-" + "c29tZXRoaW5nIGVsc2UgdGhhdCBpcyBubyBrZXk",
+        "xoxp-572370529330-573807301142-572331691188-" + "#" * 20,
     ],
 )
 def test_placeholders_are_no_credentials(text: str) -> None:
@@ -370,6 +375,7 @@ def test_what_only_has_an_at_sign_is_no_address(text: str, role: str) -> None:
         ("https://example.com/ and ada@example.com", "ada@example.com"),
         ("root@service.example.com", "root@service.example.com"),
         ("ada@internal.example.org", "ada@internal.example.org"),
+        ("Ada L. E<lt>ada@example.orgE<gt>", "ada@example.org"),
     ],
 )
 def test_addresses_beside_code_are_cut_out(text: str, found: str) -> None:

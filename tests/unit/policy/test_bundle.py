@@ -395,6 +395,21 @@ def test_what_opa_builds_of_a_folder_has_its_detectors(tmp_path: Path) -> None:
     assert f" {default + 1} detectors" in result.output
 
 
+def test_detectors_that_opa_leaves_out_are_missed_aloud(tmp_path: Path) -> None:
+    """`opa build -b` takes no detectors.yaml: a check says so of the folder and the bundle."""
+    source, bundle = tmp_path / "source", tmp_path / "bundle.tar.gz"
+    source.mkdir()
+    (source / "data.yaml").write_text("models: {allow: [o3]}")
+    (source / "detectors.yaml").write_text(json.dumps({"detectors": [ACME]}))
+    subprocess.run([opa(), "build", "-b", str(source), "-o", str(bundle)], check=True)
+    for checked in (source / "detectors.yaml", bundle):
+        folder = checked.parent if checked.suffix == ".yaml" else checked
+        result = CliRunner().invoke(policy, ["check", "--strict", str(folder)])
+        assert result.exit_code == 0, result.output
+        said = [line for line in result.output.splitlines() if "`opa build -b` leaves" in line]
+        assert [line.startswith("note: ") and checked.name in line for line in said] == [True]
+
+
 @pytest.mark.parametrize("target", ["wasm", "plan"])
 def test_the_default_policy_can_be_compiled_and_that_is_refused(
     tmp_path: Path, target: str

@@ -228,9 +228,9 @@ def test_every_span_is_inside_its_text(text: str) -> None:
 def test_no_text_makes_detectors_slow(letter: str) -> None:
     """A megabyte of the least pleasant letters takes well under a second."""
     text = (letter * 1_000_000)[:1_000_000]
-    started = time.perf_counter()
+    started = time.process_time()
     SHIPPED.scan([Text("/t", "user", text)])
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_a_text_full_of_findings_costs_in_proportion() -> None:
@@ -242,9 +242,9 @@ def test_a_text_full_of_findings_costs_in_proportion() -> None:
     seconds = []
     for count in (100, 800):
         text = [Text("/t", "user", f"{line} {count}\n" * count)]
-        started = time.perf_counter()
+        started = time.process_time()
         assert len(found.scan(text)) == 10 * count
-        seconds.append(time.perf_counter() - started)
+        seconds.append(time.process_time() - started)
     assert seconds[1] < 8 * 3 * seconds[0]
 
 

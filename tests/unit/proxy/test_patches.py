@@ -15,6 +15,11 @@ READ_IN = "12.2.3"
 HTTP = "proxy/layers/http"
 SOCKET = "proxy/layers/websocket.py"
 REPLACED = {
+    ("connections", "proxy/server.py", "ConnectionHandler.__init__"): "f695401fcc32e556",
+    ("connections", "proxy/server.py", "ConnectionHandler.on_timeout"): "05db80a3824df86f",
+    ("connections", "proxy/server.py", "ConnectionHandler.drain_writers"): "ebc2aaba7eb47e24",
+    ("connections", "proxy/server.py", "ConnectionHandler.handle_connection"): "f9faab6ad3ed5b81",
+    ("connections", "proxy/server.py", "TimeoutWatchdog"): "c369d9acd4797ef4",
     ("dispatch", "addonmanager.py", "AddonManager.trigger_event"): "31ac3d2c14cecbca",
     ("dispatch", "addonmanager.py", "AddonManager.invoke_addon"): "a050cb56056ef9a4",
     ("dispatch", "hooks.py", "Hook.args"): "d94d401aa3ea703f",
@@ -29,6 +34,12 @@ REPLACED = {
     ("socket_control", SOCKET, "WebsocketLayer.start"): "00571c58119049d1",
     ("socket_control", SOCKET, "WebsocketConnection"): "ef7ca0f5449d4444",
     ("error_pages", f"{HTTP}/_base.py", "format_error"): "48483a2fe6efb5a7",
+    (
+        "failed_upstreams",
+        f"{HTTP}/__init__.py",
+        "HttpStream.handle_protocol_error",
+    ): "16ebb14649f2940b",
+    ("failed_upstreams", f"{HTTP}/__init__.py", "HttpStream.check_invalid"): "f24060a2e613919d",
     ("error_pages", f"{HTTP}/_http1.py", "make_error_response"): "1ebe7083b78d5937",
 }
 """The start of the SHA-256 of each function's source: by the module in `proxy/patches` that

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from helm_boundary.receipt_index import queries
 from helm_boundary.receipt_index.filters import Filter, FilterError
 from helm_boundary.receipt_index.index import ReceiptIndex
 from helm_receipts.envelope import dsse
+from helm_receipts.envelope.signatures import line_of
 from helm_receipts.export.select import Selection, select
 from helm_receipts.layout import Layout
 from support.days import record_day
@@ -51,7 +53,7 @@ def ids(rows: list[dict[str, object]]) -> list[object]:
     ],
 )
 def test_it_lists_what_receipts_list_does(
-    state: Path, index: ReceiptIndex, filters: dict[str, str]
+    state: Path, index: ReceiptIndex, filters: dict[str, Any]
 ) -> None:
     """The same filters, the same receipts."""
     expected = [record.id for record in select(state / "journal", Selection(**filters))]
@@ -146,7 +148,7 @@ def test_a_line_that_is_no_receipt_is_named_and_passed_over(tmp_path: Path) -> N
     line = segment.read_bytes().split(b"\n")[1]
     statement = json.loads(dsse.parse_line(line).payload)
     statement["predicate"]["flow"]["model"] = {"of": "another kind"}
-    odd = dsse.line_of(json.dumps(statement).encode(), "00", b"0" * 64)
+    odd = line_of(json.dumps(statement).encode(), "00", b"0" * 64)
     segment.write_bytes(b"rubbish\n" + odd + b"\n" + segment.read_bytes())
     index = ReceiptIndex.open(Layout(tmp_path))
     index.refresh()

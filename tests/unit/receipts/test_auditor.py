@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -13,10 +12,10 @@ import pytest
 import helm_receipts
 from helm_receipts.layout import Layout
 from support.hands import STRANGER, reachable_folder
+from support.packages import bare_packages
 from support.receipts import record_calls
 
 ROOT = Path(helm_receipts.__path__[0]).parent
-NEEDED = ("cryptography", "cffi", "_cffi_backend", "pycparser")
 START = """
 import contextlib, io, os, sys
 roots, reader = sys.argv.pop(1), int(sys.argv.pop(1))
@@ -46,14 +45,7 @@ sys.exit(main())
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a folder with what `cryptography` needs, and nothing else of this environment."""
-    folder = tmp_path_factory.mktemp("packages")
-    for name in NEEDED:
-        spec = find_spec(name)
-        if spec is not None and spec.origin is not None:
-            origin = Path(spec.origin)
-            found = origin.parent if origin.stem == "__init__" else origin
-            (folder / found.name).symlink_to(found)
-    return folder
+    return bare_packages(tmp_path_factory.mktemp("packages"))
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from helm_boundary.cli.receipts import receipts
 from helm_receipts.audit.verify import NOT_PROVEN
 from helm_receipts.envelope import signing_keys
 from helm_receipts.envelope.opening import secret_ids
-from helm_receipts.journal.reader import read_records
+from helm_receipts.journal.records import read_records
 from helm_receipts.layout import Layout
 from helm_receipts.recording import keyset
 from helm_receipts.recording.openings import erase

@@ -1,6 +1,8 @@
 """`helm-boundary receipts`: what it prints and the code it ends with."""
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from helm_boundary.cli.receipts import receipts
 from helm_receipts.envelope import signing_keys
+from helm_receipts.envelope.statement import ClientFacts, ToolCall
 from helm_receipts.journal.segments import list_segments
 from support.receipts import journal_of, outcome, record_calls, recording, request
 
@@ -48,6 +51,20 @@ FILTERS = {
     ("--until", "2000-01-01"): 0,
     ("--limit", "3"): 3,
     ("--verdict", "DENY", "--phase", "outcome"): 1,
+    ("--verdict", "deny"): 2,
+    ("--host", "API.openai.com"): 4,
+    ("--host", "openai.com"): 0,
+    ("--rule", "helm.rules.models"): 2,
+    ("--rule", "helm.rules"): 2,
+    ("--rule", "helm.rules.mod"): 0,
+    ("--call", "b"): 2,
+    ("--call", "c-b"): 2,
+    ("--principal", "cdcdcdcd"): 2,
+    ("--principal", "cd"): 0,
+    ("--since", "7d"): 6,
+    ("--since", "0s"): 0,
+    ("--until", "1h"): 0,
+    ("--tool", "send_email"): 0,
 }
 
 
@@ -56,9 +73,91 @@ def test_list_filters_receipts_by_what_they_say(
     state: Path, filters: tuple[str, ...], rows: int
 ) -> None:
     """Every filter must match; the same ones work for `tail`."""
-    assert len(run("list", "--state", state, "--json", *filters).output.splitlines()) == rows
+    assert len(run("list", "--state", state, "--json", *filters).stdout.splitlines()) == rows
     if "--limit" not in filters:
         assert len(run("tail", "--state", state, *filters).output.splitlines()) == rows
+
+
+WRONG = [
+    ("--verdict", "MAYBE"), ("--phase", "later"), ("--since", "soon"), ("--until", "2026-13-01"),
+    ("--since", "1h", "--until", "2h"), ("--limit", "-1"), ("--group", "nobody"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("filters", WRONG, ids=lambda x: " ".join(x))
+def test_a_value_that_can_not_be_is_an_error(state: Path, filters: tuple[str, ...]) -> None:
+    """Rather than a list of nothing, which would look like an answer."""
+    result = run("list", "--state", state, *filters)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+
+
+def test_a_value_that_no_receipt_has_is_told(state: Path) -> None:
+    """With what receipts have instead, on standard error: it may be right and just not there."""
+    for name, wrong, near in (
+        ("--model", "gpt-4", "gpt-4o"), ("--rule", "helm.rules.model", "helm.rules.models"),
+        ("--operation", "chat", "createChatCompletion"), ("--tool", "x", "no receipt has any"),
+    ):  # fmt: skip
+        result = run("list", "--state", state, name, wrong)
+        assert (result.exit_code, result.stdout) == (0, "")
+        assert near in result.stderr
+
+
+def test_receipts_are_listed_in_words(tmp_path: Path) -> None:
+    """Who did what, what became of it and why; what was only observed never looks enforced."""
+    with recording(tmp_path) as recorder:
+        named = replace(request("a", "DENY"), client=ClientFacts("alice", None))
+        recorder.record_now(named)
+        recorder.record_now(replace(outcome("a", "DENY", "denied")))
+        recorder.record_now(replace(request("b", "DENY"), enforcement="observed"))
+        tool = replace(request("b", "DENY"), phase="tool_call", enforcement="observed")
+        recorder.record_now(replace(tool, tool_calls=(ToolCall("send_email", b"{}", "DENY"),)))
+        recorder.record_now(replace(outcome("b", "DENY"), enforcement="observed"))
+    said = run("list", "--state", tmp_path).stdout
+    call = "createChatCompletion to gpt-4o at api.openai.com"
+    for words in (
+        "the boundary started",
+        f"alice: {call}: denied because of helm.rules.models (ALLOWED)",
+        f"{call} was stopped, status 200",
+        f"API key cdcdcdcd…: {call}: let through, would have been denied because of",
+        f"{call}, tool calls send_email: let through, would have been denied",
+        f"{call} let through, would have been denied, status 200",
+        "the boundary stopped",
+    ):
+        assert words in said, said
+    observed = [row for row in said.splitlines() if "let through" in row]
+    assert all("DENY (OBSERVED)" in row for row in observed)
+    assert len(run("list", "--state", tmp_path, "--tool", "send_email").stdout.splitlines()) == 1
+
+
+def test_a_group_is_the_one_that_the_policy_had(state: Path) -> None:
+    """Its members are those of the policy that decided, as it was kept."""
+    for digest, members in (("ab" * 32, ["cd" * 32]), ("cc" * 32, ["alice"])):
+        stated = json.dumps({"data": {"groups": {"research": {"principals": members}}}})
+        (state / "policies").mkdir(exist_ok=True)
+        kept = json.dumps({"modules": {}, "statement": stated})
+        (state / f"policies/{digest}.json").write_text(kept)
+    found = run("list", "--state", state, "--group", "research").stdout.splitlines()
+    assert len(found) == 2
+    unknown = run("list", "--state", state, "--group", "sales")
+    assert unknown.exit_code == 2
+    assert "research" in unknown.stderr
+
+
+def test_what_programs_read_has_these_members(state: Path) -> None:
+    """`--json` is documented, so it stays: members may be added to it, none goes."""
+    rows = [
+        json.loads(line) for line in run("list", "--state", state, "--json").stdout.splitlines()
+    ]
+    always = {
+        "id", "boundary", "decidedAt", "enforcement", "phase", "reasons", "sequence",
+        "subjectHash", "verdict",
+    }  # fmt: skip
+    assert all(always <= set(row) for row in rows)
+    assert {"flow", "client", "coverage", "policy"} <= set(rows[1])
+    assert {"outcome"} <= set(rows[2])
+    shown = json.loads(run("show", "--state", state, rows[1]["id"], "--json").stdout)
+    assert {"id", "sha256", "verified", "key", "notVerified", "predicate", "subject"} <= set(shown)
 
 
 def test_show_verifies_and_explains_a_receipt(state: Path) -> None:
@@ -184,6 +283,32 @@ def test_a_proof_verifies_with_the_published_keys_alone(state: Path, tmp_path: P
     assert refused.exit_code == 1
     assert "another root" in refused.output
     assert run("verify", "--state", empty, *keys, "--proof", proof).exit_code == 2
+
+
+def test_a_copy_of_the_journals_alone_is_verified_with_a_named_key(
+    state: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """No key of the log is asked for where there is no log to look at."""
+    copy = tmp_path_factory.mktemp("copy")
+    shutil.copytree(state / "journal", copy / "journal")
+    key = state / "log/receipt.pub.pem"
+    assert run("verify", "--state", copy, "--key", key).exit_code == 0
+
+
+def test_a_receipt_in_a_copy_of_what_is_published_can_be_proved(
+    state: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Without `log-state`, which is not published: its place is found in the tiles."""
+    copy = tmp_path_factory.mktemp("copy")
+    for name in ("journal", "log"):
+        shutil.copytree(state / name, copy / name)
+    identity = json.loads(run("list", "--state", copy, "--json").output.splitlines()[3])["id"]
+    named = ("--key", state / "log/receipt.pub.pem", "--vkey", state / "log/log.vkey")
+    proof = copy / "receipt.tlog-proof"
+    assert run("prove", "--state", copy, *named, "-o", proof, identity).exit_code == 0
+    run("export", "--state", copy, "--format", "intoto", "-o", copy / "one.jsonl", identity)
+    checked = run("verify", *named, "--proof", proof, copy / "one.jsonl")
+    assert checked.exit_code == 0, checked.output
 
 
 def test_consistency_proves_that_one_checkpoint_continues_another(

@@ -5,17 +5,18 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from helm_boundary.cli.receipts import receipts
-from helm_receipts.envelope import canonical, dsse, key_files, signing_keys
+from helm_receipts.envelope import canonical_encoding, dsse, key_files, signing_keys
 from helm_receipts.envelope.record import parse_statement
 from helm_receipts.envelope.signatures import seal
 from helm_receipts.export import receipt_v5
-from helm_receipts.journal.reader import read_records
+from helm_receipts.journal.records import read_records
 from helm_receipts.journal.segments import list_segments
 from support.receipts import journal_of, outcome, record_calls, recording, request, unpin
 
@@ -65,7 +66,7 @@ def sign_again(state: Path, with_keys: bool) -> None:
                 said["verdict"] = "DENY"
             if previous is not None:
                 said["sequence"]["previous"] = {"sha256": previous}
-            fresh.append(seal(canonical.encode(statement), mine))
+            fresh.append(seal(canonical_encoding.encode(statement), mine))
             previous = hashlib.sha256(fresh[-1]).hexdigest()
         segment.write_bytes(b"".join(line + b"\n" for line in fresh))
     if with_keys:
@@ -159,6 +160,45 @@ def test_receipts_are_exported_while_a_recorder_runs(tmp_path: Path, form: str) 
             assert result.exit_code == 0, result.output
             assert len(result.stdout.splitlines()) == (1 if form == "receipt.v5" else 8)
     assert run("export", "--state", state, "--format", form).exit_code == 0
+
+
+def test_a_bundle_has_no_keyid(state: Path) -> None:
+    """sigstore-go refuses one; the key is hinted at beside the envelope."""
+    for form in ("bundle", "bundle-with-log"):
+        line = run("export", "--state", state, "--format", form).stdout.splitlines()[0]
+        bundle = json.loads(line)
+        (signature,) = bundle["dsseEnvelope"]["signatures"]
+        assert list(signature) == ["sig"]
+        assert bundle["verificationMaterial"]["publicKey"]["hint"]
+
+
+def test_sessions_for_helm_are_files_of_their_own(state: Path, tmp_path: Path) -> None:
+    """As `receipt_verify` takes them, with the key in hex; several aren't put into one file."""
+    command = ("export", "--state", state, "--format", "receipt.v5", "-o")
+    refused = run(*command, tmp_path / "out")
+    assert refused.exit_code == 2
+    assert "2 sessions" in refused.stderr
+    assert not (tmp_path / "out").exists()
+    assert run(*command, f"{tmp_path}/out/").exit_code == 0
+    files = sorted((tmp_path / "out").glob("*.json"))
+    key = (tmp_path / "out/receipt.pub.hex").read_text().strip()
+    assert [len(json.loads(file.read_text())["receipts"]) for file in files] == [24, 8]
+    assert {json.loads(file.read_text())["public_key_hex"] for file in files} == {key}
+    assert run("export", "--state", state, "--format", "intoto", "-o", tmp_path).exit_code == 2
+
+
+def test_what_was_only_observed_says_so_to_helm(tmp_path: Path) -> None:
+    """No status of an observed call claims that anything was done."""
+    with recording(tmp_path) as recorder:
+        recorder.record_now(replace(request("a", "DENY"), enforcement="observed"))
+        recorder.record_now(replace(outcome("a", "DENY", "complete"), enforcement="observed"))
+        recorder.record_now(request("b"))
+        recorder.record_now(outcome("b"))
+    (line,) = run("export", "--state", tmp_path, "--format", "receipt.v5").stdout.splitlines()
+    told = [(each["verdict"], each["status"]) for each in json.loads(line)["receipts"]]
+    assert told == [
+        ("DENY", "OBSERVED"), ("DENY", "OBSERVED"), ("ALLOW", "ALLOW"), ("ALLOW", "COMPLETED"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("form", FORMS)

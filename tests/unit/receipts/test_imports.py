@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import ast
+import io
 import subprocess
 import sys
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import helm_receipts
+from helm_receipts.export.verifier_archive import MODULES
 
 ROOT = Path(helm_receipts.__path__[0]).parent
 READERS = ("helm_receipts.__main__", "helm_receipts.audit.verify", "helm_receipts.audit.fsck")
-"""What verifies, and the three commands of `python -m helm_receipts`."""
+"""What verifies, and the four commands of `python -m helm_receipts`."""
+MOST_LINES = 2000
+"""How many lines of code an auditor has to read, without blank ones, comments and docstrings."""
+OF_WITNESSES = ("audit.trust_policy", "envelope.cosignature")
+
+WITH_TIMESTAMPS = ("timestamps", "timestamp_client")
+"""What needs the extra of that name, and is loaded only where timestamps are asked for."""
 
 WRITERS = {
     "audit.ahead", "audit.keys_in_use", "audit.pins", "envelope.key_files", "envelope.opening",
@@ -28,8 +37,9 @@ WRITERS = {
 
 # Of the standard library a verifier has only what can't write; `pathlib` and `open` are below.
 STANDARD = {
-    "argparse", "base64", "binascii", "collections", "contextlib", "dataclasses", "functools",
-    "hashlib", "importlib", "itertools", "json", "pathlib", "re", "sys", "typing",
+    "argparse", "base64", "binascii", "collections", "contextlib", "dataclasses", "datetime",
+    "functools", "hashlib", "importlib", "itertools", "json", "pathlib", "re", "sys", "typing",
+    "zipfile",
 }  # fmt: skip
 CHANGES = {
     "chmod", "fallocate", "fdatasync", "fsync", "ftruncate", "hardlink_to", "lchmod", "link",
@@ -49,6 +59,7 @@ def test_the_package_needs_nothing_but_python_and_cryptography() -> None:
     assert len(modules) > 20
     for module in modules:
         allowed = known | ({"orjson"} if module.stem == "canonical" else set())
+        allowed |= {"rfc3161_client"} if module.stem in WITH_TIMESTAMPS else set()
         assert {name.split(".")[0] for name in imports(module)} <= allowed, module.name
 
 
@@ -62,6 +73,23 @@ def test_verification_imports_nothing_that_writes() -> None:
         allowed |= {"orjson"} if name.endswith(".canonical") else set()
         assert others <= allowed, name
         assert list(changes(ast.parse(path.read_text("utf-8")))) == [], name
+
+
+def test_the_verifier_is_short_enough_to_be_read() -> None:
+    """All of it, whatever it imports; who must have witnessed a log is apart."""
+    found = closure(READERS)
+    apart = sum(lines_of_code(found.pop(f"helm_receipts.{name}")) for name in OF_WITNESSES)
+    lines = sum(map(lines_of_code, found.values()))
+    assert lines <= MOST_LINES, lines
+    assert apart <= 150, apart
+
+
+def test_the_archive_has_what_the_verifier_loads_and_no_more() -> None:
+    """`helm-verify.pyz` is made from a list, which is this one."""
+    loaded = closure(READERS)
+    rooms = {name.partition(".")[0] for name in MODULES if "." in name}
+    files = {"helm_receipts", *(f"helm_receipts.{name}" for name in (*rooms, *MODULES))}
+    assert files == set(loaded)
 
 
 def test_every_module_in_the_list_of_writers_exists() -> None:
@@ -102,6 +130,27 @@ def test_a_call_that_writes_is_noticed(line: str) -> None:
 def test_a_call_that_reads_is_no_write(line: str) -> None:
     """Otherwise nobody could verify anything."""
     assert not list(changes(ast.parse(line)))
+
+
+def lines_of_code(path: Path) -> int:
+    """Count a module's lines without blank ones, comments and docstrings."""
+    text = path.read_text("utf-8")
+    said = {
+        line
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+    silent = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
+    code = {
+        line
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type not in silent and token.type != tokenize.ENDMARKER
+        for line in range(token.start[0], token.end[0] + 1)
+    }
+    return len(code - said)
 
 
 def closure(names: tuple[str, ...]) -> dict[str, Path]:

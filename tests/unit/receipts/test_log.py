@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from helm_receipts.audit.fsck import FsckReport, fsck
 from helm_receipts.envelope.checkpoint import parse_checkpoint
 from helm_receipts.errors import LogError, RecorderError
-from helm_receipts.journal.reader import read_records
+from helm_receipts.journal.records import read_records
 from helm_receipts.layout import Layout
+from helm_receipts.log.inclusion import parse_proof
 from helm_receipts.log.log import Log
 from helm_receipts.log.order import Order
-from helm_receipts.log.proof import parse_proof, prove
+from helm_receipts.log.proof import prove
 from helm_receipts.log.rebuild import rebuild
 from helm_receipts.log.runs import order_file, read_runs
 from helm_receipts.recording import keyset

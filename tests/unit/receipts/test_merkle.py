@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helm_receipts.errors import ProofRefused
-from helm_receipts.log import merkle
+from helm_receipts.log import merkle, merkle_proofs
 from helm_receipts.log.frontier import Frontier
+from helm_receipts.log.frontier_reading import read_frontier
 from helm_receipts.log.tiles import (
     WIDTH,
     TileReader,
@@ -40,7 +41,7 @@ def test_an_inclusion_proof_verifies_at_its_own_index_only(size: int, data: st.D
     index = data.draw(st.integers(0, size - 1))
     root = naive_root(LEAVES[:size])
     assert merkle.root_hash(size, nodes) == root
-    proof = merkle.inclusion_proof(index, size, nodes)
+    proof = merkle_proofs.inclusion_proof(index, size, nodes)
     merkle.verify_inclusion(LEAVES[index], index, size, proof, root)
     other = data.draw(st.integers(0, size - 1).filter(lambda i: i != index)) if size > 1 else 1
     with pytest.raises(ProofRefused):
@@ -54,20 +55,20 @@ def test_a_consistency_proof_verifies_between_its_own_trees_only(one: int, two: 
     """A later tree continues an earlier one, and not a tree with another beginning."""
     old, new = sorted((one, two))
     old_root, new_root = naive_root(LEAVES[:old]), naive_root(LEAVES[:new])
-    proof = merkle.consistency_proof(old, new, nodes)
+    proof = merkle_proofs.consistency_proof(old, new, nodes)
     if not old:
         with pytest.raises(ProofRefused):
-            merkle.verify_consistency(old, new, old_root, new_root, proof)
+            merkle_proofs.verify_consistency(old, new, old_root, new_root, proof)
         return
-    merkle.verify_consistency(old, new, old_root, new_root, proof)
+    merkle_proofs.verify_consistency(old, new, old_root, new_root, proof)
     forged = hashlib.sha256(old_root).digest()
     with pytest.raises(ProofRefused):
-        merkle.verify_consistency(old, new, forged, new_root, proof)
+        merkle_proofs.verify_consistency(old, new, forged, new_root, proof)
     with pytest.raises(ProofRefused):
-        merkle.verify_consistency(old, new, old_root, new_root, [*proof, forged])
+        merkle_proofs.verify_consistency(old, new, old_root, new_root, [*proof, forged])
     if new > old:
         with pytest.raises(ProofRefused):
-            merkle.verify_consistency(new, old, new_root, old_root, proof)
+            merkle_proofs.verify_consistency(new, old, new_root, old_root, proof)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ def test_any_batches_give_the_same_tiles(
         for name, content in edge.take_tiles().items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)
-        edge = Frontier.read(TileReader(folder, edge.size))
+        edge = read_frontier(TileReader(folder, edge.size))
     assert edge.root() == whole.root()
     for name, content in whole.take_tiles().items():
         assert (folder / name).read_bytes() == content

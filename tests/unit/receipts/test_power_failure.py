@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from helm_receipts.audit.verify import verify_journal
 from helm_receipts.envelope.key_files import load
 from helm_receipts.journal.durable_mark import MARK
-from helm_receipts.journal.reader import read_records
+from helm_receipts.journal.records import read_records
 from helm_receipts.journal.segments import list_segments
 from helm_receipts.recording.recorder import Recorder
 from support.receipts import CONFIGURATION, journal_of, outcome, request

@@ -18,6 +18,7 @@ from helm_receipts.errors import RecorderError, StatementError
 from helm_receipts.journal import reader
 from helm_receipts.journal.chain import WriterChain
 from helm_receipts.journal.journal import Journal
+from helm_receipts.journal.records import read_journal
 from helm_receipts.journal.segments import list_segments
 from helm_receipts.recording.recorder import Recorder
 from support.receipts import CONFIGURATION, journal_of, outcome, record_calls, recording, request
@@ -30,7 +31,7 @@ def records(state: Path) -> list[Record]:
     key = key_files.load(state / "keys" / "receipt.pem", "receipt").public
     chain = WriterChain(journal_of(state).name)
     found = []
-    for line in reader.read_journal(journal_of(state)):
+    for line in read_journal(journal_of(state)):
         dsse.parse_line(line.raw).check(key)
         record = reader.read_record(line)
         chain.accept(line, record.digest, record.predicate)

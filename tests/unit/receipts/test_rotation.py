@@ -14,7 +14,7 @@ from helm_receipts.envelope.opening import secret_ids
 from helm_receipts.envelope.predicate import Boundary
 from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.errors import Broken, KeyRefused, RecorderError
-from helm_receipts.journal.reader import read_records
+from helm_receipts.journal.records import read_records
 from helm_receipts.layout import Layout
 from helm_receipts.log import publish
 from helm_receipts.log.handovers import follow_handovers

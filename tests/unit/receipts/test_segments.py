@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from helm_receipts.errors import Broken
 from helm_receipts.journal.journal import READY_BYTES, Journal
 from helm_receipts.journal.reader import read_lines
-from helm_receipts.journal.segments import list_segments, whole_size, written_size
+from helm_receipts.journal.segments import list_segments, written_size
+from helm_receipts.journal.whole_lines import whole_size
 
 LINES = st.lists(st.binary(max_size=200).map(lambda b: b.replace(b"\n", b"").replace(b"\0", b"")))
 

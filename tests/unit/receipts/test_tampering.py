@@ -15,7 +15,7 @@ import pytest
 
 from helm_receipts.audit.ahead import start_checkers
 from helm_receipts.audit.fsck import FsckReport, fsck
-from helm_receipts.envelope import canonical, dsse, key_files, signing_keys
+from helm_receipts.envelope import canonical_encoding, dsse, key_files, signing_keys
 from helm_receipts.envelope.checkpoint import Checkpoint, LogKey, parse_checkpoint
 from helm_receipts.envelope.predicate import Boundary
 from helm_receipts.envelope.public_keys import PublicKey
@@ -23,10 +23,11 @@ from helm_receipts.envelope.record import parse_statement
 from helm_receipts.envelope.signatures import seal, sign_checkpoint
 from helm_receipts.envelope.signing_keys import SigningKey
 from helm_receipts.errors import Broken, KeyRefused
-from helm_receipts.journal.reader import read_records
+from helm_receipts.journal.records import read_records
 from helm_receipts.journal.segments import list_segments, list_writers
 from helm_receipts.layout import Layout
 from helm_receipts.log import merkle
+from helm_receipts.log.frontier import Frontier
 from helm_receipts.log.tiles import TileReader
 from helm_receipts.recording import keyset
 from helm_receipts.recording.openings import opens
@@ -161,7 +162,7 @@ def rewrite(case: Case, drop: int, log: bool = False, key: SigningKey | None = N
         sequence["number"] = number + 1
         if previous is not None:
             sequence["previous"] = {"sha256": previous}
-        fresh.append(seal(canonical.encode(statement), key))
+        fresh.append(seal(canonical_encoding.encode(statement), key))
         previous = hashlib.sha256(fresh[-1]).hexdigest()
     (writer / "000000000001.jsonl").write_bytes(b"".join(line + b"\n" for line in fresh))
     if log:
@@ -300,7 +301,7 @@ def retired_key_goes_on(case: Case, published: bool = True) -> None:
         sequence["writer"] = "zzzzzzzz"
         if previous is not None:
             sequence["previous"] = {"sha256": previous}
-        fresh.append(seal(canonical.encode(statement), stolen))
+        fresh.append(seal(canonical_encoding.encode(statement), stolen))
         previous = hashlib.sha256(fresh[-1]).hexdigest()
     text = b"".join(line + b"\n" for line in fresh)
     (target / "000000000001.jsonl").write_bytes(text)
@@ -308,6 +309,72 @@ def retired_key_goes_on(case: Case, published: bool = True) -> None:
     integrate_all(layout, keyset.open_keyset(layout))
     if not published:
         case.path("keys.json").unlink()
+
+
+def put(path: Path, content: bytes) -> None:
+    """Put a file where there was none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def reorder_log(case: Case, first: int, second: int) -> None:
+    """With the log's key: publish a log in which two receipts have each other's place."""
+    size = parse_checkpoint(case.path("checkpoint").read_bytes()).size
+    entries = list(TileReader(case.state / "log", size).all_entries())
+    entries[first], entries[second] = entries[second], entries[first]
+    edge = Frontier()
+    for entry in entries:
+        edge.add(entry)
+    for name, content in edge.take_tiles().items():
+        put(case.path(name), content)
+    resign(case, root=edge.root())
+
+
+def move_to_end(case: Case) -> None:
+    """Take a receipt out of one writer's journal and add it to another's."""
+    two = list_segments(case.writers[1])[0]
+    line = two.read_bytes().splitlines()[3]
+    edit(two, lambda lines: [*lines[:3], *lines[4:]])
+    edit(case.segments[-1], lambda lines: [*lines, line])
+
+
+def foreign_line(case: Case) -> None:
+    """Add a receipt of another boundary at the end."""
+    other = case.state.parent / "other"
+    record_calls(other, 1)
+    line = list_segments(list_writers(other / "journal")[0])[0].read_bytes().splitlines()[1]
+    edit(case.segments[-1], lambda lines: [*lines, line])
+
+
+def publish(case: Case, name: str) -> None:
+    """Put another boundary's published file in the place of this one's."""
+    other = case.state.parent / "other"
+    record_calls(other, 1)
+    shutil.copy(other / "log" / name, case.path(name))
+
+
+def folder_for(path: Path) -> None:
+    """Put a folder in the place of a file."""
+    path.unlink()
+    path.mkdir()
+
+
+def add_receipt(case: Case) -> None:
+    """With the receipt key: add one more after the last, as if it had been forgotten."""
+    import hashlib
+
+    lines = case.segments[-1].read_bytes().splitlines()
+    first = case.segments[0].read_bytes().splitlines()[1]
+    said = parse_statement(dsse.parse_line(first).payload)
+    last = parse_statement(dsse.parse_line(lines[-1]).payload)["predicate"]
+    said["predicate"]["sequence"] = {
+        "number": last["sequence"]["number"] + 1,
+        "previous": {"sha256": hashlib.sha256(lines[-1]).hexdigest()},
+        "writer": last["sequence"]["writer"],
+    }
+    said["predicate"] |= {"decidedAt": last["decidedAt"], "phase": "request"}
+    line = seal(canonical_encoding.encode(said), case.key)
+    edit(case.segments[-1], lambda before: [*before, line])
 
 
 Attack = Callable[[Case], object]
@@ -372,6 +439,36 @@ FILES_ONLY: dict[str, tuple[Attack, str]] = {
     "the end of the journal put back": (
         lambda c: roll_back(c, f"journal/{next((c.old / 'journal').iterdir()).name}"),
         "truncated"),
+    "a receipt taken out and added to another journal": (move_to_end, "moved"),
+    "the oldest segment gone": (lambda c: c.segments[0].unlink(), "dropped"),
+    "a zero byte in a line": (
+        lambda c: edit(c.segments[1], at(2, lambda x: x[:90] + b"\0" + x[91:])), "malformed"),
+    "a segment emptied": (lambda c: c.segments[1].write_bytes(b""), "dropped"),
+    "the last receipt twice": (
+        lambda c: edit(c.segments[-1], lambda x: [*x, x[-1]]), "repeated"),
+    "a receipt of another boundary": (foreign_line, "foreign-key"),
+    "the receipt key swapped": (lambda c: publish(c, "receipt.pub.pem"), "published-file"),
+    "the log's key swapped": (lambda c: publish(c, "log.vkey"), "published-file"),
+    "the trusted root swapped": (lambda c: publish(c, "trusted_root.json"), "published-file"),
+    "all published keys swapped": (lambda c: publish(c, "keys.json"), "published-keys"),
+    "a key that is none": (
+        lambda c: c.path("receipt.pub.pem").write_bytes(b"x"), "published-file"),
+    "carriage returns in the checkpoint": (
+        lambda c: change_note(c, b"\n", b"\r\n"), "checkpoint"),
+    "a folder in a tile's place": (lambda c: folder_for(c.path("tile/0/000")), "missing-tile"),
+    "an entry bundle cut off": (
+        lambda c: c.path("tile/entries/000").write_bytes(
+            c.path("tile/entries/000").read_bytes()[:-9]), "edited-tile"),
+    "a stray tile": (
+        lambda c: put(c.path("tile/0/005"), bytes(8192)), "stray-tile"),
+    "a stray tile further up": (
+        lambda c: put(c.path("tile/3/000.p/1"), bytes(32)), "stray-tile"),
+    "a stray partial tile": (
+        lambda c: put(c.path("tile/0/001.p/1"), bytes(32)), "stray-tile"),
+    "a stray bundle": (lambda c: put(c.path("tile/entries/x001/000"), b""), "stray-tile"),
+    "a file among the tiles": (lambda c: put(c.path("tile/0/readme"), b"x"), "stray-tile"),
+    "another name of the folder": (
+        lambda c: put(c.state / "origin", b"another.helm-boundary.invalid\n"), "origin"),
     "a bit of a full tile": (lambda c: flip(c.path("tile/0/000"), 1000), "edited-tile"),
     "a bit of a partial tile": (lambda c: flip(partial(c, "0"), 5), "edited-tile"),
     "a bit of a tile further up": (lambda c: flip(partial(c, "1"), 5), "edited-tile"),
@@ -428,6 +525,7 @@ WITH_RECEIPT_KEY: dict[str, tuple[Attack, str]] = {
         lambda c: edit(c.segments[-1], lambda x: at(len(x) - 1, reseal(
             c.key, b'"decidedAt":"2', b'"decidedAt":"1'))(x)), "backdated"),
     "an outcome left out and the rest signed again": (lambda c: rewrite(c, 4), "replaced"),
+    "a receipt added after the end": (add_receipt, "no-session"),
     "a checkpoint signed by the receipt key": (
         lambda c: sign_note_with(c, c.key, c.log.name), "checkpoint"),
     "a payload that is no statement": (
@@ -441,6 +539,10 @@ WITH_RECEIPT_KEY: dict[str, tuple[Attack, str]] = {
 }  # fmt: skip
 
 WITH_EVERY_KEY: dict[str, tuple[Attack, str]] = {
+    "a larger size signed": (lambda c: resign(c, size=5000), "missing-tile"),
+    "two receipts exchanged in the log": (lambda c: reorder_log(c, 330, 331), "reordered-log"),
+    "receipts far apart exchanged in the log": (
+        lambda c: reorder_log(c, 325, 332), "reordered-log"),
     "another root signed": (lambda c: resign(c, root=bytes(32)), "wrong-root"),
     "a smaller size signed": (
         lambda c: resign(c, size=200, root=root_at(c, 200)), "old-checkpoint"),
@@ -503,7 +605,7 @@ def test_rotated_keys_are_followed_by_other_processes(case: Case) -> None:
 
 def test_there_are_many_kinds_of_tampering() -> None:
     """The table doesn't shrink by accident."""
-    assert len(FILES_ONLY) + len(WITH_RECEIPT_KEY) + len(WITH_EVERY_KEY) >= 60
+    assert len(FILES_ONLY) + len(WITH_RECEIPT_KEY) + len(WITH_EVERY_KEY) >= 90
 
 
 def test_a_history_forged_with_every_key_is_found_by_a_kept_checkpoint(case: Case) -> None:
@@ -522,13 +624,26 @@ def test_a_history_forged_with_every_key_is_found_by_a_kept_checkpoint(case: Cas
 
 
 def test_a_log_shorter_than_a_kept_checkpoint_is_found(case: Case) -> None:
-    """A checkpoint somebody kept is newer than the log's."""
+    """A checkpoint somebody kept is newer: set back or a fork, where nothing else is left."""
     newer = case.path("checkpoint").read_bytes()
     shutil.rmtree(case.state)
     shutil.copytree(case.old, case.state)
     case.check()
-    with pytest.raises(Broken, match="old-checkpoint"):
+    with pytest.raises(Broken, match="set back, or it is another history") as caught:
         case.check(newer)
+    assert caught.value.kind == "shorter-log"
+
+
+def test_a_checkpoint_of_a_larger_fork_is_not_called_set_back(case: Case) -> None:
+    """Tiles that go on are compared with what was kept."""
+    now = parse_checkpoint(case.path("checkpoint").read_bytes())
+    fork = sign_checkpoint(Checkpoint(now.origin, now.size, bytes(32)), case.log_key)
+    kept = case.path("checkpoint").read_bytes()
+    roll_back(case, "log/checkpoint")
+    for note, kind in ((fork, "forked-log"), (kept, "old-checkpoint")):
+        with pytest.raises(Broken) as caught:
+            case.check(note)
+        assert caught.value.kind == kind
 
 
 def test_an_edited_opening_key_opens_nothing(case: Case) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from helm_receipts.audit import verify
+from helm_receipts.audit.single_receipt import verify_receipt
 from helm_receipts.envelope import dsse, key_files, signing_keys
 from helm_receipts.envelope.signatures import seal
 from helm_receipts.envelope.signing_keys import SigningKey
@@ -28,10 +29,10 @@ def test_a_receipt_verifies_by_itself(tmp_path: Path) -> None:
     """With the key that made it, and with no other."""
     with recording(tmp_path) as recorder:
         receipt = recorder.record_now(request("a"))
-    record = verify.verify_receipt(receipt.envelope, key_of(tmp_path).public)
+    record = verify_receipt(receipt.envelope, key_of(tmp_path).public)
     assert (record.id, record.digest) == (receipt.id, receipt.digest)
     with pytest.raises(SignatureRefused):
-        verify.verify_receipt(receipt.envelope, signing_keys.generate("receipt").public)
+        verify_receipt(receipt.envelope, signing_keys.generate("receipt").public)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,7 @@ def test_a_signature_over_something_else_is_no_receipt(payload: bytes) -> None:
     """A payload that isn't our statement is refused even when it is signed."""
     key = signing_keys.generate("receipt")
     with pytest.raises(ReceiptError):
-        verify.verify_receipt(seal(payload, key), key.public)
+        verify_receipt(seal(payload, key), key.public)
 
 
 def test_a_whole_journal_verifies(tmp_path: Path) -> None:

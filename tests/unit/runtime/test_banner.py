@@ -10,7 +10,9 @@ import pytest
 
 from helm_boundary.runtime.banner import banner
 
-POLICY = SimpleNamespace(uri="helm-boundary:default", rules=47, digest="0" * 64)
+POLICY = SimpleNamespace(
+    uri="helm-boundary:default", rules=47, digest="0" * 64, without_detectors=()
+)
 JUDGE = SimpleNamespace(detectors=SimpleNamespace(names=("secret.a", "personal.b")))
 RUNNING: Any = SimpleNamespace(
     engine=SimpleNamespace(policy=POLICY), boundary=SimpleNamespace(judge=JUDGE)
@@ -43,3 +45,14 @@ def test_where_it_listens_and_how_to_get_there(
     assert ("every address" in first) is every
     assert "47 rules, 2 detectors, sha256 0000" in policy
     assert last.split(maxsplit=1)[1].startswith(clients.strip())
+
+
+def test_a_bundle_without_detectors_is_named() -> None:
+    """`opa build -b` leaves them out, and says nothing."""
+    told: Any = SimpleNamespace(**{**vars(POLICY), "without_detectors": ("file:///p.tar.gz",)})
+    running: Any = SimpleNamespace(
+        engine=SimpleNamespace(policy=told), boundary=SimpleNamespace(judge=JUDGE)
+    )
+    options: Any = SimpleNamespace(confdir="/conf", mode=["regular"])
+    said = "\n".join(banner(running, CONFIG, options, ["127.0.0.1:8080"]))
+    assert "2 detectors (a bundle brings none: see policy check)" in said

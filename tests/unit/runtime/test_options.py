@@ -51,6 +51,7 @@ def test_the_defaults_are_readable(options: Any) -> None:
         ("helm_hosts", ["+llm.example.com", "api.openai.com"]),
         ("helm_hosts", ["+"]),
         ("helm_hosts", ["++llm.example.com"]),
+        ("helm_notify_arguments", True),
         ("helm_page", "0.0.0.0:8082"),
         ("helm_page", "192.0.2.1:80"),
         ("helm_page", "8082"),
@@ -68,6 +69,16 @@ def test_a_bad_value_is_refused_by_name(options: Any, name: str, value: Any) -> 
     """The message starts with the option."""
     options.update(**{name: value})
     with pytest.raises(ConfigError, match=f"^{name}: "):
+        read_config(options)
+
+
+def test_a_desktop_without_a_program_for_notices_is_refused(
+    options: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """Whoever relies on it would wait for nothing."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    options.update(helm_notify_desktop=True)
+    with pytest.raises(ConfigError, match=r"^helm_notify_desktop: .*notify-send.*leave it off"):
         read_config(options)
 
 

@@ -14,6 +14,7 @@ RESULTS = """<testsuites><testsuite>
 <testcase name="test_a_denied_model_is_never_asked[opencode]"><skipped/></testcase>
 <testcase name="test_an_agent_waits_for_a_person[claude code-60-approve]"/>
 <testcase name="test_an_agent_waits_for_a_person[claude code-330-deny]"><failure/></testcase>
+<testcase name="test_an_agent_mends_a_program[opencode-confined]"/>
 <testcase name="test_something_else[codex over HTTP]"/>
 </testsuite></testsuites>"""
 
@@ -24,7 +25,7 @@ def test_a_table_has_what_was_shown() -> None:
     assert shown == {
         "claude code": {"yes after 60 s": "ok", "no after 330 s": "failed"},
         "codex over HTTP": {"allowed": "ok"},
-        "opencode": {"no model": "skipped"},
+        "opencode": {"no model": "skipped", "confined": "ok"},
     }
     table = as_table(shown)
     assert table.row_count == 3

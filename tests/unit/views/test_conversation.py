@@ -14,6 +14,7 @@ from mitmproxy.test import tflow, tutils
 from helm_boundary.flows.notes import KEY
 from helm_boundary.views.conversation import Conversation
 from helm_boundary.views.judgement import Judgement, receipts_of
+from support.mcp import answer, event, request, says, tool, tool_call
 
 TOOL = '{"city": "Vienna"}'
 CHAT = {
@@ -151,6 +152,22 @@ def test_a_stream_becomes_its_final_message() -> None:
     assert "    Let me see." in told
     assert "\n-> weather" in told
     assert '"city": "Vienna"' in told
+
+
+def test_a_call_to_an_mcp_server() -> None:
+    """The tool and its arguments; the answer, as JSON and from a stream; the tools it lists."""
+    asked = tool_call("search", query="issues")
+    flow = flow_of("/mcp", asked, json.dumps(says("two issues")).encode(), "application/json")
+    told = shown(flow, flow.request)
+    assert "mcp.tools.call" in told
+    assert "-> search" in told
+    assert '"query": "issues"' in told
+    assert "    two issues" in shown(flow, flow.response)
+    flow = flow_of("/mcp", asked, event(says("two issues")), "text/event-stream")
+    assert "    two issues" in shown(flow, flow.response)
+    listed = json.dumps(answer({"tools": [tool("search", "Search it.")]})).encode()
+    flow = flow_of("/mcp", request("tools/list"), listed, "application/json")
+    assert "tools listed\n    search  " in shown(flow, flow.response)
 
 
 def test_other_traffic_has_no_conversation() -> None:

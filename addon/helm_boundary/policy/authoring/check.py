@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from helm_boundary.policy.detectors.detectors import Detectors, compile_detectors
 from helm_boundary.policy.engines.embedded import start_embedded
 from helm_boundary.policy.errors import PolicyError
-from helm_boundary.policy.sources.folder import read_part
+from helm_boundary.policy.sources.folder import DETECTOR_FILE, read_part
 from helm_boundary.policy.sources.policy import Policy, read_policy
 
 from .module_checks import Found, check_part
@@ -28,6 +28,10 @@ SAMPLE = b"".join(
     hashlib.sha256(b"%d" % n).hexdigest().encode() + b" and aA1_-@.: " for n in range(850)
 )
 SLOW_SECONDS = 0.03
+LEFT_OUT = (
+    "`opa build -b` leaves a detectors.yaml out of a bundle, without a word: build without -b, or "
+    "write them as data.detectors"
+)
 GUARD = (
     "a value that a built-in can't take ends the evaluation here, and is undefined in OPA: test it "
     "before, as in is_string(x)"
@@ -53,7 +57,17 @@ class Report:
     @property
     def sound(self) -> bool:
         """Whether nothing found is an error."""
-        return not any(found.level == "error" for found in self.found)
+        return not self.errors
+
+    @property
+    def errors(self) -> int:
+        """How many errors were found."""
+        return sum(found.level == "error" for found in self.found)
+
+    @property
+    def warnings(self) -> int:
+        """How many warnings were found."""
+        return sum(found.level == "warning" for found in self.found)
 
 
 def check_policy(
@@ -76,6 +90,7 @@ def check_policy(
     count = len(detectors.names)
     found = [*_trial(policy, deadline_ms), *_slow_detectors(detectors)]
     found += _unread_data(policy, folders, key)
+    found += _left_out(policy, folders)
     for folder in folders:
         found += check_part(read_part(folder, key=key), read_part(folder, tests=True, key=key))
     if not any(one.level == "error" for one in found):
@@ -108,6 +123,15 @@ def _unread_data(policy: Policy, folders: Sequence[Path], key: Path | None) -> I
     for folder in folders:
         for place, name, hint in unread_names(policy, folder, read_part(folder, key=key)):
             yield Found("warning", f"{place}: data.{name} is read by no rule{hint}")
+
+
+def _left_out(policy: Policy, folders: Sequence[Path]) -> Iterator[Found]:
+    """Yield a note where `opa build -b` has left detectors out, perhaps, or will."""
+    for uri in policy.without_detectors:
+        yield Found("note", f"{uri}: brings no detectors; {LEFT_OUT}")
+    for folder in folders:
+        if (folder / DETECTOR_FILE).is_file():
+            yield Found("note", f"{folder / DETECTOR_FILE}: {LEFT_OUT}")
 
 
 def _slow_detectors(detectors: Detectors) -> Iterator[Found]:

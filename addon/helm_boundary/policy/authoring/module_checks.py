@@ -27,7 +27,7 @@ IMPORT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One thing to say: ``level`` is error (the policy can't be used) or warning."""
+    """One thing to say: ``level`` is error (the policy can't be used), warning or note."""
 
     level: str
     message: str

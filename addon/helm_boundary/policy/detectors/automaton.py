@@ -1,15 +1,14 @@
 """The automata that tell in one reading of a text which detectors may find something there.
 
-An automaton is made while it reads: a text that takes it into states where it hasn't been costs a
-hundred times as much as one of a known kind. Patterns that begin with letters of their own
-(``AKIA``) add few states, since most texts never get past the first. Those that begin with
-anything (any 14 characters, then ``.atlasv1.``) have a state for each mix of counts; they are
-looked for by the letters that they can't match without, and by their own pattern where these stand.
+An automaton is made while it reads: a text that takes it into states where it hasn't been costs
+much more than one of a known kind, and the states of patterns that are under way at the same time
+multiply. So what is looked for begins with letters (`triggers.py`), and words of any case, which
+texts are full of, have an automaton for each topic, apart from the formats of tokens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import re2
@@ -18,63 +17,85 @@ from helm_boundary.policy.errors import PolicyError
 
 from .definition import options
 from .detector import Detector
+from .triggers import trigger_of
 
 CANARY = "helm-boundary detector canary"
+_CANARY = -1
 _NONE: frozenset[int] = frozenset()
-_LOOKED_AT = 8  # bytes; the last one of the range is one too many
+_FORMATS = "formats"
+_LETTERS = "letters"
+_ANY_CASE = b"(?i"
+
+type Match = Callable[[bytes], list[int] | None]
 
 
 class Automaton:
-    """All detectors' patterns, or the keywords of those that need one."""
+    """All detectors' triggers, or the keywords of those that have none."""
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
-        self._letters, self._patterns = re2.Filter(), re2.Set.SearchSet(options())
-        self._by_letters: list[int] = []
-        self._by_pattern: list[int] = []
+        groups: dict[str, list[tuple[bytes, int]]] = {}
         for number, detector in enumerate(detectors):
-            for trigger, by_letters in _triggers(detector):
-                if by_letters:
-                    self._letters.Add(trigger, options())
-                    self._by_letters.append(number)
-                else:
-                    self._patterns.Add(trigger)
-                    self._by_pattern.append(number)
-        self._compile()
+            for group, trigger in _triggers(detector):
+                groups.setdefault(group, []).append((trigger, number))
+        self._matchers = [
+            (_compile(group, [trigger for trigger, _ in found]), [*(n for _, n in found), _CANARY])
+            for group, found in groups.items()
+        ]
 
     def match(self, text: bytes) -> frozenset[int]:
         """Return the numbers of the detectors that may find something; no other one can."""
-        by_letters = self._letters.Match(text, potential=True)
-        by_pattern = self._patterns.Match(text)
-        if not (by_letters or by_pattern):
-            return _NONE
-        numbers = {self._by_letters[at] for at in by_letters or ()}
-        numbers.update(self._by_pattern[at] for at in by_pattern or ())
-        return frozenset(numbers - {-1})
-
-    def _compile(self) -> None:
-        """Compile both, each with a canary: one that doesn't fit matches nothing, wordlessly."""
-        canary = CANARY.encode()
-        self._letters.Add(canary, options())
-        self._patterns.Add(canary)
-        self._letters.Compile()
-        self._patterns.Compile()
-        both = self._letters.Match(canary, potential=True), self._patterns.Match(canary)
-        if not all(both):
-            raise PolicyError(
-                "the detectors together are too large for RE2: simplify their patterns"
-            )
-        self._by_letters.append(-1)
-        self._by_pattern.append(-1)
+        hits: set[int] = set()
+        for match, numbers in self._matchers:
+            if found := match(text):
+                hits.update([numbers[at] for at in found])
+        return frozenset(hits - {_CANARY}) if hits else _NONE
 
 
-def _triggers(detector: Detector) -> Iterator[tuple[bytes, bool]]:
-    """Yield what stands wherever the detector finds something; whether by its letters, too."""
-    if not detector.keywords:
-        text: bytes = detector.pattern.pattern
-        yield text, not _begins_alike(detector.pattern) and _has_letters(text)
-    for word in detector.keywords:
-        text = b"(?i)" + re2.escape(word).encode()
-        yield text, _has_letters(text)
+def _triggers(detector: Detector) -> Iterator[tuple[str, bytes]]:
+    """Yield what stands wherever the detector finds something, by the automaton that looks."""
+    pattern: bytes = detector.pattern.pattern
+    topic = detector.name.partition(".")[0]
+    trigger = trigger_of(pattern.decode())
+    if trigger is not None:
+        written = trigger.encode()
+        yield f"words of {topic}" if _ANY_CASE in written else _FORMATS, written
+    elif detector.keywords:
+        for word in detector.keywords:
+            yield f"words of {topic}", b"(?i)" + re2.escape(word).encode()
+    else:
+        yield _LETTERS if _has_letters(pattern) else _FORMATS, pattern
+
+
+def _compile(group: str, patterns: Sequence[bytes]) -> Match:
+    """Compile with a canary: an automaton that doesn't fit matches nothing, wordlessly."""
+    canary = CANARY.encode()
+    match = _filter(patterns, canary) if group == _LETTERS else _set(patterns, canary)
+    if len(patterns) not in (match(canary) or ()):
+        raise PolicyError("the detectors together are too large for RE2: simplify their patterns")
+    return match
+
+
+def _set(patterns: Sequence[bytes], canary: bytes) -> Match:
+    found = re2.Set.SearchSet(options())
+    for pattern in (*patterns, canary):
+        found.Add(pattern)
+    found.Compile()
+    match: Match = found.Match
+    return match
+
+
+def _filter(patterns: Sequence[bytes], canary: bytes) -> Match:
+    """Compile patterns that can't match without letters somewhere, by those letters alone."""
+    found = re2.Filter()
+    for pattern in (*patterns, canary):
+        found.Add(pattern, options())
+    found.Compile()
+
+    def match(text: bytes) -> list[int] | None:
+        numbers: list[int] | None = found.Match(text, potential=True)
+        return numbers
+
+    return match
 
 
 def _has_letters(pattern: bytes) -> bool:
@@ -83,9 +104,3 @@ def _has_letters(pattern: bytes) -> bool:
     alone.Add(pattern, options())
     alone.Compile()
     return not alone.Match(b"", potential=True)
-
-
-def _begins_alike(pattern: Any) -> bool:
-    """Tell whether all that the pattern matches begins with the same two bytes."""
-    least, most = pattern.possiblematchrange(_LOOKED_AT)
-    return len(least) > 1 and bool(least[:2] == most[:2])

@@ -1,6 +1,6 @@
 """Detectors, which find what policy then judges: credentials, personal data, hidden characters.
 
-Two automata read each text once; only a pattern that may match is run again, by itself, for its
+A few automata read each text once; only a pattern that may match is run again, by itself, for its
 spans. RE2 has no backtracking, so no text can make a pattern slow. A finding says where, never
 what.
 """
@@ -14,8 +14,8 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from helm_boundary.calls.call import Text
 from helm_boundary.policy import data_file
 from helm_boundary.policy.errors import PolicyError
 
@@ -24,9 +24,6 @@ from .definition import compile_pattern, read_detector, read_placeholders
 from .detector import CREDENTIALS, Detector, Finding
 from .escapes import readings
 from .memory import Memory, Span, Spans
-
-if TYPE_CHECKING:
-    from helm_boundary.calls.call import Text
 
 __all__ = ["CANARY", "MAX_SPANS", "Detector", "Detectors", "Finding", "compile_detectors"]
 
@@ -63,6 +60,14 @@ class Detectors:
                     continue
                 findings.append(found)
         return findings
+
+    def named(self, name: str) -> str:
+        """Return a name that somebody chose; where something was found in it, only what that was.
+
+        So it may stand in a receipt and in an error.
+        """
+        found = self.scan((Text("", "", name),))
+        return f"({found[0].detector})" if found else name
 
     def slowest(self, text: bytes) -> list[tuple[str, float]]:
         """Return the seconds that each detector's own pattern takes, the slowest first."""

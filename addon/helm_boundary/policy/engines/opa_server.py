@@ -110,8 +110,9 @@ class OpaServer:
         whole = json.dumps([texts, provenance.get("bundles")], sort_keys=True)
         digest = hashlib.sha256(whole.encode()).hexdigest()
         nothing: MappingProxyType[str, Any] = MappingProxyType({})
-        detectors = read_policy([]).detectors_text
-        return Policy(self._url, digest, texts, nothing, detectors, len(texts))
+        ours = read_policy([])
+        count = len(texts)
+        return Policy(self._url, digest, texts, nothing, ours.detectors_text, count, ours.volatile)
 
 
 def _unknown(url: str) -> Policy:

@@ -57,6 +57,7 @@ def _document(phase: str, **changes: Any) -> Mapping[str, Any]:
         "tool_choice": None,
         "texts": [text],
         "findings": [],
+        "budgets": [],
         "attachments": [],
         "parameters": {},
         "unclaimed": [],
@@ -66,6 +67,7 @@ def _document(phase: str, **changes: Any) -> Mapping[str, Any]:
             "now_ns": 1767603600000000000,
             "flow_id": "self-test",
             "correlation_id": "00000000-0000-4000-8000-000000000000",
+            "session": None,
             "approval": None,
         },
     }

@@ -13,6 +13,7 @@ import os
 import sys
 from pathlib import Path
 
+from helm_boundary.calls.volatile import told
 from helm_boundary.policy.detectors.detectors import compile_detectors
 from helm_boundary.policy.engines.plan import plan_of
 from helm_boundary.policy.errors import PolicyError
@@ -36,6 +37,10 @@ def main(arguments: list[str]) -> int:
         "rules": policy.rules,
         "detectors": policy.detectors_text.decode(),
         "modules": dict(policy.modules),
+        "volatile": [told(each) for each in policy.volatile],
+        "stated": policy.stated,
+        "named_modules": dict(policy.named_modules),
+        "data": policy.own_data,
     }
     print(json.dumps(summary))
     return 0

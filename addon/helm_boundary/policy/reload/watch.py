@@ -17,6 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from helm_boundary.calls.volatile import read_volatile
 from helm_boundary.policy.detectors.detectors import Detectors, compile_detectors
 from helm_boundary.policy.engines.embedded import start_embedded
 from helm_boundary.policy.engines.engine import Engine
@@ -148,8 +149,8 @@ def load_aside(
     """Read, compile and try a policy without holding up this process.
 
     Returns None when its digest is ``unless``. Raises PolicyError when it can't be used. The
-    policy of the engine that comes back has its digest and modules, but not its data, which only
-    its worker holds.
+    policy of the engine that comes back has its digest and modules, but of its data only what the
+    boundary itself reads; its worker holds the rest.
     """
     plan = empty_plan()
     try:
@@ -158,9 +159,18 @@ def load_aside(
             plan.close()
             return None
         text = summary["detectors"].encode()
-        nothing: MappingProxyType[str, Any] = MappingProxyType({})
-        modules = summary["modules"]
-        policy = Policy(summary["uri"], summary["digest"], modules, nothing, text, summary["rules"])
+        policy = Policy(
+            uri=summary["uri"],
+            digest=summary["digest"],
+            modules=summary["modules"],
+            # The workers have all data from the plan; the boundary needs its own part alone.
+            data=MappingProxyType(summary["data"]),
+            detectors_text=text,
+            rules=summary["rules"],
+            volatile=tuple(read_volatile(*each) for each in summary["volatile"]),
+            stated=summary["stated"],
+            named_modules=summary["named_modules"],
+        )
         engine = start(policy, deadline_ms=deadline_ms, plan=plan)
     except BaseException:
         plan.close()

@@ -10,6 +10,9 @@ PACKAGE = Path(__file__).resolve().parents[2]
 # In a wheel the folder is package data; in a checkout it is the repository's own.
 CANDIDATES = (PACKAGE / "default_policy", PACKAGE.parents[1] / "policies")
 
+PROFILES = "profiles"
+"""The folder in it that isn't part of the default policy."""
+
 
 def default_policy_folder() -> Path:
     """Return the folder of the default policy; PolicyError if the installation lacks it."""

@@ -19,7 +19,9 @@ from helm_boundary.policy import data_file
 from helm_boundary.policy.detectors.detector_file import take_detectors
 from helm_boundary.policy.errors import PolicyError
 
+from . import profiles
 from .bundle import Manifest, is_bundle, read_bundle
+from .default_folder import PROFILES, default_policy_folder
 from .merging import merge_apart
 
 MAX_MODULE = 1_048_576  # bytes, the engine's own limit
@@ -69,14 +71,16 @@ def read_part(source: Path, *, tests: bool = False, key: Path | None = None) -> 
     With a ``key`` the source must be a bundle that is signed with it. Raises PolicyError.
     """
     source = source.expanduser().absolute()
+    profile = profiles.name_of(source)
     if is_bundle(source):
         manifest, contents = read_bundle(source, key)
         files = [File(name, f"{source}/{name}", content) for name, content in contents.items()]
         uri = manifest.uri(source)
-    elif key is not None:
+    elif key is not None and profile is None:
         raise PolicyError(f"{source}: is not a signed bundle, which the key given asks for")
     else:
-        manifest, files, uri = Manifest(), list(_read_folder(source)), source.as_uri()
+        uri = f"helm-boundary:{profile}" if profile else source.as_uri()
+        manifest, files = Manifest(), list(_read_folder(source))
     part = _part(uri, files, tests)
     if not (part.modules or part.data or part.detectors or tests):
         raise PolicyError(
@@ -155,7 +159,7 @@ def _read_folder(folder: Path) -> Iterable[File]:
 
 def _walk(folder: Path) -> Iterable[Path]:
     for entry in folder.iterdir():
-        if entry.name.startswith("."):
+        if entry.name.startswith(".") or entry == default_policy_folder() / PROFILES:
             continue
         if entry.is_dir():
             if entry.is_symlink():

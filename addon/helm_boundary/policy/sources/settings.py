@@ -49,6 +49,20 @@ def check_settings(
     _check_rules(data, set(_rule_ids(modules)), folders)
 
 
+def check_budgets(data: Mapping[str, Any]) -> None:
+    """Refuse budgets, limits and prices that can't be kept: PolicyError.
+
+    The boundary keeps them itself, also where the default policy was replaced.
+    """
+    if not (data.get("budgets") or data.get("limits") or data.get("prices")):
+        return  # and nothing of them is imported
+    from helm_boundary.budgets.definition_data import read_definitions
+    from helm_boundary.budgets.prices import read_prices
+
+    read_definitions(data)
+    read_prices(data, tables=False)
+
+
 def _named(path: Keys, folders: Sequence[Path]) -> str:
     """Return a path in data with the file and line that say it."""
     place = place_of(folders, path)

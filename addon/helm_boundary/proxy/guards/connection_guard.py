@@ -8,6 +8,8 @@ from mitmproxy import connection, tls
 from mitmproxy.proxy import layer, layers, mode_specs, server_hooks
 from mitmproxy.proxy.layers.http import HTTPMode
 
+_PREFACE = b"PRI * HTTP/2.0\r\n"
+
 
 class Walls:
     """The part of the addon that stops connections rather than calls.
@@ -32,6 +34,12 @@ class Walls:
         data.ignore_connection = False
 
     def next_layer(self, nextlayer: layer.NextLayer) -> None:
-        """Give bytes that aren't HTTP to the HTTP layer, which refuses them, not to raw TCP."""
+        """Give bytes that aren't HTTP to the HTTP layer, which refuses them, not to raw TCP.
+
+        A client that begins HTTP/2 at once, without TLS (RFC 9113 section 3.3), is one of HTTP/2.
+        """
+        client = nextlayer.context.client
+        if client.alpn is None and nextlayer.data_client().startswith(_PREFACE):
+            client.alpn = b"h2"
         if isinstance(nextlayer.layer, layers.TCPLayer):
             nextlayer.layer = layers.HttpLayer(nextlayer.context, HTTPMode.transparent)

@@ -20,6 +20,10 @@ from mitmproxy.proxy.layers.http import _http1, _http2, _http3
 logger = logging.getLogger(__name__)
 
 
+_UNTRUSTED = (
+    "; where an authority of yours signs for the server, name its file to the boundary "
+    "(--set ssl_verify_upstream_trusted_ca=FILE, or SSL_CERT_FILE before helm-boundary exec)"
+)
 _QUOTED = re.compile(r"""b?(["']).*\1""", re.DOTALL)
 
 
@@ -29,6 +33,8 @@ def error_page(status: int, message: str) -> bytes:
     Of an upstream's failure nothing is quoted: mitmproxy cites what it couldn't parse, and that is
     an answer which nobody has judged.
     """
+    if "ertificate verify failed" in message:
+        message += _UNTRUSTED
     shown = _QUOTED.sub("(left out)", message) if status >= 500 else message
     told = {
         "message": f"helm-boundary could not complete this call: {shown}",

@@ -24,6 +24,7 @@ from .split_functions import check_split_functions
 from .topics import check_decision, check_shapes, check_topics
 from .unbound import check_unbound
 from .values import check_values
+from .whole_floats import check_whole_floats
 from .with_values import check_with_values
 
 __all__ = ["Problem", "Program", "lint", "lint_tests"]
@@ -45,6 +46,7 @@ CHECKS: Sequence[Check] = (
     check_split_functions,
     check_with_values,
     check_values,
+    check_whole_floats,
     check_shapes,
     check_topics,
     check_recursion,

@@ -1,0 +1,116 @@
+"""`budgets recompute`, `rebuild` and `reconcile`: the books, against receipts and bills."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from helm_boundary.budgets import windows
+from helm_boundary.budgets.amounts import NOTHING, Amounts, dollars
+from helm_boundary.budgets.bills import BillError, compare, read_bill
+from helm_boundary.budgets.books import read_books
+from helm_boundary.budgets.embedded import reader_of
+from helm_boundary.budgets.sqlite_store import SqliteStore
+from helm_boundary.budgets.store import Place
+from helm_receipts.layout import Layout
+
+from .budget_state import io_errors, opened
+from .exits import NO, CommandError
+from .state_options import FILE, journal_of, json_option, state_option
+
+_TRIES = 5
+
+type Differences = dict[Place, tuple[Amounts, Amounts]]
+
+
+@click.command()
+@state_option
+@json_option
+def recompute(state: Layout, as_json: bool) -> None:
+    """Add up all receipts, and compare with the balances: exit 1 where they differ.
+
+    Calls that go on are left out. Where a difference is no fault in the receipts, `budgets rebuild`
+    makes the balances follow them.
+    """
+    with io_errors(), opened(state) as store:
+        different, count = _compare(store, journal_of(state))
+    for place, (told, kept) in different.items():
+        if as_json:
+            click.echo(json.dumps({"scope": place.scope, "start": windows.stamp(place.start),
+                                   "receipts": told.named(), "balance": kept.named()}))  # fmt: skip
+        else:
+            click.echo(f"{place.scope}, window of {windows.stamp(place.start)}")
+            click.echo(f"  receipts say {told.named()}")
+            click.echo(f"  balance is   {kept.named()}")
+    if different:
+        raise CommandError(
+            f"{len(different)} of {count} balances aren't what the receipts come to", NO
+        )
+    if not as_json:
+        click.echo(f"{count} balances are what the receipts come to.")
+
+
+@click.command()
+@state_option
+def rebuild(state: Layout) -> None:
+    """Write the balances again from the receipts, which are the truth.
+
+    Calls of a running boundary wait for it, and are denied where it takes longer than two seconds.
+    """
+    with io_errors(), opened(state) as store:
+        store.rebuild_from(reader_of(state))
+        count = len(asyncio.run(store.balances()))
+    click.echo(f"{count} balances were written from the receipts.")
+
+
+@click.command()
+@state_option
+@json_option
+@click.option(
+    "--costs",
+    type=FILE,
+    required=True,
+    help="The provider's bill: OpenAI's or Anthropic's costs in JSON, or CSV with date and cost.",
+)
+def reconcile(state: Layout, as_json: bool, costs: Path) -> None:
+    """Put what receipts say that calls cost beside the provider's own bill, day by day (UTC)."""
+    with io_errors():
+        try:
+            days = compare(read_bill(costs), journal_of(state))
+        except BillError as error:
+            raise CommandError(str(error)) from None
+    if as_json:
+        for day in days:
+            click.echo(json.dumps(asdict(day)))
+        return
+    click.echo("DAY         BILLED        RECEIPTS      DIFFERENCE    CALLS   ESTIMATED")
+    for day in days:
+        money = (day.billed, day.charged, day.charged - day.billed)
+        cells = "".join(f"{dollars(amount):<14.4f}" for amount in money)
+        click.echo(f"{day.date}  {cells}{day.calls:<8}{day.estimated}")
+
+
+def _compare(store: SqliteStore, journal: Path) -> tuple[Differences, int]:
+    """Compare receipts with balances; again where calls have come or gone meanwhile."""
+    different, count = _compare_once(store, journal)
+    for _ in range(_TRIES):
+        if not different:
+            break
+        again, count = _compare_once(store, journal)
+        if again == different:
+            break
+        different = again
+    return different, count
+
+
+def _compare_once(store: SqliteStore, journal: Path) -> tuple[Differences, int]:
+    going_on = asyncio.run(store.open_calls())
+    told = {each.place: each.settled for each in read_books(journal, going_on).balances()}
+    kept = {each.place: each.settled for each in asyncio.run(store.balances())}
+    places = sorted({*told, *kept})
+    both = {place: (told.get(place, NOTHING), kept.get(place, NOTHING)) for place in places}
+    return {place: pair for place, pair in both.items() if pair[0] != pair[1]}, len(places)

@@ -1,0 +1,55 @@
+"""What stands beside a command's words: where its output goes, and what it is given to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .command import Redirect
+from .words import Word, read_word, source_of
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+KINDS = frozenset({"file_redirect", "heredoc_redirect", "herestring_redirect"})
+_LISTS = frozenset({"list", "negated_command", "pipeline"})
+
+
+@dataclass(frozen=True, slots=True)
+class Redirections:
+    """Those of one command, each with its target as a word; `given` are here-documents."""
+
+    each: tuple[tuple[Redirect, Word], ...] = ()
+    given: tuple[str, ...] = ()
+
+
+NONE = Redirections()
+
+
+def read_redirections(nodes: Iterable[Node], text: bytes) -> Redirections:
+    """Read those of some nodes that are redirections."""
+    found = [node for node in nodes if node.type in KINDS]
+    bodies = (each for node in found for each in node.named_children if each.type == "heredoc_body")
+    return Redirections(
+        tuple(pair for node in found for pair in _of(node, text)),
+        tuple(source_of(body, text) for body in bodies),
+    )
+
+
+def last_command(node: Node) -> Node | None:
+    """Return the command that a redirection around a node belongs to; None for a compound."""
+    while node.type in _LISTS and node.named_children:
+        node = node.named_children[-1]
+    return node if node.type == "command" else None
+
+
+def _of(node: Node, text: bytes) -> Iterator[tuple[Redirect, Word]]:
+    if node.type != "file_redirect":
+        return
+    descriptor = node.child_by_field_name("descriptor")
+    told = source_of(descriptor, text) if descriptor is not None else None
+    operator = "".join(each.type for each in node.children if not each.is_named)
+    for target in node.children_by_field_name("destination"):
+        word = read_word(target, text)
+        yield Redirect(operator, word.text, told), word

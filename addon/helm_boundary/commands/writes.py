@@ -1,0 +1,96 @@
+"""Which files a command writes, as far as its words tell."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from .command import Redirect
+from .words import Word
+
+_WRITES = re.compile(r"&?>[>|]?|<>|>&")
+_NOWHERE = re.compile(r"/dev/(?:null|stdout|stderr|tty|fd/\d+)|-|\d+-?")
+
+
+def resolve(path: str, folder: str) -> str:
+    """Return a path as seen from where the shell began, without dots and steps up and down."""
+    if not path.startswith(("/", "~")):
+        path = posixpath.join(folder, path)
+    return re.sub("^//+", "/", posixpath.normpath(path))
+
+
+def written_by_redirects(redirects: Sequence[tuple[Redirect, Word]]) -> Iterator[Word]:
+    """Yield what redirections write to, but devices that are nobody's file."""
+    for redirect, target in redirects:
+        if _WRITES.fullmatch(redirect.operator) and not _NOWHERE.fullmatch(target.text):
+            yield target
+
+
+def written_by_program(program: str, words: Sequence[Word]) -> Iterator[Word]:
+    """Yield the files that a program writes, removes or changes, by its words without its name."""
+    rule = _RULES.get(program)
+    if rule is not None:
+        yield from rule(words)
+
+
+def _plain(words: Sequence[Word]) -> list[Word]:
+    return [word for word in words if not word.text.startswith("-") or word.text == "-"]
+
+
+def _all(words: Sequence[Word]) -> Sequence[Word]:
+    return _plain(words)
+
+
+def _but_first(words: Sequence[Word]) -> Sequence[Word]:
+    return _plain(words)[1:]
+
+
+def _last(words: Sequence[Word]) -> Sequence[Word]:
+    return [*_after(words, "-t", "--target-directory"), *_plain(words)[-1:]]
+
+
+def _after(words: Sequence[Word], *options: str) -> Iterator[Word]:
+    """Yield the values of options: the word after one, or what follows in the same word."""
+    for at, word in enumerate(words):
+        for option in options:
+            if word.text == option:
+                yield from words[at + 1 : at + 2]
+            elif option.startswith("--") and word.text.startswith(f"{option}="):
+                yield Word(word.text.removeprefix(f"{option}="), word.is_known)
+            elif not option.startswith("--") and word.text.startswith(option):
+                yield Word(word.text.removeprefix(option), word.is_known)
+
+
+def _values(*options: str) -> Callable[[Sequence[Word]], Sequence[Word]]:
+    return lambda words: [*_after(words, *options)]
+
+
+def _dd(words: Sequence[Word]) -> Sequence[Word]:
+    outputs = [word for word in words if word.text.startswith("of=")]
+    return [Word(word.text.removeprefix("of="), word.is_known) for word in outputs]
+
+
+def _in_place(words: Sequence[Word]) -> Sequence[Word]:
+    """Read sed's or perl's words: without -i they write to their standard output."""
+    if not any(re.match(r"-[A-Za-z]*i|--in-place", word.text) for word in words):
+        return ()
+    scripts = any(word.text in ("-e", "-f") for word in words)
+    return _plain(words) if scripts else _plain(words)[1:]
+
+
+_RULES: Mapping[str, Callable[[Sequence[Word]], Sequence[Word]]] = {
+    **dict.fromkeys(
+        ("mkdir", "mkfifo", "mv", "rm", "rmdir", "shred", "tee", "touch", "truncate", "unlink"),
+        _all,
+    ),
+    **dict.fromkeys(("cp", "install", "ln", "rsync", "scp"), _last),
+    **dict.fromkeys(("chgrp", "chmod", "chown"), _but_first),
+    **dict.fromkeys(("sed", "gsed", "perl"), _in_place),
+    "dd": _dd,
+    "curl": _values("-o", "--output", "--output-dir"),
+    "wget": _values("-O", "-P", "--output-document", "--directory-prefix"),
+    "tar": _values("-C", "--directory"),
+    "unzip": _values("-d"),
+    "sort": _values("-o", "--output"),
+}

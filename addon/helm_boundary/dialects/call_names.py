@@ -1,0 +1,25 @@
+"""How members and types are named that hold tool calls, in whatever spelling."""
+
+from __future__ import annotations
+
+import re
+
+_CALLS = ("toolcall", "tooluse", "functioncall")
+_SEPARATORS = re.compile(r"[._-]")
+_RESULTS = ("output", "result", "success", "failure", "error")
+
+
+def is_call(name: str) -> bool:
+    """Tell whether a member or a type is named as one of tool calls."""
+    return name.casefold().replace("_", "").rstrip("s").endswith(_CALLS)
+
+
+def is_call_type(kind: str) -> bool:
+    """Tell whether an event's type is of a tool call, or of a part of one, and of no result."""
+    plain = _SEPARATORS.sub("", kind.casefold())
+    return any(call in plain for call in _CALLS) and not is_result_type(kind)
+
+
+def is_result_type(kind: str) -> bool:
+    """Tell whether a type is of what a tool gave back."""
+    return kind.casefold().endswith(_RESULTS)

@@ -1,0 +1,236 @@
+"""Streams without a dialect of their own: text flows, and whatever may be a call waits.
+
+An event is an object in any shape. What looks like a call in it (a name with arguments, or what
+stands where calls do) is held until its arguments are closed, and judged as clients hold it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from helm_boundary.calls.call import Answer, Json, Text, ToolCall, Usage
+from helm_boundary.calls.refusal import Refusal
+from helm_boundary.calls.texts import pointer_token, spoken, strings
+from helm_boundary.streaming.sse import Event
+from helm_boundary.streaming.tellings import told_in_two_ways
+from helm_boundary.wire import strict_json
+
+from . import event_data
+from .call_names import is_call, is_call_type, is_result_type
+from .call_pieces import CallPieces
+from .json_shape import check_names, text_of, tool_call
+from .told_texts import ToldTexts, each_once
+from .tool_results import tool_members
+from .usage import read_usage, updated
+
+_NAMES = ("name", "tool", "tool_name", "toolName", "function_name")
+_PIECE = "partial_json"
+"""A member that nothing else has than a piece of a call, whose name may come later."""
+_WORDS = ("arguments", "args", _PIECE)
+_WORDS_OF_CALLS = (*_WORDS, "input", "parameters", "delta")
+"""Where the arguments' next words are: anywhere, and in what stands where calls do."""
+_INDEX = "index"
+_IDS = ("id", "item_id", "call_id", "toolUseId", "toolCallId", "tool_call_id")
+"""By what clients add pieces up: the index where there is one, or else any of the ids."""
+_GROWING = frozenset(
+    {
+        "content", "delta", "generated_text", "output_text", "reasoning", "reasoning_content",
+        "refusal", "response", "text", "thinking", "token", "transcript",
+    }
+)  # fmt: skip
+"""Members whose text goes on in the next event."""
+
+
+type _Key = tuple[str, str, str]
+"""A call's place in its event, its id, and the type of the events that tell its arguments: clients
+add up those of one type."""
+
+
+class GenericStream:
+    """Reads events in whatever shape; lines of JSON are events, too.
+
+    With `is_known` the API is, so that its members are written as it writes them; with `may_repeat`
+    an event may tell all of a call's arguments so far, and not their next words.
+    """
+
+    def __init__(self, status: int, *, is_known: bool = False, may_repeat: bool = False) -> None:
+        self.done = False
+        self._is_known = is_known
+        self._may_repeat = may_repeat
+        self._status = status
+        self._model: str | None = None
+        self._usage = Usage()
+        self._told = ToldTexts()
+        self._others: dict[tuple[str, str, str], Text] = {}
+        self._pieces: dict[_Key, CallPieces] = {}
+        self._touched: dict[_Key, None] = {}
+        self._ids: dict[str, str] = {}
+        self._calls: list[ToolCall] = []
+        self._judged = self._count = 0
+        self._name = self._kind = ""
+
+    def read(self, event: Event) -> None:
+        """Take one event in.
+
+        Raises:
+            Refusal: it has JSON in it that readers read differently.
+        """
+        if event.data is None or not event.data.strip():
+            return
+        if event_data.is_end(event):
+            self.done = True
+            self._close()
+            return
+        self.take(value_of(event.data))
+
+    def take(self, value: Json) -> None:
+        """Take one event's value in."""
+        pointer = f"/{self._count}"
+        self._count += 1
+        before = len(self._touched)
+        self._kind = text_of(value.get("type")) if isinstance(value, dict) else ""
+        self._read_calls(value, pointer, is_inside=False, known="")
+        if len(self._touched) == before:
+            self._close()
+        self._read_texts(value)
+        if isinstance(value, dict):
+            self._model = text_of(value.get("model")) or self._model
+            self._usage = updated(self._usage, read_usage(value.get("usage")))
+
+    def _close(self) -> None:
+        """Note that what has begun isn't gone on with."""
+        for key in self._touched:
+            self._pieces[key].is_over = True
+
+    @property
+    def holds(self) -> bool:
+        """Whether a tool call has begun that hasn't been judged."""
+        return bool(self._touched) or len(self._calls) > self._judged
+
+    @property
+    def ready(self) -> bool:
+        """Whether every tool call begun is complete, and at least one waits for its verdict."""
+        begun = [self._pieces[key] for key in self._touched]
+        return self.holds and all(each.is_whole or (self.done and each.name) for each in begun)
+
+    def mark_judged(self) -> None:
+        """Note that what was waiting has been judged."""
+        self._judged = len(self._calls)
+        self._touched.clear()
+
+    def answer(self, *, waiting_only: bool = False) -> Answer:
+        """Return what the stream has said so far; with `waiting_only`, only unjudged calls."""
+        calls = self._calls[self._judged :] if waiting_only else [*self._calls]
+        for key in self._touched if waiting_only else self._pieces:
+            calls += self._pieces[key].readings()
+        texts = [*self._told.texts(), *self._others.values()]
+        for call in calls:
+            texts += spoken(call.arguments_text, call.pointer + "/arguments", "assistant")
+        return Answer(
+            self._status,
+            model=self._model,
+            texts=each_once(texts),
+            tool_calls=tuple(calls),
+            usage=self._usage,
+            complete=self.done,
+        )
+
+    def _read_calls(self, value: Json, pointer: str, *, is_inside: bool, known: str) -> None:
+        """Find calls and pieces of them; `known` is the id of what holds the value."""
+        if isinstance(value, list):
+            for at, item in enumerate(value):
+                self._read_calls(item, f"{pointer}/{at}", is_inside=is_inside, known=known)
+        elif isinstance(value, dict):
+            kind = text_of(value.get("type")) or text_of(value.get("event"))
+            is_inside = (is_inside or is_call_type(kind)) and not is_result_type(kind)
+            known = _ids_of(value, as_written=self._is_known) or known
+            if self._is_known:
+                check_names(value, "an event")
+            self._read_call(value, pointer, is_inside=is_inside, known=known)
+            for key, item in value.items():
+                if isinstance(item, dict | list) and key not in _WORDS:
+                    inside = is_call(key) or (is_inside and key == "function")
+                    below = pointer + pointer_token(key)
+                    self._read_calls(item, below, is_inside=inside, known=known)
+
+    def _read_call(
+        self, value: dict[str, Json], pointer: str, *, is_inside: bool, known: str
+    ) -> None:
+        names = _NAMES if is_inside else _NAMES[:1]
+        name = next((found for key in names if (found := text_of(value.get(key)))), "")
+        members = _WORDS_OF_CALLS if is_inside else _WORDS
+        said = [value[key] for key in members if key in value and value[key] is not None]
+        whole = [each for each in said if isinstance(each, dict | list)]
+        words = [each for each in said if isinstance(each, str)]
+        if not (is_inside or _PIECE in value or (said and (name or self._name))):
+            return
+        self._name = name or self._name
+        check_names(value, "a tool call")
+        if whole and self._name:
+            call_id = known.rpartition("=")[2] or None
+            for each in whole:
+                self._calls.append(tool_call(self._name, each, call_id=call_id, pointer=pointer))
+        elif words or name:
+            self._grow(name, words, pointer, known)
+
+    def _grow(self, name: str, words: list[str], pointer: str, known: str) -> None:
+        place = pointer.partition("/")[2].partition("/")[2]  # without the event's number
+        key = (place, known, self._kind if words else "")
+        if key not in self._pieces:
+            if self._is_known:
+                self._check_ids(known)
+            call_id = known.rpartition("=")[2] or None
+            self._pieces[key] = CallPieces(pointer, call_id, may_repeat=self._may_repeat)
+        pieces = self._pieces[key]
+        pieces.name = name or pieces.name or self._name
+        for each in words:
+            pieces.grow(each)
+        pieces.is_over = False
+        self._touched[key] = None
+
+    def _check_ids(self, known: str) -> None:
+        """Refuse ids of which one is another call's: clients go by either of them."""
+        for told in known.split("&"):
+            if self._ids.setdefault(told, known) != known:
+                raise told_in_two_ways()
+
+    def _read_texts(self, value: Json) -> None:
+        for text in strings(value, "", "assistant", tool_members):
+            member = text.pointer.rpartition("/")[2]
+            if member in _GROWING:
+                self._told.grow(text.pointer, text.role, text.text)
+            elif member not in _WORDS:
+                self._others.setdefault((text.pointer, text.role, text.text), text)
+
+
+def _ids_of(value: dict[str, Json], *, as_written: bool) -> str:
+    """Write the ids of an object; an empty one says nothing, but where it is `as_written`."""
+    if isinstance(value.get(_INDEX), int):
+        return f"{_INDEX}={value[_INDEX]}"
+    told = {key: value.get(key) for key in _IDS}
+    nothing = (None,) if as_written else (None, "")
+    return "&".join(f"{key}={said}" for key, said in told.items() if said not in nothing)
+
+
+def value_of(data: bytes) -> Json:
+    """Return an event's JSON value, or its text where it has none.
+
+    Raises:
+        Refusal: it is neither JSON that all readers read alike nor text.
+    """
+    try:
+        return strict_json.parse(data, "an event of the stream")
+    except Refusal:
+        text = data.decode("utf-8", "replace")
+        if text.lstrip()[:1] in ("{", "["):
+            raise
+        return text
+
+
+def read_values(status: int, values: Iterable[Json]) -> GenericStream:
+    """Read values that have come whole, as the events of a stream that is over."""
+    stream = GenericStream(status)
+    for value in values:
+        stream.take(value)
+    stream.done = True
+    return stream

@@ -1,0 +1,74 @@
+"""One call's account: what it was expected to use, what it reserved, and what it was charged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from helm_boundary.budgets import windows
+from helm_boundary.budgets.amounts import NOTHING, Amounts
+from helm_boundary.budgets.definitions import Definition
+from helm_boundary.budgets.estimates import Estimate
+from helm_boundary.budgets.prices import Rates
+from helm_boundary.budgets.store import Claim, Place, Reserved
+from helm_receipts.envelope.statement import BudgetLine
+
+type Claimed = tuple[tuple[Definition, Claim], ...]
+"""What a call claims, under which definitions."""
+
+
+@dataclass(slots=True)
+class Account:
+    """The account of a call that is `calls` calls (a batch is several)."""
+
+    calls: int
+    estimates: tuple[Estimate, ...]
+    rates: Rates | None
+    claims: Claimed
+    reserved: tuple[Reserved, ...] = ()
+    charged: dict[Place, Amounts] = field(default_factory=dict)
+
+    @property
+    def kept(self) -> list[Reserved]:
+        """What receipts speak of: not what is only held while the call goes on."""
+        return [one for one in self.reserved if not one.claim.returned]
+
+    def charge(self, amounts: Amounts) -> None:
+        """Charge every balance that the call counts in."""
+        for one in self.reserved:
+            self.charged[one.claim.place] = NOTHING if one.claim.returned else amounts
+
+    def request_lines(self) -> tuple[BudgetLine, ...]:
+        """Say in the request's receipt what was reserved."""
+        return tuple(
+            BudgetLine(
+                one.claim.scope,
+                windows.told(one.claim.span),
+                before=one.before.named(),
+                reserved=one.claim.amounts.named(),
+                after=one.after.named(),
+                shadow=self._is_shadow(one.claim),
+            )
+            for one in self.kept
+        )
+
+    def outcome_lines(self, used: Sequence[Amounts]) -> tuple[BudgetLine, ...]:
+        """Say in the outcome's receipt what was charged; `used` is what was before, if known."""
+        lines = []
+        for at, one in enumerate(self.kept):
+            charged = self.charged[one.claim.place]
+            after = used[at].minus(one.claim.amounts).plus(charged).named() if used else None
+            lines.append(
+                BudgetLine(
+                    one.claim.scope,
+                    windows.told(one.claim.span),
+                    charged=charged.named(),
+                    after=after,
+                    shadow=self._is_shadow(one.claim),
+                )
+            )
+        return tuple(lines)
+
+    def _is_shadow(self, claim: Claim) -> bool:
+        place = claim.place
+        return any(definition.shadow for definition, each in self.claims if each.place == place)

@@ -1,0 +1,150 @@
+"""The terms of accounts: which balances a call counts in, and what it may take of them.
+
+They are those of one policy: its definitions, prices and groups.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache, partial
+
+from helm_boundary.budgets import windows
+from helm_boundary.budgets.amounts import NOTHING, Amounts
+from helm_boundary.budgets.claims import claims_of, unpriced
+from helm_boundary.budgets.definition_data import read_definitions
+from helm_boundary.budgets.definitions import Definition
+from helm_boundary.budgets.estimates import Estimate, Estimates
+from helm_boundary.budgets.prices import Rates, read_prices
+from helm_boundary.budgets.scopes import Caller, groups_of, scopes_of
+from helm_boundary.calls.call import Text
+from helm_boundary.calls.hosts import provider_of
+from helm_boundary.calls.refusal import Refusal
+from helm_boundary.policy.detectors.detectors import Detectors
+from helm_boundary.policy.sources.policy import Policy
+
+from .account import Account
+from .exchange import Exchange
+from .spending import calls_in, has_words, models_in
+
+
+class Unpriced(Refusal):
+    """A call under a budget in money, to a model without a price."""
+
+    def __init__(self, definition: Definition, model: str | None) -> None:
+        refusal = unpriced(definition, model)
+        super().__init__(refusal.code, refusal.message, refusal.finality)
+        self.definition = definition
+
+
+class Terms:
+    """The terms under one policy; `estimates` learn from calls under any."""
+
+    def __init__(
+        self, policy: Policy, detectors: Detectors, estimates: Estimates, *, observes: bool
+    ) -> None:
+        """Read the policy's budgets; `PolicyError` where they can't be."""
+        self.definitions = read_definitions(policy.own_data)
+        self._counts_money = any(each.counts_money for each in self.definitions)
+        self._prices = read_prices(policy.own_data, tables=self._counts_money)
+        self._ways = {each.strict for each in self.definitions}
+        self._asking = [d for d in self.definitions if d.include_usage and d.counts_tokens]
+        self._groups = policy.own_data.get("groups")
+        self._named = lru_cache(4096)(partial(_without_secrets, detectors))
+        self._estimates = estimates
+        self._spans = windows.Spans()
+        self._observes = observes
+
+    @property
+    def prices_digest(self) -> str:
+        """The SHA-256 of the price table, in hex."""
+        return self._prices.digest
+
+    def needs_usage(self, exchange: Exchange) -> bool:
+        """Tell whether a call counts in a budget that needs its usage, and may have it asked for.
+
+        What is only observed passes as it came.
+        """
+        if not self._asking or self._observes or not calls_in(exchange):
+            return False
+        caller = self._caller(exchange)
+        return any(scopes_of(each, caller) for each in self._asking)
+
+    def open(self, exchange: Exchange, now_ns: int) -> Account | None:
+        """Open the account of a call; None where no definition is about it.
+
+        Raises:
+            Unpriced: it may run a model without a price, under a budget in money.
+        """
+        calls = calls_in(exchange)
+        if not calls:
+            return None
+        size = len(exchange.forwarded_body) // len(calls)
+        dialect, words = exchange.operation.dialect, has_words(exchange.operation)
+        estimates = tuple(
+            self._estimates.estimate(call, size, dialect, words=words) for call in calls
+        )
+        rates = self._dearest(exchange, now_ns)
+        amounts = {strict: _expected(estimates, rates, strict=strict) for strict in self._ways}
+        claims = claims_of(
+            self.definitions,
+            self._caller(exchange),
+            amounts,
+            lambda window: self._spans.at(window, now_ns),
+        )
+        for definition, _ in claims:
+            enforced = not (definition.shadow or self._observes)
+            if definition.counts_money and rates is None and enforced:
+                raise Unpriced(definition, self._unpriced(exchange, now_ns))
+        return Account(len(calls), estimates, rates, claims) if claims else None
+
+    def rates_served(self, exchange: Exchange, account: Account, now_ns: int) -> Rates | None:
+        """Return the prices of the model that the provider says it served, where they're known."""
+        answer, asked = exchange.progress.answer, exchange.progress.call.model
+        if account.rates is None or answer is None or answer.model in (None, "", asked):
+            return account.rates
+        provider = provider_of(exchange.request.host)
+        return self._prices.rates(str(answer.model), provider, now_ns) or account.rates
+
+    def _caller(self, exchange: Exchange) -> Caller:
+        request, session = exchange.request, exchange.progress.session
+        return Caller(
+            request.principal,
+            exchange.key_id,
+            request.client_address,
+            tuple(map(self._named, models_in(exchange))),
+            f"{request.host}:{request.port}",
+            exchange.operation.id,
+            None if session is None else self._named(session),
+            groups_of(self._groups, request.principal, exchange.key_id),
+        )
+
+    def _dearest(self, exchange: Exchange, now_ns: int) -> Rates | None:
+        """Return the prices of the dearest model that may run; None where one isn't known."""
+        if not self._counts_money:
+            return None
+        provider = provider_of(exchange.request.host)
+        found = [self._prices.rates(m, provider, now_ns) for m in models_in(exchange)]
+        known = [rates for rates in found if rates is not None]
+        if not known or len(known) < len(found):
+            return None
+        return max(known, key=lambda rates: (rates.output.base, rates.input.base))
+
+    def _unpriced(self, exchange: Exchange, now_ns: int) -> str | None:
+        """Name the model whose price isn't known; None where the request names none."""
+        provider = provider_of(exchange.request.host)
+        models = models_in(exchange)
+        return next((m for m in models if self._prices.rates(m, provider, now_ns) is None), None)
+
+
+def _expected(estimates: tuple[Estimate, ...], rates: Rates | None, *, strict: bool) -> Amounts:
+    total = NOTHING
+    for estimate in estimates:
+        used = estimate.used(strict=strict)
+        money = rates.cost(used) if rates is not None else 0
+        total = total.plus(Amounts(1, used.tokens, used.output, money))
+    return total
+
+
+def _without_secrets(detectors: Detectors, name: str) -> str:
+    """Return a name that a client gave; where it is a credential, only what it looks like."""
+    found = detectors.scan((Text("", "", name),))
+    return f"({found[0].detector})" if found else name

@@ -1,0 +1,98 @@
+"""What an exchange spends: the calls that count, and the tokens that they used in the end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from helm_boundary.budgets.estimates import Estimate, Estimates
+from helm_boundary.budgets.usage import Used, used_of
+from helm_boundary.calls.call import Answer, Call, Operation
+from helm_receipts.envelope.statement import Outcome
+
+from .exchange import Exchange
+
+COUNTED = frozenset({"inference", "realtime", "unknown"})
+"""The categories of operations that have a model work, or may."""
+
+FREE = frozenset({"createModeration", "Getinputtokencounts", "beta_Getinputtokencounts"})
+"""Operations among them for which no provider asks anything."""
+
+_WORDLESS = re.compile(r"embed|image|speech|transcri|translat|video", re.IGNORECASE)
+"""Operations that answer in numbers, pictures or sound: whose tokens, if any, are told."""
+
+_REFUSED = 400
+
+
+def calls_in(exchange: Exchange) -> tuple[Call, ...]:
+    """Return the calls that an exchange makes: a batch's lines, itself, or none.
+
+    Asking for a list of models costs nothing, nor does the handshake of a session, whose events
+    are calls of their own.
+    """
+    progress, operation = exchange.progress, exchange.operation
+    if progress.batch:
+        return progress.batch
+    counts = exchange.spends and operation.category in COUNTED and operation.id not in FREE
+    # What only arranges a session (its secret, its hanging up) is judged generically.
+    arranges = operation.category == "realtime" and operation.dialect == "generic"
+    is_sent = exchange.request.method == "POST" and not arranges
+    return (progress.call,) if counts and is_sent else ()
+
+
+def has_words(operation: Operation) -> bool:
+    """Tell whether an operation answers in words, of which nobody knows how many there will be."""
+    return operation.dialect != "generic" or not _WORDLESS.search(operation.id)
+
+
+def is_warm_up(exchange: Exchange) -> bool:
+    """Tell whether a call had no model answer: Codex opens its sessions with such an event.
+
+    It is reserved as any other, since not every provider knows what the client meant.
+    """
+    progress, answer = exchange.progress, exchange.progress.answer
+    body = progress.call.body
+    if not isinstance(body, dict) or answer is None or answer.texts or answer.tool_calls:
+        return False
+    inner = body.get("response")
+    return body.get("generate", True) is False or (
+        isinstance(inner, dict) and inner.get("generate", True) is False
+    )
+
+
+def models_in(exchange: Exchange) -> tuple[str, ...]:
+    """Return every model that may run for an exchange, the one that it names first."""
+    found: dict[str, None] = {}
+    for call in exchange.progress.batch or (exchange.progress.call,):
+        found |= dict.fromkeys((*((call.model,) if call.model else ()), *call.models))
+    return tuple(found)
+
+
+def spent(
+    exchange: Exchange, outcome: Outcome, estimates: Sequence[Estimate], learnt: Estimates
+) -> tuple[Used, bool]:
+    """Return what a call used, and whether the provider says so; else it is an estimate."""
+    progress, dialect = exchange.progress, exchange.operation.dialect
+    expected = Used(sum(e.input for e in estimates), sum(e.output for e in estimates))
+    answer = progress.answer
+    said = used_of(answer.usage, dialect) if answer is not None else None
+    if said is not None and answer is not None:
+        if progress.gate is None or progress.gate.is_complete:
+            return said, True
+        # Cut off: what was counted at its start is right, the output is what came, or more.
+        came = learnt.tokens(_bytes_in(answer), dialect)
+        known = said.input or expected.input
+        return Used(known, max(said.output, came), said.cached, said.cache_write), False
+    if outcome.status is None:  # nobody answered
+        return Used(expected.input, 0), False
+    if outcome.status >= _REFUSED:
+        return Used(), True
+    if outcome.end != "complete" and progress.gate is not None:
+        came = 0 if answer is None else learnt.tokens(_bytes_in(answer), dialect)
+        return Used(expected.input, came), False
+    return expected, False
+
+
+def _bytes_in(answer: Answer) -> int:
+    told = sum(len(text.text.encode("utf-8", "replace")) for text in answer.texts)
+    return told + sum(len(call.arguments_text) for call in answer.tool_calls)

@@ -1,0 +1,45 @@
+"""The verifier as one file, `helm-verify.pyz`: the modules that verify, and none that write.
+
+Python runs it as it is (`python helm-verify.pyz fsck …`); it needs `cryptography` beside it.
+"""
+
+import io
+from pathlib import Path
+
+import helm_receipts
+
+from .reproducible_zip import write_zip
+
+NAME = "helm-verify.pyz"
+MODULES = (
+    "audit.checked_line", "audit.fsck", "audit.kept_checkpoints", "audit.key_claims",
+    "audit.keyring", "audit.lockstep", "audit.pack", "audit.published_files", "audit.strays",
+    "audit.trust_policy", "audit.verify", "envelope.canonical", "envelope.checkpoint",
+    "envelope.cosignature", "envelope.dsse",
+    "envelope.entry", "envelope.public_keys", "envelope.record", "errors", "journal.beginnings",
+    "journal.calls", "journal.chain", "journal.durable_mark", "journal.reader",
+    "journal.segments", "layout", "log.frontier", "log.inclusion",
+    "log.log_claims", "log.merkle", "log.published_keys", "log.tiles", "__main__",
+)  # fmt: skip
+"""What the verifier loads, besides packages' own files. A test holds this to its imports."""
+
+_START = b"""import sys
+
+from helm_receipts.__main__ import main
+
+sys.exit(main())
+"""
+_SHEBANG = b"#!/usr/bin/env python3\n"
+
+
+def build_verifier() -> bytes:
+    """Build the verifier; the same bytes for the same sources."""
+    root = Path(helm_receipts.__path__[0])
+    rooms = sorted({name.partition(".")[0] for name in MODULES if "." in name})
+    files = ["__init__.py", *(f"{room}/__init__.py" for room in rooms)]
+    files += [f"{name.replace('.', '/')}.py" for name in MODULES]
+    contents = {f"helm_receipts/{file}": (root / file).read_bytes() for file in files}
+    archive = io.BytesIO()
+    archive.write(_SHEBANG)
+    write_zip(archive, sorted((contents | {"__main__.py": _START}).items()))
+    return archive.getvalue()

@@ -1,0 +1,114 @@
+"""Uploads of many megabytes, many at a time: the boundary's memory stays within bounds."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from support.boundary import Boundary
+from support.upstream import Reply, Upstream
+from support.wire import Recorded
+
+MEBIBYTE = 1 << 20
+SIZE = 20 * MEBIBYTE
+MOST = 300 * MEBIBYTE
+LINE = "a-line-between-parts"
+FILE = {"id": "file-1", "object": "file", "filename": "a.bin", "bytes": 1, "purpose": "user_data"}
+DATA = "operations: {allow_categories: [inference, meta, data]}\n"
+
+
+def form(content: bytes) -> bytes:
+    """Return a form as clients upload a file."""
+    head = (
+        f'--{LINE}\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nuser_data\r\n'
+        f'--{LINE}\r\nContent-Disposition: form-data; name="file"; filename="a.bin"\r\n'
+        "Content-Type: application/octet-stream\r\n\r\n"
+    )
+    return head.encode() + content + f"\r\n--{LINE}--\r\n".encode()
+
+
+def resident(pid: int) -> int:
+    """Return a process's resident memory, in bytes."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) * 1024
+
+
+class Peak(threading.Thread):
+    """The most memory that a process has while a block lasts."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._pid = pid
+        self._over = threading.Event()
+        self.bytes = 0
+
+    def run(self) -> None:
+        """Look all the time."""
+        while not self._over.wait(0.02):
+            self.bytes = max(self.bytes, resident(self._pid))
+
+    def __enter__(self) -> Peak:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self.join()
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")
+@pytest.mark.parametrize("count", [10, pytest.param(100, marks=pytest.mark.slow)])
+def test_uploads_ten_at_a_time_stay_within_bounds(tmp_path: Path, count: int) -> None:
+    """Each arrives whole; nobody waits for long without a byte being taken."""
+    policy = tmp_path / "policy"
+    policy.mkdir()
+    (policy / "data.yaml").write_text(DATA)
+    body = form(os.urandom(SIZE))
+    sizes: list[int] = []
+
+    def answer(request: Recorded) -> Reply:
+        sizes.append(len(request.body))
+        upstream.requests.clear()
+        return Reply.json(FILE)
+
+    def upload(_: int) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", boundary.port, timeout=120)
+        kind = {"Content-Type": f"multipart/form-data; boundary={LINE}"}
+        connection.request("POST", "/v1/files", body, kind)
+        return connection.getresponse().status
+
+    with Upstream() as upstream, Boundary(upstream, state=tmp_path, policy=policy) as boundary:
+        upstream.answer(answer)
+        with Peak(boundary.pid) as peak, ThreadPoolExecutor(10) as pool:
+            assert set(pool.map(upload, range(count))) == {200}
+        print(f"{count} uploads: at most {peak.bytes >> 20} MiB")
+        assert sizes == [len(body)] * count
+        assert peak.bytes <= MOST, f"{peak.bytes >> 20} MiB"
+
+
+def test_a_slow_upload_holds_nobody_up(tmp_path: Path) -> None:
+    """Others go on at their own speed behind one that doesn't come to its end."""
+    policy = tmp_path / "policy"
+    policy.mkdir()
+    (policy / "data.yaml").write_text(DATA)
+    with Upstream() as upstream, Boundary(upstream, state=tmp_path, policy=policy) as boundary:
+        upstream.answer(lambda _: Reply.json(FILE))
+        kind = {"Content-Type": f"multipart/form-data; boundary={LINE}"}
+        slow = http.client.HTTPConnection("127.0.0.1", boundary.port, timeout=60)
+        slow.putrequest("POST", "/v1/files")
+        for name, value in (*kind.items(), ("Content-Length", str(64 * MEBIBYTE))):
+            slow.putheader(name, value)
+        slow.endheaders(b"--")
+        began = time.monotonic()
+        other = http.client.HTTPConnection("127.0.0.1", boundary.port, timeout=60)
+        other.request("POST", "/v1/files", form(os.urandom(2 * MEBIBYTE)), kind)
+        assert other.getresponse().status == 200
+        assert time.monotonic() - began < 15
+        for each in (other, slow):
+            each.close()
