@@ -31,6 +31,10 @@ class Counts:
             "helm_boundary_tokens", "Tokens, as providers count them.",
             ("direction", "provider", "model"), registry=registry,
         )  # fmt: skip
+        self._dollars = Counter(
+            "helm_boundary_dollars", "Cost of calls, where a budget is in money.",
+            ("provider", "model"), registry=registry,
+        )  # fmt: skip
         self._ends = Counter(
             "helm_boundary_calls", "Calls that ended.", ("end",), registry=registry
         )
@@ -57,6 +61,8 @@ class Counts:
     def _count_outcome(self, row: Mapping[str, Any], provider: str) -> None:
         self._ends.labels(row["end"]).inc()
         model = self._labels.model(row["model"])
+        if row["cost"]:
+            self._dollars.labels(provider, model).inc(row["cost"] / 1e9)
         for direction in ("input", "output"):
             if row[direction]:
                 self._tokens.labels(direction, provider, model).inc(row[direction])

@@ -12,6 +12,8 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from helm_boundary.approvals.entry import GRANTED, REFUSED
 from helm_boundary.approvals.store import Store, StoreError
+from helm_boundary.budgets.shares import shares
+from helm_boundary.budgets.store import StoreError as BalanceError
 from helm_boundary.enforcement.timings import BOUNDS
 from helm_boundary.runtime.health import Health, running_boundaries
 from helm_boundary.runtime.labels import Labels
@@ -61,6 +63,7 @@ class State(Collector):
             self._steps[health.pid] = health.steps
         yield from self._log()
         yield from self._approvals()
+        yield from self._budgets()
         yield from self._boundaries(found)
         yield from self._histograms()
         yield from self._processes(found)
@@ -96,6 +99,23 @@ class State(Collector):
             if entry.id not in self._decided and entry.decided.at_ns >= self._begun:
                 self._people.observe((entry.decided.at_ns - entry.request.created_ns) / 1e9)
         self._decided = kept
+
+    def _budgets(self) -> Iterator[Metric]:
+        """Yield the fullest limit of each budget, over all of its scopes: callers are no labels."""
+        try:
+            found = shares(self._layout)
+        except BalanceError:
+            return
+        fullest: dict[str, float] = {}
+        for share in found:
+            fullest[share.budget] = max(fullest.get(share.budget, 0.0), share.ratio)
+        gauge = GaugeMetricFamily(
+            "helm_boundary_budget_used_ratio", "How much is used of a budget's fullest scope.",
+            labels=("budget",),
+        )  # fmt: skip
+        for budget, ratio in fullest.items():
+            gauge.add_metric((budget,), ratio)
+        yield gauge
 
     def _boundaries(self, found: list[Health]) -> Iterator[Metric]:
         gauge = GaugeMetricFamily(

@@ -14,6 +14,8 @@ from helm_boundary.approvals.decisions import NotPending
 from helm_boundary.approvals.entry import ID
 from helm_boundary.approvals.store import StoreError
 from helm_boundary.browser_verification.evidence import script
+from helm_boundary.budgets.shares import shares
+from helm_boundary.budgets.store import StoreError as BalanceError
 from helm_boundary.receipt_index.filters import Filter, FilterError
 from helm_boundary.receipt_index.queries import Place
 from helm_boundary.runtime.health import running_boundaries
@@ -213,6 +215,25 @@ class ApprovalsHandler(PageHandler):
     def _refuse(self, error: Exception) -> None:
         self.set_status(409)
         self.answer({"error": str(error)})
+
+
+class BudgetsHandler(PageHandler):
+    """What is used of each budget."""
+
+    def initialize(self, layout: Layout, **shared: Any) -> None:  # type: ignore[override]
+        """Take the state folder too."""
+        super().initialize(**shared)
+        self.layout = layout
+
+    async def get(self) -> None:
+        """List the limits, the fullest first; none where there are no budgets."""
+        try:
+            found = await asyncio.to_thread(shares, self.layout)
+        except BalanceError:
+            found = []
+        told = [asdict(share) | {"ratio": share.ratio} for share in found]
+        told.sort(key=lambda share: share["ratio"], reverse=True)
+        self.answer({"budgets": told[:PAGE]})
 
 
 class BoundariesHandler(PageHandler):

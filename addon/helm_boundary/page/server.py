@@ -88,6 +88,7 @@ def _application(layout: Layout, ledger: Ledger, shared: dict[str, Any]) -> Appl
             ),
             (r"/api/approvals", handlers.ApprovalsHandler, with_questions),
             (r"/api/approvals/(\w+)", handlers.ApprovalsHandler, with_questions),
+            (r"/api/budgets", handlers.BudgetsHandler, {**shared, "layout": layout}),
             (r"/api/boundaries", handlers.BoundariesHandler, {**shared, "layout": layout}),
         ],
         default_handler_class=handlers.MissingHandler,

@@ -83,18 +83,30 @@ def over_time(
 ) -> list[dict[str, int]]:
     """Sum up ended calls in `buckets` spans of `width` microseconds from `begin` on.
 
-    `added` is how long the boundary itself took, in microseconds, over the `timed` calls that
-    say so. Spans without a call are left out.
+    `cost` is in nanodollars; `added` is how long the boundary itself took, in microseconds, over
+    the `timed` calls that say so. Spans without a call are left out.
     """
     where, values = replace(wanted, phase="outcome").condition()
     found = index.connection.execute(
         "SELECT (at - ?) / ? AS span, count(*), "  # noqa: S608 - see above
         "sum(verdict = 'ALLOW'), sum(verdict = 'DENY'), sum(verdict = 'ESCALATE'), "
-        "sum(coalesce(input, 0)), sum(coalesce(output, 0)), sum(added), count(added) "
+        "sum(coalesce(input, 0)), sum(coalesce(output, 0)), sum(added), count(added), "
+        "sum(coalesce(cost, 0)) "
         f"FROM receipts WHERE at >= ? AND at < ? AND {where} GROUP BY span ORDER BY span",
         [begin, width, begin, begin + width * buckets, *values],
     )
-    names = ("span", "calls", "allow", "deny", "escalate", "input", "output", "added", "timed")
+    names = (
+        "span",
+        "calls",
+        "allow",
+        "deny",
+        "escalate",
+        "input",
+        "output",
+        "added",
+        "timed",
+        "cost",
+    )
     return [dict(zip(names, (each or 0 for each in row), strict=True)) for row in found]
 
 

@@ -65,6 +65,7 @@ def _row(line: Line, said: dict[str, Any]) -> tuple[Any, ...]:
         _text(event.get("kind")),
         _text((said.get("approval") or {}).get("by")),
         f"{coverage.get('request')} {coverage.get('response')}" if coverage else None,
+        (said.get("cost") or {}).get("nanodollars"),
     )
 
 

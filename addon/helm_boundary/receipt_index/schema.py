@@ -8,12 +8,13 @@ COLUMNS = (
     "id", "writer", "segment", "offset", "size", "at", "phase", "verdict", "enforcement",
     "operation", "dialect", "host", "model", "principal", "key", "flow", "code", "codes", "rules",
     "end", "status", "input", "output", "added", "policy", "kind", "by",
-    "coverage",
+    "coverage", "cost",
 )  # fmt: skip
 """What is kept of a receipt. `at` is in microseconds since 1970; `added` is how many of them the
 boundary took before it forwarded the request; `codes` and `rules` are lists with a blank before and
 after each, one of each for a reason; `segment`, `offset` and `size` say where the line is; `by` is
-the person of an approval; `coverage` is how much of the request and of the response was judged.
+the person of an approval; `coverage` is how much of the request and of the response was judged;
+`cost` is in nanodollars.
 """
 
 TABLES = f"""

@@ -24,9 +24,10 @@ class Table:
 
 _CALLS = (
     "count(*), sum(verdict = 'DENY'), sum(verdict = 'ESCALATE'), "
-    "sum(coalesce(input, 0)), sum(coalesce(output, 0))"
+    "sum(coalesce(input, 0)), sum(coalesce(output, 0)), "
+    "printf('%.4f', sum(coalesce(cost, 0)) / 1e9)"
 )
-_CALL_COLUMNS = ("calls", "denied", "escalated", "tokens in", "tokens out")
+_CALL_COLUMNS = ("calls", "denied", "escalated", "tokens in", "tokens out", "dollars")
 _WHO = "coalesce(principal, 'key ' || substr(key, 1, 16), 'nobody signed in')"
 
 

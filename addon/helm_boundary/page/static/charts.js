@@ -45,7 +45,11 @@ const charts = (() => {
     const { spans } = data;
     const timed = sum(spans, "timed");
     const mean = timed ? sum(spans, "added") / timed / 1000 : 0;
-    byId("charts").replaceChildren(
+    const cost = sum(spans, "cost") / 1e9;
+    const money = cost && figure("Money", cost.toFixed(2), "dollars", [
+      ["one", "dollars", (span) => span.cost, cost.toFixed(2)],
+    ], data);
+    byId("charts").replaceChildren(...[
       figure("Calls", whole(sum(spans, "calls")), "calls", [
         ["allow", "allowed", (span) => span.allow, whole(sum(spans, "allow"))],
         ["deny", "denied", (span) => span.deny, whole(sum(spans, "deny"))],
@@ -58,7 +62,8 @@ const charts = (() => {
       figure("Time that the boundary added to requests", mean.toFixed(2), "ms added to a request", [
         ["one", "ms on average", (span) => (span.timed ? span.added / span.timed : 0), mean.toFixed(2)],
       ], data),
-    );
+      money,
+    ].filter(Boolean));
   }
 
   return { draw };

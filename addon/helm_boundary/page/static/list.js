@@ -41,9 +41,11 @@ const list = (() => {
   // A pseudonym's beginning is enough to tell one from another.
   const brief = (who) => who.replace(/[0-9a-f]{64}/g, (pseudonym) => pseudonym.slice(0, 8));
 
+  const dollars = (row) => (row.cost == null ? "" : ` · $${(row.cost / 1e9).toFixed(4)}`);
+
   function tokens(row) {
     if (row.input == null && row.output == null) return "";
-    return `${whole(row.input ?? 0)} → ${whole(row.output ?? 0)}`;
+    return `${whole(row.input ?? 0)} → ${whole(row.output ?? 0)}${dollars(row)}`;
   }
 
   function rowOf(row) {

@@ -63,7 +63,7 @@
       if (!news.isCurrent) say(`Reading the journal: ${whole(news.last)} receipts so far.`);
       else if (byId("said").textContent.startsWith("Reading")) say("");
     }
-    if (isTurn) await Promise.all([drawCharts(), tellBoundaries()]);
+    if (isTurn) await Promise.all([drawCharts(), tellBoundaries(), budgets.look()]);
   }
 
   async function drawCharts() {
