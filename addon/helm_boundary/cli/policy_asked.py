@@ -43,7 +43,7 @@ class Asked:
     def __init__(self, engine: EmbeddedEngine) -> None:
         self._engine = engine
         self._detectors = compile_detectors(engine.policy.detectors_text)
-        self._commands = command_reader(engine.policy.data)
+        self._commands = command_reader(engine.policy.own_data)
 
     def documents(self, call: RecordedCall) -> Documents:
         """Return a recorded call's documents, as this policy would see them."""

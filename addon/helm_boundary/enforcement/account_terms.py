@@ -42,12 +42,12 @@ class Terms:
         self, policy: Policy, detectors: Detectors, estimates: Estimates, *, observes: bool
     ) -> None:
         """Read the policy's budgets; `PolicyError` where they can't be."""
-        self.definitions = read_definitions(policy.data)
+        self.definitions = read_definitions(policy.own_data)
         self._counts_money = any(each.counts_money for each in self.definitions)
-        self._prices = read_prices(policy.data, tables=self._counts_money)
+        self._prices = read_prices(policy.own_data, tables=self._counts_money)
         self._ways = {each.strict for each in self.definitions}
         self._asking = [d for d in self.definitions if d.include_usage and d.counts_tokens]
-        self._groups = policy.data.get("groups")
+        self._groups = policy.own_data.get("groups")
         self._named = lru_cache(4096)(partial(_without_secrets, detectors))
         self._estimates = estimates
         self._spans = windows.Spans()

@@ -60,7 +60,7 @@ class Boundary:
         accounts: Accounts | None = None,
     ) -> None:
         policy = judge.engine.policy
-        self._servers = read_servers(policy.data)
+        self._servers = read_servers(policy.own_data)
         self.settings = settings
         self.judge = judge
         self.recorder = recorder

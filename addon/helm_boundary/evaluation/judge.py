@@ -27,7 +27,7 @@ class Judge:
         self.engine = engine
         self.detectors = detectors
         self.outside = OutsideScan(detectors)
-        self._commands = command_reader(engine.policy.data)
+        self._commands = command_reader(engine.policy.own_data)
 
     async def request(
         self,

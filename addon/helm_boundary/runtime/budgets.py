@@ -31,7 +31,7 @@ def accounts_under(
         PolicyError: a budget can't be read, or its balances can't be opened.
     """
     policy = judge.engine.policy
-    if known is None and not are_defined(policy.data):
+    if known is None and not are_defined(policy.own_data):
         return None
     from helm_boundary.budgets.embedded import open_store
     from helm_boundary.budgets.estimates import Estimates

@@ -116,6 +116,22 @@ def test_touching_a_file_is_no_change(tmp_path: Path) -> None:
     assert load_aside([folder], 1_000, unless=digest) is None
 
 
+def test_what_the_boundary_reads_of_the_data_comes_along(tmp_path: Path) -> None:
+    """Shells, servers and budgets are not forgotten when the policy changes."""
+    folder = allow(tmp_path / "policy", "other")
+    with (folder / "data.yaml").open("a") as file:
+        file.write(
+            "tools: {shell: {Bash: command}}\n"
+            "mcp: {servers: {notes: ['https://notes.example/mcp']}}\n"
+            "budgets: {all: {limit: {calls: 5}}}\n"
+        )
+    change = load_aside([folder], 2_000)
+    assert change is not None
+    change.engine.close()
+    assert change.engine.policy.own_data == read_policy([folder]).own_data
+    assert set(change.engine.policy.own_data) >= {"budgets", "mcp", "tools"}
+
+
 def test_calls_go_on_while_a_large_policy_loads(tmp_path: Path) -> None:
     """Five megabytes of data are read elsewhere; the loop is never held up for long."""
     folder = allow(tmp_path / "policy", "gpt-4.1-mini")

@@ -17,7 +17,7 @@ from helm_boundary.calls.volatile import told
 from helm_boundary.policy.detectors.detectors import compile_detectors
 from helm_boundary.policy.engines.plan import plan_of
 from helm_boundary.policy.errors import PolicyError
-from helm_boundary.policy.sources.policy import read_by_us, read_policy
+from helm_boundary.policy.sources.policy import read_policy
 
 
 def main(arguments: list[str]) -> int:
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
         "volatile": [told(each) for each in policy.volatile],
         "stated": policy.stated,
         "named_modules": dict(policy.named_modules),
-        "data": read_by_us(policy),
+        "data": policy.own_data,
     }
     print(json.dumps(summary))
     return 0

@@ -54,6 +54,14 @@ class Policy:
     stated: str = ""
     named_modules: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def own_data(self) -> dict[str, Any]:
+        """The part of the data that the boundary itself reads, and all that it may read.
+
+        A policy that was read while running has no other: its workers have the rest.
+        """
+        return {name: self.data[name] for name in SECTIONS if name in self.data}
+
 
 def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
     """Read the policy that the folders (or bundles) make over the default one.
@@ -106,11 +114,6 @@ def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
     )
 
 
-def read_by_us(policy: Policy) -> dict[str, Any]:
-    """Return the part of a policy's data that the boundary reads itself."""
-    return {name: policy.data[name] for name in SECTIONS if name in policy.data}
-
-
 def mentions_models(policy: Policy) -> bool:
     """Tell whether any rule reads ``input.models``: all models that may run, not one."""
     return _mentions(policy, "models")
@@ -143,8 +146,13 @@ def _check_shells(data: Mapping[str, Any], folders: Sequence[Path]) -> None:
 def _refuse_main(part: Part) -> None:
     for path, package in part.packages.items():
         if package.split(".")[0] == "helm" and not package.startswith("helm.rules."):
+            line = next(
+                number
+                for number, said in enumerate(part.modules[path].split("\n"), 1)
+                if said.strip().startswith("package")
+            )
             raise PolicyError(
-                f"{path}: package {package} belongs to the default policy: write rules in "
+                f"{path}:{line}: package {package} belongs to the default policy: write rules in "
                 "package helm.rules.<topic>, or define data.helm.decision to replace it whole"
             )
 
