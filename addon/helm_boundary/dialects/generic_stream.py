@@ -194,7 +194,7 @@ class GenericStream:
             self._names[call.key] = name
         words = {key: each for key, each in said.items() if isinstance(each, str)}
         for each in said.values():
-            if isinstance(each, dict | list) and self._name:
+            if not isinstance(each, str) and self._name:
                 made = tool_call(self._name, each, call_id=call.id, pointer=pointer)
                 self._calls.append(made)
         for member, each in words.items():

@@ -261,3 +261,11 @@ def test_names_that_come_first_stay_with_their_calls() -> None:
     assert ("one", {"a": 1}) in judged
     assert ("two", {"b": 2}) in judged
     assert ("two", {"a": 1}) not in judged
+
+
+@pytest.mark.parametrize("arguments", [0, True, 2.5, [], {}])
+def test_arguments_that_are_no_text_are_a_calls(arguments: Any) -> None:
+    """Whose name is enough for some clients; found by the fuzzer."""
+    out, judged, _ = run(events({"name": "wipe", "arguments": arguments}))
+    assert out == b"<error>"
+    assert judged == [("wipe", arguments)]
