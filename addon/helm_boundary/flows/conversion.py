@@ -10,7 +10,7 @@ from mitmproxy import http
 from mitmproxy.proxy.mode_specs import RegularMode, ReverseMode, UpstreamMode
 
 from helm_boundary.calls.call import HttpRequest, HttpResponse
-from helm_boundary.calls.hosts import canonical_host
+from helm_boundary.calls.hosts import authority, canonical_host
 from helm_boundary.enforcement.reply import Reply
 from helm_boundary.parsing.redirects import is_address_header
 
@@ -180,7 +180,7 @@ def _reached_at(flow: http.HTTPFlow) -> str:
     if not isinstance(client.proxy_mode, ReverseMode):
         return ""
     host, port = client.sockname[:2] if client.sockname else ("", 0)
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return authority(host, port)
 
 
 def _is_address(host: str) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 from mitmproxy import connection, ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 
+from helm_boundary.calls.hosts import authority
 from helm_boundary.runtime.banner import banner
 from helm_boundary.runtime.ca_authority import AuthorityRefused, refuse_foreign_authority
 from helm_boundary.runtime.current_boundary import CurrentBoundary
@@ -229,4 +230,4 @@ class HelmBoundary:
 
 def _listening() -> list[str]:
     proxyserver = ctx.master.addons.get("proxyserver")
-    return [f"{address[0]}:{address[1]}" for address in proxyserver.listen_addrs()]
+    return [authority(*address[:2]) for address in proxyserver.listen_addrs()]

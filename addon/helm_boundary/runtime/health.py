@@ -29,7 +29,7 @@ STARTED_FOR = "HELM_STARTED_FOR"
 
 _PATIENCE = 2.0
 _LONGEST = 1 << 20
-_EVERY_ADDRESS = ("", "0.0.0.0", "::", "*")  # noqa: S104 - to be recognised, not listened on
+_EVERY_ADDRESS = ("", "0.0.0.0", "::", "[::]", "*")  # noqa: S104 - to be recognised, not listened on
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from helm_boundary import __version__
-from helm_boundary.calls.hosts import listed_hosts
+from helm_boundary.calls.hosts import authority, listed_hosts
 
 from .ca_authority import CA_FILE
 from .health import STARTED_FOR, Health, Listener, Untrusting
@@ -35,7 +35,7 @@ def standing(
         version=__version__,
         mode=config.mode,
         listeners=tuple(
-            Listener(server.mode.full_spec, f"{address[0]}:{address[1]}")
+            Listener(server.mode.full_spec, authority(*address[:2]))
             for server in servers
             for address in server.listen_addrs
         ),
