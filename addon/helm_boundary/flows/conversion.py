@@ -105,11 +105,18 @@ def frame(request: http.Request) -> None:
         request.headers["content-length"] = length.decode("ascii")
 
 
-def prepare_forwarding(request: http.Request, rewritten: bytes | None) -> None:
-    """Make a judged request ready to leave: what was judged, and an answer we can read."""
+def prepare_forwarding(
+    request: http.Request, rewritten: bytes | None, traceparent: str | None = None
+) -> None:
+    """Make a judged request ready to leave: what was judged, and an answer we can read.
+
+    Where calls are traced, `traceparent` names the span of the provider's leg.
+    """
     strip_own_headers(request.headers)
     request.headers["accept-encoding"] = "identity"
     request.trailers = None
+    if traceparent is not None:
+        request.headers["traceparent"] = traceparent
     if rewritten is not None:
         request.headers.pop("content-encoding", None)
         request.content = rewritten

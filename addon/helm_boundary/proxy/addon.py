@@ -23,6 +23,7 @@ from helm_boundary.runtime.current_boundary import CurrentBoundary
 from helm_boundary.runtime.health import Health
 from helm_boundary.runtime.health_report import standing
 from helm_boundary.runtime.options import Config, ConfigError, add_options, read_config
+from helm_boundary.runtime.own_listeners import noted_ports
 from helm_boundary.runtime.reload import Reloader
 from helm_boundary.runtime.startup import Running, StartError
 from helm_boundary.runtime.unsafe_options import unsafe_options
@@ -30,6 +31,7 @@ from helm_boundary.runtime.unsafe_options import unsafe_options
 from .call_tracker import CallTracker
 from .client_presence import Leaving
 from .commands import Commands
+from .companions import Companions
 from .guards.connection_guard import Walls
 from .guards.local_guard import LocalGuard
 from .guards.mitmweb_guard import Door
@@ -79,7 +81,8 @@ class HelmBoundary:
             leaving,
             Service(self._health, self._current),
             Interface(self._current),
-            Door(),
+            Door(self._pages),
+            Companions(lambda: self._config, self._current),
             Commands(self._current, self._reloader.reload),
         ]
 
@@ -195,6 +198,9 @@ class HelmBoundary:
     async def certify_response(self, flow: http.HTTPFlow) -> None:
         """Take the last look at a response."""
         await self._responses.certify(flow)
+
+    def _pages(self) -> set[int]:
+        return set() if self._config is None else noted_ports(self._config.state)
 
     def _ready(self) -> Running | None:
         """Return the boundary while it runs and no addon comes after it in the chain."""

@@ -12,6 +12,7 @@ from helm_boundary.calls.hosts import authority, listed_hosts
 
 from .ca_authority import CA_FILE
 from .health import STARTED_FOR, Health, Listener, Untrusting
+from .label_names import label_names
 from .options import Config, OptionValues
 from .startup import Running
 from .unsafe_options import unsafe_options
@@ -29,7 +30,7 @@ def standing(
     untrusting: tuple[Untrusting, ...],
 ) -> Health:
     """Put a boundary's health together; `servers` are mitmproxy's, one a mode."""
-    policy = running.engine.policy
+    policy, timings = running.engine.policy, running.boundary.timings
     return Health(
         pid=os.getpid(),
         version=__version__,
@@ -53,4 +54,6 @@ def standing(
         upstream_roots=options.ssl_verify_upstream_trusted_ca or "",
         untrusting=untrusting,
         started_for=int(os.environ.get(STARTED_FOR) or 0),
+        steps=timings.told() if timings is not None else {},
+        labels=label_names(policy) if timings is not None else {},
     )
