@@ -26,6 +26,8 @@ _COLUMNS = {
     "test_a_grant_for_a_session_is_for_the_rest_of_its_run": "session",
     "test_a_granted_request_passes_in_the_next_run": "asked again",
     "test_a_denied_model_is_never_asked": "no model",
+    "test_an_agent_works_under_its_profile": "profile",
+    "test_the_profile_asks_before_an_agent_harms": "asks first",
     "test_an_agent_waits_for_a_person": "",
 }
 """What each test shows, in a word; of some, the parameters say it."""
@@ -50,9 +52,9 @@ type Shown = Mapping[str, Mapping[str, str]]
 def main(is_long: bool, only: str, workers: int, as_json: bool) -> None:
     """Run coding agents through the boundary: allowed, denied, steered, and made to wait.
 
-    Each also mends a program, under exec and exec --confine, is granted a tool for its session,
-    and a request that it makes again in its next run.
-
+    Each also mends a program, under exec and exec --confine, and under profile:coding-agent, which
+    asks before it removes a folder; is granted a tool for its session, and a request that it makes
+    again in its next run.
 
     Exit code 1 where one of them did something else than it should.
     """

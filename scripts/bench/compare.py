@@ -1,4 +1,4 @@
-"""Stock mitmdump, or the boundary of another checkout, beside this one's boundary.
+"""Stock mitmdump, another checkout's boundary, or ours without extras, beside ours.
 
 Both have the same upstream and the same load, turn by turn.
 """
@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from typing import IO, cast
@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from bench.chats import CASES, Case, request
-from bench.cpu import cpu_seconds
+from bench.cpu import cpu_seconds, own_cpu_seconds
 from bench.load import Sample, load
 from bench.report import Comparison, Difference, Round, as_table, as_values
 from support.boundary import ADDON, Boundary
@@ -45,6 +45,12 @@ WARM_UP_SECONDS = 1.0
     type=click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True),
     help="Another checkout, set up with its own .venv, in place of stock mitmdump.",
 )
+@click.option(
+    "--extras",
+    is_flag=True,
+    help="The boundary with the page, metrics, traces and decision logs, beside one without; "
+    "the processor time is the boundary's own process's.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON in place of the table.")
 def main(
     rounds: int,
@@ -52,6 +58,7 @@ def main(
     only: str,
     policy: Path | None,
     against: Path | None,
+    extras: bool,
     as_json: bool,
 ) -> None:
     """Measure the boundary beside stock mitmdump, or another checkout's, and print ratios."""
@@ -63,15 +70,16 @@ def main(
     with tempfile.TemporaryDirectory(prefix="helm-bench-") as name, lean_upstream() as port:
         mode = f"reverse:http://127.0.0.1:{port}"
         state = Path(name) / "reference"
-        other = (
-            other_boundary(against, state, mode, policy)
-            if against
-            else proxy(state, mode, STOCK, None)
-        )
-        own = proxy(Path(name) / "boundary", mode, ADDON, policy)
+        if against:
+            other = other_boundary(against, state, mode, policy)
+        else:
+            other = proxy(state, mode, ADDON if extras else STOCK, policy if extras else None)
+        count = own_cpu_seconds if extras else cpu_seconds
+        more = with_everything(Path(name)) if extras else {}
+        own = proxy(Path(name) / "boundary", mode, ADDON, policy, more)
         with other as reference, own as boundary:
-            compared = compare(reference, boundary, cases, rounds, seconds)
-    beside = str(against or "stock mitmdump")
+            compared = compare(reference, boundary, cases, rounds, seconds, count)
+    beside = "the boundary without extras" if extras else str(against or "stock mitmdump")
     if as_json:
         print(json.dumps(as_values(compared, beside)))
     else:
@@ -79,8 +87,23 @@ def main(
         Console(width=None if sys.stdout.isatty() else 180).print(as_table(compared, beside))
 
 
+def with_everything(folder: Path) -> dict[str, object]:
+    """Return the options that turn on all that is off by default."""
+    return {
+        "helm_page": "127.0.0.1:0",
+        "helm_metrics": "127.0.0.1:0",
+        "helm_telemetry": True,
+        "helm_decision_logs": folder / "decisions.jsonl",
+    }
+
+
 def compare(
-    reference: Boundary, boundary: Boundary, cases: list[Case], rounds: int, seconds: float
+    reference: Boundary,
+    boundary: Boundary,
+    cases: list[Case],
+    rounds: int,
+    seconds: float,
+    count: Callable[[int], float | None] = cpu_seconds,
 ) -> list[Comparison]:
     """Run every case in every round, the two proxies in turn, and fold the rounds to medians."""
     turns: dict[Case, list[tuple[Round, Round]]] = {case: [] for case in cases}
@@ -93,17 +116,22 @@ def compare(
             for case in cases:
                 # Who goes first changes, so that what the machine does meanwhile hits both.
                 order = (reference, boundary) if number % 2 == 0 else (boundary, reference)
-                found = {proxy: measure(proxy, case, seconds) for proxy in order}
+                found = {proxy: measure(proxy, case, seconds, count) for proxy in order}
                 turns[case].append((found[reference], found[boundary]))
                 progress.advance(task)
     return [fold(case, pairs) for case, pairs in turns.items()]
 
 
-def measure(proxy: Boundary, case: Case, seconds: float) -> Round:
+def measure(
+    proxy: Boundary,
+    case: Case,
+    seconds: float,
+    count: Callable[[int], float | None] = cpu_seconds,
+) -> Round:
     """Load a proxy for a turn; raise unless what answers is what should be measured."""
-    before = cpu_seconds(proxy.pid)
+    before = count(proxy.pid)
     sample = load(proxy.port, request(case), case.connections, seconds)
-    after = cpu_seconds(proxy.pid)
+    after = count(proxy.pid)
     governed = b"x-helm-verdict: allow" in sample.head.lower()
     if governed == (str(STOCK) in proxy.command):
         raise RuntimeError(f"expected the verdict's headers from boundaries only: {sample.head!r}")
@@ -160,9 +188,16 @@ def lean_upstream() -> Iterator[int]:
             cast(IO[str], process.stdin).close()
 
 
-def proxy(state: Path, mode: str, addon: Path, policy: Path | None) -> Boundary:
+def proxy(
+    state: Path,
+    mode: str,
+    addon: Path,
+    policy: Path | None,
+    options: Mapping[str, object] | None = None,
+) -> Boundary:
     """Return a mitmdump that prints no flows, with the boundary or with the least instead of it."""
-    return Boundary(state=state, mode=mode, addon=addon, policy=policy, options=QUIET)
+    quiet = {**QUIET, **(options or {})}
+    return Boundary(state=state, mode=mode, addon=addon, policy=policy, options=quiet)
 
 
 def other_boundary(checkout: Path, state: Path, mode: str, policy: Path | None) -> Boundary:

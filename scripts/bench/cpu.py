@@ -16,6 +16,14 @@ def cpu_seconds(pid: int) -> float | None:
         return None
 
 
+def own_cpu_seconds(pid: int) -> float | None:
+    """Return a process's own user and system time, without its children's; None as above."""
+    try:
+        return _own_seconds(pid)
+    except FileNotFoundError:
+        return None
+
+
 def _own_seconds(pid: int) -> float:
     # proc(5): utime and stime are fields 14 and 15; the second field may contain spaces.
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

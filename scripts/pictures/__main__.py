@@ -20,6 +20,8 @@ from support.chat import ToolCall, Turn, reply_to_chat
 from support.upstream import Upstream
 from support.wire import Recorded, Reply
 
+from .watched import draw_page, draw_report
+
 HERE = Path(__file__).resolve().parent
 SETTINGS = """tools:
   allow: [search_orders]
@@ -44,6 +46,8 @@ def main() -> int:
         upstream.answer(_model)
         _in_mitmweb(Path(folder) / "web", upstream)
         _in_terminals(Path(folder) / "console", upstream)
+        draw_page(Path(folder) / "page", upstream, HERE)
+        draw_report(Path(folder) / "report", HERE)
     print(f"pictures are in {HERE}")
     return 0
 

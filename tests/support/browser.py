@@ -88,6 +88,16 @@ class Browser:
         source = {"type": "key", "id": "keyboard", "actions": actions}
         self._do("POST", "/actions", {"actions": [source]})
 
+    def resize(self, width: int, height: int) -> None:
+        """Make the page this large, in CSS pixels; narrower than a window can be, too."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        self._devtools("Emulation.setDeviceMetricsOverride", size)
+
+    def prefer(self, scheme: str) -> None:
+        """Have the page asked for `light` or `dark`."""
+        wanted = [{"name": "prefers-color-scheme", "value": scheme}]
+        self._devtools("Emulation.setEmulatedMedia", {"features": wanted})
+
     def screenshot(self, path: Path) -> None:
         """Take a screenshot of the page, as a PNG."""
         path.write_bytes(base64.b64decode(self._do("GET", "/screenshot")))
@@ -95,6 +105,10 @@ class Browser:
     def close(self) -> None:
         """Close the window."""
         self._do("DELETE", "")
+
+    def _devtools(self, command: str, parameters: dict[str, Any]) -> None:
+        """Send a command of Chromium's own, which WebDriver has none for."""
+        self._do("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
 
     def _click(self, css: str, text: str) -> bool:
         found = self.run(

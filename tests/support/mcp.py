@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -180,18 +181,28 @@ def stage(
 
 
 @contextmanager
-def server(sdk: str, record: Path, *flags: str) -> Iterator[int]:
-    """Run the server of a GitHub's kind with that SDK; yields its port."""
-    python = installed(sdk, "bin", "python")
-    command = [python, str(PROGRAMS / "server.py"), str(record), *flags]
+def listening(command: Sequence[str]) -> Iterator[int]:
+    """Start a server that prints its port; all that it started ends with the block."""
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
     ) as process:
         try:
             assert process.stdout is not None
             yield int(process.stdout.readline())
         finally:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+@contextmanager
+def server(sdk: str, record: Path, *flags: str) -> Iterator[int]:
+    """Run the server of a GitHub's kind with that SDK; yields its port."""
+    python = installed(sdk, "bin", "python")
+    with listening([python, str(PROGRAMS / "server.py"), str(record), *flags]) as port:
+        yield port
 
 
 def run_client(sdk: str, url: str, steps: Sequence[object], **env: str) -> list[Any]:

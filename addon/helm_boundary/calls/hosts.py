@@ -149,6 +149,11 @@ def split_port(authority: str) -> tuple[str, int | None]:
     return host.strip("[]"), int(port) if port else None
 
 
+def authority(host: str, port: int) -> str:
+    """Write a host and a port as one; an IPv6 address stands in brackets (RFC 3986 3.2.2)."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 @lru_cache(maxsize=1024)
 def canonical_host(host: str) -> str:
     """Write a host as it is compared: lower case, no final dot or brackets, one form of address.

@@ -13,15 +13,20 @@ from helm_boundary import __version__
 _COMMANDS = {
     "approvals": "approvals:approvals",
     "budgets": "budgets:budgets",
+    "decision-logs": "decision_logs:decision_logs",
     "doctor": "doctor:doctor",
     "env": "env:env",
     "evidence": "evidence:evidence",
     "exec": "exec:exec_",
     "keys": "keys:keys",
+    "metrics": "metrics:metrics",
+    "page": "page:page",
     "policy": "policy:policy",
     "receipts": "receipts:receipts",
+    "report": "report:report",
     "run": "run:run",
     "system-proxy": "system_proxy:system_proxy",
+    "telemetry": "telemetry:telemetry",
     "trust": "trust:trust",
 }
 """Each command's module here and its name there; imported when it is asked for."""

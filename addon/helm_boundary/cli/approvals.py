@@ -6,7 +6,6 @@ Exit codes: 0 yes, 1 no (it isn't pending, or you changed your mind), 2 usage or
 
 from __future__ import annotations
 
-import hashlib
 import re
 import sys
 import time
@@ -15,23 +14,22 @@ from typing import Any
 
 import click
 
-from helm_boundary import __version__
 from helm_boundary.approvals import decisions
 from helm_boundary.approvals.entry import GRANTED, ID, PENDING, REFUSED, Entry
 from helm_boundary.approvals.extent import ALWAYS, DAY, ONCE, SESSION, Extent, for_time
 from helm_boundary.approvals.report import seconds_left
 from helm_boundary.approvals.standing_yes import setting_for
 from helm_boundary.approvals.store import Store, StoreError
-from helm_boundary.runtime.key_pinning import settle
+from helm_boundary.runtime.decision_recording import record_decision
 from helm_receipts.errors import ReceiptError
 from helm_receipts.layout import Layout
-from helm_receipts.recording.recorder import Recorder
 
 from .approvals_output import print_changes, print_entry
 from .exits import NO, CommandError, ending_on
 from .state_options import json_option, state_option
 
 _POLL_SECONDS = 0.5
+_HERE = "command line"
 _DURATION = re.compile(r"(\d{1,5})([smh])")
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
@@ -174,7 +172,7 @@ def _decide(
         if not confirmed and entry.status(time.time_ns()) == PENDING:
             _confirm(entry, decision)
         try:
-            decided = _record(state, store, identity, decision, extent)
+            decided = record_decision(state, store, identity, decision, _HERE, extent)
         except decisions.NotPending as error:
             raise CommandError(str(error), NO) from None
     if as_json:
@@ -183,22 +181,10 @@ def _decide(
     click.echo(_outcome(decided))
 
 
-def _record(state: Layout, store: Store, identity: str, decision: str, extent: Extent) -> Entry:
-    """Record what a person decided; raises as `decisions.decide` does."""
-    settle(state)
-    recorder = Recorder.open(state.state, version=__version__, configuration=_configuration())
-    try:
-        by = f"{decisions.person()} (command line)"
-        record = recorder.record_now
-        return decisions.decide(store, record, identity, decision, by, extent)
-    finally:
-        recorder.close()
-
-
 def _answer(state: Layout, store: Store, identity: str, decision: str, extent: Extent) -> str:
     """Decide on the page; returns what became of it, in a line."""
     try:
-        return _outcome(_record(state, store, identity, decision, extent))
+        return _outcome(record_decision(state, store, identity, decision, _HERE, extent))
     except decisions.NotPending as error:
         return str(error)
 
@@ -253,8 +239,3 @@ def _entry(store: Store, identity: str) -> Entry:
     if entry is None:
         raise CommandError(f"there is no request for approval {identity}.", NO)
     return entry
-
-
-def _configuration() -> str:
-    """Return the digest of this command's configuration: it has none but itself."""
-    return hashlib.sha256(b"helm-boundary approvals").hexdigest()

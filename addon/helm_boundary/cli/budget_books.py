@@ -31,10 +31,10 @@ type Differences = dict[Place, tuple[Amounts, Amounts]]
 @state_option
 @json_option
 def recompute(state: Layout, as_json: bool) -> None:
-    """Add up all receipts, and compare with the balances: exit 1 where they differ.
+    """Compare the balances with the receipts.
 
-    Calls that go on are left out. Where a difference is no fault in the receipts, `budgets rebuild`
-    makes the balances follow them.
+    All receipts are added up; exit 1 where a balance differs. Calls that go on are left out.
+    Where that is no fault in the receipts, `budgets rebuild` makes the balances follow them.
     """
     with io_errors(), opened(state) as store:
         different, count = _compare(store, journal_of(state))
@@ -57,7 +57,7 @@ def recompute(state: Layout, as_json: bool) -> None:
 @click.command()
 @state_option
 def rebuild(state: Layout) -> None:
-    """Write the balances again from the receipts, which are the truth.
+    """Write the balances again from the receipts.
 
     Calls of a running boundary wait for it, and are denied where it takes longer than two seconds.
     """
@@ -77,7 +77,7 @@ def rebuild(state: Layout) -> None:
     help="The provider's bill: OpenAI's or Anthropic's costs in JSON, or CSV with date and cost.",
 )
 def reconcile(state: Layout, as_json: bool, costs: Path) -> None:
-    """Put what receipts say that calls cost beside the provider's own bill, day by day (UTC)."""
+    """Compare the receipts with a provider's bill, day by day (UTC)."""
     with io_errors():
         try:
             days = compare(read_bill(costs), journal_of(state))

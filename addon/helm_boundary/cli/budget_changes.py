@@ -59,9 +59,9 @@ def set_(
     output_tokens: int | None,
     dollars: int | None,
 ) -> None:
-    """Set what counts as used of a scope in its window; what isn't named stays.
+    """Set what a scope has used in its window.
 
-    What calls have reserved comes on top. A receipt says who did it.
+    What isn't named stays. What calls have reserved comes on top. A receipt says who did it.
     """
     wanted = (calls, tokens, output_tokens, dollars)
     if wanted == (None, None, None, None):
@@ -73,9 +73,9 @@ def set_(
 @state_option
 @click.argument("scope")
 def reset(state: Layout, scope: str) -> None:
-    """Let nothing count as used of a scope in its window, but for what calls have reserved.
+    """Start a scope's window again at zero.
 
-    A receipt says who did it.
+    What calls have reserved still counts. A receipt says who did it.
     """
     _change(state, scope, "reset", tuple(NOTHING))
 

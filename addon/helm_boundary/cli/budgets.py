@@ -39,7 +39,10 @@ def budgets() -> None:
 @json_option
 @click.option("--all", "everything", is_flag=True, help="Include windows that are over.")
 def list_budgets(state: Layout, as_json: bool, everything: bool) -> None:
-    """List what is used of every budget, with its limit; what calls have reserved counts."""
+    """List what is used of every budget.
+
+    With its limit; what calls have reserved counts as used.
+    """
     with io_errors(), opened(state) as store:
         found = asyncio.run(store.balances())
         known = read_summary(asyncio.run(store.fact(FACT)))
@@ -51,7 +54,10 @@ def list_budgets(state: Layout, as_json: bool, everything: bool) -> None:
 @json_option
 @click.argument("name")
 def show(state: Layout, as_json: bool, name: str) -> None:
-    """Show one budget by its name, or one of its scopes: what is used in each of its windows."""
+    """Show one budget, or one of its scopes.
+
+    What is used in each of its windows.
+    """
     with io_errors(), opened(state) as store:
         found = asyncio.run(store.balances())
         known = read_summary(asyncio.run(store.fact(FACT)))

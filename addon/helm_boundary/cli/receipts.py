@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 
+from helm_boundary.decision_logs.event import event_of
 from helm_receipts.audit.single_receipt import verify_receipt
 from helm_receipts.audit.verify import NOT_PROVEN
 from helm_receipts.envelope.checkpoint import parse_checkpoint
@@ -81,6 +82,33 @@ def tail(state: Layout, as_json: bool, lines: int, follow: bool, **filters: str 
             time.sleep(_POLL_SECONDS)
             for record in filter(wanted.matches, follower.poll()):
                 _print_row(record, as_json)
+
+
+@receipts.command()
+@state_option
+@selection_options
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("text", "json", "decision-log")),
+    default="text",
+    show_default=True,
+    help="text: a row each. json: as the receipt says it. decision-log: OPA's shape.",
+)
+@click.option("--from-start", is_flag=True, help="Begin with the first receipt there is.")
+def follow(state: Layout, form: str, from_start: bool, **filters: str | None) -> None:
+    """Keep running and print each receipt as it comes, one a line, for a SIEM to read."""
+    with io_errors():
+        follower, wanted = Follower(journal_of(state)), selection(state, filters)
+        if not from_start:
+            deque(follower.poll(), maxlen=0)
+        while True:
+            for record in filter(wanted.matches, follower.poll()):
+                if form == "decision-log":
+                    click.echo(json.dumps(event_of(record)))
+                else:
+                    _print_row(record, form == "json")
+            time.sleep(_POLL_SECONDS)
 
 
 @receipts.command()

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from helm_boundary.browser_verification.trusted_keys import TrustedKeys
 from helm_boundary.runtime.key_pinning import differs, pins
 from helm_receipts.audit.keys_in_use import differences
 from helm_receipts.audit.pins import Pin
@@ -116,6 +117,16 @@ def trust_for(state: Layout, keys: tuple[Path, ...] = (), vkey: str | None = Non
             f"no key to verify with: name one with --key, or look into {state.state}"
         )
     return Trust(receipt, log, whose, whose_log, pin)
+
+
+def trusted_keys(state: Layout) -> TrustedKeys:
+    """Return the keys that a browser is given: those that are pinned, or else the folder's own."""
+    try:
+        trust = trust_for(state)
+    except CommandError as error:
+        return TrustedKeys({}, None, str(error), str(error))
+    keys = {key.keyid: key for key in trust.receipt}
+    return TrustedKeys(keys, trust.log[-1] if trust.log else None, trust.whose, trust.whose_log)
 
 
 def named_log_key(text: str) -> LogKey:

@@ -39,7 +39,9 @@ class Past:
         """Return it for a person."""
         told = []
         if self.outside:
-            shown = [f"{each.program} to {_place(each)}" for each in self.outside[:_SHOWN]]
+            shown = [
+                f"{each.program or 'a program'} to {_place(each)}" for each in self.outside[:_SHOWN]
+            ]
             more = len(self.outside) - len(shown)
             told.append(
                 f"connections past the boundary, which saw nothing of them: {', '.join(shown)}"

@@ -33,6 +33,8 @@ _RULING = re.compile(
 _PATH_GROWS = re.compile(r"""PATH\+?=["']?(?:\$PATH|\$\{PATH\})(?=[:"']|$)""")
 _TORN = re.compile(r"[^\s\\]\\\n\S")
 """A word over two lines, which the grammar takes for two words."""
+_TEXTS = frozenset({"expansion", "heredoc_body"})
+_BACKQUOTE = re.compile(rb"(?<!\\)`")
 _NAMED = 200
 """Bytes of an assignment that say what it is about."""
 _NETWORK = re.compile(r"/dev/(?:tcp|udp)/")
@@ -109,6 +111,9 @@ class _Reader:
             else:
                 redirections = read_redirections(node.named_children, text)
                 self.command([], redirections, is_inside=is_inside, depth=depth)
+        elif node.type in _TEXTS and _BACKQUOTE.search(text, node.start_byte, node.end_byte):
+            # The grammar takes it for a part of the text there, and a shell runs it.
+            self._complete = self._complete and _is_quoted(node, text)
         elif node.type == "variable_assignment":
             source = source_of(node, text, _NAMED)
             if _RULING.match(source) and not _PATH_GROWS.match(source):
@@ -179,6 +184,14 @@ class _Reader:
         )
         is_network = any(_NETWORK.match(target.text) for _, target in redirects)
         return [resolve(word.text, folder or ".") for word in written], are_known and not is_network
+
+
+def _is_quoted(node: Node, text: bytes) -> bool:
+    """Tell whether a node is a here-document's body, as it is written: its word has quotes."""
+    word = node.parent.named_children[0] if node.type == "heredoc_body" and node.parent else None
+    if word is None or word.type != "heredoc_start":
+        return False
+    return any(mark in text[word.start_byte : word.end_byte] for mark in (b"'", b'"', b"\\"))
 
 
 def _word_nodes(command: Node) -> Iterator[Node]:

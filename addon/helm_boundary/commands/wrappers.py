@@ -20,6 +20,12 @@ _INTERPRETER = re.compile(r"(?:python|pypy|perl|ruby|node|nodejs|php|lua|deno|bu
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _CODE = re.compile(r"-[A-Za-z]*c[A-Za-z]*")
 _SCRIPT = re.compile(r".*\.(?:ba|da|k|z)?sh", re.DOTALL)
+_GIT_RUNS = re.compile(
+    r"(?:alias|filter|diff|merge|mergetool|difftool|credential|gpg|ssh|uploadpack|pager)\."
+    r"|core\.(?:pager|editor|sshcommand|hookspath|fsmonitor|askpass)|sequence\.editor",
+    re.IGNORECASE,
+)
+"""Settings of git's that name a program."""
 _EXEC = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
 
 
@@ -47,11 +53,14 @@ class _Way:
     assigns: bool = False
     reads: bool = False
     """Whether it adds words that it reads from its standard input."""
+    joins: bool = False
+    """Whether its words are a shell's text, as one."""
 
 
 _RUN = frozenset({"run", "exec"})
 _WAYS: Mapping[str, _Way] = {
     "builtin": _Way(),
+    "bunx": _Way(),
     "busybox": _Way(),
     "caffeinate": _Way("tw"),
     "chroot": _Way(words=1, long_valued=frozenset({"--userspec", "--groups"})),
@@ -64,9 +73,13 @@ _WAYS: Mapping[str, _Way] = {
     "ionice": _Way("cnp"),
     "nice": _Way("n", frozenset({"--adjustment"})),
     "nohup": _Way(),
+    "npm": _Way(verbs=frozenset({"exec", "x"})),
+    "npx": _Way("pc", frozenset({"--package", "--call"})),
     "parallel": _Way("jIanN", reads=True),
     "pdm": _Way(verbs=_RUN),
     "pipenv": _Way(verbs=_RUN),
+    "pnpm": _Way(verbs=frozenset({"dlx", "exec"})),
+    "pnpx": _Way(),
     "poetry": _Way(verbs=_RUN),
     "proxychains": _Way("f"),
     "setsid": _Way(),
@@ -83,12 +96,13 @@ _WAYS: Mapping[str, _Way] = {
     "unbuffer": _Way(),
     "unshare": _Way(),
     "uv": _Way(verbs=_RUN),
-    "watch": _Way("n", frozenset({"--interval"})),
+    "watch": _Way("n", frozenset({"--interval"}), joins=True),
     "xargs": _Way(
         "IEnPLdsa",
         frozenset({"--max-args", "--max-procs", "--replace", "--delimiter", "--arg-file"}),
         reads=True,
     ),
+    "yarn": _Way(verbs=frozenset({"dlx", "exec"})),
 }
 
 
@@ -108,6 +122,8 @@ def inner(program: str, words: Sequence[Word]) -> Inner:
         return Inner(tuple(_of_find(words)))
     if _INTERPRETER.fullmatch(program):
         return Inner(complete=_has_code(words))
+    if program == "git":
+        return Inner(complete=not _sets_program(words))
     way = _WAYS.get(program)
     return _wrapped(way, words) if way else Inner(complete=not _SCRIPT.fullmatch(program))
 
@@ -137,6 +153,12 @@ def _of_text(words: Sequence[Word]) -> Inner:
     return Inner(texts=(words[0].text,))
 
 
+def _of_texts(words: Sequence[Word]) -> Inner:
+    """Read words that a program hands to a shell as one text."""
+    is_known = all(word.is_known for word in words)
+    return Inner(texts=(" ".join(word.text for word in words),), complete=is_known)
+
+
 def _of_find(words: Sequence[Word]) -> list[Sequence[Word]]:
     found: list[Sequence[Word]] = []
     at = 0
@@ -153,6 +175,17 @@ def _of_find(words: Sequence[Word]) -> list[Sequence[Word]]:
 def _has_code(words: Sequence[Word]) -> bool:
     """Tell whether an interpreter is told what to run, or else reads it from its input."""
     return bool(words) and words[0].text != "-" and words[0].is_known
+
+
+def _sets_program(words: Sequence[Word]) -> bool:
+    """Tell whether git is told, in front of its command, to run a program for something."""
+    for at, word in enumerate(words):
+        if not word.text.startswith("-") and (at == 0 or words[at - 1].text not in ("-c", "-C")):
+            return False
+        told = words[at + 1].text if word.text == "-c" and at + 1 < len(words) else ""
+        if word.text.startswith(("--config-env", "--exec-path=")) or _GIT_RUNS.match(told):
+            return True
+    return False
 
 
 def _wrapped(way: _Way, words: Sequence[Word]) -> Inner:
@@ -180,6 +213,8 @@ def _wrapped(way: _Way, words: Sequence[Word]) -> Inner:
         else:
             break
     command = words[at:]
+    if command and (way.joins or (len(command) == 1 and " " in command[0].text)):
+        return _of_texts(command)
     if not command:
         return Inner(complete=not way.reads)
     return Inner(((*command, STDIN) if way.reads else command,))

@@ -91,6 +91,9 @@ _RULES: Mapping[str, Callable[[Sequence[Word]], Sequence[Word]]] = {
     "curl": _values("-o", "--output", "--output-dir"),
     "wget": _values("-O", "-P", "--output-document", "--directory-prefix"),
     "tar": _values("-C", "--directory"),
+    "patch": _values("-d", "--directory", "-o", "--output"),
+    "split": _last,
+    **dict.fromkeys(("c++", "cc", "clang", "clang++", "g++", "gcc", "ld", "rustc"), _values("-o")),
     "unzip": _values("-d"),
     "sort": _values("-o", "--output"),
 }

@@ -62,13 +62,9 @@ def read_response(status: int, body: Json) -> Answer:
     return read_messages_of_server(status, read_messages(body))
 
 
-def is_message(body: Json) -> bool:
-    """Tell whether some reader takes a value for a message, or for several."""
-    messages = body if isinstance(body, list) else [body]
-    return any(
-        isinstance(each, dict) and any(key.casefold() == "jsonrpc" for key in each)
-        for each in messages
-    )
+def expects_answer(asked: Call) -> bool:
+    """Tell whether a client waits for an answer; notifications and its own answers have none."""
+    return bool(ids_of(asked.body))
 
 
 def check_answers(asked: Call, body: Json) -> None:

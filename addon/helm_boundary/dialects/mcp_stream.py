@@ -32,9 +32,9 @@ class McpStream:
     """Reads messages as they come; `asked` is what the stream answers, with no body for none."""
 
     def __init__(self, status: int, asked: Call = UNREAD) -> None:
-        self.done = asked.body is None  # nothing in particular is to come
         self._status = status
         self._open = ids_of(asked.body)
+        self.done = not self._open  # nothing in particular is to come
         self._holds_all = False
         self._event: bytes = b""
         self._waiting: tuple[Message, ...] = ()
@@ -148,4 +148,5 @@ def ids_of(asked: Json) -> set[str] | None:
     if asked is None:
         return None
     messages = asked if isinstance(asked, list) else [asked]
-    return {str(each["id"]) for each in messages if isinstance(each, dict) and "id" in each}
+    asking = (each for each in messages if isinstance(each, dict) and "method" in each)
+    return {str(each["id"]) for each in asking if "id" in each}

@@ -17,6 +17,7 @@ from helm_boundary.approvals.entry import Grant
 from helm_boundary.approvals.entry import Request as AskedFor
 from helm_boundary.calls.call import UNREAD, Answer, Call, HttpRequest, Json, Operation
 from helm_boundary.calls.refusal import Refusal
+from helm_boundary.calls.trace_context import CallTrace
 from helm_boundary.evaluation.document import Context
 from helm_boundary.evaluation.judge import deny
 from helm_boundary.policy.decision import Decision
@@ -29,11 +30,14 @@ from helm_receipts.recording.recorder import Receipt
 
 from .fallback_reply import NO_VERDICT
 from .reply import Approval, Shortage
+from .timings import Timings
 
 if TYPE_CHECKING:  # nothing of budgets is imported where there are none
     from .account import Account
 
 _UNDECIDED = deny(NO_VERDICT)
+REQUEST_STEPS = ("request reading", "request policy", "request receipt")
+"""The steps that a call waits for before it is forwarded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,12 @@ class Progress:
     judgements: list[Judged] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     """How long each step took."""
+    timings: Timings | None = None
+    """Where that is counted up, if anybody measures it."""
+    trace: CallTrace | None = None
+    """The call's spans, where calls are traced."""
+    moments: dict[str, int] = field(default_factory=dict)
+    """When what happened, in nanoseconds since 1970, where calls are traced."""
     ended: bool = False
     batch: tuple[Call, ...] = ()
     """The calls that the request brings along, where it is a batch."""
@@ -107,13 +117,26 @@ class Progress:
         first, self.ended = not self.ended, True
         return first
 
+    def passes(self, moment: str) -> None:
+        """Note a moment, the first time that it comes."""
+        if self.trace is not None:
+            self.moments.setdefault(moment, time.time_ns())
+
     def judged(self, phase: str, decision: Decision, receipt_id: str | None) -> None:
         """Add a verdict to what people can look at."""
         self.judgements.append(Judged(phase, decision, receipt_id))
 
+    @property
+    def request_seconds(self) -> float:
+        """How long the boundary took over the request; known before anything is forwarded."""
+        return sum(self.seconds.get(step, 0.0) for step in REQUEST_STEPS)
+
     def took(self, step: str, since: float) -> None:
         """Add the time that a step took, since a `time.perf_counter()`."""
-        self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - since
+        seconds = time.perf_counter() - since
+        self.seconds[step] = self.seconds.get(step, 0.0) + seconds
+        if self.timings is not None:
+            self.timings.note(step, seconds, self.seconds)
 
 
 @dataclass(slots=True)

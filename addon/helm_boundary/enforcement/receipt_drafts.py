@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from helm_boundary.approvals.entry import Grant
 from helm_boundary.calls.call import Answer, Call, Usage
+from helm_boundary.calls.trace_context import parse_traceparent
 from helm_boundary.evaluation.findings import OutsideScan
 from helm_boundary.policy.decision import Decision
 from helm_boundary.policy.detectors.detectors import Detectors
@@ -177,7 +178,8 @@ class Drafter:
         return facts
 
     def _facts(self, exchange: Exchange) -> statement.FlowFacts:
-        request, call = exchange.request, exchange.progress.call
+        request, call, ours = exchange.request, exchange.progress.call, exchange.progress.trace
+        trace = ours.call if ours else parse_traceparent(request.header("traceparent"))
         return statement.FlowFacts(
             id=request.flow_id,
             correlation_id=exchange.correlation_id,
@@ -189,6 +191,8 @@ class Drafter:
             model=self._name(call.model) if call.model else None,
             stream=call.stream,
             tls_inspected=request.tls_inspected,
+            trace_id=trace.trace_id if trace else None,
+            span_id=trace.span_id if trace else None,
         )
 
     def _outcome(self, progress: Progress, end: statement.End) -> statement.Outcome:
@@ -202,6 +206,7 @@ class Drafter:
             end=end,
             keep_alives=progress.keep_alive.sent if progress.keep_alive else 0,
             withheld=progress.withheld,
+            request_microseconds=round(progress.request_seconds * 1_000_000),
         )
 
 

@@ -67,7 +67,9 @@ class RequestJudge:
         try:
             if exchange.refusal is not None:
                 raise exchange.refusal
+            began = time.perf_counter()
             read = await aside(weigh(exchange.request), partial(self._read, exchange))
+            exchange.progress.took("request reading", began)
             self._note(exchange, *read)
             exchange.progress.session = session_of(exchange.request, read[0].call.body)
             if self._accounts is not None:

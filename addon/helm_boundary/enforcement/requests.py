@@ -15,6 +15,7 @@ from helm_boundary.approvals.store import Store, StoreError
 from helm_boundary.approvals.wait import AGAIN, Again, Park, Said
 from helm_boundary.calls.call import HttpRequest, Operation
 from helm_boundary.calls.refusal import Refusal
+from helm_boundary.calls.trace_context import begin_trace
 from helm_boundary.evaluation.aside import LONG, aside
 from helm_boundary.evaluation.judge import Judge, deny
 from helm_boundary.matching.catalogue import UNKNOWN
@@ -28,7 +29,8 @@ from helm_receipts.errors import ReceiptError
 from helm_receipts.recording.recorder import Recorder
 
 from .approval_desk import Desk, Terms
-from .exchange import Exchange, api_key, correlation_id
+from .call_facts import Observe, call_facts
+from .exchange import Exchange, Progress, api_key, correlation_id
 from .fallback_reply import NO_VERDICT
 from .helm_wire import HelmTeller
 from .receipt_drafts import Drafter
@@ -38,6 +40,7 @@ from .reply_writer import Teller
 from .request_judge import RequestJudge, weigh
 from .settings import Settings
 from .steering import Steering
+from .timings import Timings
 from .unrecorded_calls import Unrecorded
 
 if TYPE_CHECKING:  # nothing of budgets is imported where there are none
@@ -79,6 +82,8 @@ class Boundary:
         self.unrecorded = Unrecorded()
         self.accounts = accounts
         """What calls may spend; None where data defines no budget."""
+        self.timings = Timings() if settings.measures else None
+        self.observe: Observe | None = None
         self._matcher = matcher
         self._store = store
         self._tell = tell
@@ -99,6 +104,7 @@ class Boundary:
         )
         other.desk.waiting = self.desk.waiting
         other.unrecorded = self.unrecorded
+        other.timings, other.observe = self.timings, self.observe
         return other
 
     @property
@@ -128,7 +134,13 @@ class Boundary:
         """Begin the exchange of a request that is known to be a call of that operation."""
         key = api_key(request)
         pseudonym = self.recorder.pseudonym(key) if key else None
-        return Exchange(request, operation, correlation_id(request), pseudonym, refusal)
+        progress = Progress(timings=self.timings)
+        if self.observe is not None:
+            progress.trace = begin_trace(request.header("traceparent"))
+            progress.passes("began")
+        return Exchange(
+            request, operation, correlation_id(request), pseudonym, refusal, progress=progress
+        )
 
     async def judge_request(
         self, exchange: Exchange, turn: Turn = NO_TURN, park: Park | None = None
@@ -196,7 +208,9 @@ class Boundary:
         if refusal is not None:
             return refusal
         if not passes:
+            self.tell_ended(exchange, end)
             return self._refuse(exchange)
+        progress.passes("forwarded")
         return Forward(progress.rewritten)
 
     async def _record(self, exchange: Exchange, drafts: list[Draft], turn: Turn) -> Reply | None:
@@ -220,6 +234,12 @@ class Boundary:
             progress.receipt_id, progress.receipt = receipts[0].id, receipts[0]
         progress.judged("request", progress.decision, progress.receipt_id)
         return None
+
+    def tell_ended(self, exchange: Exchange, end: End) -> None:
+        """Tell whoever traces calls that this one has ended."""
+        if self.observe is not None:
+            exchange.progress.passes("ended")
+            self.observe(call_facts(exchange, end, self.drafts.policy.digest))
 
     def _refuse(self, exchange: Exchange) -> Reply:
         decision, receipt_id = exchange.progress.decision, exchange.progress.receipt_id

@@ -83,6 +83,7 @@ class Answers:
         """
         progress = exchange.progress
         progress.status = response.status
+        progress.passes("headers")
         refusal = refuse_at_headers(exchange.operation, response)
         if self._settings.observes:
             progress.unread = refusal
@@ -128,6 +129,7 @@ class Answers:
         isn't written then.
         """
         progress = exchange.progress
+        progress.passes("received")
         decision, release, value = await self._decide(exchange, response, turn)
         if self._settings.effect_of(decision).verdict == ESCALATE:
             decision = self._desk.admit(exchange, decision, progress.answer, park)

@@ -29,6 +29,8 @@ class Settings:
     kills: bool = False
     """Whether a denial closes the connection; then none steers."""
     wire: Wire = "plain"
+    measures: bool = False
+    """Whether it is counted up how long the boundary's own steps take."""
 
     @property
     def observes(self) -> bool:

@@ -31,6 +31,7 @@ from .exchange import Exchange
 from .outcomes import Outcomes, coverage
 from .refusals import no_receipt
 from .requests import Boundary
+from .timed_cutter import TimedCutter
 
 
 class Streamed:
@@ -50,6 +51,8 @@ class Streamed:
         progress, most = exchange.progress, self._settings.max_body
         if progress.asked_for_usage:
             cutter = UsageFilter(cutter)
+        if progress.trace is not None:
+            cutter = TimedCutter(cutter, progress)
         if self._settings.effect_of(progress.decision).stream == "pass":
             progress.gate = Tap(stream, cutter)
         else:

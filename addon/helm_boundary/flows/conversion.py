@@ -10,7 +10,7 @@ from mitmproxy import http
 from mitmproxy.proxy.mode_specs import RegularMode, ReverseMode, UpstreamMode
 
 from helm_boundary.calls.call import HttpRequest, HttpResponse
-from helm_boundary.calls.hosts import canonical_host
+from helm_boundary.calls.hosts import authority, canonical_host
 from helm_boundary.enforcement.reply import Reply
 from helm_boundary.parsing.redirects import is_address_header
 
@@ -105,11 +105,18 @@ def frame(request: http.Request) -> None:
         request.headers["content-length"] = length.decode("ascii")
 
 
-def prepare_forwarding(request: http.Request, rewritten: bytes | None) -> None:
-    """Make a judged request ready to leave: what was judged, and an answer we can read."""
+def prepare_forwarding(
+    request: http.Request, rewritten: bytes | None, traceparent: str | None = None
+) -> None:
+    """Make a judged request ready to leave: what was judged, and an answer we can read.
+
+    Where calls are traced, `traceparent` names the span of the provider's leg.
+    """
     strip_own_headers(request.headers)
     request.headers["accept-encoding"] = "identity"
     request.trailers = None
+    if traceparent is not None:
+        request.headers["traceparent"] = traceparent
     if rewritten is not None:
         request.headers.pop("content-encoding", None)
         request.content = rewritten
@@ -180,7 +187,7 @@ def _reached_at(flow: http.HTTPFlow) -> str:
     if not isinstance(client.proxy_mode, ReverseMode):
         return ""
     host, port = client.sockname[:2] if client.sockname else ("", 0)
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return authority(host, port)
 
 
 def _is_address(host: str) -> bool:

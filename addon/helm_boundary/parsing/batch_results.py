@@ -54,13 +54,18 @@ class Line:
         return not self.raw.strip(_BLANK)
 
 
+def may_bring_results(operation: Operation) -> bool:
+    """Tell whether an answer may be a batch's results, judged whole whatever it claims to be."""
+    return operation.id in _FILES
+
+
 def read_results(operation: Operation, status: int, body: bytes) -> tuple[Line, ...]:
     """Read the lines of a batch's results; empty where the body is something else.
 
     Raises:
         Refusal: it is a part of results, in which lines may be cut.
     """
-    if operation.id not in _FILES or not body.strip(_BLANK):
+    if not may_bring_results(operation) or not body.strip(_BLANK):
         return ()
     lines = tuple(_line(raw, at, status) for at, raw in enumerate(_split(body)))
     is_results = operation.id == IN_ONE_ANSWER or any(_is_result(line.value) for line in lines)

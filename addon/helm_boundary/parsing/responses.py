@@ -16,7 +16,7 @@ from helm_boundary.streaming.sse import EventCutter
 from helm_boundary.streaming.stream import Stream
 from helm_boundary.wire import content_coding, strict_json
 
-from .batch_results import Line, merged, read_results
+from .batch_results import Line, may_bring_results, merged, read_results
 
 EVENT_STREAM = "text/event-stream"
 JSON_LINES = frozenset(
@@ -60,12 +60,12 @@ def is_event_stream(response: HttpResponse) -> bool:
 def stream_of(operation: Operation, response: HttpResponse, asked: Call = UNREAD) -> Stream | None:
     """Open a reader of a response that is a stream in its operation's dialect.
 
-    Redirects and errors are judged whole, whatever they claim to be.
+    Redirects, errors and a batch's results are judged whole, whatever they claim to be.
     """
     kind = media_type(response)
     in_lines = operation.dialect in STREAM_LINES and kind in JSON_LINES
     is_stream = kind == MEDIA_TYPE if operation.framed else kind == EVENT_STREAM or in_lines
-    if not is_stream or response.status >= 300:
+    if not is_stream or response.status >= 300 or may_bring_results(operation):
         return None
     return reader_of(operation).open_stream(response.status, asked)
 
@@ -94,27 +94,31 @@ def read_answer(
     if lines:  # whatever it is labelled as: clients don't look
         return Answered(merged(lines), None, lines)
     reader = reader_of(operation)
-    if not body and _may_be_silent(operation):
+    unasked = reader is mcp and not mcp.expects_answer(asked)
+    if not body and (unasked or _may_be_silent(operation)):
         return Answered(Answer(response.status), None)
     if operation.framed and media_type(response) == MEDIA_TYPE:
         return Answered(_read_events(operation, response, body, asked), None)
     if is_event_stream(response) or (reader is not generic and _is_stream(response, body)):
         return Answered(_read_events(operation, response, body, asked), None)
-    takes_all = operation.loose or reader is generic
+    takes_all = operation.loose or reader is generic or unasked
     if takes_all and not _is_json(response) and not _is_one_value(body):
         return Answered(_read_other(response, body), None)
     value = strict_json.parse(body, "the upstream's answer")
     if reader is mcp:
-        return Answered(_read_message(operation, response.status, value, asked), value)
+        return Answered(_read_message(response.status, value, asked), value)
     return Answered(reader.read_response(response.status, value), value)
 
 
-def _read_message(operation: Operation, status: int, value: Json, asked: Call) -> Answer:
-    """Read an MCP server's answer; what expects none may get anything."""
-    if operation.loose and not mcp.is_message(value):
+def _read_message(status: int, value: Json, asked: Call) -> Answer:
+    """Read an MCP server's answer; where none is expected, nobody reads what comes."""
+    if mcp.expects_answer(asked):
+        mcp.check_answers(asked, value)
+        return mcp.read_response(status, value)
+    try:
+        return mcp.read_response(status, value)
+    except Refusal:
         return generic.read_response(status, value)
-    mcp.check_answers(asked, value)
-    return mcp.read_response(status, value)
 
 
 def _may_be_silent(operation: Operation) -> bool:

@@ -18,6 +18,7 @@ from .errors import PolicyError
 type Json = Any
 
 MAX_DEPTH = 64
+_TABS = "the line begins with a tab: indent it with spaces"
 
 
 def parse_yaml(text: bytes, file: str) -> Json:
@@ -28,10 +29,15 @@ def parse_yaml(text: bytes, file: str) -> Json:
         value = yaml.load(decoded, Loader=_Strict)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise PolicyError(f"{file}:{line}: not the YAML we take: {error.problem}") from None
+        why = _TABS if _starts_with_tab(text, line) else error.problem
+        raise PolicyError(f"{file}:{line}: not the YAML we take: {why}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise PolicyError(f"{file}: not YAML: {str(error).splitlines()[0]}") from None
     return value
+
+
+def _starts_with_tab(text: bytes, line: int) -> bool:
+    return text.split(b"\n")[line - 1 :][:1][0].lstrip(b" ").startswith(b"\t")
 
 
 def parse_json(text: bytes, file: str) -> Json:

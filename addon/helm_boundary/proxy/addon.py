@@ -16,12 +16,14 @@ from typing import Any
 from mitmproxy import connection, ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 
+from helm_boundary.calls.hosts import authority
 from helm_boundary.runtime.banner import banner
 from helm_boundary.runtime.ca_authority import AuthorityRefused, refuse_foreign_authority
 from helm_boundary.runtime.current_boundary import CurrentBoundary
 from helm_boundary.runtime.health import Health
 from helm_boundary.runtime.health_report import standing
 from helm_boundary.runtime.options import Config, ConfigError, add_options, read_config
+from helm_boundary.runtime.own_listeners import noted_ports
 from helm_boundary.runtime.reload import Reloader
 from helm_boundary.runtime.startup import Running, StartError
 from helm_boundary.runtime.unsafe_options import unsafe_options
@@ -29,6 +31,7 @@ from helm_boundary.runtime.unsafe_options import unsafe_options
 from .call_tracker import CallTracker
 from .client_presence import Leaving
 from .commands import Commands
+from .companions import Companions
 from .guards.connection_guard import Walls
 from .guards.local_guard import LocalGuard
 from .guards.mitmweb_guard import Door
@@ -78,7 +81,8 @@ class HelmBoundary:
             leaving,
             Service(self._health, self._current),
             Interface(self._current),
-            Door(),
+            Door(self._pages),
+            Companions(lambda: self._config, self._current),
             Commands(self._current, self._reloader.reload),
         ]
 
@@ -195,6 +199,9 @@ class HelmBoundary:
         """Take the last look at a response."""
         await self._responses.certify(flow)
 
+    def _pages(self) -> set[int]:
+        return set() if self._config is None else noted_ports(self._config.state)
+
     def _ready(self) -> Running | None:
         """Return the boundary while it runs and no addon comes after it in the chain."""
         return self._current.running if self._is_last() else None
@@ -229,4 +236,4 @@ class HelmBoundary:
 
 def _listening() -> list[str]:
     proxyserver = ctx.master.addons.get("proxyserver")
-    return [f"{address[0]}:{address[1]}" for address in proxyserver.listen_addrs()]
+    return [authority(*address[:2]) for address in proxyserver.listen_addrs()]

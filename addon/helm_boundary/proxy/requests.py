@@ -140,7 +140,9 @@ class Requests:
                     return False
                 case Forward(body):
                     if conversion.fingerprint(flow) == judged and not flow.intercepted:
-                        conversion.prepare_forwarding(flow.request, body)
+                        trace = exchange.progress.trace
+                        traceparent = trace.leg.header if trace else None
+                        conversion.prepare_forwarding(flow.request, body, traceparent)
                         return True
                     await running.answers.abandon(exchange, "killed")
                 case Again.AGAIN:

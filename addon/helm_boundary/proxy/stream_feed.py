@@ -115,7 +115,8 @@ class GateFeed(HeldStream):
 
     def take(self, chunk: bytes) -> list[bytes]:
         """Take a chunk; returns what may leave now."""
-        if len(chunk) <= _PIECE and not self.asks and not self._is_long(chunk):  # nearly always
+        # Nearly always nothing waits, and a chunk is an event.
+        if len(chunk) <= _PIECE and self._gate.unread <= LONG and not self.asks:
             self._pace.go_on()
             out = self._apply(partial(self._gate.feed, chunk))
             self._pace.rest()

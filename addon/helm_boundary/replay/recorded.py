@@ -131,6 +131,7 @@ def recorded_call(
 ) -> RecordedCall:
     """Put together what is judged again of a call; Refusal where its headers can't be read."""
     key_id = NO_KEY if api_key(request) else None
+    session = session_of(request, read.call.body)
     shared = state_call(
         request, read.operation, read.call, read.body, mode="enforce", key_id=key_id
     )
@@ -142,12 +143,7 @@ def recorded_call(
         read=read,
         answer=answer,
         shared=shared,
-        context=Context(
-            flow.started_ns,
-            flow.id,
-            correlation_id(request),
-            session_of(request, read.call.body),
-        ),
+        context=Context(flow.started_ns, flow.id, correlation_id(request), session),
         outside=tuple(outside_texts(request)),
     )
 

@@ -16,8 +16,9 @@ _TOLD = re.compile(
     r"phase|mode|model|models|provider|client(?:\.\w+)?|operation(?:\.\w+)?"
     r"|http(?:\.(?:method|scheme|host|port|path))?|context(?:\.now(?:_ns)?)?"
     r"|response(?:\.(?:status|model|finish_reasons|tool_calls))?"
+    r"|server|tool_calls|response\.(?:tools|requests)"  # only MCP's calls have these
 )
-"""The members of the document that receipts have."""
+"""The members of the document that receipts have, and those that most calls lack."""
 _READ = re.compile(r"\binput\.([a-z_]+(?:\.[a-z_]+)?)")
 _OTHERWISE = re.compile(
     r"\binput\b(?!\.[a-z])"  # the document as a whole, or a member by a name that is a value
@@ -27,11 +28,14 @@ _OTHERWISE = re.compile(
 _START = re.compile(r"^(?=[A-Za-z_])", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*#.*\n?", re.MULTILINE)
 _IMPORT = re.compile(r"import\s+data\.([\w.]+?)(?:\s+as\s+(\w+))?\s*$", re.MULTILINE)
-_NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
-_PACKAGE = re.compile(r"\bdata\.(\w+(?:\.\w+)+)")
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_PATH = re.compile(r"(?<![\w.])([A-Za-z_]\w*(?:\.\w+)*)")
+_GOT = re.compile(r'\bobject\.get\(input, "(\w+)"')
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"|`[^`]*`')
 _SAID = re.compile(r'"rule":\s*"([^"]+)"')
 _TOPICS = "helm.rules."
+_OF_MCP = "helm.rules.mcp"
+"""The topic on what MCP's messages say, of which nothing is in receipts."""
 _STATEMENTS = frozenset({"package", "import", "default"})
 
 
@@ -70,7 +74,7 @@ def _stated(policy: Policy) -> set[str]:
 def _told_rules(policy: Policy) -> Iterator[str]:
     pieces, imports = _pieces(policy.modules)
     for package, named in pieces.items():
-        for texts in named.values():
+        for texts in () if package == _OF_MCP else named.values():
             for text in texts:
                 ids = _SAID.findall(text)
                 if ids and all(_is_told(each) for each in _reached(package, text, pieces, imports)):
@@ -78,6 +82,7 @@ def _told_rules(policy: Policy) -> Iterator[str]:
 
 
 def _is_told(text: str) -> bool:
+    text = _GOT.sub(r"object.get(input.\1", text)
     return not _OTHERWISE.search(text) and all(map(_TOLD.fullmatch, _READ.findall(text)))
 
 
@@ -117,15 +122,21 @@ def _called(
     package: str, text: str, pieces: _Pieces, imports: Mapping[str, Mapping[str, str]]
 ) -> Iterator[tuple[str, str]]:
     """Yield the rules that a rule names, each with its package; a rule's own name is no call."""
-    spoken = _STRING.sub('""', text)
-    for whole in _PACKAGE.findall(spoken):
-        for other, named in pieces.items():
-            if f"{whole}.".startswith(f"{other}."):
-                yield from ((other, each) for texts in named.values() for each in texts)
-    names = _NAME.findall(spoken)
-    for name in set(names[1:]) - {names[0]}:
-        yield from ((package, each) for each in pieces.get(package, {}).get(name, ()))
-        imported = imports.get(package, {}).get(name)
-        if imported is not None:
-            found = pieces.get(imported, {}).values()
-            yield from ((imported, each) for texts in found for each in texts)
+    paths = _PATH.findall(_STRING.sub('""', text))
+    for path in set(paths[1:]) - {paths[0]}:
+        head, _, rest = path.partition(".")
+        whole = imports.get(package, {}).get(head)
+        if whole is not None:
+            path = f"data.{whole}.{rest}"
+        elif head != "data":
+            path = f"data.{package}.{path}"
+        yield from _at(path.removeprefix("data."), pieces)
+
+
+def _at(path: str, pieces: _Pieces) -> Iterator[tuple[str, str]]:
+    """Yield the rules at a path in data; all of a package that is named as a whole."""
+    for package, named in pieces.items():
+        if f"{path}.".startswith(f"{package}."):
+            name = path[len(package) + 1 :].partition(".")[0]
+            found = [named.get(name, ())] if name else named.values()
+            yield from ((package, each) for texts in found for each in texts)

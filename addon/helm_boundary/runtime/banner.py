@@ -41,11 +41,7 @@ def _is_every(address: str) -> bool:
 
 def _pointing(modes: Sequence[str], addresses: Sequence[str], ca_file: Path) -> str:
     first = addresses[0] if addresses else "127.0.0.1:8080"
-    host, _, port = first.rpartition(":")
-    bare = host.strip("[]")
-    address = (
-        f"127.0.0.1:{port}" if _is_every(first) else f"[{bare}]:{port}" if ":" in bare else first
-    )
+    address = f"127.0.0.1:{first.rpartition(':')[2]}" if _is_every(first) else first
     mode = mode_specs.ProxyMode.parse(modes[0]) if modes else None
     if isinstance(mode, mode_specs.ReverseMode):
         return f"OPENAI_BASE_URL=http://{address}/v1"

@@ -13,7 +13,9 @@ from helm_boundary.policy.engines.embedded import start_embedded
 from helm_boundary.policy.engines.engine import Engine
 from helm_boundary.policy.engines.opa_server import start_opa_server
 from helm_boundary.policy.engines.pool import start_engine
+from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.reload.watch import Start
+from helm_boundary.policy.sources.detector_place import placed
 from helm_boundary.policy.sources.download import Download
 from helm_boundary.policy.sources.policy import read_policy
 
@@ -53,7 +55,11 @@ def start_judging(config: Config) -> Judging:
         folders, refresh = _places(config.policy, config)
         policy = read_policy(folders, key=config.policy_key)
         engine = starts.first(policy, deadline_ms=config.deadline_ms)
-    detectors = compile_detectors(engine.policy.detectors_text)
+    try:
+        detectors = compile_detectors(engine.policy.detectors_text)
+    except PolicyError as error:
+        engine.close()
+        raise placed(error, folders) from None
     if config.candidate:
         policy = read_policy(_places(config.candidate, config)[0], key=config.policy_key)
         candidate = starts.candidate(policy, deadline_ms=config.deadline_ms)

@@ -14,7 +14,7 @@ import os
 import re
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,7 +29,7 @@ STARTED_FOR = "HELM_STARTED_FOR"
 
 _PATIENCE = 2.0
 _LONGEST = 1 << 20
-_EVERY_ADDRESS = ("", "0.0.0.0", "::", "*")  # noqa: S104 - to be recognised, not listened on
+_EVERY_ADDRESS = ("", "0.0.0.0", "::", "[::]", "*")  # noqa: S104 - to be recognised, not listened on
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,10 @@ class Health:
     """The newest of them."""
     started_for: int = 0
     """The process that it ends with; 0 where it was started by itself."""
+    steps: dict[str, list[float]] = field(default_factory=dict)
+    """How long the boundary's own steps took, as `Timings.told` has it, where that is measured."""
+    labels: dict[str, list[str]] = field(default_factory=dict)
+    """The names that metrics may have as labels, where there are metrics."""
 
     @property
     def ready(self) -> bool:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from helm_boundary import __version__
-from helm_boundary.calls.hosts import listed_hosts
+from helm_boundary.calls.hosts import authority, listed_hosts
 
 from .ca_authority import CA_FILE
 from .health import STARTED_FOR, Health, Listener, Untrusting
+from .label_names import label_names
 from .options import Config, OptionValues
 from .startup import Running
 from .unsafe_options import unsafe_options
@@ -29,13 +30,13 @@ def standing(
     untrusting: tuple[Untrusting, ...],
 ) -> Health:
     """Put a boundary's health together; `servers` are mitmproxy's, one a mode."""
-    policy = running.engine.policy
+    policy, timings = running.engine.policy, running.boundary.timings
     return Health(
         pid=os.getpid(),
         version=__version__,
         mode=config.mode,
         listeners=tuple(
-            Listener(server.mode.full_spec, f"{address[0]}:{address[1]}")
+            Listener(server.mode.full_spec, authority(*address[:2]))
             for server in servers
             for address in server.listen_addrs
         ),
@@ -53,4 +54,6 @@ def standing(
         upstream_roots=options.ssl_verify_upstream_trusted_ca or "",
         untrusting=untrusting,
         started_for=int(os.environ.get(STARTED_FOR) or 0),
+        steps=timings.told() if timings is not None else {},
+        labels=label_names(policy) if timings is not None else {},
     )

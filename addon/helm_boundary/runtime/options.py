@@ -25,6 +25,7 @@ from helm_boundary.enforcement.settings import OnToolDenied, Wire
 from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.sources.profiles import is_profile, profile_folder
 
+from .extras import EXTRA_OPTIONS, NO_EXTRAS, ExtraError, Extras
 from .state_folder import default_state_folder, no_folder
 
 
@@ -62,6 +63,7 @@ class Config:
     shown_to: tuple[str, ...] = ()
     """To whom checkpoints are shown: `witness=URL,vkey` or `timestamp=URL`, each."""
     wire: Wire = "plain"
+    extras: Extras = NO_EXTRAS
 
 
 def add_options(loader: Loader) -> None:
@@ -141,6 +143,7 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
      "hour it signs when the receipt log's checkpoint was there. It sees a hash.", None),
     ("helm_deadline_ms", int, 250, "How long policy may take for one judgement, in milliseconds; "
      "after that the verdict is DENY.", None),
+    *EXTRA_OPTIONS,
 )  # fmt: skip
 
 
@@ -175,6 +178,7 @@ def read_config(options: OptionValues) -> Config:
         notify=_notify(options.helm_notify),
         notify_desktop=_notify_desktop(options),
         notify_arguments=_notify_arguments(options),
+        extras=_extras(options),
         keep_flows=_within("helm_keep_flows", options.helm_keep_flows, 0, 10_000_000),
         max_body=_within("helm_max_body", _size(options.helm_max_body), 1024, 1 << 30),
         shown_to=(*_witnesses(options.helm_witness), *_timestamp(options.helm_timestamp)),
@@ -307,6 +311,13 @@ def _state(value: str) -> Path:
     if why is not None:
         raise ConfigError(f"helm_state: {why}")
     return _absolute(value) if value else default_state_folder()
+
+
+def _extras(options: OptionValues) -> Extras:
+    try:
+        return Extras.read(options)
+    except ExtraError as error:
+        raise ConfigError(str(error)) from None
 
 
 def _hosts(values: Sequence[str]) -> tuple[HostPattern, ...]:

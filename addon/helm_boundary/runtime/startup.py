@@ -121,6 +121,7 @@ def start(config: Config) -> Running:
         config.on_tool_denied,
         config.on_deny == "kill",
         config.wire,
+        measures=config.extras.measures,
     )
     boundary = Boundary(
         Matcher(config.hosts),

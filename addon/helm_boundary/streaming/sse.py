@@ -61,10 +61,17 @@ class EventCutter:
         Raises:
             Refusal: an event larger than the limit.
         """
-        if not self._buffer and not self._has_cr and _is_one_event(chunk):
-            self._check_size(len(chunk))
-            yield self._event(chunk)
-            return
+        if not (self._buffer or self._has_cr) and chunk.endswith(b"\n\n"):
+            # Most servers send each event by itself, and nearly all in one form.
+            if (event := _plain_event(chunk)) is not None:
+                self._check_size(len(chunk))
+                self._at_start = False
+                yield event
+                return
+            if _is_one_event(chunk):
+                self._check_size(len(chunk))
+                yield self._event(chunk)
+                return
         self._buffer += chunk
         self._has_cr = self._has_cr or b"\r" in chunk
         while (end := self._find_end()) is not None:
@@ -138,9 +145,18 @@ class EventCutter:
         return end
 
 
+def _plain_event(raw: bytes) -> Event | None:
+    """Read what is one event of the usual form and no more; None for anything else."""
+    plain = _PLAIN.fullmatch(raw)
+    if plain is None:
+        return None
+    name, said = plain.groups()
+    return Event(raw, name.decode("ascii") if name else "", said)
+
+
 def _is_one_event(chunk: bytes) -> bool:
-    """Tell whether a chunk is one whole event and no more, as most servers send them."""
-    if not chunk.endswith(b"\n\n") or chunk[:1] not in (b"d", b"e"):
+    """Tell whether a chunk, which ends with an empty line, is one whole event and no more."""
+    if chunk[:1] not in (b"d", b"e"):
         return False
     return chunk.find(b"\n\n") == len(chunk) - 2 and b"\r" not in chunk
 
@@ -153,9 +169,8 @@ def read_event(raw: bytes) -> Event:
             whole JSON body under a stream's name), or a field hidden behind a character that
             only some readers end a line at.
     """
-    if (plain := _PLAIN.fullmatch(raw)) is not None:
-        name, said = plain.groups()
-        return Event(raw, name.decode("ascii") if name else "", said)
+    if (plain := _plain_event(raw)) is not None:
+        return plain
     if raw[:1] in (b"\n", b"\r") and not raw.strip(b"\r\n"):
         return Event(raw, "", None)
     odd = not raw.isascii() or len(raw.translate(None, _CONTROLS)) != len(raw)

@@ -217,7 +217,10 @@ def _policy(policy: PolicyRef) -> dict[str, Any]:
 
 
 def _flow(flow: FlowFacts) -> dict[str, Any]:
-    return {
+    traced: dict[str, Any] = {}
+    if flow.trace_id is not None and flow.span_id is not None:
+        traced = {"spanId": _text(flow.span_id), "traceId": _text(flow.trace_id)}
+    return traced | {
         "correlationId": _text(flow.correlation_id),
         "dialect": _text(flow.dialect),
         "host": _text(flow.host),
@@ -251,6 +254,8 @@ def _client(client: ClientFacts) -> dict[str, Any]:
 
 def _outcome(outcome: Outcome) -> dict[str, Any]:
     told: dict[str, Any] = {}
+    if outcome.request_microseconds is not None:
+        told["requestMicroseconds"] = _whole(outcome.request_microseconds)
     if outcome.keep_alives:
         told["keepAlives"] = _whole(outcome.keep_alives)
     if outcome.withheld:

@@ -68,6 +68,9 @@ class FlowFacts:
     model: str | None
     stream: bool
     tls_inspected: bool
+    trace_id: str | None = None
+    span_id: str | None = None
+    """The span in the client's or our own traces that the call is, in hex."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,8 @@ class Outcome:
     """Signs of life of our own that were sent while the answer waited for a person."""
     withheld: tuple[str, ...] = ()
     """Pointers to the lines of a batch's results that were held back while the others passed."""
+    request_microseconds: int | None = None
+    """How long the boundary took over the request: reading, policy, receipt; no person's time."""
 
 
 type Amounts = Mapping[str, int]

@@ -26,6 +26,25 @@ def inclusion_proof(index: int, size: int, nodes: Nodes) -> list[bytes]:
     return path[::-1]
 
 
+def outside_of(first: int, end: int, size: int, nodes: Nodes) -> list[bytes]:
+    """List the hashes of what lies outside of the leaves from `first` to `end`, left to right.
+
+    With the hashes of those leaves they give the tree's root: a proof of many leaves at once.
+    """
+    if not 0 <= first < end <= size:
+        raise ProofRefused(f"expected leaves within the size {size}, found {first} to {end}")
+
+    def collect(low: int, high: int) -> list[bytes]:
+        if high <= first or low >= end:
+            return [subtree_hash(low, high, nodes)]
+        if first <= low and high <= end:
+            return []
+        split = low + split_of(high - low)
+        return [*collect(low, split), *collect(split, high)]
+
+    return collect(0, size)
+
+
 def consistency_proof(old: int, new: int, nodes: Nodes) -> list[bytes]:
     """Make PROOF(old, D[new]): the old tree is a beginning of the new one (RFC 6962, 2.1.2)."""
     if not 0 <= old <= new:

@@ -324,3 +324,52 @@ def test_a_denied_model_is_never_asked(desk: Desk) -> None:
     assert not desk.made
     assert set(desk.receipts(FORBIDDEN)) == {("request", "DENY"), ("outcome", "DENY")}
     assert "model" in finished.out + finished.err
+
+
+MAIL = "someone@example.com"
+_OWN = {
+    "tools": {
+        "allow_prefixes": ["run_command", "edit_file"],
+        "shell": {"run_command": "command"},
+        "files": {"edit_file": "path"},
+    }
+}
+"""What a program of the user's own has beside the tools that the profile knows."""
+
+
+def _under_profile(desk: Desk, provider: Provider) -> Finished:
+    own = desk.company.home.parent / "own"
+    own.mkdir()
+    (own / "data.yaml").write_text(json.dumps(_OWN))
+    desk.company.upstream.answer(provider)
+    if desk.socket is not None:
+        desk.socket.provider = provider
+    told = desk.agent.settle(desk.company)
+    options = ("--policy", "profile:coding-agent", "--policy", str(own))
+    command = desk.agent.command(desk.model)
+    return desk.company.exec(*command, options=options, env=told, seconds=180)
+
+
+def test_an_agent_works_under_its_profile(desk: Desk) -> None:
+    """It reads, edits and runs tests to the end, and nothing personal is cut out of its code."""
+    calc = desk.company.home / CALC
+    calc.write_text(f"# {MAIL}\n{calc.read_text()}")
+    finished = _under_profile(desk, desk.agent.works(desk.company.home))
+    assert DONE in finished.out, finished
+    assert WHOLE in calc.read_text()
+    seen = json.dumps(desk.asked(desk.model)) if desk.agent.tool else finished.out
+    assert "Ran 1 test" in seen, finished
+    assert desk.agent.tool == "" or MAIL in seen
+    assert {verdict for _, verdict in desk.receipts(desk.model)} == {"ALLOW"}
+
+
+@pytest.mark.slow
+def test_the_profile_asks_before_an_agent_harms(desk: Desk) -> None:
+    """Removing a folder needs a person, and what needs one doesn't happen."""
+    if not desk.agent.tool:
+        pytest.skip("it runs no commands")
+    (desk.company.home / "build").mkdir()
+    finished = _under_profile(desk, desk.agent.makes("rm -rf build"))
+    assert (desk.company.home / "build").is_dir(), finished
+    assert desk.receipts(desk.model)["outcome", "ESCALATE"], finished
+    assert "needs a person's approval" in " ".join((finished.out + finished.err).split())

@@ -291,19 +291,26 @@ def test_an_unknown_method_is_denied(scene: Stage) -> None:
 
 
 def test_what_is_answered_elsewhere_or_to_another_is_refused(scene: Stage) -> None:
-    """A request has its answer in its own response."""
+    """A request has its answer in its own response, and so has each of a batch."""
+    scene.replies(Reply.of(b"", "text/plain", status=202))
+    assert scene.post([tool_call("search")]).status == 200
+    assert "error" in scene.post([tool_call("search")]).json()[0]
     for reply in (Reply.of(b"", "text/plain", status=202), Reply.json(says("x", 99))):
         scene.replies(reply)
         assert scene.post(tool_call("search")).rules == ["helm.boundary"]
 
 
-@pytest.mark.parametrize("body", [b"", b"null", b"Accepted", b'{"ok": true}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"null", b"Accepted", b'{"ok": true}', b'{"jsonrpc": "2.0", "result": {}}']
+)
 def test_a_notification_may_be_answered_with_anything(scene: Stage, body: bytes) -> None:
     """Servers do as they like, and clients don't look."""
     kind = "text/plain" if body == b"Accepted" else "application/json"
     scene.replies(Reply.of(body, kind, status=202))
-    answered = scene.post(notification("notifications/initialized"))
-    assert (answered.status, answered.body) == (202, body)
+    for message in (notification("notifications/initialized"), answer({}, 7)):
+        for sent in (message, [message]):
+            answered = scene.post(sent, Mcp_Session_Id="x")
+            assert (answered.status, answered.body) == (202, body)
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 405, 500])

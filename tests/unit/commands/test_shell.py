@@ -20,6 +20,11 @@ KNOWN = (
     ("timeout -s KILL 5 rm y", ["timeout -s KILL 5 rm y", "rm y"]),
     ("nice -n 10 rm y", ["nice -n 10 rm y", "rm y"]),
     ("uv run rm y", ["uv run rm y", "rm y"]),
+    ("npx -y rimraf y", ["npx -y rimraf y", "rimraf y"]),
+    ("watch -n1 'rm y'", ["watch -n1 rm y", "rm y"]),
+    ("flock /tmp/l -c 'rm y'", ["flock /tmp/l -c rm y", "rm y"]),
+    ("git -C x -c user.name=y commit", ["git -C x -c user.name=y commit"]),
+    ("cat <<'X'\n`rm y`\nX", ["cat"]),
     ("bash -lc 'cd x && rm y'", ["bash -lc cd x && rm y", "cd x", "rm y"]),
     ("f() { rm y; }", ["rm y"]),
     ("if a; then b; else c; fi", ["a", "b", "c"]),
@@ -64,6 +69,11 @@ HIDDEN = (
     "echo x > $TARGET",
     "cd $WHERE && echo x > y",
     "ls\0rm",
+    "git -c alias.x='!rm y' x",
+    "git -c core.pager='rm y' log",
+    'echo "${x:-`rm y`}"',
+    "echo ${x/`rm y`/z}",
+    "cat <<X\n`rm y`\nX",
 )
 
 

@@ -21,7 +21,7 @@ def connect(host: str, port: int = PORT) -> Server:
     """Return the server of a connection that a client asked for, after the guard has seen it."""
     with taddons.context() as context:
         context.options.add_option("web_port", int, PORT, "as mitmweb has it")
-        door = Door()
+        door = Door(set)
         door.running()
         data = ServerConnectionHookData(Server(address=(host, port)), tflow.tclient_conn())
         asyncio.run(door.server_connect(data))

@@ -32,6 +32,13 @@ CONFIG: Any = SimpleNamespace(state=Path("/state"), mode="enforce")
             False,
             "OPENAI_BASE_URL=http://127.0.0.1:9090/v1",
         ),
+        (
+            "reverse:http://127.0.0.1:1",
+            ["[::1]:9090"],
+            False,
+            "OPENAI_BASE_URL=http://[::1]:9090/v1",
+        ),
+        ("regular", ["[::]:8080"], True, "HTTPS_PROXY=http://127.0.0.1:8080 "),
         ("transparent", ["0.0.0.0:8080"], True, "those whose connections the system diverts"),
     ],
 )

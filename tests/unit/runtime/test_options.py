@@ -52,6 +52,17 @@ def test_the_defaults_are_readable(options: Any) -> None:
         ("helm_hosts", ["+"]),
         ("helm_hosts", ["++llm.example.com"]),
         ("helm_notify_arguments", True),
+        ("helm_page", "0.0.0.0:8082"),
+        ("helm_page", "192.0.2.1:80"),
+        ("helm_page", "8082"),
+        ("helm_page", "127.0.0.1:x"),
+        ("helm_metrics", "9464"),
+        ("helm_metrics", "nowhere:1"),
+        ("helm_metrics", "127.0.0.1:99999"),
+        ("helm_decision_logs", "ftp://example.com"),
+        ("helm_decision_logs", "https://user:password@example.com"),
+        ("helm_decision_logs", "https://"),
+        ("helm_decision_logs", "syslog://"),
     ],
 )
 def test_a_bad_value_is_refused_by_name(options: Any, name: str, value: Any) -> None:
@@ -175,3 +186,35 @@ def test_each_unsafe_option_is_named_with_a_remedy(name: str) -> None:
     (line,) = unsafe_options(values)
     assert line.startswith(f"{name}=")
     assert ": " in line
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("helm_page", "localhost:8082"),
+        ("helm_page", "[::1]:0"),
+        ("helm_metrics", "0.0.0.0:9464"),
+        ("helm_decision_logs", "https://logs.example.com/opa"),
+        ("helm_decision_logs", "syslog+tcp://127.0.0.1:6514"),
+        ("helm_decision_logs", "decisions.jsonl"),
+    ],
+)
+def test_an_address_to_listen_or_ship_to_is_read(options: Any, name: str, value: str) -> None:
+    """The page is for this machine alone; Prometheus may come from elsewhere."""
+    options.update(**{name: value})
+    read_config(options)
+
+
+def test_what_needs_a_library_says_which_extra_has_it(
+    options: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An option whose library isn't installed is a refusal to start, with the remedy."""
+    monkeypatch.setattr("helm_boundary.runtime.extras.find_spec", lambda _: None)
+    for name, value, extra in (
+        ("helm_metrics", "127.0.0.1:0", "metrics"),
+        ("helm_telemetry", True, "telemetry"),
+    ):
+        options.update(**{name: value})
+        with pytest.raises(ConfigError, match=rf"^{name}: needs .*helm-boundary\[{extra}\]"):
+            read_config(options)
+        options.reset()

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from helm_boundary.policy.detectors.detectors import Detectors, compile_detectors
 from helm_boundary.policy.engines.embedded import start_embedded
 from helm_boundary.policy.errors import PolicyError
+from helm_boundary.policy.sources.detector_place import placed
 from helm_boundary.policy.sources.folder import DETECTOR_FILE, read_part
 from helm_boundary.policy.sources.policy import Policy, read_policy
 
+from .mistakes import check_mistakes
 from .module_checks import Found, check_part
 from .test_runner import check_tests
 from .unread_data import unread_names
@@ -86,13 +88,16 @@ def check_policy(
         policy = read_policy(folders, key=key)
         detectors = compile_detectors(policy.detectors_text)
     except PolicyError as error:
-        return Report(None, _errors(error))
+        return Report(None, _errors(placed(error, folders)))
     count = len(detectors.names)
     found = [*_trial(policy, deadline_ms), *_slow_detectors(detectors)]
     found += _unread_data(policy, folders, key)
     found += _left_out(policy, folders)
     for folder in folders:
-        found += check_part(read_part(folder, key=key), read_part(folder, tests=True, key=key))
+        part = read_part(folder, key=key)
+        found += check_part(part, read_part(folder, tests=True, key=key))
+        for file, text in part.modules.items():
+            found += check_mistakes(text, file, detectors.names)
     if not any(one.level == "error" for one in found):
         found += [Found("error", problem) for problem in check_tests(folders, key=key)]
     if opa is None:

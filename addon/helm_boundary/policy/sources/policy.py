@@ -146,8 +146,13 @@ def _check_shells(data: Mapping[str, Any], folders: Sequence[Path]) -> None:
 def _refuse_main(part: Part) -> None:
     for path, package in part.packages.items():
         if package.split(".")[0] == "helm" and not package.startswith("helm.rules."):
+            line = next(
+                number
+                for number, said in enumerate(part.modules[path].split("\n"), 1)
+                if said.strip().startswith("package")
+            )
             raise PolicyError(
-                f"{path}: package {package} belongs to the default policy: write rules in "
+                f"{path}:{line}: package {package} belongs to the default policy: write rules in "
                 "package helm.rules.<topic>, or define data.helm.decision to replace it whole"
             )
 

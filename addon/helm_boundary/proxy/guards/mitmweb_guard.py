@@ -1,8 +1,8 @@
-"""The guard of mitmweb: nobody behind the proxy reaches it through the proxy.
+"""The guard of mitmweb and of the page: nobody reaches them through the proxy.
 
-Whoever reaches mitmweb can try its password, and with that decide on approvals. A name is looked up
-once, and the address that was checked is the one that is connected to; so a name that means another
-machine now and this one in a moment leads nowhere.
+Whoever reaches one of them can try its password, and with that decide on approvals. A name is
+looked up once, and the address that was checked is the one that is connected to; so a name that
+means another machine now and this one in a moment leads nowhere.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from mitmproxy import ctx, http
 from mitmproxy.addonmanager import Loader
@@ -18,15 +18,19 @@ from mitmproxy.proxy import server_hooks
 
 from helm_boundary.proxy.patches.error_pages import error_page
 
-_SHUT = "mitmweb can't be reached through its own proxy"
+_SHUT = "mitmweb or the page can't be reached through its own proxy"
 
 
 class Door:
-    """The part of the addon that keeps mitmweb to those who come to it directly."""
+    """The part of the addon that keeps mitmweb and pages to those who come to them directly.
+
+    `pages` gives the ports that pages have noted.
+    """
 
     name = "helmboundarydoor"
 
-    def __init__(self) -> None:
+    def __init__(self, pages: Callable[[], Collection[int]]) -> None:
+        self._pages = pages
         self._opened: int | None = None
 
     def load(self, _: Loader) -> None:
@@ -43,7 +47,7 @@ class Door:
         self._opened = _web_port()
 
     async def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
-        """Refuse a connection to mitmweb, whatever name of this machine was used."""
+        """Refuse a connection to one of them, whatever name of this machine was used."""
         address = data.server.address
         if address is None or data.server.error or not self._is_door(address[1]):
             return
@@ -54,7 +58,7 @@ class Door:
             data.server.address = (found[0], address[1])
 
     async def request(self, flow: http.HTTPFlow) -> None:
-        """Refuse a call that another proxy would carry to mitmweb; it may be on this machine."""
+        """Refuse a call that another proxy would carry there; that may be on this machine."""
         if flow.response is not None or flow.server_conn.via is None:
             return
         if not self._is_door(flow.request.port):
@@ -65,7 +69,7 @@ class Door:
             flow.response = http.Response.make(502, page, {"Content-Type": "application/json"})
 
     def _is_door(self, port: int) -> bool:
-        return port in (self._opened, _web_port())
+        return port in (self._opened, _web_port()) or port in self._pages()
 
 
 def _web_port() -> int | None:

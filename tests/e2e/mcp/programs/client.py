@@ -1,6 +1,7 @@
 """Does what the JSON on its standard input says, with whichever SDK the interpreter has.
 
 client.py URL: takes a list of [what, arguments], prints what came of each as JSON.
+A URL of stdio:COMMAND starts a server.
 """
 
 import asyncio
@@ -26,7 +27,14 @@ async def connect_session(stack):
     from mcp import ClientSession
     from mcp.client.streamable_http import streamablehttp_client
 
-    reading, writing, _ = await stack.enter_async_context(streamablehttp_client(URL))
+    if URL.startswith("stdio:"):
+        from mcp.client.stdio import StdioServerParameters, stdio_client
+
+        program, *arguments = URL.removeprefix("stdio:").split()
+        started = StdioServerParameters(command=program, args=arguments)
+        reading, writing = await stack.enter_async_context(stdio_client(started))
+    else:
+        reading, writing, _ = await stack.enter_async_context(streamablehttp_client(URL))
     session = await stack.enter_async_context(ClientSession(reading, writing))
     await session.initialize()
     return session

@@ -1,6 +1,6 @@
 """A GitHub-like MCP server on a free port, with whichever SDK the interpreter has.
 
-server.py RECORD [--changed] [--json]: prints its port, and writes each exchange to RECORD.
+server.py RECORD [--changed] [--json] [--stdio]: prints its port, and writes exchanges to RECORD.
 """
 
 import json
@@ -124,6 +124,9 @@ def app():
     return server.http_app(json_response=AS_JSON)
 
 
+if "--stdio" in sys.argv:
+    server.run("stdio")
+    sys.exit()
 listening = socket.socket()
 listening.bind(("127.0.0.1", 0))
 listening.listen(64)

@@ -1,0 +1,40 @@
+"""The keys that a page verifies with, and whose they are: its answer is worth no more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from helm_receipts.envelope.checkpoint import LogKey
+from helm_receipts.envelope.public_keys import PublicKey
+from helm_receipts.errors import KeyRefused, ReceiptError
+from helm_receipts.export.verified import verify_present
+from helm_receipts.layout import Layout
+
+
+@dataclass(slots=True)
+class TrustedKeys:
+    """Receipt keys, the log's last key, and where each came from, in words for a person."""
+
+    receipt: dict[str, PublicKey]
+    log: LogKey | None
+    whose: str
+    whose_log: str
+    _followed: bool = False
+
+    def key_of(self, layout: Layout, keyid: str) -> PublicKey:
+        """Return the trusted key of that id, or the one that a trusted key handed over to it.
+
+        Following handovers verifies the whole journal, so that is done once.
+
+        Raises:
+            KeyRefused: no trusted key leads to it.
+        """
+        if keyid not in self.receipt and not self._followed:
+            self._followed = True
+            try:
+                self.receipt |= verify_present(layout.journal, self.receipt.values()).keys
+            except ReceiptError as error:
+                raise KeyRefused(f"it names a key that no trusted one leads to: {error}") from error
+        if keyid not in self.receipt:
+            raise KeyRefused(f"it names the key {keyid[:16]}…, which no trusted one leads to")
+        return self.receipt[keyid]

@@ -1,0 +1,72 @@
+"""`helm-boundary decision-logs`: decisions for those who run OPA's, or a SIEM."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+import click
+
+from helm_boundary.decision_logs.cursor import BATCH, Cursor, CursorTaken
+from helm_boundary.decision_logs.destination import (
+    Destination,
+    DestinationError,
+    Refused,
+    read_destination,
+)
+from helm_boundary.decision_logs.shipping import ship, ship_batch
+from helm_receipts.layout import Layout
+
+from .beside import ending
+from .exits import NO, CommandError
+from .state_options import existing, io_errors, state_option
+
+_TRY_AGAIN_SECONDS = 5
+
+
+@click.command("decision-logs")
+@state_option
+@click.option(
+    "--to",
+    "where",
+    metavar="ADDRESS|FILE",
+    required=True,
+    help="https://SERVICE (posted to SERVICE/logs), syslog://HOST:PORT, syslog+tcp://…, or a file.",
+)
+@click.option("--once", is_flag=True, help="Ship what there is, and end.")
+@click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input does.")
+def decision_logs(state: Layout, where: str, once: bool, with_parent: bool) -> None:
+    """Ship receipts as OPA's decision logs, each at least once, from where the last run ended.
+
+    A bearer token is taken from HELM_DECISION_LOGS_TOKEN.
+    """
+    logging.basicConfig(format="%(message)s")
+    try:
+        destination = read_destination(where)
+    except DestinationError as error:
+        raise CommandError(f"--to: {error}") from error
+    with io_errors(), ending(with_parent=with_parent) as ended:
+        existing(state)
+        if once:
+            _ship_once(state, where, destination)
+        else:
+            _ship(state, where, destination, ended)
+
+
+def _ship_once(state: Layout, where: str, destination: Destination) -> None:
+    try:
+        with Cursor.opened(state, where) as cursor:
+            while ship_batch(cursor, destination) == BATCH:
+                pass
+    except (Refused, CursorTaken) as error:
+        raise CommandError(str(error) or "another process ships there already", NO) from error
+
+
+def _ship(state: Layout, where: str, destination: Destination, ended: threading.Event) -> None:
+    """Ship until the end; where another process does so already, wait for its place."""
+    while not ended.is_set():
+        try:
+            with Cursor.opened(state, where) as cursor:
+                ship(cursor, destination, ended)
+        except CursorTaken:
+            ended.wait(_TRY_AGAIN_SECONDS)

@@ -1,0 +1,67 @@
+"""`helm-boundary report`: what happened in a period, in one file."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+
+import click
+
+from helm_boundary.receipt_index.filters import FilterError
+from helm_boundary.receipt_index.index import ReceiptIndex
+from helm_boundary.reporting.period import read_period
+from helm_boundary.reporting.report import FORMATS
+from helm_boundary.reporting.report import report as write
+from helm_receipts.layout import Layout
+
+from .exits import CommandError
+from .receipt_results import progress_bar
+from .state_options import io_errors, journal_of, state_option
+from .verification_keys import trusted_keys
+
+
+@click.command()
+@state_option
+@click.option(
+    "--since",
+    metavar="TIME",
+    default="7d",
+    show_default=True,
+    help="Where the period begins: 24h, 7d or 2w ago, or a time such as 2026-11-23.",
+)
+@click.option("--until", metavar="TIME", help="Where it ends; now by default.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="html",
+    show_default=True,
+    help="html: one file to read, print and verify. csv: a line a receipt. json: the figures.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    default="-",
+    help="Output file; standard output by default.",
+)
+def report(state: Layout, since: str, until: str | None, form: str, output: Path) -> None:
+    """Report what was asked, by whom, of which models, what was refused and why, who approved.
+
+    The HTML needs no network. It encloses the receipts of the period, and a button in it has the
+    reader's own browser verify them, and sum them up again.
+    """
+    try:
+        period = read_period(since, until)
+    except FilterError as error:
+        raise CommandError(f"--since or --until: {error}") from error
+    with io_errors():
+        journal_of(state)
+        index = ReceiptIndex.open(state)
+        with progress_bar("index") as progress:
+            index.refresh(lambda done: progress(done, 0))
+        to_terminal = str(output) == "-"
+        with nullcontext(sys.stdout) if to_terminal else output.open("w", newline="") as file:
+            write(state, index, trusted_keys(state), period, form, file)
+        index.close()

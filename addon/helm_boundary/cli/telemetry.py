@@ -1,0 +1,32 @@
+"""`helm-boundary telemetry`: what `helm_telemetry` starts beside a boundary."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+import click
+
+from helm_receipts.layout import Layout
+
+from .exits import CommandError
+from .state_options import state_option
+
+
+@click.command(hidden=True)
+@state_option
+@click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input does.")
+def telemetry(state: Layout, with_parent: bool) -> None:
+    """Export the calls told on standard input as spans and metrics, as OTEL_* variables say.
+
+    A boundary with `helm_telemetry` starts it; there is no reason to do so by hand.
+    """
+    if with_parent:  # it ends with its input, when all is exported
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        from helm_boundary.telemetry.export import Export, lines_of
+    except ImportError as error:
+        raise CommandError(
+            f"this needs the extra helm-boundary[telemetry], which isn't installed: {error}"
+        ) from error
+    Export(state).follow(lines_of(sys.stdin.buffer))

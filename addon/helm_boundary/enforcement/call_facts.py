@@ -1,0 +1,74 @@
+"""What is told of a call that has ended, to whoever traces calls: numbers and names, no content."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from helm_boundary.calls.hosts import provider_of
+from helm_receipts.envelope.statement import End
+
+from .exchange import Exchange
+
+type Observe = Callable[[dict[str, Any]], None]
+"""Is told of each call that has ended, once its outcome is durable; may never wait."""
+
+_PARAMETERS = ("max_output_tokens", "temperature", "top_p", "n", "seed")
+_MAX_NAME = 200
+_MAX_REASONS = 20
+
+
+def call_facts(exchange: Exchange, end: End, policy: str) -> dict[str, Any]:
+    """Put together what is told of a call; times are nanoseconds since 1970."""
+    request, progress, operation = exchange.request, exchange.progress, exchange.operation
+    trace, answer = progress.trace, progress.answer
+    usage = answer.usage if answer else None
+    return {
+        "trace": asdict(trace) if trace else None,
+        "moments": progress.moments,
+        "operation": operation.id,
+        "dialect": operation.dialect,
+        "route": operation.path,
+        "method": request.method,
+        "scheme": request.scheme,
+        "host": request.host,
+        "port": request.port,
+        "provider": provider_of(request.host),
+        "model": _name(progress.call.model),
+        "stream": progress.call.stream,
+        "parameters": _numbers(progress.call.parameters),
+        "status": progress.status,
+        "end": end,
+        "finishReasons": [_name(each) for each in answer.finish_reasons[:_MAX_REASONS] if each]
+        if answer
+        else [],
+        "modelServed": _name(answer.model) if answer else None,
+        "usage": asdict(usage) if usage else {},
+        "policy": policy,
+        "receipt": progress.receipt_id,
+        "correlation": exchange.correlation_id,
+        "judged": [
+            {
+                "phase": judged.phase,
+                "verdict": judged.decision.verdict,
+                "receipt": judged.receipt_id,
+                "reasons": [(r.code, r.rule) for r in judged.decision.reasons[:_MAX_REASONS]],
+            }
+            for judged in progress.judgements[-_MAX_REASONS:]
+        ],
+    }
+
+
+def _name(text: str | None) -> str | None:
+    return None if text is None else text[:_MAX_NAME].encode("utf-8", "replace").decode()
+
+
+def _numbers(parameters: Any) -> dict[str, int | float]:
+    """Return the parameters that are numbers: only those are told."""
+    found = {name: parameters.get(name) for name in _PARAMETERS}
+    return {
+        name: value
+        for name, value in found.items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**53
+    }

@@ -1,0 +1,70 @@
+"""What waits for a person, as the page shows it, and what the person decides there."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from helm_boundary.approvals.entry import GRANTED, REFUSED, Entry
+from helm_boundary.approvals.extent import ONCE, for_time
+from helm_boundary.approvals.report import caller_of, seconds_left, sentences
+from helm_boundary.approvals.store import Store
+from helm_boundary.approvals.summary import tools_of
+from helm_boundary.runtime.decision_recording import record_decision
+from helm_receipts.layout import Layout
+
+ANSWERS = {"once": (GRANTED, ONCE), "hour": (GRANTED, for_time(3600)), "deny": (REFUSED, ONCE)}
+"""What a person can say: the decision, and how far a grant goes."""
+_ARGUMENTS = 120
+
+
+class Questions:
+    """The approvals of a state folder; without any until a boundary has made their folder."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._store: Store | None = None
+
+    def waiting(self) -> list[dict[str, Any]]:
+        """List what waits for a person, the oldest first; raises StoreError."""
+        now = time.time_ns()
+        store = self._opened()
+        return [_told(entry, now) for entry in store.pending(now)] if store else []
+
+    def of_call(self, flow: str) -> list[dict[str, Any]]:
+        """List what a person was asked about a call, while that is kept; raises StoreError."""
+        now = time.time_ns()
+        store = self._opened()
+        kept = store.entries() if store else []
+        return [_told(entry, now) for entry in kept if entry.request.flow.id == flow]
+
+    def answer(self, identity: str, answer: str) -> dict[str, Any]:
+        """Decide on a question, with a receipt; raises as `record_decision` does."""
+        decision, extent = ANSWERS[answer]
+        store = Store.open(self._layout.state)
+        entry = record_decision(self._layout, store, identity, decision, "page", extent)
+        return _told(entry, time.time_ns())
+
+    def _opened(self) -> Store | None:
+        if self._store is None and (self._layout.state / "approvals").is_dir():
+            self._store = Store.open(self._layout.state)
+        return self._store
+
+
+def _told(entry: Entry, now: int) -> dict[str, Any]:
+    request = entry.request
+    return {
+        "id": entry.id,
+        "status": entry.status(now),
+        "secondsLeft": seconds_left(entry, now),
+        "model": request.flow.model,
+        "operation": request.flow.operation,
+        "who": caller_of(request),
+        "rules": list(dict.fromkeys(reason.rule for reason in request.reasons)),
+        "messages": list(request.messages),
+        "what": tools_of(request.summary, _ARGUMENTS),
+        "held": request.held,
+        "receipt": request.request_receipt,
+        "sentences": sentences(entry, now),
+        "by": entry.decided.by if entry.decided else None,
+    }

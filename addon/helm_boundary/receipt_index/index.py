@@ -1,0 +1,173 @@
+"""The index of one state folder's receipts, brought up to date whenever somebody asks."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Self
+
+from helm_receipts.errors import Broken
+from helm_receipts.journal.reader import Line, read_lines
+from helm_receipts.journal.segments import list_segments, list_writers, written_size
+from helm_receipts.layout import Layout
+
+from .row import read_row
+from .schema import INSERT, TABLES, VERSION
+
+_BATCH = 2_000
+_PATIENCE = 30.0
+type Progress = Callable[[int], None]
+
+
+class ReceiptIndex:
+    """The index of a state folder, as one connection of one thread sees it.
+
+    Several processes may use one index; each brings in what the others haven't yet.
+    """
+
+    def __init__(self, layout: Layout, connection: sqlite3.Connection, path: Path) -> None:
+        self._layout = layout
+        self.connection = connection
+        self.path = path
+
+    @classmethod
+    def open(cls, layout: Layout, folder: Path | None = None) -> Self:
+        """Open the index in `<state>/index`, or in `folder`; one that doesn't fit is built anew.
+
+        Where nothing can be written beside the receipts, as with a copy that an auditor got, the
+        index is in a temporary folder, which goes with this process.
+        """
+        path = _place(folder or layout.state / "index")
+        origin = _origin(layout)
+        try:
+            connection = _connect(path, origin)
+        except sqlite3.DatabaseError:  # damaged: it holds nothing that isn't in the journal
+            remove(path)
+            connection = _connect(path, origin)
+        return cls(layout, connection, path)
+
+    def another(self) -> ReceiptIndex:
+        """Open the same index once more, for another thread."""
+        return ReceiptIndex(self._layout, _connect(self.path, _origin(self._layout)), self.path)
+
+    def refresh(self, progress: Progress = lambda _: None) -> int:
+        """Bring in the receipts that came since; returns how many. Others may read meanwhile."""
+        added = 0
+        for writer in list_writers(self._layout.journal):
+            for segment in list_segments(writer):
+                for count in self._read_segment(segment):
+                    added += count
+                    progress(added)
+        return added
+
+    def unread(self) -> list[tuple[str, str]]:
+        """List the lines that aren't receipts: where they are, and what is wrong with them."""
+        return list(self.connection.execute("SELECT place, what FROM unread ORDER BY place"))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+    def _read_segment(self, segment: Path) -> Iterator[int]:
+        name = f"{segment.parent.name}/{segment.name}"
+        size = written_size(segment)
+        while self._read_to(name) < size:
+            with _writing(self.connection):
+                read = self._read_to(name)  # again: another process may have been here
+                lines = read_lines(segment, read, size)
+                until, count = self._insert(read, lines)
+                if until == read:  # a line that isn't whole yet
+                    return
+                self.connection.execute(
+                    "INSERT OR REPLACE INTO segments VALUES (?, ?)", (name, until)
+                )
+            yield count
+
+    def _insert(self, read: int, lines: Iterator[Line]) -> tuple[int, int]:
+        """Insert a batch of lines; returns up to where, and how many."""
+        rows, until = [], read
+        for line in lines:
+            until = line.offset + len(line.raw) + 1
+            try:
+                rows.append(read_row(line))
+            except Broken as error:
+                unread = (error.place, str(error)[:500])
+                self.connection.execute("INSERT OR IGNORE INTO unread VALUES (?, ?)", unread)
+            if len(rows) == _BATCH:
+                break
+        self.connection.executemany(INSERT, rows)
+        return until, len(rows)
+
+    def _read_to(self, name: str) -> int:
+        found = self.connection.execute("SELECT read FROM segments WHERE path = ?", (name,))
+        row = found.fetchone()
+        return int(row[0]) if row else 0
+
+
+def remove(path: Path) -> None:
+    """Delete an index, so that it is built anew."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _place(folder: Path) -> Path:
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError:
+        folder = Path(tempfile.mkdtemp(prefix="helm-boundary-index-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder / "receipts.sqlite"
+
+
+def _connect(path: Path, origin: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+    try:
+        path.chmod(0o600)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        _settle(connection, origin)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _settle(connection: sqlite3.Connection, origin: str) -> None:
+    """Make the tables, or see that they are this version's and this folder's."""
+    with _writing(connection):
+        if connection.execute("PRAGMA user_version").fetchone() == (0,):
+            for statement in TABLES.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+            connection.execute("INSERT INTO origin VALUES (?)", (origin,))
+    version = connection.execute("PRAGMA user_version").fetchone()
+    if version != (VERSION,):
+        raise sqlite3.DatabaseError(f"an index of another version, {version}")
+    if connection.execute("SELECT name FROM origin").fetchone() != (origin,):
+        raise sqlite3.DatabaseError("an index of another state folder")
+
+
+def _origin(layout: Layout) -> str:
+    try:
+        return layout.origin.read_text().strip()
+    except OSError:
+        return ""
+
+
+@contextlib.contextmanager
+def _writing(connection: sqlite3.Connection) -> Iterator[None]:
+    """Hold the index's write lock for one transaction."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")

@@ -1,0 +1,37 @@
+"""A person's decision on an approval, made by a process that isn't a boundary."""
+
+from __future__ import annotations
+
+import hashlib
+
+from helm_boundary import __version__
+from helm_boundary.approvals import decisions
+from helm_boundary.approvals.entry import Entry
+from helm_boundary.approvals.extent import ONCE, Extent
+from helm_boundary.approvals.store import Store
+from helm_receipts.layout import Layout
+from helm_receipts.recording.recorder import Recorder
+
+from .key_pinning import settle
+
+
+def record_decision(
+    state: Layout, store: Store, identity: str, decision: str, where: str, extent: Extent = ONCE
+) -> Entry:
+    """Record what the person at this process decided, and `where`; raises as `decide` does.
+
+    A recorder is opened for this one receipt, in a journal of its own.
+    """
+    settle(state)
+    recorder = Recorder.open(state.state, version=__version__, configuration=_configuration())
+    try:
+        by = f"{decisions.person()} ({where})"
+        record = recorder.record_now
+        return decisions.decide(store, record, identity, decision, by, extent)
+    finally:
+        recorder.close()
+
+
+def _configuration() -> str:
+    """Return the digest of such a process's configuration: it has none but itself."""
+    return hashlib.sha256(b"helm-boundary approvals").hexdigest()

@@ -1,0 +1,180 @@
+"""The index has what the journal has, in whatever order both grow, and never more."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helm_boundary.receipt_index import queries
+from helm_boundary.receipt_index.filters import Filter, FilterError
+from helm_boundary.receipt_index.index import ReceiptIndex
+from helm_receipts.envelope import dsse
+from helm_receipts.envelope.signatures import line_of
+from helm_receipts.export.select import Selection, select
+from helm_receipts.layout import Layout
+from support.days import record_day
+from support.receipts import journal_of, record_calls
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("day")
+    record_day(folder, 300)
+    return folder
+
+
+@pytest.fixture
+def index(state: Path, tmp_path: Path) -> ReceiptIndex:
+    opened = ReceiptIndex.open(Layout(state), tmp_path / "index")
+    opened.refresh()
+    return opened
+
+
+def ids(rows: list[dict[str, object]]) -> list[object]:
+    return [row["id"] for row in rows]
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {},
+        {"verdict": "DENY"},
+        {"phase": "outcome", "model": "gpt-5"},
+        {"principal": "ada"},
+        {"principal": "01" * 32},
+        {"reason": "DATA_EGRESS_BLOCKED", "operation": "createChatCompletion"},
+        {"since": "2020-01-01", "until": "2020-01-02"},
+    ],
+)
+def test_it_lists_what_receipts_list_does(
+    state: Path, index: ReceiptIndex, filters: dict[str, Any]
+) -> None:
+    """The same filters, the same receipts."""
+    expected = [record.id for record in select(state / "journal", Selection(**filters))]
+    assert set(ids(list(queries.every(index, Filter(**filters))))) == set(expected)
+    assert queries.count(index, Filter(**filters)) == len(expected)
+
+
+def test_a_list_goes_on_where_it_ended(index: ReceiptIndex) -> None:
+    """Page by page, every receipt once, the latest first."""
+    seen: list[object] = []
+    before = None
+    while rows := queries.latest(index, Filter(), 70, before):
+        seen += ids(rows)
+        before = queries.Place(rows[-1]["at"], rows[-1]["seq"])
+    everything = ids(list(queries.every(index, Filter())))
+    assert seen == everything[::-1]
+    assert len(set(seen)) == len(seen) == 602  # a session's start is one, and its stop
+
+
+def test_text_is_found_as_it_stands(index: ReceiptIndex) -> None:
+    """A part of a name, in any letter case; signs of SQL's patterns mean themselves."""
+    assert queries.count(index, Filter(text="CLAUDE")) == queries.count(
+        index, Filter(model="claude-sonnet-4-5")
+    )
+    assert queries.count(index, Filter(text="gpt_5")) == 0
+    assert queries.count(index, Filter(text="%")) == 0
+    assert queries.count(index, Filter(rule="models.unlisted")) > 0
+
+
+def test_a_bad_time_is_named() -> None:
+    """Before anything is asked of the index."""
+    with pytest.raises(FilterError, match="expected a time such as 2026-11-23"):
+        Filter.of({"since": "yesterday"})
+    assert Filter.of({"since": "", "nothing": "x"}) == Filter()
+
+
+def test_sums_over_time_are_those_of_the_outcomes(index: ReceiptIndex) -> None:
+    """Each call once, by its outcome; tokens and the boundary's own time with it."""
+    hour = 3600 * 10**6
+    begin = time.time_ns() // 1000 - 25 * hour
+    spans = queries.over_time(index, Filter(), begin, hour, 26)
+    outcomes = list(queries.every(index, Filter(phase="outcome")))
+    assert sum(span["calls"] for span in spans) == len(outcomes) == 300
+    assert sum(span["deny"] for span in spans) == sum(o["verdict"] == "DENY" for o in outcomes)
+    assert sum(span["input"] for span in spans) == sum(o["input"] or 0 for o in outcomes)
+    assert sum(span["added"] for span in spans) == sum(o["added"] or 0 for o in outcomes)
+
+
+def test_a_call_has_its_receipts_in_order(index: ReceiptIndex) -> None:
+    """Request first, outcome last."""
+    row = queries.latest(index, Filter(phase="outcome"), 1)[0]
+    assert [each["phase"] for each in queries.of_call(index, row["flow"])] == ["request", "outcome"]
+
+
+def test_it_follows_the_journal(tmp_path: Path) -> None:
+    """What came since, over segments and writers; nothing twice."""
+    record_calls(tmp_path, 5)
+    index = ReceiptIndex.open(Layout(tmp_path))
+    assert index.refresh() == 12
+    assert index.refresh() == 0
+    last = queries.last_number(index)
+    record_calls(tmp_path, 40, segment_bytes=20_000)
+    other = index.another()
+    assert other.refresh() == 82
+    assert index.refresh() == 0
+    assert len(queries.since(index, Filter(phase="outcome"), last, 1000)) == 40
+    assert len(list((tmp_path / "journal").rglob("*.jsonl"))) > 2
+
+
+def test_an_index_that_is_damaged_or_foreign_is_built_anew(tmp_path: Path) -> None:
+    """Nothing in it is worth keeping."""
+    record_calls(tmp_path, 3)
+    index = ReceiptIndex.open(Layout(tmp_path))
+    index.refresh()
+    index.close()
+    for damage in (b"no database at all" * 100, b""):
+        index.path.write_bytes(damage)
+        again = ReceiptIndex.open(Layout(tmp_path))
+        assert again.refresh() == 8
+        again.close()
+    with sqlite3.connect(index.path) as connection:
+        connection.execute("UPDATE origin SET name = 'another'")
+    connection.close()
+    again = ReceiptIndex.open(Layout(tmp_path))
+    assert again.refresh() == 8
+
+
+def test_a_line_that_is_no_receipt_is_named_and_passed_over(tmp_path: Path) -> None:
+    """Also one whose members are of other kinds than a receipt's."""
+    record_calls(tmp_path, 2)
+    segment = next(journal_of(tmp_path).glob("*.jsonl"))
+    line = segment.read_bytes().split(b"\n")[1]
+    statement = json.loads(dsse.parse_line(line).payload)
+    statement["predicate"]["flow"]["model"] = {"of": "another kind"}
+    odd = line_of(json.dumps(statement).encode(), "00", b"0" * 64)
+    segment.write_bytes(b"rubbish\n" + odd + b"\n" + segment.read_bytes())
+    index = ReceiptIndex.open(Layout(tmp_path))
+    index.refresh()
+    places = index.unread()
+    assert [place.rpartition(" ")[2] for place, _ in places] == ["0", "8"]
+    assert queries.count(index, Filter()) == 6
+
+
+def test_a_read_only_folder_is_indexed_elsewhere(tmp_path: Path) -> None:
+    """An auditor's copy is never written to."""
+    record_calls(tmp_path, 1)
+    (tmp_path / "index").write_text("a file where the folder would be")
+    index = ReceiptIndex.open(Layout(tmp_path))
+    assert index.refresh() == 4
+    assert not index.path.is_relative_to(tmp_path)
+
+
+def test_two_bring_receipts_in_at_once(tmp_path: Path) -> None:
+    """Each receipt once, whoever was first."""
+    record_calls(tmp_path, 200)
+    first = ReceiptIndex.open(Layout(tmp_path))
+    threads = [
+        threading.Thread(target=lambda: first.another().refresh(), daemon=True) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert queries.count(first, Filter()) == 402
