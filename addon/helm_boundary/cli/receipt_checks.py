@@ -95,7 +95,7 @@ def verify(
     "--tsa",
     multiple=True,
     type=_FILE,
-    help="A root certificate of a timestamp authority, in PEM: check the timestamps.",
+    help="The root, in PEM, of a timestamp authority that you believe: check the timestamps.",
 )
 @archive_option
 @click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))

@@ -76,12 +76,14 @@ def test_verification_imports_nothing_that_writes() -> None:
 
 
 def test_the_verifier_is_short_enough_to_be_read() -> None:
-    """All of it, whatever it imports; who must have witnessed a log is apart."""
+    """All of it, whatever it imports; who must have witnessed a log, and budgets, are apart."""
     found = closure(READERS)
     apart = sum(lines_of_code(found.pop(f"helm_receipts.{name}")) for name in OF_WITNESSES)
+    of_budgets = lines_of_code(found.pop("helm_receipts.journal.accounts"))
     lines = sum(map(lines_of_code, found.values()))
     assert lines <= MOST_LINES, lines
     assert apart <= 150, apart
+    assert of_budgets <= 40, of_budgets
 
 
 def test_the_archive_has_what_the_verifier_loads_and_no_more() -> None:
