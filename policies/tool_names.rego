@@ -47,13 +47,13 @@ anybodys(call) := {reading |
 	reading := {"server": server, "tool": call.name}
 }
 
-told(call) := providers(split(call.name, ".")) if {
+told(call) := told_by_provider(split(call.name, ".")) if {
 	startswith(call.name, "mcp.")
 } else := agents(call.name) if {
 	startswith(call.name, "mcp__")
 } else := set()
 
-providers(parts) := {reading |
+told_by_provider(parts) := {reading |
 	count(parts) > 2
 	reading := {"server": parts[1], "tool": concat(".", array.slice(parts, 2, count(parts)))}
 }

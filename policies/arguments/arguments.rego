@@ -21,13 +21,13 @@ satisfied(call, constraint) if {
 }
 
 satisfied(call, constraint) if {
-	object.get(constraint, "optional", false) == true
+	constraint.optional == true
 	call.valid_json
 	not is_custom(call)
 	object.get(call.arguments, constraint.argument, null) == null
 }
 
-is_custom(call) if object.get(call, "type", "function") == "custom"
+is_custom(call) if call.type == "custom"
 
 is_met(arguments, constraint) if {
 	wanted := object.remove(constraint, ["argument", "optional"])

@@ -73,7 +73,8 @@ said(command) := with_limits(command, lists)
 with_limits(command, limits) := of_call({"name": "Bash", "pointer": "/x", "complete": true, "commands": [command]}, limits)
 
 of_call(call, limits) := result if {
-	result := {reason.rule | some reason in (commands.deny | commands.escalate)} with input as {"phase": "response", "response": {"tool_calls": [call]}}
+	asked := {"phase": "response", "response": {"tool_calls": [call]}}
+	result := {reason.rule | some reason in (commands.deny | commands.escalate)} with input as asked
 		with data.commands as limits
 		with data.workspace as ["/work/"]
 }

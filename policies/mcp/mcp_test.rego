@@ -147,12 +147,12 @@ asked(id, server) := {reason.rule | some reason in escalated} if {
 	}
 }
 
-transport(http) := {reason.rule | some reason in denied} if {
+transport(sent) := {reason.rule | some reason in denied} if {
 	denied := mcp.deny with input as {
 		"phase": "request",
 		"operation": {"id": "mcp.tools.call", "category": "mcp"},
 		"server": "github",
-		"http": http,
+		"http": sent,
 		"client": {"principal": null, "key_id": null},
 		"tool_calls": [],
 	}

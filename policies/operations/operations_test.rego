@@ -32,10 +32,10 @@ test_an_operation_can_be_allowed_by_its_id if {
 }
 
 test_what_an_agent_asks_beside_is_not_allowed_as_such if {
-	denied("claude_code.metrics", "agent") == {["operations.unlisted", "INSUFFICIENT_PRIVILEGE", "ungranted"]}
+	denied("claudeCode.sendMetrics", "agent") == {["operations.unlisted", "INSUFFICIENT_PRIVILEGE", "ungranted"]}
 }
 
-test_an_agents_settings_are_allowed if operations.allow with input as call("claude_code.settings", "agent")
+test_an_agents_settings_are_allowed if operations.allow with input as call("claudeCode.settings", "agent")
 
 test_a_path_can_be_allowed if {
 	every place in ["/v1/new", "api.example.com/v1/new", "/v1/*", "api.example.com/*"] {

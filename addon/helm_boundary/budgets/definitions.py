@@ -10,14 +10,14 @@ from .windows import Window
 
 type Kind = Literal["budget", "rate", "in_flight", "run"]
 type Dimension = Literal[
-    "principal", "key", "group", "address", "model", "host", "operation", "session"
+    "principal", "key", "group", "address", "model", "host", "server", "operation", "session"
 ]
 
 DIMENSIONS: Final[tuple[Dimension, ...]] = (
-    "principal", "key", "group", "address", "model", "host", "operation", "session",
+    "principal", "key", "group", "address", "model", "host", "server", "operation", "session",
 )  # fmt: skip
 EVER: Final = Window("ever")
-MATCHES: Final = ("principals", "keys", "groups", "models", "hosts", "operations")
+MATCHES: Final = ("principals", "keys", "groups", "models", "hosts", "servers", "operations")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,11 @@ class Definition:
     def place(self) -> str:
         """Where in data it is."""
         return f"{'budgets' if self.kind == 'budget' else 'limits'}.{self.name}"
+
+    @property
+    def is_about_servers(self) -> bool:
+        """Whether it counts calls of MCP servers' tools, and not of models."""
+        return "server" in self.per or any(name == "servers" for name, _ in self.match)
 
     @property
     def counts_tokens(self) -> bool:

@@ -30,6 +30,8 @@ class Caller:
     host: str
     operation: str
     session: str | None = None
+    server: str | None = None
+    """The MCP server whose tool is called, where it is no model's call."""
     groups: tuple[str, ...] = ()
 
 
@@ -49,8 +51,11 @@ def scopes_of(definition: Definition, caller: Caller) -> tuple[str, ...]:
     """Return the scopes of a call under a definition; none where it isn't about the call.
 
     A caller in two groups has a scope for each, and a call that may run two models one for each.
+    What counts calls of MCP servers' tools counts no model's, and the other way round.
     A call without a session has none where sessions are told apart, nor one of no group by group.
     """
+    if definition.is_about_servers != (caller.server is not None):
+        return ()
     if not _matches(definition, caller):
         return ()
     values = [_values(dimension, caller) for dimension in definition.per]
@@ -79,6 +84,7 @@ def _matched(name: str, caller: Caller) -> tuple[str, ...]:
         "groups": caller.groups,
         "models": caller.models,
         "hosts": (caller.host,),
+        "servers": (caller.server,),
         "operations": (caller.operation,),
     }
     return tuple(value for value in found[name] if value is not None)
@@ -105,6 +111,8 @@ def _values(dimension: Dimension, caller: Caller) -> tuple[str, ...]:
             return (caller.address or NOBODY,)
         case "host":
             return (caller.host,)
+        case "server":
+            return () if caller.server is None else (caller.server,)
         case "operation":
             return (caller.operation,)
 

@@ -17,6 +17,7 @@ from helm_boundary.clients.launch import LaunchFailed
 from helm_boundary.clients.past import Past
 from helm_boundary.clients.placement import Placed, Wanted, place
 from helm_boundary.clients.supervise import NotStarted
+from helm_boundary.clients.workspace import working_folders
 from helm_boundary.runtime.state_folder import default_state_folder
 from helm_receipts.errors import ReceiptError
 from helm_receipts.export.explain import printable
@@ -80,7 +81,7 @@ def exec_(
     wanted = Wanted(
         state=state or default_state_folder(),
         mode="observe" if observe else "enforce",
-        folder=Path.cwd(),
+        folders=working_folders(os.environ),
         policies=policies,
         settings=settings,
         alone=own or base_url or confine or bool(policies or settings),

@@ -12,9 +12,11 @@ from rich.progress import track
 
 from helm_boundary.replay import receipt_calls
 from helm_boundary.replay.learning import learn_data, seen_in
+from helm_boundary.replay.mcp_learning import propose_servers, servers_in
 from helm_boundary.replay.receipt_calls import ReceiptCall
 from helm_boundary.replay.recorded import RecordedCall
 from helm_boundary.replay.told_rules import judged_by_receipts
+from helm_receipts.export.select import Selection, select
 from helm_receipts.layout import Layout
 
 from .exits import INCOMPLETE, NO, YES, CommandError
@@ -161,13 +163,18 @@ def learn(
 ) -> None:
     """Propose a data.yaml from calls of the past: models, hosts, operations, tools.
 
+    With --receipts also MCP servers, and pins of the tools that they listed.
+
     Review the proposal: it lists what was seen, not what is right. Exit codes: 0 written, 2 there
     is nothing to learn from, 3 written, but something isn't in what it was learnt from.
     """
     if state is not None:
         with io_errors():
             told = receipt_calls.receipt_calls(journal_of(state))
+            receipts = select(journal_of(state), Selection())
+            servers = servers_in(receipt.predicate for receipt in receipts)
         proposal = learn_data((call.seen for call in told), "calls by their receipts")
+        proposal += propose_servers(servers)
         count, missing = len(told), [*receipt_calls.gaps(told)]
     else:
         recording = recording_of(_given(flows))

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from helm_boundary.calls.call import Mode
 from helm_boundary.calls.proxy_exceptions import named_exceptions
-from helm_boundary.policy.sources.profiles import name_of
+from helm_boundary.policy.sources.profiles import PREFIX, name_of
 from helm_boundary.runtime.health import Health, ask, socket_of
 from helm_boundary.runtime.start_order import Order
 
@@ -32,13 +32,13 @@ _QUIET = ("flow_detail=0", "termlog_verbosity=warn")
 class Wanted:
     """A request to run a program; `alone` means not to join a running boundary.
 
-    `folder` is the working folder, in which profiles let agents write. `local` are the HOST:PORT of
-    this machine and its networks that a confined one may reach.
+    `folders` are the working folder by all of its names, in which profiles let agents write.
+    `local` are the HOST:PORT of this machine and its networks that a confined one may reach.
     """
 
     state: Path
     mode: Mode = "enforce"
-    folder: Path | None = None
+    folders: tuple[Path, ...] = ()
     policies: tuple[Path, ...] = ()
     settings: tuple[str, ...] = ()
     alone: bool = False
@@ -158,12 +158,12 @@ def _order(
 
 
 def _policies(wanted: Wanted) -> tuple[Path, ...]:
-    """Return the policies, and after a profile the working folder, which no profile knows."""
-    if wanted.folder is None or not any(map(name_of, wanted.policies)):
+    """Return the policies, below them the working folder where there is a profile among them."""
+    named = any(map(name_of, wanted.policies))
+    named |= any(setting.startswith(f"helm_policy={PREFIX}") for setting in wanted.settings)
+    if not named or not wanted.folders:
         return wanted.policies
-    place = workspace_policy(wanted.folder, wanted.state)
-    last = max(at for at, policy in enumerate(wanted.policies) if name_of(policy))
-    return (*wanted.policies[: last + 1], place, *wanted.policies[last + 1 :])
+    return (workspace_policy(wanted.folders, wanted.state), *wanted.policies)
 
 
 def _reach(wanted: Wanted) -> tuple[str, ...]:

@@ -27,7 +27,8 @@ NEAR = 2048
 """Characters of a text that is read at once: whatever it says, that takes milliseconds."""
 
 _SECONDS = 2.0
-_SECONDS_A_BYTE = 4.0 / MAX_TEXT
+_SECONDS_A_BYTE = 2.0 / MAX_TEXT
+_START_SECONDS = 20.0
 _LENGTH = 4
 
 _UNREAD = Script((), complete=False)
@@ -50,11 +51,11 @@ class _Reader:
 
     def read(self, written: bytes) -> Script:
         """Have a text read; what takes too long, or ends the process, isn't known."""
-        deadline = time.monotonic() + _SECONDS + len(written) * _SECONDS_A_BYTE
+        seconds = _SECONDS + len(written) * _SECONDS_A_BYTE
         with self._lock:
             try:
                 process = self._started()
-                told = _exchange(process, written, deadline)
+                told = _exchange(process, written, time.monotonic() + seconds)
             except (OSError, TimeoutError, ValueError):
                 self._end()
                 return _UNREAD
@@ -71,6 +72,7 @@ class _Reader:
                 env=isolated.bare_environment(),
                 start_new_session=True,
             )
+            _answer(self._process, time.monotonic() + _START_SECONDS)
         return self._process
 
     def _end(self) -> None:
@@ -90,13 +92,21 @@ _reader = _Reader()
 
 def _exchange(process: subprocess.Popen[bytes], written: bytes, deadline: float) -> Any:
     """Send a text and return what is told of it; TimeoutError, or OSError where it has ended."""
-    pipe_in, pipe_out = process.stdin, process.stdout
-    if pipe_in is None or pipe_out is None:  # pragma: no cover - both are pipes
-        raise OSError("no pipes")
-    pipe_in.write(len(written).to_bytes(_LENGTH, "big") + written)
-    pipe_in.flush()
-    size = int.from_bytes(_take(pipe_out, _LENGTH, deadline), "big")
-    return json.loads(_take(pipe_out, size, deadline))
+    pipe = process.stdin
+    if pipe is None:  # pragma: no cover - it is a pipe
+        raise OSError("no pipe")
+    pipe.write(len(written).to_bytes(_LENGTH, "big") + written)
+    pipe.flush()
+    return _answer(process, deadline)
+
+
+def _answer(process: subprocess.Popen[bytes], deadline: float) -> Any:
+    """Return what the process says next; errors as `_exchange`."""
+    pipe = process.stdout
+    if pipe is None:  # pragma: no cover - it is a pipe
+        raise OSError("no pipe")
+    size = int.from_bytes(_take(pipe, _LENGTH, deadline), "big")
+    return json.loads(_take(pipe, size, deadline))
 
 
 def _take(pipe: IO[bytes], size: int, deadline: float) -> bytes:

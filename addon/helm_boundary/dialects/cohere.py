@@ -126,6 +126,8 @@ class CohereStream(PlainStream):
                 raise schema_violation("the stream starts a tool call twice")
             if kind == "tool-call-end":
                 raise schema_violation("the stream tells more of a tool call at its end")
+            if index in self._begun and index not in self._open:
+                raise schema_violation("the stream goes on with a tool call that has ended")
             self._begun.add(index)
             call = as_object(told, "an event's tool call")
             self._growing.read([{**call, "index": index}], self._tell_rest)

@@ -7,6 +7,7 @@ stands where calls do) is held until its arguments are closed, and judged as cli
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from helm_boundary.calls.call import Answer, Json, Text, ToolCall, Usage
 from helm_boundary.calls.refusal import Refusal
@@ -41,9 +42,32 @@ _GROWING = frozenset(
 """Members whose text goes on in the next event."""
 
 
-type _Key = tuple[str, str, str]
-"""A call's place in its event, its id, and the type of the events that tell its arguments: clients
-add up those of one type."""
+type _Key = tuple[str, str, str, str]
+"""A call's place in its event, its ids, the type of the events that tell its arguments, and the
+member that they are in: clients add up those of one type, in one member."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """Where a call stands, and the ids by which clients find it again."""
+
+    pointer: str
+    known: str
+
+    @property
+    def place(self) -> str:
+        """The place in its event, without the event's number."""
+        return self.pointer.partition("/")[2].partition("/")[2]
+
+    @property
+    def key(self) -> str:
+        """What names it: its ids, or else its place."""
+        return self.known or self.place
+
+    @property
+    def id(self) -> str | None:
+        """One of its ids."""
+        return self.known.rpartition("=")[2] or None
 
 
 class GenericStream:
@@ -65,6 +89,7 @@ class GenericStream:
         self._pieces: dict[_Key, CallPieces] = {}
         self._touched: dict[_Key, None] = {}
         self._ids: dict[str, str] = {}
+        self._names: dict[str, str] = {}
         self._calls: list[ToolCall] = []
         self._judged = self._count = 0
         self._name = self._kind = ""
@@ -159,37 +184,42 @@ class GenericStream:
         names = _NAMES if is_inside else _NAMES[:1]
         name = next((found for key in names if (found := text_of(value.get(key)))), "")
         members = _WORDS_OF_CALLS if is_inside else _WORDS
-        said = [value[key] for key in members if key in value and value[key] is not None]
-        whole = [each for each in said if isinstance(each, dict | list)]
-        words = [each for each in said if isinstance(each, str)]
+        said = {key: value[key] for key in members if value.get(key) is not None}
         if not (is_inside or _PIECE in value or (said and (name or self._name))):
             return
-        self._name = name or self._name
         check_names(value, "a tool call")
-        if whole and self._name:
-            call_id = known.rpartition("=")[2] or None
-            for each in whole:
-                self._calls.append(tool_call(self._name, each, call_id=call_id, pointer=pointer))
-        elif words or name:
-            self._grow(name, words, pointer, known)
+        call = _Call(pointer, known)
+        self._name = name or self._name
+        if name:
+            self._names[call.key] = name
+        words = {key: each for key, each in said.items() if isinstance(each, str)}
+        for each in said.values():
+            if not isinstance(each, str) and self._name:
+                made = tool_call(self._name, each, call_id=call.id, pointer=pointer)
+                self._calls.append(made)
+        for member, each in words.items():
+            self._grow(call, member, each)
+        if name and not said:
+            self._grow(call, "", "")
 
-    def _grow(self, name: str, words: list[str], pointer: str, known: str) -> None:
-        place = pointer.partition("/")[2].partition("/")[2]  # without the event's number
-        key = (place, known, self._kind if words else "")
+    def _grow(self, call: _Call, member: str, words: str) -> None:
+        key = (call.place, call.known, self._kind if member else "", member)
         if key not in self._pieces:
             if self._is_known:
-                self._check_ids(known)
-            call_id = known.rpartition("=")[2] or None
-            self._pieces[key] = CallPieces(pointer, call_id, may_repeat=self._may_repeat)
+                self._check_ids(call.known)
+            self._pieces[key] = CallPieces(call.pointer, call.id, may_repeat=self._may_repeat)
         pieces = self._pieces[key]
-        pieces.name = name or pieces.name or self._name
-        for each in words:
-            pieces.grow(each)
+        pieces.name = self._names.get(call.key) or pieces.name or self._name
+        if member:
+            pieces.grow(words)
         pieces.is_over = False
         self._touched[key] = None
 
     def _check_ids(self, known: str) -> None:
-        """Refuse ids of which one is another call's: clients go by either of them."""
+        """Refuse ids of which one is another call's, or lacks: clients go by either of them."""
+        members = "&".join(each.partition("=")[0] for each in known.split("&"))
+        if self._ids.setdefault("", members) != members:
+            raise told_in_two_ways()
         for told in known.split("&"):
             if self._ids.setdefault(told, known) != known:
                 raise told_in_two_ways()

@@ -23,7 +23,7 @@ from helm_boundary.policy.sources.policy import Policy
 
 from .account import Account
 from .exchange import Exchange
-from .spending import calls_in, has_words, models_in
+from .spending import calls_in, has_words, models_in, server_of
 
 
 class Unpriced(Refusal):
@@ -77,6 +77,8 @@ class Terms:
         calls = calls_in(exchange)
         if not calls:
             return None
+        if server_of(exchange) is not None:
+            return self._open_tool_call(exchange, now_ns)
         size = len(exchange.forwarded_body) // len(calls)
         dialect, words = exchange.operation.dialect, has_words(exchange.operation)
         estimates = tuple(
@@ -96,6 +98,17 @@ class Terms:
                 raise Unpriced(definition, self._unpriced(exchange, now_ns))
         return Account(len(calls), estimates, rates, claims) if claims else None
 
+    def _open_tool_call(self, exchange: Exchange, now_ns: int) -> Account | None:
+        """Open the account of a call of an MCP server's tool: a call, and no tokens."""
+        one = Amounts(calls=1)
+        claims = claims_of(
+            self.definitions,
+            self._caller(exchange),
+            {True: one, False: one},
+            lambda window: self._spans.at(window, now_ns),
+        )
+        return Account(1, (), None, claims) if claims else None
+
     def rates_served(self, exchange: Exchange, account: Account, now_ns: int) -> Rates | None:
         """Return the prices of the model that the provider says it served, where they're known."""
         answer, asked = exchange.progress.answer, exchange.progress.call.model
@@ -114,6 +127,7 @@ class Terms:
             f"{request.host}:{request.port}",
             exchange.operation.id,
             None if session is None else self._named(session),
+            server_of(exchange),
             groups_of(self._groups, request.principal, exchange.key_id),
         )
 

@@ -18,6 +18,9 @@ COUNTED = frozenset({"inference", "realtime", "unknown"})
 FREE = frozenset({"createModeration", "Getinputtokencounts", "beta_Getinputtokencounts"})
 """Operations among them for which no provider asks anything."""
 
+CALL_OF_TOOL = "mcp.tools.call"
+"""The operation that counts in budgets of MCP servers."""
+
 _WORDLESS = re.compile(r"embed|image|speech|transcri|translat|video", re.IGNORECASE)
 """Operations that answer in numbers, pictures or sound: whose tokens, if any, are told."""
 
@@ -33,11 +36,20 @@ def calls_in(exchange: Exchange) -> tuple[Call, ...]:
     progress, operation = exchange.progress, exchange.operation
     if progress.batch:
         return progress.batch
+    if operation.id == CALL_OF_TOOL:
+        return (progress.call,)
     counts = exchange.spends and operation.category in COUNTED and operation.id not in FREE
     # What only arranges a session (its secret, its hanging up) is judged generically.
     arranges = operation.category == "realtime" and operation.dialect == "generic"
     is_sent = exchange.request.method == "POST" and not arranges
     return (progress.call,) if counts and is_sent else ()
+
+
+def server_of(exchange: Exchange) -> str | None:
+    """Return the MCP server whose tool is called; None for what is no such call."""
+    if exchange.operation.id != CALL_OF_TOOL:
+        return None
+    return exchange.progress.call.server or exchange.request.host
 
 
 def has_words(operation: Operation) -> bool:
@@ -72,6 +84,8 @@ def spent(
     exchange: Exchange, outcome: Outcome, estimates: Sequence[Estimate], learnt: Estimates
 ) -> tuple[Used, bool]:
     """Return what a call used, and whether the provider says so; else it is an estimate."""
+    if server_of(exchange) is not None:
+        return Used(), True
     progress, dialect = exchange.progress, exchange.operation.dialect
     expected = Used(sum(e.input for e in estimates), sum(e.output for e in estimates))
     answer = progress.answer

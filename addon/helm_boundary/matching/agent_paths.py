@@ -1,4 +1,4 @@
-"""What agents ask of their providers beside calls to models, by host and path.
+"""What agents ask of their providers beside calls to models, by path on a governed host.
 
 These are named so that a policy can allow them one by one. A body that has a call's shape is judged
 as that call, wherever it goes.
@@ -6,34 +6,32 @@ as that call, wherever it goes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
 from helm_boundary.calls.call import Operation
 
-CATEGORY = "agent"
 _REST = "{+}"
 
 
-def agent_operation(hosts: Iterable[str], segments: Sequence[str]) -> Operation | None:
-    """Return what an agent asks for at a path of one of these hosts, None where nobody knows it."""
+def agent_operation(segments: Sequence[str]) -> Operation | None:
+    """Return what an agent asks for at a path, None where nobody knows it."""
     known = _operations()
-    for host in hosts:
-        for end in range(len(segments), 0, -1):
-            path = (*segments[:end], *((_REST,) if end < len(segments) else ()))
-            if (found := known.get((host, path))) is not None:
-                return found
+    for end in range(len(segments), 0, -1):
+        path = (*segments[:end], *((_REST,) if end < len(segments) else ()))
+        if (found := known.get(path)) is not None:
+            return found
     return None
 
 
 @cache
-def _operations() -> dict[tuple[str, tuple[str, ...]], Operation]:
+def _operations() -> dict[tuple[str, ...], Operation]:
     found = {}
     table = files(__package__).joinpath("catalogue_agents.tsv").read_text("utf-8")
     for line in table.splitlines():
         if line and not line.startswith("#"):
-            host, path, name = line.split("\t")
-            operation = Operation(name, CATEGORY, "generic", "", path)
-            found[host, tuple(path.strip("/").split("/"))] = operation
+            path, name, category = line.split("\t")
+            operation = Operation(name, category, "generic", "", path)
+            found[tuple(path.strip("/").split("/"))] = operation
     return found

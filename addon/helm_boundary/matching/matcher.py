@@ -73,8 +73,7 @@ class Matcher:
             # Mistral's /agents/completions is no agent of Anthropic's with that name.
             operation = _on_cloud(request, path) or operation
         if operation is UNKNOWN:
-            hosts = (host for host, _ in _places(request))
-            operation = agent_operation(hosts, plain_segments(path)) or UNKNOWN
+            operation = agent_operation(plain_segments(path)) or UNKNOWN
         if operation is None or operation is UNKNOWN:
             _refuse_lookalikes(request, path, governed=governed, listed=listed)
         if operation is UNKNOWN and request.header("upgrade") is not None and not listed:

@@ -131,8 +131,14 @@ def _begun(record: Record, flow: dict[str, Any]) -> ReceiptCall:
     said = record.predicate
     client = said.get("client") or {}
     call = ReceiptCall(record.id, flow, client, nanoseconds(said["decidedAt"]))
+    call.tool_names = tuple(filter(None, map(_on_server, said.get("toolCalls", ()))))
     _judge(call, said)
     return call
+
+
+def _on_server(tool: dict[str, Any]) -> str | None:
+    """Name a tool that was called on an MCP server as data does; None where that has no name."""
+    return f"mcp.{tool['server']}.{tool['name']}" if tool.get("server") else None
 
 
 def _add(call: ReceiptCall, said: dict[str, Any]) -> None:

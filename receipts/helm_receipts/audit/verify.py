@@ -76,8 +76,7 @@ class JournalWalk:
 
     def __init__(self, chain: WriterChain, ring: KeyRing, beginnings: Beginnings) -> None:
         self.chain = chain
-        self.calls = 0
-        self.receipts = 0
+        self.calls = self.receipts = 0
         self.erased: set[str] = set()
         self._ring = ring
         self._beginnings = beginnings

@@ -16,9 +16,8 @@ MODULES = (
     "audit.keyring", "audit.lockstep", "audit.pack", "audit.published_files", "audit.strays",
     "audit.trust_policy", "audit.verify", "envelope.canonical", "envelope.checkpoint",
     "envelope.cosignature", "envelope.dsse",
-    "envelope.entry", "envelope.public_keys", "envelope.record", "errors", "journal.accounts",
-    "journal.beginnings",
-    "journal.calls", "journal.chain", "journal.durable_mark", "journal.reader",
+    "envelope.entry", "envelope.public_keys", "envelope.record", "errors", "journal.beginnings",
+    "journal.accounts", "journal.calls", "journal.chain", "journal.durable_mark", "journal.reader",
     "journal.segments", "layout", "log.frontier", "log.inclusion",
     "log.log_claims", "log.merkle", "log.published_keys", "log.tiles", "__main__",
 )  # fmt: skip

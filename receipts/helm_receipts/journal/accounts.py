@@ -14,8 +14,6 @@ from typing import Any
 
 from helm_receipts.errors import Broken
 
-_KIND = "wrong-books"
-
 
 class CallAccounts:
     """What calls that are open have reserved."""
@@ -41,9 +39,11 @@ class CallAccounts:
         elif phase == "outcome":
             reserved = self._open.pop(said["flow"]["id"], None)
             if lines is not None and reserved is not None and _places(lines) != reserved:
-                raise Broken(_KIND, place, "the call was charged elsewhere than it reserved")
+                raise Broken(
+                    "wrong-books", place, "the call was charged elsewhere than it reserved"
+                )
             if any(amount < 0 for line in lines or () for amount in line["charged"].values()):
-                raise Broken(_KIND, place, "a call was charged less than nothing")
+                raise Broken("wrong-books", place, "a call was charged less than nothing")
         elif phase == "budget":
             for line in lines:
                 _check_sum(place, line, "charged")
@@ -59,4 +59,4 @@ def _check_sum(place: object, line: dict[str, Any], name: str) -> None:
         expected = before.get(kind, 0) + added.get(kind, 0)
         if expected != after.get(kind, 0):
             scope = line["scope"]
-            raise Broken(_KIND, place, f"{scope}: {kind} after it should be {expected}")
+            raise Broken("wrong-books", place, f"{scope}: {kind} after it should be {expected}")

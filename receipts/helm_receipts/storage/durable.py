@@ -29,7 +29,8 @@ def replace_files(folder: Path, contents: Mapping[str, bytes]) -> None:
     for name, content in contents.items():
         path = folder / name
         _make_below(folder, path.parent, folders)
-        temporary = path.with_name(f".{path.name}.tmp")
+        # By process: two may start on a fresh folder at once, and publish the same.
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
             write_file(temporary, content)
             temporary.replace(path)

@@ -244,7 +244,7 @@ def test_an_agent_waits_for_a_person(desk: Desk, seconds: int, says: str) -> Non
     options = ("helm_on_escalate=hold", "helm_hold_seconds=500")
     with ThreadPoolExecutor(1) as pool:
         working = pool.submit(desk.work, desk.model, *options, seconds=seconds + 180, says="person")
-        identity = until(lambda: _question(desk.company), 90)
+        identity = until(lambda: _question(desk.company), 240)
         time.sleep(seconds)
         assert not working.done(), working.result()
         assert not desk.made
@@ -270,7 +270,7 @@ def test_a_grant_for_a_session_is_for_the_rest_of_its_run(desk: Desk) -> None:
     provider = desk.agent.makes(COMMAND, COMMAND)
     with ThreadPoolExecutor(1) as pool:
         working = pool.submit(desk.work, desk.model, *options, says="person", provider=provider)
-        identity = until(lambda: _question(desk.company), 90)
+        identity = until(lambda: _question(desk.company), 240)
         _answer(desk.company, "approve", identity, "--session")
         finished = working.result()
     assert DONE in finished.out, finished
@@ -286,7 +286,7 @@ def test_a_granted_request_passes_in_the_next_run(desk: Desk) -> None:
     provider = Provider()
     refused = desk.work(desk.model, provider=provider, requests="escalate")
     assert DONE not in refused.out, refused
-    identity = until(lambda: _question(desk.company), 90)
+    identity = until(lambda: _question(desk.company), 240)
     _answer(desk.company, "approve", identity)
     assert DONE in desk.work(desk.model, provider=provider, requests="escalate").out
     differed = {each["event"].get("volatile") for each in _approvals(desk.company)}

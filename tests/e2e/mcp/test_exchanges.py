@@ -11,7 +11,10 @@ from threading import Thread
 from typing import Any
 
 import pytest
+import yaml
+from click.testing import CliRunner
 
+from helm_boundary.cli import main
 from support.approvals import grant, pending, records
 from support.leaks import CLOUD_KEY
 from support.mcp import (
@@ -339,6 +342,20 @@ def test_authorization_passes_and_leaves_nothing_behind(scene: Stage) -> None:
     kept = json.dumps([*told(scene, "request"), *told(scene, "outcome")])
     assert "mcp.tools.call" in kept
     assert "of-the-user" not in kept
+
+
+def test_servers_tools_and_pins_are_learnt_from_receipts(scene: Stage) -> None:
+    """By the names that data has for them."""
+    scene.answers(answer({"tools": [tool("search")]}))
+    scene.post(request("tools/list"))
+    scene.answers(says("fine"))
+    scene.post(tool_call("search"))
+    command = ["policy", "learn", "--receipts", "--state", str(scene.boundary.state)]
+    learnt = yaml.safe_load(CliRunner().invoke(main, command).output)
+    [address] = learnt["mcp"]["servers"]["github"]
+    assert address == f"http://127.0.0.1:{scene.upstream.port}/mcp"
+    assert len(learnt["mcp"]["pins"]["github"]["search"]) == 64
+    assert "mcp.github.search" in learnt["tools"]["allow"]
 
 
 def test_a_tool_that_changed_needs_a_person(tmp_path: Path) -> None:

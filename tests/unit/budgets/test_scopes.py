@@ -51,6 +51,15 @@ def test_a_call_of_no_session_or_group_is_not_counted_by_it() -> None:
     assert scopes(both, per=["session"]) == ("b:session=s%201",)
 
 
+def test_a_servers_tools_are_counted_apart_from_models() -> None:
+    """By definitions that name servers, and by no others."""
+    tool = replace(CALLER, models=(), server="github")
+    assert scopes(tool, per=["server"]) == ("b:server=github",)
+    assert scopes(tool, match={"servers": ["git*"]}) == ("b",)
+    assert scopes(tool, match={"servers": ["jira"]}) == scopes(tool) == ()
+    assert scopes(per=["server"]) == scopes(match={"servers": ["github"]}) == ()
+
+
 def test_a_call_that_may_run_two_models_counts_in_both() -> None:
     """Naming a cheap one first isn't a way around the other's budget."""
     two = replace(CALLER, models=("a", "b"))

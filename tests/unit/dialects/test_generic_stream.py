@@ -205,6 +205,7 @@ HALVES = ('{"city": ', '"Oslo"}')
         {**PIECE, "id": ""},
         {key: said for key, said in PIECE.items() if key != "id"},
         {**PIECE, "tool_call_id": "c2"},
+        {"type": PIECE["type"], "name": "look"},
         {**PIECE, "Type": "function.call.other"},
     ],
 )
@@ -232,3 +233,39 @@ def test_members_in_other_letters_do_not_leave(value: dict[str, Any]) -> None:
     stream = dialect("dashscope").open_stream(200)
     assert isinstance(stream, GenericStream)
     assert run(events(told), stream)[0] == b"<error>"
+
+
+def test_a_member_beside_the_arguments_is_another_reading() -> None:
+    """Who reads `arguments` doesn't add `input` to them."""
+    call = {"tool_calls": [{"index": 0, "function": {"name": "look", "input": "{}"}}]}
+    pieces = [{"tool_calls": [{"index": 0, "function": {"arguments": part}}]} for part in HALVES]
+    _, judged, _ = run(events(call, *pieces))
+    assert judged == [("look", {}), LOOK]
+
+
+def test_names_that_come_first_stay_with_their_calls() -> None:
+    """Two calls begin before either has arguments."""
+
+    def piece(index: int, **function: str) -> dict[str, Any]:
+        return {"tool_calls": [{"index": index, "function": function}]}
+
+    chunks = events(
+        piece(0, name="one"),
+        piece(1, name="two"),
+        piece(0, arguments='{"a": 1}'),
+        piece(1, arguments='{"b": 2}'),
+        {"finish": "tool_calls"},
+    )
+    out, judged, _ = run(chunks)
+    assert out == b"".join(chunks)
+    assert ("one", {"a": 1}) in judged
+    assert ("two", {"b": 2}) in judged
+    assert ("two", {"a": 1}) not in judged
+
+
+@pytest.mark.parametrize("arguments", [0, True, 2.5, [], {}])
+def test_arguments_that_are_no_text_are_a_calls(arguments: Any) -> None:
+    """Whose name is enough for some clients; found by the fuzzer."""
+    out, judged, _ = run(events({"name": "wipe", "arguments": arguments}))
+    assert out == b"<error>"
+    assert judged == [("wipe", arguments)]

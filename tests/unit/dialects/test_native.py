@@ -179,6 +179,10 @@ STRAY: dict[str, tuple[str, list[bytes]]] = {
         "cohere",
         [*cohere()[:6], cohere()[5], *cohere()[6:]],
     ),
+    "behind the end of Cohere's": (
+        "cohere",
+        [*cohere()[:9], cohere()[6], *cohere()[9:]],
+    ),
     "in the event that ends Cohere's": (
         "cohere",
         [

@@ -81,13 +81,20 @@ def test_what_is_governed_is_told() -> None:
     assert "not" not in look_at_hosts(replace(WELL, hosts=DEFAULT_HOSTS)).found
 
 
-def test_the_policy_is_compared_by_its_digest() -> None:
-    """Told by its digest; a folder that can't be read is not a yes."""
-    default = read_policy([])
-    in_force = replace(WELL, policy_digest=default.digest)
-    assert look_at_policy(in_force, []).answer == YES
-    assert look_at_policy(WELL, []).answer == NO
+def test_the_policy_is_compared_by_its_digest(tmp_path: Path) -> None:
+    """With a folder that is named; one that can't be read is not a yes."""
+    (tmp_path / "data.yaml").write_text("models: {allow: [gpt-5-mini]}\n")
+    in_force = replace(WELL, policy_digest=read_policy([tmp_path]).digest)
+    assert look_at_policy(in_force, [tmp_path]).answer == YES
+    assert look_at_policy(WELL, [tmp_path]).answer == NO
     assert look_at_policy(WELL, [Path("/nonexistent")]).answer == UNKNOWN
+
+
+def test_a_policy_of_ones_own_is_told_and_not_doubted() -> None:
+    """Nobody said which one was expected."""
+    told = look_at_policy(WELL, [])
+    assert told.answer == YES
+    assert WELL.policy_uri in told.found
 
 
 def test_a_folder_that_takes_no_receipts_is_reported(tmp_path: Path) -> None:

@@ -45,24 +45,24 @@ def test_what_only_an_sdk_has_is_nobodys_elsewhere() -> None:
 @pytest.mark.parametrize(
     ("method", "host", "path", "wanted"),
     [
-        ("GET", "api.anthropic.com", "/api/hello", "claude_code.hello"),
-        ("POST", "api.anthropic.com", "/api/event_logging/v2/batch", "claude_code.events"),
-        ("POST", "api.anthropic.com", "/api/claude_code/metrics", "claude_code.metrics"),
-        ("GET", "api.anthropic.com", "/api/claude_code/new_thing", "claude_code.other"),
+        ("GET", "api.anthropic.com", "/api/hello", "claudeCode.hello"),
+        ("POST", "api.anthropic.com", "/api/event_logging/v2/batch", "claudeCode.logEvents"),
+        ("POST", "api.anthropic.com", "/api/claude_code/metrics", "claudeCode.sendMetrics"),
+        ("GET", "api.anthropic.com", "/api/claude_code/new_thing", "claudeCode.other"),
         ("POST", "api.anthropic.com", "/api/oauth/claude_cli/create_api_key",
-         "claude_code.createApiKey"),
+         "claudeCode.createApiKey"),
         ("POST", "api.anthropic.com", "/v1/messages/count_tokens", "anthropic.countTokens"),
-        ("POST", "chatgpt.com", "/backend-api/codex/analytics-events/events", "codex.events"),
+        ("POST", "chatgpt.com", "/backend-api/codex/analytics-events/events", "codex.logEvents"),
         ("GET", "chatgpt.com", "/backend-api/codex/models", "listModels"),
         ("POST", "api.anthropic.com", "/api/nobody_knows", UNKNOWN.id),
-        ("POST", "api.groq.com", "/api/claude_code/metrics", UNKNOWN.id),
+        ("POST", "api.groq.com", "/api/claude_code/metrics", "claudeCode.sendMetrics"),
         ("POST", "example.com", "/api/claude_code/metrics", None),
     ],
 )  # fmt: skip
 def test_what_agents_ask_beside_is_named(
     method: str, host: str, path: str, wanted: str | None
 ) -> None:
-    """On the host that they ask it of, and nowhere else."""
+    """On a governed host, which may be a gateway before theirs, and nowhere else."""
     assert ask(method, host, path) == wanted
 
 
@@ -74,7 +74,7 @@ def test_a_call_on_an_agents_path_is_judged_as_a_call() -> None:
     )
     found = recognise(MATCHER, request, 1 << 20)
     assert found is not None
-    assert (found.id, found.category, found.dialect) == ("claude_code.metrics", "agent", "chat")
+    assert (found.id, found.category, found.dialect) == ("claudeCode.sendMetrics", "agent", "chat")
 
 
 def test_head_asks_for_what_get_would() -> None:

@@ -188,3 +188,39 @@ def _is_there(group: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_a_topic_that_settings_switch_off_is_off_in_both_engines(tmp_path: Path) -> None:
+    """Whatever documents hold, it has nothing to say."""
+    folder = tmp_path / "shouts"
+    folder.mkdir()
+    (folder / "shouts.rego").write_text(
+        """# METADATA
+# title: Shouts
+# custom:
+#   off_unless: [shouts.most]
+package helm.rules.shouts
+
+# METADATA
+# title: Too loud
+# custom: {id: shouts.loud, code: POLICY_VIOLATION, finality: instance_parameter, severity: low}
+deny contains {
+	"rule": "shouts.loud",
+	"code": "POLICY_VIOLATION",
+	"message": "Too loud.",
+	"finality": "instance_parameter",
+} if {
+	input.phase == "request"
+}
+"""
+    )
+    document = json.dumps(next(s for s in SAMPLES.values() if s["phase"] == "request")).encode()
+    for settings, verdict in (("shouts: {}", "ALLOW"), ("shouts: {most: 3}", "DENY")):
+        (folder / "data.yaml").write_text(settings)
+        policy = read_policy([folder])
+        for start in (start_embedded, start_opa):
+            judge = start(policy, deadline_ms=2_000)
+            try:
+                assert judge.decide_now(document).verdict == verdict
+            finally:
+                judge.close()

@@ -17,6 +17,7 @@ from typing import IO
 
 from helm_boundary.policy.decision import Decision
 from helm_boundary.policy.errors import EngineError, PolicyError
+from helm_boundary.policy.sources.dormant_topics import awake
 from helm_boundary.policy.sources.policy import Policy
 
 from .engine import NO_TURN, Engine, Turn
@@ -32,7 +33,11 @@ SAMPLE_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What OPA is given: modules by path, data as JSON text."""
+    """What OPA is given: modules by path, those that the data switch off left out, and the data.
+
+    So a topic that says what it is `off_unless` means the same in both engines. The data are JSON
+    text.
+    """
 
     modules: Mapping[str, str]
     data: str
@@ -40,14 +45,16 @@ class Sources:
     @classmethod
     def of(cls, policy: Policy) -> Sources:
         """Take a policy's own."""
-        return cls(policy.modules, json.dumps(policy.data, allow_nan=False))
+        modules = awake(policy.modules, policy.data)
+        return cls(modules, json.dumps(policy.data, allow_nan=False))
 
     @classmethod
     def planned(cls, plan: IO[bytes]) -> Sources:
         """Take those of a plan that was written for workers, and close it."""
         with plan:
             whole = json.loads(os.pread(plan.fileno(), os.fstat(plan.fileno()).st_size, 0))
-        return cls(whole["modules"], whole["data"])
+        modules = {file: whole["modules"][file] for file in whole["awake"]}
+        return cls(modules, whole["data"])
 
 
 def start_opa(policy: Policy, *, deadline_ms: int, plan: IO[bytes] | None = None) -> Engine:
