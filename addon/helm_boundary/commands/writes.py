@@ -17,6 +17,9 @@ def resolve(path: str, folder: str) -> str:
     """Return a path as seen from where the shell began, without dots and steps up and down."""
     if not path.startswith(("/", "~")):
         path = posixpath.join(folder, path)
+    if path.startswith("~"):  # a step up from somebody's home leads out of it, not to here
+        home, _, below = path.partition("/")
+        return posixpath.join(home, posixpath.normpath(below)) if below else home
     return re.sub("^//+", "/", posixpath.normpath(path))
 
 

@@ -35,6 +35,9 @@ KNOWN = (
     ("cat <<'X' | tee y\nrm -rf /\nX", ["cat", "tee y"]),
     ("ls \\\n  -la", ["ls -la"]),
     ("ls # rm y", ["ls"]),
+    ("rm 2>/dev/null -rf y", ["rm -rf y"]),
+    ("rm -f<x y 2>&1 -r", ["rm -f y -r"]),
+    ("rm <<X -rf y\nX", ["rm -rf y"]),
 )
 
 HIDDEN = (
@@ -74,6 +77,11 @@ HIDDEN = (
     'echo "${x:-`rm y`}"',
     "echo ${x/`rm y`/z}",
     "cat <<X\n`rm y`\nX",
+    "cat <<X\n  $(rm y)\nX",
+    "cat <<-X\n\t$(rm y)\nX",
+    "cat <<X\na\n\\\\`rm y`\nX",
+    "ls x\r#; rm -rf y",
+    "ls x\v# ; rm -rf y",
 )
 
 
@@ -99,6 +107,7 @@ def test_what_is_built_at_run_time_is_not_complete(text: str) -> None:
         "grep -r x . | head -5 2>/dev/null",
         "find . -name '*.py' | xargs grep -l x",
         "cat > x.py <<'X'\nprint(`1`)\nX\npython x.py",
+        "cat <<X > y\n  $A $(date) \\$(x)\nX",
         'export PATH="$PATH:/opt/bin"; make -j4',
         "npm test -- --watch=false",
         "cd src && pytest -q 2>&1 | tail -20",
@@ -143,6 +152,13 @@ def test_arguments_that_are_built_are_named() -> None:
         ("curl -so /etc/x https://x.test", []),
         ("curl -o /etc/x https://x.test", ["/etc/x"]),
         ("sudo tee /etc/x", ["/etc/x"]),
+        ("cat <<X > /etc/x\na\nX", ["/etc/x"]),
+        ("cat <<X 2>&1 >> ~/.bashrc && ls\na\nX", ["~/.bashrc"]),
+        ("tee >/dev/null /etc/x", ["/etc/x"]),
+        ("f() { ls; } > /etc/x", ["/etc/x"]),
+        ("echo x > ~/../y", ["~/../y"]),
+        ("rm ~/a/../../y", ["~/../y"]),
+        ("cd ~ && touch a/../b", ["~/b"]),
         (
             "apply_patch <<'P'\n*** Begin Patch\n*** Add File: /etc/x\n+a\n*** End Patch\nP",
             ["/etc/x"],
