@@ -27,9 +27,12 @@ _INSIDE = frozenset({"command_substitution", "process_substitution", "subshell"}
 _UNSPOKEN = frozenset({"comment", "heredoc_start", "heredoc_end", "raw_string", "word"})
 _RULING = re.compile(
     r"(?:LD_PRELOAD|LD_LIBRARY_PATH|BASH_ENV|IFS|PROMPT_COMMAND|BASHOPTS|SHELLOPTS|GIT_SSH"
-    r"|GIT_SSH_COMMAND|GIT_EXTERNAL_DIFF|PATH)\+?="
+    r"|GIT_SSH_COMMAND|GIT_EXTERNAL_DIFF|PATH|CDPATH|GIT_CONFIG\w*|PS4|LESSOPEN"
+    r"|(?:\w*_)?(?:EDITOR|PAGER)|VISUAL|MANPAGER|BROWSER)\+?="
 )
 """Variables that decide what other names mean, or have something run."""
+_QUIET = re.compile(r"""\w*(?:EDITOR|PAGER)=["']?(?:true|cat|:|less|)["']?""")
+"""How agents have git ask nobody."""
 _PATH_GROWS = re.compile(r"""PATH\+?=["']?(?:\$PATH|\$\{PATH\})(?=[:"']|$)""")
 _TORN = re.compile(r"[^\s\\]\\\n\S")
 """A word over two lines, which the grammar takes for two words."""
@@ -121,7 +124,8 @@ class _Reader:
             self._complete = self._complete and _is_quoted(node, text)
         elif node.type == "variable_assignment":
             source = source_of(node, text, _NAMED)
-            if _RULING.match(source) and not _PATH_GROWS.match(source):
+            is_plain = _PATH_GROWS.match(source) or _QUIET.fullmatch(source)
+            if _RULING.match(source) and not is_plain:
                 self._complete = False
 
     def _compound(self, node: Node, text: bytes, is_inside: bool, depth: int) -> None:

@@ -50,7 +50,9 @@ def _but_first(words: Sequence[Word]) -> Sequence[Word]:
 
 
 def _last(words: Sequence[Word]) -> Sequence[Word]:
-    return [*_after(words, "-t", "--target-directory"), *_plain(words)[-1:]]
+    if any(re.match(r"-[A-Za-z]+t|--target", word.text) for word in words):
+        return [*_after(words, "--target-directory"), *_plain(words)]  # one of them is the folder
+    return [*_after(words, "-t"), *_plain(words)[-1:]]
 
 
 def _after(words: Sequence[Word], *options: str) -> Iterator[Word]:
@@ -76,9 +78,9 @@ def _dd(words: Sequence[Word]) -> Sequence[Word]:
 
 def _in_place(words: Sequence[Word]) -> Sequence[Word]:
     """Read sed's or perl's words: without -i they write to their standard output."""
-    if not any(re.match(r"-[A-Za-z]*i|--in-place", word.text) for word in words):
+    if not any(re.match(r"-[A-Za-z]*i|--i", word.text) for word in words):
         return ()
-    scripts = any(word.text in ("-e", "-f") for word in words)
+    scripts = any(re.match(r"-[A-Za-z]*[ef]|--(?:expression|file)", word.text) for word in words)
     return _plain(words) if scripts else _plain(words)[1:]
 
 
