@@ -99,11 +99,28 @@ caught(name, _, prefixes) if {
 	not is_exception(name, prefix)
 }
 
-is_exception(name, _) if name in data.tools.allow
+# By whichever of its ways of writing: mcp.notes.search is one of mcp__notes__, too.
+is_exception(name, _) if {
+	some allowed in data.tools.allow
+	dotted(name) == dotted(allowed)
+}
 
 is_exception(name, prefix) if {
 	some allowed in data.tools.allow_prefixes
-	startswith(name, allowed)
+	is_longer(allowed, prefix)
+	startswith(dotted(name), dotted(allowed))
+}
+
+is_longer(allowed, prefix) if {
 	startswith(allowed, prefix)
 	allowed != prefix
 }
+
+is_longer(allowed, prefix) if {
+	startswith(dotted(allowed), dotted(prefix))
+	dotted(allowed) != dotted(prefix)
+}
+
+dotted(name) := replace(name, "__", ".") if {
+	startswith(name, "mcp__")
+} else := name
