@@ -62,8 +62,7 @@ def _fsck(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
         note, witnesses = witnessed(layout, parse_policy(options.policy.read_text("utf-8")))
         notes.append(note)
     log_keys = [parse_vkey(options.vkey)]
-    keys, archives = _keys(options), _archives(options)
-    report = fsck(layout.state, keys, log_keys, notes, archives=archives)
+    report = fsck(layout.state, _keys(options), log_keys, notes, archives=_archives(options))
     return (YES if report.is_complete else INCOMPLETE), asdict(report) | {"witnesses": witnesses}
 
 

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,10 @@ from .amounts import NANO
 _DATES = ("date", "day", "usage_date_utc", "start_time_iso", "start_time", "starting_at")
 _COSTS = ("cost", "cost_usd", "amount_value", "amount", "usd", "dollars")
 _CENT = NANO // 100
+_MOST = 1 << 62
+_UNREADABLE = (
+    ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError, csv.Error,
+)  # fmt: skip
 
 
 class BillError(ValueError):
@@ -44,13 +48,15 @@ class Day:
 
 def read_bill(file: Path) -> dict[str, int]:
     """Read a bill: nanodollars by day (ISO 8601); `BillError` where it isn't one."""
-    text = file.read_text("utf-8")
     found: defaultdict[str, int] = defaultdict(int)
     try:
+        text = file.read_text("utf-8-sig")
         pairs = _of_json(json.loads(text)) if text.lstrip()[:1] in "{[" else _of_csv(text)
         for date, amount in pairs:
+            if abs(amount) > _MOST:
+                raise ValueError(f"nobody is billed so much in a day as on {date}")
             found[date] += amount
-    except (ValueError, KeyError, TypeError, AttributeError, InvalidOperation) as error:
+    except _UNREADABLE as error:
         raise BillError(
             f"{file}: expected OpenAI's or Anthropic's costs in JSON, or CSV with columns "
             f"date and cost ({error})"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -29,6 +29,8 @@ _OF_KIND: Mapping[str, frozenset[str]] = {
 _LIMIT = ("calls", "tokens", "output_tokens", "dollars")
 _NANOSECONDS = 1_000_000_000
 _MOST = 1 << 52
+_LONGEST = 100 * 366 * 86_400
+"""Seconds in a century: what times can be said with."""
 
 
 def read_definitions(data: Mapping[str, Any]) -> tuple[Definition, ...]:
@@ -96,7 +98,9 @@ def _limit(name: str, value: Any) -> Definition:
 def _rate(members: Mapping[str, Any], calls: int, place: str) -> Rate:
     window = members.get("window", "minute")
     seconds = SECONDS.get(window) if isinstance(window, str) else window
-    if isinstance(seconds, bool) or not isinstance(seconds, int) or seconds < 1 or not calls:
+    if isinstance(seconds, bool) or not isinstance(seconds, int):
+        seconds = 0
+    if not (1 <= seconds <= _LONGEST and calls):
         raise PolicyError(
             f"{place}: expected at least one call in a window of {', '.join(SECONDS)}, or of a "
             "number of seconds"
@@ -122,7 +126,7 @@ def _nanodollars(value: Any, place: str) -> int:
     """Read an amount of dollars as it is written, without a float's error."""
     try:
         amount = Decimal(str(value)) * NANO
-    except InvalidOperation:
+    except ArithmeticError:
         amount = Decimal(-1)
     if isinstance(value, bool | dict | list) or not amount.is_finite() or not 0 <= amount <= _MOST:
         raise PolicyError(f"{place}: expected dollars, such as 20 or 0.5, up to four million")
@@ -131,10 +135,12 @@ def _nanodollars(value: Any, place: str) -> int:
 
 def _window(members: Mapping[str, Any], place: str) -> Window:
     found = members.get("window", "ever")
-    if isinstance(found, int) and not isinstance(found, bool) and 0 < found < _MOST:
+    if isinstance(found, int) and not isinstance(found, bool) and 0 < found <= _LONGEST:
         return Window("seconds", seconds=found)
     if found not in UNITS:
-        raise PolicyError(f"{place}.window: expected {', '.join(UNITS)}, or a number of seconds")
+        raise PolicyError(
+            f"{place}.window: expected {', '.join(UNITS)}, or seconds, a century at most"
+        )
     zone = members.get("timezone", "UTC")
     try:
         return Window(found, ZoneInfo(zone))

@@ -9,6 +9,7 @@ nearly all of them stay below is reserved instead, unless the definition is `str
 from __future__ import annotations
 
 import hashlib
+import math
 from bisect import insort
 from collections import OrderedDict, deque
 from dataclasses import dataclass
@@ -74,11 +75,11 @@ class Estimates:
         most = _bound(call)
         learnt = self._outputs.get(call.model or "")
         usual = learnt.usual() if learnt is not None else None
-        times = _choices(call)
+        times = _choices(call) * _prompts(call)
         unbound = UNKNOWN_OUTPUT if words else 0
         at_most = most if most is not None else max(usual or 0, unbound)
         at_most = min(at_most * times, MOST)
-        output = at_most if usual is None else min(at_most, usual)
+        output = at_most if usual is None else min(at_most, usual * times)
         return Estimate(tokens, output, at_most, size, conversation)
 
     def learn(self, estimate: Estimate, model: str | None, dialect: str, used: Used) -> None:
@@ -117,13 +118,30 @@ class _Outputs:
 
 
 def _bound(call: Call) -> int | None:
-    found = call.parameters.get("max_output_tokens")
-    return found if type(found) is int and found >= 0 else None
+    return _whole(call.parameters.get("max_output_tokens"))
 
 
 def _choices(call: Call) -> int:
-    found = call.parameters.get("n")
-    return min(found, 128) if type(found) is int and found > 0 else 1
+    """Return how many answers are worked out, of which `best_of` may not all be sent."""
+    best = call.body.get("best_of") if isinstance(call.body, dict) else None
+    return max(1, _whole(call.parameters.get("n")) or 0, _whole(best) or 0)
+
+
+def _prompts(call: Call) -> int:
+    """Return how many prompts a completion has, each of which is answered by itself."""
+    prompt = call.body.get("prompt") if isinstance(call.body, dict) else None
+    return max(1, len(prompt)) if isinstance(prompt, list) else 1
+
+
+def _whole(value: object) -> int | None:
+    """Read a number as lenient servers do, `5.0` and `"5"` too; None where it is none."""
+    if isinstance(value, int):
+        value = min(int(value), MOST) if not isinstance(value, bool) else None
+    try:
+        found = float(value) if isinstance(value, int | float | str) else -1.0
+    except ValueError:
+        return None
+    return min(math.ceil(found), MOST) if 0 <= found < math.inf else None
 
 
 def _conversation(call: Call) -> bytes:

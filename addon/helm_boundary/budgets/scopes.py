@@ -21,7 +21,11 @@ _PLAIN = ":@/+"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What scopes tell calls apart by. `groups` are those that the caller is in."""
+    """What scopes tell calls apart by. `groups` are those that the caller is in.
+
+    `key` is all credentials together and `keys` each by itself, where there are several: one more
+    that nobody reads must not make another caller.
+    """
 
     principal: str | None
     key: str | None
@@ -33,16 +37,17 @@ class Caller:
     server: str | None = None
     """The MCP server whose tool is called, where it is no model's call."""
     groups: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
 
 
 def groups_of(
-    groups: Mapping[str, Any] | None, principal: str | None, key: str | None
+    groups: Mapping[str, Any] | None, principal: str | None, *keys: str | None
 ) -> tuple[str, ...]:
     """Return the groups in a policy's data that a caller is in, by name."""
     found = []
     for name, group in (groups or {}).items():
         named = principal is not None and principal in group.get("principals", ())
-        if named or (key is not None and key in group.get("keys", ())):
+        if named or any(key is not None and key in group.get("keys", ()) for key in keys):
             found.append(name)
     return tuple(sorted(found))
 
@@ -80,7 +85,7 @@ def _matches(definition: Definition, caller: Caller) -> bool:
 def _matched(name: str, caller: Caller) -> tuple[str, ...]:
     found: Mapping[str, tuple[str | None, ...]] = {
         "principals": (caller.principal,),
-        "keys": (caller.key,),
+        "keys": (caller.key, *caller.keys),
         "groups": caller.groups,
         "models": caller.models,
         "hosts": (caller.host,),
@@ -91,7 +96,11 @@ def _matched(name: str, caller: Caller) -> tuple[str, ...]:
 
 
 def _is_like(value: str, pattern: str) -> bool:
-    """Compare a name with a pattern: the name itself, or its beginning and a star."""
+    """Compare a name with a pattern: the name itself, or its beginning and a star.
+
+    In whatever letters: some providers serve `GPT-5` as well.
+    """
+    value, pattern = value.lower(), pattern.lower()
     return value.startswith(pattern[:-1]) if pattern.endswith("*") else value == pattern
 
 
@@ -102,11 +111,11 @@ def _values(dimension: Dimension, caller: Caller) -> tuple[str, ...]:
         case "session":
             return () if caller.session is None else (caller.session,)
         case "model":
-            return tuple(dict.fromkeys(caller.models)) or (NOBODY,)
+            return tuple(dict.fromkeys(map(str.lower, caller.models))) or (NOBODY,)
         case "principal":
             return (caller.principal or NOBODY,)
         case "key":
-            return (caller.key or NOBODY,)
+            return caller.keys or (caller.key or NOBODY,)
         case "address":
             return (caller.address or NOBODY,)
         case "host":

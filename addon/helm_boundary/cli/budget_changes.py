@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import click
@@ -28,6 +28,11 @@ from .state_options import state_option
 _CONFIGURATION = hashlib.sha256(b"helm-boundary budgets").hexdigest()
 
 
+_MOST = 1 << 52
+"""The most of any kind, as in data."""
+_COUNT = click.IntRange(0, _MOST)
+
+
 class Dollars(click.ParamType[int]):
     """An amount such as 12.5, in nanodollars."""
 
@@ -37,9 +42,9 @@ class Dollars(click.ParamType[int]):
         """Read the amount; fail with what is expected."""
         try:
             amount = Decimal(str(value)) * NANO
-        except InvalidOperation:
+        except ArithmeticError:
             amount = Decimal("NaN")
-        if not amount.is_finite() or abs(amount) > 1 << 52:
+        if not amount.is_finite() or not 0 <= amount <= _MOST:
             self.fail(f"expected dollars such as 12.5, found {value!r}")
         return int(amount)
 
@@ -47,9 +52,9 @@ class Dollars(click.ParamType[int]):
 @click.command("set")
 @state_option
 @click.argument("scope")
-@click.option("--calls", type=click.IntRange(min=0), help="Calls that count as made.")
-@click.option("--tokens", type=click.IntRange(min=0), help="Tokens that count as used.")
-@click.option("--output-tokens", type=click.IntRange(min=0), help="Output tokens, the same.")
+@click.option("--calls", type=_COUNT, help="Calls that count as made.")
+@click.option("--tokens", type=_COUNT, help="Tokens that count as used.")
+@click.option("--output-tokens", type=_COUNT, help="Output tokens, the same.")
 @click.option("--dollars", type=Dollars(), help="Dollars that count as spent.")
 def set_(
     state: Layout,

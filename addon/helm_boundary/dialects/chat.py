@@ -5,6 +5,7 @@ Source: `CreateChatCompletionRequest` and `CreateChatCompletionResponse` in Open
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,6 +29,8 @@ _PARAMETERS = (
     "parallel_tool_calls", "presence_penalty", "reasoning_effort", "seed", "service_tier",
     "store", "temperature", "top_logprobs", "top_p", "verbosity",
 )  # fmt: skip
+
+_LIMITS = ("max_completion_tokens", "max_tokens")
 
 
 def read_request(body: Json) -> Call:
@@ -182,7 +185,17 @@ def _texts(body: dict[str, Json]) -> Iterator[Text]:
 
 def _parameters(body: dict[str, Json]) -> dict[str, Json]:
     found = {key: body[key] for key in _PARAMETERS if key in body}
-    limit = body.get("max_completion_tokens", body.get("max_tokens"))
-    if limit is not None:
-        found["max_output_tokens"] = limit
-    return found
+    return found | output_limit(body)
+
+
+def output_limit(body: dict[str, Json]) -> dict[str, Json]:
+    """Return a body's limit of output tokens by its common name; nothing where it has none."""
+    limits = [body[key] for key in _LIMITS if body.get(key) is not None]
+    # Which of them a provider follows isn't known: the one that allows most.
+    return {"max_output_tokens": max(limits, key=_height)} if limits else {}
+
+
+def _height(limit: Json) -> float:
+    """Order limits; what is no number comes before all, to be seen."""
+    is_number = isinstance(limit, int | float) and not isinstance(limit, bool)
+    return float(min(limit, 1e300)) if is_number else math.inf

@@ -39,9 +39,14 @@ def read_request(body: Json) -> Call:
         messages=tuple(_messages(prompt)),
         texts=(*strings({"prompt": prompt}, "", "user"), *strings(rest, "", "request")),
         attachments=tuple(attachments(body, "")),
-        parameters={key: value for key, value in rest.items() if isinstance(value, int | float)},
+        parameters=_parameters(rest),
         body=body,
     )
+
+
+def _parameters(rest: dict[str, Json]) -> dict[str, Json]:
+    found = {key: value for key, value in rest.items() if isinstance(value, int | float)}
+    return found | chat.output_limit(rest)
 
 
 def read_response(status: int, body: Json) -> Answer:

@@ -95,7 +95,8 @@ class Terms:
         for definition, _ in claims:
             enforced = not (definition.shadow or self._observes)
             if definition.counts_money and rates is None and enforced:
-                raise Unpriced(definition, self._unpriced(exchange, now_ns))
+                model = self._unpriced(exchange, now_ns)
+                raise Unpriced(definition, None if model is None else self._named(model))
         return Account(len(calls), estimates, rates, claims) if claims else None
 
     def _open_tool_call(self, exchange: Exchange, now_ns: int) -> Account | None:
@@ -128,7 +129,8 @@ class Terms:
             exchange.operation.id,
             None if session is None else self._named(session),
             server_of(exchange),
-            groups_of(self._groups, request.principal, exchange.key_id),
+            groups_of(self._groups, request.principal, exchange.key_id, *exchange.keys),
+            exchange.keys,
         )
 
     def _dearest(self, exchange: Exchange, now_ns: int) -> Rates | None:

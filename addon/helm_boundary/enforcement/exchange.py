@@ -165,6 +165,8 @@ class Exchange:
     """Why the request can't even be recognised."""
     spends: bool = True
     """Whether a model works for it: not for a session's handshake, nor for most of its events."""
+    keys: tuple[str, ...] = ()
+    """The pseudonym of each credential by itself, where the request carries several."""
     progress: Progress = field(default_factory=Progress)
     consent: Consent = field(default_factory=Consent)
 
@@ -197,7 +199,12 @@ def api_key(request: HttpRequest) -> str | None:
 
     Which of them a provider reads isn't known, so another one makes another caller.
     """
+    return "\n".join(credentials(request)) or None
+
+
+def credentials(request: HttpRequest) -> tuple[str, ...]:
+    """Return every credential that a request's headers carry, one by one."""
     authorization = request.header("authorization") or ""
     bearer = authorization.partition(" ")[2].strip() or authorization
     named = (request.header(name) for name in ("api-key", "x-api-key", "x-goog-api-key"))
-    return "\n".join(filter(None, (bearer, *named))) or None
+    return tuple(filter(None, (bearer, *named)))

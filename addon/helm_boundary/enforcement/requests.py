@@ -30,7 +30,7 @@ from helm_receipts.recording.recorder import Recorder
 
 from .approval_desk import Desk, Terms
 from .call_facts import Observe, call_facts
-from .exchange import Exchange, Progress, api_key, correlation_id
+from .exchange import Exchange, Progress, api_key, correlation_id, credentials
 from .fallback_reply import NO_VERDICT
 from .helm_wire import HelmTeller
 from .receipt_drafts import Drafter
@@ -132,14 +132,20 @@ class Boundary:
         self, request: HttpRequest, operation: Operation, refusal: Refusal | None = None
     ) -> Exchange:
         """Begin the exchange of a request that is known to be a call of that operation."""
-        key = api_key(request)
-        pseudonym = self.recorder.pseudonym(key) if key else None
+        key, several = api_key(request), dict.fromkeys(credentials(request))
+        named = self.recorder.pseudonym
         progress = Progress(timings=self.timings)
         if self.observe is not None:
             progress.trace = begin_trace(request.header("traceparent"))
             progress.passes("began")
         return Exchange(
-            request, operation, correlation_id(request), pseudonym, refusal, progress=progress
+            request,
+            operation,
+            correlation_id(request),
+            named(key) if key else None,
+            refusal,
+            keys=tuple(map(named, several)) if key not in several else (),
+            progress=progress,
         )
 
     async def judge_request(

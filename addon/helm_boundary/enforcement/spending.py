@@ -25,6 +25,8 @@ _WORDLESS = re.compile(r"embed|image|speech|transcri|translat|video", re.IGNOREC
 """Operations that answer in numbers, pictures or sound: whose tokens, if any, are told."""
 
 _REFUSED = 400
+_SWITCHED = 101
+"""The status of what is answered on a WebSocket."""
 
 
 def calls_in(exchange: Exchange) -> tuple[Call, ...]:
@@ -64,6 +66,8 @@ def is_warm_up(exchange: Exchange) -> bool:
     """
     progress, answer = exchange.progress, exchange.progress.answer
     body = progress.call.body
+    if progress.status != _SWITCHED:  # a server of another API passes such a member over
+        return False
     if not isinstance(body, dict) or answer is None or answer.texts or answer.tool_calls:
         return False
     inner = body.get("response")
@@ -94,7 +98,7 @@ def spent(
         if progress.gate is None or progress.gate.is_complete:
             return said, True
         # Cut off: what was counted at its start is right, the output is what came, or more.
-        came = learnt.tokens(_bytes_in(answer), dialect)
+        came = _output(exchange, answer, expected, learnt)
         known = said.input or expected.input
         return Used(known, max(said.output, came), said.cached, said.cache_write), False
     if outcome.status is None:  # nobody answered
@@ -102,9 +106,18 @@ def spent(
     if outcome.status >= _REFUSED:
         return Used(), True
     if outcome.end != "complete" and progress.gate is not None:
-        came = 0 if answer is None else learnt.tokens(_bytes_in(answer), dialect)
-        return Used(expected.input, came), False
+        return Used(expected.input, _output(exchange, answer, expected, learnt)), False
     return expected, False
+
+
+def _output(exchange: Exchange, answer: Answer | None, expected: Used, learnt: Estimates) -> int:
+    """Estimate the output of an answer that was cut off: what had come.
+
+    What works in the background goes on, and can be fetched later.
+    """
+    came = 0 if answer is None else learnt.tokens(_bytes_in(answer), exchange.operation.dialect)
+    goes_on = exchange.progress.call.parameters.get("background") is True
+    return max(came, expected.output) if goes_on else came
 
 
 def _bytes_in(answer: Answer) -> int:

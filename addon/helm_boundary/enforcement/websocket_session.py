@@ -224,7 +224,13 @@ class Session:
         request = replace(self._base, body=message, flow_id=f"{self._base.flow_id}.{self._count}")
         first = self._handshake
         return Exchange(
-            request, self._operation, first.correlation_id, first.key_id, refusal, spends
+            request,
+            self._operation,
+            first.correlation_id,
+            first.key_id,
+            refusal,
+            spends,
+            first.keys,
         )
 
     def _error(self, reply: Reply) -> bytes:

@@ -98,3 +98,17 @@ def test_groups_are_those_that_data_puts_the_caller_in() -> None:
     groups = {"a": {"principals": ["alice"]}, "b": {"keys": ["abc"]}, "c": {}}
     assert groups_of(groups, "alice", "abc") == ("a", "b")
     assert groups_of(groups, None, None) == ()
+
+
+def test_one_more_credential_makes_no_other_caller() -> None:
+    """A header that the provider doesn't read is no way out of a key's budget."""
+    two = replace(CALLER, key="abc-and-x", keys=("abc", "x"))
+    assert scopes(two, per=["key"]) == ("b:key=abc", "b:key=x")
+    assert scopes(two, match={"keys": ["abc"]}) == ("b",)
+    assert groups_of({"red": {"keys": ["abc"]}}, None, two.key, *two.keys) == ("red",)
+
+
+def test_a_model_in_other_letters_is_the_same() -> None:
+    """Some providers serve it as well."""
+    loud = replace(CALLER, models=("GPT-5-Mini",))
+    assert scopes(loud, match={"models": ["gpt-5*"]}, per=["model"]) == scopes(per=["model"])
