@@ -99,28 +99,11 @@ caught(name, _, prefixes) if {
 	not is_exception(name, prefix)
 }
 
-# By whichever of its ways of writing: mcp.notes.search is one of mcp__notes__, too.
-is_exception(name, _) if {
-	some allowed in data.tools.allow
-	dotted(name) == dotted(allowed)
-}
+is_exception(name, _) if name in data.tools.allow
 
 is_exception(name, prefix) if {
 	some allowed in data.tools.allow_prefixes
-	is_longer(allowed, prefix)
-	startswith(dotted(name), dotted(allowed))
-}
-
-is_longer(allowed, prefix) if {
+	startswith(name, allowed)
 	startswith(allowed, prefix)
 	allowed != prefix
 }
-
-is_longer(allowed, prefix) if {
-	startswith(dotted(allowed), dotted(prefix))
-	dotted(allowed) != dotted(prefix)
-}
-
-dotted(name) := replace(name, "__", ".") if {
-	startswith(name, "mcp__")
-} else := name

@@ -67,18 +67,3 @@ agents := {"name": "mcp__github__create_issue", "type": "function", "server": "g
 codex := {"name": "mcp__github.create_issue", "type": "function", "server": "github"}
 
 wire := {"name": "create_issue", "type": "mcp", "server": "github"}
-
-test_what_is_allowed_more_exactly_is_an_exception_however_it_is_written if {
-	every allowed in ["mcp__github__", "mcp.github."] {
-		every prefix in ["mcp__", "mcp."] {
-			every name in ["mcp__github__search", "mcp.github.search"] {
-				not tool_names.caught(name, [], [prefix]) with data.tools.allow_prefixes as [allowed]
-			}
-			tool_names.caught("mcp__crm__search", [], ["mcp__"]) with data.tools.allow_prefixes as [allowed]
-			tool_names.caught("mcp.crm.search", [], ["mcp."]) with data.tools.allow_prefixes as [allowed]
-		}
-	}
-	not tool_names.caught("mcp.github.search", [], ["mcp."]) with data.tools.allow as ["mcp__github__search"]
-	tool_names.caught("mcp.github.search", [], ["mcp.github."]) with data.tools.allow_prefixes as ["mcp__github__"]
-	tool_names.caught("mcp.github.search", ["mcp.github.search"], []) with data.tools.allow_prefixes as ["mcp__"]
-}
