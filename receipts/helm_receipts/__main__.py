@@ -8,6 +8,7 @@ import argparse
 import json
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code, told = NO, {"bad": str(error), "kind": error.kind, "place": error.place}
     except ReceiptError as error:
         code, told = NO, {"bad": str(error)}
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         print(f"helm_receipts: {error}", file=sys.stderr)
         return USAGE
     _print(code, told, as_json=options.json)
@@ -61,8 +62,8 @@ def _fsck(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     if options.policy is not None:
         note, witnesses = witnessed(layout, parse_policy(options.policy.read_text("utf-8")))
         notes.append(note)
-    log_keys = [parse_vkey(options.vkey)]
-    report = fsck(layout.state, _keys(options), log_keys, notes, archives=_archives(options))
+    keys, log_keys = _keys(options), [parse_vkey(options.vkey)]
+    report = fsck(layout.state, keys, log_keys, notes, archives=_archives(options))
     return (YES if report.is_complete else INCOMPLETE), asdict(report) | {"witnesses": witnesses}
 
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from helm_receipts.envelope.record import Record
-from helm_receipts.journal.reader import read_lines, read_record
+from helm_receipts.journal.beginnings import PRUNINGS, pruning_lines
+from helm_receipts.journal.reader import Line, read_lines, read_record
 from helm_receipts.journal.segments import list_segments, list_writers, written_size
+from helm_receipts.layout import Layout
 
 from . import windows
 from .amounts import NOTHING, Amounts
@@ -103,6 +106,31 @@ def records(journal: Path, since: float = 0.0) -> Iterator[Record]:
             if segment.stat().st_mtime >= since:
                 for line in read_lines(segment, end=written_size(segment)):
                     yield read_record(line)
+
+
+def pruned_until(layout: Layout) -> int:
+    """Return until when receipts may have been pruned, in nanoseconds since 1970; 0 for none."""
+    found = 0
+    for at, raw in enumerate(pruning_lines(layout.state)):
+        event = read_record(Line(layout.state / PRUNINGS, at, raw)).predicate.get("event") or {}
+        before = datetime.fromisoformat(str(event["before"]))
+        found = max(found, int(before.timestamp() * 1e9))
+    return found
+
+
+def with_pruned(told: Iterable[Balance], kept: Iterable[Balance], until: int) -> list[Balance]:
+    """Return what receipts told, and of windows that began before `until` no less than was kept.
+
+    Part of their receipts may be gone; so what is left can even come to less than nothing.
+    """
+    found = {each.place: each for each in told}
+    for each in (*found.values(), *kept):
+        if each.place.start < until:
+            said = found.get(each.place)
+            pairs = zip(each.settled, NOTHING if said is None else said.settled, strict=True)
+            most = Amounts(*(max(0, *pair) for pair in pairs))
+            found[each.place] = Balance(each.place, each.end, most, NOTHING)
+    return [found[place] for place in sorted(found)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from helm_receipts.errors import ReceiptError
 from helm_receipts.layout import Layout
 
-from .books import read_books
+from .books import pruned_until, read_books, with_pruned
 from .sqlite_store import SqliteStore
 from .store import Balance, StoreDamaged, StoreError
 
@@ -50,15 +50,19 @@ def open_store(layout: Layout) -> SqliteStore:
 
 def rebuild(store: SqliteStore, layout: Layout) -> None:
     """Write what is settled again from the receipts, in one transaction."""
-    store.rebuild_from(reader_of(layout))
+    store.rebuild_from(reader_of(layout, store))
 
 
-def reader_of(layout: Layout) -> Callable[[Collection[str]], list[Balance]]:
-    """Return what reads the balances from receipts, leaving out calls that go on."""
+def reader_of(layout: Layout, store: SqliteStore) -> Callable[[Collection[str]], list[Balance]]:
+    """Return what reads the balances from receipts, leaving out calls that go on.
+
+    Where a window's receipts may be pruned, what the store has of it stays.
+    """
 
     def read(without: Collection[str]) -> list[Balance]:
         try:
-            return read_books(layout.journal, without).balances()
+            told = read_books(layout.journal, without).balances()
+            return with_pruned(told, store.balances_now(), pruned_until(layout))
         except (ReceiptError, OSError, KeyError, ValueError) as error:
             raise StoreError(f"balances can't be read from the receipts: {error}") from error
 

@@ -136,6 +136,10 @@ class SqliteStore:
 
     async def balances(self) -> list[Balance]:
         """Return every balance there is, by scope and window."""
+        return self.balances_now()
+
+    def balances_now(self) -> list[Balance]:
+        """Return the same, also before anything else is done with the file."""
         try:
             return [_balance(row) for row in self._db.execute(ALL)]
         except sqlite3.Error as error:

@@ -12,7 +12,7 @@ import click
 from helm_boundary.budgets import windows
 from helm_boundary.budgets.amounts import NOTHING, Amounts, dollars
 from helm_boundary.budgets.bills import BillError, compare, read_bill
-from helm_boundary.budgets.books import read_books
+from helm_boundary.budgets.books import pruned_until, read_books, with_pruned
 from helm_boundary.budgets.embedded import reader_of
 from helm_boundary.budgets.sqlite_store import SqliteStore
 from helm_boundary.budgets.store import Place
@@ -36,8 +36,9 @@ def recompute(state: Layout, as_json: bool) -> None:
     All receipts are added up; exit 1 where a balance differs. Calls that go on are left out.
     Where that is no fault in the receipts, `budgets rebuild` makes the balances follow them.
     """
+    journal_of(state)
     with io_errors(), opened(state) as store:
-        different, count = _compare(store, journal_of(state))
+        different, count = _compare(store, state)
     for place, (told, kept) in different.items():
         if as_json:
             click.echo(json.dumps({"scope": place.scope, "start": windows.stamp(place.start),
@@ -62,7 +63,7 @@ def rebuild(state: Layout) -> None:
     Calls of a running boundary wait for it, and are denied where it takes longer than two seconds.
     """
     with io_errors(), opened(state) as store:
-        store.rebuild_from(reader_of(state))
+        store.rebuild_from(reader_of(state, store))
         count = len(asyncio.run(store.balances()))
     click.echo(f"{count} balances were written from the receipts.")
 
@@ -94,23 +95,26 @@ def reconcile(state: Layout, as_json: bool, costs: Path) -> None:
         click.echo(f"{day.date}  {cells}{day.calls:<8}{day.estimated}")
 
 
-def _compare(store: SqliteStore, journal: Path) -> tuple[Differences, int]:
+def _compare(store: SqliteStore, layout: Layout) -> tuple[Differences, int]:
     """Compare receipts with balances; again where calls have come or gone meanwhile."""
-    different, count = _compare_once(store, journal)
+    different, count = _compare_once(store, layout)
     for _ in range(_TRIES):
         if not different:
             break
-        again, count = _compare_once(store, journal)
+        again, count = _compare_once(store, layout)
         if again == different:
             break
         different = again
     return different, count
 
 
-def _compare_once(store: SqliteStore, journal: Path) -> tuple[Differences, int]:
+def _compare_once(store: SqliteStore, layout: Layout) -> tuple[Differences, int]:
     going_on = asyncio.run(store.open_calls())
-    told = {each.place: each.settled for each in read_books(journal, going_on).balances()}
-    kept = {each.place: each.settled for each in asyncio.run(store.balances())}
+    balances = asyncio.run(store.balances())
+    said = read_books(layout.journal, going_on).balances()
+    said = with_pruned(said, balances, pruned_until(layout))
+    told = {each.place: each.settled for each in said}
+    kept = {each.place: each.settled for each in balances}
     places = sorted({*told, *kept})
     both = {place: (told.get(place, NOTHING), kept.get(place, NOTHING)) for place in places}
     return {place: pair for place, pair in both.items() if pair[0] != pair[1]}, len(places)

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,7 +18,7 @@ from helm_receipts.audit import verify as verification
 from helm_receipts.audit.ahead import start_checkers
 from helm_receipts.audit.checked_line import Check, check_each
 from helm_receipts.audit.single_receipt import verify_receipt
-from helm_receipts.audit.trust_policy import parse_policy, witnessed
+from helm_receipts.audit.trust_policy import TrustPolicy, parse_policy, witnessed
 from helm_receipts.envelope.checkpoint import verify_by_any
 from helm_receipts.envelope.entry import log_entry
 from helm_receipts.envelope.foreign_envelope import parse_envelope
@@ -40,6 +40,9 @@ from .state_options import (
     state_option,
 )
 from .verification_keys import Trust, trust_for
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 _WORTH_PROCESSES = 20 * 2**20
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -119,13 +122,14 @@ def fsck_folder(
         if is_empty(layout.journal) and not _has_log(layout):
             finish(nothing(layout.state), "", as_json)
         trust = trust_for(layout, keys, vkey)
+        believed, roots = _policy(policy), _roots(tsa)
         try:
             with progress_bar("fsck") as progress, checkers(layout) as check:
                 notes, witnesses = [path.read_bytes() for path in kept], tuple[str, ...]()
-                if policy is not None:
-                    note, witnesses = witnessed(layout, parse_policy(policy.read_text("utf-8")))
+                if believed is not None:
+                    note, witnesses = witnessed(layout, believed)
                     notes.append(note)
-                stamped = list(_stamped(layout, tsa))
+                stamped = list(_stamped(layout, roots))
                 notes += [note for note, _ in stamped]
                 report = checking.fsck(
                     layout.state,
@@ -213,18 +217,37 @@ def _verify_proof(proof: Path, files: tuple[Path, ...], trust: Trust) -> dict[st
     }
 
 
-def _stamped(layout: Layout, roots: tuple[Path, ...]) -> Iterator[tuple[bytes, str]]:
-    """List stamped checkpoints, where roots to check them with are named."""
-    if not roots:
-        return
+def _policy(file: Path | None) -> TrustPolicy | None:
+    """Read the trust policy that is named, if one is."""
+    try:
+        return None if file is None else parse_policy(file.read_text("utf-8"))
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{file}: expected a trust policy in text ({error})") from error
+
+
+def _roots(files: tuple[Path, ...]) -> list[Certificate]:
+    """Read the roots of timestamp authorities that are named."""
+    if not files:
+        return []
     if find_spec("rfc3161_client") is None:
         raise CommandError("rfc3161-client isn't installed: install helm-boundary[timestamps]")
     from cryptography.x509 import load_pem_x509_certificate
 
-    from helm_receipts.audit.timestamps import verify_timestamps
+    found = []
+    for file in files:
+        try:
+            found.append(load_pem_x509_certificate(file.read_bytes()))
+        except ValueError as error:
+            raise CommandError(f"{file}: expected a certificate in PEM") from error
+    return found
 
-    named = [load_pem_x509_certificate(path.read_bytes()) for path in roots]
-    yield from verify_timestamps(layout, named)
+
+def _stamped(layout: Layout, roots: list[Certificate]) -> Iterator[tuple[bytes, str]]:
+    """List stamped checkpoints, where roots to check them with are named."""
+    if roots:
+        from helm_receipts.audit.timestamps import verify_timestamps
+
+        yield from verify_timestamps(layout, roots)
 
 
 def _journals(archives: tuple[Path, ...]) -> list[Path]:

@@ -6,6 +6,7 @@ Exit codes: 0 yes, 1 no, 2 usage or I/O, 3 true but incomplete.
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -53,7 +54,9 @@ def receipts() -> None:
 @state_option
 @json_option
 @selection_options
-@click.option("--limit", type=click.IntRange(0), default=100, help="How many to show; 0 for all.")
+@click.option(
+    "--limit", type=click.IntRange(0, sys.maxsize), default=100, help="How many to show; 0 for all."
+)
 def list_receipts(state: Layout, as_json: bool, limit: int, **filters: str | None) -> None:
     """List receipts, latest last, without verifying them."""
     with io_errors():

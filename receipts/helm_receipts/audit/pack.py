@@ -153,7 +153,7 @@ def _names(pack: zipfile.ZipFile) -> list[str]:
         raise Broken("malformed", MANIFEST, f"not a manifest: {error}") from error
     if kind != FORMAT:
         raise Broken("malformed", MANIFEST, f"expected {FORMAT!r}, found {str(kind)[:60]!r}")
-    for name in sorted({*files, *names} - {MANIFEST}):
+    for name in sorted(map(str, {*files, *names} - {MANIFEST})):
         if name not in names or name not in files:
             where = "the manifest" if name in names else "the pack"
             raise Broken("replaced", name, f"isn't in {where}")

@@ -108,6 +108,7 @@ def _read(policy: TrustPolicy, words: list[str]) -> None:
         case ["group", name, needed, *members]:
             _refuse(name in known or name == NONE, "a name is used twice")
             _refuse(not members or not known.issuperset(members), "a member isn't defined above")
+            _refuse(len(set(members)) < len(members), "a member is listed twice")
             count = {"all": len(members), "any": 1}.get(needed) or int(needed)
             _refuse(not 1 <= count <= len(members), "more are needed than there are")
             policy.groups[name] = count, tuple(members)

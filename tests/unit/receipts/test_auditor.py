@@ -99,6 +99,14 @@ def test_a_receipt_is_shown_if_it_verifies(packages: Path, state: Path) -> None:
     assert other.stdout.startswith("NOT VERIFIED")
 
 
+def test_what_is_no_trust_policy_is_said(packages: Path, state: Path, tmp_path: Path) -> None:
+    """In a line, and nothing of the receipts."""
+    (tmp_path / "noise").write_bytes(b"\x89noise")
+    refused = run(packages, "fsck", state, *keys_of(state), "--policy", tmp_path / "noise")
+    assert refused.returncode == 2, refused
+    assert refused.stderr.startswith("helm_receipts: ")
+
+
 def test_a_changed_receipt_is_named(packages: Path, state: Path) -> None:
     """With what is wrong with it."""
     segment = next(Layout(state).journal.rglob("*.jsonl"))

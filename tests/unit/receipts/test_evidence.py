@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from helm_boundary.cli import main
+from helm_receipts.__main__ import main as verifier
 from helm_receipts.audit.pack import MANIFEST, verify_pack
 from helm_receipts.envelope import canonical, canonical_encoding, dsse, key_files, signing_keys
 from helm_receipts.envelope.checkpoint import LogKey, parse_checkpoint, parse_vkey
@@ -22,6 +23,7 @@ from helm_receipts.envelope.signatures import seal, sign_checkpoint
 from helm_receipts.errors import Broken
 from helm_receipts.export.reproducible_zip import write_zip
 from helm_receipts.export.verifier_archive import build_verifier
+from helm_receipts.layout import Layout
 from helm_receipts.log.inclusion import parse_proof
 from support.boundary import ROOT
 from support.packages import bare_packages
@@ -271,6 +273,19 @@ def test_a_forged_pack_is_refused(
     with pytest.raises(Broken) as caught:
         verify_pack(pack, *keys_of(state))
     assert caught.value.kind == kind, str(caught.value)
+
+
+def test_what_can_not_be_unpacked_is_said(
+    state: Path, pack: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file with a password, or packed in a way of others."""
+    log, whole = Layout(state).log, pack.read_bytes()
+    named = ["--key", str(log / "receipt.pub.pem"), "--vkey", (log / "log.vkey").read_text()]
+    at = whole.index(b"PK\x01\x02")
+    for offset, value in ((8, whole[at + 8] | 1), (10, 99)):
+        pack.write_bytes(whole[: at + offset] + bytes([value]) + whole[at + offset + 1 :])
+        assert verifier(["pack", str(pack), *named]) == 2
+        assert capsys.readouterr().err.startswith("helm_receipts: ")
 
 
 def with_policy(state: Path, pack: Path) -> None:

@@ -39,7 +39,7 @@ WRITERS = {
 STANDARD = {
     "argparse", "base64", "binascii", "collections", "contextlib", "dataclasses", "datetime",
     "functools", "hashlib", "importlib", "itertools", "json", "pathlib", "re", "sys", "typing",
-    "zipfile",
+    "zipfile", "zlib",
 }  # fmt: skip
 CHANGES = {
     "chmod", "fallocate", "fdatasync", "fsync", "ftruncate", "hardlink_to", "lchmod", "link",

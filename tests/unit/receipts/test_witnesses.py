@@ -195,6 +195,7 @@ W = [f"w{n}" for n in range(3)]
         lambda text: text.replace("group them all w0", "group them all w1"),
         lambda text: text.replace("group them all w0", "group them 2 w0"),
         lambda text: text.replace("group them all w0", "group them all"),
+        lambda text: text.replace("group them all w0", "group them 2 w0 w0"),
         lambda text: text + text.splitlines()[1] + "\n",
         lambda text: text.replace("witness w0 ", "witness none "),
         lambda text: text.replace("log ", "logs "),
