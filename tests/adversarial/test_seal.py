@@ -478,4 +478,4 @@ def test_an_oversized_answer_is_denied(stage: Scene) -> None:
     stage.upstream.answer(lambda _: big)
     answer = stage.chat()
     assert answer.status == 403
-    assert answer.code == "SCHEMA_VIOLATION"
+    assert answer.code == "BODY_TOO_LARGE"

@@ -37,7 +37,8 @@ def parse_yaml(text: bytes, file: str) -> Json:
 
 
 def _starts_with_tab(text: bytes, line: int) -> bool:
-    return text.split(b"\n")[line - 1 :][:1][0].lstrip(b" ").startswith(b"\t")
+    lines = [*text.split(b"\n"), b""]  # the end of the text is told as a line behind it
+    return lines[min(line, len(lines)) - 1].lstrip(b" ").startswith(b"\t")
 
 
 def parse_json(text: bytes, file: str) -> Json:

@@ -3,8 +3,8 @@
 mitmproxy's reverse mode connects directly. Where a listener in upstream mode stands beside it, as
 `helm-boundary exec --base-url` starts them in an environment with a proxy of its own, that proxy
 is the way out for both. And its upstream mode sends everything to that proxy, which refuses what
-programs reach without it: the hosts in NO_PROXY, which `helm_no_proxy` names here, and what is on
-this machine's own loopback (a local model, an MCP server).
+programs reach without it: the hosts in NO_PROXY, which `helm_no_proxy` names here, and what speaks
+plain HTTP on this machine's own loopback (a local model, an MCP server).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Chaining:
 
 def _is_direct(request: http.Request) -> bool:
     """Tell whether a request reaches its server without the proxy in between."""
-    if is_loopback(request.host):
+    if request.scheme == "http" and is_loopback(request.host):
         return True
     return exception_for(ctx.options.helm_no_proxy, request.host, request.port) is not None
 

@@ -149,7 +149,7 @@ def test_only_codex_traffic_to_chatgpt_is_governed(tmp_path: Path) -> None:
                 ("POST", "/responses/compact", posted, "POLICY_VIOLATION"),
                 ("POST", "/Responses", posted, "SCHEMA_VIOLATION"),
                 ("POST", "/new-thing", b"{}", "CAPABILITY_UNKNOWN"),
-                ("GET", "/usage", b"", "CAPABILITY_UNKNOWN"),
+                ("GET", "/new-thing", b"", "CAPABILITY_UNKNOWN"),
             ):
                 answer = stage.post(body, path=CHATGPT + path, method=method, host="chatgpt.com")
                 assert (answer.status, answer.code) == (403, code), path
