@@ -85,7 +85,7 @@ has(command, word) if {
 has(command, word) if {
 	startswith(word, "--")
 	some argument in command.arguments
-	count(argument) > 3
+	count(argument) > 2
 	startswith(argument, "--")
 	startswith(word, argument)
 }

@@ -61,7 +61,7 @@ def test_the_readmes_commands_about_receipts_work(
     printed = run(step, tmp_path, names=names, HELM_STATE=str(state))
     assert f"Receipt {names['RECEIPT_ID']}: Decision on a request" in printed
     assert "NOT VERIFIED" not in printed
-    assert len(re.findall(r"^  receipts +6$", printed, re.MULTILINE)) == 2
+    assert len(re.findall(r"^  receipts +6$", printed, re.MULTILINE)) == 1
 
 
 def test_every_command_about_policy_works(tmp_path: Path) -> None:

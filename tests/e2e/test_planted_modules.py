@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, cast
 
 import click
 import pytest
@@ -37,16 +39,28 @@ from support.receipts import record_calls
 BIN = Path(sys.executable).parent
 APPROVAL = "apr_0000000000000001"
 NOTHING_RUNS = 2
+NOTHING_THERE = 2
+"""The state folder has no balances, and no receipt of an MCP server."""
 
 # What each command is given, and the exit code that shows that it did its work.
 UNPINNED = 3
 """True, but nobody has pinned the keys of this copy of the folder."""
+INCOMPLETE = 3
+"""Done, and something was missing: the recorded call has no answer."""
 
 COMMANDS: dict[str, tuple[tuple[str, ...], int]] = {
     "approvals approve": (("--yes", APPROVAL), 0),
     "approvals deny": (("--yes", APPROVAL), 0),
     "approvals list": ((), 0),
     "approvals show": ((APPROVAL,), 0),
+    "budgets list": ((), NOTHING_THERE),
+    "budgets rebuild": ((), NOTHING_THERE),
+    "budgets recompute": ((), NOTHING_THERE),
+    "budgets reconcile": (("--costs", "{bill}"), 0),
+    "budgets reset": (("none",), NOTHING_THERE),
+    "budgets set": (("none", "--calls", "1"), NOTHING_THERE),
+    "budgets show": (("none",), NOTHING_THERE),
+    "decision-logs": (("--once", "--to", "{new}"), 0),
     "doctor": ((), 1),
     "env": ((), NOTHING_RUNS),
     "evidence": (("--since", "1h", "-o", "{new}.zip"), UNPINNED),
@@ -60,11 +74,12 @@ COMMANDS: dict[str, tuple[tuple[str, ...], int]] = {
     "keys show": ((), 0),
     "policy bench": ((), 0),
     "policy check": (("{policy}",), 0),
-    "policy diff": (("--flows", "{flows}", "-", "-"), 0),
+    "policy diff": (("--flows", "{flows}", "-", "-"), INCOMPLETE),
     "policy eval": (("--flow", "{flows}"), 0),
     "policy example": ((), 0),
-    "policy learn": (("--flows", "{flows}"), 0),
+    "policy learn": (("--flows", "{flows}"), INCOMPLETE),
     "policy new": (("shell", "--folder", "{new}"), 0),
+    "policy pins": ((), NOTHING_THERE),
     "policy test": (("{policy}",), 0),
     "receipts archive": (("--before", "90d", "-o", "{new}"), 0),
     "receipts consistency": (("{checkpoint}",), UNPINNED),
@@ -79,13 +94,21 @@ COMMANDS: dict[str, tuple[tuple[str, ...], int]] = {
     "receipts show": (("{receipt}",), 0),
     "receipts tail": ((), 0),
     "receipts verify": ((), UNPINNED),
+    "report": (("-o", "{new}.html"), 0),
     "system-proxy off": (("--desktop", "gnome", "--dry-run"), 0),
     "system-proxy on": (("--desktop", "gnome", "--dry-run"), 0),
+    "telemetry": ((), 0),
     "system-proxy status": (("--desktop", "gnome"), 1),
     "trust install": (("--dry-run", "--system", "debian", "--ca", "{ca}"), 0),
     "trust remove": (("--dry-run", "--system", "debian", "--ca", "{ca}"), 0),
     "trust status": (("--system", "debian", "--ca", "{ca}"), 1),
 }
+LASTING: dict[str, tuple[str, ...]] = {
+    "metrics": ("--listen", "127.0.0.1:0"),
+    "page": ("--listen", "127.0.0.1:0"),
+    "receipts follow": (),
+}
+"""What runs until it is ended, and so is ended once it has begun."""
 STARTERS = ["exec", "policy bench", "policy check", "policy diff", "policy test", "keys rotate"]
 
 
@@ -102,7 +125,7 @@ def commands(group: click.Group, before: str = "") -> Iterator[str]:
 
 def test_every_command_is_tried_here() -> None:
     """A new one must be added to the table; `run` has a test of its own."""
-    assert {*COMMANDS, "run"} == set(commands(main))
+    assert {*COMMANDS, *LASTING, "run"} == set(commands(main))
 
 
 @pytest.fixture
@@ -128,6 +151,32 @@ def test_a_command_imports_nothing_from_the_current_folder(
     done = typed(command, used, tmp_path, planted.folder, {})
     assert planted.sprung() == []
     assert done.returncode == COMMANDS[command][1], done
+
+
+@pytest.mark.parametrize("command", LASTING)
+def test_a_command_that_keeps_running_imports_nothing_planted(
+    command: str, used: Path, planted: Planted, tmp_path: Path
+) -> None:
+    """It is ended once it has said something: where it listens, or a receipt that came."""
+    state = tmp_path / "state"
+    shutil.copytree(used, state)
+    with subprocess.Popen(
+        [str(BIN / "helm-boundary"), *command.split(), *LASTING[command]],
+        cwd=planted.folder,
+        env={"HELM_STATE": str(state), "HOME": str(tmp_path), "PATH": os.environ["PATH"]},
+        stdout=subprocess.PIPE,
+    ) as process:
+        told = cast(IO[bytes], process.stdout)
+        try:
+            deadline = time.monotonic() + 60
+            while not select.select([told], [], [], 1)[0]:
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                record_calls(state, 1)
+            assert os.read(told.fileno(), 1)
+        finally:
+            process.terminate()
+    assert planted.sprung() == []
 
 
 @pytest.mark.parametrize("command", STARTERS)
@@ -175,7 +224,14 @@ def _arguments(state: Path, folder: Path) -> dict[str, str]:
         "opening": secret_ids(layout.keys, "opening")[0],
         "receipt": f"{writer.name}-000001",
         "ca": str(Authority(folder / "authority").file),
+        "bill": str(_bill(folder)),
     }
+
+
+def _bill(folder: Path) -> Path:
+    file = folder / "bill.csv"
+    file.write_text("date,cost\n")
+    return file
 
 
 def _chat() -> http.HTTPFlow:

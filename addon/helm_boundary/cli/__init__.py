@@ -59,7 +59,7 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="helm-boundary")
 def main() -> None:
-    """Govern OpenAI-shaped traffic: policy, approvals and signed receipts.
+    """Govern AI traffic: policy, budgets, approvals and signed receipts.
 
     Exit codes: 0 yes, 1 no, 2 usage or I/O error, 3 true but incomplete.
     """

@@ -91,7 +91,10 @@ def list_approvals(state: Layout, as_json: bool, everything: bool, watch: bool) 
 @json_option
 @click.argument("identity", metavar="ID")
 def show(state: Layout, as_json: bool, identity: str) -> None:
-    """Show one call: what it asks for, why it needs approval, and how much time is left."""
+    """Show one call that waits, and why it needs approval.
+
+    What it asks for, the rules that asked, and how much time is left.
+    """
     with _io_errors():
         entry = _entry(_store(state), identity)
     print_entry(entry, as_json)
@@ -130,7 +133,7 @@ def approve(
     always: bool,
     identity: str,
 ) -> None:
-    """Approve one call: the held flow, or the client's next identical call, once.
+    """Approve one call: the held flow, or the next identical one.
 
     A tool call is approved by its name and arguments, whatever request it answers. A request is
     the same where it differs in volatile members alone (`approvals.volatile` in data.yaml).
@@ -153,7 +156,10 @@ def approve(
 @click.option("-y", "--yes", is_flag=True, help="Don't ask for confirmation.")
 @click.argument("identity", metavar="ID")
 def deny(state: Layout, as_json: bool, yes: bool, identity: str) -> None:
-    """Deny one call; identical calls are denied too, until its time has run out."""
+    """Deny one call.
+
+    Identical calls are denied too, until its time has run out.
+    """
     _decide(state, identity, REFUSED, confirmed=yes, as_json=as_json)
 
 

@@ -36,9 +36,10 @@ _TRY_AGAIN_SECONDS = 5
 @click.option("--once", is_flag=True, help="Ship what there is, and end.")
 @click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input does.")
 def decision_logs(state: Layout, where: str, once: bool, with_parent: bool) -> None:
-    """Ship receipts as OPA's decision logs, each at least once, from where the last run ended.
+    """Ship receipts as OPA's decision logs.
 
-    A bearer token is taken from HELM_DECISION_LOGS_TOKEN.
+    Each at least once, from where the last run ended. A bearer token is taken from
+    HELM_DECISION_LOGS_TOKEN.
     """
     logging.basicConfig(format="%(message)s")
     try:

@@ -48,11 +48,12 @@ def evidence(
     output: Path,
     without_policies: bool,
 ) -> None:
-    """Write receipts, proofs, keys and the verifier into one file, for an auditor.
+    """Write an evidence pack, one file for an auditor.
 
-    All journals are verified first. The receipts are consecutive entries of the log, so none in
-    between is left out; the same receipts and checkpoint give the same bytes. Verify it with
-    `python helm-verify.pyz pack FILE --key receipt.pub.pem --vkey "$(cat log.vkey)"`.
+    It has receipts, proofs, public keys, policies and the verifier. All journals are verified
+    first. The receipts are consecutive entries of the log, so none in between is left out; the same
+    receipts and checkpoint give the same bytes. Verify it with `python helm-verify.pyz pack FILE
+    --key receipt.pub.pem --vkey "$(cat log.vkey)"`.
     """
     with io_errors(), tempfile.SpooledTemporaryFile(_IN_MEMORY) as spool:
         trust = trust_for(state, keys, vkey)

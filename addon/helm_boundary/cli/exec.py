@@ -44,15 +44,16 @@ from .exits import CommandError, ending_on
 @click.option(
     "--confine",
     is_flag=True,
-    help="Run it where it can reach the boundary and no other address, nor by the boundary this "
-    "machine and its private networks (Linux); implies --own.",
+    help="Linux: give the program a network in which it reaches only the boundary, and "
+    "through that nothing on this machine or its private networks; implies --own.",
 )
 @click.option(
     "--allow-local",
     "local",
     metavar="HOST:PORT",
     multiple=True,
-    help="With --confine: what it may reach of them all the same; repeatable.",
+    help="With --confine: an address on this machine or its private networks that the program may "
+    "reach all the same; repeatable.",
 )
 @click.option("--quiet", is_flag=True, help="Don't print the summary.")
 @click.option("--json", "in_json", is_flag=True, help="Print the summary as one JSON object.")

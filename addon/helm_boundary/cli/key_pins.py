@@ -25,7 +25,7 @@ from .verification_keys import named_log_key
 @key_options
 @click.option("--replace", is_flag=True, help="Replace keys that are pinned already.")
 def pin(state: Layout, keys: tuple[Path, ...], vkey: str | None, replace: bool) -> None:
-    """Pin the keys that a state folder is known by, in your configuration folder.
+    """Pin a state folder's keys in your configuration folder.
 
     Without --key and --vkey, those that it has published. Afterwards `receipts verify` and `fsck`
     hold the folder to them.

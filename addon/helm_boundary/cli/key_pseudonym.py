@@ -21,9 +21,10 @@ MOST = 4_096  # bytes of a key file
 @click.command()
 @state_option
 def pseudonym(state: Layout) -> None:
-    """Print an API key's pseudonym, for `principals` and `groups` in data.yaml.
+    """Print an API key's pseudonym, for policy and filters.
 
-    The key is read from standard input, so that it is in no list of processes and no history.
+    It stands for the key in `principals` and `groups` of data.yaml, and in receipts. The key is
+    read from standard input, so that it is in no list of processes and no history.
     """
     if sys.stdin.isatty():
         click.echo("API key: ", nl=False, err=True)
@@ -40,10 +41,10 @@ def pseudonym(state: Layout) -> None:
 @click.command("import")
 @state_option
 def import_(state: Layout) -> None:
-    """Take over another machine's pseudonym key, so that callers have the same names on both.
+    """Take over another machine's pseudonym key.
 
-    The content of its `keys/pseudonym-….key` is read from standard input, into a state folder that
-    has no such key yet: before the first start.
+    So callers have the same names on both. The content of its `keys/pseudonym-….key` is read from
+    standard input, into a state folder that has no such key yet: before the first start.
     """
     text = sys.stdin.buffer.read(MOST)
     with io_errors():

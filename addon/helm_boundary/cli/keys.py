@@ -55,7 +55,10 @@ def init(state: Layout, signer: str | None) -> None:
 @state_option
 @json_option
 def show(state: Layout, as_json: bool) -> None:
-    """Print what to publish: PEM, vkey, trusted_root.json and keys.json."""
+    """Print the public keys, and where their files are.
+
+    That is what to publish: PEM, vkey, trusted_root.json and keys.json.
+    """
     with io_errors():
         _refuse_without_keys(state)
         swapped = list(differences(state))
@@ -98,7 +101,10 @@ def _refuse(swapped: list[Difference], as_json: bool) -> NoReturn:
 @keys.command()
 @state_option
 def publish(state: Layout) -> None:
-    """Write the published files again, from the keys in use, where one was lost or swapped."""
+    """Write the published files again, from the keys in use.
+
+    For when one was lost or swapped.
+    """
     with io_errors():
         republish(state)
     click.echo(f"published in {state.log}; `helm-boundary keys show` shows it")

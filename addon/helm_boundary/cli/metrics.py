@@ -29,9 +29,10 @@ _TRY_AGAIN_SECONDS = 5
 )
 @click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input does.")
 def metrics(state: Layout, listen: str, with_parent: bool) -> None:
-    """Tell Prometheus what a state folder's boundaries do, all of them together.
+    """Serve metrics to Prometheus.
 
-    Needs the extra helm-boundary[metrics]. No label has a value that a client could choose.
+    The sums of all boundaries on a state folder. Needs the extra helm-boundary[metrics]. No label
+    has a value that a client could choose.
     """
     try:
         address = read_address(listen)

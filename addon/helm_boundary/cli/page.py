@@ -35,7 +35,7 @@ TOKEN = "HELM_PAGE_TOKEN"  # noqa: S105 - a variable's name
 )
 @click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input does.")
 def page(state: Layout, listen: str, with_parent: bool) -> None:
-    """Show receipts as they come, what waits for a person, and charts, in a browser.
+    """Show receipts, approvals and charts in a browser.
 
     Prints an address with a token in it: whoever has that can look, and approve. A token of your
     own in HELM_PAGE_TOKEN is taken, and not printed. Reads the state folder of a boundary, whether

@@ -47,10 +47,11 @@ def check(
     require_opa: bool,
     as_json: bool,
 ) -> None:
-    """Check a policy: syntax, unknown functions, names and codes, metadata, tests, detectors.
+    """Check a policy before it is used.
 
-    Everything found has its file, its line and what to do. Exit codes: 0 sound, 1 not sound,
-    2 it can't be checked as asked.
+    Its syntax, unknown functions, names and codes, metadata, tests and detectors. Everything found
+    has its file, its line and what to do. Exit codes: 0 sound, 1 not sound, 2 it can't be checked
+    as asked.
     """
     with policy_errors():
         program = opa_asked(opa, require_opa)
@@ -99,7 +100,9 @@ def test(
     require_opa: bool,
     as_json: bool,
 ) -> None:
-    """Run a policy's own tests: rules named test_... in *_test.rego, in an `opa` too.
+    """Run a policy's own tests, in an `opa` too if there is one.
+
+    Tests are rules named test_… in *_test.rego.
 
     Exit codes: 0 all passed, 1 some failed, ended otherwise in OPA, or there were none, 2 they
     can't be run.

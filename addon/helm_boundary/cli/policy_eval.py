@@ -138,10 +138,11 @@ def _print(decision: Decision) -> None:
 )
 @json_option
 def bench(folders: tuple[Path, ...], runs: int, top: int, as_json: bool) -> None:
-    """Measure what a policy costs in the engine, and which topics, rules and detectors cost most.
+    """Measure what a policy costs in the engine.
 
-    Prints microseconds at p50 and p99, for chats of 1 KB and 20 KB, without the worker's pipe. A
-    rule is all that a topic says with one word: its deny, its escalate.
+    Also which topics, rules and detectors cost most. Prints microseconds at p50 and p99, for chats
+    of 1 KB and 20 KB, without the worker's pipe. A rule is all that a topic says with one word: its
+    deny, its escalate.
     """
     with policy_errors():
         costs = measure(read_policy(folders), runs)

@@ -27,7 +27,7 @@ DIALECTS = ("chat", "responses", "messages", "completions", "gemini")
     help="The wire shape that the call is read from.",
 )
 def example(phase: str, dialect: str) -> None:
-    """Print an input document (helm.input/v1), as the boundary makes it of a call.
+    """Print an input document (helm.input/v1) of a call.
 
     Change what you like, and give it to `policy eval --input`.
     """

@@ -24,7 +24,9 @@ PLACE = Path("mcp", "pins", "data.yaml")
 )
 @state_option
 def pins(state: Layout, folder: Path | None) -> None:
-    """Propose mcp.servers and mcp.pins for a data.yaml, from the receipts of MCP servers.
+    """Propose names and pins of MCP servers, from receipts.
+
+    Prints `mcp.servers` and `mcp.pins` for a data.yaml.
 
     Review the proposal: it has the tools as they were last, not as they should be. Only servers
     that listed tools are pinned.

@@ -45,7 +45,9 @@ def diff(
     key: Path | None,
     as_json: bool,
 ) -> None:
-    """Judge calls of the past under two policies and show every one that would end differently.
+    """Compare two policies on calls of the past.
+
+    Every call that would end differently is shown.
 
     OLD and NEW are policy folders, bundles or profile:NAME, several with commas between them; - is
     the default policy alone, and so is OLD where it isn't given. With --flows exit codes are 0
@@ -127,7 +129,7 @@ def _say_unjudged(rules: Sequence[str], as_json: bool) -> None:
         say_json({"not_judged": list(rules)})
     elif rules:
         click.echo(f"not judged, as receipts don't have what they read: {', '.join(rules)}")
-        click.echo("a recording has it: run -w FILE, then policy diff --flows FILE")
+        click.echo("a recording has it: run with -w FILE, then judge that with --flows FILE")
 
 
 def _print_change(
@@ -161,9 +163,10 @@ def _plain(judgement: Judgement) -> dict[str, object]:
 def learn(
     context: click.Context, flows: Path | None, state: Layout | None, output: Path | None
 ) -> None:
-    """Propose a data.yaml from calls of the past: models, hosts, operations, tools.
+    """Propose a data.yaml from calls of the past.
 
-    With --receipts also MCP servers, and pins of the tools that they listed.
+    Models, hosts, operations and tools; with --receipts also MCP servers, and pins of the tools
+    that they listed.
 
     Review the proposal: it lists what was seen, not what is right. Exit codes: 0 written, 2 there
     is nothing to learn from, 3 written, but something isn't in what it was learnt from.
@@ -173,8 +176,8 @@ def learn(
             told = receipt_calls.receipt_calls(journal_of(state))
             receipts = select(journal_of(state), Selection())
             servers = servers_in(receipt.predicate for receipt in receipts)
-        proposal = learn_data((call.seen for call in told), "calls by their receipts")
-        proposal += propose_servers(servers)
+        seen = (call.seen for call in told)
+        proposal = learn_data(seen, "receipts", propose_servers(servers))
         count, missing = len(told), [*receipt_calls.gaps(told)]
     else:
         recording = recording_of(_given(flows))

@@ -64,7 +64,7 @@ def verify(
     archives: tuple[Path, ...],
     files: tuple[Path, ...],
 ) -> None:
-    """Verify the receipts in FILES, or in every journal of the state folder."""
+    """Verify receipts: those in FILES, or every journal's."""
     with io_errors():
         if not files and proof is None and is_empty(existing(state).journal):
             finish(nothing(state.state), "", as_json)
@@ -113,7 +113,10 @@ def fsck_folder(
     archives: tuple[Path, ...],
     folder: Path | None,
 ) -> None:
-    """Check a whole state folder: tiles, entries, chains, keys, outcomes."""
+    """Verify a whole state folder, its log included.
+
+    Checkpoint, tiles, entries, chains, signatures, keys and outcomes, each against the others.
+    """
     with io_errors():
         layout = existing(Layout(folder) if folder else state)
         if is_empty(layout.journal) and not _has_log(layout):
@@ -158,7 +161,10 @@ def consistency(
     old: Path,
     new: Path | None,
 ) -> None:
-    """Prove that checkpoint NEW (by default the log's) continues checkpoint OLD."""
+    """Prove that one checkpoint continues another.
+
+    That is, that NEW (by default the log's own) continues OLD.
+    """
     with io_errors():
         trust = trust_for(state, keys, vkey)
         newer = new or state.log / "checkpoint"

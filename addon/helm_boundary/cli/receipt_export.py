@@ -73,9 +73,10 @@ def export(
     identities: tuple[str, ...],
     **filters: str | None,
 ) -> None:
-    """Write receipts for other tools, one per line: those named, or all that match.
+    """Write receipts for other tools, one per line.
 
-    All journals are verified first; nothing is written if anything is wrong.
+    Those named, or all that match. All journals are verified first; nothing is written if anything
+    is wrong.
 
     \b
     intoto            DSSE envelopes, as *.intoto.jsonl
@@ -119,7 +120,10 @@ def export(
 def prove_one(
     state: Layout, keys: tuple[Path, ...], vkey: str | None, output: Path | None, identity: str
 ) -> None:
-    """Write the proof that a receipt is in the log (c2sp.org/tlog-proof)."""
+    """Write the proof that a receipt is in the log.
+
+    The format is c2sp.org/tlog-proof; `receipts verify --proof` reads it.
+    """
     with io_errors(), tempfile.SpooledTemporaryFile(_IN_MEMORY) as spool:
         trust = trust_for(state, keys, vkey)
         found = verified_journals(state, trust)

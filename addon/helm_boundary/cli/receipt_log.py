@@ -29,7 +29,7 @@ CONFIGURATION = hashlib.sha256(b"helm-boundary command line").hexdigest()
 @state_option
 @click.option("--rebuild", "anew", is_flag=True, help="Rebuild the tiles from the journals.")
 def integrate(state: Layout, anew: bool) -> None:
-    """Add the journals' new receipts to the log, while no boundary runs."""
+    """Add new receipts to the log while no boundary runs."""
     with io_errors():
         journal_of(state)
         try:
@@ -57,7 +57,10 @@ def integrate(state: Layout, anew: bool) -> None:
 @click.confirmation_option(prompt="No digest under this key can ever be opened again. Erase it?")
 @click.argument("key", metavar="OPENING-KEY")
 def erase_opening(state: Layout, key: str) -> None:
-    """Delete an opening key, so that the digests under it mean nothing to anybody."""
+    """Delete an opening key for good.
+
+    The digests under it then mean nothing to anybody; everything else still verifies.
+    """
     with io_errors():
         journal_of(state)
         settle(state)

@@ -58,7 +58,7 @@ def receipts() -> None:
     "--limit", type=click.IntRange(0, sys.maxsize), default=100, help="How many to show; 0 for all."
 )
 def list_receipts(state: Layout, as_json: bool, limit: int, **filters: str | None) -> None:
-    """List receipts, latest last, as they describe themselves: nothing is verified here."""
+    """List receipts, latest last, without verifying them."""
     with io_errors():
         journal_of(state)
         found, shown = chosen(state, filters), 0
@@ -100,7 +100,10 @@ def tail(state: Layout, as_json: bool, lines: int, follow: bool, **filters: str 
 )
 @click.option("--from-start", is_flag=True, help="Begin with the first receipt there is.")
 def follow(state: Layout, form: str, from_start: bool, **filters: str | None) -> None:
-    """Keep running and print each receipt as it comes, one a line, for a SIEM to read."""
+    """Print each receipt as it comes, for a SIEM to read.
+
+    One per line; runs until it is stopped.
+    """
     with io_errors():
         follower, wanted = Follower(journal_of(state)), selection(state, filters)
         if not from_start:
@@ -119,7 +122,7 @@ def follow(state: Layout, form: str, from_start: bool, **filters: str | None) ->
 @json_option
 @click.argument("identity", metavar="ID")
 def show(state: Layout, as_json: bool, identity: str) -> None:
-    """Explain one receipt, and tell whether its signature verifies."""
+    """Show one receipt, and whether its signature verifies."""
     with io_errors():
         record, trust = _find(state, identity), trust_for(state)
         why = _unverified(state, record, trust)
@@ -151,7 +154,10 @@ def show(state: Layout, as_json: bool, identity: str) -> None:
 )
 @click.argument("identity", metavar="ID")
 def explain_one(state: Layout, role: str | None, body: Path | None, identity: str) -> None:
-    """Explain one receipt: what happened, why, what is proven and what isn't."""
+    """Explain one receipt, and what is proven.
+
+    What happened, why, what is proven of it and what isn't.
+    """
     with io_errors():
         record, trust = _find(state, identity), trust_for(state)
         why = _unverified(state, record, trust)

@@ -47,15 +47,18 @@ from .verification_keys import trusted_keys
     help="Output file; standard output by default.",
 )
 def report(state: Layout, since: str, until: str | None, form: str, output: Path) -> None:
-    """Report what was asked, by whom, of which models, what was refused and why, who approved.
+    """Write a report on a period, for a manager or an auditor.
 
-    The HTML needs no network. It encloses the receipts of the period, and a button in it has the
-    reader's own browser verify them, and sum them up again.
+    What was asked, by whom, of which models, what was refused and why, and who approved. The HTML
+    needs no network. It encloses the receipts of the period, and a button in it has the reader's
+    own browser verify them, and sum them up again.
     """
     try:
         period = read_period(since, until)
     except FilterError as error:
-        raise CommandError(f"--since or --until: {error}") from error
+        raise CommandError(
+            f"--since or --until: {error}; --since also takes 24h, 7d or 2w"
+        ) from error
     with io_errors():
         journal_of(state)
         index = ReceiptIndex.open(state)

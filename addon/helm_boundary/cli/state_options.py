@@ -68,7 +68,9 @@ def archive_option[C: Command](command: C) -> C:
 def existing(state: Layout) -> Layout:
     """Return the state folder; a clear refusal where there is none."""
     if not state.state.is_dir():
-        raise CommandError(f"expected a state folder in {state.state}, found none: name one")
+        raise CommandError(
+            f"expected a state folder in {state.state}, found none: name one with --state"
+        )
     return state
 
 

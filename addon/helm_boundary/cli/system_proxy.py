@@ -51,7 +51,7 @@ _dry_run = click.option("--dry-run", is_flag=True, help="Print the commands with
 
 @click.group("system-proxy")
 def system_proxy() -> None:
-    """Point the desktop's proxy setting at the boundary, or restore it."""
+    """Point the desktop's proxy at the boundary, or restore it."""
 
 
 @system_proxy.command()

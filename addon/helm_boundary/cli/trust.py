@@ -77,7 +77,10 @@ def remove(dry_run: bool, **where: Any) -> None:
 @trust.command()
 @_options
 def status(**where: Any) -> None:
-    """Show for each store whether the authority is in it; exit code 1 if one lacks it."""
+    """Show for each store whether the authority is in it.
+
+    Exit code 1 if one lacks it.
+    """
     missing = False
     for store in _stores(where):
         trusted = run(store.status).code == 0

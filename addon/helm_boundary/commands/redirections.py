@@ -18,10 +18,14 @@ _LISTS = frozenset({"list", "negated_command", "pipeline"})
 
 @dataclass(frozen=True, slots=True)
 class Redirections:
-    """Those of one command, each with its target as a word; `given` are here-documents."""
+    """Those of one command, each with its target as a word; `given` are here-documents.
+
+    `arguments` are the command's own words behind a redirection, which the grammar puts there.
+    """
 
     each: tuple[tuple[Redirect, Word], ...] = ()
     given: tuple[str, ...] = ()
+    arguments: tuple[Word, ...] = ()
 
 
 NONE = Redirections()
@@ -29,11 +33,12 @@ NONE = Redirections()
 
 def read_redirections(nodes: Iterable[Node], text: bytes) -> Redirections:
     """Read those of some nodes that are redirections."""
-    found = [node for node in nodes if node.type in KINDS]
+    found = [each for node in nodes if node.type in KINDS for each in _with_inner(node)]
     bodies = (each for node in found for each in node.named_children if each.type == "heredoc_body")
     return Redirections(
         tuple(pair for node in found for pair in _of(node, text)),
         tuple(source_of(body, text) for body in bodies),
+        tuple(read_word(each, text) for node in found for each in _behind(node)),
     )
 
 
@@ -44,12 +49,26 @@ def last_command(node: Node) -> Node | None:
     return node if node.type == "command" else None
 
 
+def _with_inner(node: Node) -> Iterator[Node]:
+    """Yield a redirection, and those on the line of a here-document's beginning."""
+    yield node
+    if node.type == "heredoc_redirect":
+        yield from (each for each in node.named_children if each.type in KINDS)
+
+
+def _behind(node: Node) -> list[Node]:
+    """Return the words behind a redirection: only the first is where it leads."""
+    if node.type == "heredoc_redirect":
+        return node.children_by_field_name("argument")
+    return node.children_by_field_name("destination")[1:]
+
+
 def _of(node: Node, text: bytes) -> Iterator[tuple[Redirect, Word]]:
     if node.type != "file_redirect":
         return
     descriptor = node.child_by_field_name("descriptor")
     told = source_of(descriptor, text) if descriptor is not None else None
     operator = "".join(each.type for each in node.children if not each.is_named)
-    for target in node.children_by_field_name("destination"):
+    for target in node.children_by_field_name("destination")[:1]:
         word = read_word(target, text)
         yield Redirect(operator, word.text, told), word

@@ -27,14 +27,20 @@ _INSIDE = frozenset({"command_substitution", "process_substitution", "subshell"}
 _UNSPOKEN = frozenset({"comment", "heredoc_start", "heredoc_end", "raw_string", "word"})
 _RULING = re.compile(
     r"(?:LD_PRELOAD|LD_LIBRARY_PATH|BASH_ENV|IFS|PROMPT_COMMAND|BASHOPTS|SHELLOPTS|GIT_SSH"
-    r"|GIT_SSH_COMMAND|GIT_EXTERNAL_DIFF|PATH)\+?="
+    r"|GIT_SSH_COMMAND|GIT_EXTERNAL_DIFF|PATH|CDPATH|GIT_CONFIG\w*|PS4|LESSOPEN"
+    r"|(?:\w*_)?(?:EDITOR|PAGER)|VISUAL|MANPAGER|BROWSER)\+?="
 )
 """Variables that decide what other names mean, or have something run."""
+_QUIET = re.compile(r"""\w*(?:EDITOR|PAGER)=["']?(?:true|cat|:|less|)["']?""")
+"""How agents have git ask nobody."""
 _PATH_GROWS = re.compile(r"""PATH\+?=["']?(?:\$PATH|\$\{PATH\})(?=[:"']|$)""")
 _TORN = re.compile(r"[^\s\\]\\\n\S")
 """A word over two lines, which the grammar takes for two words."""
 _TEXTS = frozenset({"expansion", "heredoc_body"})
-_BACKQUOTE = re.compile(rb"(?<!\\)`")
+_RUNS = re.compile(rb"(?<!\\)(?:\\\\)*+`")
+_EXPANDS = re.compile(rb"(?<!\\)(?:\\\\)*+(?:`|\$[({\[])")
+_ODD_SPACE = re.compile(r"[\v\f]|\r(?!\n|\Z)")
+"""Blanks to the grammar, and letters of a word to a shell: what follows is no comment then."""
 _NAMED = 200
 """Bytes of an assignment that say what it is about."""
 _NETWORK = re.compile(r"/dev/(?:tcp|udp)/")
@@ -74,7 +80,7 @@ class _Reader:
         """Read a text, within others at a depth."""
         written = text.encode("utf-8", "surrogatepass")
         root = tree_of(written) if depth < _DEEP else None
-        if root is None or root.has_error or _TORN.search(text):
+        if root is None or root.has_error or _TORN.search(text) or _ODD_SPACE.search(text):
             self._complete = False
         if root is not None:
             self._walk(root, written, depth)
@@ -102,6 +108,7 @@ class _Reader:
             around = self._around.pop(node.id, ())
             redirections = read_redirections((*node.named_children, *around), text)
             words = [read_word(each, text) for each in _word_nodes(node)]
+            words.extend(redirections.arguments)
             self.command(words, redirections, is_inside=is_inside, depth=depth)
         elif node.type == "redirected_statement":
             body = node.child_by_field_name("body")
@@ -109,15 +116,24 @@ class _Reader:
             if command is not None:
                 self._around[command.id] = node.named_children
             else:
-                redirections = read_redirections(node.named_children, text)
-                self.command([], redirections, is_inside=is_inside, depth=depth)
-        elif node.type in _TEXTS and _BACKQUOTE.search(text, node.start_byte, node.end_byte):
+                self._compound(node, text, is_inside, depth)
+        elif node.type == "function_definition":
+            self._compound(node, text, is_inside, depth)
+        elif node.type in _TEXTS and _runs_unseen(node, text):
             # The grammar takes it for a part of the text there, and a shell runs it.
             self._complete = self._complete and _is_quoted(node, text)
         elif node.type == "variable_assignment":
             source = source_of(node, text, _NAMED)
-            if _RULING.match(source) and not _PATH_GROWS.match(source):
+            is_plain = _PATH_GROWS.match(source) or _QUIET.fullmatch(source)
+            if _RULING.match(source) and not is_plain:
                 self._complete = False
+
+    def _compound(self, node: Node, text: bytes, is_inside: bool, depth: int) -> None:
+        """Add the redirections of what is no simple command."""
+        redirections = read_redirections(node.named_children, text)
+        if redirections.each or node.type == "redirected_statement":
+            words = redirections.arguments
+            self.command(words, redirections, is_inside=is_inside, depth=depth)
 
     def command(
         self, words: Sequence[Word], beside: Redirections, *, is_inside: bool, depth: int
@@ -184,6 +200,18 @@ class _Reader:
         )
         is_network = any(_NETWORK.match(target.text) for _, target in redirects)
         return [resolve(word.text, folder or ".") for word in written], are_known and not is_network
+
+
+def _runs_unseen(node: Node, text: bytes) -> bool:
+    """Tell whether a text has something to be run, in which the grammar sees nothing."""
+    if node.type != "heredoc_body":
+        return _RUNS.search(text, node.start_byte, node.end_byte) is not None
+    if _RUNS.search(text, node.start_byte, node.end_byte):
+        return True
+    seen = [each for each in node.named_children if each.type != "heredoc_content"]
+    starts = [node.start_byte, *(each.end_byte for each in seen)]
+    ends = [*(each.start_byte for each in seen), node.end_byte]
+    return any(_EXPANDS.search(text[a:b]) for a, b in zip(starts, ends, strict=True))
 
 
 def _is_quoted(node: Node, text: bytes) -> bool:

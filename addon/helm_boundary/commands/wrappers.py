@@ -7,26 +7,38 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from .git_programs import run_by, sets_program
 from .words import Word
 
 STDIN: Final = Word("", is_known=False, is_plain=False)
 """In place of the words that a program takes from its standard input."""
 
-_SHELLS = frozenset({"ash", "bash", "dash", "fish", "ksh", "mksh", "rbash", "sh", "zsh"})
+_SHELLS = frozenset(
+    {
+        "ash", "bash", "csh", "dash", "elvish", "fish", "ksh", "lksh", "mksh", "nu", "osh", "posh",
+        "rbash", "sh", "tcsh", "xonsh", "yash", "zsh",
+    }
+)  # fmt: skip
+_RESERVED = frozenset(
+    {"case", "do", "done", "elif", "else", "esac", "fi", "for", "function", "if", "in", "select",
+     "then", "until", "while", "{", "}"}
+)  # fmt: skip
+"""Where one of a shell's own words is taken for a program, the text was read another way."""
 _INTERPRETER = re.compile(r"(?:python|pypy|perl|ruby|node|nodejs|php|lua|deno|bun)[0-9.]*")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _CODE = re.compile(r"-[A-Za-z]*c[A-Za-z]*")
 _SCRIPT = re.compile(r".*\.(?:ba|da|k|z)?sh", re.DOTALL)
-_GIT_RUNS = re.compile(
-    r"(?:alias|filter|diff|merge|mergetool|difftool|credential|gpg|ssh|uploadpack|pager)\."
-    r"|core\.(?:pager|editor|sshcommand|hookspath|fsmonitor|askpass)|sequence\.editor",
-    re.IGNORECASE,
-)
-"""Settings of git's that name a program."""
+_ACTIVATE = re.compile(r"(?!/|~|.*\.\.)(?:.*/)?bin/activate")
+"""What every virtual environment has in the working folder, to be sourced: a file as any."""
+_IDLE = re.compile(r"-[uBEIOSbdiqsw]+")
+"""Options of interpreters that say nothing about the code."""
+_SPLIT = re.compile(r"-[iv0]*S(.*)|--split-string(?:=(.*))?", re.DOTALL)
+_MOVES = re.compile("-[a-z0]*C|--c")
 _EXEC = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
+_FD_EXEC = frozenset({"-x", "-X", "--exec", "--exec-batch"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +65,17 @@ class _Way:
     assigns: bool = False
     reads: bool = False
     """Whether it adds words that it reads from its standard input."""
+    moves: bool = False
+    """Whether it may be told to run that in another folder."""
     joins: bool = False
     """Whether its words are a shell's text, as one."""
 
 
+_GNU = re.compile("^g(?=(?:env|nice|nohup|stdbuf|timeout|xargs)$)")
+"""The letter before GNU's programs where the system has others."""
 _RUN = frozenset({"run", "exec"})
 _WAYS: Mapping[str, _Way] = {
+    "!": _Way(),
     "builtin": _Way(),
     "bunx": _Way(),
     "busybox": _Way(),
@@ -67,24 +84,50 @@ _WAYS: Mapping[str, _Way] = {
     "command": _Way(),
     "coproc": _Way(),
     "doas": _Way("uC"),
-    "env": _Way("uCa", frozenset({"--unset", "--chdir", "--argv0"}), assigns=True),
+    "chronic": _Way(),
+    "chrt": _Way("TPD", words=1),
+    "conda": _Way("np", frozenset({"--name", "--prefix", "--cwd"}), verbs=_RUN),
+    "concurrently": _Way(joins=True),
+    "cross-env": _Way(assigns=True),
+    "dbus-run-session": _Way(),
+    "direnv": _Way(verbs=frozenset({"exec"}), words=1),
+    "dotenv": _Way("fe"),
+    "eatmydata": _Way(),
+    "env": _Way("uCa", frozenset({"--unset", "--argv0", "--chdir"}), assigns=True, moves=True),
+    "fakeroot": _Way(),
+    "firejail": _Way(),
+    "gosu": _Way(words=1),
+    "hatch": _Way("e", frozenset({"--env"}), verbs=_RUN),
+    "hyperfine": _Way("wrmMsn", frozenset({"--warmup", "--runs", "--name"}), joins=True),
     "exec": _Way("a"),
-    "flock": _Way("wE", words=1),
-    "ionice": _Way("cnp"),
+    "bundle": _Way(verbs=_RUN),
+    "flock": _Way("wE", frozenset({"--timeout", "--wait", "--conflict-exit-code"}), words=1),
+    "ionice": _Way("cnp", frozenset({"--class", "--classdata"})),
+    "ltrace": _Way("oepsuan"),
+    "mamba": _Way("np", frozenset({"--name", "--prefix", "--cwd"}), verbs=_RUN),
+    "mise": _Way(verbs=frozenset({"exec", "x"})),
     "nice": _Way("n", frozenset({"--adjustment"})),
     "nohup": _Way(),
     "npm": _Way(verbs=frozenset({"exec", "x"})),
     "npx": _Way("pc", frozenset({"--package", "--call"})),
     "parallel": _Way("jIanN", reads=True),
+    "op": _Way(verbs=_RUN),
     "pdm": _Way(verbs=_RUN),
     "pipenv": _Way(verbs=_RUN),
-    "pnpm": _Way(verbs=frozenset({"dlx", "exec"})),
+    "pixi": _Way(verbs=_RUN),
+    "pnpm": _Way("CF", frozenset({"--dir", "--filter"}), verbs=frozenset({"dlx", "exec"})),
     "pnpx": _Way(),
     "poetry": _Way(verbs=_RUN),
     "proxychains": _Way("f"),
+    "proxychains4": _Way("f"),
+    "rye": _Way(verbs=_RUN),
+    "setpriv": _Way(
+        long_valued=frozenset({"--reuid", "--regid", "--groups", "--inh-caps", "--bounding-set"})
+    ),
     "setsid": _Way(),
     "stdbuf": _Way("ioe", frozenset({"--input", "--output", "--error"})),
     "strace": _Way("oepPsuE"),
+    "su-exec": _Way(words=1),
     "sudo": _Way(
         "ugpCDhRrtTU",
         frozenset({"--user", "--group", "--prompt", "--chdir", "--host", "--role", "--type"}),
@@ -92,16 +135,40 @@ _WAYS: Mapping[str, _Way] = {
     ),
     "time": _Way("fo", frozenset({"--format", "--output"})),
     "timeout": _Way("sk", frozenset({"--signal", "--kill-after"}), words=1),
+    "taskset": _Way(words=1),
+    "torify": _Way(),
+    "torsocks": _Way(),
     "toybox": _Way(),
     "unbuffer": _Way(),
     "unshare": _Way(),
-    "uv": _Way(verbs=_RUN),
+    "uv": _Way(
+        "pP",
+        frozenset(
+            {
+                "--directory",
+                "--env-file",
+                "--extra",
+                "--group",
+                "--index",
+                "--only-group",
+                "--package",
+                "--project",
+                "--python",
+                "--with",
+                "--with-editable",
+                "--with-requirements",
+            }
+        ),
+        verbs=_RUN,
+    ),
+    "valgrind": _Way(),
     "watch": _Way("n", frozenset({"--interval"}), joins=True),
     "xargs": _Way(
-        "IEnPLdsa",
-        frozenset({"--max-args", "--max-procs", "--replace", "--delimiter", "--arg-file"}),
+        "IEnPLdsaJR",
+        frozenset({"--max-args", "--max-procs", "--delimiter", "--arg-file", "--max-chars"}),
         reads=True,
     ),
+    "xvfb-run": _Way("nsefpw"),
     "yarn": _Way(verbs=frozenset({"dlx", "exec"})),
 }
 
@@ -112,26 +179,37 @@ def inner(program: str, words: Sequence[Word]) -> Inner:
         return _of_shell(words)
     if program == "eval":
         return Inner(texts=(" ".join(word.text for word in words),), complete=False)
-    if program in ("source", ".", "alias", "enable", "hash"):
+    if program in ("source", "."):
+        known = words[0] if words else STDIN
+        return Inner(complete=known.is_known and _ACTIVATE.fullmatch(known.text) is not None)
+    if program in ("alias", "enable", "hash") or program in _RESERVED:
         return Inner(complete=False)
     if program == "trap":
+        words = words[1:] if words and words[0].text == "--" else words
         return _of_text(words[:1]) if len(words) > 1 else Inner()
+    if program == "command" and words and re.fullmatch("-[vV]", words[0].text):
+        return Inner()  # it says where they are
     if program in ("su", "script", "runuser"):
         return _of_option(words)
     if program == "find":
-        return Inner(tuple(_of_find(words)))
+        return Inner(tuple(_of_find(words, _EXEC)))
+    if program in ("fd", "fdfind"):
+        return Inner(tuple(_of_find(words, _FD_EXEC)))
     if _INTERPRETER.fullmatch(program):
         return Inner(complete=_has_code(words))
     if program == "git":
-        return Inner(complete=not _sets_program(words))
-    way = _WAYS.get(program)
+        return _of_git(words)
+    if program in ("npm", "npx") and (called := _called(words)):
+        return _of_text(called)
+    way = _WAYS.get(program) or _WAYS.get(_GNU.sub("", program))
     return _wrapped(way, words) if way else Inner(complete=not _SCRIPT.fullmatch(program))
 
 
 def _of_shell(words: Sequence[Word]) -> Inner:
     for at, word in enumerate(words):
         if word.is_known and _CODE.fullmatch(word.text):
-            return _of_text(words[at + 1 : at + 2])
+            code = [each for each in words[at + 1 :] if not each.text.startswith(("-", "+"))]
+            return _of_text(code[:1])
         if not word.text.startswith(("-", "+")) or not word.is_known:
             break
         if word.text in ("--version", "--help"):
@@ -159,14 +237,33 @@ def _of_texts(words: Sequence[Word]) -> Inner:
     return Inner(texts=(" ".join(word.text for word in words),), complete=is_known)
 
 
-def _of_find(words: Sequence[Word]) -> list[Sequence[Word]]:
+def _of_git(words: Sequence[Word]) -> Inner:
+    command, texts = run_by(words)
+    is_known = all(word.is_known for word in texts) and not sets_program(words)
+    commands = (command,) if command else ()
+    return Inner(commands, tuple(word.text for word in texts), is_known)
+
+
+def _called(words: Sequence[Word]) -> list[Word]:
+    """Return the shell's text that npx or npm exec is given."""
+    for at, word in enumerate(words):
+        if word.text in ("-c", "--call"):
+            return [*words[at + 1 : at + 2]]
+        if word.text.startswith("--call="):
+            return [Word(word.text.removeprefix("--call="), word.is_known)]
+        if word.text == "--":
+            break
+    return []
+
+
+def _of_find(words: Sequence[Word], options: frozenset[str]) -> list[Sequence[Word]]:
     found: list[Sequence[Word]] = []
     at = 0
     while at < len(words):
-        if words[at].text in _EXEC:
+        if words[at].text in options:
             ends = (end for end in range(at + 1, len(words)) if words[end].text in (";", "+"))
             end = next(ends, len(words))
-            found.append([STDIN if word.text == "{}" else word for word in words[at + 1 : end]])
+            found.append(_filled(words[at + 1 : end], "{}"))
             at = end
         at += 1
     return found
@@ -174,36 +271,55 @@ def _of_find(words: Sequence[Word]) -> list[Sequence[Word]]:
 
 def _has_code(words: Sequence[Word]) -> bool:
     """Tell whether an interpreter is told what to run, or else reads it from its input."""
-    return bool(words) and words[0].text != "-" and words[0].is_known
+    told = next((word for word in words if not _IDLE.fullmatch(word.text)), None)
+    if told is None or not told.is_known:
+        return False
+    return told.text not in ("-", "/dev/stdin") and not told.text.startswith("/dev/fd/")
 
 
-def _sets_program(words: Sequence[Word]) -> bool:
-    """Tell whether git is told, in front of its command, to run a program for something."""
+def _filled(words: Sequence[Word], place: str) -> list[Word]:
+    """Return the words of a command, in some of which something else is put in a place."""
+    return [
+        STDIN if word.text == place else Word(word.text, False, False)
+        if place in word.text else word
+        for word in words
+    ]  # fmt: skip
+
+
+def _replaced(words: Sequence[Word]) -> str:
+    """Return what xargs puts its input in place of."""
     for at, word in enumerate(words):
-        if not word.text.startswith("-") and (at == 0 or words[at - 1].text not in ("-c", "-C")):
-            return False
-        told = words[at + 1].text if word.text == "-c" and at + 1 < len(words) else ""
-        if word.text.startswith(("--config-env", "--exec-path=")) or _GIT_RUNS.match(told):
-            return True
-    return False
+        if word.text in ("-I", "-J") and at + 1 < len(words):
+            return words[at + 1].text
+        if word.text.startswith(("-I", "--replace=")):
+            return re.sub("-I|--replace=", "", word.text, count=1)
+    return "{}"
 
 
 def _wrapped(way: _Way, words: Sequence[Word]) -> Inner:
+    found = _unwrapped(way, words)
+    moves = way.moves and any(_MOVES.match(word.text) for word in words)
+    return replace(found, complete=False) if moves else found  # what it writes is elsewhere
+
+
+def _unwrapped(way: _Way, words: Sequence[Word]) -> Inner:
     at, before = 0, way.words
     if way.verbs:
-        if not words or words[0].text not in way.verbs:
+        found = _verb(way, words)
+        if found is None:
             return Inner()
-        at = 1
+        at = found + 1
     while at < len(words):
         word = words[at]
         if not word.is_known and at == 0 and not word.text.startswith("-"):
             return Inner(complete=False)
-        if word.text in ("-S", "--split-string"):
-            return _of_text(words[at + 1 : at + 2])
+        if way.moves and (split := _SPLIT.fullmatch(word.text)):
+            glued = split[1] or split[2]
+            return _of_text([Word(glued, word.is_known)] if glued else words[at + 1 : at + 2])
         if word.text == "--":
             at += 1 + before
             break
-        if word.text.startswith("-") and len(word.text) > 1:
+        if word.text.startswith("-") and (len(word.text) > 1 or way.moves):
             at += 1 + _takes_next(way, word.text)
         elif way.assigns and _ASSIGNMENT.match(word.text):
             at += 1
@@ -217,7 +333,20 @@ def _wrapped(way: _Way, words: Sequence[Word]) -> Inner:
         return _of_texts(command)
     if not command:
         return Inner(complete=not way.reads)
-    return Inner(((*command, STDIN) if way.reads else command,))
+    if way.reads:
+        return Inner(((*_filled(command, _replaced(words) or "{}"), STDIN),))
+    return Inner((command,))
+
+
+def _verb(way: _Way, words: Sequence[Word]) -> int | None:
+    """Return the place of the verb that a command follows; options may stand before it."""
+    for at, word in enumerate(words):
+        if word.text in way.verbs:
+            return at
+        follows = at > 0 and words[at - 1].text.startswith("-")
+        if not word.text.startswith("-") and not follows:
+            return None
+    return None
 
 
 def _takes_next(way: _Way, option: str) -> bool:

@@ -17,6 +17,9 @@ def resolve(path: str, folder: str) -> str:
     """Return a path as seen from where the shell began, without dots and steps up and down."""
     if not path.startswith(("/", "~")):
         path = posixpath.join(folder, path)
+    if path.startswith("~"):  # a step up from somebody's home leads out of it, not to here
+        home, _, below = path.partition("/")
+        return posixpath.join(home, posixpath.normpath(below)) if below else home
     return re.sub("^//+", "/", posixpath.normpath(path))
 
 
@@ -47,7 +50,9 @@ def _but_first(words: Sequence[Word]) -> Sequence[Word]:
 
 
 def _last(words: Sequence[Word]) -> Sequence[Word]:
-    return [*_after(words, "-t", "--target-directory"), *_plain(words)[-1:]]
+    if any(re.match(r"-[A-Za-z]+t|--target", word.text) for word in words):
+        return [*_after(words, "--target-directory"), *_plain(words)]  # one of them is the folder
+    return [*_after(words, "-t"), *_plain(words)[-1:]]
 
 
 def _after(words: Sequence[Word], *options: str) -> Iterator[Word]:
@@ -73,9 +78,9 @@ def _dd(words: Sequence[Word]) -> Sequence[Word]:
 
 def _in_place(words: Sequence[Word]) -> Sequence[Word]:
     """Read sed's or perl's words: without -i they write to their standard output."""
-    if not any(re.match(r"-[A-Za-z]*i|--in-place", word.text) for word in words):
+    if not any(re.match(r"-[A-Za-z]*i|--i", word.text) for word in words):
         return ()
-    scripts = any(word.text in ("-e", "-f") for word in words)
+    scripts = any(re.match(r"-[A-Za-z]*[ef]|--(?:expression|file)", word.text) for word in words)
     return _plain(words) if scripts else _plain(words)[1:]
 
 

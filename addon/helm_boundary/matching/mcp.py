@@ -25,6 +25,7 @@ STREAM, END, UNREADABLE = "mcp.stream", "mcp.session.end", "unknown"
 DIALECT: Final = "mcp"
 
 _HEADERS = ("mcp-session-id", "mcp-protocol-version", "mcp-method", "mcp-name")
+_OF_STREAMS = ("mcp-session-id", "last-event-id")
 _NOTIFICATIONS = "notifications/"
 _SHARED = re.compile(r"ping|tasks/.*|initialize")
 """Methods that other protocols have, too."""
@@ -108,10 +109,18 @@ def operation_of(value: Json) -> Operation:
 def _without_body(request: HttpRequest, *, known: bool, by_headers: bool) -> Operation | None:
     """Return the operation of the older protocol's other requests: its stream, a session's end."""
     if request.method == "GET" and (known or by_headers):
-        return operation_named(STREAM) if _EVENTS in (request.header("accept") or "") else None
+        return operation_named(STREAM) if _wants_events(request) else None
     if request.method == "DELETE" and request.header("mcp-session-id") is not None:
         return operation_named(END)
     return None
+
+
+def _wants_events(request: HttpRequest) -> bool:
+    """Tell whether a server may answer with its stream: a session's GET is for nothing else."""
+    if _EVENTS in (request.header("accept") or "").lower():
+        return True
+    in_session = any(request.header(name) is not None for name in _OF_STREAMS)
+    return in_session and not is_authorization(request)
 
 
 def _with_body(request: HttpRequest, limit: int, *, surely: bool) -> Operation | None:
@@ -123,6 +132,11 @@ def _with_body(request: HttpRequest, limit: int, *, surely: bool) -> Operation |
         readings = (content_coding.glimpse(request.body, coding, limit), request.body)
         is_sure = any(_may_be(in_utf8(text), surely=surely) for text in readings)
         return operation_named(UNREADABLE) if is_sure else None
+    return operation_in(body, surely=surely)
+
+
+def operation_in(body: bytes, *, surely: bool = False) -> Operation | None:
+    """Return the operation of a decoded text, as `recognise` does; `surely` as headers say."""
     text = in_utf8(body)
     if not _may_be(text, surely=surely):
         return None

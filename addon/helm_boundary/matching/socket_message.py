@@ -8,6 +8,7 @@ from helm_boundary.calls.call import Json, Operation
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.wire import strict_json
 
+from . import mcp
 from .body_shape import by_shape, may_be_call
 from .catalogue import known_operations
 
@@ -31,14 +32,14 @@ def operation_of_message(message: bytes) -> Operation | None:
     that is made over one.
     """
     if not (any(sign in message for sign in _SIGNS) or b"\\u" in message or may_be_call(message)):
-        return None
+        return mcp.operation_in(message)  # its transport over a WebSocket is of some SDKs
     value = _value_of(message)
     event = _folded(value)
     kind = event.get("type")
     if kind == _ASKS:
         return _socket("responses" if _asks_for_response(event) else "realtime")
     is_realtime = isinstance(kind, str) and kind in _REALTIME
-    return _socket("realtime") if is_realtime else by_shape(value)
+    return _socket("realtime") if is_realtime else by_shape(value) or mcp.operation_in(message)
 
 
 def _folded(value: Json) -> dict[str, Json]:

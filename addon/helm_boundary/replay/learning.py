@@ -12,7 +12,7 @@ from typing import Any
 from .recorded import RecordedCall
 
 HEAD = """\
-# A proposal, from {calls} {whose}: what was seen, not what is right. Read every line,
+# A proposal, from {calls} in {source}: what was seen, not what is right. Read every line,
 # delete what should not be, and put the file into your policy folder as data.yaml.
 """
 _COMMON = ("inference", "meta", "unknown")
@@ -39,8 +39,11 @@ def seen_in(call: RecordedCall) -> SeenCall:
     return SeenCall(call.read.call.model, call.host, operation.id, operation.category, tools)
 
 
-def learn_data(calls: Iterable[SeenCall], whose: str = "recorded calls") -> str:
-    """Return YAML text with the calls' models, hosts, operations and tools, most used first."""
+def learn_data(calls: Iterable[SeenCall], source: str = "a recording", servers: str = "") -> str:
+    """Return YAML text with the calls' models, hosts, operations and tools, most used first.
+
+    `servers` is YAML text about MCP servers. Tools stay last, for people append to them.
+    """
     seen = list(calls)
     models = Counter(call.model for call in seen if call.model)
     hosts = Counter(call.host for call in seen)
@@ -57,7 +60,7 @@ def learn_data(calls: Iterable[SeenCall], whose: str = "recorded calls") -> str:
         ("operations", {"allow": operations}),
         ("tools", {"allow": tools}),
     ]
-    lines = [HEAD.format(calls=len(seen), whose=whose), *_callers(seen)]
+    lines = [HEAD.format(calls=_counted(len(seen)), source=source), *_callers(seen), servers]
     for name, lists in sections:
         lines.append(f"{name}:\n")
         lines += _lists(lists, shapes)
@@ -68,7 +71,7 @@ def _callers(seen: Iterable[SeenCall]) -> Iterator[str]:
     """Yield comments on who called, to be used in principals or groups."""
     names = Counter(call.principal for call in seen if call.principal)
     for name, count in names.most_common():
-        yield f"# principal {_string(name)}: {count} calls\n"
+        yield f"# principal {_string(name)}: {_counted(count)}\n"
 
 
 def _lists(lists: Mapping[str, Counter[str]], shapes: Mapping[str, set[str]]) -> Iterator[str]:
@@ -79,9 +82,13 @@ def _lists(lists: Mapping[str, Counter[str]], shapes: Mapping[str, set[str]]) ->
         yield f"  {name}:\n"
         for value, count in counts.most_common():
             # JSON strings are YAML strings, whatever is in them.
-            yield f"    - {_string(value)}  # {count} calls\n"
+            yield f"    - {_string(value)}  # {_counted(count)}\n"
             for shape in sorted(shapes.get(value, ())):
                 yield f"      # arguments: {shape}\n"
+
+
+def _counted(count: int) -> str:
+    return "1 call" if count == 1 else f"{count} calls"
 
 
 def _shape(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -27,6 +28,9 @@ from helm_boundary.policy.sources.profiles import is_profile, profile_folder
 
 from .extras import EXTRA_OPTIONS, NO_EXTRAS, ExtraError, Extras
 from .state_folder import default_state_folder, no_folder
+
+_NEAR = 3
+"""So many names are proposed for one that no option has."""
 
 
 class OptionValues(Protocol):
@@ -280,7 +284,9 @@ def _check_names(options: OptionValues) -> None:
     """Refuse names of ours that no option has: mitmproxy keeps them, and says nothing."""
     for name in options.deferred:
         if name.startswith("helm"):
-            raise ConfigError(f"{name}: there is no such option; see `mitmdump --options`")
+            near = get_close_matches(name, [option[0] for option in OPTIONS], _NEAR)
+            known = f"did you mean {', '.join(near)}?" if near else "docs/options.md has them all"
+            raise ConfigError(f"{name}: there is no such option; {known}")
 
 
 def _check_opa(options: OptionValues) -> None:

@@ -67,8 +67,10 @@ class Selection:
 
 
 def tools_of(said: dict[str, Any]) -> set[str]:
-    """Name the tools whose calls a receipt is about."""
-    return {each["name"] for each in said.get("toolCalls", ())}
+    """Name the tools whose calls a receipt is about; those of MCP servers also as policy does."""
+    calls = said.get("toolCalls", ())
+    policy_names = {f"mcp.{each['server']}.{each['name']}" for each in calls if each.get("server")}
+    return {each["name"] for each in calls} | policy_names
 
 
 def select(journal: Path, selection: Selection) -> Iterator[Record]:

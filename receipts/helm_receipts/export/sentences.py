@@ -55,11 +55,9 @@ def _what(said: dict[str, Any], flow: dict[str, Any]) -> str:
     model = f" to {flow['model']}" if flow["model"] else ""
     call = f"{flow['operation']}{model} at {flow['host']}"
     verdict = (_OBSERVED if is_observed(said) else _DONE).get(said["verdict"], said["verdict"])
-    if said["phase"] == "tool_call":
+    if said["phase"] in ("request", "tool_call"):
         names = ", ".join(dict.fromkeys(each["name"] for each in said.get("toolCalls", ())))
-        return f"{call}, tool calls {names}: {verdict}"
-    if said["phase"] == "request":
-        return f"{call}: {verdict}"
+        return f"{call}{names and f', tool calls {names}'}: {verdict}"
     outcome = said["outcome"]
     end = _ENDS.get(outcome["end"], outcome["end"])
     if outcome["end"] == "complete" and said["verdict"] != "ALLOW" and is_observed(said):

@@ -103,6 +103,7 @@ def test_other_peoples_talk_passes_as_it_came(
         {"type": "session.update", "session": {"instructions": "the password"}},
         {"model": "forbidden", "messages": []},
         {"model": "m", "messages": []},
+        {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "x"}},
     ],
 )
 @pytest.mark.parametrize("first", [[], ["hello"]])

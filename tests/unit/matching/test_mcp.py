@@ -94,6 +94,12 @@ def test_the_streams_of_the_older_protocol() -> None:
     """A stream of a server's own, and a session's end."""
     assert operation(method="GET", accept="text/event-stream", mcp_session_id="x") == "mcp.stream"
     assert operation(method="GET", url="known.example/mcp", **EVENTS) == "mcp.stream"
+    for header in ("mcp_session_id", "last_event_id"):  # a session's, or one that is taken up again
+        asked = {header: "x", "accept": "*/*"}
+        assert operation(method="GET", url="known.example/mcp", **asked) == "mcp.stream"
+    assert operation(method="GET", accept="Text/Event-Stream", mcp_session_id="x") == "mcp.stream"
+    signing_in = "known.example/mcp/authorize"
+    assert not operation(method="GET", url=signing_in, mcp_session_id="x", accept="text/html")
     assert operation(method="DELETE", mcp_session_id="x") == "mcp.session.end"
     assert not operation(method="GET", **EVENTS)
     assert not operation(method="GET", url="known.example/health", **EVENTS)

@@ -49,8 +49,28 @@ def test_an_event_gives_the_socket_away(event: dict[str, Any], operation: str) -
         b'{"model": "T", "year": 1908}',
         b'{"\\u0061": 1}',
         b'{"type": "response.create"',
+        b'{"jsonrpc": "2.0", "id": 1, "method": "textDocument/hover", "params": {}}',
+        b'{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"rootUri": null}}',
+        b'{"id": 1, "method": "Page.navigate", "params": {"url": "https://x.test/tools/call"}}',
     ],
 )
 def test_other_talk_is_left_alone(message: bytes) -> None:
     """Also where it has one of those words in it."""
     assert operation_of_message(message) is None
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b'{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "x"}}',
+        b'{"jsonrpc": "2.0", "id": 1, "method": "tools\\/c\\u0061ll", "params": {"name": "x"}}',
+        b'{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "x"}}{}',
+        b'[{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "x"}}]',
+        b'{"id": 0, "method": "initialize", "params": {"protocolVersion": "2025-06-18"}}',
+    ],
+)
+def test_mcp_over_a_socket_is_known(message: bytes) -> None:
+    """SDKs have such a transport, in which nothing could be judged: so it is refused."""
+    found = operation_of_message(message)
+    assert found is not None
+    assert found.dialect == "mcp"

@@ -130,6 +130,18 @@ def test_receipts_are_listed_in_words(tmp_path: Path) -> None:
     assert len(run("list", "--state", tmp_path, "--tool", "send_email").stdout.splitlines()) == 1
 
 
+def test_a_tool_of_an_mcp_server_is_found_by_either_name(tmp_path: Path) -> None:
+    """Its own, and the one that policy has for it; a request for it names the tool."""
+    with recording(tmp_path) as recorder:
+        call = ToolCall("create_issue", b"{}", "DENY", "github")
+        recorder.record_now(replace(request("a", "DENY"), tool_calls=(call,)))
+        recorder.record_now(outcome("a", "DENY", "denied"))
+    for name in ("create_issue", "mcp.github.create_issue"):
+        [row] = run("list", "--state", tmp_path, "--tool", name).stdout.splitlines()
+        assert "tool calls create_issue: denied" in row
+    assert not run("list", "--state", tmp_path, "--tool", "mcp.jira.create_issue").stdout
+
+
 def test_a_group_is_the_one_that_the_policy_had(state: Path) -> None:
     """Its members are those of the policy that decided, as it was kept."""
     for digest, members in (("ab" * 32, ["cd" * 32]), ("cc" * 32, ["alice"])):

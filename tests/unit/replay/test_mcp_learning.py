@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from helm_boundary.replay.learning import SeenCall, learn_data
 from helm_boundary.replay.mcp_learning import propose_pins, propose_servers, servers_in
 
 A, B = "a" * 64, "b" * 64
@@ -56,6 +57,15 @@ def test_two_servers_have_two_names() -> None:
         servers_in([receipt("127.0.0.1:1", "/a"), receipt("127.0.0.1:1", "/b")])
     )
     assert list(yaml.safe_load(proposal)["mcp"]["servers"]) == ["local", "local-2"]
+
+
+def test_tools_are_last_in_a_proposal_with_servers() -> None:
+    """People append to them, as the tutorial does."""
+    servers = propose_servers(servers_in([receipt("127.0.0.1:3002", tools=tools(A, "crm"))]))
+    seen = [SeenCall("gpt-6", "127.0.0.1", "createChatCompletion", "inference", (("shell", None),))]
+    proposal = learn_data(seen, "receipts", servers) + "  shell: {shell: command}\n"
+    assert list(yaml.safe_load(proposal)) == ["mcp", "models", "hosts", "operations", "tools"]
+    assert yaml.safe_load(proposal)["tools"] == {"allow": ["shell"], "shell": {"shell": "command"}}
 
 
 def test_without_mcp_nothing_is_proposed() -> None:

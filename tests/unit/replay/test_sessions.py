@@ -91,8 +91,8 @@ def test_a_policy_is_learnt_from_a_session(tmp_path: Path) -> None:
     flows = recorded(tmp_path / "x.mitm", said)
     result = CliRunner().invoke(policy, ["learn", "--flows", str(flows)])
     assert result.exit_code == 0, result.output
-    assert '"exec_command"  # 1 calls' in result.output
-    assert '"gpt-5"  # 1 calls' in result.output
+    assert '"exec_command"  # 1 call' in result.output
+    assert '"gpt-5"  # 1 call' in result.output
 
 
 def test_a_stream_that_was_not_kept_is_missing(tmp_path: Path) -> None:
