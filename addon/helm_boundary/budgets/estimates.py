@@ -89,6 +89,8 @@ class Estimates:
             ratio = self._ratios.get(dialect, BYTES_A_TOKEN)
             self._ratios[dialect] = ratio + (seen - ratio) * _LEARNING
             _keep(self._last, estimate.conversation, (estimate.size, used.input), _CONVERSATIONS)
+        if used.output == estimate.most:
+            return  # its own limit cut it off, which says nothing of what others will use
         outputs = self._outputs.get(model or "") or _Outputs()
         outputs.add(used.output)
         _keep(self._outputs, model or "", outputs, _MODELS)

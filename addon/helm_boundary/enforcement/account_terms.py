@@ -78,7 +78,7 @@ class Terms:
         if not calls:
             return None
         if server_of(exchange) is not None:
-            return self._open_tool_call(exchange, now_ns)
+            return self._open_tool_calls(exchange, len(calls), now_ns)
         size = len(exchange.forwarded_body) // len(calls)
         dialect, words = exchange.operation.dialect, has_words(exchange.operation)
         estimates = tuple(
@@ -99,16 +99,16 @@ class Terms:
                 raise Unpriced(definition, None if model is None else self._named(model))
         return Account(len(calls), estimates, rates, claims) if claims else None
 
-    def _open_tool_call(self, exchange: Exchange, now_ns: int) -> Account | None:
-        """Open the account of a call of an MCP server's tool: a call, and no tokens."""
-        one = Amounts(calls=1)
+    def _open_tool_calls(self, exchange: Exchange, calls: int, now_ns: int) -> Account | None:
+        """Open the account of calls of an MCP server's tools, which use no tokens."""
+        amounts = Amounts(calls=calls)
         claims = claims_of(
             self.definitions,
             self._caller(exchange),
-            {True: one, False: one},
+            {True: amounts, False: amounts},
             lambda window: self._spans.at(window, now_ns),
         )
-        return Account(1, (), None, claims) if claims else None
+        return Account(calls, (), None, claims) if claims else None
 
     def rates_served(self, exchange: Exchange, account: Account, now_ns: int) -> Rates | None:
         """Return the prices of the model that the provider says it served, where they're known."""

@@ -20,6 +20,8 @@ FREE = frozenset({"createModeration", "Getinputtokencounts", "beta_Getinputtoken
 
 CALL_OF_TOOL = "mcp.tools.call"
 """The operation that counts in budgets of MCP servers."""
+BATCH_OF_MESSAGES = "mcp.batch"
+"""Several messages to an MCP server at once, some of which may be such calls."""
 
 _WORDLESS = re.compile(r"embed|image|speech|transcri|translat|video", re.IGNORECASE)
 """Operations that answer in numbers, pictures or sound: whose tokens, if any, are told."""
@@ -36,6 +38,8 @@ def calls_in(exchange: Exchange) -> tuple[Call, ...]:
     are calls of their own.
     """
     progress, operation = exchange.progress, exchange.operation
+    if operation.id == BATCH_OF_MESSAGES:
+        return tuple(call for call in progress.batch if _calls_tool(call))
     if progress.batch:
         return progress.batch
     if operation.id == CALL_OF_TOOL:
@@ -47,9 +51,13 @@ def calls_in(exchange: Exchange) -> tuple[Call, ...]:
     return (progress.call,) if counts and is_sent else ()
 
 
+def _calls_tool(call: Call) -> bool:
+    return isinstance(call.body, dict) and call.body.get("method") == "tools/call"
+
+
 def server_of(exchange: Exchange) -> str | None:
-    """Return the MCP server whose tool is called; None for what is no such call."""
-    if exchange.operation.id != CALL_OF_TOOL:
+    """Return the MCP server whose tools are called; None for what is no such call."""
+    if exchange.operation.id not in (CALL_OF_TOOL, BATCH_OF_MESSAGES):
         return None
     return exchange.progress.call.server or exchange.request.host
 

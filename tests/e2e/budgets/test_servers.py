@@ -25,3 +25,18 @@ def test_a_servers_tools_are_called_as_often_as_its_budget_lets_them(tmp_path: P
         refused = scene.post(tool_call("look"))
         assert refused.headers["x-helm-reason-code"] == "BUDGET_EXCEEDED"
         assert scene.seen == 2
+
+
+def test_a_batch_is_as_many_calls_as_it_has_of_tools(tmp_path: Path) -> None:
+    """And none of a model; what only lists tools counts nowhere."""
+    with stage(tmp_path, DATA) as scene:
+        scene.answers([says("done")])
+        listing: dict[str, Any] = {"jsonrpc": "2.0", "id": 9, "method": "tools/list"}
+        calls = [{**tool_call("look"), "id": at} for at in (1, 2, 3)]
+        refused = scene.post(calls)
+        assert refused.headers["x-helm-reason-code"] == "BUDGET_EXCEEDED"
+        assert scene.seen == 0
+        assert scene.post([*calls[:2], listing]).json() == [says("done")]
+        refused = scene.post(calls[:1])
+        assert refused.headers["x-helm-reason-code"] == "BUDGET_EXCEEDED"
+        assert scene.seen == 1

@@ -57,3 +57,12 @@ def test_many_choices_are_not_expected_to_be_as_short_as_one() -> None:
     assert learnt.estimate(one, 100, "chat").output == 10
     several = chat.read_request({**ASKED, "max_tokens": 1000, "n": 100})
     assert learnt.estimate(several, 100, "chat").output == 1000
+
+
+def test_nothing_is_learnt_of_answers_that_their_own_limit_cut_off() -> None:
+    """Else many calls for a token each would let as many large ones pass at once."""
+    learnt = Estimates()
+    small, large = (chat.read_request({**ASKED, "max_tokens": most}) for most in (1, 100_000))
+    for _ in range(50):
+        learnt.learn(learnt.estimate(small, 100, "chat"), "m", "chat", Used(25, 1))
+    assert learnt.estimate(large, 100, "chat").output == 100_000
