@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -33,4 +34,12 @@ def ending_on(*kinds: type[Exception]) -> Iterator[None]:
     except BrokenPipeError:  # whoever read the output has read enough, as `head` does
         raise
     except kinds as error:
-        raise CommandError(str(error)) from error
+        raise CommandError(_told(error)) from error
+
+
+def _told(error: Exception) -> str:
+    """Say what an error is, with the remedy where the system's own words have none."""
+    if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return str(error)
+    where = f" for {error.filename}" if error.filename else ""
+    return f"the disk has no space left{where}: free some, and try again"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import click
 import pytest
 from click.testing import CliRunner
@@ -16,8 +18,13 @@ from helm_boundary.cli.exits import NO, USAGE, CommandError, ending_on
         (CommandError("it isn't pending", NO), NO, "Error: it isn't pending\n"),
         (CommandError("no program", 127, who="helm-boundary"), 127, "helm-boundary: no program\n"),
         (FileNotFoundError("no such file"), USAGE, "Error: no such file\n"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/state/run"),
+            USAGE,
+            "Error: the disk has no space left for /state/run: free some, and try again\n",
+        ),
     ],
-    ids=["usage", "no", "as a shell", "an error of those named"],
+    ids=["usage", "no", "as a shell", "an error of those named", "a full disk"],
 )
 def test_an_error_is_a_line_on_stderr_and_an_exit_code(
     raised: Exception, code: int, said: str
