@@ -6,6 +6,7 @@ The programs here are small ones of Python's standard library; the clients that 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -134,27 +135,34 @@ def test_a_missing_program_ends_with_127(company: Company) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_signals_reach_the_program(company: Company, number: signal.Signals) -> None:
+def test_signals_reach_the_program(
+    company: Company, number: signal.Signals, tmp_path: Path
+) -> None:
     """The program gets the signal and its answer to it counts; nothing is left running."""
     program = (
         "import os, signal, time;"
         f"signal.signal({int(number)}, lambda *_: (os.write(1, b'heard\\n'), os._exit(9)));"
         "os.write(1, b'ready\\n'); time.sleep(60)"
     )
-    with subprocess.Popen(
-        [*company.command(), "--", PYTHON, "-c", program],
-        env=company.environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    ) as running:
+    said = tmp_path / "said"
+    with (
+        said.open("wb") as errors,
+        subprocess.Popen(
+            [*company.command(), "--", PYTHON, "-c", program],
+            env=company.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+        ) as running,
+    ):
         assert running.stdout is not None
         assert running.stdout.readline() == "ready\n"
         running.send_signal(number)
-        assert running.communicate(timeout=30)[0] == "heard\n"
-    assert running.returncode == 9
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            assert running.communicate(timeout=30)[0] == "heard\n", said.read_text()
+    assert running.returncode == 9, said.read_text()
     assert list((company.state / "run").glob("*.sock")) == []
 
 
