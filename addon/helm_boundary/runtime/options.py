@@ -67,6 +67,8 @@ class Config:
     shown_to: tuple[str, ...] = ()
     """To whom checkpoints are shown: `witness=URL,vkey` or `timestamp=URL`, each."""
     wire: Wire = "plain"
+    logs_calls: bool = True
+    """Whether the log has a line for each call; not where mitmproxy prints none (flow_detail=0)."""
     extras: Extras = NO_EXTRAS
 
 
@@ -187,6 +189,7 @@ def read_config(options: OptionValues) -> Config:
         max_body=_within("helm_max_body", _size(options.helm_max_body), 1024, 1 << 30),
         shown_to=(*_witnesses(options.helm_witness), *_timestamp(options.helm_timestamp)),
         wire=cast(Wire, _chosen(options, "helm_wire")),
+        logs_calls=getattr(options, "flow_detail", 1) > 0,
         deadline_ms=_within("helm_deadline_ms", options.helm_deadline_ms, 5, 60_000),
     )
 

@@ -105,7 +105,8 @@ def start(config: Config) -> Running:
         engine.close()
         raise StartError(f"receipts can't be written: {error}") from None
     keep(config.state, engine.policy)
-    recorder.told = log_call
+    if config.logs_calls:
+        recorder.told = log_call
     try:
         judge = Judge(engine, judging.detectors)
         accounts = accounts_under(None, judge, config.state, observes=config.mode == "observe")
