@@ -12,9 +12,8 @@ from prometheus_client import CollectorRegistry, start_http_server
 from helm_boundary.receipt_index import queries
 from helm_boundary.receipt_index.filters import Filter
 from helm_boundary.receipt_index.index import ReceiptIndex
-from helm_boundary.runtime.health import running_boundaries
 from helm_boundary.runtime.labels import Labels
-from helm_receipts.errors import ReceiptError, StateRefused
+from helm_receipts.errors import ReceiptError
 from helm_receipts.layout import Layout
 
 from .counts import Counts
@@ -68,14 +67,7 @@ class Exporter:
         index.refresh()
         rows = list(queries.every(index, Filter(), after=last))
         if rows:  # the names that a new policy writes may be in them already
-            self._learn()
+            self._labels.learn_running(self._layout.state)
         for row in rows:
             self._counts.count(row)
         return max((row["seq"] for row in rows), default=last)
-
-    def _learn(self) -> None:
-        try:
-            for health in running_boundaries(self._layout.state):
-                self._labels.learn(health.labels)
-        except (StateRefused, OSError) as error:
-            logger.warning("helm-boundary: a boundary doesn't answer: %s", error)

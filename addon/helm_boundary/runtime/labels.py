@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from helm_boundary.calls.hosts import provider_of
 from helm_boundary.matching.catalogue import UNKNOWN, known_operations
 from helm_boundary.policy.authoring.reason_codes import REASON_CODES
+from helm_receipts.errors import StateRefused
+
+from .health import running_boundaries
+
+logger = logging.getLogger(__name__)
 
 OTHER = "other"
 _OPERATIONS = frozenset(each.id for each in known_operations().operations) | {UNKNOWN.id}
@@ -29,6 +36,14 @@ class Labels:
         self.models.update(names.get("models", ()))
         prefixes = {*self.prefixes, *filter(None, names.get("prefixes", ()))}
         self.prefixes = tuple(sorted(prefixes, key=len, reverse=True))
+
+    def learn_running(self, state: Path) -> None:
+        """Add what the boundaries say that run on a state folder."""
+        try:
+            for health in running_boundaries(state):
+                self.learn(health.labels)
+        except (StateRefused, OSError) as error:
+            logger.warning("helm-boundary: a boundary doesn't answer: %s", error)
 
     def operation(self, name: str | None) -> str:
         """Return an operation of the catalogue."""

@@ -18,9 +18,7 @@ from opentelemetry.sdk.trace import Tracer, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from helm_boundary import __version__
-from helm_boundary.runtime.health import running_boundaries
 from helm_boundary.runtime.labels import Labels
-from helm_receipts.errors import StateRefused
 from helm_receipts.layout import Layout
 
 from .call_metrics import CallMetrics
@@ -57,7 +55,7 @@ class Export:
         dropped = 0
         for number, line in enumerate(lines):
             if number % _LEARN_EVERY == 0:
-                self._learn()
+                self._labels.learn_running(self._layout.state)
             try:
                 call: dict[str, Any] = orjson.loads(line)
                 self._take(call)
@@ -81,13 +79,6 @@ class Export:
         if self._spans is not None:
             self._spans.make(call)
         self._metrics.record(call)
-
-    def _learn(self) -> None:
-        try:
-            for health in running_boundaries(self._layout.state):
-                self._labels.learn(health.labels)
-        except (StateRefused, OSError) as error:
-            logger.warning("helm-boundary: a boundary doesn't answer: %s", error)
 
 
 def lines_of(file: IO[bytes]) -> Iterator[bytes]:
