@@ -24,10 +24,12 @@ from helm_boundary.runtime.health import Health
 from helm_boundary.runtime.health_report import standing
 from helm_boundary.runtime.options import Config, ConfigError, add_options, read_config
 from helm_boundary.runtime.own_listeners import noted_ports
+from helm_boundary.runtime.process_place import Place
 from helm_boundary.runtime.reload import Reloader
 from helm_boundary.runtime.startup import Running, StartError
 from helm_boundary.runtime.unsafe_options import unsafe_options
 
+from .balancers import Balancers
 from .call_tracker import CallTracker
 from .client_presence import Leaving
 from .commands import Commands
@@ -63,6 +65,7 @@ class HelmBoundary:
         leaving = Leaving()
         self._sockets = Sockets(leaving.has_gone)
         self._local = LocalGuard()
+        self._balancers = Balancers()
         self._untrusting = UntrustingClients()
         self._memory = BodyMemory()
         self._requests = Requests(
@@ -108,6 +111,7 @@ class HelmBoundary:
             raise exceptions.OptionsError(str(error)) from None
         self._config = config
         self._local.reach = config.local
+        self._balancers.networks = config.balancers
 
     def running(self) -> None:
         """Move behind every other addon, start to watch the policy, and print where we listen."""
@@ -131,7 +135,9 @@ class HelmBoundary:
 
     def _say_where(self) -> None:
         if self._current.running is not None and self._config is not None:
-            for line in banner(self._current.running, self._config, ctx.options, _listening()):
+            lines = banner(self._current.running, self._config, ctx.options, _listening())
+            place = Place.own()
+            for line in lines if place is None or place.number == 1 else lines[:1]:
                 print(line, flush=True)
 
     def done(self) -> None:
@@ -182,6 +188,10 @@ class HelmBoundary:
     async def take_turn(self, client: connection.Client) -> None:
         """Wait until a client's next bytes may be read."""
         await self._memory.turn(client)
+
+    async def meet(self, client: connection.Client, reader: asyncio.StreamReader) -> bool:
+        """Read what a balancer says of a client; False where the connection must be closed."""
+        return await self._balancers.meet(client, reader)
 
     def connects(self, flow: http.HTTPFlow, client: connection.Client) -> None:
         """Note for which client an upstream is connected."""

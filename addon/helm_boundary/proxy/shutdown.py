@@ -1,14 +1,9 @@
-"""The boundary as a service: health, messages to systemd, and a stop that lets open calls end.
-
-systemd's protocol is sd_notify(3): lines of NAME=VALUE in one datagram to $NOTIFY_SOCKET.
-"""
+"""The boundary as a service: health, messages to systemd, and a stop that lets open calls end."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +12,8 @@ from mitmproxy import connection, ctx, exceptions, http
 
 from helm_boundary.runtime.current_boundary import CurrentBoundary
 from helm_boundary.runtime.health import Health, HealthSocket
+from helm_boundary.runtime.process_place import Place, watch_parent
+from helm_boundary.runtime.systemd import notify, reloading
 
 from .signals import take_signals
 from .upstream_proxy import Chaining
@@ -83,6 +80,8 @@ class Service:
             return
         loop = asyncio.get_running_loop()
         take_signals(loop, self.stop, reload_policy)
+        if Place.own() is not None:
+            watch_parent(loop, self.stop)
         self._health = HealthSocket(Path(health.state), lambda: self._seen() or health)
         self._announcing = loop.create_task(_announce(self._health))
 
@@ -92,7 +91,7 @@ class Service:
             self._draining.cancel()
             ctx.master.shutdown()
             return
-        notify_systemd("STOPPING=1")
+        notify("STOPPING=1")
         if self._current.running is not None:
             self._current.running.boundary.desk.stop()
         self._draining = asyncio.get_running_loop().create_task(self._drain())
@@ -118,12 +117,12 @@ class Service:
 
 def reload_policy() -> None:
     """Do what the command `helm.policy.reload` does, and log how it went."""
-    notify_systemd(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+    notify(reloading())
     try:
         logger.info("helm-boundary: %s", ctx.master.commands.call("helm.policy.reload"))
     except exceptions.CommandError as error:
         logger.error("helm-boundary: the policy in force stays: %s", error)
-    notify_systemd("READY=1")
+    notify("READY=1")
 
 
 async def _announce(health: HealthSocket) -> None:
@@ -131,18 +130,4 @@ async def _announce(health: HealthSocket) -> None:
         await health.open()
     except (OSError, AttributeError, NotImplementedError) as error:
         logger.warning("helm-boundary: no health socket: %s", error)
-    notify_systemd("READY=1")
-
-
-def notify_systemd(state: str) -> None:
-    """Tell systemd, where it asked to be told; sd_notify(3). What fails is only logged."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if not address.startswith(("/", "@")):
-        return
-    if address.startswith("@"):
-        address = "\0" + address[1:]
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagrams:
-            datagrams.sendto(state.encode(), address)
-    except OSError as error:
-        logger.warning("helm-boundary: systemd could not be told %s: %s", state, error)
+    notify("READY=1")

@@ -22,6 +22,7 @@ from helm_boundary.calls.hosts import (
     parse_host_pattern,
 )
 from helm_boundary.calls.local_addresses import EVERYTHING, LocalPlaceError, Reach, read_reach
+from helm_boundary.calls.networks import NOWHERE, NetworkError, Networks
 from helm_boundary.enforcement.settings import OnToolDenied, Wire
 from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.sources.profiles import is_profile, profile_folder
@@ -60,6 +61,8 @@ class Config:
     max_body: int
     deadline_ms: int
     local: Reach = EVERYTHING
+    balancers: Networks = NOWHERE
+    """Who says by the PROXY protocol who its clients are."""
     on_tool_denied: OnToolDenied = "auto"
     notify_desktop: bool = False
     notify_arguments: bool = False
@@ -107,6 +110,10 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
     ("helm_local", Sequence[str], ["any"], "What clients may reach by the boundary on this machine "
      "and its private networks: any, none, or HOST:PORT, each. exec --confine sets it to none, "
      "and exec --allow-local to what it names.", None),
+    ("helm_proxy_protocol_from", Sequence[str], [], "Balancers, as networks or addresses such as "
+     "10.0.0.0/24: they must begin each connection with the PROXY protocol's header (version 1 or "
+     "2), and the client's address is the one it names. From others such a header isn't read.",
+     None),
     ("helm_no_proxy", Sequence[str], [], "With --mode upstream: what is reached without that "
      "proxy, as NO_PROXY has it: a name and what is under it, an address, a network, or * for all. "
      "exec takes it from NO_PROXY.", None),
@@ -176,6 +183,7 @@ def read_config(options: OptionValues) -> Config:
         mode="observe" if _chosen(options, "helm_mode") == "observe" else "enforce",
         hosts=_hosts(options.helm_hosts),
         local=_local(options.helm_local),
+        balancers=_balancers(options.helm_proxy_protocol_from),
         on_deny=_chosen(options, "helm_on_deny"),
         on_escalate=_chosen(options, "helm_on_escalate"),
         on_tool_denied=cast(OnToolDenied, _chosen(options, "helm_on_tool_denied")),
@@ -213,6 +221,13 @@ def is_address(source: str) -> bool:
 
 def _absolute(path: str) -> Path:
     return Path(path).expanduser().absolute()
+
+
+def _balancers(values: Sequence[str]) -> Networks:
+    try:
+        return Networks.read(values)
+    except NetworkError as error:
+        raise ConfigError(f"helm_proxy_protocol_from: {error}") from None
 
 
 def _hold_seconds(options: OptionValues) -> int:
