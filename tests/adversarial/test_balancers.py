@@ -25,7 +25,12 @@ NAMED = {"helm_proxy_protocol_from": "127.0.0.0/8", "block_global": False}
 POLICY = {
     "rules.rego": """package helm.rules.addresses
 
-deny contains {"code": "POLICY_VIOLATION", "message": input.client.address} if {
+deny contains {
+	"code": "POLICY_VIOLATION",
+	"rule": "who.am_i",
+	"finality": "class_forbidden",
+	"message": input.client.address,
+} if {
 	input.phase == "request"
 	input.model == "who-am-i"
 }
@@ -46,7 +51,6 @@ def _policy(folder: Path) -> Path:
     place.mkdir()
     for name, text in POLICY.items():
         (place / name).write_text(text)
-    (place / "data.yaml").write_text("models: {allow: ['*']}\n")
     return place
 
 
@@ -58,7 +62,8 @@ def _asked(wire: Wire, stage: Scene, header: bytes) -> Answer:
 def _address(answer: Answer) -> str:
     assert answer.status == 403, answer
     told: dict[str, Any] = json.loads(answer.body)
-    return str(told["helm"]["reasons"][0]["message"])
+    [own] = [each for each in told["helm"]["reasons"] if each["rule"] == "who.am_i"]
+    return str(own["message"])
 
 
 @pytest.mark.parametrize(

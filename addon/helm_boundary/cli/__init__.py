@@ -20,6 +20,7 @@ _COMMANDS = {
     "exec": "exec:exec_",
     "keys": "keys:keys",
     "metrics": "metrics:metrics",
+    "observe": "observe:observe",
     "page": "page:page",
     "policy": "policy:policy",
     "receipts": "receipts:receipts",

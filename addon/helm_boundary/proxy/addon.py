@@ -38,6 +38,7 @@ from .guards.connection_guard import Walls
 from .guards.local_guard import LocalGuard
 from .guards.mitmweb_guard import Door
 from .memory import BodyMemory
+from .observing import Observing
 from .requests import Requests
 from .responses import Responses
 from .shutdown import Service
@@ -82,9 +83,10 @@ class HelmBoundary:
             self._sockets,
             SocketCloses(self._sockets, self._ready),
             leaving,
-            Service(self._health, self._current),
+            Service(self._health, self._current, self._health_address),
             Interface(self._current),
             Door(self._pages),
+            Observing(lambda: self._config, self._current),
             Companions(lambda: self._config, self._current),
             Commands(self._current, self._reloader.reload),
         ]
@@ -236,6 +238,9 @@ class HelmBoundary:
             draining=draining,
             untrusting=self._untrusting.newest(),
         )
+
+    def _health_address(self) -> tuple[str, int] | None:
+        return None if self._config is None else self._config.health
 
     def _be_last(self) -> None:
         chain = ctx.master.addons.chain

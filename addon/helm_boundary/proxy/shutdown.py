@@ -12,6 +12,7 @@ from mitmproxy import connection, ctx, exceptions, http
 
 from helm_boundary.runtime.current_boundary import CurrentBoundary
 from helm_boundary.runtime.health import Health, HealthSocket
+from helm_boundary.runtime.health_endpoint import HealthEndpoint, Standing, standing_of
 from helm_boundary.runtime.process_place import Place, watch_parent
 from helm_boundary.runtime.systemd import notify, reloading
 
@@ -57,19 +58,24 @@ class Service:
     """The part of the addon that tells others how the boundary is, and ends it in good order.
 
     `look` gives the health with how many exchanges are open and whether it is stopping, or None
-    while the boundary isn't up.
+    while the boundary isn't up; `address` is where it is told over HTTP, if anywhere.
     """
 
     name = "helmboundaryservice"
 
     def __init__(
-        self, look: Callable[[int, bool], Health | None], current: CurrentBoundary
+        self,
+        look: Callable[[int, bool], Health | None],
+        current: CurrentBoundary,
+        address: Callable[[], tuple[str, int] | None],
     ) -> None:
+        self._address = address
         self._look = look
         self._current = current
         self._open = OpenExchanges()
         self._draining: asyncio.Task[None] | None = None
         self._health: HealthSocket | None = None
+        self._endpoint: HealthEndpoint | None = None
         self._announcing: asyncio.Task[None] | None = None
         self.addons = [self._open, Chaining()]
 
@@ -83,7 +89,7 @@ class Service:
         if Place.own() is not None:
             watch_parent(loop, self.stop)
         self._health = HealthSocket(Path(health.state), lambda: self._seen() or health)
-        self._announcing = loop.create_task(_announce(self._health))
+        self._announcing = loop.create_task(self._announce(self._health))
 
     def stop(self) -> None:
         """Take no new connections, let open calls end, then shut down; at once when said twice."""
@@ -100,9 +106,29 @@ class Service:
         """Close the health socket."""
         if self._health is not None:
             self._health.close()
+        if self._endpoint is not None:
+            self._endpoint.close()
 
     def _seen(self) -> Health | None:
         return self._look(len(self._open), self._draining is not None)
+
+    async def _announce(self, health: HealthSocket) -> None:
+        try:
+            await health.open()
+        except (OSError, AttributeError, NotImplementedError) as error:
+            logger.warning("helm-boundary: no health socket: %s", error)
+        address = self._address()
+        if address is not None and Place.own() is None:  # else the parent answers for all
+            self._endpoint = HealthEndpoint(address, self._stands)
+            try:
+                await self._endpoint.open()
+            except OSError as error:
+                logger.error("helm-boundary: helm_health: can't listen there: %s", error)
+        notify("READY=1")
+
+    async def _stands(self) -> Standing:
+        health = self._seen()
+        return standing_of([] if health is None else [health])
 
     async def _drain(self) -> None:
         try:
@@ -122,12 +148,4 @@ def reload_policy() -> None:
         logger.info("helm-boundary: %s", ctx.master.commands.call("helm.policy.reload"))
     except exceptions.CommandError as error:
         logger.error("helm-boundary: the policy in force stays: %s", error)
-    notify("READY=1")
-
-
-async def _announce(health: HealthSocket) -> None:
-    try:
-        await health.open()
-    except (OSError, AttributeError, NotImplementedError) as error:
-        logger.warning("helm-boundary: no health socket: %s", error)
     notify("READY=1")

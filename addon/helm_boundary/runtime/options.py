@@ -28,6 +28,7 @@ from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.sources.profiles import is_profile, profile_folder
 
 from .extras import EXTRA_OPTIONS, NO_EXTRAS, ExtraError, Extras
+from .own_address import AddressError, read_address
 from .state_folder import default_state_folder, no_folder
 
 _NEAR = 3
@@ -63,6 +64,8 @@ class Config:
     local: Reach = EVERYTHING
     balancers: Networks = NOWHERE
     """Who says by the PROXY protocol who its clients are."""
+    health: tuple[str, int] | None = None
+    """Where it is told over HTTP whether calls are taken; None for nowhere."""
     on_tool_denied: OnToolDenied = "auto"
     notify_desktop: bool = False
     notify_arguments: bool = False
@@ -114,6 +117,9 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
      "10.0.0.0/24: they must begin each connection with the PROXY protocol's header (version 1 or "
      "2), and the client's address is the one it names. From others such a header isn't read.",
      None),
+    ("helm_health", str, "", "Where a balancer or a container's host asks over HTTP whether calls "
+     "are taken here, such as 127.0.0.1:8083: 200 while they are, 404 while it stops, else 503, "
+     "with a few counts. With --processes one address answers for all.", None),
     ("helm_no_proxy", Sequence[str], [], "With --mode upstream: what is reached without that "
      "proxy, as NO_PROXY has it: a name and what is under it, an address, a network, or * for all. "
      "exec takes it from NO_PROXY.", None),
@@ -184,6 +190,7 @@ def read_config(options: OptionValues) -> Config:
         hosts=_hosts(options.helm_hosts),
         local=_local(options.helm_local),
         balancers=_balancers(options.helm_proxy_protocol_from),
+        health=_health(options.helm_health),
         on_deny=_chosen(options, "helm_on_deny"),
         on_escalate=_chosen(options, "helm_on_escalate"),
         on_tool_denied=cast(OnToolDenied, _chosen(options, "helm_on_tool_denied")),
@@ -228,6 +235,13 @@ def _balancers(values: Sequence[str]) -> Networks:
         return Networks.read(values)
     except NetworkError as error:
         raise ConfigError(f"helm_proxy_protocol_from: {error}") from None
+
+
+def _health(value: str) -> tuple[str, int] | None:
+    try:
+        return read_address(value) if value else None
+    except AddressError as error:
+        raise ConfigError(f"helm_health: {error}") from None
 
 
 def _hold_seconds(options: OptionValues) -> int:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import socket
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from helm_boundary.runtime.own_address import AddressError, read_address
 from helm_boundary.runtime.start_order import Order
+from helm_boundary.runtime.state_folder import default_state_folder
 
 
 class SeveralRefused(Exception):
@@ -22,6 +26,29 @@ def check_several(*, web: bool) -> None:
             "only Linux spreads a port's connections over processes; run boundaries with ports of "
             "their own and one state folder, and a balancer before them"
         )
+
+
+def health_address(settings: Sequence[str]) -> tuple[str, int] | None:
+    """Return where `helm_health` says that health is told, None for nowhere.
+
+    What isn't an address is said by the first process, as everything that is wrong with options.
+    """
+    named = _last(settings, "helm_health")
+    try:
+        return read_address(named) if named else None
+    except AddressError:
+        return None
+
+
+def state_of(order: Order) -> Path:
+    """Return the state folder that an order's processes share."""
+    named = _last(order.settings, "helm_state")
+    return Path(named).expanduser().absolute() if named else order.state or default_state_folder()
+
+
+def _last(settings: Sequence[str], name: str) -> str:
+    values = [value.partition("=")[2] for value in settings if value.startswith(f"{name}=")]
+    return values[-1] if values else ""
 
 
 def with_port(order: Order) -> Order:

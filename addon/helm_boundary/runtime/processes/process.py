@@ -28,6 +28,8 @@ class Process:
     ) -> None:
         self.place = place
         self.is_ready = False
+        self.is_up = False
+        """Whether it has been ready, and hasn't ended: it may stop, and let open calls end."""
         self.began = asyncio.get_running_loop().time()
         self._process = process
         self._channel = channel
@@ -88,12 +90,14 @@ class Process:
             pass
         finally:
             writer.close()
+            self.is_up = False
             await self._take(STOPPING)
 
     async def _take(self, state: str) -> None:
         async with self._told:
             if state in (READY, STOPPING):
                 self.is_ready = state == READY
+                self.is_up = self.is_up or self.is_ready
             self._told.notify_all()
 
     async def _pass_on(self) -> None:

@@ -13,12 +13,15 @@ import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from helm_boundary.runtime.health import ask, socket_of
+from helm_boundary.runtime.health_endpoint import HealthEndpoint, Standing, standing_of
 from helm_boundary.runtime.process_place import Place
 from helm_boundary.runtime.start_order import Order, run_arguments
 from helm_boundary.runtime.systemd import notify_systemd, reloading
 from helm_boundary.runtime.terminal import has_terminal
 
 from .backoff import Backoff
+from .order import health_address, state_of
 from .process import Process
 
 STOP_SECONDS = 35.0
@@ -33,10 +36,13 @@ class Supervisor:
 
     def __init__(self, order: Order, count: int) -> None:
         self._arguments = run_arguments(order)
+        self._state = state_of(order)
         self._count = count
         self._processes: dict[int, Process] = {}
         self._stopping = asyncio.Event()
         self._code = 0
+        self._address = health_address(order.settings)
+        self._endpoint: HealthEndpoint | None = None
 
     @property
     def processes(self) -> Sequence[Process]:
@@ -46,11 +52,14 @@ class Supervisor:
     async def run(self) -> int:
         """Start them, keep them up until a signal ends them; returns the exit code."""
         with _signals(self):
-            if not await self._start_all():
+            started = await self._open() and await self._start_all()
+            if not started:
                 self.stop(signal.SIGTERM)
             keepers = [asyncio.create_task(self._keep(place)) for place in self._places()]
             await self._stopping.wait()
             await self._end(keepers)
+            if self._endpoint is not None:
+                self._endpoint.close()
         return self._code
 
     def stop(self, number: signal.Signals) -> None:
@@ -69,6 +78,26 @@ class Supervisor:
     def _places(self) -> Iterator[Place]:
         for number in range(1, self._count + 1):
             yield Place(number, self._count)
+
+    async def _open(self) -> bool:
+        """Tell over HTTP how things stand, where that is asked for; False where it can't be."""
+        if self._address is None:
+            return True
+        self._endpoint = HealthEndpoint(self._address, self._stands)
+        try:
+            await self._endpoint.open()
+        except OSError as error:
+            say(f"helm_health: can't listen there: {error}")
+            self._code = 1
+        return self._code == 0
+
+    async def _stands(self) -> Standing:
+        """Ask all that are up; one that doesn't answer keeps its share of the connections."""
+        asked = [each for each in self.processes if each.is_up]
+        paths = [socket_of(self._state, each.pid) for each in asked]
+        told = await asyncio.gather(*(asyncio.to_thread(ask, path) for path in paths))
+        found = [health for health in told if health is not None]
+        return standing_of(found, self._count, silent=len(found) < len(asked))
 
     async def _start_all(self) -> bool:
         """Start the first one, then the others; False, with a code, where one can't start."""
