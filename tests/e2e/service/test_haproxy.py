@@ -148,9 +148,10 @@ def test_a_call_on_a_killed_boundary_ends_at_once(fleet: Fleet) -> None:
 
     thread = threading.Thread(target=call)
     thread.start()
+    until(lambda: len(fleet.upstream.requests) > seen or None)
     number = fleet.serving()
     killed = time.monotonic()
-    os.kill(fleet.boundaries[number].pid, signal.SIGKILL)
+    fleet.boundaries[number].kill()
     thread.join(20)
     assert ended
     assert ended[0] - killed < 5
@@ -164,8 +165,10 @@ def test_a_stop_lets_a_stream_end_and_sends_new_calls_elsewhere(fleet: Fleet) ->
     """SIGTERM: 404 from its health, the balancer gives it nothing new, the stream is whole."""
     fleet.upstream.answer(lambda _: Reply.events(event({"choices": []}), Pause(6), DONE))
     got: list[bytes] = []
+    seen = len(fleet.upstream.requests)
     thread = threading.Thread(target=lambda: got.append(fleet.chat(stream=True)[1]))
     thread.start()
+    until(lambda: len(fleet.upstream.requests) > seen or None)
     number = fleet.serving()
     fleet.upstream.answer(lambda _: None)
     boundary = fleet.boundaries[number]
