@@ -41,6 +41,14 @@ class HAProxy:
                 answer += part
         return answer.decode()
 
+    def kill(self) -> None:
+        """Kill it and its worker, which would go on for those it serves."""
+        for file in Path(f"/proc/{self.process.pid}/task").glob("*/children"):
+            for worker in map(int, file.read_text().split()):
+                os.kill(worker, signal.SIGKILL)
+        self.process.kill()
+        self.process.wait()
+
     def states(self) -> dict[str, str]:
         """Return how it sees each boundary: UP, DOWN, NOLB while it stops."""
         rows = [line.split(",") for line in self.command("show stat").splitlines()]

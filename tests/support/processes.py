@@ -29,14 +29,20 @@ from support.upstream import Upstream
 _LISTENING = re.compile(r"helm-boundary listens on \S+:(\d+)")
 
 
+SCRIPTED = Path("the scripted policy")
+"""Stands for the policy of tests, which is written beside the state."""
+
+
 class Processes:
     """`helm-boundary run --processes` before an upstream, while the `with` block lasts."""
 
     def __init__(
         self,
-        upstream: Upstream,
+        upstream: Upstream | None = None,
         *,
         state: Path,
+        mode: str | None = None,
+        policy: Path | None = SCRIPTED,
         count: int = 2,
         options: Mapping[str, object] | None = None,
         args: Sequence[str] = (),
@@ -51,12 +57,15 @@ class Processes:
             "HOME": str(state),
             **(env or {}),
         }
-        policy = write_scripted_policy(state / "policy")
+        if policy == SCRIPTED:
+            policy = write_scripted_policy(state / "policy")
+        if mode is None:
+            mode = f"reverse:{upstream.url}" if upstream else "regular"
         settings = {**PATIENT, "confdir": state / "mitmproxy", **(options or {})}
         self.command = [
             *(sys.executable, "-m", "helm_boundary", "run", "--processes", str(count)),
-            *("--port", str(port), "--mode", f"reverse:{upstream.url}"),
-            *("--state", str(self.state), "--policy", str(policy)),
+            *("--port", str(port), "--mode", mode),
+            *("--state", str(self.state), *(("--policy", str(policy)) if policy else ())),
             *(part for name, value in settings.items() for part in ("--set", f"{name}={value}")),
             *args,
         ]
@@ -66,6 +75,12 @@ class Processes:
     def log(self) -> str:
         """The output so far."""
         return self._log_file.read_text(errors="replace")
+
+    @property
+    def pid(self) -> int:
+        """The supervisor's process id."""
+        assert self.process is not None
+        return self.process.pid
 
     @property
     def ready(self) -> list[Health]:
@@ -98,6 +113,7 @@ class Processes:
 
     def start(self) -> Self:
         """Start, and wait until all are ready; raises StartFailed."""
+        self._log_file.parent.mkdir(parents=True, exist_ok=True)
         with self._log_file.open("wb") as log:
             self.process = subprocess.Popen(
                 self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._env,

@@ -55,9 +55,7 @@ def rollback(state: Layout, wanted: str | None, why: str | None, end: bool) -> N
 
 
 def _begin(state: Layout, wanted: str | None, why: str) -> None:
-    index = ReceiptIndex.open(state)
-    index.refresh()
-    digests = queries.policies(index)
+    digests = _digests(state)
     running = [health.policy_digest for health in running_boundaries(state.state)]
     now = running[0] if running else next(iter(digests), "")
     other = _chosen([each for each in digests if each != now], wanted)
@@ -73,11 +71,20 @@ def _begin(state: Layout, wanted: str | None, why: str) -> None:
         _wait(state, other)
 
 
+def _digests(state: Layout) -> list[str]:
+    """List the policies that there were, the latest first; last those that decided nothing."""
+    index = ReceiptIndex.open(state)
+    index.refresh()
+    kept = kept_file(state.state, "any").parent.glob("*.json")
+    files = sorted(kept, key=lambda path: path.stat().st_mtime, reverse=True)
+    return list(dict.fromkeys((*queries.policies(index), *(path.stem for path in files))))
+
+
 def _chosen(earlier: list[str], wanted: str | None) -> str:
     """Return the newest digest, or the one that begins as was said."""
     found = [each for each in earlier if each.startswith((wanted or "").lower())]
     if not found:
-        raise CommandError("no receipt names such an earlier policy", NO)
+        raise CommandError("no earlier policy is known that begins so", NO)
     return found[0]
 
 

@@ -199,6 +199,40 @@ def test_a_boundary_that_hangs_is_left_out(fleet: Fleet) -> None:
     fleet.balancer.sees(one="UP", two="UP")
 
 
+def test_calls_end_with_the_balancer_and_go_on_with_the_next(fleet: Fleet) -> None:
+    """HAProxy is killed: clients see it at once, each call gets its outcome, boundaries stay."""
+    fleet.upstream.answer(lambda _: Reply.events(event({"choices": []}), Pause(60), DONE))
+    seen = len(fleet.upstream.requests)
+    with haproxy(
+        [(b.port, h) for b, h in zip(fleet.boundaries, fleet.healths, strict=True)]
+    ) as other:
+        other.sees(one="UP", two="UP")
+        own = Fleet(other, fleet.boundaries, fleet.healths, fleet.upstream, fleet.state)
+        ended: list[float] = []
+
+        def call() -> None:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                own.chat(stream=True)
+            ended.append(time.monotonic())
+
+        thread = threading.Thread(target=call)
+        thread.start()
+        until(lambda: len(fleet.upstream.requests) > seen or None)
+        killed = time.monotonic()
+        other.kill()
+        thread.join(20)
+        assert ended[0] - killed < 5
+        until(lambda: not any(told(port)["open_calls"] for port in fleet.healths) or None)
+    fleet.upstream.answer(lambda _: None)
+    assert fleet.chat()[0] == 200
+    ends = [
+        record.predicate["outcome"]["end"]
+        for record in read_records(Layout(fleet.state).journal)
+        if record.predicate["phase"] == "outcome"
+    ]
+    assert "client_gone" in ends
+
+
 def test_a_socket_stays_on_its_boundary(fleet: Fleet) -> None:
     """The upgrade is refused or passed by one boundary; its frames never change sides."""
     before = [boundary.log.count("client connect") for boundary in fleet.boundaries]

@@ -20,19 +20,18 @@ RULE = """package helm.rules.morning
 deny contains {"code": "POLICY_VIOLATION", "rule": "morning.NAME", "finality": "class_forbidden",
 	"message": "not this morning"} if {
 	input.phase == "request"
-	input.model == "NAME"
+	some message in input.messages
+	message.text == "NAME"
 }
 """
-DATA = "models:\n  allow: ['*']\n"
 WHY = "everybody is denied"
 
 
 @pytest.fixture
 def policy(tmp_path: Path) -> Path:
     """Write a policy that denies the model `first`."""
-    folder = tmp_path / "policy"
+    folder = tmp_path / "rules"
     folder.mkdir()
-    (folder / "data.yaml").write_text(DATA)
     _write(folder, "first")
     return folder
 
@@ -68,7 +67,11 @@ def rollback(stage: Scene, *arguments: str) -> subprocess.CompletedProcess[str]:
 def denied(stage: Scene) -> set[str]:
     """Return which of the models are denied."""
     return {name for name in ("first", "second", "third")
-            if stage.chat(model=name).status == 403}  # fmt: skip
+            if _said(stage, name) == 403}  # fmt: skip
+
+
+def _said(stage: Scene, text: str) -> int:
+    return stage.chat(model="gpt-4o-mini", messages=[{"role": "user", "content": text}]).status
 
 
 def test_a_rollback_holds_until_the_source_has_another_policy(stage: Scene, policy: Path) -> None:
@@ -127,5 +130,5 @@ def test_there_must_be_a_policy_before_and_a_reason(stage: Scene) -> None:
     """Each said by its own exit code."""
     assert rollback(stage).returncode == 2
     assert rollback(stage, "--why", WHY, "--end").returncode == 2
-    assert stage.chat().status == 200
+    assert _said(stage, "third") == 200
     assert rollback(stage, "--why", WHY).returncode == 1
