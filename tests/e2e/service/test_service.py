@@ -149,9 +149,8 @@ def test_the_systemd_unit_is_sound(unit_file: Path, tmp_path: Path) -> None:
     analyze = shutil.which("systemd-analyze") or pytest.skip("no systemd-analyze")
     program = Path(sys.executable).with_name("helm-boundary")
     unit = tmp_path / unit_file.name
-    unit.write_text(
-        unit_file.read_text().replace("/opt/helm-boundary/bin/helm-boundary", str(program))
-    )
+    text = unit_file.read_text()
+    unit.write_text(text.replace("/opt/helm-boundary/bin/helm-boundary", str(program)))
     verified = subprocess.run(
         [analyze, "verify", str(unit)], capture_output=True, text=True, check=False, timeout=30
     )
