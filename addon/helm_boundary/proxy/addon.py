@@ -86,7 +86,7 @@ class HelmBoundary:
             Service(self._health, self._current, self._health_address),
             Interface(self._current),
             Door(self._pages),
-            Observing(lambda: self._config, self._current),
+            Observing(lambda: self._config, self._current, self._is_call),
             Companions(lambda: self._config, self._current),
             Commands(self._current, self._reloader.reload),
         ]
@@ -238,6 +238,11 @@ class HelmBoundary:
             draining=draining,
             untrusting=self._untrusting.newest(),
         )
+
+    def _is_call(self, flow: http.HTTPFlow) -> bool:
+        """Tell whether a WebSocket is governed: by its handshake, or by what was said in it."""
+        has_receipt = flow.response is not None and "x-helm-receipt-id" in flow.response.headers
+        return has_receipt or self._sockets.operation_of(flow) is not None
 
     def _health_address(self) -> tuple[str, int] | None:
         return None if self._config is None else self._config.health
