@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 from helm_boundary.runtime.health import running_boundaries
 from helm_boundary.runtime.observation import Observation
@@ -110,6 +110,12 @@ def test_a_person_ends_it_sooner(stage: Scene) -> None:
     assert [event["kind"] for event in events(stage)][-2:] == ["enforce", "enforced"]
 
 
+def _talk(session: ClientConnection, ask: str) -> None:
+    for _ in range(100):
+        session.send(ask)
+        session.recv(timeout=20)
+
+
 def test_a_session_of_the_emergency_ends_with_it(tmp_path: Path) -> None:
     """A WebSocket may last for hours: its client connects again, and is judged."""
     policy = write_scripted_policy(tmp_path / "policy")
@@ -128,9 +134,7 @@ def test_a_session_of_the_emergency_ends_with_it(tmp_path: Path) -> None:
                 assert "session.created" in str(session.recv(timeout=20))
                 assert observe(stage, "--end").returncode == 0
                 with pytest.raises(ConnectionClosed):
-                    for _ in range(100):
-                        session.send(ask)
-                        session.recv(timeout=20)
+                    _talk(session, ask)
             assert mode(stage) == "enforce"
             with connect(address) as session:
                 assert "session.created" in str(session.recv(timeout=20))
