@@ -157,11 +157,11 @@ class Desk:
         assert report.open_calls == 0
         found = [record.predicate for record in read_records(layout.journal)]
         flows = [(each.get("flow", {}), each) for each in found]
-        # What an agent sends home about itself may name the model too, and isn't answered.
+        # What an agent sends home about itself may name the model too, and no model answers it.
         mine = [
             each
             for flow, each in flows
-            if flow.get("model") == model and flow["operation"] != "unknown"
+            if flow.get("model") == model and flow["dialect"] != "generic"
         ]
         phases = Counter(each["phase"] for each in mine)
         assert phases["request"] >= phases["outcome"] > 0, phases
