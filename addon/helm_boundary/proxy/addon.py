@@ -7,6 +7,7 @@ else happens (an exception, a time-out, a hook that isn't reached), the answer i
 from __future__ import annotations
 
 import asyncio
+import atexit
 import gc
 import logging
 from collections.abc import Iterable
@@ -102,6 +103,7 @@ class HelmBoundary:
             refuse_foreign_authority(Path(ctx.options.confdir).expanduser())
             if self._current.running is None:
                 self._current.start(config)
+                atexit.register(self.done)  # mitmproxy --options exits without the hook
             elif config != self._config:
                 raise ConfigError("helm_* options can't be changed while the boundary runs")
         except (AuthorityRefused, ConfigError, StartError) as error:
