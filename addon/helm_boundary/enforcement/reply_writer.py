@@ -37,7 +37,7 @@ class Teller:
 
     def _refusal(self, exchange: Exchange, verdict: wire.Verdict) -> Reply:
         if exchange.operation.dialect != MCP:
-            return wire.refuse(verdict)
+            return wire.refuse(verdict, exchange.operation.id)
         told, asked = wire.error_object(verdict), exchange.progress.call.body
         return wire.reply(verdict, *mcp_denials.denial_of(told, asked))
 
