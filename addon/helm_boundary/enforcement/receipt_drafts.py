@@ -101,6 +101,7 @@ class Drafter:
             outcome=self._outcome(exchange.progress, end),
             enforcement=enforcement,
             event=None if instead is None else {"sentInstead": instead},
+            asked=self.calls_of(exchange.progress.call, decision.verdict),
         )
 
     def calls_of(
@@ -147,6 +148,7 @@ class Drafter:
         enforcement: statement.Enforcement | None = None,
         event: dict[str, str | int] | None = None,
         budget: tuple[statement.BudgetLine, ...] = (),
+        asked: tuple[statement.ToolCall, ...] = (),
     ) -> statement.Draft:
         return statement.Draft(
             phase=phase,
@@ -168,6 +170,7 @@ class Drafter:
             tool_calls=tool_calls,
             tools=tools,
             budget=budget,
+            asked=asked,
         )
 
     def _flow(self, exchange: Exchange) -> statement.FlowFacts:

@@ -42,7 +42,7 @@ class Teller:
 
     def _refusal(self, exchange: Exchange, verdict: wire.Verdict) -> Reply:
         if exchange.operation.dialect != MCP:
-            return wire.refuse(verdict, _status(exchange))
+            return wire.refuse(verdict, exchange.operation.id, _status(exchange))
         told, asked = wire.error_object(verdict), exchange.progress.call.body
         return wire.reply(verdict, *mcp_denials.denial_of(told, asked))
 

@@ -18,6 +18,7 @@ from mitmproxy import connection, ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 
 from helm_boundary.calls.hosts import authority
+from helm_boundary.enforcement.page_origin import with_page
 from helm_boundary.runtime.banner import banner
 from helm_boundary.runtime.ca_authority import AuthorityRefused, refuse_foreign_authority
 from helm_boundary.runtime.current_boundary import CurrentBoundary
@@ -169,9 +170,12 @@ class HelmBoundary:
         await self._tracker.sweep(client)
 
     def headers_of(self, flow: http.HTTPFlow) -> tuple[tuple[str, str], ...]:
-        """Return the headers that tell a client of its call's verdict; none without a call."""
+        """Return the headers of an answer of ours to a call that failed; none without a call."""
         call = self._tracker.forwarded(flow)
-        return () if call is None else call.running.boundary.teller.headers(call.exchange)
+        if call is None:
+            return ()
+        told = call.running.boundary.teller.headers(call.exchange)
+        return with_page(told, call.exchange.request.header("origin"))
 
     def is_certified(self, flow: http.HTTPFlow) -> bool:
         """Tell whether a request is still what was certified."""
