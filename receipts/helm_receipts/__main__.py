@@ -21,7 +21,7 @@ from .audit.fsck import fsck
 from .audit.pack import verify_pack
 from .audit.trust_policy import parse_policy, witnessed
 from .audit.verify import NOT_PROVEN, verify_journal
-from .envelope.checkpoint import parse_vkey
+from .envelope.note_keys import LogKey
 from .errors import Broken, ReceiptError
 from .journal.reader import find_line
 from .layout import Layout
@@ -62,13 +62,13 @@ def _fsck(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     if options.policy is not None:
         note, witnesses = witnessed(layout, parse_policy(options.policy.read_text("utf-8")))
         notes.append(note)
-    keys, log_keys = _keys(options), [parse_vkey(options.vkey)]
+    keys, log_keys = _keys(options), [LogKey.parse(options.vkey)]
     report = fsck(layout.state, keys, log_keys, notes, archives=_archives(options))
     return (YES if report.is_complete else INCOMPLETE), asdict(report) | {"witnesses": witnesses}
 
 
 def _pack(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
-    report = verify_pack(options.state, _keys(options), [parse_vkey(options.vkey)])
+    report = verify_pack(options.state, _keys(options), [LogKey.parse(options.vkey)])
     return (YES if report.is_complete else INCOMPLETE), asdict(report)
 
 

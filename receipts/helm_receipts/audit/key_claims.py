@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from typing import NoReturn
 
-from helm_receipts.envelope.checkpoint import LogKey
-from helm_receipts.errors import Broken, ReceiptError
+from helm_receipts.envelope.note_keys import LogKey
+from helm_receipts.errors import Broken, ReceiptError, naming
 from helm_receipts.layout import Layout
 from helm_receipts.log.published_keys import (
-    LogKeyRange,
+    KeyRange,
     PublishedKeys,
-    ReceiptKeyRange,
     read_published,
 )
 
@@ -22,10 +21,8 @@ def read_claims(layout: Layout) -> PublishedKeys | None:
     """Read the ranges that keys.json claims; None for a copy of a folder that has no such file."""
     if not (layout.log / "keys.json").exists():
         return None
-    try:
+    with naming("published-keys", "log/keys.json", ReceiptError):
         return read_published(layout)
-    except ReceiptError as error:
-        raise Broken("published-keys", "log/keys.json", str(error)) from error
 
 
 def check_key(
@@ -72,8 +69,8 @@ def check_published(
 
 
 def _derived(ring: KeyRing, log_keys: Sequence[LogKey]) -> PublishedKeys:
-    receipt = tuple(ReceiptKeyRange(key) for key in ring.in_use or ring.trusted.values())
-    return PublishedKeys(log_keys[-1].name, receipt, tuple(LogKeyRange(key) for key in log_keys))
+    receipt = tuple(KeyRange(key) for key in ring.in_use or ring.trusted.values())
+    return PublishedKeys(log_keys[-1].name, receipt, tuple(KeyRange(key) for key in log_keys))
 
 
 def _refuse_keys(found: str) -> NoReturn:

@@ -13,8 +13,9 @@ from typing import IO
 
 from helm_receipts.audit.pack import FORMAT, MANIFEST
 from helm_receipts.audit.verify import NOT_PROVEN
-from helm_receipts.envelope.checkpoint import LogKey, parse_checkpoint
+from helm_receipts.envelope.checkpoint import parse_checkpoint
 from helm_receipts.envelope.dsse import parse_line
+from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.record import Record
 from helm_receipts.errors import LogError
 from helm_receipts.journal.reader import read_lines, read_record

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from helm_receipts.envelope.checkpoint import LogKey, verify_checkpoint
+from helm_receipts.envelope.checkpoint import verify_checkpoint
+from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.errors import ProofRefused
 
 from .published_keys import PublishedKeys

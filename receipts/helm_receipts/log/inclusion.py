@@ -11,12 +11,13 @@ Source: https://c2sp.org/tlog-proof:
 """
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass
 
 from helm_receipts.envelope import checkpoint as notes
-from helm_receipts.envelope.checkpoint import Checkpoint, LogKey
+from helm_receipts.envelope.checkpoint import Checkpoint
+from helm_receipts.envelope.note_keys import LogKey
+from helm_receipts.envelope.standard_base64 import decode_hash
 from helm_receipts.errors import ProofRefused
 
 from . import merkle
@@ -64,18 +65,9 @@ def parse_proof(text: bytes) -> InclusionProof:
         raise ProofRefused(f"expected {_HEADER!r}, an index, hashes and a checkpoint")
     if len(lines) - 2 > _MAX_HASHES:
         raise ProofRefused(f"expected at most {_MAX_HASHES} hashes, found {len(lines) - 2}")
-    return InclusionProof(int(index[1]), tuple(_hash(line) for line in lines[2:]), note)
+    hashes = tuple(decode_hash(line, "a proof's hash", ProofRefused) for line in lines[2:])
+    return InclusionProof(int(index[1]), hashes, note)
 
 
 def _base64(raw: bytes) -> str:
     return base64.b64encode(raw).decode()
-
-
-def _hash(line: str) -> bytes:
-    try:
-        raw = base64.b64decode(line, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ProofRefused(f"expected a hash in base64, found {line[:60]!r}") from error
-    if len(raw) != 32 or _base64(raw) != line:
-        raise ProofRefused(f"expected 32 bytes in base64, found {line[:60]!r}")
-    return raw

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from helm_receipts.envelope import checkpoint as notes
-from helm_receipts.envelope.checkpoint import LogKey
 from helm_receipts.envelope.dsse import parse_line
 from helm_receipts.envelope.entry import log_entry
+from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.envelope.record import Record
 from helm_receipts.errors import LogError

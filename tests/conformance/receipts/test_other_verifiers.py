@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from helm_receipts.envelope import signing_keys
-from helm_receipts.envelope.checkpoint import Checkpoint, LogKey
+from helm_receipts.envelope.checkpoint import Checkpoint
 from helm_receipts.envelope.dsse import parse_line
 from helm_receipts.envelope.entry import log_entry
+from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.record import Record
 from helm_receipts.envelope.signatures import sign_checkpoint
 from helm_receipts.export.bundle import logged_bundle, plain_bundle

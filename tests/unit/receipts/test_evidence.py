@@ -17,7 +17,8 @@ from helm_boundary.cli import main
 from helm_receipts.__main__ import main as verifier
 from helm_receipts.audit.pack import MANIFEST, verify_pack
 from helm_receipts.envelope import canonical, canonical_encoding, dsse, key_files, signing_keys
-from helm_receipts.envelope.checkpoint import LogKey, parse_checkpoint, parse_vkey
+from helm_receipts.envelope.checkpoint import parse_checkpoint
+from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.public_keys import PublicKey, read_public_key
 from helm_receipts.envelope.signatures import seal, sign_checkpoint
 from helm_receipts.errors import Broken
@@ -84,7 +85,7 @@ def pack(state: Path) -> Path:
 def keys_of(state: Path) -> tuple[list[PublicKey], list[LogKey]]:
     """Return the keys that an auditor would have."""
     key = read_public_key((state / "log/receipt.pub.pem").read_bytes())
-    return [key], [parse_vkey((state / "log/log.vkey").read_text())]
+    return [key], [LogKey.parse((state / "log/log.vkey").read_text())]
 
 
 def test_the_verifier_is_built_the_same_each_time(tmp_path: Path) -> None:
