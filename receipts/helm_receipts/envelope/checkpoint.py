@@ -81,7 +81,10 @@ def parse_note(note: bytes) -> tuple[Checkpoint, list[tuple[str, bytes]]]:
     body, separator, lines = text.rpartition("\n\n")
     if not separator or not lines.endswith("\n"):
         raise ProofRefused("expected a body, a blank line and signature lines, each with its end")
-    return _parse_body(body), [_parse_signature(line) for line in _signature_lines(lines)]
+    found = lines.removesuffix("\n").split("\n")
+    if len(found) > _MAX_SIGNATURES:
+        raise ProofRefused(f"expected at most {_MAX_SIGNATURES} signatures, found {len(found)}")
+    return _parse_body(body), [_parse_signature(line) for line in found]
 
 
 def _parse_body(body: str) -> Checkpoint:
@@ -90,13 +93,6 @@ def _parse_body(body: str) -> Checkpoint:
         raise ProofRefused("expected three lines in a checkpoint: origin, size and root")
     root = decode_hash(parts[2], "a root", ProofRefused)
     return Checkpoint(parts[0], int(parts[1]), root)
-
-
-def _signature_lines(lines: str) -> list[str]:
-    found = lines.removesuffix("\n").split("\n")
-    if len(found) > _MAX_SIGNATURES:
-        raise ProofRefused(f"expected at most {_MAX_SIGNATURES} signatures, found {len(found)}")
-    return found
 
 
 def _parse_signature(line: str) -> tuple[str, bytes]:

@@ -8,16 +8,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ec import (
-    ECDSA,
-    SECP256R1,
-    EllipticCurvePublicKey,
-)
+from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.utils import (
-    decode_dss_signature,
-    encode_dss_signature,
-)
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -28,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 from helm_receipts.errors import KeyRefused
 
 type KeyType = Literal["ed25519", "p256"]
-type Point = Ed25519PublicKey | EllipticCurvePublicKey
+type Point = Ed25519PublicKey | ec.EllipticCurvePublicKey
 
 # The order of P-256 (FIPS 186-5, SP 800-186).
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -73,7 +65,7 @@ class PublicKey:
             if isinstance(self.point, Ed25519PublicKey):
                 self.point.verify(signature, message)
             elif one_spelling(signature) == signature:
-                self.point.verify(signature, message, ECDSA(SHA256()))
+                self.point.verify(signature, message, ec.ECDSA(SHA256()))
             else:
                 return False
         except (InvalidSignature, ValueError):
@@ -114,7 +106,7 @@ def key_of(point: object) -> PublicKey:
     """Make a key of one that `cryptography` has; `KeyRefused` for other kinds and curves."""
     if isinstance(point, Ed25519PublicKey):
         return public_key(point.public_bytes(Encoding.Raw, PublicFormat.Raw))
-    if isinstance(point, EllipticCurvePublicKey) and isinstance(point.curve, SECP256R1):
+    if isinstance(point, ec.EllipticCurvePublicKey) and isinstance(point.curve, ec.SECP256R1):
         return public_key(point.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
     raise KeyRefused(f"expected an Ed25519 or P-256 public key, found {type(point).__name__}")
 
@@ -133,13 +125,13 @@ def one_spelling(signature: bytes) -> bytes:
     Where (r, s) is a signature, (r, n - s) is one too, which anybody can make of it without the
     key. So only the lesser of both counts, in DER: nobody can give a receipt another hash.
     """
-    r, s = decode_dss_signature(signature)
-    return encode_dss_signature(r, min(s, _ORDER - s))
+    r, s = utils.decode_dss_signature(signature)
+    return utils.encode_dss_signature(r, min(s, _ORDER - s))
 
 
 def _p256_key(raw: bytes) -> PublicKey:
     try:
-        point = EllipticCurvePublicKey.from_encoded_point(SECP256R1(), raw)
+        point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), raw)
     except ValueError as error:
         raise KeyRefused(f"expected a point on P-256, found {error}") from error
     pem = point.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()

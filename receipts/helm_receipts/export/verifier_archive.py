@@ -19,7 +19,8 @@ MODULES = (
     "envelope.public_keys", "envelope.record", "envelope.standard_base64", "errors",
     "journal.accounts", "journal.beginnings", "journal.calls", "journal.chain",
     "journal.durable_mark", "journal.reader", "journal.segments", "layout", "log.frontier",
-    "log.inclusion", "log.log_claims", "log.merkle", "log.published_keys", "log.tiles", "__main__",
+    "log.inclusion", "log.log_claims", "log.merkle", "log.published_keys", "log.tiles",
+    "printing", "__main__",
 )  # fmt: skip
 """What the verifier loads, besides packages' own files. A test holds this to its imports."""
 

@@ -1,5 +1,6 @@
 """Proofs that a receipt is in the log, made from its tiles."""
 
+import base64
 from pathlib import Path
 
 from helm_receipts.envelope import checkpoint as notes
@@ -12,7 +13,7 @@ from helm_receipts.errors import LogError
 from helm_receipts.layout import Layout
 
 from . import merkle_proofs
-from .inclusion import InclusionProof
+from .inclusion import HEADER, InclusionProof
 from .published_keys import PublishedKeys
 from .runs import order_file, read_runs
 from .tiles import TileReader
@@ -38,6 +39,12 @@ def prove_under(layout: Layout, key: PublicKey, log: LogKey, record: Record) -> 
     proof = InclusionProof(index, tuple(hashes), note)
     proof.verify(entry, log)
     return proof
+
+
+def proof_file(proof: InclusionProof) -> bytes:
+    """Write a proof as a `.tlog-proof` file, as `inclusion` describes it."""
+    hashes = (base64.b64encode(each).decode() for each in proof.hashes)
+    return "\n".join([HEADER, f"index {proof.index}", *hashes, "", ""]).encode() + proof.note
 
 
 def _index_of(record: Record, entry: bytes, layout: Layout, reader: TileReader) -> int:

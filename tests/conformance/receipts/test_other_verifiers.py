@@ -19,7 +19,7 @@ from helm_receipts.layout import Layout
 from helm_receipts.log.frontier import Frontier
 from helm_receipts.log.inclusion import InclusionProof
 from helm_receipts.log.merkle_proofs import inclusion_proof
-from helm_receipts.log.proof import prove
+from helm_receipts.log.proof import proof_file, prove
 from helm_receipts.log.tiles import TileReader
 from helm_receipts.recording import keyset
 from helm_receipts.recording.keyset import Keyset
@@ -57,7 +57,7 @@ class SampleLog:
         self.log = folder / "log"
         self.vkey = LogKey(ORIGIN, key.public).vkey
         self.proof = folder / "sample.tlog-proof"
-        self.proof.write_bytes(InclusionProof(index, tuple(hashes), note).text())
+        self.proof.write_bytes(proof_file(InclusionProof(index, tuple(hashes), note)))
         self.entry = folder / "entry"
         self.entry.write_bytes(b'{"entry":%d}' % index)
 
@@ -125,7 +125,7 @@ def test_a_real_state_folder_is_accepted(
     sample = SampleLog(tmp_path, 1)
     sample.log = layout.log
     sample.vkey = known.published.log[-1].key.vkey
-    sample.proof.write_bytes(prove(layout, known.published, records[100]).text())
+    sample.proof.write_bytes(proof_file(prove(layout, known.published, records[100])))
     envelope = parse_line(records[100].envelope)
     sample.entry.write_bytes(log_entry(envelope, known.receipt.public))
     assert sample.go() is None

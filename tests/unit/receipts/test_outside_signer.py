@@ -169,8 +169,8 @@ def test_keys_outside_are_rotated(state: Path, token: Path, tmp_path: Path) -> N
         record_calls(state, 2)
     with pytest.raises(KeyRefused, match="found some"):
         use_signer(layout, option(token))
-    named = ("--key", tmp_path / "first.pem", "--vkey", vkey)
-    assert run("receipts", "fsck", "--state", state, *named) == 0
+    trusting = ("--key", tmp_path / "first.pem", "--vkey", vkey)
+    assert run("receipts", "fsck", "--state", state, *trusting) == 0
 
 
 def test_keys_init_takes_a_signer(tmp_path: Path, token: Path) -> None:
