@@ -18,6 +18,7 @@ from helm_receipts.envelope.public_keys import PublicKey, read_public_key
 
 from .audit.checked_line import check_line
 from .audit.fsck import fsck
+from .audit.key_claims import read_claims
 from .audit.pack import verify_pack
 from .audit.trust_policy import parse_policy, witnessed
 from .audit.verify import NOT_PROVEN, verify_journal
@@ -25,6 +26,7 @@ from .envelope.note_keys import LogKey
 from .errors import Broken, KeyRefused, ReceiptError
 from .journal.reader import find_line
 from .layout import Layout
+from .log.handovers import follow_handovers
 from .printing import while_read
 
 type Command = Callable[[argparse.Namespace], tuple[int, dict[str, Any]]]
@@ -68,9 +70,10 @@ def _fsck(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     if options.policy is not None:
         note, witnesses = witnessed(layout, parse_policy(options.policy.read_text("utf-8")))
         notes.append(note)
-    report = fsck(
-        layout.state, _keys(options), [_log_key(options)], notes, archives=_archives(options)
-    )
+    claims, log_keys = read_claims(layout), [_log_key(options)]
+    if claims is not None:  # what handed over, and is signed by both, is followed
+        log_keys = follow_handovers(layout.log, log_keys[0], claims)
+    report = fsck(layout.state, _keys(options), log_keys, notes, archives=_archives(options))
     return (YES if report.is_complete else INCOMPLETE), asdict(report) | {"witnesses": witnesses}
 
 
@@ -128,9 +131,6 @@ def _parser() -> argparse.ArgumentParser:
     alone = _add(commands, "verify", _verify, "Verify every journal: signatures, chains, outcomes.")
     checked = _add(commands, "fsck", _fsck, "Verify all of that, and the log's tree.")
     checked.add_argument(
-        "--vkey", required=True, help="the log's key: what is in log.vkey, or that file"
-    )
-    checked.add_argument(
         "--kept", type=Path, action="append", default=[], help="a checkpoint that must still hold"
     )
     checked.add_argument(
@@ -142,9 +142,9 @@ def _parser() -> argparse.ArgumentParser:
         )
     pack = "Verify an evidence pack: receipts, proofs, checkpoint."
     packed = _add(commands, "pack", _pack, pack, "the pack, a zip file")
-    packed.add_argument(
-        "--vkey", required=True, help="the log's key: what is in log.vkey, or that file"
-    )
+    for command in (checked, packed):
+        log_key = "the log's key: what is in log.vkey, or that file"
+        command.add_argument("--vkey", required=True, help=log_key)
     shown = _add(commands, "show", _show, "Print what one receipt says, if it verifies.")
     shown.add_argument("receipt", help="the receipt's id, such as 3rz4hhna-000004")
     return parser

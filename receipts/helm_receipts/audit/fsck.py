@@ -109,11 +109,8 @@ def fsck(
             progress(edge.size, checkpoint.size)
     _compare_tiles(layout, edge.take_tiles())
     if edge.root() != checkpoint.root:
-        raise Broken(
-            "wrong-root",
-            "log/checkpoint",
-            f"signed for {checkpoint.root.hex()}, but the entries give {edge.root().hex()}",
-        )
+        found = f"signed for {checkpoint.root.hex()}, but the entries give {edge.root().hex()}"
+        raise Broken("wrong-root", "log/checkpoint", found)
     progress(edge.size, checkpoint.size)
     # 7. What isn't in the log yet.
     not_in_log = journals.finish(reader)
@@ -148,9 +145,7 @@ def _report(checkpoint: Checkpoint, journals: Lockstep, not_in_log: int, kept: i
 def _checkpoint(layout: Layout, log_key: LogKey) -> Checkpoint:
     path = layout.log / "checkpoint"
     if not path.exists():
-        raise Broken(
-            "no-checkpoint", str(path), "this folder's log was never published, or is gone"
-        )
+        raise Broken("no-checkpoint", path, "this folder's log was never published, or is gone")
     with naming("checkpoint", path, ProofRefused):
         return notes.verify_checkpoint(path.read_bytes(), log_key)
 

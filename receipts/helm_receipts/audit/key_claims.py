@@ -1,16 +1,14 @@
 """Claims about keys in the files beside the log, held against keys that verified something."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NoReturn
 
 from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.errors import Broken, ReceiptError, naming
 from helm_receipts.layout import Layout
-from helm_receipts.log.published_keys import (
-    KeyRange,
-    PublishedKeys,
-    read_published,
-)
+from helm_receipts.log.handovers import hands_over
+from helm_receipts.log.published_keys import KeyRange, PublishedKeys, read_published
 
 from .keyring import KeyRing
 from .published_files import REMEDY, compare
@@ -56,6 +54,11 @@ def check_published(
     """
     if published is None:  # a copy without it: then the others stand alone
         published = _derived(ring, log_keys)
+    if published.origin != log_keys[-1].name:
+        _refuse_keys(f"is of {published.origin[:80]!r}, but the log is {log_keys[-1].name}")
+    for old, new in pairwise(published.log):
+        if not hands_over(layout.log, old.key, new):
+            _refuse_keys(f"lists the log key {old.key.vkey}, which handed over to no next one")
     if published.log[-1].key != log_keys[-1]:
         _refuse_keys(f"doesn't end with the log key {log_keys[-1].vkey}, which signs")
     for known in published.receipt:

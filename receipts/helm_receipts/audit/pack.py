@@ -76,6 +76,8 @@ def verify_pack(path: Path, trusted: Sequence[PublicKey], log_keys: Sequence[Log
                 receipts.accept(name)
         # 5. Sources of policies are what their digests say.
         policies = tuple(_policies(pack, names))
+        for digest in {*policies} - receipts.policies:
+            raise Broken("policy", f"policy/{digest}", "no receipt here was decided by it")
     return _report(checkpoint, receipts, policies)
 
 
@@ -92,6 +94,8 @@ class _Receipts:
         self.walks: list[JournalWalk] = []
         self.indexes: set[int] = set()
         self.missing = 0
+        self.policies: set[str] = set()
+        """The digests of policies that receipts name."""
         self._pack, self._note, self._checkpoint = pack, note, checkpoint
         self._ring, self._calls, self._beginnings = KeyRing(list(trusted)), Calls(), Beginnings()
 
@@ -116,7 +120,8 @@ class _Receipts:
         return JournalWalk(chain, self._ring, self._beginnings)
 
     def _prove(self, line: Line, checked: CheckedLine) -> None:
-        sequence = checked.predicate["sequence"]
+        sequence, policy = checked.predicate["sequence"], checked.predicate.get("policy") or {}
+        self.policies.add(policy.get("digest", {}).get("sha256", ""))
         name = f"proofs/{receipt_id(sequence['writer'], sequence['number'])}.tlog-proof"
         if name not in self._pack.NameToInfo:
             self.missing += 1

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from helm_receipts.envelope.checkpoint import parse_checkpoint, verify_checkpoint
-from helm_receipts.envelope.cosignature import cosignatures
-from helm_receipts.envelope.note_keys import LogKey, WitnessKey
+from helm_receipts.envelope.cosignature import WitnessKey, cosignatures
+from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.errors import Broken, KeyRefused, ProofRefused, naming
 from helm_receipts.layout import Layout
 

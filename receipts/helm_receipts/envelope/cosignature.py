@@ -7,9 +7,17 @@ all that it has cosigned before, so two histories of a log can't both have its c
 from collections.abc import Iterator, Sequence
 
 from .checkpoint import Checkpoint, parse_note
-from .note_keys import WitnessKey
+from .note_keys import NoteKey
 
 _LENGTH = 4 + 8 + 64
+
+
+class WitnessKey(NoteKey):
+    """A witness's name and the key that it cosigns with."""
+
+    __slots__ = ()
+    ALGORITHM = b"\x04"
+    WHOSE = "an Ed25519 witness"
 
 
 def cosigned_message(checkpoint: Checkpoint, time: int) -> bytes:

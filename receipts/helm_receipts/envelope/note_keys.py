@@ -61,11 +61,3 @@ class LogKey(NoteKey):
     __slots__ = ()
     ALGORITHM = b"\x01"
     WHOSE = "an Ed25519 log"
-
-
-class WitnessKey(NoteKey):
-    """A witness's name and the key that it cosigns with."""
-
-    __slots__ = ()
-    ALGORITHM = b"\x04"
-    WHOSE = "an Ed25519 witness"

@@ -11,11 +11,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_pem_public_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from helm_receipts.errors import KeyRefused
 
@@ -28,18 +24,15 @@ _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 # The y coordinates, sign bit cleared, of every encoding of a point of small order. A signature
 # under such a "key" verifies for messages nobody signed. Source: the list that libsodium refuses
 # (ge25519_has_small_order), which holds the non-canonical encodings too.
-_SMALL_ORDER = frozenset(
-    bytes.fromhex(y)
-    for y in (
-        "00" * 32,
-        "01" + "00" * 31,
-        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
-        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
-        "ec" + "ff" * 30 + "7f",
-        "ed" + "ff" * 30 + "7f",
-        "ee" + "ff" * 30 + "7f",
-    )
-)
+_SMALL_ORDER = {
+    bytes.fromhex("00" * 32),
+    bytes.fromhex("01" + "00" * 31),
+    bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"),
+    bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"),
+    bytes.fromhex("ec" + "ff" * 30 + "7f"),
+    bytes.fromhex("ed" + "ff" * 30 + "7f"),
+    bytes.fromhex("ee" + "ff" * 30 + "7f"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +83,7 @@ def public_key(raw: bytes) -> PublicKey:
         return _p256_key(raw)
     if len(raw) != 32:
         raise KeyRefused(
-            "expected a public key of 32 bytes (Ed25519) or 65 (a point on P-256), found "
-            f"{len(raw)}"
+            f"expected 32 bytes of Ed25519, or 65 of a point on P-256, found {len(raw)}"
         )
     if raw[:31] + bytes([raw[31] & 0x7F]) in _SMALL_ORDER:
         raise KeyRefused(

@@ -19,6 +19,7 @@ MODULES = (
     "envelope.public_keys", "envelope.record", "envelope.standard_base64", "errors",
     "journal.accounts", "journal.beginnings", "journal.calls", "journal.chain",
     "journal.durable_mark", "journal.reader", "journal.segments", "layout", "log.frontier",
+    "log.handovers",
     "log.inclusion", "log.log_claims", "log.merkle", "log.published_keys", "log.tiles",
     "printing", "__main__",
 )  # fmt: skip

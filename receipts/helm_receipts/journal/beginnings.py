@@ -72,12 +72,10 @@ class Beginnings:
     def refuse_unexplained(self) -> None:
         """Refuse a beginning that no receipt explains; `Broken` names it."""
         for gone in self.unexplained:
-            raise Broken(
-                "dropped",
-                f"{gone.writer}/{segment_name(gone.last + 1)}",
-                f"it begins with receipt {gone.last + 1}, and no receipt says that those before "
-                "were pruned: name their archive with --archive, if there is one",
-            )
+            place = f"{gone.writer}/{segment_name(gone.last + 1)}"
+            found = f"it begins with receipt {gone.last + 1}, and no receipt says that those before"
+            remedy = "were pruned: name their archive with --archive, if there is one"
+            raise Broken("dropped", place, f"{found} {remedy}")
 
 
 def pruning_lines(state: Path) -> list[bytes]:

@@ -13,9 +13,7 @@ Source: https://c2sp.org/tlog-proof:
 import re
 from dataclasses import dataclass
 
-from helm_receipts.envelope import checkpoint as notes
 from helm_receipts.envelope.checkpoint import Checkpoint
-from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.standard_base64 import decode_hash
 from helm_receipts.errors import ProofRefused
 
@@ -33,14 +31,6 @@ class InclusionProof:
     index: int
     hashes: tuple[bytes, ...]
     note: bytes
-
-    def verify(self, entry: bytes, key: LogKey) -> Checkpoint:
-        """Return the checkpoint; `ProofRefused` unless its log signed it and the entry is in it."""
-        # 1. The checkpoint is the log's.
-        checkpoint = notes.verify_checkpoint(self.note, key)
-        # 2. The entry is under it.
-        self.verify_under(entry, checkpoint)
-        return checkpoint
 
     def verify_under(self, entry: bytes, checkpoint: Checkpoint) -> None:
         """Require the entry's leaf, at this index, to lead to the root of a verified checkpoint."""

@@ -19,11 +19,8 @@ def check_claim(predicate: dict[str, Any], reader: TileReader) -> None:
     if predicate["phase"] != "session" or not isinstance(size, int):
         return
     if size > reader.size:
-        raise Broken(
-            "old-checkpoint",
-            "log/checkpoint",
-            f"of size {reader.size}, but a receipt says that the log had {size} entries",
-        )
+        found = f"of size {reader.size}, but a receipt says that the log had {size} entries"
+        raise Broken("old-checkpoint", "log/checkpoint", found)
     with naming_tiles():
         root = merkle.root_hash(size, reader.nodes)
     if root.hex() != event.get("logRoot"):

@@ -4,6 +4,7 @@ import base64
 from pathlib import Path
 
 from helm_receipts.envelope import checkpoint as notes
+from helm_receipts.envelope.checkpoint import Checkpoint
 from helm_receipts.envelope.dsse import parse_line
 from helm_receipts.envelope.entry import log_entry
 from helm_receipts.envelope.note_keys import LogKey
@@ -37,8 +38,17 @@ def prove_under(layout: Layout, key: PublicKey, log: LogKey, record: Record) -> 
     index = _index_of(record, entry, layout, reader)
     hashes = merkle_proofs.inclusion_proof(index, size, reader.nodes)
     proof = InclusionProof(index, tuple(hashes), note)
-    proof.verify(entry, log)
+    verify_proof(proof, entry, log)
     return proof
+
+
+def verify_proof(proof: InclusionProof, entry: bytes, key: LogKey) -> Checkpoint:
+    """Return the checkpoint; `ProofRefused` unless its log signed it and the entry is in it."""
+    # 1. The checkpoint is the log's.
+    checkpoint = notes.verify_checkpoint(proof.note, key)
+    # 2. The entry is under it.
+    proof.verify_under(entry, checkpoint)
+    return checkpoint
 
 
 def proof_file(proof: InclusionProof) -> bytes:

@@ -15,13 +15,7 @@ from helm_receipts.errors import KeyRefused
 from helm_receipts.layout import Layout
 from helm_receipts.storage import durable
 
-from .published_keys import (
-    KeyRange,
-    PublishedKeys,
-    in_other_forms,
-    json_file,
-    read_published,
-)
+from .published_keys import KeyRange, PublishedKeys, in_other_forms, json_file, read_published
 
 
 def publish(layout: Layout, origin: str, receipt: PublicKey, log: PublicKey) -> PublishedKeys:

@@ -58,6 +58,8 @@ def read_published(layout: Layout) -> PublishedKeys:
         log = tuple(KeyRange(LogKey.parse(k["vkey"]), k["first"], k["last"]) for k in value["log"])
         if not receipt or not log:
             raise ValueError("there is no key in it")
+        if [each.key.keyid for each in receipt] != [k["keyid"] for k in value["receipt"]]:
+            raise ValueError("a key under another key's id")
         return PublishedKeys(value["origin"], receipt, log)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise KeyRefused(f"expected the published keys in {path}, found {error}") from error

@@ -10,11 +10,7 @@ from helm_receipts.export.verified import verify_present
 from helm_receipts.layout import Layout
 from helm_receipts.log import identity
 from helm_receipts.log.publish import write_published
-from helm_receipts.log.published_keys import (
-    KeyRange,
-    PublishedKeys,
-    read_published,
-)
+from helm_receipts.log.published_keys import KeyRange, PublishedKeys, read_published
 
 from .keyset import NEXT, signing_key
 

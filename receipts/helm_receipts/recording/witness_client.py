@@ -14,8 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from helm_receipts.envelope.checkpoint import parse_checkpoint
-from helm_receipts.envelope.cosignature import cosignatures
-from helm_receipts.envelope.note_keys import WitnessKey
+from helm_receipts.envelope.cosignature import WitnessKey, cosignatures
 from helm_receipts.errors import KeyRefused, ProofRefused, ReceiptError
 from helm_receipts.log import merkle_proofs
 from helm_receipts.log.tiles import TileReader
