@@ -147,7 +147,8 @@ def show(state: Layout, as_json: bool, identity: str) -> None:
     "--opening",
     "role",
     metavar="ROLE",
-    help="Print the salt of a body's digest: request, response, responseStream or event.",
+    help="Print the salt of a digest, by its name as `receipts explain` says it: request, "
+    "response, responseStream, responseReceived, sentInstead or event.",
 )
 @click.option(
     "--body",
