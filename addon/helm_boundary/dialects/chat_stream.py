@@ -93,6 +93,7 @@ class ChatStream:
         return Answer(
             self._status,
             model=self._model,
+            id=text_of(self.head.get("id")) or None,
             finish_reasons=tuple(r for _, c in choices for r in dict.fromkeys(c.finish_reasons)),
             messages=tuple(message_of(i, c) for i, c in choices),
             texts=(*(t for i, c in choices for t in texts_of(i, c)), *self._beside.texts()),

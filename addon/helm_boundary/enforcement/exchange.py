@@ -28,6 +28,7 @@ from helm_receipts.envelope.statement import BudgetLine, FlowFacts, ListedTool
 from helm_receipts.envelope.statement import ToolCall as ToolCallReceipt
 from helm_receipts.recording.recorder import Receipt
 
+from .chunk_times import ChunkTimes
 from .fallback_reply import NO_VERDICT
 from .reply import Approval, Shortage
 from .timings import Timings
@@ -98,6 +99,8 @@ class Progress:
     """The call's spans, where calls are traced."""
     moments: dict[str, int] = field(default_factory=dict)
     """When what happened, in nanoseconds since 1970, where calls are traced."""
+    chunks: ChunkTimes | None = None
+    """How long the events of a stream took to come, where calls are traced."""
     ended: bool = False
     batch: tuple[Call, ...] = ()
     """The calls that the request brings along, where it is a batch."""
@@ -121,6 +124,16 @@ class Progress:
         """Note a moment, the first time that it comes."""
         if self.trace is not None:
             self.moments.setdefault(moment, time.time_ns())
+
+    def came(self) -> None:
+        """Note that an event of the answer has come."""
+        if self.trace is not None:
+            now = time.time_ns()
+            self.moments.setdefault("first", now)
+            if self.chunks is None:
+                self.chunks = ChunkTimes(now)
+            else:
+                self.chunks.add(now)
 
     def judged(self, phase: str, decision: Decision, receipt_id: str | None) -> None:
         """Add a verdict to what people can look at."""

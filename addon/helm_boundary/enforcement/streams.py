@@ -165,6 +165,7 @@ class Streamed:
         except ReceiptError as error:
             return self._teller.events(exchange, deny(no_receipt(error)), None)
         progress.judged("response", decision, receipt.id)
+        self._outcomes.tell_ended(exchange, end)
         if steers is not None:
             return steers.sent
         return self._teller.events(exchange, self._outcomes.asked(exchange, decision), receipt.id)
