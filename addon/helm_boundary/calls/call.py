@@ -273,7 +273,8 @@ class Answer:
 
     `tool_calls` have those that another one wraps behind it. `tools`, `requests`, `attachments` and
     `error_code` are an MCP server's: what it lists, what it asks of its client, its pictures and
-    files, and the code of its (last) error. `id` is the provider's name for the answer.
+    files, and the code of its (last) error. `id` is the provider's name for the answer, and
+    `service_tier` the name of the terms on which it was made, which may have prices of their own.
     """
 
     status: int
@@ -289,6 +290,7 @@ class Answer:
     attachments: tuple[Attachment, ...] = ()
     id: str | None = None
     error_code: int | None = None
+    service_tier: str | None = None
 
     def __post_init__(self) -> None:
         if self.tool_calls:

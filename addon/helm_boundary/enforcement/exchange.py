@@ -35,6 +35,7 @@ from .timings import Timings
 
 if TYPE_CHECKING:  # nothing of budgets is imported where there are none
     from .account import Account
+    from .batch_files import BatchFile
 
 _UNDECIDED = deny(NO_VERDICT)
 REQUEST_STEPS = ("request reading", "request policy", "request receipt")
@@ -101,9 +102,13 @@ class Progress:
     """When what happened, in nanoseconds since 1970, where calls are traced."""
     chunks: ChunkTimes | None = None
     """How long the events of a stream took to come, where calls are traced."""
+    has_left: bool = False
+    """Whether an upstream was connected for the request, and may have seen it."""
     ended: bool = False
     batch: tuple[Call, ...] = ()
     """The calls that the request brings along, where it is a batch."""
+    batch_file: BatchFile | None = None
+    """What is in the file that a batch is made of, where that is known."""
     budgets: tuple[Json, ...] = ()
     """The balances that policy sees."""
     account: Account | None = None
@@ -124,6 +129,10 @@ class Progress:
         """Note a moment, the first time that it comes."""
         if self.trace is not None:
             self.moments.setdefault(moment, time.time_ns())
+
+    def leaves(self) -> None:
+        """Note that an upstream is connected and gets the request."""
+        self.has_left = True
 
     def came(self) -> None:
         """Note that an event of the answer has come."""

@@ -123,6 +123,7 @@ class Session:
             case Again.AGAIN:  # an event waits for nobody, so that nothing of it changes meanwhile
                 return Passing(None, (self._error(deny_without_verdict(NO_VERDICT)),))
             case Forward(body):
+                exchange.progress.leaves()
                 if begins_response(event):
                     self._cycles.append(exchange)
                 else:
