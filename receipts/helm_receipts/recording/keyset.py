@@ -70,6 +70,17 @@ def open_own_keys(layout: Layout) -> OwnKeys:
     )
 
 
+def open_log_key(layout: Layout) -> tuple[str, signing_keys.SigningKey]:
+    """Return a log's name and its key for a process that keeps up a database's log.
+
+    Made on first use. `KeyRefused` for what isn't ours alone.
+    """
+    refuse_foreign_state(layout.state)
+    for folder in (layout.state, layout.keys):
+        durable.make_folder(folder)
+    return identity.load_or_create_origin(layout.origin), _key(layout, "log", known=False)
+
+
 def read_keyset(layout: Layout) -> Keyset:
     """Open the keys of a state folder, also while a rotation is half done."""
     refuse_foreign_state(layout.state)

@@ -24,9 +24,9 @@ from helm_receipts.layout import Layout
 from helm_receipts.log.published_keys import PublishedKeys
 from helm_receipts.storage import durable
 from helm_receipts.tables.places import Place, dead_writers, make_place, read_tail, take_place
+from helm_receipts.tables.publication import read_published_tree
 from helm_receipts.tables.registered_keys import read_keys, register_key
 from helm_receipts.tables.table_journal import TableJournal
-from helm_receipts.tables.tree_rows import read_tree_row
 
 from .database_place import Database
 from .keyset import OwnKeys, open_own_keys
@@ -92,7 +92,7 @@ class _Start:
             writer = Writer(journal, self._keys.receipt, openings, self._boundary)
             writer.take_up(state)
             known = spool.read() if spool is not None else {}
-            start_here(writer, state, read_tree_row(self._connection), 0, known)
+            start_here(writer, state, read_published_tree(self._connection), 0, known)
             writer.spool = spool
             if spool is not None:
                 spool.clear()
