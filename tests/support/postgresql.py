@@ -84,6 +84,18 @@ class Server:
             "--encoding=UTF8", "--no-locale", "--no-sync",
         )  # fmt: skip
 
+    def copy(self, primary: Server, name: str) -> None:
+        """Make it a streaming replica of another server, under this name."""
+        _give(self.folder)
+        source = f"host=127.0.0.1 port={primary.port} user={_SUPERUSER} application_name={name}"
+        self.run("pg_basebackup", "--pgdata", str(self.data), "--dbname", source,
+                 "--write-recovery-conf", "--no-sync", "--checkpoint=fast")  # fmt: skip
+
+    def promote(self) -> None:
+        """Make a replica the primary."""
+        with self.superuser() as connection:
+            connection.execute("SELECT pg_promote(true, 60)")
+
     def start(self) -> None:
         """Start it and wait until it answers."""
         program = _programs() / "postgres"
@@ -185,10 +197,15 @@ def running_server(folder: Path, settings: Mapping[str, str] | None = None) -> I
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Return a PostgreSQL that this process's tests share; what kills it has one of its own."""
+def missing_postgresql() -> None:
+    """Skip a test where there is no PostgreSQL, saying what to install."""
     if why := missing():
         pytest.skip(why)
+
+
+@pytest.fixture(scope="session")
+def postgresql(missing_postgresql: None) -> Iterator[Server]:
+    """Return a PostgreSQL that this process's tests share; what kills it has one of its own."""
     with running_server(short_folder()) as server:
         yield server
 

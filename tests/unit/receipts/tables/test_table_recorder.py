@@ -57,7 +57,7 @@ def run(work: Callable[[], Awaitable[None]]) -> None:
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
+def server(missing_postgresql: None) -> Iterator[Server]:
     """Return a server that this test may kill."""
     with running_server(short_folder()) as running:
         yield running
@@ -262,7 +262,7 @@ def test_rows_that_were_lost_are_noticed(tmp_path: Path, database: Address) -> N
     run(work)
 
 
-def test_a_server_that_keeps_nothing_is_refused(tmp_path: Path) -> None:
+def test_a_server_that_keeps_nothing_is_refused(tmp_path: Path, missing_postgresql: None) -> None:
     with running_server(short_folder(), {"fsync": "off"}) as server:
         name = server.create_database()
         with pytest.raises(RecorderError, match="fsync = on"):
