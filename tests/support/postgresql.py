@@ -249,15 +249,20 @@ def _unprivileged() -> pwd.struct_passwd | None:
     return None
 
 
-def _user() -> int | None:
-    """Return whose process a server's is: PostgreSQL refuses to be root's."""
+def owner_of_servers() -> tuple[int, int] | None:
+    """Return whose processes servers are where tests run as root: PostgreSQL refuses to be that."""
     user = _unprivileged() if os.geteuid() == 0 else None
-    return user.pw_uid if user else None
+    return (user.pw_uid, user.pw_gid) if user else None
+
+
+def _user() -> int | None:
+    owner = owner_of_servers()
+    return owner[0] if owner else None
 
 
 def _group() -> int | None:
-    user = _unprivileged() if os.geteuid() == 0 else None
-    return user.pw_gid if user else None
+    owner = owner_of_servers()
+    return owner[1] if owner else None
 
 
 def _give(folder: Path) -> None:

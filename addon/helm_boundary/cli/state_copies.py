@@ -21,12 +21,12 @@ from platformdirs import user_cache_path
 
 from helm_boundary.runtime.state_folder import default_state_folder
 from helm_receipts.database.address import Address, is_address
-from helm_receipts.errors import ReceiptError, StateRefused
+from helm_receipts.errors import LogError, ReceiptError, StateRefused
 from helm_receipts.journal.journal import take_lock
 from helm_receipts.layout import Layout
 from helm_receipts.storage import durable
 
-from .exits import CommandError
+from .exits import NO, CommandError
 from .state import DatabaseAddress
 from .state_folder import StateFolder
 
@@ -66,6 +66,8 @@ def layout_of(
         if anew:
             return context.with_resource(_fresh_copy(value))
         return context.with_resource(_kept_copy(value, follows=follows))
+    except LogError as error:  # what is there contradicts itself
+        raise CommandError(f"NOT VERIFIED: {error}", NO) from error
     except ReceiptError as error:
         raise CommandError(str(error)) from error
 

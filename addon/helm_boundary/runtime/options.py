@@ -178,6 +178,7 @@ def read_config(options: OptionValues) -> Config:
     """
     _check_names(options)
     _check_opa(options)
+    _check_beside_database(options)
     return Config(
         policy=_sources(options.helm_policy),
         policy_key=_absolute(options.helm_policy_key) if options.helm_policy_key else None,
@@ -321,6 +322,20 @@ def _check_opa(options: OptionValues) -> None:
         raise ConfigError(
             "helm_engine: the server at helm_opa_url is the engine already; unset one of the two"
         )
+
+
+_OF_FOLDERS = ("helm_page", "helm_metrics", "helm_decision_logs", "helm_witness", "helm_timestamp")
+"""What reads or shows the receipts of a folder, beside the boundary."""
+
+
+def _check_beside_database(options: OptionValues) -> None:
+    """Refuse what would find nothing in the folder of a boundary whose receipts are elsewhere."""
+    for name in _OF_FOLDERS if is_database(options.helm_state) else ():
+        if getattr(options, name):
+            raise ConfigError(
+                f"{name}: reads a state folder, and helm_state is a database; keep a copy with "
+                "`helm-boundary receipts pull --follow` and run it on that (docs/operations.md)"
+            )
 
 
 def _chosen(options: OptionValues, name: str) -> str:

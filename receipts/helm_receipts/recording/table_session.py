@@ -46,7 +46,7 @@ def start_table_session(
 
     `ReceiptError` where the database can't be used, saying why.
     """
-    keys = open_own_keys(layout)
+    keys = open_own_keys(layout, str(database.address))
     boundary = Boundary(keys.origin, version, configuration)
     with unavailable(database.address), connect(database.address) as connection:
         require_durable(look_at(connection))
