@@ -20,6 +20,7 @@ from helm_boundary.policy.engines.engine import Engine
 from helm_boundary.policy.errors import PolicyError
 from helm_receipts.errors import ReceiptError, StateRefused
 from helm_receipts.layout import Layout
+from helm_receipts.recording.database_place import Database
 from helm_receipts.recording.recorder import Recorder
 from helm_receipts.storage.custody import refuse_foreign_state
 
@@ -94,12 +95,14 @@ def start(config: Config) -> Running:
         store = Store.open(config.state)
         if config.signer:
             use_signer(Layout(config.state), config.signer)
-        settle(Layout(config.state))
+        if config.database is None:
+            settle(Layout(config.state))
         recorder = Recorder.open(
             config.state,
             version=__version__,
             configuration=_digest(config, engine.policy.digest),
             whom=config.shown_to,
+            database=_database(config),
         )
     except (ReceiptError, StoreError, OSError) as error:
         engine.close()
@@ -157,6 +160,13 @@ def _tell(config: Config) -> Tell:
 
         told.append(desktop_notifier(with_arguments=shows))
     return tell_each(told)
+
+
+def _database(config: Config) -> Database | None:
+    """Return where receipts go, if that isn't the folder."""
+    if config.database is None:
+        return None
+    return Database(config.database, config.state_deadline_ms / 1000)
 
 
 def _digest(config: Config, policy_digest: str) -> str:
