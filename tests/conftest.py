@@ -12,6 +12,7 @@ from coverage import Coverage
 
 from fuzz import plain_run
 from helm_boundary.runtime.key_pinning import VARIABLE
+from support.postgresql import database, empty_database, postgresql  # noqa: F401 - fixtures
 
 _SLOW = "run the tests marked slow too, and every stream with each client"
 

@@ -25,6 +25,7 @@ _COMMANDS = {
     "receipts": "receipts:receipts",
     "report": "report:report",
     "run": "run:run",
+    "state": "state:state",
     "system-proxy": "system_proxy:system_proxy",
     "telemetry": "telemetry:telemetry",
     "trust": "trust:trust",

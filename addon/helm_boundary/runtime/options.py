@@ -25,6 +25,9 @@ from helm_boundary.calls.local_addresses import EVERYTHING, LocalPlaceError, Rea
 from helm_boundary.enforcement.settings import OnToolDenied, Wire
 from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.sources.profiles import is_profile, profile_folder
+from helm_receipts.database.address import Address, missing_library
+from helm_receipts.database.address import is_address as is_database
+from helm_receipts.errors import StateRefused
 
 from .extras import EXTRA_OPTIONS, NO_EXTRAS, ExtraError, Extras
 from .state_folder import default_state_folder, no_folder
@@ -70,6 +73,8 @@ class Config:
     logs_calls: bool = True
     """Whether the log has a line for each call; not where mitmproxy prints none (flow_detail=0)."""
     extras: Extras = NO_EXTRAS
+    database: Address | None = None
+    """Where the state is, if not in the folder; `state` then has what is this boundary's own."""
 
 
 def add_options(loader: Loader) -> None:
@@ -95,7 +100,12 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
     ("helm_opa_url", str, "", "An OPA server that decides in place of the embedded engine, such as "
      "http://127.0.0.1:8181. Can't be combined with helm_policy or helm_policy_key.", None),
     ("helm_state", str, "", "Folder for keys, receipts and approvals, private to the user who "
-     "runs the boundary. Default: helm-boundary in the platform's user state folder.", None),
+     "runs the boundary. Default: helm-boundary in the platform's user state folder. Or "
+     "postgresql://HOST/DATABASE, for many boundaries with one state (needs the extra "
+     "helm-boundary[postgresql]).", None),
+    ("helm_folder", str, "", "With helm_state=postgresql://…: the folder of what this boundary "
+     "keeps for itself: its keys, its sockets, and outcomes that the database hasn't taken yet. "
+     "Default: helm-boundary in the platform's user state folder.", None),
     ("helm_signer", str, "", "exec:COMMAND: a command that signs receipts and the log, started "
      "once, so that no private key is a file in the state folder. Chosen before the first start.",
      None),
@@ -171,7 +181,8 @@ def read_config(options: OptionValues) -> Config:
         candidate=_sources(options.helm_candidate),
         engine=_chosen(options, "helm_engine"),
         opa_url=options.helm_opa_url,
-        state=_state(options.helm_state),
+        state=_state(options),
+        database=_database(options.helm_state),
         signer=options.helm_signer,
         mode="observe" if _chosen(options, "helm_mode") == "observe" else "enforce",
         hosts=_hosts(options.helm_hosts),
@@ -315,11 +326,31 @@ def _chosen(options: OptionValues, name: str) -> str:
     return str(value)
 
 
-def _state(value: str) -> Path:
+def _state(options: OptionValues) -> Path:
+    """Return the folder: the whole state, or what is this boundary's own beside a database."""
+    value, own = options.helm_state, options.helm_folder
+    if is_database(value):
+        name, value = "helm_folder", own
+    elif own:
+        raise ConfigError("helm_folder: only beside a database; helm_state is the folder otherwise")
+    else:
+        name = "helm_state"
     why = no_folder(value)
     if why is not None:
-        raise ConfigError(f"helm_state: {why}")
+        raise ConfigError(f"{name}: {why}")
     return _absolute(value) if value else default_state_folder()
+
+
+def _database(value: str) -> Address | None:
+    """Return the database's address; None where the state is a folder."""
+    if not is_database(value):
+        return None
+    try:
+        if (why := missing_library()) is not None:
+            raise ConfigError(f"helm_state: {why}")
+        return Address(value)
+    except StateRefused as error:
+        raise ConfigError(f"helm_state: {error}") from None
 
 
 def _extras(options: OptionValues) -> Extras:

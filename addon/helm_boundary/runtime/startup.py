@@ -85,6 +85,8 @@ def start(config: Config) -> Running:
         refuse_foreign_state(config.state)
     except (StateRefused, OSError) as error:
         raise StartError(f"the state folder can't be used: {error}") from None
+    if config.database is not None:
+        raise StartError("helm_state: receipts can't be kept in a database yet")
     try:
         judging = start_judging(config)
     except PolicyError as error:
