@@ -47,3 +47,7 @@ class Facts(Protocol):
     def deciding(self) -> AbstractContextManager[None]:
         """Lock the facts for one decision over all processes; all that is read then is new."""
         ...
+
+    def close(self) -> None:
+        """Give back what was opened. Idempotent."""
+        ...

@@ -109,6 +109,9 @@ class FolderFacts:
         finally:
             os.close(descriptor)
 
+    def close(self) -> None:
+        """Do nothing: no file stays open."""
+
     def _forget_seen(self) -> None:
         self._seen = (-1, 0)
 

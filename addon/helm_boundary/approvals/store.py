@@ -14,6 +14,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from helm_receipts.database.address import Address
+
 from . import entry as entries
 from .entry import (
     EXPIRED,
@@ -53,9 +55,16 @@ class Store:
         self._unreadable: set[str] = set()
 
     @classmethod
-    def open(cls, state: Path) -> Store:
-        """Open the store of a state folder, made private on first use; raises StoreError."""
-        return cls(FolderFacts(state / "approvals"))
+    def open(cls, state: Path, database: Address | None = None) -> Store:
+        """Open the store of a fleet's database, or of a state folder, made private on first use.
+
+        Raises StoreError.
+        """
+        if database is None:
+            return cls(FolderFacts(state / "approvals"))
+        from .database import DatabaseFacts
+
+        return cls(DatabaseFacts(database))
 
     def grants(self) -> list[Entry]:
         """Return the grants that nobody has used, newest first; some may have expired meanwhile.
@@ -124,6 +133,10 @@ class Store:
     def deciding(self) -> AbstractContextManager[None]:
         """Lock the store for one decision over all processes, so that its receipt comes first."""
         return self._facts.deciding()
+
+    def close(self) -> None:
+        """Give back what was opened. Idempotent."""
+        self._facts.close()
 
     def _make(self, name: str, value: dict[str, Any]) -> bool:
         content = json.dumps(value).encode("ascii")

@@ -71,6 +71,7 @@ class Running:
         self.engine.close()
         self.boundary.desk.close()
         self.recorder.close()
+        self.boundary.desk.store.close()
         if self.boundary.accounts is not None:
             self.boundary.accounts.close()
 
@@ -93,7 +94,7 @@ def start(config: Config) -> Running:
         raise StartError(f"the policy can't be used: {error}") from None
     engine = judging.engine
     try:
-        store = Store.open(config.state)
+        store = Store.open(config.state, config.database)
         if config.signer:
             use_signer(Layout(config.state), config.signer)
         settle(Layout(config.state))
