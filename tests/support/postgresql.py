@@ -189,7 +189,7 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Return a PostgreSQL that this process's tests share; what kills it has one of its own."""
     if why := missing():
         pytest.skip(why)
-    with running_server(_short_folder()) as server:
+    with running_server(short_folder()) as server:
         yield server
 
 
@@ -207,7 +207,7 @@ def database(empty_database: Address) -> Address:
     return empty_database
 
 
-def _short_folder() -> Path:
+def short_folder() -> Path:
     """Make a folder whose sockets have short enough names, which pytest's own may not have."""
     return Path(tempfile.mkdtemp(prefix="pg-"))
 

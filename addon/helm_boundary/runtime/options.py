@@ -75,6 +75,7 @@ class Config:
     extras: Extras = NO_EXTRAS
     database: Address | None = None
     """Where the state is, if not in the folder; `state` then has what is this boundary's own."""
+    state_deadline_ms: int = 2000
 
 
 def add_options(loader: Loader) -> None:
@@ -106,6 +107,8 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
     ("helm_folder", str, "", "With helm_state=postgresql://…: the folder of what this boundary "
      "keeps for itself: its keys, its sockets, and outcomes that the database hasn't taken yet. "
      "Default: helm-boundary in the platform's user state folder.", None),
+    ("helm_state_deadline_ms", int, 2000, "How long a receipt may take to be committed by the "
+     "database, in milliseconds; after that calls are denied until it answers again.", None),
     ("helm_signer", str, "", "exec:COMMAND: a command that signs receipts and the log, started "
      "once, so that no private key is a file in the state folder. Chosen before the first start.",
      None),
@@ -183,6 +186,9 @@ def read_config(options: OptionValues) -> Config:
         opa_url=options.helm_opa_url,
         state=_state(options),
         database=_database(options.helm_state),
+        state_deadline_ms=_within(
+            "helm_state_deadline_ms", options.helm_state_deadline_ms, 20, 60_000
+        ),
         signer=options.helm_signer,
         mode="observe" if _chosen(options, "helm_mode") == "observe" else "enforce",
         hosts=_hosts(options.helm_hosts),

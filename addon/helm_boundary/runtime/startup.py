@@ -20,6 +20,7 @@ from helm_boundary.policy.engines.engine import Engine
 from helm_boundary.policy.errors import PolicyError
 from helm_receipts.errors import ReceiptError, StateRefused
 from helm_receipts.layout import Layout
+from helm_receipts.recording.database_place import Database
 from helm_receipts.recording.recorder import Recorder
 from helm_receipts.storage.custody import refuse_foreign_state
 
@@ -86,8 +87,6 @@ def start(config: Config) -> Running:
         refuse_foreign_state(config.state)
     except (StateRefused, OSError) as error:
         raise StartError(f"the state folder can't be used: {error}") from None
-    if config.database is not None:
-        raise StartError("helm_state: receipts can't be kept in a database yet")
     try:
         judging = start_judging(config)
     except PolicyError as error:
@@ -97,12 +96,14 @@ def start(config: Config) -> Running:
         store = Store.open(config.state, config.database)
         if config.signer:
             use_signer(Layout(config.state), config.signer)
-        settle(Layout(config.state))
+        if config.database is None:
+            settle(Layout(config.state))
         recorder = Recorder.open(
             config.state,
             version=__version__,
             configuration=_digest(config, engine.policy.digest),
             whom=config.shown_to,
+            database=_database(config),
         )
     except (ReceiptError, StoreError, OSError) as error:
         engine.close()
@@ -160,6 +161,13 @@ def _tell(config: Config) -> Tell:
 
         told.append(desktop_notifier(with_arguments=shows))
     return tell_each(told)
+
+
+def _database(config: Config) -> Database | None:
+    """Return where receipts go, if that isn't the folder."""
+    if config.database is None:
+        return None
+    return Database(config.database, config.state_deadline_ms / 1000)
 
 
 def _digest(config: Config, policy_digest: str) -> str:

@@ -26,7 +26,8 @@ UPDATE helm_boundary.leases SET held_until = now() + make_interval(secs => %(sec
 WHERE name = %(name)s AND fence = %(fence)s
 """
 _GIVE_BACK = """
-UPDATE helm_boundary.leases SET held_until = '-infinity' WHERE name = %(name)s AND fence = %(fence)s
+UPDATE helm_boundary.leases SET held_until = to_timestamp(0)
+WHERE name = %(name)s AND fence = %(fence)s
 """
 _REQUIRE = """
 SELECT 1 FROM helm_boundary.leases WHERE name = %(name)s AND fence = %(fence)s FOR UPDATE
@@ -43,7 +44,7 @@ class Lease:
 
 def take_lease(connection: psycopg.Connection[Any], name: str, seconds: float) -> Lease | None:
     """Take a lease that nobody holds, for so long; None where somebody holds it."""
-    values = {"name": name, "holder": _holder(), "seconds": seconds}
+    values = {"name": name, "holder": holder(), "seconds": seconds}
     found = connection.execute(_TAKE, values).fetchone()
     return Lease(name, found[0]) if found else None
 
@@ -74,6 +75,6 @@ def _lost(lease: Lease) -> LeaseLost:
     )
 
 
-def _holder() -> str:
+def holder() -> str:
     """Name this process, for people who look at the table."""
     return f"{socket.gethostname()}:{os.getpid()}"

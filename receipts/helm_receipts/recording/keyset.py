@@ -45,6 +45,42 @@ def open_keyset(layout: Layout) -> Keyset:
     return read_keyset(layout)
 
 
+@dataclass(frozen=True, slots=True)
+class OwnKeys:
+    """What a process signs with whose receipts go into a database; the log isn't its business."""
+
+    origin: str
+    receipt: signing_keys.SigningKey
+    pseudonym: opening.SecretKey
+
+
+def open_own_keys(layout: Layout) -> OwnKeys:
+    """Open the keys of a process whose receipts go into a database, made on first use.
+
+    `KeyRefused` for what isn't ours alone. Once something was written, a missing key is never made
+    anew.
+    """
+    refuse_foreign_state(layout.state)
+    for folder in (layout.state, layout.keys, layout.journal):
+        durable.make_folder(folder)
+    return OwnKeys(
+        origin=identity.load_or_create_origin(layout.origin),
+        receipt=_key(layout, "receipt", known=any(layout.journal.iterdir())),
+        pseudonym=opening.load_or_create_secret(layout.keys, "pseudonym"),
+    )
+
+
+def open_log_key(layout: Layout) -> tuple[str, signing_keys.SigningKey]:
+    """Return a log's name and its key for a process that keeps up a database's log.
+
+    Made on first use. `KeyRefused` for what isn't ours alone.
+    """
+    refuse_foreign_state(layout.state)
+    for folder in (layout.state, layout.keys):
+        durable.make_folder(folder)
+    return identity.load_or_create_origin(layout.origin), _key(layout, "log", known=False)
+
+
 def read_keyset(layout: Layout) -> Keyset:
     """Open the keys of a state folder, also while a rotation is half done."""
     refuse_foreign_state(layout.state)

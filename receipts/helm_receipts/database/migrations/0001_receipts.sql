@@ -5,6 +5,7 @@ CREATE TABLE helm_boundary.writers (
     keyid text NOT NULL,
     number bigint NOT NULL,
     digest text, -- SHA-256 of the last receipt, in hex
+    open_from bigint NOT NULL DEFAULT 1, -- no call is open whose request came before this one
     epoch bigint NOT NULL, -- goes up whenever somebody takes the writer's place, or comes back
     holder text NOT NULL,
     held_until timestamptz NOT NULL

@@ -44,7 +44,7 @@ CREATE TABLE helm_boundary.int_writers (
 );
 
 CREATE TABLE helm_boundary.tiles (
-    path text PRIMARY KEY, -- as it is served: tile/<L>/<N>[.p/<W>]
+    path text COLLATE "C" PRIMARY KEY, -- as it is served: tile/<L>/<N>[.p/<W>]
     data bytea NOT NULL
 );
 
