@@ -172,8 +172,11 @@ class HelmBoundary:
         return () if call is None else call.running.boundary.teller.headers(call.exchange)
 
     def is_certified(self, flow: http.HTTPFlow) -> bool:
-        """Tell whether a request is still what was certified."""
-        return self._requests.is_cleared(flow)
+        """Tell whether a request is still what was certified; if so it leaves now."""
+        is_cleared = self._requests.is_cleared(flow)
+        if is_cleared and (call := self._tracker.forwarded(flow)) is not None:
+            call.exchange.progress.leaves()
+        return is_cleared
 
     def has_open_call(self, client: connection.Client) -> bool:
         """Tell whether a client waits for an answer, or has a session."""
