@@ -60,3 +60,5 @@ LEAVE = "DELETE FROM helm_boundary.budget_owners WHERE name = %s"
 TIDY_BALANCES = 'DELETE FROM helm_boundary.budget_balances WHERE "end" < %s'
 TIDY_PACES = "DELETE FROM helm_boundary.budget_paces WHERE arrival < %s"
 TIDY_OWNERS = "DELETE FROM helm_boundary.budget_owners WHERE seen < now() - interval '1 day'"
+TIDY_FACTS = """DELETE FROM helm_boundary.budget_facts
+    WHERE name LIKE %s AND (value::json ->> 'at')::bigint < %s"""

@@ -18,13 +18,20 @@ from .claim_text import read_claims, write_claims
 from .database_access import Database, Row
 from .database_owner import GONE_SECONDS, DatabaseOwner
 from .decisions import find_short, next_time
-from .store import Balance, Claim, Orphan, Place, Reserved, Short, StoreError
+from .store import (
+    FILE_FACT,
+    KEPT_NS,
+    Balance,
+    Claim,
+    Orphan,
+    Place,
+    Reserved,
+    Short,
+    StoreError,
+)
 
 type Change = tuple[Place, Amounts, Amounts]
 """What is added to a balance: settled, and reserved."""
-
-_KEPT = 400 * 86_400 * 1_000_000_000
-"""How long balances of windows that are over are kept, in nanoseconds."""
 
 
 class DatabaseStore:
@@ -154,9 +161,10 @@ class DatabaseStore:
     def tidy(self) -> None:
         """Forget windows that have long been over, paces that bind nobody, processes long gone."""
         now = self.now_ns()
-        self._database.ask(sql.TIDY_BALANCES, (now - _KEPT,))
+        self._database.ask(sql.TIDY_BALANCES, (now - KEPT_NS,))
         self._database.ask(sql.TIDY_PACES, (now,))
         self._database.ask(sql.TIDY_OWNERS)
+        self._database.ask(sql.TIDY_FACTS, (f"{FILE_FACT}%", now - KEPT_NS))
 
     def close(self) -> None:
         """Give the connections back. Idempotent."""
