@@ -19,6 +19,7 @@ _COMMANDS = {
     "evidence": "evidence:evidence",
     "exec": "exec:exec_",
     "keys": "keys:keys",
+    "log": "log:log",
     "metrics": "metrics:metrics",
     "page": "page:page",
     "policy": "policy:policy",

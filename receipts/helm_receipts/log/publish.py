@@ -52,7 +52,7 @@ def write_published(layout: Layout, known: PublishedKeys) -> None:
             "receipt.pub.pem": receipt.pem(),
             "log.vkey": f"{log.vkey}\n".encode(),
             "trusted_root.json": _json(trusted_root(known)),
-            "keys.json": _json(_keys_json(known)),
+            "keys.json": _json(keys_json(known)),
         },
     )
 
@@ -75,7 +75,8 @@ def rotate_log(known: PublishedKeys, new: LogKey, size: int) -> PublishedKeys:
     return replace(known, log=(*before, replace(old, last=size), LogKeyRange(new, size)))
 
 
-def _keys_json(known: PublishedKeys) -> dict[str, Any]:
+def keys_json(known: PublishedKeys) -> dict[str, Any]:
+    """Describe every key there was, as `keys.json` has it."""
     return {
         "origin": known.origin,
         "receipt": [

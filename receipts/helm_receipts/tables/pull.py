@@ -129,7 +129,7 @@ def _pull_log(
         durable.replace_files(layout.log, {path: tile})
         done.tiles += 1
     _remove_partials(layout, size)
-    keys = _published(connection)
+    keys = published_keys(connection)
     write_published(layout, keys)
     durable.replace_file(layout.origin, f"{keys.origin}\n".encode(), 0o644)
     _write_state(connection, layout, size)
@@ -175,7 +175,7 @@ def _remove_partials(layout: Layout, size: int) -> None:
             folder.rmdir()
 
 
-def _published(connection: psycopg.Connection[Any]) -> PublishedKeys:
+def published_keys(connection: psycopg.Connection[Any]) -> PublishedKeys:
     """Return the keys: those of receipts, as far as they have signed one, and the log's."""
     used = {keyid for _, keyid, _ in connection.execute(_WRITERS)}
     receipt = tuple(each for each in read_keys(connection) if each.key.keyid in used)
