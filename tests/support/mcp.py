@@ -153,6 +153,12 @@ class Stage:
 
         self.upstream.answer(script)
 
+    def anew(self, said: str) -> Stage:
+        """Begin anew, with a server that has seen nothing and answers as a tool does."""
+        self.upstream.requests.clear()
+        self.answers(says(said))
+        return self
+
     def replies(self, reply: Reply) -> None:
         """Have the server reply so to everything."""
         self.upstream.answer(lambda _: reply)

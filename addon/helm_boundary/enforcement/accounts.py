@@ -171,6 +171,13 @@ class Accounts:
         exchange.progress.budget = ()
         await self._close(exchange, {})
 
+    async def forfeit(self, exchange: Exchange) -> None:
+        """Charge a call what it reserved, of which nobody knows what became."""
+        account = exchange.progress.account
+        if account is not None:
+            kept = {one.claim.place: one.claim.amounts for one in account.kept}
+            await self._close(exchange, kept)
+
     async def charge(self, exchange: Exchange, draft: Draft) -> Draft:
         """Add what a call is charged to the draft of its outcome."""
         account = exchange.progress.account

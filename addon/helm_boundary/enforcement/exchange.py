@@ -225,8 +225,19 @@ def api_key(request: HttpRequest) -> str | None:
 
 
 def credentials(request: HttpRequest) -> tuple[str, ...]:
-    """Return every credential that a request's headers carry, one by one."""
-    authorization = request.header("authorization") or ""
-    bearer = authorization.partition(" ")[2].strip() or authorization
-    named = (request.header(name) for name in ("api-key", "x-api-key", "x-goog-api-key"))
-    return tuple(filter(None, (bearer, *named)))
+    """Return every credential that a request's headers carry, one by one.
+
+    A header that comes several times has several: a server may read any of them.
+    """
+    found: dict[str, None] = {}
+    for name in _CREDENTIALS:
+        if request.header(name) is None:  # nearly always
+            continue
+        for key, value in request.headers:
+            if key.lower() == name and (said := value.split(maxsplit=1)):
+                found[said[-1].strip() if name == _AUTHORIZATION else value.strip()] = None
+    return tuple(found)
+
+
+_AUTHORIZATION = "authorization"
+_CREDENTIALS = (_AUTHORIZATION, "api-key", "x-api-key", "x-goog-api-key")

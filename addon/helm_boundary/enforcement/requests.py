@@ -206,6 +206,18 @@ class Boundary:
         if passes and self.accounts is not None:
             progress.decision = await self.accounts.reserve(exchange, progress.decision)
             passes = self.settings.passes(progress.decision)
+        try:
+            return await self._answer(exchange, turn, end, passes=passes)
+        except BaseException:  # nobody knows whether its receipt is durable
+            if self.accounts is not None:
+                await self.accounts.forfeit(exchange)
+            raise
+
+    async def _answer(
+        self, exchange: Exchange, turn: Turn, end: End, *, passes: bool
+    ) -> Forward | Reply:
+        """Record the decision on a request, and do as it says."""
+        progress = exchange.progress
         was_recorded = progress.receipt_id is not None  # it waited, and now comes the answer
         drafts = []
         if passes or not was_recorded:

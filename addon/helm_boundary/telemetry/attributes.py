@@ -26,7 +26,7 @@ class Attributes:
         last = call["judged"][-1] if call["judged"] else None
         found = {
             name["method"]: call["method"],
-            name["route"]: call["route"],
+            name["route"]: call["route"] if call["mcp"] is None else None,
             name["scheme"]: call["scheme"],
             name["status"]: 403 if call["end"] == "denied" else call["status"],
             conventions.POLICY: call["policy"],

@@ -6,6 +6,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from genai_prices import Usage as TableUsage
@@ -184,6 +185,7 @@ def test_data_has_prices_by_tier() -> None:
     found = {tier: own.rates("m", None, 0, tier) for tier in ("", "flex", "priority")}
     costs = {tier: rates.cost(Used(1000, 0)) for tier, rates in found.items() if rates is not None}
     assert costs == {"": 1_000_000, "flex": 500_000, "priority": 1_000_000}
-    for odd in ([], {"slow": {"input": 1, "output": 1}}, {"flex": {"input": 1}}, {"flex": 1}):
+    unread: tuple[Any, ...] = ([], {"slow": {"input": 1}}, {"flex": {"input": 1}}, {"flex": 1})
+    for odd in unread:
         with pytest.raises(PolicyError, match=r"data\.prices\.m\.tiers"):
             read_prices({"prices": {"m": {"input": 1, "output": 2, "tiers": odd}}}, tables=False)

@@ -124,3 +124,13 @@ def test_every_credential_is_known_by_itself() -> None:
     assert credentials(sent) == ("one", "two")
     assert api_key(sent) == "one\ntwo"
     assert api_key(asked()) is None
+
+
+def test_a_header_that_comes_twice_carries_two_credentials() -> None:
+    """So no made-up one beside it makes another caller, nor does another blank."""
+    twice = asked(("authorization", "Bearer junk"), ("Authorization", "Bearer one"))
+    assert credentials(twice) == ("junk", "one")
+    for value in ("Bearer one", "bearer\tone", "Bearer  one ", "one"):
+        assert credentials(asked(("authorization", value))) == ("one",)
+    assert credentials(asked(("x-api-key", " two words "))) == ("two words",)
+    assert credentials(asked(("authorization", "  "), ("api-key", ""))) == ()
