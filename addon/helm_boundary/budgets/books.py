@@ -21,7 +21,7 @@ from helm_receipts.layout import Layout
 
 from . import windows
 from .amounts import NOTHING, Amounts
-from .store import Balance, Place
+from .store import KEPT_NS, Balance, Place
 
 ADJUSTMENT = "budget"
 """The phase of a receipt for a balance that a person set."""
@@ -116,6 +116,11 @@ def pruned_until(layout: Layout) -> int:
         before = datetime.fromisoformat(str(event["before"]))
         found = max(found, int(before.timestamp() * 1e9))
     return found
+
+
+def still_kept(balances: Iterable[Balance], now_ns: int) -> list[Balance]:
+    """Leave out windows that have been over for so long that no store has them any more."""
+    return [each for each in balances if each.end is None or each.end >= now_ns - KEPT_NS]
 
 
 def with_pruned(told: Iterable[Balance], kept: Iterable[Balance], until: int) -> list[Balance]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from helm_receipts.errors import ReceiptError
 from helm_receipts.layout import Layout
 
-from .books import pruned_until, read_books, with_pruned
+from .books import pruned_until, read_books, still_kept, with_pruned
 from .sqlite_store import SqliteStore
 from .store import Balance, StoreDamaged, StoreError
 
@@ -61,7 +61,7 @@ def reader_of(layout: Layout, store: SqliteStore) -> Callable[[Collection[str]],
 
     def read(without: Collection[str]) -> list[Balance]:
         try:
-            told = read_books(layout.journal, without).balances()
+            told = still_kept(read_books(layout.journal, without).balances(), store.now_ns())
             return with_pruned(told, store.balances_now(), pruned_until(layout))
         except (ReceiptError, OSError, KeyError, ValueError) as error:
             raise StoreError(f"balances can't be read from the receipts: {error}") from error

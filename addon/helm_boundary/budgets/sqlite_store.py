@@ -21,6 +21,8 @@ from .decisions import find_short, next_time
 from .owner import Owner, is_gone
 from .sqlite_statements import ADJUST, ALL, READ, RESERVE, SCHEMA, SETTLE
 from .store import (
+    FILE_FACT,
+    KEPT_NS,
     Balance,
     Claim,
     Orphan,
@@ -36,8 +38,6 @@ _PATIENCE = 2.0
 _AT_START = 60.0
 """The same while the balances are written again from receipts, as another process may do it."""
 _PAUSE = 0.0005
-_KEPT = 400 * 86_400 * 1_000_000_000
-"""How long balances of windows that are over are kept, in nanoseconds: a clock may be set back."""
 
 
 class SqliteStore:
@@ -205,8 +205,12 @@ class SqliteStore:
     def tidy(self) -> None:
         """Forget windows that have long been over, and paces that bind nobody any more."""
         now = self.now_ns()
-        self._patiently('DELETE FROM balances WHERE "end" < ?', (now - _KEPT,))
+        self._patiently('DELETE FROM balances WHERE "end" < ?', (now - KEPT_NS,))
         self._patiently("DELETE FROM paces WHERE arrival < ?", (now,))
+        self._patiently(
+            "DELETE FROM facts WHERE name LIKE ? AND json_extract(value, '$.at') < ?",
+            (f"{FILE_FACT}%", now - KEPT_NS),
+        )
 
     def close(self) -> None:
         """Give the file back. Idempotent."""

@@ -12,7 +12,7 @@ import click
 from helm_boundary.budgets import windows
 from helm_boundary.budgets.amounts import NOTHING, Amounts, dollars
 from helm_boundary.budgets.bills import BillError, compare, read_bill
-from helm_boundary.budgets.books import pruned_until, read_books, with_pruned
+from helm_boundary.budgets.books import pruned_until, read_books, still_kept, with_pruned
 from helm_boundary.budgets.embedded import reader_of
 from helm_boundary.budgets.sqlite_store import SqliteStore
 from helm_boundary.budgets.store import Place
@@ -110,8 +110,9 @@ def _compare(store: SqliteStore, layout: Layout) -> tuple[Differences, int]:
 
 def _compare_once(store: SqliteStore, layout: Layout) -> tuple[Differences, int]:
     going_on = asyncio.run(store.open_calls())
-    balances = asyncio.run(store.balances())
-    said = read_books(layout.journal, going_on).balances()
+    now = store.now_ns()
+    balances = still_kept(asyncio.run(store.balances()), now)
+    said = still_kept(read_books(layout.journal, going_on).balances(), now)
     said = with_pruned(said, balances, pruned_until(layout))
     told = {each.place: each.settled for each in said}
     kept = {each.place: each.settled for each in balances}

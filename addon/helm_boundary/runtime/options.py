@@ -110,7 +110,8 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
     ("helm_state_deadline_ms", int, 2000, "How long a receipt may take to be committed by the "
      "database, in milliseconds; after that calls are denied until it answers again.", None),
     ("helm_signer", str, "", "exec:COMMAND: a command that signs receipts and the log, started "
-     "once, so that no private key is a file in the state folder. Chosen before the first start.",
+     "once; pkcs11:URI: a token that does. So no private key is a file in the state folder. Chosen "
+     "before the first start, or by `helm-boundary keys rotate --signer`.",
      None),
     ("helm_mode", str, "enforce", "enforce: verdicts take effect. observe: they are only "
      "recorded, and everything passes.", ("enforce", "observe")),

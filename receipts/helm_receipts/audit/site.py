@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from helm_receipts.envelope import checkpoint as notes
-from helm_receipts.envelope.checkpoint import Checkpoint, LogKey
+from helm_receipts.envelope.checkpoint import Checkpoint
+from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.errors import Broken, ProofRefused, TileMissing
 from helm_receipts.log import merkle_proofs
 from helm_receipts.log.frontier import Frontier

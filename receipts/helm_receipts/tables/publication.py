@@ -10,7 +10,8 @@ import psycopg
 
 from helm_receipts.database.leases import Lease, require
 from helm_receipts.envelope import checkpoint as notes
-from helm_receipts.envelope.checkpoint import Checkpoint, LogKey
+from helm_receipts.envelope.checkpoint import Checkpoint
+from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.signatures import sign_checkpoint
 from helm_receipts.envelope.signing_keys import SigningKey
 from helm_receipts.errors import KeyRefused, LogError, ProofRefused
@@ -89,7 +90,7 @@ def read_published_tree(connection: psycopg.Connection[Any]) -> Tree:
 
 def read_log_keys(connection: psycopg.Connection[Any]) -> list[LogKey]:
     """Return the log's keys, oldest first."""
-    return [notes.parse_vkey(row[0]) for row in connection.execute(_KEYS)]
+    return [LogKey.parse(row[0]) for row in connection.execute(_KEYS)]
 
 
 def _last(note: bytes, key: LogKey) -> Checkpoint:

@@ -19,7 +19,7 @@ from helm_receipts.journal.segments import list_segments, segment_name
 from helm_receipts.layout import Layout
 from helm_receipts.log.frontier_reading import read_frontier
 from helm_receipts.log.publish import write_published
-from helm_receipts.log.published_keys import LogKeyRange, PublishedKeys
+from helm_receipts.log.published_keys import KeyRange, PublishedKeys
 from helm_receipts.log.runs import order_file
 from helm_receipts.log.tiles import ENTRIES, WIDTH, tile_path, tile_width
 from helm_receipts.log.tree import tree_file
@@ -182,7 +182,7 @@ def published_keys(connection: psycopg.Connection[Any]) -> PublishedKeys:
     log = read_log_keys(connection)
     if not receipt or not log:
         raise LogError("expected registered keys, found none: rows were deleted")
-    return PublishedKeys(log[-1].name, receipt, tuple(LogKeyRange(key) for key in log))
+    return PublishedKeys(log[-1].name, receipt, tuple(KeyRange(key) for key in log))
 
 
 def _write_state(connection: psycopg.Connection[Any], layout: Layout, size: int) -> None:

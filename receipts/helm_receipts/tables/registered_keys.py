@@ -5,7 +5,7 @@ from typing import Any
 import psycopg
 
 from helm_receipts.envelope.public_keys import PublicKey, public_key
-from helm_receipts.log.published_keys import ReceiptKeyRange
+from helm_receipts.log.published_keys import KeyRange
 
 _REGISTER = """
 INSERT INTO helm_boundary.receipt_keys (keyid, public, first_index)
@@ -23,7 +23,7 @@ def register_key(connection: psycopg.Connection[Any], key: PublicKey) -> bool:
     return connection.execute(_REGISTER, values).rowcount > 0
 
 
-def read_keys(connection: psycopg.Connection[Any]) -> tuple[ReceiptKeyRange, ...]:
+def read_keys(connection: psycopg.Connection[Any]) -> tuple[KeyRange[PublicKey], ...]:
     """Return every registered key and the log index that it is valid from, oldest first."""
     rows = connection.execute(_READ)
-    return tuple(ReceiptKeyRange(public_key(bytes(raw)), first) for raw, first in rows)
+    return tuple(KeyRange(public_key(bytes(raw)), first) for raw, first in rows)

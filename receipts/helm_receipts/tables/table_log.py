@@ -11,7 +11,7 @@ from helm_receipts.database.errors import LeaseLost, StateUnavailable
 from helm_receipts.database.leases import Lease, give_back, renew_lease, take_lease
 from helm_receipts.database.migrations import require_current
 from helm_receipts.database.server import look_at, require_durable
-from helm_receipts.envelope.checkpoint import LogKey
+from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.signing_keys import SigningKey
 
 from .integration import TableIntegration

@@ -9,7 +9,8 @@ import pytest
 from helm_receipts.audit.site import check_site
 from helm_receipts.database.address import Address
 from helm_receipts.database.connections import Connection, connect
-from helm_receipts.envelope.checkpoint import Checkpoint, LogKey
+from helm_receipts.envelope.checkpoint import Checkpoint
+from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.errors import KeyRefused, LogError, ReceiptError
 from helm_receipts.layout import Layout
 from helm_receipts.recording.database_place import Database
