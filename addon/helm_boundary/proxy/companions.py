@@ -108,7 +108,7 @@ class Companions:
         if companion.feed is not None:
             companion.feed.theirs.close()  # it is the process's now, which would never see its end
             if self._current.running is not None:
-                self._current.running.boundary.observe = companion.feed.tell
+                self._current.running.boundary.observer = companion.feed
 
     def _follow(self, companion: Companion, process: subprocess.Popen[bytes]) -> None:
         """Pass on where it listens, and say when it has ended."""

@@ -90,6 +90,8 @@ class Health:
     """How long the boundary's own steps took, as `Timings.told` has it, where that is measured."""
     labels: dict[str, list[str]] = field(default_factory=dict)
     """The names that metrics may have as labels, where there are metrics."""
+    dropped: dict[str, int] = field(default_factory=dict)
+    """Calls of which something is missing: `receipts` or `spans`."""
 
     @property
     def ready(self) -> bool:

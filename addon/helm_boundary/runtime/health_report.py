@@ -66,4 +66,5 @@ def standing(
         started_for=int(os.environ.get(STARTED_FOR) or 0),
         steps=timings.told() if timings is not None else {},
         labels=label_names(policy) if timings is not None else {},
+        dropped=running.boundary.dropped,
     )
