@@ -83,7 +83,7 @@ class TileReader:
         """Read the hashes of a tile, joined; `ProofRefused` when they aren't there."""
         width = tile_width(level, number, self.size)
         wanted = width * HASH_BYTES
-        raw = read_tile(self._log, tile_path(level, number, width))
+        raw = self._read(tile_path(level, number, width))
         if len(raw) < wanted or len(raw) % HASH_BYTES:
             raise ProofRefused(
                 f"expected {width} hashes in {tile_path(level, number, width)}, found {len(raw)} "
@@ -94,7 +94,7 @@ class TileReader:
     def entries(self, number: int) -> list[bytes]:
         """Read the entries of a bundle; `ProofRefused` when it is missing or malformed."""
         width = tile_width(0, number, self.size)
-        bundle = read_tile(self._log, tile_path(ENTRIES, number, width))
+        bundle = self._read(tile_path(ENTRIES, number, width))
         try:
             return decode_entries(bundle, width)
         except ProofRefused as error:
@@ -104,6 +104,9 @@ class TileReader:
         """Read every entry in order, from a bundle on."""
         for number in range(first_bundle, -(-self.size // WIDTH)):
             yield from self.entries(number)
+
+    def _read(self, path: str) -> bytes:
+        return read_tile(self._log, path)
 
     def nodes(self, level: int, index: int) -> bytes:
         """Return the hash of a complete subtree, as `merkle.Nodes` does."""

@@ -28,11 +28,11 @@ class TileRows(TileReader):
         super().__init__(Path(), size)
         self._connection = connection
 
-    def _read(self, level: int | str, number: int, width: int) -> bytes:
-        for name in (tile_path(level, number, width), tile_path(level, number)):
+    def _read(self, path: str) -> bytes:
+        for name in (path, path.partition(".p/")[0]):
             if (data := read_tile(self._connection, name)) is not None:
                 return data
-        raise TileMissing(f"expected {tile_path(level, number, width)}, found no such row")
+        raise TileMissing(f"expected {path}, found no such row")
 
 
 def read_tile(connection: psycopg.Connection[Any], path: str) -> bytes | None:
