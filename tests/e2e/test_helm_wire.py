@@ -92,7 +92,7 @@ def test_a_denied_request_says_so_too(stage: Scene) -> None:
 def test_helms_own_sdk_reads_answers_and_refusals(tmp_path: Path, kind: KeyType) -> None:
     """As they are, whatever receipts are signed with: the answer, and the registered reason."""
     python = helm_sdk()
-    open_keyset(Layout(tmp_path / "state"), kind)
+    open_keyset(Layout(tmp_path / "helm"), kind)
     with scene(tmp_path, options={"helm_wire": "helm"}) as stage:
         assert read_published(Layout(stage.boundary.state)).receipt[-1].key.type == kind
         line = (python, PROGRAMS / "helm_client.py", stage.boundary.url, "gpt-4o", "denied")

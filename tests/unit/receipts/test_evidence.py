@@ -132,7 +132,7 @@ def test_the_verifier_says_what_it_needs(state: Path) -> None:
     """A Python without `cryptography` gets a line and no verdict; an older one can read so far."""
     path = state.parent / "helm-verify.pyz"
     path.write_bytes(build_verifier())
-    line = [sys.executable, "-I", "-S", path, "verify", state, "--key", path]
+    line = [sys.executable, "-I", "-S", *map(str, (path, "verify", state, "--key", path))]
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "helm-verify needs cryptography: python -m pip install cryptography\n"
