@@ -207,7 +207,8 @@ class Draft:
 
     `subjects` maps a role ("request", "response", RECEIVED, INSTEAD) to those bytes; of a stream,
     STREAM stands for its bytes by their SHA-256, since nobody keeps them. `event` holds the
-    details of session, policy, key and approval receipts under ASCII lowerCamelCase names.
+    details of session, policy, key and approval receipts under ASCII lowerCamelCase names. `asked`
+    are the calls that a request makes by itself: its own receipt has them, and an outcome's hasn't.
     """
 
     phase: Phase
@@ -227,6 +228,7 @@ class Draft:
     event: Mapping[str, str | int] | None = None
     budget: tuple[BudgetLine, ...] = ()
     cost: Cost | None = None
+    asked: tuple[ToolCall, ...] = ()
 
     @classmethod
     def of_recorder(
