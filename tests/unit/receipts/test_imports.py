@@ -64,13 +64,8 @@ def test_the_package_needs_nothing_but_python_and_cryptography() -> None:
     for module in modules:
         allowed = known | ({"orjson"} if module.stem == "canonical" else set())
         allowed |= {"rfc3161_client"} if module.stem in WITH_TIMESTAMPS else set()
-<<<<<<< HEAD
         allowed |= {"pkcs11"} if module.stem == "pkcs11_signer" else set()
         allowed |= {"psycopg", "psycopg_pool"} if module.parent.name in WITH_DATABASE else set()
-=======
-        allowed |= {"psycopg", "psycopg_pool"} if module.parent.name in WITH_DATABASE else set()
-        allowed |= {"pkcs11"} if module.stem == "pkcs11_signer" else set()
->>>>>>> fleet
         assert {name.split(".")[0] for name in imports(module)} <= allowed, module.name
 
 
