@@ -17,13 +17,12 @@ import click
 from helm_boundary.approvals import decisions
 from helm_boundary.approvals.entry import GRANTED, ID, PENDING, REFUSED, Entry
 from helm_boundary.approvals.extent import ALWAYS, DAY, ONCE, SESSION, Extent, for_time
-from helm_boundary.approvals.report import seconds_left
-from helm_boundary.approvals.standing_yes import setting_for
 from helm_boundary.approvals.store import Store, StoreError
 from helm_boundary.runtime.decision_recording import record_decision
 from helm_receipts.errors import ReceiptError
 from helm_receipts.layout import Layout
 
+from .approval_outcomes import outcome
 from .approvals_output import print_changes, print_entry
 from .exits import NO, CommandError, ending_on
 from .state_options import json_option, state_option
@@ -184,38 +183,15 @@ def _decide(
     if as_json:
         print_entry(decided, as_json)
         return
-    click.echo(_outcome(decided))
+    click.echo(outcome(state, decided))
 
 
 def _answer(state: Layout, store: Store, identity: str, decision: str, extent: Extent) -> str:
     """Decide on the page; returns what became of it, in a line."""
     try:
-        return _outcome(record_decision(state, store, identity, decision, _HERE, extent))
+        return outcome(state, record_decision(state, store, identity, decision, _HERE, extent))
     except decisions.NotPending as error:
         return str(error)
-
-
-def _outcome(entry: Entry) -> str:
-    receipt = entry.decided.receipt if entry.decided else ""
-    if entry.decided is None or entry.decided.decision != GRANTED:
-        return f"{entry.id} is refused (receipt {receipt})."
-    left = seconds_left(entry, time.time_ns())
-    often = f"{_whom(entry)} passes once,"
-    if entry.decided.until_ns:
-        often = f"calls like it pass{' in its session' if entry.decided.session else ''}"
-    said = f"{entry.id} is granted: {often} in the next {left} s (receipt {receipt})."
-    if entry.decided.good_for == "always":
-        said += "\n" + "\n".join(["For good, add to data.yaml:", *setting_for(entry.request)])
-    return said
-
-
-def _whom(entry: Entry) -> str:
-    """Name the call that a grant is for: one that was held may have gone with its boundary."""
-    if entry.request.summary.get("answer"):
-        again = "the client's next answer with the same tool calls"
-    else:
-        again = "the client's next identical call"
-    return f"the waiting call or, if it is gone, {again}" if entry.request.held else again
 
 
 def _confirm(entry: Entry, decision: str) -> None:

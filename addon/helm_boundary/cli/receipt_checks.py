@@ -27,6 +27,7 @@ from helm_receipts.journal.records import is_empty
 from helm_receipts.layout import Layout
 from helm_receipts.log.consistency import prove_consistency
 from helm_receipts.log.inclusion import parse_proof
+from helm_receipts.log.proof import verify_proof
 
 from .exits import INCOMPLETE, YES, CommandError
 from .receipt_results import finish, nothing, progress_bar, refusal
@@ -206,7 +207,7 @@ def _verify_proof(proof: Path, files: tuple[Path, ...], trust: Trust) -> dict[st
     key = trust.key_of(envelope.keyid)
     verify_receipt(text, key)
     parsed = parse_proof(proof.read_bytes())
-    checkpoint = parsed.verify(log_entry(envelope, key), trust.log_keys[-1])
+    checkpoint = verify_proof(parsed, log_entry(envelope, key), trust.log_keys[-1])
     return {
         "exit": YES,
         "checked": "the receipt's signature, its place in the log, the checkpoint's signature",

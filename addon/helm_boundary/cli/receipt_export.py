@@ -28,7 +28,7 @@ from helm_receipts.export.verified import VerifiedJournals, verify_present
 from helm_receipts.layout import Layout
 from helm_receipts.log.inclusion import InclusionProof
 from helm_receipts.log.pending import check_cursors
-from helm_receipts.log.proof import prove_under
+from helm_receipts.log.proof import proof_file, prove_under
 from helm_receipts.log.tree import read_tree
 from helm_receipts.recording.keyset import SIGNER, signing_key
 
@@ -128,7 +128,7 @@ def prove_one(
         trust = trust_for(state, keys, vkey)
         found = verified_journals(state, trust)
         try:
-            spool.write(_proof(state, found, trust, found.find(identity)).text())
+            spool.write(proof_file(_proof(state, found, trust, found.find(identity))))
         except _CONTRADICTIONS as error:
             raise Unverified(trust.name_rightly(state, error)) from error
         deliver(spool, output or Path("-"))

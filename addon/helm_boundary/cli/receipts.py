@@ -31,6 +31,7 @@ from helm_receipts.export.verified import verify_present
 from helm_receipts.journal.reader import find_record
 from helm_receipts.layout import Layout
 from helm_receipts.log.proof import prove_under
+from helm_receipts.printing import while_read
 from helm_receipts.recording.openings import Erased, digest_of, opens, salt_of
 
 from .exits import INCOMPLETE, NO, YES
@@ -126,6 +127,7 @@ def show(state: Layout, as_json: bool, identity: str) -> None:
     with io_errors():
         record, trust = _find(state, identity), trust_for(state)
         why = _unverified(state, record, trust)
+    with while_read():  # the exit code says it all the same
         if as_json:
             told = {"verified": why is None, "key": trust.whose, "notVerified": str(why or "")}
             told |= {"id": record.id, "sha256": record.digest} | record.statement
@@ -145,7 +147,8 @@ def show(state: Layout, as_json: bool, identity: str) -> None:
     "--opening",
     "role",
     metavar="ROLE",
-    help="Print the salt of a body's digest: request, response, responseStream or event.",
+    help="Print the salt of a digest, by its name as `receipts explain` says it: request, "
+    "response, responseStream, responseReceived, sentInstead or event.",
 )
 @click.option(
     "--body",

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from helm_boundary.calls.call import UNREAD, Answer, Call, Json, Usage
+from helm_boundary.calls.call import UNREAD, Answer, Call, Json, Text, Usage
 from helm_boundary.calls.refusal import schema_violation
 
-from .answer_members import GEMINI_ANSWER, GEMINI_CANDIDATE
+from .answer_members import GEMINI_ANSWER, GEMINI_CANDIDATE, GEMINI_CONTENT
 from .gemini_partial_calls import PartialCalls, asks_for_partial_calls
 from .gemini_parts import (
     check_spelling,
     count_calls,
     member,
+    others_of_part,
     own_calls,
     parts_of,
     texts_of,
@@ -68,9 +69,11 @@ class GeminiStream(PlainStream):
             self._calls += self._partial.read(part, index, f"{pointer}/parts/{place}")
             is_thought = part.get("thought") is True
             self._said.append("" if is_thought else text_of(part.get("text")))
-            told = {key: said for key, said in part.items() if key not in own_calls(part)}
+            told = others_of_part(part)
             where = f"{pointer}/thought" if is_thought else pointer
             self._grow(texts_of(told, where, "assistant"))
+        if isinstance(content, dict):
+            self._told.tell(texts_of(GEMINI_CONTENT.others(content), pointer, "assistant"))
         others = GEMINI_CANDIDATE.others(candidate)
         self._told.tell(texts_of(others, f"/candidates/{index}", "assistant"))
         reason = text_of(member(candidate, "finishReason"))
@@ -79,6 +82,18 @@ class GeminiStream(PlainStream):
 
     def _has_open(self) -> bool:
         return self._partial.are_open
+
+
+def whole_texts(body: dict[str, Json]) -> tuple[Text, ...]:
+    """List every text of an answer that has come whole, each where it stands."""
+    found = texts_of(GEMINI_ANSWER.others(body), "", "assistant")
+    for at, candidate in enumerate(as_objects(member(body, "candidates") or [], "candidates")):
+        where, content = f"/candidates/{at}", candidate.get("content")
+        found += texts_of(GEMINI_CANDIDATE.others(candidate), where, "assistant")
+        if isinstance(content, dict):
+            told = {**GEMINI_CONTENT.others(content), "parts": content.get("parts")}
+            found += texts_of(told, f"{where}/content", "assistant")
+    return tuple(found)
 
 
 def _usage(counts: Json) -> Usage:

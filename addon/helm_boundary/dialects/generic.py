@@ -10,7 +10,7 @@ from helm_boundary.calls.texts import attachments, pointer_token, strings
 from helm_boundary.streaming.stream import Stream
 
 from . import chat
-from .call_names import is_call
+from .call_names import is_call, is_call_type
 from .generic_stream import GenericStream
 from .json_shape import text_of, tool_call
 from .tool_results import tool_members
@@ -83,7 +83,7 @@ def _tool_calls(value: Json, pointer: str, member: str) -> Iterator[ToolCall]:
 
 def _arguments(value: dict[str, Json], member: str) -> Json:
     """Return the arguments of what looks like a call, None where it looks like none."""
-    stands_there = is_call(member) or is_call(str(value.get("type")))
+    stands_there = is_call(member) or is_call_type(text_of(value.get("type")))
     names = (*_ARGUMENTS, *(_OF_CALLS if stands_there else ()))
     found = next((value[name] for name in names if name in value), None)
     return {} if found is None and (stands_there or "arguments" in value) else found

@@ -15,6 +15,7 @@ from helm_boundary.policy.sources.policy import Policy
 from helm_receipts.envelope import statement
 
 from .exchange import Exchange, Progress
+from .steering import Steered
 
 MAX_NAME = 200
 """Characters of a client's own text (a model, a tool's name) that a receipt keeps."""
@@ -71,14 +72,17 @@ class Drafter:
         end: statement.End,
         *,
         response: bytes | None = None,
+        received: bytes | None = None,
         coverage: statement.Coverage | None = None,
         tool_calls: tuple[statement.ToolCall, ...] | None = None,
         enforcement: statement.Enforcement | None = None,
-        instead: str | None = None,
+        instead: Steered | None = None,
     ) -> statement.Draft:
         """Draft the outcome, which says how a call ended; `enforcement` where it isn't the mode's.
 
-        `instead` names the tool of the call that was sent in place of one that was denied.
+        `response` is the body that the client gets, or the one that it doesn't where the call is
+        denied; `received` is what came from upstream where something else passes. `instead` is what
+        was sent in place of a tool call that was denied.
         `tool_calls` are those of a whole response, in place of those a stream has had so far.
         """
         subjects = {"request": exchange.forwarded_body}
@@ -87,6 +91,10 @@ class Drafter:
             subjects["response"] = response
         elif gate is not None:
             subjects[statement.STREAM] = gate.sent.digest()
+        if received is not None:
+            subjects[statement.RECEIVED] = received
+        if instead is not None:
+            subjects[statement.INSTEAD] = b"".join(instead.sent)
         return self._draft(
             "outcome",
             exchange,
@@ -100,7 +108,8 @@ class Drafter:
             ),
             outcome=self._outcome(exchange.progress, end),
             enforcement=enforcement,
-            event=None if instead is None else {"sentInstead": instead},
+            event=None if instead is None else {statement.INSTEAD: instead.name},
+            asked=self.calls_of(exchange.progress.call, decision.verdict),
         )
 
     def calls_of(
@@ -147,6 +156,7 @@ class Drafter:
         enforcement: statement.Enforcement | None = None,
         event: dict[str, str | int] | None = None,
         budget: tuple[statement.BudgetLine, ...] = (),
+        asked: tuple[statement.ToolCall, ...] = (),
     ) -> statement.Draft:
         return statement.Draft(
             phase=phase,
@@ -168,6 +178,7 @@ class Drafter:
             tool_calls=tool_calls,
             tools=tools,
             budget=budget,
+            asked=asked,
         )
 
     def _flow(self, exchange: Exchange) -> statement.FlowFacts:

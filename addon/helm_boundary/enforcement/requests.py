@@ -30,7 +30,7 @@ from helm_receipts.recording.recorder import Recorder
 
 from .approval_desk import Desk, Terms
 from .call_facts import Observer, call_facts
-from .exchange import Exchange, Progress, api_key, correlation_id, credentials
+from .exchange import Exchange, Progress, correlation_id, credentials
 from .fallback_reply import NO_VERDICT
 from .helm_wire import HelmTeller
 from .receipt_drafts import Drafter
@@ -132,7 +132,8 @@ class Boundary:
         self, request: HttpRequest, operation: Operation, refusal: Refusal | None = None
     ) -> Exchange:
         """Begin the exchange of a request that is known to be a call of that operation."""
-        key, several = api_key(request), dict.fromkeys(credentials(request))
+        carried = credentials(request)
+        key = "\n".join(carried)
         named = self.recorder.pseudonym
         return Exchange(
             request,
@@ -140,7 +141,7 @@ class Boundary:
             correlation_id(request),
             named(key) if key else None,
             refusal,
-            keys=tuple(map(named, several)) if key not in several else (),
+            keys=tuple(map(named, carried)) if len(carried) > 1 else (),
             progress=self.progress(request.header("traceparent")),
         )
 

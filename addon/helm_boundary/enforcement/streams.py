@@ -160,7 +160,7 @@ class Streamed:
             decision,
             end,
             coverage=coverage(progress),
-            instead=steers.name if steers is not None else None,
+            instead=steers,
         )
         try:
             receipt = await self._outcomes.commit(exchange, draft, turn)

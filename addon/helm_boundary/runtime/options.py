@@ -97,7 +97,8 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
     ("helm_state", str, "", "Folder for keys, receipts and approvals, private to the user who "
      "runs the boundary. Default: helm-boundary in the platform's user state folder.", None),
     ("helm_signer", str, "", "exec:COMMAND: a command that signs receipts and the log, started "
-     "once, so that no private key is a file in the state folder. Chosen before the first start.",
+     "once; pkcs11:URI: a token that does. So no private key is a file in the state folder. Chosen "
+     "before the first start, or by `helm-boundary keys rotate --signer`.",
      None),
     ("helm_mode", str, "enforce", "enforce: verdicts take effect. observe: they are only "
      "recorded, and everything passes.", ("enforce", "observe")),

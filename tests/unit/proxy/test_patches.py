@@ -33,6 +33,8 @@ REPLACED = {
     ("socket_control", SOCKET, "WebsocketLayer.relay_messages"): "e800d709617e9042",
     ("socket_control", SOCKET, "WebsocketLayer.start"): "00571c58119049d1",
     ("socket_control", SOCKET, "WebsocketConnection"): "ef7ca0f5449d4444",
+    ("message_types", "http.py", "MessageData"): "2fe4b7f15ac77ea3",
+    ("message_types", "utils/typecheck.py", "check_option_type"): "8d1f6423e2ecbb1b",
     ("error_pages", f"{HTTP}/_base.py", "format_error"): "48483a2fe6efb5a7",
     (
         "failed_upstreams",
