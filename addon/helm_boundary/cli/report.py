@@ -20,12 +20,13 @@ from .exits import CommandError
 from .policy_options import policy_errors
 from .policy_source import PolicySource
 from .receipt_results import progress_bar
-from .state_options import io_errors, journal_of, state_option
+from .state_copies import readable_state_option
+from .state_options import io_errors, journal_of
 from .verification_keys import trusted_keys
 
 
 @click.command()
-@state_option
+@readable_state_option()
 @click.option(
     "--since",
     metavar="TIME",

@@ -25,6 +25,9 @@ from helm_boundary.calls.local_addresses import EVERYTHING, LocalPlaceError, Rea
 from helm_boundary.enforcement.settings import OnToolDenied, Wire
 from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.sources.profiles import is_profile, profile_folder
+from helm_receipts.database.address import Address, missing_library
+from helm_receipts.database.address import is_address as is_database
+from helm_receipts.errors import StateRefused
 
 from .extras import EXTRA_OPTIONS, NO_EXTRAS, ExtraError, Extras
 from .state_folder import default_state_folder, no_folder
@@ -70,6 +73,9 @@ class Config:
     logs_calls: bool = True
     """Whether the log has a line for each call; not where mitmproxy prints none (flow_detail=0)."""
     extras: Extras = NO_EXTRAS
+    database: Address | None = None
+    """Where the state is, if not in the folder; `state` then has what is this boundary's own."""
+    state_deadline_ms: int = 2000
 
 
 def add_options(loader: Loader) -> None:
@@ -95,7 +101,14 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
     ("helm_opa_url", str, "", "An OPA server that decides in place of the embedded engine, such as "
      "http://127.0.0.1:8181. Can't be combined with helm_policy or helm_policy_key.", None),
     ("helm_state", str, "", "Folder for keys, receipts and approvals, private to the user who "
-     "runs the boundary. Default: helm-boundary in the platform's user state folder.", None),
+     "runs the boundary. Default: helm-boundary in the platform's user state folder. Or "
+     "postgresql://HOST/DATABASE, for many boundaries with one state (needs the extra "
+     "helm-boundary[postgresql]).", None),
+    ("helm_folder", str, "", "With helm_state=postgresql://…: the folder of what this boundary "
+     "keeps for itself: its keys, its sockets, and outcomes that the database hasn't taken yet. "
+     "Default: helm-boundary in the platform's user state folder.", None),
+    ("helm_state_deadline_ms", int, 2000, "How long a receipt may take to be committed by the "
+     "database, in milliseconds; after that calls are denied until it answers again.", None),
     ("helm_signer", str, "", "exec:COMMAND: a command that signs receipts and the log, started "
      "once; pkcs11:URI: a token that does. So no private key is a file in the state folder. Chosen "
      "before the first start, or by `helm-boundary keys rotate --signer`.",
@@ -166,13 +179,18 @@ def read_config(options: OptionValues) -> Config:
     """
     _check_names(options)
     _check_opa(options)
+    _check_beside_database(options)
     return Config(
         policy=_sources(options.helm_policy),
         policy_key=_absolute(options.helm_policy_key) if options.helm_policy_key else None,
         candidate=_sources(options.helm_candidate),
         engine=_chosen(options, "helm_engine"),
         opa_url=options.helm_opa_url,
-        state=_state(options.helm_state),
+        state=_state(options),
+        database=_database(options.helm_state),
+        state_deadline_ms=_within(
+            "helm_state_deadline_ms", options.helm_state_deadline_ms, 20, 60_000
+        ),
         signer=options.helm_signer,
         mode="observe" if _chosen(options, "helm_mode") == "observe" else "enforce",
         hosts=_hosts(options.helm_hosts),
@@ -307,6 +325,20 @@ def _check_opa(options: OptionValues) -> None:
         )
 
 
+_OF_FOLDERS = ("helm_page", "helm_metrics", "helm_decision_logs", "helm_witness", "helm_timestamp")
+"""What reads or shows the receipts of a folder, beside the boundary."""
+
+
+def _check_beside_database(options: OptionValues) -> None:
+    """Refuse what would find nothing in the folder of a boundary whose receipts are elsewhere."""
+    for name in _OF_FOLDERS if is_database(options.helm_state) else ():
+        if getattr(options, name):
+            raise ConfigError(
+                f"{name}: reads a state folder, and helm_state is a database; keep a copy with "
+                "`helm-boundary receipts pull --follow` and run it on that (docs/operations.md)"
+            )
+
+
 def _chosen(options: OptionValues, name: str) -> str:
     """Return an option's value, which is one of its choices: mitmproxy doesn't check that."""
     value = getattr(options, name)
@@ -316,11 +348,31 @@ def _chosen(options: OptionValues, name: str) -> str:
     return str(value)
 
 
-def _state(value: str) -> Path:
+def _state(options: OptionValues) -> Path:
+    """Return the folder: the whole state, or what is this boundary's own beside a database."""
+    value, own = options.helm_state, options.helm_folder
+    if is_database(value):
+        name, value = "helm_folder", own
+    elif own:
+        raise ConfigError("helm_folder: only beside a database; helm_state is the folder otherwise")
+    else:
+        name = "helm_state"
     why = no_folder(value)
     if why is not None:
-        raise ConfigError(f"helm_state: {why}")
+        raise ConfigError(f"{name}: {why}")
     return _absolute(value) if value else default_state_folder()
+
+
+def _database(value: str) -> Address | None:
+    """Return the database's address; None where the state is a folder."""
+    if not is_database(value):
+        return None
+    try:
+        if (why := missing_library()) is not None:
+            raise ConfigError(f"helm_state: {why}")
+        return Address(value)
+    except StateRefused as error:
+        raise ConfigError(f"helm_state: {error}") from None
 
 
 def _extras(options: OptionValues) -> Extras:

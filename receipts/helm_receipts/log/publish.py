@@ -38,7 +38,7 @@ def publish(layout: Layout, origin: str, receipt: PublicKey, log: PublicKey) -> 
 def write_published(layout: Layout, known: PublishedKeys) -> None:
     """Write the four files."""
     durable.make_folder(layout.log, 0o755)
-    files = in_other_forms(known) | {"keys.json": json_file(_keys_json(known))}
+    files = in_other_forms(known) | {"keys.json": json_file(keys_json(known))}
     durable.replace_files(layout.log, files)
 
 
@@ -60,7 +60,8 @@ def rotate_log(known: PublishedKeys, new: LogKey, size: int) -> PublishedKeys:
     return replace(known, log=(*before, replace(old, last=size), KeyRange(new, size)))
 
 
-def _keys_json(known: PublishedKeys) -> dict[str, Any]:
+def keys_json(known: PublishedKeys) -> dict[str, Any]:
+    """Describe every key there was, as `keys.json` has it."""
     return {
         "origin": known.origin,
         "receipt": [

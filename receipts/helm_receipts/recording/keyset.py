@@ -16,6 +16,8 @@ from helm_receipts.storage.secret_file import read_secret
 
 SIGNER = "signer"
 """The file that says what signs for a role that has no file of its own."""
+BESIDE = "database"
+"""The file that says into which database the receipts go that aren't in the folder."""
 NEXT = "next.pem"
 """The new receipt key while a rotation is under way."""
 
@@ -48,9 +50,52 @@ def open_keyset(layout: Layout, kind: KeyType = "ed25519") -> Keyset:
     return read_keyset(layout, kind)
 
 
+@dataclass(frozen=True, slots=True)
+class OwnKeys:
+    """What a process signs with whose receipts go into a database; the log isn't its business."""
+
+    origin: str
+    receipt: signing_keys.SigningKey
+    pseudonym: opening.SecretKey
+
+
+def open_own_keys(layout: Layout, database: str) -> OwnKeys:
+    """Open the keys of a process whose receipts go into a database, made on first use.
+
+    `KeyRefused` for what isn't ours alone, and for a folder that has receipts of its own. Once
+    something was written, a missing key is never made anew.
+    """
+    refuse_foreign_state(layout.state)
+    if (layout.log / "keys.json").exists():
+        raise KeyRefused(
+            f"expected a folder for what is this boundary's own, found that {layout.state} has "
+            "receipts itself; name another one with helm_folder"
+        )
+    for folder in (layout.state, layout.keys, layout.journal):
+        durable.make_folder(folder)
+    durable.replace_file(layout.state / BESIDE, f"{database}\n".encode(), 0o600)
+    return OwnKeys(
+        origin=identity.load_or_create_origin(layout.origin),
+        receipt=_key(layout, "receipt", known=any(layout.journal.iterdir())),
+        pseudonym=opening.load_or_create_secret(layout.keys, "pseudonym"),
+    )
+
+
+def open_log_key(layout: Layout) -> tuple[str, signing_keys.SigningKey]:
+    """Return a log's name and its key for a process that keeps up a database's log.
+
+    Made on first use. `KeyRefused` for what isn't ours alone.
+    """
+    refuse_foreign_state(layout.state)
+    for folder in (layout.state, layout.keys):
+        durable.make_folder(folder)
+    return identity.load_or_create_origin(layout.origin), _key(layout, "log", known=False)
+
+
 def read_keyset(layout: Layout, kind: KeyType = "ed25519") -> Keyset:
     """Open the keys of a state folder, also while a rotation is half done."""
     refuse_foreign_state(layout.state)
+    _refuse_beside_database(layout)
     known = (layout.log / "keys.json").exists()
     receipt, log = _key(layout, "receipt", known, kind), _key(layout, "log", known)
     if receipt.public == log.public:
@@ -72,6 +117,15 @@ def read_keyset(layout: Layout, kind: KeyType = "ed25519") -> Keyset:
 def signing_key(layout: Layout, role: str) -> signing_keys.SigningKey:
     """Return the key that a role signs with; `KeyRefused` where there is none."""
     return _key(layout, role, known=True)
+
+
+def _refuse_beside_database(layout: Layout) -> None:
+    """Refuse to write receipts into a folder whose receipts are in a database: a chain forks so."""
+    if (beside := layout.state / BESIDE).exists():
+        raise KeyRefused(
+            f"expected a state folder, found that {layout.state} is a boundary's own beside "
+            f"{beside.read_text('utf-8', 'replace').strip()}, where its receipts are; name that"
+        )
 
 
 def load_key(path: Path, role: str) -> signing_keys.SigningKey:
