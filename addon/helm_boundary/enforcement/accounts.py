@@ -71,8 +71,12 @@ class Accounts:
 
     def under(self, policy: Policy, detectors: Detectors) -> Accounts:
         """Return the accounts under another policy."""
+        return self.in_mode(policy, detectors, observes=self._observes)
+
+    def in_mode(self, policy: Policy, detectors: Detectors, *, observes: bool) -> Accounts:
+        """Return the accounts where what is short is refused, or only written down."""
         return Accounts(
-            policy, self._store, self._recent, self._estimates, detectors, observes=self._observes
+            policy, self._store, self._recent, self._estimates, detectors, observes=observes
         )
 
     def asking(self, exchange: Exchange, read: Recognised) -> Recognised | None:

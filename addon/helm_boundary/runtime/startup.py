@@ -9,6 +9,7 @@ from pathlib import Path
 from helm_boundary import __version__
 from helm_boundary.approvals.notify import Tell, notifier, tell_each
 from helm_boundary.approvals.store import Store, StoreError
+from helm_boundary.calls.call import Mode
 from helm_boundary.enforcement.call_log import log_call
 from helm_boundary.enforcement.requests import Boundary
 from helm_boundary.enforcement.responses import Answers
@@ -70,6 +71,11 @@ class Running:
         )
         boundary = self.boundary.under(judge, accounts)
         return replace(self, boundary=boundary, answers=Answers(boundary), engine=engine)
+
+    def in_mode(self, mode: Mode) -> Running:
+        """Return the same boundary in another mode; this one goes on for the calls it has."""
+        boundary = self.boundary.in_mode(mode)
+        return replace(self, boundary=boundary, answers=Answers(boundary))
 
     def close(self) -> None:
         """Stop the engine and close the journal, with a receipt that says so."""

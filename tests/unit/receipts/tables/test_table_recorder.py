@@ -308,3 +308,30 @@ async def back(recorder: Recorder) -> None:
         except RecorderError:
             assert time.monotonic() < until
             await asyncio.sleep(0.1)
+
+
+def test_a_commit_that_no_replica_has_is_none(tmp_path: Path, server: Server) -> None:
+    """Somebody ends the server's wait for its replica: it then says yes, with a warning."""
+    address = migrated(server)
+
+    async def work() -> None:
+        with recording(tmp_path / "own", address, seconds=1.5) as recorder:
+            with server.superuser() as connection:
+                connection.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+                connection.execute("SELECT pg_reload_conf()")
+                await asyncio.sleep(0.3)
+                recorded = asyncio.create_task(recorder.record(request("denied")))
+                for _ in range(8):
+                    await asyncio.sleep(0.15)
+                    connection.execute(
+                        "SELECT pg_cancel_backend(pid) FROM pg_stat_activity "
+                        "WHERE wait_event = 'SyncRep'"
+                    )
+                with pytest.raises(RecorderError):
+                    await recorded
+                connection.execute("ALTER SYSTEM RESET synchronous_standby_names")
+                connection.execute("SELECT pg_reload_conf()")
+            await back(recorder)
+
+    run(work)
+    assert ends(address)["denied"] == "killed"
