@@ -32,7 +32,9 @@ allowed(command, entries) if {
 }
 
 # As it is written, on file systems that don't tell cases apart, and without its version.
-names(command) := {name, regex.replace(name, `[0-9.]+$`, "")} if name := lower(command.program)
+names(command) := {name, regex.replace(name, `[0-9.]+$`, "")} if {
+	name := trim_suffix(lower(command.program), ".exe")
+}
 
 is_installed(command) if object.get(command, "path", null) == null
 
