@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib import import_module, metadata
@@ -43,6 +43,15 @@ _TABLE: Final = {
 }
 _EACH: Final = ("call", "search")
 """What has a price for each, and not for a million; in the tables for a thousand."""
+TIERS: Final = ("flex", "priority", "fast")
+"""Terms on which a call may be served that have prices of their own (`service_tier`)."""
+BATCH: Final = "batch"
+_CONTEXTS: Final[Mapping[str, Mapping[str, str]]] = {
+    **{tier: {"service_tier": tier} for tier in TIERS},
+    "fast": {"service_tier": "fast", "speed": "fast"},
+    BATCH: {"processing": "batch"},
+}
+"""What the tables call them; `fast` is OpenAI's tier and Anthropic's speed."""
 _PROVIDERS: Final = {"xai": "x-ai"}
 """Providers whose name is another one in the tables."""
 
@@ -87,6 +96,8 @@ class Rates:
     """Nanodollars a call, whatever it uses."""
     search: int = 0
     """Nanodollars a search of the web."""
+    tiers: Mapping[str, Rates] = field(default_factory=dict)
+    """Prices on other terms, where data has them."""
 
     def cost(self, used: Used) -> int:
         """Return what tokens cost, in nanodollars, rounded up."""
@@ -117,21 +128,26 @@ class Prices:
         self.digest = digest
         self._own = own
         self._tables = tables
-        self._known: dict[tuple[str | None, str], tuple[float, Rates | None]] = {}
+        self._known: dict[tuple[str | None, str, str], tuple[float, Rates | None]] = {}
 
-    def rates(self, model: str, provider: str | None, now_ns: int) -> Rates | None:
-        """Return a model's prices; None where nobody knows them."""
+    def rates(self, model: str, provider: str | None, now_ns: int, tier: str = "") -> Rates | None:
+        """Return a model's prices; None where nobody knows them.
+
+        `tier` is one of TIERS, or BATCH; what has no prices of its own there costs what it always
+        does.
+        """
         now = now_ns / 1e9
-        found = self._known.get((provider, model))
+        found = self._known.get((provider, model, tier))
         if found is None or not 0 <= now - found[0] < _KEEP_SECONDS:
             if len(self._known) >= _KEPT:  # a client may name any number of models
                 self._known.clear()
-            found = self._known[provider, model] = (now, self._find(model, provider, now))
+            rates = self._find(model, provider, now, tier)
+            found = self._known[provider, model, tier] = (now, rates)
         return found[1]
 
-    def _find(self, model: str, provider: str | None, now: float) -> Rates | None:
+    def _find(self, model: str, provider: str | None, now: float, tier: str) -> Rates | None:
         if (own := _longest(self._own, model)) is not None:
-            return own
+            return own.tiers.get(tier, own)
         if self._tables is None:
             return None
         named = _PROVIDERS.get(provider or "", provider)
@@ -142,7 +158,8 @@ class Prices:
                 _, info = self._tables.find_provider_model(model, None, chosen, None)
             except LookupError:
                 continue
-            return _of_table(info.get_prices(datetime.fromtimestamp(now, UTC)))
+            context = _CONTEXTS.get(tier)
+            return _of_table(info.get_prices(datetime.fromtimestamp(now, UTC), context))
         return None
 
 
@@ -174,6 +191,17 @@ def _longest(own: Mapping[str, Rates], model: str) -> Rates | None:
 
 def _of_data(name: str, value: Any) -> Rates:
     place = f"data.prices.{name}"
+    tiers = value.get("tiers", {}) if isinstance(value, dict) else {}
+    known = {*TIERS, BATCH}
+    if not isinstance(tiers, dict) or tiers.keys() - known:
+        raise PolicyError(f"{place}.tiers: expected prices by tier: {', '.join(sorted(known))}")
+    found = {tier: _plain(f"{place}.tiers.{tier}", rates) for tier, rates in tiers.items()}
+    if isinstance(value, dict):
+        value = {member: price for member, price in value.items() if member != "tiers"}
+    return replace(_plain(place, value), tiers=found)
+
+
+def _plain(place: str, value: Any) -> Rates:
     if not isinstance(value, dict) or not {"input", "output"} <= value.keys():
         raise PolicyError(f"{place}: expected dollars for a million tokens, input and output each")
     found: dict[str, int] = {}

@@ -11,7 +11,7 @@ from .command import Command, Redirect, Script
 from .grammar import tree_of
 from .patches import files_of
 from .redirections import KINDS, NONE, Redirections, last_command, read_redirections
-from .words import Word, read_word, source_of
+from .words import Word, expand_word, source_of
 from .wrappers import inner
 from .writes import resolve, written_by_program, written_by_redirects
 
@@ -107,7 +107,7 @@ class _Reader:
         if node.type == "command":
             around = self._around.pop(node.id, ())
             redirections = read_redirections((*node.named_children, *around), text)
-            words = [read_word(each, text) for each in _word_nodes(node)]
+            words = [word for each in _word_nodes(node) for word in expand_word(each, text)]
             words.extend(redirections.arguments)
             self.command(words, redirections, is_inside=is_inside, depth=depth)
         elif node.type == "redirected_statement":

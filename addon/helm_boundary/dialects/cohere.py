@@ -45,6 +45,7 @@ def read_response(status: int, body: Json) -> Answer:
     read = chat.read_message(message, "/message", 0, reason.lower())
     return Answer(
         status,
+        id=text_of(body.get("id")) or None,
         finish_reasons=(reason,) if reason else (),
         messages=(read,),
         texts=(

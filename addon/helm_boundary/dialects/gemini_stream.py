@@ -49,6 +49,7 @@ class GeminiStream(PlainStream):
         if count_calls(value) != sum(count_calls(own_calls(part)) for part in parts):
             raise schema_violation("the answer carries a tool call where none belongs")
         self._model = text_of(member(value, "modelVersion")) or self._model
+        self._id = text_of(member(value, "responseId")) or self._id
         self._usage = updated(self._usage, _usage(member(value, "usageMetadata")))
         for at, candidate in enumerate(candidates):
             self._read_candidate(candidate, at)

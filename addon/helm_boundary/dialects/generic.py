@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from helm_boundary.calls.call import UNREAD, Answer, Call, Json, Text, ToolCall, Usage
+from helm_boundary.calls.call import UNREAD, Answer, Call, Json, Text, ToolCall
 from helm_boundary.calls.texts import attachments, pointer_token, strings
 from helm_boundary.streaming.stream import Stream
 
@@ -39,13 +39,14 @@ def read_response(status: int, body: Json) -> Answer:
     """Read the answer of any JSON body; a text that isn't JSON comes as one string."""
     if isinstance(body, str):
         return Answer(status, texts=(Text("", "assistant", body),))
-    model = body.get("model") if isinstance(body, dict) else None
+    told = body if isinstance(body, dict) else {}
     return Answer(
         status,
-        model=model if isinstance(model, str) else None,
+        model=text_of(told.get("model")) or None,
+        id=text_of(told.get("id")) or None,
         texts=tuple(strings(body, "", "assistant")),
         tool_calls=tuple(tool_calls(body, "")),
-        usage=read_usage(body.get("usage")) if isinstance(body, dict) else Usage(),
+        usage=read_usage(told.get("usage")),
     )
 
 

@@ -83,6 +83,7 @@ class GenericStream:
         self._may_repeat = may_repeat
         self._status = status
         self._model: str | None = None
+        self._id: str | None = None
         self._usage = Usage()
         self._told = ToldTexts()
         self._others: dict[tuple[str, str, str], Text] = {}
@@ -120,6 +121,7 @@ class GenericStream:
         self._read_texts(value)
         if isinstance(value, dict):
             self._model = text_of(value.get("model")) or self._model
+            self._id = self._id or text_of(value.get("id")) or None
             self._usage = updated(self._usage, read_usage(value.get("usage")))
 
     def _close(self) -> None:
@@ -156,6 +158,7 @@ class GenericStream:
         return Answer(
             self._status,
             model=self._model,
+            id=self._id,
             texts=each_once(texts),
             tool_calls=tuple(calls),
             usage=self._usage,

@@ -30,6 +30,10 @@ class CurrentBoundary:
             self._running.boundary.desk.supersede()
         self._running = running
 
+    def swap(self, running: Running) -> None:
+        """Judge new calls by the same policy with other settings; what waits goes on waiting."""
+        self._running = running
+
     def close(self) -> None:
         """Judge nothing more, and end the boundary with a receipt that says so."""
         running, self._running = self._running, None

@@ -15,11 +15,13 @@ MODULES = (
     "audit.checked_line", "audit.fsck", "audit.kept_checkpoints", "audit.key_claims",
     "audit.keyring", "audit.lockstep", "audit.pack", "audit.published_files", "audit.strays",
     "audit.trust_policy", "audit.verify", "envelope.canonical", "envelope.checkpoint",
-    "envelope.cosignature", "envelope.dsse",
-    "envelope.entry", "envelope.public_keys", "envelope.record", "errors", "journal.beginnings",
-    "journal.accounts", "journal.calls", "journal.chain", "journal.durable_mark", "journal.reader",
-    "journal.segments", "layout", "log.frontier", "log.inclusion",
-    "log.log_claims", "log.merkle", "log.published_keys", "log.tiles", "__main__",
+    "envelope.cosignature", "envelope.dsse", "envelope.entry", "envelope.note_keys",
+    "envelope.public_keys", "envelope.record", "envelope.standard_base64", "errors",
+    "journal.accounts", "journal.beginnings", "journal.calls", "journal.chain",
+    "journal.durable_mark", "journal.reader", "journal.segments", "layout", "log.frontier",
+    "log.handovers",
+    "log.inclusion", "log.log_claims", "log.merkle", "log.published_keys", "log.tiles",
+    "printing", "__main__",
 )  # fmt: skip
 """What the verifier loads, besides packages' own files. A test holds this to its imports."""
 

@@ -55,7 +55,7 @@ SMALL = {
 BIG = {
     "langchain": "OpenAIPermissionDeniedError",
     "llama_index": "PermissionDeniedError",
-    "litellm": "APIError",
+    "litellm": "BadRequestError",
     "openai_agents": "PermissionDeniedError",
     "pydantic_ai": "ModelHTTPError",
 }

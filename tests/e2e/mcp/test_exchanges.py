@@ -42,9 +42,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 @pytest.fixture
 def scene(shared: Stage) -> Stage:
     """Return the boundary, with a server that answers as a tool does."""
-    shared.upstream.requests.clear()
-    shared.answers(says("fine"))
-    return shared
+    return shared.anew("fine")
 
 
 def told(opened: Stage, phase: str) -> list[dict[str, Any]]:

@@ -16,7 +16,8 @@ import pytest
 from helm_receipts.audit.ahead import start_checkers
 from helm_receipts.audit.fsck import FsckReport, fsck
 from helm_receipts.envelope import canonical_encoding, dsse, key_files, signing_keys
-from helm_receipts.envelope.checkpoint import Checkpoint, LogKey, parse_checkpoint
+from helm_receipts.envelope.checkpoint import Checkpoint, parse_checkpoint
+from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.predicate import Boundary
 from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.envelope.record import parse_statement
