@@ -27,8 +27,9 @@ class SiteTiles(TileReader):
     def __init__(self, fetch: Fetch, size: int) -> None:
         super().__init__(Path(), size)
         self._fetch = fetch
+        self.read = self._find
 
-    def _read(self, path: str) -> bytes:
+    def _find(self, path: str) -> bytes:
         for name in (path, path.partition(".p/")[0]):
             if (data := self._fetch(name)) is not None:
                 return data

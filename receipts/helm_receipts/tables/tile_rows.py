@@ -27,8 +27,9 @@ class TileRows(TileReader):
     def __init__(self, connection: psycopg.Connection[Any], size: int) -> None:
         super().__init__(Path(), size)
         self._connection = connection
+        self.read = self._find
 
-    def _read(self, path: str) -> bytes:
+    def _find(self, path: str) -> bytes:
         for name in (path, path.partition(".p/")[0]):
             if (data := read_tile(self._connection, name)) is not None:
                 return data
