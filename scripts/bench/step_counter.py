@@ -36,6 +36,7 @@ class StepCounter:
             monitoring.register_callback(_TOOL, monitoring.events.INSTRUCTION, self._count)
             monitoring.set_events(_TOOL, monitoring.events.INSTRUCTION)
         elif self._calls == 2 * CALLS:
+            monitoring.set_events(_TOOL, 0)
             monitoring.free_tool_id(_TOOL)
             self._write()
 

@@ -18,6 +18,11 @@ from .page_origin import with_origin
 from .reply import Reply
 from .steering import denied_tool
 
+_STATUSES = (("messages", "litellm/", 400),)
+"""Dialect, how the client's User-Agent begins in lower case, and the status of a denial.
+
+LiteLLM takes every status of Anthropic's that it doesn't know for a broken connection."""
+
 type Body = Callable[[], bytes | None]
 """Gives the body of a response that is whole, decoded; asked only where somebody needs it."""
 
@@ -37,7 +42,7 @@ class Teller:
 
     def _refusal(self, exchange: Exchange, verdict: wire.Verdict) -> Reply:
         if exchange.operation.dialect != MCP:
-            return wire.refuse(verdict)
+            return wire.refuse(verdict, exchange.operation.id, _status(exchange))
         told, asked = wire.error_object(verdict), exchange.progress.call.body
         return wire.reply(verdict, *mcp_denials.denial_of(told, asked))
 
@@ -74,3 +79,14 @@ class Teller:
             tool,
             exchange.progress.shortage if decision.verdict == DENY else None,
         )
+
+
+def _status(exchange: Exchange) -> int:
+    """Choose the status of a denial by the client that it must arrive at."""
+    agent = (exchange.request.header("user-agent") or "").lower()
+    chosen = (
+        status
+        for dialect, begins, status in _STATUSES
+        if exchange.operation.dialect == dialect and agent.startswith(begins)
+    )
+    return next(chosen, 403)

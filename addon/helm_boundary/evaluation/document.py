@@ -39,7 +39,9 @@ HEADERS = frozenset(
 """The request headers that policy may see; none of them carries a credential."""
 
 
-_OF_ANSWERS = tuple(member.name for member in fields(Answer))
+_ASIDE = frozenset({"id", "error_code", "service_tier"})
+"""What only traces and budgets ask of an answer."""
+_OF_ANSWERS = tuple(member.name for member in fields(Answer) if member.name not in _ASIDE)
 
 SLICE = 256
 """Items that are serialised in one go."""

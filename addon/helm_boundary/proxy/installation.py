@@ -15,6 +15,7 @@ from mitmproxy.addonmanager import Loader
 from helm_boundary.runtime.unsafe_options import SAFE_DEFAULTS, safe_defaults
 
 from .addon import HelmBoundary
+from .patches.client_addresses import meet_clients
 from .patches.connections import widen_connections
 from .patches.dispatch import ask_only_listeners
 from .patches.error_pages import replace_error_pages
@@ -51,6 +52,7 @@ def install(loader: Loader) -> None:
     have_last_word(addons, boundary)
     tell_of_failed_upstreams(boundary.headers_of)
     let_streams_wait(addons)
+    meet_clients(boundary.meet)
     widen_connections(boundary.has_open_call, boundary.take_turn)
     try:
         addons.add(boundary)
