@@ -13,7 +13,7 @@ from types import CodeType
 
 from mitmproxy import ctx, http
 
-CALLS = 40
+CALLS = 20
 NAME = "steps.json"
 _TOOL = 3
 """An id that no debugger, profiler or coverage has (`sys.monitoring`)."""
@@ -24,7 +24,7 @@ class StepCounter:
 
     def __init__(self) -> None:
         self._calls = 0
-        self._steps: Counter[CodeType] = Counter()
+        self._steps: dict[CodeType, int] = {}
 
     def requestheaders(self, _: http.HTTPFlow) -> None:
         """Begin, or end."""
@@ -41,7 +41,7 @@ class StepCounter:
             self._write()
 
     def _count(self, code: CodeType, _: int) -> None:
-        self._steps[code] += 1
+        self._steps[code] = self._steps.get(code, 0) + 1
 
     def _write(self) -> None:
         told: Counter[str] = Counter()
