@@ -24,6 +24,8 @@ from bench.step_counter import NAME
 from support.boundary import ADDON, Boundary
 
 COUNTER = Path(__file__).with_name("step_counter.py")
+SECONDS = 10.0
+"""How long a connection is used: making one takes as many steps as a call."""
 PARTS = (
     ("boundary", re.compile(r"/addon/helm")),
     ("receipts", re.compile(r"/helm_receipts/")),
@@ -77,7 +79,7 @@ def under_load(boundary: Boundary, case: Case) -> dict[str, float]:
     """Load a proxy until it has counted."""
     result = boundary.confdir / NAME
     while not result.exists():
-        load(boundary.port, request(case), case.connections, 0.5)
+        load(boundary.port, request(case), case.connections, SECONDS)
     told: dict[str, float] = json.loads(result.read_text())
     return told
 
