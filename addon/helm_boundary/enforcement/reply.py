@@ -96,10 +96,9 @@ def headers(verdict: Verdict) -> tuple[tuple[str, str], ...]:
 
 
 def refuse(verdict: Verdict, status: int = 403) -> Reply:
-    """Write the whole response that says DENY or ESCALATE; `status` is for one that is for good."""
-    waits = verdict.shortage is not None and verdict.shortage.wait is not None
-    chosen = status if _is_for_good(verdict) else 403
-    return reply(verdict, 429 if waits else chosen, error_object(verdict))
+    """Write the whole response that says DENY or ESCALATE; what may be waited for is a 429."""
+    wait = verdict.shortage.wait if verdict.shortage else None
+    return reply(verdict, status if wait is None else 429, error_object(verdict))
 
 
 def reply(verdict: Verdict, status: int, body: Any) -> Reply:
