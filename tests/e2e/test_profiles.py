@@ -151,6 +151,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Boundary, U
     )
     state = tmp_path_factory.mktemp("state")
     policies = ("--set", "helm_policy=profile:coding-agent", "--set", f"helm_policy={folder}")
+    policies += ("--set", "helm_hold_max=1000")  # each of these tests asks
     with Upstream() as upstream, Boundary(upstream, state=state, args=policies) as boundary:
         yield boundary, upstream
 
