@@ -76,7 +76,8 @@ def _measure(workers: Sequence[Worker], texts: Sequence[str]) -> list[list[float
     for at in range(0, len(texts), _BLOCK):
         line = json.dumps(texts[at : at + _BLOCK])
         for worker, cost in zip(workers, costs, strict=True):
-            assert worker.stdin is not None and worker.stdout is not None
+            if worker.stdin is None or worker.stdout is None:
+                raise TypeError("a worker is asked through pipes")
             print(line, file=worker.stdin, flush=True)
             cost += json.loads(worker.stdout.readline())
     return costs
