@@ -103,6 +103,7 @@ class TableState:
         """Catch up the log, and pull all of it into a folder."""
         log = TableLog(self._database, *open_log_key(Layout(self._state.parent / "log")))
         try:
+            _patiently(lambda: _held(log))  # whoever was killed holds it for ten seconds
             while log.step():
                 pass
             time.sleep(1.05)
@@ -142,6 +143,12 @@ def any_state(request: pytest.FixtureRequest, tmp_path: Path) -> State:
     if request.param == "folder":
         return FolderState(tmp_path / "state")
     return TableState(tmp_path / "state", request.getfixturevalue("database"))
+
+
+def _held(log: TableLog) -> None:
+    log.step()
+    if not log.is_ours:
+        raise StateUnavailable("another process keeps the log up")
 
 
 def _patiently[T](do: Callable[[], T]) -> T:

@@ -72,7 +72,7 @@ def connect(address: Address, deadline_seconds: float = DEADLINE_SECONDS) -> Con
     The connection is in autocommit mode; `with connection.transaction():` makes a transaction.
     """
     with unavailable(address):
-        connection = Connection.connect(address.text, **settings(address))
+        connection = Connection.connect(address.text, **settings(address, deadline_seconds))
     connection.deadline_seconds = deadline_seconds
     return connection
 
@@ -88,7 +88,7 @@ def open_pool(
     return ConnectionPool(
         address.text,
         connection_class=Connection,
-        kwargs=settings(address),
+        kwargs=settings(address, deadline_seconds),
         min_size=0,
         max_size=most,
         timeout=deadline_seconds,
@@ -108,7 +108,7 @@ async def open_async_pool(
     pool = AsyncConnectionPool(
         address.text,
         connection_class=AsyncConnection,
-        kwargs=settings(address),
+        kwargs=settings(address, deadline_seconds),
         min_size=0,
         max_size=most,
         timeout=deadline_seconds,
@@ -134,11 +134,14 @@ def said(error: BaseException) -> str:
     return " ".join([first, *(line.strip() for line in rest if "Is the server" not in line)])
 
 
-def settings(address: Address) -> dict[str, Any]:
-    """Return what every connection is made with, but for what the address sets itself."""
+def settings(address: Address, seconds: float) -> dict[str, Any]:
+    """Return what every connection is made with, but for what the address sets itself.
+
+    `seconds` is how long it may take to reach one of the hosts, within what libpq allows.
+    """
     ours: dict[str, Any] = {
         "application_name": "helm-boundary",
-        "connect_timeout": _CONNECT_SECONDS,
+        "connect_timeout": max(2, min(_CONNECT_SECONDS, round(seconds))),
         # Of several hosts the one that takes writes; after a failover that is another one.
         "target_session_attrs": "read-write",
         "keepalives_idle": 10,

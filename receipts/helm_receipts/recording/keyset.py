@@ -59,7 +59,7 @@ class OwnKeys:
     pseudonym: opening.SecretKey
 
 
-def open_own_keys(layout: Layout, database: str) -> OwnKeys:
+def open_own_keys(layout: Layout, database: str, kind: KeyType = "ed25519") -> OwnKeys:
     """Open the keys of a process whose receipts go into a database, made on first use.
 
     `KeyRefused` for what isn't ours alone, and for a folder that has receipts of its own. Once
@@ -76,7 +76,7 @@ def open_own_keys(layout: Layout, database: str) -> OwnKeys:
     durable.replace_file(layout.state / BESIDE, f"{database}\n".encode(), 0o600)
     return OwnKeys(
         origin=identity.load_or_create_origin(layout.origin),
-        receipt=_key(layout, "receipt", known=any(layout.journal.iterdir())),
+        receipt=_key(layout, "receipt", any(layout.journal.iterdir()), kind),
         pseudonym=opening.load_or_create_secret(layout.keys, "pseudonym"),
     )
 

@@ -63,7 +63,7 @@ def test_calls_are_denied_while_the_database_is_away(tmp_path: Path, server: Ser
 @pytest.mark.parametrize(
     ("option", "value"),
     [("helm_page", "127.0.0.1:0"), ("helm_metrics", "127.0.0.1:0"),
-     ("helm_decision_logs", "/nowhere/logs.jsonl")],
+     ("helm_decision_logs", "https://127.0.0.1:1")],
 )  # fmt: skip
 def test_what_reads_a_folder_is_not_started_beside_a_database(
     tmp_path: Path, database: Address, option: str, value: str

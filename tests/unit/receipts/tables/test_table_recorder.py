@@ -18,7 +18,7 @@ from helm_receipts.envelope.record import parse_statement
 from helm_receipts.errors import RecorderError
 from helm_receipts.recording.database_place import Database
 from helm_receipts.recording.recorder import Recorder
-from support.postgresql import Server, running_server, short_folder
+from support.postgresql import Server, migrated, running_server, short_folder
 from support.receipts import CONFIGURATION, outcome, request
 
 
@@ -276,15 +276,6 @@ def test_a_database_without_tables_is_refused_with_the_command(
         opened(tmp_path / "own", empty_database)
 
 
-def migrated(server: Server) -> Address:
-    from helm_receipts.database.migrations import migrate
-
-    address = server.address(server.create_database())
-    with connect(address) as connection:
-        migrate(connection)
-    return address
-
-
 def alter(address: Address, statement: str) -> None:
     with connect(Address(f"{address.text}?options=-cdefault_transaction_read_only%3Doff")) as other:
         other.execute(statement.encode())
@@ -308,3 +299,30 @@ async def back(recorder: Recorder) -> None:
         except RecorderError:
             assert time.monotonic() < until
             await asyncio.sleep(0.1)
+
+
+def test_a_commit_that_no_replica_has_is_none(tmp_path: Path, server: Server) -> None:
+    """Somebody ends the server's wait for its replica: it then says yes, with a warning."""
+    address = migrated(server)
+
+    async def work() -> None:
+        with recording(tmp_path / "own", address, seconds=1.5) as recorder:
+            with server.superuser() as connection:
+                connection.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+                connection.execute("SELECT pg_reload_conf()")
+                await asyncio.sleep(0.3)
+                recorded = asyncio.create_task(recorder.record(request("denied")))
+                for _ in range(8):
+                    await asyncio.sleep(0.15)
+                    connection.execute(
+                        "SELECT pg_cancel_backend(pid) FROM pg_stat_activity "
+                        "WHERE wait_event = 'SyncRep'"
+                    )
+                with pytest.raises(RecorderError):
+                    await recorded
+                connection.execute("ALTER SYSTEM RESET synchronous_standby_names")
+                connection.execute("SELECT pg_reload_conf()")
+            await back(recorder)
+
+    run(work)
+    assert ends(address)["denied"] == "killed"
