@@ -7,7 +7,7 @@ difference, so several writers' journals are read one after the other.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -146,7 +146,11 @@ class Fate:
     charged: Mapping[Place, Amounts]
 
 
-def fates_of(journal: Path, calls: Mapping[str, int]) -> dict[str, Fate]:
+type Recent = Callable[[float], Iterable[Record]]
+"""Reads the receipts from a time on (seconds since 1970), each writer's in their order."""
+
+
+def fates_of(recent: Recent, calls: Mapping[str, int]) -> dict[str, Fate]:
     """Find out what became of calls, by their ids and when they began (nanoseconds since 1970).
 
     A call without a request receipt was never forwarded, and isn't in the answer.
@@ -155,7 +159,7 @@ def fates_of(journal: Path, calls: Mapping[str, int]) -> dict[str, Fate]:
         return {}
     books, found = Books(), dict[str, Fate]()
     since = min(calls.values()) / 1e9 - 10
-    for record in records(journal, since):
+    for record in recent(since):
         flow = record.predicate.get("flow")
         call = flow["id"] if flow else ""
         if call not in calls:

@@ -13,7 +13,7 @@ from helm_receipts.layout import Layout
 
 from .books import pruned_until, read_books, still_kept, with_pruned
 from .sqlite_store import SqliteStore
-from .store import Balance, StoreDamaged, StoreError
+from .store import Balance, Store, StoreDamaged, StoreError
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _BOOT = "boot"
@@ -50,17 +50,21 @@ def open_store(layout: Layout) -> SqliteStore:
 
 def rebuild(store: SqliteStore, layout: Layout) -> None:
     """Write what is settled again from the receipts, in one transaction."""
-    store.rebuild_from(reader_of(layout, store))
+    store.rebuild_from(reader_of(lambda: layout, store))
 
 
-def reader_of(layout: Layout, store: SqliteStore) -> Callable[[Collection[str]], list[Balance]]:
+def reader_of(
+    receipts: Callable[[], Layout], store: Store
+) -> Callable[[Collection[str]], list[Balance]]:
     """Return what reads the balances from receipts, leaving out calls that go on.
 
-    Where a window's receipts may be pruned, what the store has of it stays.
+    `receipts` returns where they are, as they are then. Where a window's receipts may be pruned,
+    what the store has of it stays.
     """
 
     def read(without: Collection[str]) -> list[Balance]:
         try:
+            layout = receipts()
             told = still_kept(read_books(layout.journal, without).balances(), store.now_ns())
             return with_pruned(told, store.balances_now(), pruned_until(layout))
         except (ReceiptError, OSError, KeyError, ValueError) as error:

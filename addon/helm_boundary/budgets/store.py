@@ -142,6 +142,10 @@ class Store(Protocol):
         """Return every balance there is, by scope and window."""
         ...
 
+    def balances_now(self) -> list[Balance]:
+        """Return the same without an event loop, for whoever reads while it is rebuilt."""
+        ...
+
     async def adjust(self, place: Place, end: int | None, amounts: Amounts) -> Balance:
         """Add to what is settled of a balance, which may take away too; returns it as it is now."""
         ...

@@ -20,6 +20,7 @@ _COMMANDS = {
     "keys": "keys:keys",
     "log": "log:log",
     "metrics": "metrics:metrics",
+    "observe": "observe:observe",
     "page": "page:page",
     "policy": "policy:policy",
     "receipts": "receipts:receipts",

@@ -141,15 +141,16 @@ def readable_state_option(
     def read(context: click.Context, _parameter: click.Parameter, value: Path | Address) -> Layout:
         return layout_of(context, value, anew=anew, follows=follows)
 
-    return _option(callback=read)
+    return named_state_option(callback=read)
 
 
 def place_option(command: Command) -> Command:
     """Add `--state` as it was named: nothing is copied yet."""
-    return _option()(command)
+    return named_state_option()(command)
 
 
-def _option(**settings: Any) -> Callable[[Command], Command]:
+def named_state_option(**settings: Any) -> Callable[[Command], Command]:
+    """Make `--state`, a folder or a database; click's `settings` say what becomes of it."""
     return click.option(
         "--state",
         envvar="HELM_STATE",

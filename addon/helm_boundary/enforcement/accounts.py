@@ -17,6 +17,7 @@ from dataclasses import replace
 
 from helm_boundary.budgets import windows
 from helm_boundary.budgets.amounts import Amounts
+from helm_boundary.budgets.books import Recent
 from helm_boundary.budgets.claims import refusal_of, told, unreadable
 from helm_boundary.budgets.estimates import Estimates
 from helm_boundary.budgets.orphans import Orphans
@@ -28,10 +29,10 @@ from helm_boundary.policy.decision import DENY, Decision, Reason
 from helm_boundary.policy.detectors.detectors import Detectors
 from helm_boundary.policy.sources.policy import Policy, mentions_budgets
 from helm_receipts.envelope.statement import Cost, Draft
-from helm_receipts.layout import Layout
 
 from .account import Account
-from .account_terms import Terms, Unpriced, Untold
+from .account_refusals import Unpriced, Untold
+from .account_terms import Terms
 from .batch_files import CREATE, UPLOAD, file_of, recall, remember
 from .exchange import Exchange
 from .reply import Shortage
@@ -52,7 +53,7 @@ class Accounts:
         self,
         policy: Policy,
         store: Store,
-        layout: Layout,
+        recent: Recent,
         estimates: Estimates,
         detectors: Detectors,
         *,
@@ -61,17 +62,21 @@ class Accounts:
         """Read the policy's budgets; `PolicyError` where they can't be."""
         self._terms = Terms(policy, detectors, estimates, observes=observes)
         self._store = store
-        self._layout = layout
+        self._recent = recent
         self._estimates = estimates
         self._observes = observes
         self._is_told = mentions_budgets(policy)
-        self._orphans = Orphans(store, layout.journal)
+        self._orphans = Orphans(store, recent)
         self._has_begun = False
 
     def under(self, policy: Policy, detectors: Detectors) -> Accounts:
         """Return the accounts under another policy."""
+        return self.in_mode(policy, detectors, observes=self._observes)
+
+    def in_mode(self, policy: Policy, detectors: Detectors, *, observes: bool) -> Accounts:
+        """Return the accounts where what is short is refused, or only written down."""
         return Accounts(
-            policy, self._store, self._layout, self._estimates, detectors, observes=self._observes
+            policy, self._store, self._recent, self._estimates, detectors, observes=observes
         )
 
     def asking(self, exchange: Exchange, read: Recognised) -> Recognised | None:

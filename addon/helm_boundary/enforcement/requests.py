@@ -7,13 +7,14 @@ that the client gets in their place.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from helm_boundary.approvals.notify import Tell, tell_nobody
 from helm_boundary.approvals.refusals import refusal_of
 from helm_boundary.approvals.store import Store, StoreError
 from helm_boundary.approvals.wait import AGAIN, Again, Park, Said
-from helm_boundary.calls.call import HttpRequest, Operation
+from helm_boundary.calls.call import HttpRequest, Mode, Operation
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.calls.trace_context import begin_trace
 from helm_boundary.evaluation.aside import LONG, aside
@@ -93,14 +94,22 @@ class Boundary:
 
     def under(self, judge: Judge, accounts: Accounts | None) -> Boundary:
         """Build the same boundary under another policy; both count what waits for a person."""
+        return self._succeeded_by(judge, accounts, self.settings)
+
+    def in_mode(self, mode: Mode) -> Boundary:
+        """Build the same boundary in another mode."""
+        accounts, judge = self.accounts, self.judge
+        if accounts is not None:
+            accounts = accounts.in_mode(
+                judge.engine.policy, judge.detectors, observes=mode == "observe"
+            )
+        return self._succeeded_by(judge, accounts, replace(self.settings, mode=mode))
+
+    def _succeeded_by(
+        self, judge: Judge, accounts: Accounts | None, settings: Settings
+    ) -> Boundary:
         other = Boundary(
-            self._matcher,
-            judge,
-            self.recorder,
-            self.settings,
-            self._store,
-            self._tell,
-            accounts,
+            self._matcher, judge, self.recorder, settings, self._store, self._tell, accounts
         )
         other.desk.waiting = self.desk.waiting
         other.unrecorded = self.unrecorded
@@ -257,6 +266,10 @@ class Boundary:
             progress.receipt_id, progress.receipt = receipts[0].id, receipts[0]
         progress.judged("request", progress.decision, progress.receipt_id)
         return None
+
+    def note_leaving(self, exchange: Exchange) -> None:
+        """Note that an upstream is connected, and gets a call's request."""
+        exchange.progress.leaves()
 
     def tell_ended(self, exchange: Exchange, end: End) -> None:
         """Tell whoever traces calls that this one has ended."""

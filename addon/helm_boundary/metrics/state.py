@@ -20,6 +20,7 @@ from helm_boundary.approvals.store import Store, StoreError
 from helm_boundary.budgets.shares import shares
 from helm_boundary.budgets.store import StoreError as BalanceError
 from helm_boundary.enforcement.timings import BOUNDS
+from helm_boundary.runtime.disk_space import DiskSpace
 from helm_boundary.runtime.health import Health, running_boundaries
 from helm_boundary.runtime.labels import Labels
 from helm_receipts.envelope.checkpoint import parse_checkpoint
@@ -135,6 +136,13 @@ class State(Collector):
         yield gauge
         count = sum(health.open_calls for health in found)
         yield _gauge("helm_boundary_open_calls", "Calls that have begun and not ended.", count)
+        if (space := DiskSpace.of(self._layout.state)) is not None:
+            yield _gauge(
+                "helm_boundary_disk_free_bytes", "Room that is left for receipts.", space.free
+            )
+            yield _gauge(
+                "helm_boundary_disk_low", "1 when that is too little.", float(space.is_low)
+            )
 
     def _losses(self) -> Metric:
         counter = CounterMetricFamily(

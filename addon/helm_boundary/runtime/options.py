@@ -22,6 +22,7 @@ from helm_boundary.calls.hosts import (
     parse_host_pattern,
 )
 from helm_boundary.calls.local_addresses import EVERYTHING, LocalPlaceError, Reach, read_reach
+from helm_boundary.calls.networks import NOWHERE, NetworkError, Networks
 from helm_boundary.enforcement.settings import OnToolDenied, Wire
 from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.sources.profiles import is_profile, profile_folder
@@ -30,6 +31,7 @@ from helm_receipts.database.address import is_address as is_database
 from helm_receipts.errors import StateRefused
 
 from .extras import EXTRA_OPTIONS, NO_EXTRAS, ExtraError, Extras
+from .own_address import AddressError, read_address
 from .state_folder import default_state_folder, no_folder
 
 _NEAR = 3
@@ -63,6 +65,10 @@ class Config:
     max_body: int
     deadline_ms: int
     local: Reach = EVERYTHING
+    balancers: Networks = NOWHERE
+    """Who says by the PROXY protocol who its clients are."""
+    health: tuple[str, int] | None = None
+    """Where it is told over HTTP whether calls are taken; None for nowhere."""
     on_tool_denied: OnToolDenied = "auto"
     notify_desktop: bool = False
     notify_arguments: bool = False
@@ -121,6 +127,13 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
     ("helm_local", Sequence[str], ["any"], "What clients may reach by the boundary on this machine "
      "and its private networks: any, none, or HOST:PORT, each. exec --confine sets it to none, "
      "and exec --allow-local to what it names.", None),
+    ("helm_proxy_protocol_from", Sequence[str], [], "Balancers, as networks or addresses such as "
+     "10.0.0.0/24: they must begin each connection with the PROXY protocol's header (version 1 or "
+     "2), and the client's address is the one it names. From others such a header isn't read.",
+     None),
+    ("helm_health", str, "", "Where a balancer or a container's host asks over HTTP whether calls "
+     "are taken here, such as 127.0.0.1:8083: 200 while they are, 404 while it stops, else 503, "
+     "with a few counts. With --processes one address answers for all.", None),
     ("helm_no_proxy", Sequence[str], [], "With --mode upstream: what is reached without that "
      "proxy, as NO_PROXY has it: a name and what is under it, an address, a network, or * for all. "
      "exec takes it from NO_PROXY.", None),
@@ -195,6 +208,8 @@ def read_config(options: OptionValues) -> Config:
         mode="observe" if _chosen(options, "helm_mode") == "observe" else "enforce",
         hosts=_hosts(options.helm_hosts),
         local=_local(options.helm_local),
+        balancers=_balancers(options.helm_proxy_protocol_from),
+        health=_health(options.helm_health),
         on_deny=_chosen(options, "helm_on_deny"),
         on_escalate=_chosen(options, "helm_on_escalate"),
         on_tool_denied=cast(OnToolDenied, _chosen(options, "helm_on_tool_denied")),
@@ -232,6 +247,20 @@ def is_address(source: str) -> bool:
 
 def _absolute(path: str) -> Path:
     return Path(path).expanduser().absolute()
+
+
+def _balancers(values: Sequence[str]) -> Networks:
+    try:
+        return Networks.read(values)
+    except NetworkError as error:
+        raise ConfigError(f"helm_proxy_protocol_from: {error}") from None
+
+
+def _health(value: str) -> tuple[str, int] | None:
+    try:
+        return read_address(value) if value else None
+    except AddressError as error:
+        raise ConfigError(f"helm_health: {error}") from None
 
 
 def _hold_seconds(options: OptionValues) -> int:

@@ -148,7 +148,7 @@ def _exists(connection: psycopg.Connection[Any]) -> bool:
 
 
 def _read() -> Iterator[Migration]:
-    for file in files(__package__).joinpath("migrations").iterdir():
+    for file in files(__package__).joinpath("schema").iterdir():
         number, _, _ = file.name.partition("_")
         if file.name.endswith(".sql") and number.isdecimal():
             yield Migration(int(number), file.name.removesuffix(".sql"), file.read_text("utf-8"))

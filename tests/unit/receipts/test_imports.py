@@ -42,8 +42,8 @@ WRITERS = {
 # Of the standard library a verifier has only what can't write; `pathlib` and `open` are below.
 STANDARD = {
     "argparse", "base64", "binascii", "collections", "contextlib", "dataclasses", "datetime",
-    "functools", "hashlib", "importlib", "itertools", "json", "pathlib", "re", "sys", "typing",
-    "zipfile", "zlib",
+    "functools", "hashlib", "importlib", "inspect", "itertools", "json", "pathlib", "re", "sys",
+    "typing", "zipfile", "zlib",
 }  # fmt: skip
 CHANGES = {
     "chmod", "fallocate", "fdatasync", "fsync", "ftruncate", "hardlink_to", "lchmod", "link",
@@ -64,8 +64,8 @@ def test_the_package_needs_nothing_but_python_and_cryptography() -> None:
     for module in modules:
         allowed = known | ({"orjson"} if module.stem == "canonical" else set())
         allowed |= {"rfc3161_client"} if module.stem in WITH_TIMESTAMPS else set()
-        allowed |= {"psycopg", "psycopg_pool"} if module.parent.name in WITH_DATABASE else set()
         allowed |= {"pkcs11"} if module.stem == "pkcs11_signer" else set()
+        allowed |= {"psycopg", "psycopg_pool"} if module.parent.name in WITH_DATABASE else set()
         assert {name.split(".")[0] for name in imports(module)} <= allowed, module.name
 
 
