@@ -66,6 +66,7 @@ def test_compose_has_a_fleet_that_only_the_balancer_opens() -> None:
     assert one == two
     assert services["one"]["volumes"] != services["two"]["volumes"]
     assert [name for name, each in services.items() if "ports" in each] == ["balancer"]
+    assert "PGPASSWORD" in services["one"]["environment"]
     assert services["balancer"]["ports"] == ["127.0.0.1:8080:8080"]
     assert COMPOSE["networks"]["fleet"]["internal"] is True
     for name in ("one", "two", "balancer"):
