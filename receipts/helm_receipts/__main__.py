@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,12 @@ _UNREADABLE = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and print what it found; returns its exit code.
+    """Verify receipts offline, under keys that you name; says what it found, and what that proves.
 
-    0 yes, 1 no, 2 usage or I/O, 3 true but incomplete.
+    Take the keys from somebody whom you trust, not from what you verify. Begin with `fsck` of a
+    folder, or with `pack` of a file.
+
+    Exit codes: 0 VERIFIED, 1 NOT VERIFIED, 2 nothing could be read, 3 true but incomplete.
     """
     options = _parser().parse_args(arguments)
     run: Command = options.run
@@ -124,7 +128,7 @@ def _print(code: int, told: dict[str, Any], *, as_json: bool) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="helm-verify" if sys.argv[0].endswith(".pyz") else "python -m helm_receipts",
-        description=main.__doc__,
+        description=cleandoc(main.__doc__ or ""),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="verify | fsck | show | pack")

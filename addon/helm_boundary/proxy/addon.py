@@ -189,7 +189,7 @@ class HelmBoundary:
         """Tell whether a request is still what was certified; if so it leaves now."""
         is_cleared = self._requests.is_cleared(flow)
         if is_cleared and (call := self._tracker.forwarded(flow)) is not None:
-            call.exchange.progress.leaves()
+            call.running.boundary.note_leaving(call.exchange)
         return is_cleared
 
     def has_open_call(self, client: connection.Client) -> bool:

@@ -37,7 +37,8 @@ class KeyRing:
         if key is None or key.keyid != keyid:
             expected = key.keyid[:16] if key else "one of the trusted keys"
             found = f"expected a signature by {expected}, found one by {keyid[:16]}"
-            raise Broken("foreign-key", place, f"{found}; no rotation brought that key in")
+            remedy = "after rotations, name the first key, which leads to the later ones"
+            raise Broken("foreign-key", place, f"{found}; no rotation brought that in ({remedy})")
         return key
 
     def follow(self, place: object, writer: str, key: PublicKey, predicate: dict[str, Any]) -> None:

@@ -27,10 +27,18 @@ MODULES = (
 
 _START = b"""import sys
 
-from helm_receipts.__main__ import main
+if sys.version_info < (3, 12):
+    sys.stderr.write("helm-verify needs Python 3.12 or later, and this is " + sys.version + "\\n")
+    sys.exit(2)
+try:
+    from helm_receipts.__main__ import main
+except ModuleNotFoundError as error:
+    sys.stderr.write("helm-verify needs cryptography: python -m pip install cryptography\\n")
+    sys.exit(2)
 
 sys.exit(main())
 """
+"""Any Python can read this much, and says what is missing: no verdict, so exit code 2."""
 _SHEBANG = b"#!/usr/bin/env python3\n"
 
 

@@ -1,5 +1,6 @@
 """Evidence packs and the verifier as one file: made twice the same, verified by a stranger."""
 
+import ast
 import hashlib
 import io
 import json
@@ -125,6 +126,19 @@ def test_the_verifier_runs_with_python_and_cryptography_alone(
         done = subprocess.run([*map(str, line)], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         assert done.stdout.startswith("VERIFIED")
+
+
+def test_the_verifier_says_what_it_needs(state: Path) -> None:
+    """A Python without `cryptography` gets a line and no verdict; an older one can read so far."""
+    path = state.parent / "helm-verify.pyz"
+    path.write_bytes(build_verifier())
+    line = [sys.executable, "-I", "-S", *map(str, (path, "verify", state, "--key", path))]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "helm-verify needs cryptography: python -m pip install cryptography\n"
+    start = zipfile.ZipFile(path).read("__main__.py")
+    tree = ast.parse(start, feature_version=(3, 7))
+    assert "3.12" in ast.unparse(tree.body[1])
 
 
 def test_a_pack_is_the_same_each_time_and_verifies(state: Path, pack: Path) -> None:

@@ -42,8 +42,8 @@ WRITERS = {
 # Of the standard library a verifier has only what can't write; `pathlib` and `open` are below.
 STANDARD = {
     "argparse", "base64", "binascii", "collections", "contextlib", "dataclasses", "datetime",
-    "functools", "hashlib", "importlib", "itertools", "json", "pathlib", "re", "sys", "typing",
-    "zipfile", "zlib",
+    "functools", "hashlib", "importlib", "inspect", "itertools", "json", "pathlib", "re", "sys",
+    "typing", "zipfile", "zlib",
 }  # fmt: skip
 CHANGES = {
     "chmod", "fallocate", "fdatasync", "fsync", "ftruncate", "hardlink_to", "lchmod", "link",
