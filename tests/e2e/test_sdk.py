@@ -158,6 +158,7 @@ def test_a_verdict_body_has_exactly_what_the_contract_says(
         "code": "POLICY_VIOLATION",
         "reason_code": "POLICY_VIOLATION",
         "rule": "test.denied",
+        "openai_type": "invalid_request_error",
     }
     assert body["helm"]["reasons"] == [
         {

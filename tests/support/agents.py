@@ -51,8 +51,6 @@ class Agent:
     asks: int = 1
     """How often it asks, where it is denied."""
     names_session: bool = True
-    repeats: bool = False
-    """Whether it asks again for a minute, whatever it was told."""
 
     def runs(self, command: str) -> Step:
         """Return the call that runs a command."""
@@ -237,7 +235,7 @@ AGENTS = {
         names_session=False,
     ),
     "aider": Agent(
-        OPENAI, "gpt-4o", _aider, _as_it_is, steers="", names_session=False, repeats=True
+        OPENAI, "gpt-4o", _aider, _as_it_is, steers="", names_session=False
     ),
     "langchain": Agent(
         command=_program("agent_langchain.py", "chat"),

@@ -16,7 +16,7 @@ from helm_boundary.clients.confine import ConfinementRefused
 from helm_boundary.clients.launch import LaunchFailed
 from helm_boundary.clients.past import Past
 from helm_boundary.clients.placement import Placed, Wanted, place
-from helm_boundary.clients.supervise import NotStarted
+from helm_boundary.clients.supervise import NotStarted, check_program
 from helm_boundary.clients.workspace import working_folders
 from helm_boundary.runtime.state_folder import default_state_folder
 from helm_receipts.errors import ReceiptError
@@ -115,6 +115,7 @@ def _run(
     wanted: Wanted, command: tuple[str, ...], environment: Mapping[str, str], quiet: bool
 ) -> tuple[int, Placed, Past, Tally]:
     refuse_foreign_state(wanted.state)
+    check_program(command, environment)
     tally = Tally(wanted.state)
     with place(wanted, environment) as placed:
         if not quiet:

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .braces import expand
 from .grammar import MAX_TEXT
 
 if TYPE_CHECKING:
@@ -19,6 +20,12 @@ _IN_QUOTES = re.compile(r"\\([\n$`\"\\])")
 _BRACES = re.compile(r"\{[^{}\s]*(?:,|\.\.)[^{}\s]*\}")
 _SHOWN = 200
 """Bytes of an expansion that are shown: one may hold another, and that one another."""
+
+_OTHERS = 0xE000
+"""Where Unicode's private letters begin, which stand for a word's parts while it is expanded."""
+_WRITTEN = frozenset({"word", "number", "brace_expression"})
+"""Parts of a word in which braces are the shell's own."""
+_PRIVATE = re.compile("[\ue000-\uf8ff]")
 
 _GLOB = re.compile(r"[*?\[]")
 
@@ -34,6 +41,32 @@ class Word:
     text: str
     is_known: bool = True
     is_plain: bool = True
+
+
+def expand_word(node: Node, text: bytes) -> list[Word]:
+    """Read a node as the words that it becomes: several, where it has braces to be expanded."""
+    source = source_of(node, text)
+    if node.type not in ("word", "concatenation") or not _BRACES.search(source):
+        return [read_word(node, text)]
+    parts = node.children if node.type == "concatenation" else [node]
+    # A part that has quotes or expansions is carried through as one letter.
+    others = [read_word(part, text) for part in parts if part.type not in _WRITTEN]
+    letters = iter(range(_OTHERS, _OTHERS + len(others)))
+    written = "".join(
+        source_of(part, text) if part.type in _WRITTEN else chr(next(letters)) for part in parts
+    )
+    expanded = expand(written)
+    if expanded is None or "\\" in written or _PRIVATE.search(source):
+        return [read_word(node, text)]
+    return [_filled(each, others) for each in expanded]
+
+
+def _filled(expanded: str, others: list[Word]) -> Word:
+    """Put a word's other parts back in their places."""
+    parts = [others[ord(found[0]) - _OTHERS] for found in _PRIVATE.finditer(expanded)]
+    told = iter(part.text for part in parts)
+    text = _PRIVATE.sub(lambda _: next(told), expanded)
+    return Word(text, all(part.is_known for part in parts), False)
 
 
 def read_word(node: Node, text: bytes) -> Word:

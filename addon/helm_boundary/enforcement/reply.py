@@ -2,7 +2,7 @@
 
 403 with OpenAI's error object is what every SDK turns into one typed exception, and
 `x-should-retry: false` keeps it from asking again. A limit that says so is a 429, which SDKs wait
-out.
+out. LiteLLM goes by neither: it looks for OpenAI's own word for a request that is refused for good.
 """
 
 from __future__ import annotations
@@ -15,10 +15,15 @@ from helm_boundary.wire.strict_json import dump_ascii
 
 STATUS_NAMES = {"ALLOW": "APPROVED", "DENY": "DENIED", "ESCALATE": "ESCALATED"}
 _ERROR_TYPES = {"DENY": "helm_denied", "ESCALATE": "helm_escalated"}
+_FOR_GOOD = "invalid_request_error"
+"""With this in an error of OpenAI's, LiteLLM raises what it has for a 400; else it takes a 403 for
+a server's fault, and aider asks again for a minute."""
 _OPENINGS = {
     "DENY": "helm-boundary denied this call",
     "ESCALATE": "helm-boundary needs a person's approval for this call",
 }
+_AT_TOP = frozenset({"bedrock", "dashscope", "sagemaker"})
+"""Providers whose SDKs look for an error's code and message at the top of its body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +97,22 @@ def headers(verdict: Verdict) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, value in named.items() if value)
 
 
-def refuse(verdict: Verdict) -> Reply:
-    """Write the whole response that says DENY or ESCALATE."""
-    wait = verdict.shortage.wait if verdict.shortage else None
-    return reply(verdict, 403 if wait is None else 429, error_object(verdict))
+def refuse(verdict: Verdict, operation: str = "", status: int = 403) -> Reply:
+    """Write the whole response that says DENY or ESCALATE, to a call of that operation's id.
+
+    What may be waited for is a 429, whatever the `status` is.
+    """
+    waits = verdict.shortage is not None and verdict.shortage.wait is not None
+    told = error_object(verdict)
+    if operation.partition(".")[0] in _AT_TOP:
+        told = _at_top(told)
+    return reply(verdict, 429 if waits else status, told)
+
+
+def _at_top(told: dict[str, Any]) -> dict[str, Any]:
+    """Say an error's code and message at the top, too, where Amazon's and Alibaba's SDKs read."""
+    error = told["error"]
+    return {"code": error["code"], "message": error["message"], **told}
 
 
 def reply(verdict: Verdict, status: int, body: Any) -> Reply:
@@ -166,8 +183,15 @@ def _beside(verdict: Verdict) -> dict[str, str]:
         "expires_at": approval.expires_at if approval else None,
         "budget": short.budget if short else None,
         "resets_at": short.resets_at if short else None,
+        "openai_type": _FOR_GOOD if _is_for_good(verdict) else None,
     }
     return {key: value for key, value in told.items() if value}
+
+
+def _is_for_good(verdict: Verdict) -> bool:
+    """Tell whether the same call will be refused again: no person is asked, and no time helps."""
+    may_wait = verdict.shortage is not None and verdict.shortage.wait is not None
+    return verdict.decision.verdict == "DENY" and not may_wait
 
 
 def _shortage(short: Shortage) -> dict[str, str]:

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 
 from helm_boundary.calls.call import Call, HttpRequest, Json
 from helm_boundary.calls.refusal import Refusal
+from helm_boundary.calls.trace_context import begin_trace, parse_traceparent, traceparent_of
+from helm_boundary.commands.asked import SLOWER
 from helm_boundary.evaluation.aside import CODED, aside, weight
 from helm_boundary.evaluation.document import state_call
 from helm_boundary.evaluation.judge import Judge, deny
 from helm_boundary.evaluation.rewrite_loop import settle
+from helm_boundary.matching.mcp import DIALECT as MCP
 from helm_boundary.matching.mcp_servers import Servers
 from helm_boundary.parsing import requests as recognition
 from helm_boundary.parsing.parsed_call import Recognised
@@ -68,10 +71,11 @@ class RequestJudge:
             if exchange.refusal is not None:
                 raise exchange.refusal
             began = time.perf_counter()
-            read = await aside(weigh(exchange.request), partial(self._read, exchange))
+            read = await aside(self._weight(exchange), partial(self._read, exchange))
             exchange.progress.took("request reading", began)
             self._note(exchange, *read)
             exchange.progress.session = session_of(exchange.request, read[0].call.body)
+            _join_trace(exchange)
             if self._accounts is not None:
                 read = await self._account(exchange, self._accounts, *read)
             if not self._settings.observes:  # watching uses no grant up
@@ -88,6 +92,12 @@ class RequestJudge:
         limit = self._settings.max_body
         read = recognition.read_call(request, exchange.operation, limit, self._servers)
         return read, self._shared(exchange, read)
+
+    def _weight(self, exchange: Exchange) -> int:
+        """Return how much work reading a request is; one to an MCP server may run a shell."""
+        weight = weigh(exchange.request)
+        may_run = exchange.operation.dialect == MCP and self._policy.reads_commands
+        return weight * SLOWER if may_run else weight
 
     async def _account(
         self, exchange: Exchange, accounts: Accounts, read: Recognised, shared: bytes
@@ -206,11 +216,22 @@ class RequestJudge:
         return state_call(
             exchange.request,
             read.operation,
-            read.call,
+            self._policy.told(read.call),
             read.body,
             mode=self._settings.mode,
             key_id=exchange.key_id,
         )
+
+
+def _join_trace(exchange: Exchange) -> None:
+    """Make a message a part of the trace that it names itself, where calls are traced."""
+    trace, dialect = exchange.progress.trace, exchange.operation.dialect
+    if trace is None or dialect != "mcp":
+        return
+    header = exchange.request.header("traceparent")
+    told = traceparent_of(header, exchange.progress.call.body)
+    if parse_traceparent(told) != trace.caller:  # it may be judged more than once
+        exchange.progress.trace = begin_trace(told, header)
 
 
 def weigh(request: HttpRequest) -> int:

@@ -335,3 +335,21 @@ def test_two_processes_share_one_grant(upstream: Upstream, tmp_path: Path) -> No
             found = sorted(a.status for a in clients.map(lambda each: ask(each, value), both))
         assert found == [200] + [403] * 7
         assert len(upstream.requests) == 1
+
+
+def test_a_grant_that_has_come_too_late_is_told(tmp_path: Path, upstream: Upstream) -> None:
+    """The policy that asked isn't in force any more at any boundary there, so nothing passes."""
+    state = tmp_path / "state"
+    values = [body(f"please, and then the policy changes {name}") for name in "ab"]
+    with Boundary(upstream, state=state, policy=write_policy(tmp_path / "policy")) as before:
+        first, second = (ask(before, value).approval for value in values)
+    told = approvals(before, "approve", "--yes", first).output
+    assert "passes once" in told  # none runs, and the next may have the same policy
+    changed = write_policy(tmp_path / "policy", "\ndeny contains {} if false\n")
+    with Boundary(upstream, state=state, policy=changed) as now:
+        told = approvals(now, "approve", "--yes", second).output
+        assert "nothing passes by it: the policy has changed" in told
+        assert [ask(now, value).status for value in values] == [403, 403]
+        asked = ask(now, body("please, under the policy in force"))
+        assert "passes once" in approvals(now, "approve", "--yes", asked.approval).output
+    assert upstream.requests == []

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from helm_boundary.runtime.health import Health, running_boundaries
+from helm_receipts.journal.records import read_records
+from helm_receipts.layout import Layout
 
 COMMAND = [sys.executable, "-m", "helm_boundary", "run", "--port", "0"]
 
@@ -123,3 +125,17 @@ def test_run_creates_folders_that_others_cannot_change(tmp_path: Path) -> None:
         os.umask(before)
     open_to_all = [path for path in (tmp_path / "state").rglob("*") if path.stat().st_mode & 0o022]
     assert [path for path in open_to_all if path.parent.name != "run"] == []
+
+
+def test_mitmproxys_own_lists_leave_no_boundary_running(tmp_path: Path) -> None:
+    """`--options` loads the boundary to list what it has, and ends without a word to it."""
+    done = subprocess.run(
+        [*COMMAND, "--state", str(tmp_path / "state"), "--options"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "helm_policy" in done.stdout
+    kinds = [
+        record.predicate["event"]["kind"]
+        for record in read_records(Layout(tmp_path / "state").journal)
+    ]
+    assert kinds == ["started", "stopped"]
