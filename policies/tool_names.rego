@@ -90,13 +90,24 @@ known(call) := {reading.server |
 }
 
 # In a list of names or of their beginnings; but what the allow lists name more exactly is an
-# exception: mcp__notes__ of mcp__.
-caught(name, names, _) if name in names
+# exception: mcp__notes__ of mcp__. Letter case makes no other tool, since some servers and
+# clients don't mind it, unless the allow list has that very spelling: write beside Write.
+caught(name, names, _) if {
+	some listed in names
+	is_same(name, listed)
+}
 
 caught(name, _, prefixes) if {
 	some prefix in prefixes
-	startswith(name, prefix)
+	startswith(lower(name), lower(prefix))
 	not is_exception(name, prefix)
+}
+
+is_same(name, listed) if name == listed
+
+is_same(name, listed) if {
+	lower(name) == lower(listed)
+	not name in data.tools.allow
 }
 
 is_exception(name, _) if name in data.tools.allow
@@ -104,6 +115,6 @@ is_exception(name, _) if name in data.tools.allow
 is_exception(name, prefix) if {
 	some allowed in data.tools.allow_prefixes
 	startswith(name, allowed)
-	startswith(allowed, prefix)
-	allowed != prefix
+	startswith(lower(allowed), lower(prefix))
+	lower(allowed) != lower(prefix)
 }

@@ -12,6 +12,13 @@ from coverage import Coverage
 
 from fuzz import plain_run
 from helm_boundary.runtime.key_pinning import VARIABLE
+from support.engines import any_state  # noqa: F401 - a fixture
+from support.postgresql import (  # noqa: F401 - fixtures
+    database,
+    empty_database,
+    missing_postgresql,
+    postgresql,
+)
 
 _SLOW = "run the tests marked slow too, and every stream with each client"
 

@@ -98,7 +98,9 @@ deny contains {
 	input.phase == "response"
 	some call in input.response.tool_calls
 	some name in tool_names.of(call)
-	some constraint in data.tools.arguments[name]
+	some listed, constraints in data.tools.arguments
+	tool_names.is_same(name, listed)
+	some constraint in constraints
 	not arguments.satisfied(call, constraint)
 }
 

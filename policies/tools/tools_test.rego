@@ -171,3 +171,17 @@ said(name) := result if {
 		"escalate": {reason.rule | some reason in tools.escalate},
 	} with input as called([name]) with data.tools as lists
 }
+
+test_letter_case_makes_no_other_tool if {
+	calls("mcp__notes__Drop", servers) == {"tools.denied"}
+	calls("mcp.Notes.DROP", servers) == {"tools.denied"}
+	calls("READ_secret", object.union(lists, {"allow_prefixes": ["READ_"]})) == {"tools.denied"}
+	calls("Pay", object.union(lists, {"allow_prefixes": ["P"]})) == {"tools.person"}
+}
+
+test_a_spelling_that_is_allowed_is_another_tool if {
+	both := object.union(lists, {"allow": ["write"], "person": ["Write"], "arguments": {"Write": [{"argument": "file_path"}]}})
+	calls("write", both) == set()
+	calls("Write", both) == {"tools.person", "tools.arguments"}
+	calls("WRITE", object.union(both, {"allow_prefixes": ["W"]})) == {"tools.person", "tools.arguments"}
+}

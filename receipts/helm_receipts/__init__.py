@@ -9,22 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .audit.fsck import fsck
-    from .audit.single_receipt import verify_receipt
-    from .audit.verify import NOT_PROVEN, verify_journal
-    from .envelope.statement import Draft
-    from .errors import ReceiptError
-    from .recording.recorder import Recorder
-
-__all__ = [
-    "NOT_PROVEN",
-    "Draft",
-    "ReceiptError",
-    "Recorder",
-    "fsck",
-    "verify_journal",
-    "verify_receipt",
-]
+    from .audit.fsck import fsck as fsck
+    from .audit.single_receipt import verify_receipt as verify_receipt
+    from .audit.verify import NOT_PROVEN as NOT_PROVEN
+    from .audit.verify import verify_journal as verify_journal
+    from .envelope.statement import Draft as Draft
+    from .errors import ReceiptError as ReceiptError
+    from .recording.recorder import Recorder as Recorder
 
 _HOMES = {
     "Draft": "envelope.statement",

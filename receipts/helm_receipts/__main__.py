@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +19,33 @@ from helm_receipts.envelope.public_keys import PublicKey, read_public_key
 
 from .audit.checked_line import check_line
 from .audit.fsck import fsck
+from .audit.key_claims import read_claims
 from .audit.pack import verify_pack
 from .audit.trust_policy import parse_policy, witnessed
 from .audit.verify import NOT_PROVEN, verify_journal
-from .envelope.checkpoint import parse_vkey
-from .errors import Broken, ReceiptError
+from .envelope.note_keys import LogKey
+from .errors import Broken, KeyRefused, ReceiptError
 from .journal.reader import find_line
 from .layout import Layout
+from .log.handovers import follow_handovers
+from .printing import while_read
 
 type Command = Callable[[argparse.Namespace], tuple[int, dict[str, Any]]]
 
 YES, NO, USAGE, INCOMPLETE = 0, 1, 2, 3
+_UNREADABLE = (
+    KeyRefused, OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What a key or a file that was named wrongly gives. What a folder says of keys gives `Broken`."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and print what it found; returns its exit code.
+    """Verify receipts offline, under keys that you name; says what it found, and what that proves.
 
-    0 yes, 1 no, 2 usage or I/O, 3 true but incomplete.
+    Take the keys from somebody whom you trust, not from what you verify. Begin with `fsck` of a
+    folder, or with `pack` of a file.
+
+    Exit codes: 0 VERIFIED, 1 NOT VERIFIED, 2 nothing could be read, 3 true but incomplete.
     """
     options = _parser().parse_args(arguments)
     run: Command = options.run
@@ -42,12 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code, told = run(options)
     except Broken as error:
         code, told = NO, {"bad": str(error), "kind": error.kind, "place": error.place}
-    except ReceiptError as error:
-        code, told = NO, {"bad": str(error)}
-    except (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except _UNREADABLE as error:
         print(f"helm_receipts: {error}", file=sys.stderr)
         return USAGE
-    _print(code, told, as_json=options.json)
+    except ReceiptError as error:
+        code, told = NO, {"bad": str(error)}
+    with while_read():  # the exit code says it all the same
+        _print(code, told, as_json=options.json)
     return code
 
 
@@ -62,13 +74,15 @@ def _fsck(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     if options.policy is not None:
         note, witnesses = witnessed(layout, parse_policy(options.policy.read_text("utf-8")))
         notes.append(note)
-    keys, log_keys = _keys(options), [parse_vkey(options.vkey)]
-    report = fsck(layout.state, keys, log_keys, notes, archives=_archives(options))
+    claims, log_keys = read_claims(layout), [_log_key(options)]
+    if claims is not None:  # what handed over, and is signed by both, is followed
+        log_keys = follow_handovers(layout.log, log_keys[0], claims)
+    report = fsck(layout.state, _keys(options), log_keys, notes, archives=_archives(options))
     return (YES if report.is_complete else INCOMPLETE), asdict(report) | {"witnesses": witnesses}
 
 
 def _pack(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
-    report = verify_pack(options.state, _keys(options), [parse_vkey(options.vkey)])
+    report = verify_pack(options.state, _keys(options), [_log_key(options)])
     return (YES if report.is_complete else INCOMPLETE), asdict(report)
 
 
@@ -79,6 +93,11 @@ def _show(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
 
 def _keys(options: argparse.Namespace) -> list[PublicKey]:
     return [read_public_key(path.read_bytes()) for path in options.key]
+
+
+def _log_key(options: argparse.Namespace) -> LogKey:
+    named = Path(options.vkey)
+    return LogKey.parse(named.read_text("utf-8") if named.is_file() else options.vkey)
 
 
 def _archives(options: argparse.Namespace) -> list[Path]:
@@ -109,13 +128,12 @@ def _print(code: int, told: dict[str, Any], *, as_json: bool) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="helm-verify" if sys.argv[0].endswith(".pyz") else "python -m helm_receipts",
-        description=main.__doc__,
+        description=cleandoc(main.__doc__ or ""),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="verify | fsck | show | pack")
     alone = _add(commands, "verify", _verify, "Verify every journal: signatures, chains, outcomes.")
     checked = _add(commands, "fsck", _fsck, "Verify all of that, and the log's tree.")
-    checked.add_argument("--vkey", required=True, help="the log's key, as in log.vkey")
     checked.add_argument(
         "--kept", type=Path, action="append", default=[], help="a checkpoint that must still hold"
     )
@@ -128,7 +146,9 @@ def _parser() -> argparse.ArgumentParser:
         )
     pack = "Verify an evidence pack: receipts, proofs, checkpoint."
     packed = _add(commands, "pack", _pack, pack, "the pack, a zip file")
-    packed.add_argument("--vkey", required=True, help="the log's key, as in log.vkey")
+    for command in (checked, packed):
+        log_key = "the log's key: what is in log.vkey, or that file"
+        command.add_argument("--vkey", required=True, help=log_key)
     shown = _add(commands, "show", _show, "Print what one receipt says, if it verifies.")
     shown.add_argument("receipt", help="the receipt's id, such as 3rz4hhna-000004")
     return parser

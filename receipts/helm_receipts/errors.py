@@ -3,6 +3,9 @@
 Every message says what was expected, what was found and what to do about it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class ReceiptError(Exception):
     """The root of everything this package raises on purpose."""
@@ -67,3 +70,12 @@ class Broken(ReceiptError):
         self.kind = kind
         self.place = str(place)
         self.found = found
+
+
+@contextmanager
+def naming(kind: str, place: object, *errors: type[Exception]) -> Iterator[None]:
+    """Turn errors of these types into `Broken`, of this kind and place."""
+    try:
+        yield
+    except errors as error:
+        raise Broken(kind, place, str(error)) from error

@@ -11,7 +11,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 def cpu_seconds(pid: int) -> float | None:
     """Return user and system time of a process and its children; None where there is no /proc."""
     try:
-        return sum(_own_seconds(one) for one in (pid, *_children(pid)))
+        return sum(_own_seconds(one) for one in (pid, *children(pid)))
     except FileNotFoundError:
         return None
 
@@ -30,7 +30,8 @@ def _own_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has started, without theirs."""
     # A process is its maker's, thread by thread.
     found = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(child) for children in found for child in children.read_text().split()]

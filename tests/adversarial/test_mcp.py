@@ -40,9 +40,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 @pytest.fixture
 def scene(shared: Stage) -> Stage:
     """Return it, with a server that has seen nothing."""
-    shared.upstream.requests.clear()
-    shared.answers(says("it is gone"))
-    return shared
+    return shared.anew("it is gone")
 
 
 def refused(scene: Stage, answered: Any) -> None:

@@ -1,4 +1,4 @@
-"""The OpenAI SDK before the real mitmdump, as a reverse proxy and as a forward proxy over TLS."""
+"""An upstream a module, and the OpenAI SDK before a reverse and before a forward proxy over TLS."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pytest
 from openai import DefaultAsyncHttpxClient, DefaultHttpxClient
 
 from support.scene import Scene, forward_scene, scene
+from support.upstream import Upstream
 
 SCENES: dict[str, Callable[[Path], AbstractContextManager[Scene]]] = {
     "reverse": scene,
@@ -82,3 +83,18 @@ def client(desk: Desk) -> Iterator[openai.OpenAI]:
     """Return the synchronous client."""
     with desk.client() as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def shared_upstream() -> Iterator[Upstream]:
+    """Start one upstream per module."""
+    with Upstream() as upstream:
+        yield upstream
+
+
+@pytest.fixture
+def upstream(shared_upstream: Upstream) -> Upstream:
+    """Return the upstream, answering by itself, with nothing counted yet."""
+    shared_upstream.answer(lambda _: None)
+    shared_upstream.requests.clear()
+    return shared_upstream

@@ -163,6 +163,20 @@ def test_a_page_can_read_why_it_was_denied(reverse: Scene) -> None:
         assert "access-control-allow-origin" not in answer.headers
 
 
+def test_a_page_can_read_that_an_upstream_failed(tmp_path: Path) -> None:
+    """Our own 502 names the page's origin, whatever went wrong; nobody else's request does."""
+    with scene(tmp_path) as stage:
+        headers = (*JSON_BODY, ("Origin", PAGE))
+        for broken in (Reply.raw(b"nonsense\r\n\r\n"), Reply.raw(Break.CLOSE)):
+            stage.upstream.answer(lambda _, broken=broken: broken)  # type: ignore[misc]
+            answer = stage.post(chat_body(), headers=headers)
+            assert (answer.status, answer.code) == (502, "UPSTREAM_UNAVAILABLE")
+            assert answer.headers["access-control-allow-origin"] == PAGE
+            assert answer.headers["vary"] == "Origin"
+            assert "X-Helm-Receipt-Id" in answer.headers["access-control-expose-headers"]
+            assert "access-control-allow-origin" not in stage.chat().headers
+
+
 def test_head_is_the_same_without_a_body(reverse: Scene) -> None:
     """HEAD asks for what GET would."""
     reverse.upstream.answer(lambda _: None)
@@ -210,3 +224,11 @@ def test_a_page_calls_across_origins(reverse: Scene, tmp_path: Path) -> None:
         assert (status, verdict) == (403, "DENY"), said
         assert said["error"]["code"] == "POLICY_VIOLATION"
         assert not [each for each in reverse.upstream.requests if b'"denied"' in each.body]
+        reverse.upstream.answer(
+            lambda request: (
+                answer(request) if request.method == "OPTIONS" else Reply.raw(b"x\r\n\r\n")
+            )
+        )
+        status, said, verdict = browser.run(FETCH, url, "ordinary")
+        assert (status, verdict) == (502, "ALLOW"), said
+        assert said["error"]["code"] == "UPSTREAM_UNAVAILABLE"

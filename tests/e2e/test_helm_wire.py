@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from helm_receipts.envelope.dsse import parse_line
+from helm_receipts.envelope.public_keys import KeyType
 from helm_receipts.journal.reader import find_record
 from helm_receipts.layout import Layout
+from helm_receipts.log.published_keys import read_published
+from helm_receipts.recording.keyset import open_keyset
 from support.chat import ToolCall, Turn, reply_to_chat
 from support.scene import Answer, Scene, scene
+from support.verifiers import PROGRAMS, helm_sdk
 
 ALWAYS = ("receipt-id", "decision-id", "output-hash", "lamport-clock", "status", "correlation-id")
 
@@ -80,6 +86,23 @@ def test_a_denied_request_says_so_too(stage: Scene) -> None:
         answer = stage.chat(model="denied")
     assert assert_helms(answer)["status"] == "DENIED"
     assert answer.json()["helm"]["tool_names"] == []
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "p256"])
+def test_helms_own_sdk_reads_answers_and_refusals(tmp_path: Path, kind: KeyType) -> None:
+    """As they are, whatever receipts are signed with: the answer, and the registered reason."""
+    python = helm_sdk()
+    open_keyset(Layout(tmp_path / "helm"), kind)
+    with scene(tmp_path, options={"helm_wire": "helm"}) as stage:
+        assert read_published(Layout(stage.boundary.state)).receipt[-1].key.type == kind
+        line = (python, PROGRAMS / "helm_client.py", stage.boundary.url, "gpt-4o", "denied")
+        done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=60)
+        assert len(done.stdout.splitlines()) == 2, done.stderr
+        answered, denied = map(json.loads, done.stdout.splitlines())
+        assert answered["answer"]["choices"][0]["message"]["content"]
+        assert (denied["status"], denied["code"]) == (403, "POLICY_VIOLATION")
+        assert denied["said"]
+        assert len(stage.upstream.requests) == 1
 
 
 def test_without_the_option_nothing_of_it_is_sent(tmp_path: Path) -> None:

@@ -153,6 +153,12 @@ class Stage:
 
         self.upstream.answer(script)
 
+    def anew(self, said: str) -> Stage:
+        """Begin anew, with a server that has seen nothing and answers as a tool does."""
+        self.upstream.requests.clear()
+        self.answers(says(said))
+        return self
+
     def replies(self, reply: Reply) -> None:
         """Have the server reply so to everything."""
         self.upstream.answer(lambda _: reply)
@@ -169,6 +175,7 @@ def stage(
     data: Mapping[str, Any] | None = None,
     options: Mapping[str, object] | None = None,
     rules: str = "",
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[Stage]:
     """Start a boundary before a server that answers what it is told to."""
     with Upstream() as upstream:
@@ -176,7 +183,7 @@ def stage(
         if rules:
             (policy / "own.rego").write_text(rules)
         settings = {"helm_deadline_ms": 1000, **(options or {})}
-        with Boundary(upstream, state=folder, policy=policy, options=settings) as boundary:
+        with Boundary(upstream, state=folder, policy=policy, options=settings, env=env) as boundary:
             yield Stage(boundary, upstream)
 
 

@@ -18,6 +18,9 @@ WORDS = json.dumps(ARGUMENTS)
 def answer(request: Recorded) -> Reply:
     """Answer any of them, as its path asks."""
     path, body = request.path.partition("?")[0], json.loads(request.body)
+    if path.endswith(_CHATS):
+        name = "forbidden" if b"forbidden" in request.body else "look"
+        return _chat(name, body.get("stream") is True or path.endswith("_stream"))
     name = "forbidden" if b"forbidden" in request.body else "look"
     if path.endswith("/conversations"):
         return _mistral(name, bool(body.get("stream")))
@@ -32,6 +35,9 @@ def answer(request: Recorded) -> Reply:
     if "/services/aigc/" in path:
         return _dashscope(name, request.header("x-dashscope-sse") == "enable")
     return _anthropic(name, ":streamRawPredict" in path)
+
+
+_CHATS = ("/text/chat", "/text/chat_stream", "/invocations", "/chat/completions")
 
 
 def _events(values: Sequence[dict[str, Any]], *, named: bool = False, end: bytes = b"") -> Reply:
@@ -71,6 +77,30 @@ def _fim(name: str, stream: bool) -> Reply:
     delta = {"index": 0, "delta": {"role": "assistant", "content": name}, "finish_reason": "stop"}
     event = {**whole, "object": "chat.completion.chunk", "choices": [delta], "usage": usage}
     return _events([event], end=b"data: [DONE]\n\n")
+
+
+def _chat(name: str, stream: bool) -> Reply:
+    """Answer as watsonx.ai and Databricks do, whose answers are a chat completion's."""
+    usage = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
+    known = {"id": "c", "created": 1, "model": "m", "model_id": "m"}
+    call = {"id": "t", "type": "function", "function": {"name": name, "arguments": WORDS}}
+    if not stream:
+        message = {"role": "assistant", "content": None, "tool_calls": [call]}
+        choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
+        return Reply.json({**known, "choices": [choice], "usage": usage})
+
+    def chunk(delta: dict[str, Any], reason: str | None, **more: Any) -> bytes:
+        choice = {"index": 0, "delta": delta, "finish_reason": reason}
+        told = json.dumps({**known, "choices": [choice], **more})
+        return f"id: 1\nevent: message\ndata: {told}\n\n".encode()
+
+    begun = {"index": 0, **call, "function": {"name": name, "arguments": ""}}
+    pieces = ({"index": 0, "function": {"arguments": part}} for part in (WORDS[:5], WORDS[5:]))
+    return Reply.events(
+        chunk({"role": "assistant", "tool_calls": [begun]}, None),
+        *(chunk({"tool_calls": [each]}, None) for each in pieces),
+        chunk({}, "tool_calls", usage=usage),
+    )
 
 
 def _gemini(name: str, stream: bool) -> Reply:
@@ -158,3 +188,38 @@ def _anthropic(name: str, stream: bool) -> Reply:
         ],
         named=True,
     )
+
+
+def words(request: Recorded, said: str) -> Reply:
+    """Answer any of them with these words, whole."""
+    path, body = request.path.partition("?")[0], json.loads(request.body)
+    message: dict[str, Any] = {"role": "assistant", "content": said}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    if path.endswith("/conversations"):
+        output = {"object": "entry", "type": "message.output", "id": "m", **message}
+        return Reply.json({"object": "conversation.response", "conversation_id": "conv_1",
+                           "outputs": [output], "usage": {}})  # fmt: skip
+    if "generateContent" in path:
+        content = {"role": "model", "parts": [{"text": said}]}
+        return Reply.json({"candidates": [{"content": content, "finishReason": "STOP"}]})
+    if path.endswith("/api/chat"):
+        return Reply.json({"model": body["model"], "created_at": "2026-01-01T00:00:00Z",
+                           "message": message, "done": True, "done_reason": "stop"})  # fmt: skip
+    if path.endswith("/v2/chat"):
+        content = {**message, "content": [{"type": "text", "text": said}]}
+        return Reply.json({"id": "a", "finish_reason": "COMPLETE", "message": content})
+    if "/services/aigc/" in path:
+        return Reply.json({"output": {"choices": [choice]}, "usage": {}, "request_id": "r"})
+    if path.endswith("/converse"):
+        content = {"role": "assistant", "content": [{"text": said}]}
+        return Reply.json({"output": {"message": content}, "stopReason": "end_turn",
+                           "usage": {"inputTokens": 1, "outputTokens": 1, "totalTokens": 2},
+                           "metrics": {"latencyMs": 1}})  # fmt: skip
+    if path.endswith(":rawPredict"):
+        block = {"type": "text", "text": said}
+        return Reply.json({"id": "m", "type": "message", **message, "model": "claude",
+                           "content": [block], "stop_reason": "end_turn",
+                           "usage": {"input_tokens": 1, "output_tokens": 1}})  # fmt: skip
+    usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+    return Reply.json({"id": "c", "object": "chat.completion", "created": 1, "model": "m",
+                       "choices": [choice], "usage": usage})  # fmt: skip

@@ -149,16 +149,27 @@ def opa() -> str:
     return str(_installed(f"opa-{OPA}", install) / "opa")
 
 
-@cache
-def python_verifiers() -> Path:
-    """Return a Python with aics-tlog and proofbundle, which need a newer cryptography."""
+def _python_with(name: str, *packages: str) -> Path:
+    """Return a Python of its own with these packages."""
 
     def install(folder: Path) -> None:
         python = folder / "bin" / "python"
         _run(sys.executable, "-m", "venv", folder)
-        _run(python, "-m", "pip", "install", "-q", "aics-tlog==0.2.1", "proofbundle==6.3.1")
+        _run(python, "-m", "pip", "install", "-q", *packages)
 
-    return _installed("python", install) / "bin" / "python"
+    return _installed(name, install) / "bin" / "python"
+
+
+@cache
+def python_verifiers() -> Path:
+    """Return a Python with aics-tlog and proofbundle, which need a newer cryptography."""
+    return _python_with("python", "aics-tlog==0.2.1", "proofbundle==6.3.1")
+
+
+@cache
+def helm_sdk() -> Path:
+    """Return a Python with HELM's own SDK."""
+    return _python_with("helm-sdk", "helm-sdk==0.11.1")
 
 
 def accepts(*command: object) -> str | None:

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from helm_receipts.envelope import signing_keys
-from helm_receipts.envelope.checkpoint import Checkpoint, LogKey, parse_checkpoint, verify_by_any
+from helm_receipts.envelope.checkpoint import Checkpoint, parse_checkpoint, verify_by_any
 from helm_receipts.envelope.cosignature import WitnessKey, cosigned_message
+from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.errors import ProofRefused
 from helm_receipts.log.merkle_proofs import verify_consistency
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from helm_receipts.envelope.checkpoint import LogKey
+from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.errors import KeyRefused, ReceiptError
 from helm_receipts.export.verified import verify_present

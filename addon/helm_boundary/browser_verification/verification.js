@@ -9,6 +9,12 @@ const helmVerification = (() => {
   const STATEMENT = "https://in-toto.io/Statement/v1";
   const PREDICATE = "urn:helm-boundary:decision:v1";
   const SPKI = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+  const P256_SPKI = [
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
+    0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+  ];
+  // Half of the order of P-256.
+  const HALF_ORDER = "7fffffff800000007fffffffffffffffde737d56d38bcf4279dce5617e3192a8";
   // Encodings of points of small order, sign bit cleared: under such a key anything verifies.
   const SMALL_ORDER = new Set([
     "00".repeat(32),
@@ -77,8 +83,15 @@ const helmVerification = (() => {
 
   // -- keys --------------------------------------------------------------------------------------
 
+  // A key's length says what it is: 32 bytes of Ed25519, or 65 of an uncompressed point on P-256.
   async function publicKey(raw) {
-    if (raw.length !== 32) throw new Refused("key", `a public key is 32 bytes, found ${raw.length}`);
+    return raw.length === 65 ? p256Key(raw) : ed25519Key(raw);
+  }
+
+  async function ed25519Key(raw) {
+    if (raw.length !== 32) {
+      throw new Refused("key", `a public key is 32 or 65 bytes, found ${raw.length}`);
+    }
     const cleared = raw.slice();
     cleared[31] &= 0x7f;
     if (SMALL_ORDER.has(hex(cleared))) {
@@ -86,16 +99,66 @@ const helmVerification = (() => {
     }
     const described =
       `{"keytype":"ed25519","keyval":{"public":"${hex(raw)}"},"scheme":"ed25519"}`;
+    const point = await crypto.subtle.importKey("raw", raw, { name: "Ed25519" }, false, ["verify"]);
     return {
       raw,
       keyid: hex(await sha256(utf8(described))),
       spki: base64(concat(Uint8Array.from(SPKI), raw)),
-      point: await crypto.subtle.importKey("raw", raw, { name: "Ed25519" }, false, ["verify"]),
+      details: "PKIX_ED25519",
+      verify: (signature, message) =>
+        crypto.subtle.verify({ name: "Ed25519" }, point, signature, message),
     };
   }
 
+  async function p256Key(raw) {
+    const curve = { name: "ECDSA", namedCurve: "P-256" };
+    let point;
+    try {
+      point = await crypto.subtle.importKey("raw", raw, curve, false, ["verify"]);
+    } catch {
+      throw new Refused("key", "expected a point on P-256");
+    }
+    const spki = base64(concat(Uint8Array.from(P256_SPKI), raw));
+    const pem = `-----BEGIN PUBLIC KEY-----\n${spki.match(/.{1,64}/g).join("\n")}\n-----END PUBLIC KEY-----\n`;
+    const described =
+      `{"keytype":"ecdsa","keyval":{"public":"${pem}"},"scheme":"ecdsa-sha2-nistp256"}`;
+    return {
+      raw,
+      keyid: hex(await sha256(utf8(described))),
+      spki,
+      details: "PKIX_ECDSA_P256_SHA_256",
+      verify: async (signature, message) => {
+        const joined = fromDer(signature);
+        const algorithm = { name: "ECDSA", hash: "SHA-256" };
+        return joined !== null && crypto.subtle.verify(algorithm, point, joined, message);
+      },
+    };
+  }
+
+  // The two numbers of an ECDSA signature in DER, joined as WebCrypto takes them; null unless it is
+  // the one spelling that counts: the lesser of s and n - s, so nobody can make another of it.
+  function fromDer(der) {
+    const numbers = [];
+    let at = 2;
+    while (at < der.length && numbers.length < 2) {
+      const size = der[at + 1];
+      const number = der.slice(at + 2, at + 2 + size);
+      const spare = number[0] === 0 && number[1] < 0x80;
+      if (der[at] !== 2 || size < 1 || number.length !== size || number[0] > 0x7f) return null;
+      if (spare || size > 33 || (size === 33 && number[0] !== 0)) return null;
+      numbers.push(number[0] === 0 ? number.slice(1) : number);
+      at += 2 + size;
+    }
+    if (der[0] !== 0x30 || der[1] !== der.length - 2 || at !== der.length || numbers.length !== 2) {
+      return null;
+    }
+    const joined = new Uint8Array(64);
+    numbers.forEach((number, place) => joined.set(number, 32 * (place + 1) - number.length));
+    return hex(joined.slice(32)) <= HALF_ORDER ? joined : null;
+  }
+
   async function verifies(key, signature, message) {
-    return crypto.subtle.verify({ name: "Ed25519" }, key.point, signature, message);
+    return key.verify(signature, message);
   }
 
   // A log's verifier key: name+hash+key, where the hash is of name and key.
@@ -103,7 +166,7 @@ const helmVerification = (() => {
     const parts = text.trim().split("+");
     const [name, identity] = parts;
     const raw = fromBase64(parts.slice(2).join("+"));
-    if (!name || /\s/.test(name) || raw[0] !== 1) {
+    if (!name || /\s/.test(name) || raw[0] !== 1 || raw.length !== 33) {
       throw new Refused("key", "expected the verifier key of an Ed25519 log");
     }
     const id = (await sha256(concat(utf8(name), Uint8Array.of(10), raw))).slice(0, 4);
@@ -215,7 +278,7 @@ const helmVerification = (() => {
       utf8(
         '{"apiVersion":"0.0.2","kind":"hashedrekord","spec":{"hashedRekordV002":{"data":' +
           `{"algorithm":"SHA2_256","digest":"${digest}"},"signature":{"content":` +
-          `"${base64(parsed.signature)}","verifier":{"keyDetails":"PKIX_ED25519",` +
+          `"${base64(parsed.signature)}","verifier":{"keyDetails":"${key.details}",` +
           `"publicKey":{"rawBytes":"${key.spki}"}}}}}}`,
       ),
     );

@@ -7,7 +7,7 @@ difference, so several writers' journals are read one after the other.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from helm_receipts.layout import Layout
 
 from . import windows
 from .amounts import NOTHING, Amounts
-from .store import Balance, Place
+from .store import KEPT_NS, Balance, Place
 
 ADJUSTMENT = "budget"
 """The phase of a receipt for a balance that a person set."""
@@ -118,6 +118,11 @@ def pruned_until(layout: Layout) -> int:
     return found
 
 
+def still_kept(balances: Iterable[Balance], now_ns: int) -> list[Balance]:
+    """Leave out windows that have been over for so long that no store has them any more."""
+    return [each for each in balances if each.end is None or each.end >= now_ns - KEPT_NS]
+
+
 def with_pruned(told: Iterable[Balance], kept: Iterable[Balance], until: int) -> list[Balance]:
     """Return what receipts told, and of windows that began before `until` no less than was kept.
 
@@ -141,7 +146,11 @@ class Fate:
     charged: Mapping[Place, Amounts]
 
 
-def fates_of(journal: Path, calls: Mapping[str, int]) -> dict[str, Fate]:
+type Recent = Callable[[float], Iterable[Record]]
+"""Reads the receipts from a time on (seconds since 1970), each writer's in their order."""
+
+
+def fates_of(recent: Recent, calls: Mapping[str, int]) -> dict[str, Fate]:
     """Find out what became of calls, by their ids and when they began (nanoseconds since 1970).
 
     A call without a request receipt was never forwarded, and isn't in the answer.
@@ -150,7 +159,7 @@ def fates_of(journal: Path, calls: Mapping[str, int]) -> dict[str, Fate]:
         return {}
     books, found = Books(), dict[str, Fate]()
     since = min(calls.values()) / 1e9 - 10
-    for record in records(journal, since):
+    for record in recent(since):
         flow = record.predicate.get("flow")
         call = flow["id"] if flow else ""
         if call not in calls:

@@ -115,6 +115,27 @@ def unpriced(definition: Definition, model: str | None) -> Refusal:
     )
 
 
+def untold(definition: Definition, operation: str, *, is_batch: bool) -> Refusal:
+    """Refuse what a provider does later, where nobody can tell how much a budget would need."""
+    kinds = [
+        kind
+        for kind, limit in zip(KINDS[1:], definition.limits[1:], strict=True)
+        if limit is not None
+    ]
+    counted = " and ".join(kinds).replace("nanodollars", "dollars").replace("_", " ")
+    remedy = (
+        "upload its file by way of this boundary, which then knows"
+        if is_batch
+        else "whoever keeps the policy can have a budget of calls instead, or one in shadow"
+    )
+    return Refusal(
+        REFUSED,
+        f"the budget {definition.name} is in {counted}, and nobody can tell beforehand how much "
+        f"{operation} will use; {remedy}",
+        "instance_parameter",
+    )
+
+
 def unreadable() -> Refusal:
     """Refuse a call while the balances can't be read or written."""
     return Refusal(

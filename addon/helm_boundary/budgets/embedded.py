@@ -11,9 +11,9 @@ from pathlib import Path
 from helm_receipts.errors import ReceiptError
 from helm_receipts.layout import Layout
 
-from .books import pruned_until, read_books, with_pruned
+from .books import pruned_until, read_books, still_kept, with_pruned
 from .sqlite_store import SqliteStore
-from .store import Balance, StoreDamaged, StoreError
+from .store import Balance, Store, StoreDamaged, StoreError
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _BOOT = "boot"
@@ -50,18 +50,22 @@ def open_store(layout: Layout) -> SqliteStore:
 
 def rebuild(store: SqliteStore, layout: Layout) -> None:
     """Write what is settled again from the receipts, in one transaction."""
-    store.rebuild_from(reader_of(layout, store))
+    store.rebuild_from(reader_of(lambda: layout, store))
 
 
-def reader_of(layout: Layout, store: SqliteStore) -> Callable[[Collection[str]], list[Balance]]:
+def reader_of(
+    receipts: Callable[[], Layout], store: Store
+) -> Callable[[Collection[str]], list[Balance]]:
     """Return what reads the balances from receipts, leaving out calls that go on.
 
-    Where a window's receipts may be pruned, what the store has of it stays.
+    `receipts` returns where they are, as they are then. Where a window's receipts may be pruned,
+    what the store has of it stays.
     """
 
     def read(without: Collection[str]) -> list[Balance]:
         try:
-            told = read_books(layout.journal, without).balances()
+            layout = receipts()
+            told = still_kept(read_books(layout.journal, without).balances(), store.now_ns())
             return with_pruned(told, store.balances_now(), pruned_until(layout))
         except (ReceiptError, OSError, KeyError, ValueError) as error:
             raise StoreError(f"balances can't be read from the receipts: {error}") from error

@@ -92,8 +92,13 @@ class Estimates:
         if used.output == estimate.most:
             return  # its own limit cut it off, which says nothing of what others will use
         outputs = self._outputs.get(model or "") or _Outputs()
-        outputs.add(used.output)
+        outputs.add(used.output, used.reasoning)
         _keep(self._outputs, model or "", outputs, _MODELS)
+
+    def reasoning(self, model: str | None) -> int:
+        """Return how many tokens the model usually reasons with before it says anything."""
+        learnt = self._outputs.get(model or "")
+        return 0 if learnt is None else int(learnt.reasoning)
 
     def tokens(self, size: int, dialect: str) -> int:
         """Estimate the tokens of so many bytes of text."""
@@ -106,8 +111,12 @@ class _Outputs:
     def __init__(self) -> None:
         self._order: deque[int] = deque()
         self._sorted: list[int] = []
+        self.reasoning = 0.0
+        """What the output had of that on average."""
 
-    def add(self, tokens: int) -> None:
+    def add(self, tokens: int, reasoning: int) -> None:
+        weight = max(_LEARNING, 1 / (len(self._order) + 1))
+        self.reasoning += (min(reasoning, tokens) - self.reasoning) * weight
         self._order.append(tokens)
         insort(self._sorted, tokens)
         if len(self._order) > _KEPT:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from pathlib import Path
 
 from helm_receipts.errors import ReceiptError
 
-from .books import fates_of
+from .books import Recent, fates_of
 from .store import Store
 
 logger = logging.getLogger(__name__)
@@ -17,9 +16,9 @@ logger = logging.getLogger(__name__)
 class Orphans:
     """Settles the orphans of a store, one search at a time."""
 
-    def __init__(self, store: Store, journal: Path) -> None:
+    def __init__(self, store: Store, recent: Recent) -> None:
         self._store = store
-        self._journal = journal
+        self._recent = recent
         self._searching = asyncio.Lock()
 
     async def settle(self) -> bool:
@@ -37,7 +36,7 @@ class Orphans:
                 return False
             calls = {each.call: each.made for each in orphans}
             try:
-                fates = await asyncio.to_thread(fates_of, self._journal, calls)
+                fates = await asyncio.to_thread(fates_of, self._recent, calls)
             except (ReceiptError, OSError, KeyError, ValueError) as error:
                 logger.error("helm-boundary: what was left reserved can't be settled: %s", error)
                 return False

@@ -1,8 +1,7 @@
 """Prices: what a model's tokens cost, from data over the tables of `genai-prices`.
 
-Whatever is a price here is an integer of 10^-9 dollars for a million tokens, so that no float ever
-counts money. A model's rates are looked up once and kept: each look-up costs a third of a
-millisecond, and 1.5 MB of tables are only read where a budget is in money.
+A model's rates are looked up once and kept: each look-up costs a third of a millisecond, and 1.5 MB
+of tables are only read where a budget is in money.
 """
 
 from __future__ import annotations
@@ -10,20 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib import import_module, metadata
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from helm_boundary.policy.errors import PolicyError
 
 from .amounts import NANO
-from .usage import Used
+from .rates import FREE, MILLION, Rate, Rates
 
-MILLION: Final = 1_000_000
-MOST: Final = 100_000 * NANO
-"""Nanodollars that one call may cost: no sum of them is ever more than receipts can say."""
 _KEPT = 1000
 _KEEP_SECONDS = 3600
 """How long a model's rates are believed, in seconds: some change by the hour, some by the date."""
@@ -43,6 +39,15 @@ _TABLE: Final = {
 }
 _EACH: Final = ("call", "search")
 """What has a price for each, and not for a million; in the tables for a thousand."""
+TIERS: Final = ("flex", "priority", "fast")
+"""Terms on which a call may be served that have prices of their own (`service_tier`)."""
+BATCH: Final = "batch"
+_CONTEXTS: Final[Mapping[str, Mapping[str, str]]] = {
+    **{tier: {"service_tier": tier} for tier in TIERS},
+    "fast": {"service_tier": "fast", "speed": "fast"},
+    BATCH: {"processing": "batch"},
+}
+"""What the tables call them; `fast` is OpenAI's tier and Anthropic's speed."""
 _PROVIDERS: Final = {"xai": "x-ai"}
 """Providers whose name is another one in the tables."""
 
@@ -50,61 +55,6 @@ MISSING: Final = (
     "data has a budget in dollars, for which the tables of `genai-prices` are missing: install "
     "helm-boundary[budgets]"
 )
-
-
-class Rate(NamedTuple):
-    """A price that may be another above some number of input tokens; nanodollars a million."""
-
-    base: int
-    tiers: tuple[tuple[int, int], ...] = ()
-
-    def at(self, input_tokens: int) -> int:
-        """Return the price where a call has so many input tokens, which holds for all of them."""
-        found = self.base
-        for start, price in self.tiers:
-            if input_tokens > start:
-                found = price
-        return found
-
-
-FREE: Final = Rate(0)
-
-
-@dataclass(frozen=True, slots=True)
-class Rates:
-    """The prices of one model; what has none of its own costs as much as what it is a part of."""
-
-    input: Rate
-    output: Rate
-    cached: Rate | None = None
-    cache_write: Rate | None = None
-    input_audio: Rate | None = None
-    output_audio: Rate | None = None
-    cache_write_1h: Rate | None = None
-    input_image: Rate | None = None
-    output_image: Rate | None = None
-    call: int = 0
-    """Nanodollars a call, whatever it uses."""
-    search: int = 0
-    """Nanodollars a search of the web."""
-
-    def cost(self, used: Used) -> int:
-        """Return what tokens cost, in nanodollars, rounded up."""
-        apart = used.cached + used.cache_write + used.input_audio + used.input_image
-        written = self.cache_write or self.input
-        parts = (
-            (max(0, used.input - apart), self.input),
-            (used.cached, self.cached or self.input),
-            (used.cache_write - used.cache_write_1h, written),
-            (used.cache_write_1h, self.cache_write_1h or written),
-            (used.input_audio, self.input_audio or self.input),
-            (used.input_image, self.input_image or self.input),
-            (max(0, used.output - used.output_audio - used.output_image), self.output),
-            (used.output_audio, self.output_audio or self.output),
-            (used.output_image, self.output_image or self.output),
-        )
-        whole = sum(count * rate.at(used.input) for count, rate in parts)
-        return min(-(-whole // MILLION) + self.call + used.searches * self.search, MOST)
 
 
 class Prices:
@@ -117,21 +67,26 @@ class Prices:
         self.digest = digest
         self._own = own
         self._tables = tables
-        self._known: dict[tuple[str | None, str], tuple[float, Rates | None]] = {}
+        self._known: dict[tuple[str | None, str, str], tuple[float, Rates | None]] = {}
 
-    def rates(self, model: str, provider: str | None, now_ns: int) -> Rates | None:
-        """Return a model's prices; None where nobody knows them."""
+    def rates(self, model: str, provider: str | None, now_ns: int, tier: str = "") -> Rates | None:
+        """Return a model's prices; None where nobody knows them.
+
+        `tier` is one of TIERS, or BATCH; what has no prices of its own there costs what it always
+        does.
+        """
         now = now_ns / 1e9
-        found = self._known.get((provider, model))
+        found = self._known.get((provider, model, tier))
         if found is None or not 0 <= now - found[0] < _KEEP_SECONDS:
             if len(self._known) >= _KEPT:  # a client may name any number of models
                 self._known.clear()
-            found = self._known[provider, model] = (now, self._find(model, provider, now))
+            rates = self._find(model, provider, now, tier)
+            found = self._known[provider, model, tier] = (now, rates)
         return found[1]
 
-    def _find(self, model: str, provider: str | None, now: float) -> Rates | None:
+    def _find(self, model: str, provider: str | None, now: float, tier: str) -> Rates | None:
         if (own := _longest(self._own, model)) is not None:
-            return own
+            return own.tiers.get(tier, own)
         if self._tables is None:
             return None
         named = _PROVIDERS.get(provider or "", provider)
@@ -142,7 +97,8 @@ class Prices:
                 _, info = self._tables.find_provider_model(model, None, chosen, None)
             except LookupError:
                 continue
-            return _of_table(info.get_prices(datetime.fromtimestamp(now, UTC)))
+            context = _CONTEXTS.get(tier)
+            return _of_table(info.get_prices(datetime.fromtimestamp(now, UTC), context))
         return None
 
 
@@ -174,6 +130,17 @@ def _longest(own: Mapping[str, Rates], model: str) -> Rates | None:
 
 def _of_data(name: str, value: Any) -> Rates:
     place = f"data.prices.{name}"
+    tiers = value.get("tiers", {}) if isinstance(value, dict) else {}
+    known = {*TIERS, BATCH}
+    if not isinstance(tiers, dict) or tiers.keys() - known:
+        raise PolicyError(f"{place}.tiers: expected prices by tier: {', '.join(sorted(known))}")
+    found = {tier: _plain(f"{place}.tiers.{tier}", rates) for tier, rates in tiers.items()}
+    if isinstance(value, dict):
+        value = {member: price for member, price in value.items() if member != "tiers"}
+    return replace(_plain(place, value), tiers=found)
+
+
+def _plain(place: str, value: Any) -> Rates:
     if not isinstance(value, dict) or not {"input", "output"} <= value.keys():
         raise PolicyError(f"{place}: expected dollars for a million tokens, input and output each")
     found: dict[str, int] = {}

@@ -7,7 +7,6 @@ synced: what an ended machine loses of it is in the receipts, and `books` writes
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import random
 import sqlite3
@@ -17,10 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from .amounts import NOTHING, Amounts
+from .claim_text import read_claims, write_claims
 from .decisions import find_short, next_time
 from .owner import Owner, is_gone
 from .sqlite_statements import ADJUST, ALL, READ, RESERVE, SCHEMA, SETTLE
 from .store import (
+    FILE_FACT,
+    KEPT_NS,
     Balance,
     Claim,
     Orphan,
@@ -36,8 +38,6 @@ _PATIENCE = 2.0
 _AT_START = 60.0
 """The same while the balances are written again from receipts, as another process may do it."""
 _PAUSE = 0.0005
-_KEPT = 400 * 86_400 * 1_000_000_000
-"""How long balances of windows that are over are kept, in nanoseconds: a clock may be set back."""
 
 
 class SqliteStore:
@@ -106,7 +106,7 @@ class SqliteStore:
             execute(RESERVE, (claim.scope, *claim.span, now, *claim.amounts))
         execute(
             "INSERT INTO reservations VALUES (?, ?, ?, ?)",
-            (call, self._owner.name, now, _write(one.claim for one in met)),
+            (call, self._owner.name, now, write_claims(one.claim for one in met)),
         )
         return tuple(met)
 
@@ -120,7 +120,7 @@ class SqliteStore:
         if row is None:
             return False
         execute("DELETE FROM reservations WHERE call = ?", (call,))
-        for place, reserved in _read(row[0]).items():
+        for place, reserved in read_claims(row[0]).items():
             execute(SETTLE, (*charged.get(place, NOTHING), *reserved, *place))
         return True
 
@@ -132,7 +132,9 @@ class SqliteStore:
             raise self._failed(error) from error
         folder, own = self.path.parent, self._owner.name
         gone = {owner: is_gone(folder, owner) for owner in {row[1] for row in rows} - {own}}
-        return [Orphan(call, made, _read(c)) for call, owner, made, c in rows if gone.get(owner)]
+        return [
+            Orphan(call, made, read_claims(c)) for call, owner, made, c in rows if gone.get(owner)
+        ]
 
     async def balances(self) -> list[Balance]:
         """Return every balance there is, by scope and window."""
@@ -205,8 +207,12 @@ class SqliteStore:
     def tidy(self) -> None:
         """Forget windows that have long been over, and paces that bind nobody any more."""
         now = self.now_ns()
-        self._patiently('DELETE FROM balances WHERE "end" < ?', (now - _KEPT,))
+        self._patiently('DELETE FROM balances WHERE "end" < ?', (now - KEPT_NS,))
         self._patiently("DELETE FROM paces WHERE arrival < ?", (now,))
+        self._patiently(
+            "DELETE FROM facts WHERE name LIKE ? AND json_extract(value, '$.at') < ?",
+            (f"{FILE_FACT}%", now - KEPT_NS),
+        )
 
     def close(self) -> None:
         """Give the file back. Idempotent."""
@@ -270,14 +276,6 @@ def _connect(path: Path) -> sqlite3.Connection:
     db.executescript(SCHEMA)
     db.execute("PRAGMA busy_timeout = 0")
     return db
-
-
-def _write(claims: Iterable[Claim]) -> str:
-    return json.dumps([[*each.place, *each.amounts] for each in claims], separators=(",", ":"))
-
-
-def _read(claims: str) -> dict[Place, Amounts]:
-    return {Place(each[0], each[1]): Amounts(*each[2:]) for each in json.loads(claims)}
 
 
 def _balance(row: Sequence[Any]) -> Balance:

@@ -12,11 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from .amounts import NO_LIMITS, NOTHING, Amounts, Limits
 from .definitions import Rate
 from .windows import Span
+
+KEPT_NS: Final = 400 * 86_400 * 1_000_000_000
+"""How long balances of windows that are over are kept, in nanoseconds: a clock may be set back."""
+
+
+FILE_FACT: Final = "batch:"
+"""How facts about files of batches begin; each is JSON and has `at` (nanoseconds since 1970)."""
 
 
 class StoreError(Exception):
@@ -133,6 +140,10 @@ class Store(Protocol):
 
     async def balances(self) -> list[Balance]:
         """Return every balance there is, by scope and window."""
+        ...
+
+    def balances_now(self) -> list[Balance]:
+        """Return the same without an event loop, for whoever reads while it is rebuilt."""
         ...
 
     async def adjust(self, place: Place, end: int | None, amounts: Amounts) -> Balance:

@@ -271,8 +271,10 @@ class Usage:
 class Answer:
     """What a response says, in every dialect alike; `complete` is False while a stream runs.
 
-    `tool_calls` have those that another one wraps behind it. `tools`, `requests` and `attachments`
-    are an MCP server's: what it lists, what it asks of its client, and its pictures and files.
+    `tool_calls` have those that another one wraps behind it. `tools`, `requests`, `attachments` and
+    `error_code` are an MCP server's: what it lists, what it asks of its client, its pictures and
+    files, and the code of its (last) error. `id` is the provider's name for the answer, and
+    `service_tier` the name of the terms on which it was made, which may have prices of their own.
     """
 
     status: int
@@ -286,6 +288,9 @@ class Answer:
     tools: tuple[Tool, ...] = ()
     requests: tuple[ServerRequest, ...] = ()
     attachments: tuple[Attachment, ...] = ()
+    id: str | None = None
+    error_code: int | None = None
+    service_tier: str | None = None
 
     def __post_init__(self) -> None:
         if self.tool_calls:

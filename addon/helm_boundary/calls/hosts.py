@@ -187,7 +187,9 @@ def _address(name: str) -> str:
 
 def is_governed(patterns: Iterable[HostPattern], host: str, port: int, path: str) -> bool:
     """Tell whether any pattern governs the request."""
-    return any(pattern.matches(host, port, path) for pattern in patterns)
+    return any(
+        pattern.matches(host, port, path) for pattern in patterns if host.endswith(pattern.name)
+    )
 
 
 @lru_cache(maxsize=1024)

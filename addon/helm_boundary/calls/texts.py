@@ -30,6 +30,8 @@ _PLAIN_NAME = re.compile(
 )
 """How members are named, and credentials and sentences aren't: words, joined, and a number."""
 
+_NESTED = (dict, list)
+
 _LOOKED_THROUGH = 4_000_000
 """Characters that are looked through for what needn't be judged twice; more would take too long."""
 
@@ -90,7 +92,7 @@ def _gather(
                 found.append(NameText(pointer + pointer_token(key), speaker, key))
             if isinstance(item, str):
                 found += _member(value, key, item, pointer + pointer_token(key), speaker)
-            elif isinstance(item, dict | list):
+            elif isinstance(item, _NESTED):
                 _gather(item, pointer + pointer_token(key), speaker, found, from_tool)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from importlib import import_module
 
 import click
 
 from helm_boundary import __version__
+from helm_receipts.printing import while_read
 
 _COMMANDS = {
     "approvals": "approvals:approvals",
@@ -19,12 +18,15 @@ _COMMANDS = {
     "evidence": "evidence:evidence",
     "exec": "exec:exec_",
     "keys": "keys:keys",
+    "log": "log:log",
     "metrics": "metrics:metrics",
+    "observe": "observe:observe",
     "page": "page:page",
     "policy": "policy:policy",
     "receipts": "receipts:receipts",
     "report": "report:report",
     "run": "run:run",
+    "state": "state:state",
     "system-proxy": "system_proxy:system_proxy",
     "telemetry": "telemetry:telemetry",
     "trust": "trust:trust",
@@ -47,13 +49,9 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run a command; that nobody reads its output any more is no error."""
-        try:
-            result: object = super().invoke(ctx)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise SystemExit(0) from None
-        return result
+        with while_read():
+            return super().invoke(ctx)
+        raise SystemExit(0)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

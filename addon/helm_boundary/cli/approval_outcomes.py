@@ -8,10 +8,10 @@ from helm_boundary.approvals.entry import GRANTED, Entry
 from helm_boundary.approvals.report import seconds_left
 from helm_boundary.approvals.standing_yes import setting_for
 from helm_boundary.runtime.health import running_boundaries
-from helm_receipts.layout import Layout
+from helm_boundary.runtime.shared_state import SharedState
 
 
-def outcome(state: Layout, entry: Entry) -> str:
+def outcome(state: SharedState, entry: Entry) -> str:
     """Say what a decision does, a line or several; boundaries that run are asked what they enforce.
 
     Raises:
@@ -35,9 +35,14 @@ def outcome(state: Layout, entry: Entry) -> str:
     return said
 
 
-def _is_void(state: Layout, entry: Entry) -> bool:
-    """Tell whether boundaries run, and each of them has another policy than the one that asked."""
-    in_force = {health.policy_digest for health in running_boundaries(state.state)}
+def _is_void(state: SharedState, entry: Entry) -> bool:
+    """Tell whether boundaries run, and each of them has another policy than the one that asked.
+
+    Those of a fleet run elsewhere, and can't be asked.
+    """
+    if state.database is not None:
+        return False
+    in_force = {health.policy_digest for health in running_boundaries(state.layout.state)}
     return bool(in_force) and entry.request.policy.digest not in in_force
 
 

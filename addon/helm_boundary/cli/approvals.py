@@ -1,6 +1,7 @@
 """`helm-boundary approvals`: the calls that wait for a person, and the decision on them.
 
-Whoever can write in the state folder can approve, and nobody else: there is no other way in.
+Whoever can write in the state folder, or the database, can approve, and nobody else: there is no
+other way in.
 Exit codes: 0 yes, 1 no (it isn't pending, or you changed your mind), 2 usage or I/O.
 """
 
@@ -19,13 +20,14 @@ from helm_boundary.approvals.entry import GRANTED, ID, PENDING, REFUSED, Entry
 from helm_boundary.approvals.extent import ALWAYS, DAY, ONCE, SESSION, Extent, for_time
 from helm_boundary.approvals.store import Store, StoreError
 from helm_boundary.runtime.decision_recording import record_decision
+from helm_boundary.runtime.shared_state import SharedState
 from helm_receipts.errors import ReceiptError
-from helm_receipts.layout import Layout
 
 from .approval_outcomes import outcome
 from .approvals_output import print_changes, print_entry
 from .exits import NO, CommandError, ending_on
-from .state_options import json_option, state_option
+from .shared_state import shared_state_option
+from .state_options import json_option
 
 _POLL_SECONDS = 0.5
 _HERE = "command line"
@@ -57,7 +59,7 @@ def approvals() -> None:
 
 
 @approvals.command("list")
-@state_option
+@shared_state_option
 @json_option
 @click.option("--all", "everything", is_flag=True, help="Include decided ones.")
 @click.option(
@@ -66,7 +68,7 @@ def approvals() -> None:
     help="Keep running. At a terminal: a page with a key for each answer. Else, or with --all or "
     "--json: a line for each new one and each change.",
 )
-def list_approvals(state: Layout, as_json: bool, everything: bool, watch: bool) -> None:
+def list_approvals(state: SharedState, as_json: bool, everything: bool, watch: bool) -> None:
     """List the calls that wait for approval, oldest first."""
     with _io_errors():
         store = _store(state)
@@ -86,10 +88,10 @@ def list_approvals(state: Layout, as_json: bool, everything: bool, watch: bool) 
 
 
 @approvals.command()
-@state_option
+@shared_state_option
 @json_option
 @click.argument("identity", metavar="ID")
-def show(state: Layout, as_json: bool, identity: str) -> None:
+def show(state: SharedState, as_json: bool, identity: str) -> None:
     """Show one call that waits, and why it needs approval.
 
     What it asks for, the rules that asked, and how much time is left.
@@ -100,7 +102,7 @@ def show(state: Layout, as_json: bool, identity: str) -> None:
 
 
 @approvals.command()
-@state_option
+@shared_state_option
 @json_option
 @click.option("-y", "--yes", is_flag=True, help="Don't ask for confirmation.")
 @click.option(
@@ -124,7 +126,7 @@ def show(state: Layout, as_json: bool, identity: str) -> None:
 )
 @click.argument("identity", metavar="ID")
 def approve(
-    state: Layout,
+    state: SharedState,
     as_json: bool,
     yes: bool,
     seconds: int,
@@ -150,11 +152,11 @@ def approve(
 
 
 @approvals.command()
-@state_option
+@shared_state_option
 @json_option
 @click.option("-y", "--yes", is_flag=True, help="Don't ask for confirmation.")
 @click.argument("identity", metavar="ID")
-def deny(state: Layout, as_json: bool, yes: bool, identity: str) -> None:
+def deny(state: SharedState, as_json: bool, yes: bool, identity: str) -> None:
     """Deny one call.
 
     Identical calls are denied too, until its time has run out.
@@ -163,7 +165,7 @@ def deny(state: Layout, as_json: bool, yes: bool, identity: str) -> None:
 
 
 def _decide(
-    state: Layout,
+    state: SharedState,
     identity: str,
     decision: str,
     *,
@@ -186,7 +188,7 @@ def _decide(
     click.echo(outcome(state, decided))
 
 
-def _answer(state: Layout, store: Store, identity: str, decision: str, extent: Extent) -> str:
+def _answer(state: SharedState, store: Store, identity: str, decision: str, extent: Extent) -> str:
     """Decide on the page; returns what became of it, in a line."""
     try:
         return outcome(state, record_decision(state, store, identity, decision, _HERE, extent))
@@ -205,13 +207,13 @@ def _confirm(entry: Entry, decision: str) -> None:
         raise SystemExit(NO)
 
 
-def _store(state: Layout) -> Store:
-    if not (state.state / "approvals").is_dir():
+def _store(state: SharedState) -> Store:
+    if not state.has_approvals:
         raise CommandError(
-            f"expected approvals in {state.state}, found none: name the boundary's state folder "
+            f"expected approvals in {state}, found none: name the boundary's state folder "
             "with --state"
         )
-    return Store.open(state.state)
+    return state.open_approvals()
 
 
 def _entry(store: Store, identity: str) -> Entry:

@@ -7,10 +7,34 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
+
+import click
 
 from .exits import CommandError
+
+type Command = Callable[..., Any]
+
+
+def beside_option[C: Command](command: C) -> C:
+    """Add `--with-parent`: a boundary that starts a command so holds its standard input open."""
+    return click.option(
+        "--with-parent", is_flag=True, hidden=True, help="End when standard input does."
+    )(command)
+
+
+def listen_option[C: Command](default: str, *, here: bool) -> Callable[[C], C]:
+    """Add `--listen ADDRESS`; where it is said so, an address of this machine alone."""
+    of_ours = " of this machine" if here else ""
+    return click.option(
+        "--listen",
+        metavar="ADDRESS",
+        default=default,
+        show_default=True,
+        help=f"Address{of_ours} to listen on; port 0 for any that is free.",
+    )
 
 
 @contextmanager

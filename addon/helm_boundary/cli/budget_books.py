@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import click
@@ -12,15 +13,15 @@ import click
 from helm_boundary.budgets import windows
 from helm_boundary.budgets.amounts import NOTHING, Amounts, dollars
 from helm_boundary.budgets.bills import BillError, compare, read_bill
-from helm_boundary.budgets.books import pruned_until, read_books, with_pruned
+from helm_boundary.budgets.books import pruned_until, read_books, still_kept, with_pruned
 from helm_boundary.budgets.embedded import reader_of
-from helm_boundary.budgets.sqlite_store import SqliteStore
-from helm_boundary.budgets.store import Place
-from helm_receipts.layout import Layout
+from helm_boundary.budgets.store import Place, Store
+from helm_boundary.runtime.shared_state import SharedState
 
-from .budget_state import io_errors, opened
+from .budget_state import io_errors, opened, receipts_of
 from .exits import NO, CommandError
-from .state_options import FILE, journal_of, json_option, state_option
+from .shared_state import shared_state_option
+from .state_options import FILE, journal_of, json_option
 
 _TRIES = 5
 
@@ -28,15 +29,14 @@ type Differences = dict[Place, tuple[Amounts, Amounts]]
 
 
 @click.command()
-@state_option
+@shared_state_option
 @json_option
-def recompute(state: Layout, as_json: bool) -> None:
+def recompute(state: SharedState, as_json: bool) -> None:
     """Compare the balances with the receipts.
 
     All receipts are added up; exit 1 where a balance differs. Calls that go on are left out.
     Where that is no fault in the receipts, `budgets rebuild` makes the balances follow them.
     """
-    journal_of(state)
     with io_errors(), opened(state) as store:
         different, count = _compare(store, state)
     for place, (told, kept) in different.items():
@@ -56,20 +56,20 @@ def recompute(state: Layout, as_json: bool) -> None:
 
 
 @click.command()
-@state_option
-def rebuild(state: Layout) -> None:
+@shared_state_option
+def rebuild(state: SharedState) -> None:
     """Write the balances again from the receipts.
 
     Calls of a running boundary wait for it, and are denied where it takes longer than two seconds.
     """
     with io_errors(), opened(state) as store:
-        store.rebuild_from(reader_of(state, store))
+        asyncio.run(store.rebuild(reader_of(partial(receipts_of, state), store)))
         count = len(asyncio.run(store.balances()))
     click.echo(f"{count} balances were written from the receipts.")
 
 
 @click.command()
-@state_option
+@shared_state_option
 @json_option
 @click.option(
     "--costs",
@@ -77,11 +77,11 @@ def rebuild(state: Layout) -> None:
     required=True,
     help="The provider's bill: OpenAI's or Anthropic's costs in JSON, or CSV with date and cost.",
 )
-def reconcile(state: Layout, as_json: bool, costs: Path) -> None:
+def reconcile(state: SharedState, as_json: bool, costs: Path) -> None:
     """Compare the receipts with a provider's bill, day by day (UTC)."""
     with io_errors():
         try:
-            days = compare(read_bill(costs), journal_of(state))
+            days = compare(read_bill(costs), journal_of(receipts_of(state)))
         except BillError as error:
             raise CommandError(str(error)) from None
     if as_json:
@@ -95,23 +95,25 @@ def reconcile(state: Layout, as_json: bool, costs: Path) -> None:
         click.echo(f"{day.date}  {cells}{day.calls:<8}{day.estimated}")
 
 
-def _compare(store: SqliteStore, layout: Layout) -> tuple[Differences, int]:
+def _compare(store: Store, state: SharedState) -> tuple[Differences, int]:
     """Compare receipts with balances; again where calls have come or gone meanwhile."""
-    different, count = _compare_once(store, layout)
+    different, count = _compare_once(store, state)
     for _ in range(_TRIES):
         if not different:
             break
-        again, count = _compare_once(store, layout)
+        again, count = _compare_once(store, state)
         if again == different:
             break
         different = again
     return different, count
 
 
-def _compare_once(store: SqliteStore, layout: Layout) -> tuple[Differences, int]:
+def _compare_once(store: Store, state: SharedState) -> tuple[Differences, int]:
     going_on = asyncio.run(store.open_calls())
-    balances = asyncio.run(store.balances())
-    said = read_books(layout.journal, going_on).balances()
+    now = store.now_ns()
+    balances = still_kept(asyncio.run(store.balances()), now)
+    layout = receipts_of(state)
+    said = still_kept(read_books(layout.journal, going_on).balances(), now)
     said = with_pruned(said, balances, pruned_until(layout))
     told = {each.place: each.settled for each in said}
     kept = {each.place: each.settled for each in balances}

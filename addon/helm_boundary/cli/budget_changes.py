@@ -13,17 +13,15 @@ from helm_boundary import __version__
 from helm_boundary.approvals import decisions
 from helm_boundary.budgets import windows
 from helm_boundary.budgets.amounts import NANO, NOTHING, Amounts
-from helm_boundary.budgets.sqlite_store import SqliteStore
-from helm_boundary.budgets.store import Balance
+from helm_boundary.budgets.store import Balance, Store
 from helm_boundary.budgets.windows import Span
-from helm_boundary.runtime.key_pinning import settle
+from helm_boundary.runtime.shared_state import SharedState
 from helm_receipts.envelope.statement import BudgetLine, Draft
-from helm_receipts.layout import Layout
-from helm_receipts.recording.recorder import Receipt, Recorder
+from helm_receipts.recording.recorder import Receipt
 
 from .budget_state import io_errors, is_current, opened
 from .exits import NO, CommandError
-from .state_options import state_option
+from .shared_state import shared_state_option
 
 _CONFIGURATION = hashlib.sha256(b"helm-boundary budgets").hexdigest()
 
@@ -50,14 +48,14 @@ class Dollars(click.ParamType[int]):
 
 
 @click.command("set")
-@state_option
+@shared_state_option
 @click.argument("scope")
 @click.option("--calls", type=_COUNT, help="Calls that count as made.")
 @click.option("--tokens", type=_COUNT, help="Tokens that count as used.")
 @click.option("--output-tokens", type=_COUNT, help="Output tokens, the same.")
 @click.option("--dollars", type=Dollars(), help="Dollars that count as spent.")
 def set_(
-    state: Layout,
+    state: SharedState,
     scope: str,
     calls: int | None,
     tokens: int | None,
@@ -75,9 +73,9 @@ def set_(
 
 
 @click.command()
-@state_option
+@shared_state_option
 @click.argument("scope")
-def reset(state: Layout, scope: str) -> None:
+def reset(state: SharedState, scope: str) -> None:
     """Start a scope's window again at zero.
 
     What calls have reserved still counts. A receipt says who did it.
@@ -85,7 +83,7 @@ def reset(state: Layout, scope: str) -> None:
     _change(state, scope, "reset", tuple(NOTHING))
 
 
-def _change(state: Layout, scope: str, kind: str, wanted: tuple[int | None, ...]) -> None:
+def _change(state: SharedState, scope: str, kind: str, wanted: tuple[int | None, ...]) -> None:
     with io_errors(), opened(state) as store:
         balance = _current(store, scope)
         settled = balance.settled
@@ -97,7 +95,7 @@ def _change(state: Layout, scope: str, kind: str, wanted: tuple[int | None, ...]
     click.echo(f"{scope}: {used} (receipt {receipt.id}).")
 
 
-def _current(store: SqliteStore, scope: str) -> Balance:
+def _current(store: Store, scope: str) -> Balance:
     found = [b for b in asyncio.run(store.balances()) if b.place.scope == scope]
     chosen = next((b for b in found if is_current(b)), None)
     if chosen is None:
@@ -107,7 +105,7 @@ def _current(store: SqliteStore, scope: str) -> Balance:
     return chosen
 
 
-def _record(state: Layout, balance: Balance, change: Amounts, kind: str) -> Receipt:
+def _record(state: SharedState, balance: Balance, change: Amounts, kind: str) -> Receipt:
     """Make the receipt of a change durable: it comes before the change, as with calls."""
     span = Span(balance.place.start, balance.end)
     line = BudgetLine(
@@ -129,8 +127,7 @@ def _record(state: Layout, balance: Balance, change: Amounts, kind: str) -> Rece
         event=event,
         budget=(line,),
     )
-    settle(state)
-    recorder = Recorder.open(state.state, version=__version__, configuration=_CONFIGURATION)
+    recorder = state.open_recorder(__version__, _CONFIGURATION)
     try:
         return recorder.record_now(draft)
     finally:

@@ -1,4 +1,4 @@
-"""The balances of a state folder, opened for a command."""
+"""The balances of a state, opened for a command, and the receipts that they follow."""
 
 from __future__ import annotations
 
@@ -7,30 +7,49 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
+import click
+
 from helm_boundary.budgets.embedded import books_file
 from helm_boundary.budgets.sqlite_store import SqliteStore
-from helm_boundary.budgets.store import Balance, StoreError
+from helm_boundary.budgets.store import Balance, Store, StoreError
+from helm_boundary.runtime.shared_state import SharedState
 from helm_receipts.errors import ReceiptError
 from helm_receipts.layout import Layout
 
 from .exits import CommandError, ending_on
+from .state_copies import layout_of
 
 io_errors = partial(ending_on, ReceiptError, StoreError, OSError)
 """Ends a command on what can't be read."""
 
 
 @contextmanager
-def opened(state: Layout) -> Iterator[SqliteStore]:
-    """Open the balances of a state folder that has some."""
-    if not books_file(state).exists():
-        raise CommandError(
-            f"expected balances in {state.state}, found none: no boundary has kept a budget there"
-        )
-    store = SqliteStore(books_file(state))
+def opened(state: SharedState) -> Iterator[Store]:
+    """Open the balances of a state that has some."""
+    store = _open(state)
     try:
         yield store
     finally:
         store.close()
+
+
+def _open(state: SharedState) -> Store:
+    if state.database is not None:
+        from helm_boundary.budgets.database_store import DatabaseStore
+
+        return DatabaseStore(state.database)
+    if not books_file(state.layout).exists():
+        raise CommandError(
+            f"expected balances in {state}, found none: no boundary has kept a budget there"
+        )
+    return SqliteStore(books_file(state.layout))
+
+
+def receipts_of(state: SharedState) -> Layout:
+    """Return a folder with the receipts as they are now: a database's are copied."""
+    context = click.get_current_context()
+    place = state.database or state.layout.state
+    return layout_of(context, place, anew=False, follows=False)
 
 
 def is_current(balance: Balance) -> bool:

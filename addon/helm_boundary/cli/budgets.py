@@ -17,14 +17,15 @@ from helm_boundary.budgets.amounts import KINDS, dollars
 from helm_boundary.budgets.scopes import name_of
 from helm_boundary.budgets.store import Balance
 from helm_boundary.budgets.summary import FACT, read_summary
+from helm_boundary.runtime.shared_state import SharedState
 from helm_receipts.export.explain import printable
-from helm_receipts.layout import Layout
 
 from .budget_books import rebuild, recompute, reconcile
 from .budget_changes import reset, set_
 from .budget_state import io_errors, is_current, opened
 from .exits import NO, CommandError
-from .state_options import json_option, state_option
+from .shared_state import shared_state_option
+from .state_options import json_option
 
 _HEAD = ("SCOPE", "RESETS", "CALLS", "TOKENS", "OUTPUT", "DOLLARS")
 
@@ -35,10 +36,10 @@ def budgets() -> None:
 
 
 @budgets.command("list")
-@state_option
+@shared_state_option
 @json_option
 @click.option("--all", "everything", is_flag=True, help="Include windows that are over.")
-def list_budgets(state: Layout, as_json: bool, everything: bool) -> None:
+def list_budgets(state: SharedState, as_json: bool, everything: bool) -> None:
     """List what is used of every budget.
 
     With its limit; what calls have reserved counts as used.
@@ -50,10 +51,10 @@ def list_budgets(state: Layout, as_json: bool, everything: bool) -> None:
 
 
 @budgets.command()
-@state_option
+@shared_state_option
 @json_option
 @click.argument("name")
-def show(state: Layout, as_json: bool, name: str) -> None:
+def show(state: SharedState, as_json: bool, name: str) -> None:
     """Show one budget, or one of its scopes.
 
     What is used in each of its windows.

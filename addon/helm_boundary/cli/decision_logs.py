@@ -17,7 +17,7 @@ from helm_boundary.decision_logs.destination import (
 from helm_boundary.decision_logs.shipping import ship, ship_batch
 from helm_receipts.layout import Layout
 
-from .beside import ending
+from .beside import beside_option, ending
 from .exits import NO, CommandError
 from .state_options import existing, io_errors, state_option
 
@@ -34,7 +34,7 @@ _TRY_AGAIN_SECONDS = 5
     help="https://SERVICE (posted to SERVICE/logs), syslog://HOST:PORT, syslog+tcp://…, or a file.",
 )
 @click.option("--once", is_flag=True, help="Ship what there is, and end.")
-@click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input does.")
+@beside_option
 def decision_logs(state: Layout, where: str, once: bool, with_parent: bool) -> None:
     """Ship receipts as OPA's decision logs.
 

@@ -29,8 +29,17 @@ from .state_options import io_errors, json_option, state_option
     type=PolicySource(exists=True, resolve_path=True),
     help="A policy folder that should be in force; may be given several times.",
 )
+@click.option(
+    "--peer",
+    "peers",
+    metavar="HOST:PORT",
+    multiple=True,
+    help="Another boundary of the fleet, a forward proxy: has it the same authority? Repeatable.",
+)
 @click.option("--up", is_flag=True, help="Only check that a boundary is ready.")
-def doctor(state: Layout, as_json: bool, policies: tuple[Path, ...], up: bool) -> None:
+def doctor(
+    state: Layout, as_json: bool, policies: tuple[Path, ...], peers: tuple[str, ...], up: bool
+) -> None:
     """Check that calls from here really go through a boundary.
 
     Exit codes: 0 all is well, 1 something isn't, 3 something couldn't be checked.
@@ -40,7 +49,7 @@ def doctor(state: Layout, as_json: bool, policies: tuple[Path, ...], up: bool) -
             health = best(state.state)
         raise SystemExit(YES if health is not None and health.ready else NO)
     findings: list[Finding] = []
-    for finding in diagnose(state.state, policies, os.environ):
+    for finding in diagnose(state.state, policies, os.environ, peers):
         is_told = finding.remedy in {each.remedy for each in findings}
         findings.append(finding)
         _print(finding, as_json, with_remedy=not is_told)

@@ -17,7 +17,8 @@ from helm_receipts.layout import Layout
 
 from .receipt_delivery import deliver
 from .receipt_export import Unverified, tell_trust, verified_journals
-from .state_options import io_errors, json_option, key_options, state_option
+from .state_copies import readable_state_option
+from .state_options import io_errors, json_option, key_options
 from .times import MOMENT
 from .verification_keys import trust_for
 
@@ -25,7 +26,7 @@ _IN_MEMORY = 2**24
 
 
 @click.command()
-@state_option
+@readable_state_option()
 @json_option
 @key_options
 @click.option("--since", required=True, type=MOMENT, help="From when: 7d, or 2026-11-23.")

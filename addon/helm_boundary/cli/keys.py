@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import NoReturn
+from typing import Any, NoReturn, get_args
 
 import click
 
 from helm_boundary import __version__
 from helm_boundary.runtime.key_pinning import settle
-from helm_boundary.runtime.outside_keys import use_signer
+from helm_boundary.runtime.outside_keys import noted_signer, use_signer
 from helm_receipts.audit.keys_in_use import differences
 from helm_receipts.audit.published_files import Difference
 from helm_receipts.envelope.opening import secret_ids
 from helm_receipts.envelope.predicate import Boundary
+from helm_receipts.envelope.public_keys import KeyType
 from helm_receipts.errors import KeyRefused
 from helm_receipts.layout import Layout
 from helm_receipts.log.published_keys import read_published, trusted_root
 from helm_receipts.recording.keyset import NEXT, open_keyset, read_keyset
 from helm_receipts.recording.republish import republish
-from helm_receipts.recording.rotation import rotate_log_key, rotate_receipt_key
+from helm_receipts.recording.rotation import Successor, rotate_log_key, rotate_receipt_key
 
 from .exits import NO, CommandError
 from .key_pins import pin
@@ -34,20 +36,41 @@ def keys() -> None:
     """Create, publish, pin and replace keys."""
 
 
+def new_key_options[C: Callable[..., Any]](command: C) -> C:
+    """Add `--type` and `--signer`: what a new key is, and where."""
+    command = click.option(
+        "--type",
+        "kind",
+        type=click.Choice(get_args(KeyType.__value__)),
+        help="The kind of the new receipt key, a file here; ed25519 where nothing is said.",
+    )(command)
+    return click.option(
+        "--signer",
+        metavar="exec:COMMAND|pkcs11:URI",
+        help="A command or a token that signs, so that no private key is a file here.",
+    )(command)
+
+
 @keys.command()
 @state_option
-@click.option(
-    "--signer",
-    metavar="exec:COMMAND",
-    help="A command that signs, so that no private key is a file here.",
-)
-def init(state: Layout, signer: str | None) -> None:
-    """Create the keys of a state folder, unless it has some."""
+@new_key_options
+def init(state: Layout, kind: KeyType | None, signer: str | None) -> None:
+    """Create the keys of a state folder, unless it has some.
+
+    Receipts are signed with Ed25519, or with ECDSA on P-256 for those who must verify with that.
+    The log's key is always Ed25519.
+    """
     with io_errors():
+        _refuse_both(kind, signer)
         if signer:
             use_signer(state, signer)
-        made = open_keyset(state)
+        made = open_keyset(state, kind or "ed25519")
         settle(state)
+    if kind and made.receipt.public.type != kind:
+        raise CommandError(
+            f"there is a receipt key of type {made.receipt.public.type} already: "
+            f"`helm-boundary keys rotate receipt --type {kind}` replaces it"
+        )
     click.echo(f"{made.origin}: keys in {state.keys}, what to publish in {state.log}")
 
 
@@ -78,12 +101,24 @@ def show(state: Layout, as_json: bool) -> None:
     click.echo(f"every key with its range: {state.log / 'keys.json'}")
     for known_key in known.receipt:
         last = "in use" if known_key.last is None else f"to index {known_key.last}"
-        click.echo(f"  receipt {known_key.key.keyid[:16]}… from index {known_key.first}, {last}")
+        key = known_key.key
+        click.echo(f"  receipt {key.keyid[:16]}… {key.type} from index {known_key.first}, {last}")
     for log in known.log:
         last = "in use" if log.last is None else f"to size {log.last}"
         click.echo(f"  log     {log.key.id.hex()} from size {log.first}, {last}")
     for identity in openings:
         click.echo(f"  opening {identity}")
+
+
+def _refuse_both(kind: KeyType | None, signer: str | None) -> None:
+    if kind and signer:
+        raise CommandError("--type is of a key in a file here, --signer of one elsewhere: name one")
+
+
+def _successor(kind: KeyType | None, signer: str | None) -> Successor | None:
+    if signer:
+        return Successor(signer=noted_signer(signer))
+    return Successor(kind) if kind else None
 
 
 def _refuse_without_keys(state: Layout) -> None:
@@ -112,22 +147,26 @@ def publish(state: Layout) -> None:
 
 @keys.command()
 @state_option
+@new_key_options
 @click.argument("role", type=click.Choice(["receipt", "log"]))
-def rotate(state: Layout, role: str) -> None:
+def rotate(state: Layout, role: str, kind: KeyType | None, signer: str | None) -> None:
     """Replace a key, with receipts by the old and the new one.
 
-    The boundary must be stopped.
+    The new one is of the same type, in a file, unless --type or --signer says otherwise; it may be
+    of another command or token than the old one. The boundary must be stopped.
     """
     with io_errors():
+        _refuse_both(kind, signer)
         _refuse_without_keys(state)
+        successor = _successor(kind, signer)
         boundary = Boundary(read_keyset(state).origin, __version__, CONFIGURATION)
         if not (state.keys / NEXT).exists():
             settle(state)
         try:
             if role == "receipt":
-                name = rotate_receipt_key(state, boundary).keyid
+                name = rotate_receipt_key(state, boundary, successor).keyid
             else:
-                name = rotate_log_key(state, boundary).vkey
+                name = rotate_log_key(state, boundary, successor).vkey
         except BlockingIOError as error:
             raise KeyRefused("a running boundary uses these keys: stop it first") from error
         settle(state)

@@ -11,7 +11,7 @@ from helm_boundary.runtime.own_address import AddressError, read_address
 from helm_boundary.runtime.own_listeners import noted
 from helm_receipts.layout import Layout
 
-from .beside import ending, listening_on
+from .beside import beside_option, ending, listen_option, listening_on
 from .exits import CommandError
 from .state_options import existing, io_errors, state_option
 
@@ -20,14 +20,8 @@ _TRY_AGAIN_SECONDS = 5
 
 @click.command()
 @state_option
-@click.option(
-    "--listen",
-    metavar="ADDRESS",
-    default="127.0.0.1:9464",
-    show_default=True,
-    help="Address to listen on; port 0 for any that is free.",
-)
-@click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input does.")
+@listen_option("127.0.0.1:9464", here=False)
+@beside_option
 def metrics(state: Layout, listen: str, with_parent: bool) -> None:
     """Serve metrics to Prometheus.
 

@@ -16,7 +16,7 @@ from helm_boundary.runtime.own_address import AddressError, read_own_address
 from helm_boundary.runtime.own_listeners import noted
 from helm_receipts.layout import Layout
 
-from .beside import listening_on
+from .beside import beside_option, listen_option, listening_on
 from .exits import CommandError
 from .state_options import existing, io_errors, state_option
 from .verification_keys import trusted_keys
@@ -26,14 +26,8 @@ TOKEN = "HELM_PAGE_TOKEN"  # noqa: S105 - a variable's name
 
 @click.command()
 @state_option
-@click.option(
-    "--listen",
-    metavar="ADDRESS",
-    default="127.0.0.1:8082",
-    show_default=True,
-    help="Address of this machine to listen on; port 0 for any that is free.",
-)
-@click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input does.")
+@listen_option("127.0.0.1:8082", here=True)
+@beside_option
 def page(state: Layout, listen: str, with_parent: bool) -> None:
     """Show receipts, approvals and charts in a browser.
 

@@ -12,6 +12,7 @@ from .policy_eval import bench, eval_
 from .policy_example import example
 from .policy_new import new
 from .policy_pins import pins
+from .policy_rollback import rollback
 from .policy_traffic import diff, learn
 
 
@@ -20,5 +21,5 @@ def policy() -> None:
     """Write, check, test and compare policies."""
 
 
-for _command in (bench, check, diff, eval_, example, learn, new, pins, test):
+for _command in (bench, check, diff, eval_, example, learn, new, pins, rollback, test):
     policy.add_command(_command)

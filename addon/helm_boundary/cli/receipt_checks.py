@@ -19,6 +19,7 @@ from helm_receipts.audit.ahead import start_checkers
 from helm_receipts.audit.checked_line import Check, check_each
 from helm_receipts.audit.single_receipt import verify_receipt
 from helm_receipts.audit.trust_policy import TrustPolicy, parse_policy, witnessed
+from helm_receipts.database.address import Address
 from helm_receipts.envelope.checkpoint import verify_by_any
 from helm_receipts.envelope.entry import log_entry
 from helm_receipts.envelope.foreign_envelope import parse_envelope
@@ -27,9 +28,12 @@ from helm_receipts.journal.records import is_empty
 from helm_receipts.layout import Layout
 from helm_receipts.log.consistency import prove_consistency
 from helm_receipts.log.inclusion import parse_proof
+from helm_receipts.log.proof import verify_proof
 
 from .exits import INCOMPLETE, YES, CommandError
 from .receipt_results import finish, nothing, progress_bar, refusal
+from .served_log import check_served_log
+from .state_copies import PlaceName, layout_of, place_option, readable_state_option
 from .state_options import (
     archive_option,
     existing,
@@ -37,9 +41,8 @@ from .state_options import (
     journal_of,
     json_option,
     key_options,
-    state_option,
 )
-from .verification_keys import Trust, trust_for
+from .verification_keys import NAMED, Trust, trust_for
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -49,7 +52,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @click.command()
-@state_option
+@readable_state_option(anew=True)
 @json_option
 @key_options
 @click.option("--proof", type=_FILE, help="A .tlog-proof of the one receipt in FILES.")
@@ -83,7 +86,7 @@ def verify(
 
 
 @click.command("fsck")
-@state_option
+@place_option
 @json_option
 @key_options
 @click.option(
@@ -101,9 +104,9 @@ def verify(
     help="The root, in PEM, of a timestamp authority that you believe: check the timestamps.",
 )
 @archive_option
-@click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
+@click.argument("place", required=False, type=PlaceName())
 def fsck_folder(
-    state: Layout,
+    state: Path | Address,
     as_json: bool,
     keys: tuple[Path, ...],
     vkey: str | None,
@@ -111,14 +114,21 @@ def fsck_folder(
     policy: Path | None,
     tsa: tuple[Path, ...],
     archives: tuple[Path, ...],
-    folder: Path | None,
+    place: Path | Address | str | None,
 ) -> None:
-    """Verify a whole state folder, its log included.
+    """Verify a whole state, its log included.
 
     Checkpoint, tiles, entries, chains, signatures, keys and outcomes, each against the others.
+    PLACE is a folder, a database (postgresql://HOST/DATABASE), or the address of a served log
+    (https://HOST), of which there are no receipts to be read: then the log is verified alone.
     """
+    if isinstance(place, str):
+        with io_errors():
+            result = check_served_log(place, vkey, kept)
+        finish(result, NAMED, as_json)
+    context = click.get_current_context()
     with io_errors():
-        layout = existing(Layout(folder) if folder else state)
+        layout = existing(layout_of(context, place or state, anew=True, follows=False))
         if is_empty(layout.journal) and not _has_log(layout):
             finish(nothing(layout.state), "", as_json)
         trust = trust_for(layout, keys, vkey)
@@ -148,7 +158,7 @@ def fsck_folder(
 
 
 @click.command()
-@state_option
+@readable_state_option()
 @json_option
 @key_options
 @click.argument("old", type=_FILE)
@@ -206,7 +216,7 @@ def _verify_proof(proof: Path, files: tuple[Path, ...], trust: Trust) -> dict[st
     key = trust.key_of(envelope.keyid)
     verify_receipt(text, key)
     parsed = parse_proof(proof.read_bytes())
-    checkpoint = parsed.verify(log_entry(envelope, key), trust.log_keys[-1])
+    checkpoint = verify_proof(parsed, log_entry(envelope, key), trust.log_keys[-1])
     return {
         "exit": YES,
         "checked": "the receipt's signature, its place in the log, the checkpoint's signature",

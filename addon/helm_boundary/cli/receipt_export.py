@@ -28,7 +28,7 @@ from helm_receipts.export.verified import VerifiedJournals, verify_present
 from helm_receipts.layout import Layout
 from helm_receipts.log.inclusion import InclusionProof
 from helm_receipts.log.pending import check_cursors
-from helm_receipts.log.proof import prove_under
+from helm_receipts.log.proof import proof_file, prove_under
 from helm_receipts.log.tree import read_tree
 from helm_receipts.recording.keyset import SIGNER, signing_key
 
@@ -36,7 +36,8 @@ from .exits import INCOMPLETE, NO, YES, CommandError
 from .receipt_delivery import deliver, deliver_sessions, is_folder, refuse_several
 from .receipt_filters import selection, selection_options
 from .receipt_results import progress_bar
-from .state_options import io_errors, journal_of, key_options, state_option
+from .state_copies import readable_state_option
+from .state_options import io_errors, journal_of, key_options
 from .verification_keys import FOUND, Trust, trust_for
 
 FORMATS = ("intoto", "bundle", "bundle-with-log", "receipt.v5")
@@ -52,7 +53,7 @@ class Unverified(CommandError):
 
 
 @click.command()
-@state_option
+@readable_state_option()
 @key_options
 @selection_options
 @click.option("--format", "form", type=click.Choice(FORMATS), required=True, help="Output format.")
@@ -108,7 +109,7 @@ def export(
 
 
 @click.command("prove")
-@state_option
+@readable_state_option()
 @key_options
 @click.option(
     "-o",
@@ -128,7 +129,7 @@ def prove_one(
         trust = trust_for(state, keys, vkey)
         found = verified_journals(state, trust)
         try:
-            spool.write(_proof(state, found, trust, found.find(identity)).text())
+            spool.write(proof_file(_proof(state, found, trust, found.find(identity))))
         except _CONTRADICTIONS as error:
             raise Unverified(trust.name_rightly(state, error)) from error
         deliver(spool, output or Path("-"))

@@ -20,6 +20,7 @@ from rich.progress import (
 from helm_receipts.audit.verify import NOT_PROVEN
 from helm_receipts.errors import Broken, ReceiptError
 from helm_receipts.export.explain import printable
+from helm_receipts.printing import while_read
 
 from .exits import INCOMPLETE, NO, YES
 from .verification_keys import FOUND
@@ -74,7 +75,8 @@ def finish(result: dict[str, Any], whose: str, as_json: bool) -> NoReturn:
     if result.get("receipts") == 0 and result["exit"] == YES:
         result["exit"] = INCOMPLETE
     result |= {"key": whose, "notProven": list(NOT_PROVEN)}
-    click.echo(json.dumps(result) if as_json else "\n".join(_text(result)))
+    with while_read():  # the exit code says it all the same
+        click.echo(json.dumps(result) if as_json else "\n".join(_text(result)))
     raise SystemExit(result["exit"])
 
 

@@ -31,6 +31,7 @@ from helm_receipts.export.verified import verify_present
 from helm_receipts.journal.reader import find_record
 from helm_receipts.layout import Layout
 from helm_receipts.log.proof import prove_under
+from helm_receipts.printing import while_read
 from helm_receipts.recording.openings import Erased, digest_of, opens, salt_of
 
 from .exits import INCOMPLETE, NO, YES
@@ -38,8 +39,10 @@ from .receipt_checks import consistency, fsck_folder, verify
 from .receipt_export import Unverified, export, prove_one
 from .receipt_filters import chosen, selection, selection_options, tell_nothing
 from .receipt_log import erase_opening, integrate
+from .receipt_pull import pull_receipts
 from .receipt_retention import archive, prune_old
-from .state_options import io_errors, journal_of, json_option, state_option
+from .state_copies import readable_state_option
+from .state_options import io_errors, journal_of, json_option
 from .verification_keys import Trust, trust_for
 
 _POLL_SECONDS = 0.5
@@ -51,7 +54,7 @@ def receipts() -> None:
 
 
 @receipts.command("list")
-@state_option
+@readable_state_option()
 @json_option
 @selection_options
 @click.option(
@@ -70,7 +73,7 @@ def list_receipts(state: Layout, as_json: bool, limit: int, **filters: str | Non
 
 
 @receipts.command()
-@state_option
+@readable_state_option(follows=True)
 @json_option
 @selection_options
 @click.option("-n", "--lines", type=click.IntRange(0), default=10, help="How many to start with.")
@@ -88,7 +91,7 @@ def tail(state: Layout, as_json: bool, lines: int, follow: bool, **filters: str 
 
 
 @receipts.command()
-@state_option
+@readable_state_option(follows=True)
 @selection_options
 @click.option(
     "--format",
@@ -118,7 +121,7 @@ def follow(state: Layout, form: str, from_start: bool, **filters: str | None) ->
 
 
 @receipts.command()
-@state_option
+@readable_state_option()
 @json_option
 @click.argument("identity", metavar="ID")
 def show(state: Layout, as_json: bool, identity: str) -> None:
@@ -126,6 +129,7 @@ def show(state: Layout, as_json: bool, identity: str) -> None:
     with io_errors():
         record, trust = _find(state, identity), trust_for(state)
         why = _unverified(state, record, trust)
+    with while_read():  # the exit code says it all the same
         if as_json:
             told = {"verified": why is None, "key": trust.whose, "notVerified": str(why or "")}
             told |= {"id": record.id, "sha256": record.digest} | record.statement
@@ -140,12 +144,13 @@ def show(state: Layout, as_json: bool, identity: str) -> None:
 
 
 @receipts.command("explain")
-@state_option
+@readable_state_option()
 @click.option(
     "--opening",
     "role",
     metavar="ROLE",
-    help="Print the salt of a body's digest: request, response, responseStream or event.",
+    help="Print the salt of a digest, by its name as `receipts explain` says it: request, "
+    "response, responseStream, responseReceived, sentInstead or event.",
 )
 @click.option(
     "--body",
@@ -256,6 +261,7 @@ _COMMANDS = (
     consistency,
     export,
     integrate,
+    pull_receipts,
     archive,
     prune_old,
     erase_opening,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from helm_boundary.policy.sources.policy import read_policy
 from helm_boundary.receipt_index.filters import FilterError
 from helm_boundary.receipt_index.index import ReceiptIndex
 from helm_boundary.reporting.period import read_period
@@ -16,13 +17,16 @@ from helm_boundary.reporting.report import report as write
 from helm_receipts.layout import Layout
 
 from .exits import CommandError
+from .policy_options import policy_errors
+from .policy_source import PolicySource
 from .receipt_results import progress_bar
-from .state_options import io_errors, journal_of, state_option
+from .state_copies import readable_state_option
+from .state_options import io_errors, journal_of
 from .verification_keys import trusted_keys
 
 
 @click.command()
-@state_option
+@readable_state_option()
 @click.option(
     "--since",
     metavar="TIME",
@@ -46,7 +50,21 @@ from .verification_keys import trusted_keys
     default="-",
     help="Output file; standard output by default.",
 )
-def report(state: Layout, since: str, until: str | None, form: str, output: Path) -> None:
+@click.option(
+    "--policy",
+    "folders",
+    multiple=True,
+    type=PolicySource(exists=True),
+    help="Sum calls up by this policy's groups, too; repeatable, for a policy over another.",
+)
+def report(
+    state: Layout,
+    since: str,
+    until: str | None,
+    form: str,
+    output: Path,
+    folders: tuple[Path, ...],
+) -> None:
     """Write a report on a period, for a manager or an auditor.
 
     What was asked, by whom, of which models, what was refused and why, and who approved. The HTML
@@ -59,6 +77,8 @@ def report(state: Layout, since: str, until: str | None, form: str, output: Path
         raise CommandError(
             f"--since or --until: {error}; --since also takes 24h, 7d or 2w"
         ) from error
+    with policy_errors():
+        groups = read_policy(folders).own_data.get("groups") or {} if folders else {}
     with io_errors():
         journal_of(state)
         index = ReceiptIndex.open(state)
@@ -66,5 +86,5 @@ def report(state: Layout, since: str, until: str | None, form: str, output: Path
             index.refresh(lambda done: progress(done, 0))
         to_terminal = str(output) == "-"
         with nullcontext(sys.stdout) if to_terminal else output.open("w", newline="") as file:
-            write(state, index, trusted_keys(state), period, form, file)
+            write(state, index, trusted_keys(state), period, form, file, groups)
         index.close()

@@ -21,7 +21,7 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 io_errors = partial(ending_on, ReceiptError, OSError)
-"""Ends a command on what can't be read."""
+"""Ends a command on what can't be read, and on the kinds of errors that are named."""
 
 
 def state_option[C: Command](command: C) -> C:

@@ -9,13 +9,14 @@ import click
 
 from helm_receipts.layout import Layout
 
+from .beside import beside_option
 from .exits import CommandError
 from .state_options import state_option
 
 
 @click.command(hidden=True)
 @state_option
-@click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input does.")
+@beside_option
 def telemetry(state: Layout, with_parent: bool) -> None:
     """Export the calls told on standard input as spans and metrics, as OTEL_* variables say.
 

@@ -15,7 +15,7 @@ from helm_boundary.runtime.key_pinning import differs, pins
 from helm_receipts.audit.keys_in_use import differences
 from helm_receipts.audit.pins import Pin
 from helm_receipts.audit.published_files import REMEDY
-from helm_receipts.envelope.checkpoint import LogKey, parse_vkey
+from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.public_keys import PublicKey, read_public_key
 from helm_receipts.errors import Broken, KeyRefused, ReceiptError
 from helm_receipts.layout import Layout
@@ -132,7 +132,7 @@ def trusted_keys(state: Layout) -> TrustedKeys:
 def named_log_key(text: str) -> LogKey:
     """Read the log key in a vkey, or in a file that holds one."""
     path = Path(text)
-    return parse_vkey(path.read_text() if path.is_file() else text)
+    return LogKey.parse(path.read_text() if path.is_file() else text)
 
 
 def follow(state: Layout, log: LogKey) -> list[LogKey]:

@@ -24,6 +24,7 @@ from . import (
     responses,
     responses_socket,
     session_events,
+    watsonx,
 )
 from .loose import SHAPES, Loose
 
@@ -70,6 +71,7 @@ DIALECTS: dict[str, Dialect] = {
     "responses_socket": responses_socket,
     "session_events": session_events,
     "ungated": generic,  # refused before it is asked, but where verdicts are only observed
+    "watsonx": watsonx,
 }
 
 

@@ -99,6 +99,7 @@ GEMINI_ANSWER: Final = Members(
     read="candidates",
 )
 GEMINI_CANDIDATE: Final = Members(protocol="finishReason finish_reason index", read="content")
+GEMINI_CONTENT: Final = Members(tags="role", read="parts")
 
 INTERACTIONS_EVENT: Final = Members(
     protocol="event_id event_type index interaction_id status", read="delta interaction step"

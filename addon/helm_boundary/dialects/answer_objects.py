@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Iterator
 
 from helm_boundary.calls.call import Json
 
+_NESTED = (dict, list)
+
 type Data = Callable[[str, dict[str, Json]], Collection[str]]
 """Names the members of an object that hold data; it gets the member in which the object stands."""
 
@@ -24,7 +26,7 @@ def objects_in(value: Json, data: Data, member: str = "") -> Iterator[dict[str, 
             pending += [
                 (key, inner)
                 for key, inner in item.items()
-                if isinstance(inner, dict | list) and key not in skipped
+                if isinstance(inner, _NESTED) and key not in skipped
             ]
         elif isinstance(item, list):
-            pending += [(name, inner) for inner in item if isinstance(inner, dict | list)]
+            pending += [(name, inner) for inner in item if isinstance(inner, _NESTED)]

@@ -11,14 +11,20 @@ from helm_boundary.calls.call import Json, Message, Text, Tool, ToolCall
 from helm_boundary.calls.texts import strings
 
 from .answer_objects import objects_in
+from .call_names import is_call
 from .json_shape import as_object, as_objects, text_of, tool_call
 
 USE, RESULT = "toolUse", "toolResult"
 
 
 def count_uses(value: Json) -> int:
-    """Count the members at and below a value that hold a tool's use."""
-    return sum(each.get(USE) is not None for each in objects_in(value, _data))
+    """Count the members at and below a value that hold a tool's use, in whatever API's words."""
+    return sum(
+        said is not None
+        for each in objects_in(value, _data)
+        for key, said in each.items()
+        if is_call(key)
+    )
 
 
 def _data(member: str, value: dict[str, Json]) -> Collection[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from helm_boundary.calls.call import Json
 from helm_boundary.calls.refusal import schema_violation
+from helm_boundary.streaming.tellings import told_in_two_ways
 
 from .answer_members import BEDROCK_EVENT
 from .bedrock_blocks import RESULT, USE, count_uses
@@ -80,6 +81,8 @@ def _delta(own: dict[str, Json]) -> dict[str, Json]:
     others = {key: said for key, said in own.items() if key not in (USE, "text")}
     if own.get(USE) is not None:
         use = as_object(own[USE], "a tool's use")
+        if use.get("name") is not None:  # which its start has
+            raise told_in_two_ways()
         rest = {key: said for key, said in use.items() if key != "input"}
         words = use.get("input", "")
         return {**others, **rest, "type": "input_json_delta", "partial_json": words}

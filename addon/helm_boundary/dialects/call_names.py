@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _CALLS = ("toolcall", "tooluse", "functioncall")
 _SEPARATORS = re.compile(r"[._-]")
 _RESULTS = ("output", "result", "success", "failure", "error")
 
 
+@lru_cache(maxsize=4096)
 def is_call(name: str) -> bool:
     """Tell whether a member or a type is named as one of tool calls."""
     return name.casefold().replace("_", "").rstrip("s").endswith(_CALLS)

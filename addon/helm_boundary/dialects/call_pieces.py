@@ -46,17 +46,20 @@ class _Depth:
 
 
 class CallPieces:
-    """One call: its name once that is told, and its arguments so far."""
+    """One call: its name once that is told, and its arguments so far.
+
+    `names` are all that were told: clients take the first, the last, or add them up.
+    """
 
     def __init__(self, pointer: str, call_id: str | None, *, may_repeat: bool) -> None:
-        self.name = ""
+        self.names: tuple[str, ...] = ()
         self.is_over = False
         """Whether something else has been told since."""
         self._pointer = pointer
         self._id = call_id
         self._words: list[str] = []
         self._last = ""
-        self._repeats = may_repeat
+        self._repeats = self._may_repeat = may_repeat
         self._added = _Depth()
         self._alone = _Depth()
 
@@ -75,12 +78,21 @@ class CallPieces:
     def is_whole(self) -> bool:
         """Whether it has a name, and its arguments are closed or nobody goes on with them."""
         is_closed = self._alone.is_out if self._repeats else self._added.is_out
-        return bool(self.name) and (is_closed if self._added.has_begun else self.is_over)
+        return bool(self.names) and (is_closed if self._added.has_begun else self.is_over)
 
     def readings(self) -> Iterator[ToolCall]:
         """Yield the call as clients hold it."""
-        if not self.name:
-            return
-        words = self._last if self._repeats else "".join(self._words)
-        said = words if words.strip() else {}
-        yield tool_call(self.name, said, call_id=self._id, pointer=self._pointer)
+        names = (*self.names, "".join(self.names)) if len(self.names) > 1 else self.names
+        for words in self._told_words():
+            said = words if words.strip() else {}
+            for name in names:
+                yield tool_call(name, said, call_id=self._id, pointer=self._pointer)
+
+    def _told_words(self) -> Iterator[str]:
+        """Yield the arguments; where events may repeat them, the last one's count by themselves."""
+        yield self._last if self._repeats else "".join(self._words)
+        if self._may_repeat and not self._repeats:
+            last = _Depth()
+            last.read(self._last)
+            if last.is_out and self._last.lstrip()[:1] == "{":
+                yield self._last

@@ -76,6 +76,8 @@ def read_response(status: int, body: Json) -> Answer:
     return Answer(
         status,
         model=text_of(body.get("model")) or None,
+        id=text_of(body.get("id")) or None,
+        service_tier=text_of(body.get("service_tier")) or None,
         finish_reasons=tuple(filter(None, map(_finish, choices))),
         messages=messages,
         texts=(

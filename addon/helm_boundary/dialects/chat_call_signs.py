@@ -20,6 +20,7 @@ _WORDS: Final = _FIELDS | {"name", "arguments"}
 _ARGUMENTS: Final = ("arguments",)
 RUN: Final = "executed_tools"
 """Where Groq tells what it has run itself."""
+_NUMBERS: Final = (int, float)
 _GIVEN: Final = frozenset({"error", "output", "search_results"})
 _CITED: Final = ("tool_output",)
 _WITH_RESULTS: Final = (RUN, "sources")
@@ -52,7 +53,7 @@ def signs_of_calls(value: Json) -> Signs:
 
 def holds_calls(said: Json) -> bool:
     """Tell whether a member that is named as those that hold calls may hold one."""
-    return said is not None and not isinstance(said, int | float)
+    return said is not None and not isinstance(said, _NUMBERS)
 
 
 def tool_members(value: dict[str, Json]) -> Collection[str]:

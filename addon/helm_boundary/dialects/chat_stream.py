@@ -37,6 +37,7 @@ class ChatStream:
         self._asked = asked
         self._choices: dict[int, Choice] = {}
         self._model: str | None = None
+        self._tier: str | None = None
         self._usage = Usage()
         self._beside = ToldTexts()
         self._ended = False
@@ -93,6 +94,8 @@ class ChatStream:
         return Answer(
             self._status,
             model=self._model,
+            id=text_of(self.head.get("id")) or None,
+            service_tier=self._tier,
             finish_reasons=tuple(r for _, c in choices for r in dict.fromkeys(c.finish_reasons)),
             messages=tuple(message_of(i, c) for i, c in choices),
             texts=(*(t for i, c in choices for t in texts_of(i, c)), *self._beside.texts()),
@@ -112,6 +115,8 @@ class ChatStream:
         if self._ended and choices:
             raise schema_violation("the stream goes on after its end")
         self._model = text_of(chunk.get("model")) or self._model
+        if b"service_tier" in data:
+            self._tier = text_of(chunk.get("service_tier")) or self._tier
         if not self.head:
             self.head = {key: chunk[key] for key in _HEAD if key in chunk}
         if b"usage" in data or b"\\" in data:  # few chunks count anything

@@ -45,6 +45,7 @@ def read_response(status: int, body: Json) -> Answer:
     read = chat.read_message(message, "/message", 0, reason.lower())
     return Answer(
         status,
+        id=text_of(body.get("id")) or None,
         finish_reasons=(reason,) if reason else (),
         messages=(read,),
         texts=(
@@ -97,6 +98,8 @@ class CohereStream(PlainStream):
         delta = as_object(value.get("delta") or {}, "an event's delta")
         message = as_object(delta.get("message") or {}, "an event's message")
         is_of_call, told = kind in _CALL_EVENTS, message.get("tool_calls")
+        if kind.startswith("tool-call") and not is_of_call:
+            raise schema_violation("the stream tells a tool call in a form that can't be judged")
         known = Signs(int(told is not None), signs_of_calls(told).calls)
         if signs_of_calls(value) != known or (told and not is_of_call):
             raise schema_violation("the stream carries a tool call where none belongs")

@@ -65,6 +65,7 @@ def read_response(status: int, body: Json) -> Answer:
     return Answer(
         status,
         model=text_of(body.get("model")) or None,
+        id=text_of(body.get("id")) or None,
         finish_reasons=tuple(
             reason for choice in choices if (reason := text_of(choice.get("finish_reason")))
         ),

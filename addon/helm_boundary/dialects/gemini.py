@@ -7,6 +7,7 @@ Source: the references of the Gemini API and of Vertex AI, `GenerateContentReque
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from helm_boundary.calls.call import UNREAD, Answer, Call, Json, Message, Text
@@ -14,8 +15,8 @@ from helm_boundary.calls.texts import TOOL, attachments
 from helm_boundary.streaming.stream import Stream
 
 from .event_data import write_event
-from .gemini_parts import file_attachments, member, read_message, read_tools, texts_of
-from .gemini_stream import GeminiStream
+from .gemini_parts import file_attachments, listed, member, read_message, read_tools, texts_of
+from .gemini_stream import GeminiStream, whole_texts
 from .json_shape import as_object, as_objects, text_of
 
 _PARAMETERS = {
@@ -31,7 +32,7 @@ def read_request(body: Json) -> Call:
         Refusal: no object, or contents that aren't a list of objects.
     """
     body = as_object(body, "the body")
-    contents = as_objects(body.get("contents") or [], "contents")
+    contents = listed(body.get("contents"), "contents")
     config = member(body, "generationConfig")
     settings = config if isinstance(config, dict) else {}
     asked = {told: value for name, told in _PARAMETERS.items()
@@ -42,7 +43,10 @@ def read_request(body: Json) -> Call:
         tools=tuple(read_tools(body.get("tools"))),
         tool_choice=member(body, "toolConfig"),
         texts=tuple(_texts(body, contents)),
-        attachments=(*attachments(contents, "/contents"), *file_attachments(contents, "/contents")),
+        attachments=(
+            *attachments(body.get("contents"), "/contents"),
+            *(file for at, each in _places(body, contents) for file in file_attachments(each, at)),
+        ),
         parameters=asked,
         body=body,
     )
@@ -55,16 +59,25 @@ def _messages(body: dict[str, Json], contents: list[dict[str, Json]]) -> Iterato
     system = member(body, "systemInstruction")
     if system is not None:
         yield from read_message(system, "system", "/systemInstruction")
-    for at, content in enumerate(contents):
-        yield from read_message(content, _role(content), f"/contents/{at}")
+    for where, content in _places(body, contents):
+        yield from read_message(content, _role(content), where)
 
 
 def _texts(body: dict[str, Json], contents: list[dict[str, Json]]) -> Iterator[Text]:
-    for at, content in enumerate(contents):
-        yield from texts_of(content, f"/contents/{at}", _speaker(content))
+    for where, content in _places(body, contents):
+        yield from texts_of(content, where, _speaker(content))
     yield from texts_of(member(body, "systemInstruction"), "/systemInstruction", "system")
     others = {key: value for key, value in body.items() if key not in _OWN_TEXTS}
     yield from texts_of(others, "", "request")
+
+
+def _places(
+    body: dict[str, Json], contents: list[dict[str, Json]]
+) -> Iterator[tuple[str, dict[str, Json]]]:
+    """Yield each content with its pointer; one may stand where a list does."""
+    is_one = isinstance(body.get("contents"), dict)
+    for at, content in enumerate(contents):
+        yield "/contents" if is_one else f"/contents/{at}", content
 
 
 def read_response(status: int, body: Json) -> Answer:
@@ -76,7 +89,8 @@ def read_response(status: int, body: Json) -> Answer:
     stream = GeminiStream(status)
     for value in as_objects(body if isinstance(body, list) else [body], "the answer"):
         stream.take(value)
-    return stream.whole()
+    answer = stream.whole()
+    return replace(answer, texts=whole_texts(body)) if isinstance(body, dict) else answer
 
 
 def open_stream(status: int, asked: Call = UNREAD) -> Stream:

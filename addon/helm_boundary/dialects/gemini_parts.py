@@ -5,24 +5,30 @@ Source: the Gemini API's reference, `Content`, `Part` and `Tool`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
+from functools import lru_cache
 
 from helm_boundary.calls.call import Attachment, Json, Message, Text, Tool, ToolCall
 from helm_boundary.calls.hosts import canonical_host
 from helm_boundary.calls.refusal import schema_violation
 from helm_boundary.calls.texts import strings
+from helm_boundary.streaming.tellings import told_in_two_ways
 
 from .answer_objects import objects_in
+from .call_names import is_call
 from .json_shape import as_object, as_objects, text_of, tool_call
 
-_CALLS = ("functionCall", "executableCode")
-_RESULTS = ("functionResponse", "codeExecutionResult")
+_CALLS = ("functionCall", "executableCode", "toolCall")
+_RESULTS = ("functionResponse", "codeExecutionResult", "toolResponse")
+_OF_CALLS = frozenset({"args", "id", "name", "toolType", "tool_type"})
+"""A call's members that its reader takes; `PARTIAL` are another's."""
 PARTIAL = ("partialArgs", "willContinue")
 _NAMES = {
     name.lower(): name
     for name in (
         *_CALLS, *_RESULTS, "args", "candidates", "content", "error", "finishReason",
-        "modelVersion", "name", "parts", "usageMetadata",
+        "modelVersion", "name", "parts", "toolType", "usageMetadata",
     )
 }  # fmt: skip
 
@@ -54,13 +60,18 @@ def check_spelling(value: Json) -> None:
 
 
 def count_calls(value: Json) -> int:
-    """Count the members at and below a value that hold calls."""
+    """Count the members at and below a value that hold calls, in whatever API's words."""
     return sum(
         part is not None
         for each in objects_in(value, _data)
         for key, part in each.items()
-        if key in _SPELT
+        if _holds_call(key)
     )
+
+
+@lru_cache(maxsize=4096)
+def _holds_call(key: str) -> bool:
+    return key in _SPELT or is_call(key)
 
 
 def _data(member: str, value: dict[str, Json]) -> Collection[str]:
@@ -70,23 +81,44 @@ def _data(member: str, value: dict[str, Json]) -> Collection[str]:
 
 _DATA = {
     spelt: (held,)
-    for name, held in (("functionCall", "args"), ("functionResponse", "response"))
+    for name, held in (
+        *(("functionCall", "args"), ("functionResponse", "response")),
+        *(("toolCall", "args"), ("toolResponse", "response")),
+    )
     for spelt in (name, snake(name))
 }
 
 
 def own_calls(part: dict[str, Json]) -> dict[str, Json]:
     """Return the members of a part that are calls."""
-    return {key: said for key, said in part.items() if key in _SPELT - {"tool_calls"}}
+    return {key: said for key, said in part.items() if key in _SPELT}
 
 
-_SPELT = frozenset({*_CALLS, *map(snake, _CALLS), "tool_calls"})
+_SPELT = frozenset({*_CALLS, *map(snake, _CALLS)})
+
+
+def others_of_part(part: dict[str, Json]) -> dict[str, Json]:
+    """Return what a part says beside its calls, and what these say that no call has."""
+    found: dict[str, Json] = {}
+    for key, said in part.items():
+        if key not in _SPELT:
+            found[key] = said
+        elif isinstance(said, dict) and snake(key) != "executable_code":
+            known = {*_OF_CALLS, *PARTIAL, *map(snake, PARTIAL)}
+            rest = {name: item for name, item in said.items() if name not in known}
+            found |= {key: rest} if rest else {}
+    return found
 
 
 def parts_of(content: Json) -> list[dict[str, Json]]:
     """List the parts of a content, which may have none."""
     found = as_object(content or {}, "a content").get("parts")
-    return [] if found is None else as_objects(found, "parts")
+    return listed(found, "parts")
+
+
+def listed(value: Json, name: str) -> list[dict[str, Json]]:
+    """List a member's objects, of which the API takes one for a list of it (as ProtoJSON does)."""
+    return [value] if isinstance(value, dict) else as_objects(value or [], name)
 
 
 def read_calls(content: Json, choice: int, pointer: str) -> list[ToolCall]:
@@ -104,7 +136,7 @@ def read_calls(content: Json, choice: int, pointer: str) -> list[ToolCall]:
 
 def calls_of_part(part: dict[str, Json], choice: int, pointer: str) -> Iterator[ToolCall]:
     """Yield the calls of one part; raises as `read_calls`."""
-    made, code = (member(part, name) for name in _CALLS)
+    made, code, hosted = (member(part, name) for name in _CALLS)
     if made is not None:
         made = as_object(made, "a function's call")
         if any(member(made, name) for name in PARTIAL):
@@ -124,6 +156,27 @@ def calls_of_part(part: dict[str, Json], choice: int, pointer: str) -> Iterator[
             pointer=f"{pointer}/executableCode",
             kind="hosted",
         )
+    if hosted is not None:
+        yield _hosted_call(as_object(hosted, "a tool's call"), choice, f"{pointer}/toolCall")
+
+
+def _hosted_call(made: dict[str, Json], choice: int, pointer: str) -> ToolCall:
+    """Read the call of a tool that the provider runs: it has a type, and no name."""
+    kind, name = text_of(member(made, "toolType")).lower(), made.get("name")
+    if kind and name is not None:
+        raise told_in_two_ways()
+    return tool_call(
+        _SEARCHES.sub("", kind) or name,
+        {} if made.get("args") is None else made["args"],
+        call_id=made.get("id"),
+        choice=choice,
+        pointer=pointer,
+        kind="hosted" if kind else "function",
+    )
+
+
+_SEARCHES = re.compile("(?<=^google_search)_.*")
+"""What a search is for, behind the name of the tool that was offered."""
 
 
 def read_message(content: Json, role: str, pointer: str) -> Iterator[Message]:
@@ -180,11 +233,10 @@ def read_tools(tools: Json) -> Iterator[Tool]:
     Raises:
         Refusal: neither a list of objects nor one of them, which the API takes for a list.
     """
-    listed = [tools] if isinstance(tools, dict) else tools
-    for at, tool in enumerate(as_objects(listed or [], "tools")):
+    for at, tool in enumerate(listed(tools, "tools")):
         where = "/tools" if isinstance(tools, dict) else f"/tools/{at}"
         declared = member(tool, "functionDeclarations")
-        for place, function in enumerate(as_objects(declared or [], "functionDeclarations")):
+        for place, function in enumerate(listed(declared, "functionDeclarations")):
             schema = member(function, "parametersJsonSchema")
             yield Tool(
                 "function",
@@ -198,19 +250,19 @@ def read_tools(tools: Json) -> Iterator[Tool]:
                 yield Tool(snake(name), snake(name), "", None, f"{where}/{name}")
 
 
-def file_attachments(contents: list[dict[str, Json]], pointer: str) -> Iterator[Attachment]:
-    """Yield the files that parts name by an address."""
-    for at, content in enumerate(contents):
-        for place, part in enumerate(parts_of(content)):
-            file = member(part, "fileData")
-            uri = member(file, "fileUri") if isinstance(file, dict) else None
-            if isinstance(file, dict) and isinstance(uri, str):
-                host = uri.partition("//")[2].partition("/")[0].rpartition("@")[2]
-                yield Attachment(
-                    f"{pointer}/{at}/parts/{place}/fileData/fileUri",
-                    "file",
-                    text_of(member(file, "mimeType")) or None,
-                    canonical_host(host.partition(":")[0]) if host else None,
-                    None,
-                    None,
-                )
+def file_attachments(content: dict[str, Json], pointer: str) -> Iterator[Attachment]:
+    """Yield the files that a content's parts name by an address."""
+    is_one = isinstance(content.get("parts"), dict)
+    for place, part in enumerate(parts_of(content)):
+        file = member(part, "fileData")
+        uri = member(file, "fileUri") if isinstance(file, dict) else None
+        if isinstance(file, dict) and isinstance(uri, str):
+            host = uri.partition("//")[2].partition("/")[0].rpartition("@")[2]
+            yield Attachment(
+                f"{pointer}/parts{'' if is_one else f'/{place}'}/fileData/fileUri",
+                "file",
+                text_of(member(file, "mimeType")) or None,
+                canonical_host(host.partition(":")[0]) if host else None,
+                None,
+                None,
+            )

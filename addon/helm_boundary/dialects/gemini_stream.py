@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from helm_boundary.calls.call import UNREAD, Answer, Call, Json, Usage
+from helm_boundary.calls.call import UNREAD, Answer, Call, Json, Text, Usage
 from helm_boundary.calls.refusal import schema_violation
 
-from .answer_members import GEMINI_ANSWER, GEMINI_CANDIDATE
+from .answer_members import GEMINI_ANSWER, GEMINI_CANDIDATE, GEMINI_CONTENT
 from .gemini_partial_calls import PartialCalls, asks_for_partial_calls
 from .gemini_parts import (
     check_spelling,
     count_calls,
     member,
+    others_of_part,
     own_calls,
     parts_of,
     texts_of,
@@ -48,6 +49,7 @@ class GeminiStream(PlainStream):
         if count_calls(value) != sum(count_calls(own_calls(part)) for part in parts):
             raise schema_violation("the answer carries a tool call where none belongs")
         self._model = text_of(member(value, "modelVersion")) or self._model
+        self._id = text_of(member(value, "responseId")) or self._id
         self._usage = updated(self._usage, _usage(member(value, "usageMetadata")))
         for at, candidate in enumerate(candidates):
             self._read_candidate(candidate, at)
@@ -67,9 +69,11 @@ class GeminiStream(PlainStream):
             self._calls += self._partial.read(part, index, f"{pointer}/parts/{place}")
             is_thought = part.get("thought") is True
             self._said.append("" if is_thought else text_of(part.get("text")))
-            told = {key: said for key, said in part.items() if key not in own_calls(part)}
+            told = others_of_part(part)
             where = f"{pointer}/thought" if is_thought else pointer
             self._grow(texts_of(told, where, "assistant"))
+        if isinstance(content, dict):
+            self._told.tell(texts_of(GEMINI_CONTENT.others(content), pointer, "assistant"))
         others = GEMINI_CANDIDATE.others(candidate)
         self._told.tell(texts_of(others, f"/candidates/{index}", "assistant"))
         reason = text_of(member(candidate, "finishReason"))
@@ -80,6 +84,18 @@ class GeminiStream(PlainStream):
         return self._partial.are_open
 
 
+def whole_texts(body: dict[str, Json]) -> tuple[Text, ...]:
+    """List every text of an answer that has come whole, each where it stands."""
+    found = texts_of(GEMINI_ANSWER.others(body), "", "assistant")
+    for at, candidate in enumerate(as_objects(member(body, "candidates") or [], "candidates")):
+        where, content = f"/candidates/{at}", candidate.get("content")
+        found += texts_of(GEMINI_CANDIDATE.others(candidate), where, "assistant")
+        if isinstance(content, dict):
+            told = {**GEMINI_CONTENT.others(content), "parts": content.get("parts")}
+            found += texts_of(told, f"{where}/content", "assistant")
+    return tuple(found)
+
+
 def _usage(counts: Json) -> Usage:
     if not isinstance(counts, dict):
         return Usage()
@@ -87,8 +103,12 @@ def _usage(counts: Json) -> Usage:
     output = count_of(member(counts, "candidatesTokenCount"))
     if output is not None and thoughts is not None:
         output += thoughts  # what is billed as output; others count it so by themselves
+    asked = count_of(member(counts, "promptTokenCount"))
+    of_tools = count_of(member(counts, "toolUsePromptTokenCount"))
+    if asked is not None and of_tools is not None:
+        asked += of_tools  # what the provider's own tools told the model, billed as input
     return Usage(
-        input_tokens=count_of(member(counts, "promptTokenCount")),
+        input_tokens=asked,
         output_tokens=output,
         cached_tokens=count_of(member(counts, "cachedContentTokenCount")),
         reasoning_tokens=thoughts,

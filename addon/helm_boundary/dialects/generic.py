@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from helm_boundary.calls.call import UNREAD, Answer, Call, Json, Text, ToolCall, Usage
+from helm_boundary.calls.call import UNREAD, Answer, Call, Json, Text, ToolCall
 from helm_boundary.calls.texts import attachments, pointer_token, strings
 from helm_boundary.streaming.stream import Stream
 
 from . import chat
-from .call_names import is_call
+from .call_names import is_call, is_call_type
 from .generic_stream import GenericStream
-from .json_shape import tool_call
+from .json_shape import text_of, tool_call
 from .tool_results import tool_members
 from .usage import read_usage
 
@@ -39,13 +39,14 @@ def read_response(status: int, body: Json) -> Answer:
     """Read the answer of any JSON body; a text that isn't JSON comes as one string."""
     if isinstance(body, str):
         return Answer(status, texts=(Text("", "assistant", body),))
-    model = body.get("model") if isinstance(body, dict) else None
+    told = body if isinstance(body, dict) else {}
     return Answer(
         status,
-        model=model if isinstance(model, str) else None,
+        model=text_of(told.get("model")) or None,
+        id=text_of(told.get("id")) or None,
         texts=tuple(strings(body, "", "assistant")),
         tool_calls=tuple(tool_calls(body, "")),
-        usage=read_usage(body.get("usage")) if isinstance(body, dict) else Usage(),
+        usage=read_usage(told.get("usage")),
     )
 
 
@@ -82,7 +83,7 @@ def _tool_calls(value: Json, pointer: str, member: str) -> Iterator[ToolCall]:
 
 def _arguments(value: dict[str, Json], member: str) -> Json:
     """Return the arguments of what looks like a call, None where it looks like none."""
-    stands_there = is_call(member) or is_call(str(value.get("type")))
+    stands_there = is_call(member) or is_call_type(text_of(value.get("type")))
     names = (*_ARGUMENTS, *(_OF_CALLS if stands_there else ()))
     found = next((value[name] for name in names if name in value), None)
     return {} if found is None and (stands_there or "arguments" in value) else found

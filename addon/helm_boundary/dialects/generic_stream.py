@@ -83,13 +83,14 @@ class GenericStream:
         self._may_repeat = may_repeat
         self._status = status
         self._model: str | None = None
+        self._id: str | None = None
         self._usage = Usage()
         self._told = ToldTexts()
         self._others: dict[tuple[str, str, str], Text] = {}
         self._pieces: dict[_Key, CallPieces] = {}
         self._touched: dict[_Key, None] = {}
         self._ids: dict[str, str] = {}
-        self._names: dict[str, str] = {}
+        self._names: dict[str, tuple[str, ...]] = {}
         self._calls: list[ToolCall] = []
         self._judged = self._count = 0
         self._name = self._kind = ""
@@ -120,6 +121,7 @@ class GenericStream:
         self._read_texts(value)
         if isinstance(value, dict):
             self._model = text_of(value.get("model")) or self._model
+            self._id = self._id or text_of(value.get("id")) or None
             self._usage = updated(self._usage, read_usage(value.get("usage")))
 
     def _close(self) -> None:
@@ -136,11 +138,13 @@ class GenericStream:
     def ready(self) -> bool:
         """Whether every tool call begun is complete, and at least one waits for its verdict."""
         begun = [self._pieces[key] for key in self._touched]
-        return self.holds and all(each.is_whole or (self.done and each.name) for each in begun)
+        return self.holds and all(each.is_whole or (self.done and each.names) for each in begun)
 
     def mark_judged(self) -> None:
         """Note that what was waiting has been judged."""
         self._judged = len(self._calls)
+        for place, known, *_ in self._touched:  # the next words may be another call's
+            self._names[known or place] = self._names.get(known or place, ())[-1:]
         self._touched.clear()
 
     def answer(self, *, waiting_only: bool = False) -> Answer:
@@ -154,6 +158,7 @@ class GenericStream:
         return Answer(
             self._status,
             model=self._model,
+            id=self._id,
             texts=each_once(texts),
             tool_calls=tuple(calls),
             usage=self._usage,
@@ -191,7 +196,8 @@ class GenericStream:
         call = _Call(pointer, known)
         self._name = name or self._name
         if name:
-            self._names[call.key] = name
+            told = self._names.get(call.key, ())
+            self._names[call.key] = told if name in told else (*told, name)
         words = {key: each for key, each in said.items() if isinstance(each, str)}
         for each in said.values():
             if not isinstance(each, str) and self._name:
@@ -209,7 +215,8 @@ class GenericStream:
                 self._check_ids(call.known)
             self._pieces[key] = CallPieces(call.pointer, call.id, may_repeat=self._may_repeat)
         pieces = self._pieces[key]
-        pieces.name = self._names.get(call.key) or pieces.name or self._name
+        names = self._names.get(call.key) or pieces.names
+        pieces.names = names or ((self._name,) if self._name else ())
         if member:
             pieces.grow(words)
         pieces.is_over = False

@@ -68,6 +68,7 @@ def read_response(status: int, body: Json) -> Answer:
     return Answer(
         status,
         model=text_of(body.get("model")) or None,
+        id=text_of(body.get("id")) or None,
         finish_reasons=(state,) if state else (),
         texts=tuple(texts_of(body, "", "assistant")),
         tool_calls=calls,

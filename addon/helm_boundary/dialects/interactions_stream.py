@@ -58,6 +58,7 @@ class InteractionsStream(MessagesStream):
             self._told.tell(texts_of(others, "", "assistant"))
         self._told.tell(texts_of(interaction, "/interaction", "assistant"))
         self._model = text_of(interaction.get("model")) or self._model
+        self._id = text_of(interaction.get("id")) or self._id
         self._usage = updated(self._usage, interactions_usage(interaction.get("usage")))
         self._check_repeated([step for step in steps if is_call(step)])
 

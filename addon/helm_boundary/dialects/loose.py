@@ -72,6 +72,7 @@ SHAPES: dict[str, IsInShape] = {
     "messages": _is_message,
     "ollama": ollama.is_answer,
     "responses": _is_response,
+    "watsonx": _has_choices,
 }
 """How an answer is known to be in a dialect, by the dialect's name."""
 

@@ -34,6 +34,7 @@ def read_messages_of_server(
         attachments=tuple(
             file for each in messages for file in attachments(each.value, each.pointer)
         ),
+        error_code=next(filter(None, map(_error_code, reversed(messages))), None),
     )
 
 
@@ -63,6 +64,12 @@ def _finish(message: Said) -> str:
     if not isinstance(result, dict):
         return "complete"
     return "tool_error" if result.get("isError") is True else _kind(result)
+
+
+def _error_code(message: Said) -> int | None:
+    """Return the code of an error, which JSON-RPC has as an integer."""
+    code = message.said.get("code") if message.is_error else None
+    return code if isinstance(code, int) and not isinstance(code, bool) else None
 
 
 def _kind(result: dict[str, Json]) -> str:

@@ -43,6 +43,7 @@ class McpStream:
         self._said: list[Text] = []
         self._size = 0
         self._is_full = False
+        self._error_code: int | None = None
 
     def read(self, event: Event) -> None:
         """Take one event in.
@@ -83,8 +84,9 @@ class McpStream:
 
     def mark_judged(self) -> None:
         """Note that what was waiting has been judged, and what flowed before it."""
-        ended = read_messages_of_server(self._status, self._waiting).finish_reasons
-        self._answered = [*self._answered, *ended][-MAX_ENDS:]
+        told = read_messages_of_server(self._status, self._waiting)
+        self._answered = [*self._answered, *told.finish_reasons][-MAX_ENDS:]
+        self._error_code = told.error_code or self._error_code
         self._waiting, self._value = (), None
         self._said, self._size, self._is_full = [], 0, False
 
@@ -111,6 +113,7 @@ class McpStream:
             told,
             texts=(*self._said, *told.texts),
             finish_reasons=(*before, *told.finish_reasons),
+            error_code=told.error_code or self._error_code,
         )
 
     def _hold(self, messages: tuple[Message, ...], value: Json) -> None:

@@ -69,6 +69,7 @@ def read_response(status: int, body: Json) -> Answer:
     return Answer(
         status,
         model=text_of(body.get("model")) or None,
+        id=text_of(body.get("id")) or None,
         finish_reasons=tuple(filter(None, [text_of(body.get("stop_reason"))])),
         messages=messages,
         texts=(

@@ -57,6 +57,7 @@ class MessagesStream(TypedStream):
         self._blocks: dict[int, _Block] = {}
         self._told = ToldTexts()
         self._model: str | None = None
+        self._id: str | None = None
         self._stop_reason = ""
         self._usage = Usage()
 
@@ -70,6 +71,7 @@ class MessagesStream(TypedStream):
         return Answer(
             self._status,
             model=self._model,
+            id=self._id,
             finish_reasons=(self._stop_reason,) if self._stop_reason else (),
             messages=(Message("assistant", said, ""),),
             texts=each_once(texts),
@@ -116,6 +118,7 @@ class MessagesStream(TypedStream):
         self._has_started = True
         check_message(message)
         self._model = text_of(message.get("model")) or None
+        self._id = text_of(message.get("id")) or None
         self._stop_reason = text_of(message.get("stop_reason"))
         self._usage = updated(self._usage, read_usage(message.get("usage")))
         self._told.tell(texts_of(MESSAGE.others(message), "", "assistant"))

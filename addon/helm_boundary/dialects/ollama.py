@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from helm_boundary.calls.call import UNREAD, Answer, Attachment, Call, Json, Usage
+from helm_boundary.calls.call import UNREAD, Answer, Attachment, Call, Json, Text, Usage
 from helm_boundary.calls.inline import decoded, text_in
 from helm_boundary.calls.texts import strings
 from helm_boundary.streaming.stream import Stream
@@ -24,6 +24,7 @@ from .json_shape import as_object, text_of
 from .plain_stream import PlainStream
 from .usage import count_of, updated
 
+_OF_FUNCTIONS = ("arguments", "index", "name")
 _PARAMETERS = {"num_predict": "max_output_tokens", "temperature": "temperature", "top_p": "top_p"}
 
 
@@ -56,9 +57,11 @@ def read_response(status: int, body: Json) -> Answer:
         Refusal: a shape in which a tool call could hide.
     """
     stream = OllamaStream(status)
-    stream.take(as_object(body, "the answer"))
-    answer = stream.answer()
-    return replace(answer, complete=True)
+    value = as_object(body, "the answer")
+    stream.take(value)
+    texts = strings(_plain(value.get("message")), "/message", "assistant")  # where they stand
+    texts += strings(_plain(OLLAMA_LINE.others(value)), "", "assistant")
+    return replace(stream.answer(), texts=tuple(texts), complete=True)
 
 
 def open_stream(status: int, asked: Call = UNREAD) -> Stream:
@@ -96,6 +99,7 @@ class OllamaStream(PlainStream):
         calls = {"tool_calls", "function_call"}
         said = {key: part for key, part in message.items() if key not in calls}
         self._grow(strings(_plain(said), "/message", "assistant"))
+        self._told.tell(_beside_calls(message))
         self._grow(strings(_plain(OLLAMA_LINE.others(value)), "", "assistant"))
         if value.get("error"):
             self._failed = True
@@ -105,7 +109,21 @@ class OllamaStream(PlainStream):
                 self._reasons[0] = reason
 
 
-def _plain(value: dict[str, Json]) -> Json:
+def _beside_calls(message: dict[str, Json]) -> list[Text]:
+    """List what tool calls say beside the function's name and arguments, which are judged."""
+    calls = message.get("tool_calls")
+    rest = [
+        {
+            **{key: said for key, said in call.items() if key not in ("function", "id", "type")},
+            "function": {key: said for key, said in function.items() if key not in _OF_FUNCTIONS},
+        }
+        for call in (calls if isinstance(calls, list) else [])
+        if isinstance(call, dict) and isinstance(function := call.get("function"), dict)
+    ]
+    return strings(rest, "/message/tool_calls", "assistant")
+
+
+def _plain(value: Json) -> Json:
     return _without_pictures(value, "")[0]
 
 

@@ -20,6 +20,7 @@ class PlainStream:
         self.done = False
         self._status = status
         self._model: str | None = None
+        self._id: str | None = None
         self._usage = Usage()
         self._reasons: dict[int, str] = {}
         self._told = ToldTexts()
@@ -58,6 +59,7 @@ class PlainStream:
         return Answer(
             self._status,
             model=self._model,
+            id=self._id,
             finish_reasons=tuple(self._reasons.values()),
             messages=(Message("assistant", "".join(self._said), ""),),
             texts=each_once(texts),

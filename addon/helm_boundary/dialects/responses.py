@@ -67,6 +67,8 @@ def read_response(status: int, body: Json) -> Answer:
     return Answer(
         status,
         model=text_of(body.get("model")) or None,
+        id=text_of(body.get("id")) or None,
+        service_tier=text_of(body.get("service_tier")) or None,
         finish_reasons=tuple(filter(None, [text_of(body.get("status"))])),
         messages=tuple(_message(item, at) for item, at in told if not is_tool_call(item)),
         texts=(

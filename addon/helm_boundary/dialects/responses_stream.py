@@ -85,11 +85,18 @@ class ResponsesStream(TypedStream):
     def answer(self, *, waiting_only: bool = False) -> Answer:
         """Say what has come so far; what deltas told stays told, whatever the end says."""
         calls = self._ledger.calls(waiting_only=waiting_only)
-        final = self._final or Answer(self._status, complete=False)
+        final = self._final or self._so_far()
         said = [(call.arguments_text, call.pointer + "/arguments") for call in calls]
         texts = [*final.texts, *self._told.texts()]
         texts += [text for words, at in said for text in spoken(words, at, "assistant")]
         return replace(final, texts=each_once(texts), tool_calls=calls, complete=self._ended)
+
+    def _so_far(self) -> Answer:
+        """Say what is known of a response before its end has come."""
+        model, given = self.response.get("model"), self.response.get("id")
+        return Answer(
+            self._status, text_of(model) or None, id=text_of(given) or None, complete=False
+        )
 
     def _read_typed(self, kind: str, value: dict[str, Json]) -> None:
         if kind in _TEXT_DELTAS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from helm_boundary.runtime.health import Health
 from helm_boundary.runtime.reverse_listener import target_of
 
 from .finding import UNKNOWN, YES, Finding, judged
+from .peers import PeerUnknown, peer_authority
 
 _SHOWN = 12
 
@@ -44,8 +46,55 @@ def look_at_boundary(state: Path, health: Health | None) -> Iterator[Finding]:
     yield judged(
         health.mode == "enforce",
         "verdicts take effect",
-        f"helm_mode is {health.mode}",
-        "restart it with --set helm_mode=enforce",
+        _mode(health),
+        "end it with `helm-boundary observe --end`"
+        if health.observation
+        else "restart it with --set helm_mode=enforce",
+    )
+
+
+def look_at_authorities(fleet: Sequence[Health], peers: Sequence[str]) -> Finding:
+    """Check that all boundaries have one authority: those on the state folder, and `peers`."""
+    looked_at = "all boundaries have one authority"
+    found = {f"process {health.pid}": health.ca_digest for health in fleet}
+    own = next(iter(found.values()), "")
+    try:
+        found |= {peer: peer_authority(peer, fleet) for peer in peers}
+    except PeerUnknown as error:
+        return Finding(
+            looked_at, UNKNOWN, str(error), "look whether it runs, and is a forward proxy"
+        )
+    others = [name for name, digest in found.items() if digest != own]
+    told = f"{len(found)} of {len(found)}, {own[:_SHOWN]}…"
+    if others:
+        told = f"{', '.join(others)} has another than {next(iter(found))} ({own[:_SHOWN]}…)"
+    return judged(
+        not others,
+        looked_at,
+        told,
+        "give all the same with --set confdir, from one secret; clients trust one authority",
+    )
+
+
+def look_at_room(health: Health) -> Finding:
+    """Check that receipts will find room for a while."""
+    looked_at = "there is room for receipts"
+    if health.disk_free < 0:
+        return Finding(looked_at, UNKNOWN, "the system doesn't say", "look at the disk")
+    return judged(
+        not health.disk_low,
+        looked_at,
+        f"{health.disk_free / (1 << 20):,.0f} MB are free",
+        "make room, or move old receipts: helm-boundary receipts archive",
+    )
+
+
+def _mode(health: Health) -> str:
+    said = health.observation
+    if not said:
+        return f"helm_mode is {health.mode}"
+    return (
+        f"{said['by']} has everything pass for {said['until'] - time.time():.0f} s: {said['why']}"
     )
 
 

@@ -9,7 +9,13 @@ from helm_boundary.runtime.health import Health, running_boundaries
 from helm_receipts.errors import StateRefused
 from helm_receipts.storage.ownership import keepers_of
 
-from .boundary_checks import look_at_boundary, look_at_hosts, look_at_policy
+from .boundary_checks import (
+    look_at_authorities,
+    look_at_boundary,
+    look_at_hosts,
+    look_at_policy,
+    look_at_room,
+)
 from .environment_checks import (
     look_at_company_roots,
     look_at_exceptions,
@@ -23,7 +29,10 @@ from .state_checks import look_at_clock, look_at_journal, look_at_ownership
 
 
 def diagnose(
-    state: Path, policies: Sequence[Path], environment: Mapping[str, str]
+    state: Path,
+    policies: Sequence[Path],
+    environment: Mapping[str, str],
+    peers: Sequence[str] = (),
 ) -> Iterator[Finding]:
     """Run every check; those that need a boundary are left out where none runs."""
     health = None
@@ -35,6 +44,10 @@ def diagnose(
     if health is not None:
         yield look_at_policy(health, policies)
         yield look_at_hosts(health)
+        yield look_at_room(health)
+        fleet = list(running_boundaries(state, keepers_of(state)))
+        if len(fleet) + len(peers) > 1:
+            yield look_at_authorities(fleet, peers)
     yield from look_at_ownership(state, health)
     yield look_at_journal(state)
     yield from look_at_keys(state)

@@ -9,7 +9,7 @@ from helm_boundary.budgets import windows
 from helm_boundary.budgets.amounts import NOTHING, Amounts
 from helm_boundary.budgets.definitions import Definition
 from helm_boundary.budgets.estimates import Estimate
-from helm_boundary.budgets.prices import Rates
+from helm_boundary.budgets.rates import Rates
 from helm_boundary.budgets.store import Claim, Place, Reserved
 from helm_receipts.envelope.statement import BudgetLine
 

@@ -5,34 +5,27 @@ They are those of one policy: its definitions, prices and groups.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 
 from helm_boundary.budgets import windows
-from helm_boundary.budgets.amounts import NOTHING, Amounts
-from helm_boundary.budgets.claims import claims_of, unpriced
+from helm_boundary.budgets.amounts import Amounts
+from helm_boundary.budgets.claims import claims_of
 from helm_boundary.budgets.definition_data import read_definitions
-from helm_boundary.budgets.definitions import Definition
 from helm_boundary.budgets.estimates import Estimate, Estimates
-from helm_boundary.budgets.prices import Rates, read_prices
+from helm_boundary.budgets.prices import read_prices
+from helm_boundary.budgets.rates import Rates
 from helm_boundary.budgets.scopes import Caller, groups_of, scopes_of
-from helm_boundary.calls.call import Text
+from helm_boundary.calls.call import Call, Text
 from helm_boundary.calls.hosts import provider_of
-from helm_boundary.calls.refusal import Refusal
 from helm_boundary.policy.detectors.detectors import Detectors
 from helm_boundary.policy.sources.policy import Policy
 
-from .account import Account
+from .account import Account, Claimed
+from .account_refusals import Unpriced, Untold
 from .exchange import Exchange
-from .spending import calls_in, has_words, models_in, server_of
-
-
-class Unpriced(Refusal):
-    """A call under a budget in money, to a model without a price."""
-
-    def __init__(self, definition: Definition, model: str | None) -> None:
-        refusal = unpriced(definition, model)
-        super().__init__(refusal.code, refusal.message, refusal.finality)
-        self.definition = definition
+from .spending import UNTOLD, calls_in, has_words, models_in, server_of, tier_in
 
 
 class Terms:
@@ -73,31 +66,56 @@ class Terms:
 
         Raises:
             Unpriced: it may run a model without a price, under a budget in money.
+            Untold: nobody knows what it will use, under a budget that counts that.
         """
         calls = calls_in(exchange)
         if not calls:
             return None
         if server_of(exchange) is not None:
             return self._open_tool_calls(exchange, len(calls), now_ns)
-        size = len(exchange.forwarded_body) // len(calls)
-        dialect, words = exchange.operation.dialect, has_words(exchange.operation)
-        estimates = tuple(
-            self._estimates.estimate(call, size, dialect, words=words) for call in calls
-        )
+        file = exchange.progress.batch_file
+        if file is None and exchange.operation.id in UNTOLD:
+            self._refuse_untold(exchange)
+        count = len(calls) if file is None else file.calls
+        estimates = self.estimates_of(exchange, calls) if file is None else (file.estimate,)
         rates = self._dearest(exchange, now_ns)
-        amounts = {strict: _expected(estimates, rates, strict=strict) for strict in self._ways}
+        amounts = {
+            strict: _expected(count, estimates, rates, strict=strict) for strict in self._ways
+        }
         claims = claims_of(
             self.definitions,
             self._caller(exchange),
             amounts,
             lambda window: self._spans.at(window, now_ns),
         )
+        if rates is None:
+            self._refuse_unpriced(exchange, claims, now_ns)
+        return Account(count, estimates, rates, claims) if claims else None
+
+    def estimates_of(self, exchange: Exchange, calls: Sequence[Call]) -> tuple[Estimate, ...]:
+        """Estimate what each of an exchange's calls will use."""
+        size = len(exchange.forwarded_body) // len(calls)
+        dialect, words = exchange.operation.dialect, has_words(exchange.operation)
+        estimate = self._estimates.estimate
+        return tuple(estimate(call, size, dialect, words=words) for call in calls)
+
+    def _refuse_unpriced(self, exchange: Exchange, claims: Claimed, now_ns: int) -> None:
+        """Refuse a call whose cost isn't known, where an enforced budget is in money."""
         for definition, _ in claims:
-            enforced = not (definition.shadow or self._observes)
-            if definition.counts_money and rates is None and enforced:
+            if definition.counts_money and not (definition.shadow or self._observes):
                 model = self._unpriced(exchange, now_ns)
                 raise Unpriced(definition, None if model is None else self._named(model))
-        return Account(len(calls), estimates, rates, claims) if claims else None
+
+    def _refuse_untold(self, exchange: Exchange) -> None:
+        """Refuse work whose use nobody can tell, where an enforced budget counts that."""
+        caller = self._caller(exchange)
+        for definition in self.definitions:
+            if definition.shadow or self._observes or not definition.counts_tokens:
+                continue
+            # Which models will run isn't known either.
+            match = tuple(each for each in definition.match if each[0] != "models")
+            if scopes_of(replace(definition, match=match), caller):
+                raise Untold(definition, exchange.operation.id)
 
     def _open_tool_calls(self, exchange: Exchange, calls: int, now_ns: int) -> Account | None:
         """Open the account of calls of an MCP server's tools, which use no tokens."""
@@ -113,10 +131,13 @@ class Terms:
     def rates_served(self, exchange: Exchange, account: Account, now_ns: int) -> Rates | None:
         """Return the prices of the model that the provider says it served, where they're known."""
         answer, asked = exchange.progress.answer, exchange.progress.call.model
-        if account.rates is None or answer is None or answer.model in (None, "", asked):
+        if account.rates is None or answer is None:
+            return account.rates
+        tier, model = tier_in(exchange, answer), answer.model or asked
+        if model is None or (model == asked and tier == tier_in(exchange)):
             return account.rates
         provider = provider_of(exchange.request.host)
-        return self._prices.rates(str(answer.model), provider, now_ns) or account.rates
+        return self._prices.rates(model, provider, now_ns, tier) or account.rates
 
     def _caller(self, exchange: Exchange) -> Caller:
         request, session = exchange.request, exchange.progress.session
@@ -137,8 +158,8 @@ class Terms:
         """Return the prices of the dearest model that may run; None where one isn't known."""
         if not self._counts_money:
             return None
-        provider = provider_of(exchange.request.host)
-        found = [self._prices.rates(m, provider, now_ns) for m in models_in(exchange)]
+        provider, tier = provider_of(exchange.request.host), tier_in(exchange)
+        found = [self._prices.rates(m, provider, now_ns, tier) for m in models_in(exchange)]
         known = [rates for rates in found if rates is not None]
         if not known or len(known) < len(found):
             return None
@@ -151,12 +172,14 @@ class Terms:
         return next((m for m in models if self._prices.rates(m, provider, now_ns) is None), None)
 
 
-def _expected(estimates: tuple[Estimate, ...], rates: Rates | None, *, strict: bool) -> Amounts:
-    total = NOTHING
+def _expected(
+    calls: int, estimates: tuple[Estimate, ...], rates: Rates | None, *, strict: bool
+) -> Amounts:
+    total = Amounts(calls=calls)
     for estimate in estimates:
         used = estimate.used(strict=strict)
         money = rates.cost(used) if rates is not None else 0
-        total = total.plus(Amounts(1, used.tokens, used.output, money))
+        total = total.plus(Amounts(0, used.tokens, used.output, money))
     return total
 
 

@@ -17,6 +17,7 @@ from dataclasses import replace
 
 from helm_boundary.budgets import windows
 from helm_boundary.budgets.amounts import Amounts
+from helm_boundary.budgets.books import Recent
 from helm_boundary.budgets.claims import refusal_of, told, unreadable
 from helm_boundary.budgets.estimates import Estimates
 from helm_boundary.budgets.orphans import Orphans
@@ -28,13 +29,14 @@ from helm_boundary.policy.decision import DENY, Decision, Reason
 from helm_boundary.policy.detectors.detectors import Detectors
 from helm_boundary.policy.sources.policy import Policy, mentions_budgets
 from helm_receipts.envelope.statement import Cost, Draft
-from helm_receipts.layout import Layout
 
 from .account import Account
-from .account_terms import Terms, Unpriced
+from .account_refusals import Unpriced, Untold
+from .account_terms import Terms
+from .batch_files import CREATE, UPLOAD, file_of, recall, remember
 from .exchange import Exchange
 from .reply import Shortage
-from .spending import is_warm_up, spent
+from .spending import calls_made, spent
 from .usage_request import asking, asks_already
 
 logger = logging.getLogger(__name__)
@@ -51,7 +53,7 @@ class Accounts:
         self,
         policy: Policy,
         store: Store,
-        layout: Layout,
+        recent: Recent,
         estimates: Estimates,
         detectors: Detectors,
         *,
@@ -60,17 +62,21 @@ class Accounts:
         """Read the policy's budgets; `PolicyError` where they can't be."""
         self._terms = Terms(policy, detectors, estimates, observes=observes)
         self._store = store
-        self._layout = layout
+        self._recent = recent
         self._estimates = estimates
         self._observes = observes
         self._is_told = mentions_budgets(policy)
-        self._orphans = Orphans(store, layout.journal)
+        self._orphans = Orphans(store, recent)
         self._has_begun = False
 
     def under(self, policy: Policy, detectors: Detectors) -> Accounts:
         """Return the accounts under another policy."""
+        return self.in_mode(policy, detectors, observes=self._observes)
+
+    def in_mode(self, policy: Policy, detectors: Detectors, *, observes: bool) -> Accounts:
+        """Return the accounts where what is short is refused, or only written down."""
         return Accounts(
-            policy, self._store, self._layout, self._estimates, detectors, observes=self._observes
+            policy, self._store, self._recent, self._estimates, detectors, observes=observes
         )
 
     def asking(self, exchange: Exchange, read: Recognised) -> Recognised | None:
@@ -84,14 +90,14 @@ class Accounts:
         if not self._is_told:
             return
         try:
-            account = self._terms.open(exchange, self._store.now_ns())
+            account = await self._open(exchange)
             if account is None:
                 return
             places = [claim.place for _, claim in account.claims if claim.rate is None]
             used = dict(zip(places, await self._store.used(places), strict=True))
         except StoreError as error:
             raise _said(error) from error
-        except Unpriced:
+        except (Unpriced, Untold):
             return  # said where it is reserved
         exchange.progress.budgets = told(account.claims, used)
 
@@ -99,16 +105,31 @@ class Accounts:
         """Reserve what an allowed call may cost; returns the decision, or the DENY it becomes."""
         began = time.perf_counter()
         try:
-            account = self._terms.open(exchange, self._store.now_ns())
+            account = await self._open(exchange)
             if account is None:
                 return decision
             return await self._reserve(exchange, account, decision)
         except StoreError as error:
             return _denied(decision, "budgets", _said(error))
-        except Unpriced as missing:
+        except (Unpriced, Untold) as missing:
             return _denied(decision, missing.definition.place, missing)
         finally:
             exchange.progress.took("budgets", began)
+
+    async def _open(self, exchange: Exchange) -> Account | None:
+        if exchange.operation.id == CREATE:
+            exchange.progress.batch_file = await recall(self._store, exchange)
+        return self._terms.open(exchange, self._store.now_ns())
+
+    async def _remember(self, exchange: Exchange) -> None:
+        """Remember what is in a batch's file: a batch that is made of it is charged that."""
+        calls = exchange.progress.batch
+        if exchange.operation.id == UPLOAD and calls:
+            try:
+                estimates = self._terms.estimates_of(exchange, calls)
+                await remember(self._store, exchange, file_of(calls, estimates))
+            except StoreError as error:  # a batch of it will be refused
+                logger.error("helm-boundary: a batch's file can't be remembered: %s", error)
 
     async def _reserve(self, exchange: Exchange, account: Account, decision: Decision) -> Decision:
         await self._begin()
@@ -155,15 +176,23 @@ class Accounts:
         exchange.progress.budget = ()
         await self._close(exchange, {})
 
+    async def forfeit(self, exchange: Exchange) -> None:
+        """Charge a call what it reserved, of which nobody knows what became."""
+        account = exchange.progress.account
+        if account is not None:
+            kept = {one.claim.place: one.claim.amounts for one in account.kept}
+            await self._close(exchange, kept)
+
     async def charge(self, exchange: Exchange, draft: Draft) -> Draft:
         """Add what a call is charged to the draft of its outcome."""
         account = exchange.progress.account
         if account is None or draft.outcome is None:
+            await self._remember(exchange)
             return draft
         used, is_known = spent(exchange, draft.outcome, account.estimates, self._estimates)
         rates = self._terms.rates_served(exchange, account, self._store.now_ns())
         money = rates.cost(used) if rates is not None else None
-        calls = 0 if is_warm_up(exchange) else account.calls
+        calls = calls_made(exchange, account.calls)
         account.charge(Amounts(calls, used.tokens, used.output, money or 0))
         if is_known and used.output and len(account.estimates) == 1:
             model, dialect = exchange.progress.call.model, exchange.operation.dialect

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from helm_receipts.envelope.statement import Draft
+from helm_receipts.envelope.statement import Draft, ToolCall
 from helm_receipts.export.explain import printable
 from helm_receipts.recording.writer import Receipt
 
@@ -29,9 +29,14 @@ def _line(draft: Draft, receipt_id: str) -> str:
     said += dict.fromkeys(reason.rule for reason in draft.reasons)
     if flow is not None:
         said += [flow.operation, flow.model or ""]
-    names = list(dict.fromkeys(call.name for call in draft.tool_calls))
+    names = list(dict.fromkeys(map(_tool, (*draft.asked, *draft.tool_calls))))
     said += [f"tool {', '.join(names[:_TOOLS])}"] if names else []
     said += [f"and {len(names) - _TOOLS} more"] if len(names) > _TOOLS else []
     if outcome is not None and outcome.end not in ("complete", "denied"):
         said.append(outcome.end)
     return " ".join([*filter(None, said), f"(receipt {receipt_id})"])
+
+
+def _tool(call: ToolCall) -> str:
+    """Write a tool's name as policy's lists do, where it is one of a named server's."""
+    return f"mcp.{call.server}.{call.name}" if call.server else call.name

@@ -28,12 +28,14 @@ from helm_receipts.envelope.statement import BudgetLine, FlowFacts, ListedTool
 from helm_receipts.envelope.statement import ToolCall as ToolCallReceipt
 from helm_receipts.recording.recorder import Receipt
 
+from .chunk_times import ChunkTimes
 from .fallback_reply import NO_VERDICT
 from .reply import Approval, Shortage
 from .timings import Timings
 
 if TYPE_CHECKING:  # nothing of budgets is imported where there are none
     from .account import Account
+    from .batch_files import BatchFile
 
 _UNDECIDED = deny(NO_VERDICT)
 REQUEST_STEPS = ("request reading", "request policy", "request receipt")
@@ -98,9 +100,15 @@ class Progress:
     """The call's spans, where calls are traced."""
     moments: dict[str, int] = field(default_factory=dict)
     """When what happened, in nanoseconds since 1970, where calls are traced."""
+    chunks: ChunkTimes | None = None
+    """How long the events of a stream took to come, where calls are traced."""
+    has_left: bool = False
+    """Whether an upstream was connected for the request, and may have seen it."""
     ended: bool = False
     batch: tuple[Call, ...] = ()
     """The calls that the request brings along, where it is a batch."""
+    batch_file: BatchFile | None = None
+    """What is in the file that a batch is made of, where that is known."""
     budgets: tuple[Json, ...] = ()
     """The balances that policy sees."""
     account: Account | None = None
@@ -121,6 +129,20 @@ class Progress:
         """Note a moment, the first time that it comes."""
         if self.trace is not None:
             self.moments.setdefault(moment, time.time_ns())
+
+    def leaves(self) -> None:
+        """Note that an upstream is connected and gets the request."""
+        self.has_left = True
+
+    def came(self) -> None:
+        """Note that an event of the answer has come."""
+        if self.trace is not None:
+            now = time.time_ns()
+            self.moments.setdefault("first", now)
+            if self.chunks is None:
+                self.chunks = ChunkTimes(now)
+            else:
+                self.chunks.add(now)
 
     def judged(self, phase: str, decision: Decision, receipt_id: str | None) -> None:
         """Add a verdict to what people can look at."""
@@ -203,8 +225,19 @@ def api_key(request: HttpRequest) -> str | None:
 
 
 def credentials(request: HttpRequest) -> tuple[str, ...]:
-    """Return every credential that a request's headers carry, one by one."""
-    authorization = request.header("authorization") or ""
-    bearer = authorization.partition(" ")[2].strip() or authorization
-    named = (request.header(name) for name in ("api-key", "x-api-key", "x-goog-api-key"))
-    return tuple(filter(None, (bearer, *named)))
+    """Return every credential that a request's headers carry, one by one.
+
+    A header that comes several times has several: a server may read any of them.
+    """
+    found: dict[str, None] = {}
+    for name in _CREDENTIALS:
+        if request.header(name) is None:  # nearly always
+            continue
+        for key, value in request.headers:
+            if key.lower() == name and (said := value.split(maxsplit=1)):
+                found[said[-1].strip() if name == _AUTHORIZATION else value.strip()] = None
+    return tuple(found)
+
+
+_AUTHORIZATION = "authorization"
+_CREDENTIALS = (_AUTHORIZATION, "api-key", "x-api-key", "x-goog-api-key")

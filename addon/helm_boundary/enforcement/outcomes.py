@@ -36,7 +36,7 @@ class Outcomes:
         self._drafts = boundary.drafts
         self._desk = boundary.desk
         self._observes = boundary.settings.observes
-        self._tell_ended = boundary.tell_ended
+        self.tell_ended = boundary.tell_ended
         self._accounts = boundary.accounts
 
     async def ask(self, exchange: Exchange, answer: Answer, turn: Turn = NO_TURN) -> Decision:
@@ -111,7 +111,7 @@ class Outcomes:
             return deny(no_receipt(error)), None
         progress.took("response receipt", began)
         progress.judged("response", decision, receipt.id)
-        self._tell_ended(exchange, draft.outcome.end if draft.outcome else "complete")
+        self.tell_ended(exchange, draft.outcome.end if draft.outcome else "complete")
         return decision, receipt.id
 
     async def commit(self, exchange: Exchange, draft: Draft, turn: Turn = NO_TURN) -> Receipt:
@@ -149,7 +149,7 @@ class Outcomes:
         try:
             receipt = await self.commit(exchange, draft, turn)
             progress.judged(f"response, {end}", decision, receipt.id)
-            self._tell_ended(exchange, end)
+            self.tell_ended(exchange, end)
         except ReceiptError as error:
             # Nothing is left to refuse; fsck will name the outcome that is missing.
             logger.error("no outcome receipt for %s: %s", progress.receipt_id, error)

@@ -16,18 +16,23 @@ _ORIGIN = re.compile(r"null|[a-z][a-z0-9+.-]*://[!-~]{1,255}", re.IGNORECASE)
 """One origin as browsers serialise it (RFC 6454 section 6.2)."""
 
 
+type Headers = tuple[tuple[str, str], ...]
+
+
 def with_origin(reply: Reply, origin: str | None) -> Reply:
     """Let the page that asked read a reply; as it is where the request names no origin."""
+    return replace(reply, headers=with_page(reply.headers, origin))
+
+
+def with_page(headers: Headers, origin: str | None) -> Headers:
+    """Add what lets the page that asked read an answer of ours with these headers."""
     if origin is None or not _ORIGIN.fullmatch(origin):
-        return reply
-    ours = ", ".join(name for name, _ in reply.headers if name.lower().startswith("x-"))
-    return replace(
-        reply,
-        headers=(
-            *reply.headers,
-            ("Access-Control-Allow-Origin", origin),
-            ("Access-Control-Allow-Credentials", "true"),
-            ("Access-Control-Expose-Headers", ours),
-            ("Vary", "Origin"),
-        ),
+        return headers
+    ours = ", ".join(name for name, _ in headers if name.lower().startswith("x-"))
+    return (
+        *headers,
+        ("Access-Control-Allow-Origin", origin),
+        ("Access-Control-Allow-Credentials", "true"),
+        ("Access-Control-Expose-Headers", ours),
+        ("Vary", "Origin"),
     )

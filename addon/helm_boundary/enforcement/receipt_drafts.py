@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from helm_boundary.approvals.entry import Grant
 from helm_boundary.calls.call import Answer, Call, Usage
-from helm_boundary.calls.trace_context import parse_traceparent
+from helm_boundary.calls.trace_context import parse_traceparent, traceparent_of
 from helm_boundary.evaluation.findings import OutsideScan
 from helm_boundary.policy.decision import Decision
 from helm_boundary.policy.detectors.detectors import Detectors
@@ -15,6 +15,7 @@ from helm_boundary.policy.sources.policy import Policy
 from helm_receipts.envelope import statement
 
 from .exchange import Exchange, Progress
+from .steering import Steered
 
 MAX_NAME = 200
 """Characters of a client's own text (a model, a tool's name) that a receipt keeps."""
@@ -71,14 +72,17 @@ class Drafter:
         end: statement.End,
         *,
         response: bytes | None = None,
+        received: bytes | None = None,
         coverage: statement.Coverage | None = None,
         tool_calls: tuple[statement.ToolCall, ...] | None = None,
         enforcement: statement.Enforcement | None = None,
-        instead: str | None = None,
+        instead: Steered | None = None,
     ) -> statement.Draft:
         """Draft the outcome, which says how a call ended; `enforcement` where it isn't the mode's.
 
-        `instead` names the tool of the call that was sent in place of one that was denied.
+        `response` is the body that the client gets, or the one that it doesn't where the call is
+        denied; `received` is what came from upstream where something else passes. `instead` is what
+        was sent in place of a tool call that was denied.
         `tool_calls` are those of a whole response, in place of those a stream has had so far.
         """
         subjects = {"request": exchange.forwarded_body}
@@ -87,6 +91,10 @@ class Drafter:
             subjects["response"] = response
         elif gate is not None:
             subjects[statement.STREAM] = gate.sent.digest()
+        if received is not None:
+            subjects[statement.RECEIVED] = received
+        if instead is not None:
+            subjects[statement.INSTEAD] = b"".join(instead.sent)
         return self._draft(
             "outcome",
             exchange,
@@ -100,7 +108,8 @@ class Drafter:
             ),
             outcome=self._outcome(exchange.progress, end),
             enforcement=enforcement,
-            event=None if instead is None else {"sentInstead": instead},
+            event=None if instead is None else {statement.INSTEAD: instead.name},
+            asked=self.calls_of(exchange.progress.call, decision.verdict),
         )
 
     def calls_of(
@@ -109,10 +118,10 @@ class Drafter:
         """Return tool calls as receipts keep them: name, hash of the arguments, verdict, server."""
         return tuple(
             statement.ToolCall(
-                self._name(call.name),
+                self.named(call.name),
                 call.arguments_text.encode("utf-8"),
                 verdict,
-                self._name(call.server) if call.server else None,
+                self.named(call.server) if call.server else None,
             )
             for call in told.tool_calls
         )
@@ -123,12 +132,12 @@ class Drafter:
         """Return the tools that an MCP server lists, as receipts keep them."""
         server = exchange.progress.call.server
         return tuple(
-            statement.ListedTool(server, self._name(tool.name), tool.digest)
+            statement.ListedTool(server, self.named(tool.name), tool.digest)
             for tool in (answer.tools if answer is not None else ())
             if tool.digest is not None
         )
 
-    def _name(self, given: str) -> str:
+    def named(self, given: str) -> str:
         """Return a name that somebody else gave, without what a detector finds in it."""
         return self._detectors.named(given)[:MAX_NAME]
 
@@ -147,6 +156,7 @@ class Drafter:
         enforcement: statement.Enforcement | None = None,
         event: dict[str, str | int] | None = None,
         budget: tuple[statement.BudgetLine, ...] = (),
+        asked: tuple[statement.ToolCall, ...] = (),
     ) -> statement.Draft:
         return statement.Draft(
             phase=phase,
@@ -168,6 +178,7 @@ class Drafter:
             tool_calls=tool_calls,
             tools=tools,
             budget=budget,
+            asked=asked,
         )
 
     def _flow(self, exchange: Exchange) -> statement.FlowFacts:
@@ -179,7 +190,9 @@ class Drafter:
 
     def _facts(self, exchange: Exchange) -> statement.FlowFacts:
         request, call, ours = exchange.request, exchange.progress.call, exchange.progress.trace
-        trace = ours.call if ours else parse_traceparent(request.header("traceparent"))
+        message = call.body if exchange.operation.dialect == "mcp" else None
+        named_by = traceparent_of(request.header("traceparent"), message)
+        trace = ours.call if ours else parse_traceparent(named_by)
         return statement.FlowFacts(
             id=request.flow_id,
             correlation_id=exchange.correlation_id,
@@ -188,7 +201,7 @@ class Drafter:
             method=request.method,
             host=f"{self._outside.named('host', request.host)}:{request.port}",
             path=quote(self._outside.clean_path(request.path), safe="/%:@!$&'()*+,;=-._~"),
-            model=self._name(call.model) if call.model else None,
+            model=self.named(call.model) if call.model else None,
             stream=call.stream,
             tls_inspected=request.tls_inspected,
             trace_id=trace.trace_id if trace else None,
@@ -197,7 +210,7 @@ class Drafter:
 
     def _outcome(self, progress: Progress, end: statement.End) -> statement.Outcome:
         answer = progress.answer or Answer(progress.status or 0)
-        served = self._name(answer.model) if answer.model else None
+        served = self.named(answer.model) if answer.model else None
         return statement.Outcome(
             status=progress.status,
             finish_reasons=tuple(reason for reason in answer.finish_reasons if reason),

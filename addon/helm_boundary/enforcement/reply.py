@@ -22,6 +22,8 @@ _OPENINGS = {
     "DENY": "helm-boundary denied this call",
     "ESCALATE": "helm-boundary needs a person's approval for this call",
 }
+_AT_TOP = frozenset({"bedrock", "dashscope", "sagemaker"})
+"""Providers whose SDKs look for an error's code and message at the top of its body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +97,22 @@ def headers(verdict: Verdict) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, value in named.items() if value)
 
 
-def refuse(verdict: Verdict, status: int = 403) -> Reply:
-    """Write the whole response that says DENY or ESCALATE; what may be waited for is a 429."""
+def refuse(verdict: Verdict, operation: str = "", status: int = 403) -> Reply:
+    """Write the whole response that says DENY or ESCALATE, to a call of that operation's id.
+
+    What may be waited for is a 429, whatever the `status` is for its client.
+    """
     wait = verdict.shortage.wait if verdict.shortage else None
-    return reply(verdict, status if wait is None else 429, error_object(verdict))
+    told = error_object(verdict)
+    if operation.partition(".")[0] in _AT_TOP:
+        told = _at_top(told)
+    return reply(verdict, status if wait is None else 429, told)
+
+
+def _at_top(told: dict[str, Any]) -> dict[str, Any]:
+    """Say an error's code and message at the top, too, where Amazon's and Alibaba's SDKs read."""
+    error = told["error"]
+    return {"code": error["code"], "message": error["message"], **told}
 
 
 def reply(verdict: Verdict, status: int, body: Any) -> Reply:

@@ -47,7 +47,8 @@ class Teller:
 
     def _refusal(self, exchange: Exchange, verdict: wire.Verdict) -> Reply:
         if exchange.operation.dialect != MCP:
-            return wire.refuse(verdict, _status(exchange, verdict.decision))
+            status = _status(exchange, verdict.decision)
+            return wire.refuse(verdict, exchange.operation.id, status)
         told, asked = wire.error_object(verdict), exchange.progress.call.body
         return wire.reply(verdict, *mcp_denials.denial_of(told, asked))
 

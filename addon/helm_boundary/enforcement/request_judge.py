@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from helm_boundary.calls.call import Call, HttpRequest, Json
 from helm_boundary.calls.refusal import Refusal
+from helm_boundary.calls.trace_context import begin_trace, parse_traceparent, traceparent_of
 from helm_boundary.commands.asked import SLOWER
 from helm_boundary.evaluation.aside import CODED, aside, weight
 from helm_boundary.evaluation.document import state_call
@@ -74,6 +75,7 @@ class RequestJudge:
             exchange.progress.took("request reading", began)
             self._note(exchange, *read)
             exchange.progress.session = session_of(exchange.request, read[0].call.body)
+            _join_trace(exchange)
             if self._accounts is not None:
                 read = await self._account(exchange, self._accounts, *read)
             if not self._settings.observes:  # watching uses no grant up
@@ -219,6 +221,17 @@ class RequestJudge:
             mode=self._settings.mode,
             key_id=exchange.key_id,
         )
+
+
+def _join_trace(exchange: Exchange) -> None:
+    """Make a message a part of the trace that it names itself, where calls are traced."""
+    trace, dialect = exchange.progress.trace, exchange.operation.dialect
+    if trace is None or dialect != "mcp":
+        return
+    header = exchange.request.header("traceparent")
+    told = traceparent_of(header, exchange.progress.call.body)
+    if parse_traceparent(told) != trace.caller:  # it may be judged more than once
+        exchange.progress.trace = begin_trace(told, header)
 
 
 def weigh(request: HttpRequest) -> int:

@@ -7,13 +7,14 @@ that the client gets in their place.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from helm_boundary.approvals.notify import Tell, tell_nobody
 from helm_boundary.approvals.refusals import refusal_of
 from helm_boundary.approvals.store import Store, StoreError
 from helm_boundary.approvals.wait import AGAIN, Again, Park, Said
-from helm_boundary.calls.call import HttpRequest, Operation
+from helm_boundary.calls.call import HttpRequest, Mode, Operation
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.calls.trace_context import begin_trace
 from helm_boundary.evaluation.aside import LONG, aside
@@ -29,8 +30,8 @@ from helm_receipts.errors import ReceiptError
 from helm_receipts.recording.recorder import Recorder
 
 from .approval_desk import Desk, Terms
-from .call_facts import Observe, call_facts
-from .exchange import Exchange, Progress, api_key, correlation_id, credentials
+from .call_facts import Observer, call_facts
+from .exchange import Exchange, Progress, correlation_id, credentials
 from .fallback_reply import NO_VERDICT
 from .helm_wire import HelmTeller
 from .receipt_drafts import Drafter
@@ -83,7 +84,7 @@ class Boundary:
         self.accounts = accounts
         """What calls may spend; None where data defines no budget."""
         self.timings = Timings() if settings.measures else None
-        self.observe: Observe | None = None
+        self.observer: Observer | None = None
         self._matcher = matcher
         self._store = store
         self._tell = tell
@@ -93,18 +94,26 @@ class Boundary:
 
     def under(self, judge: Judge, accounts: Accounts | None) -> Boundary:
         """Build the same boundary under another policy; both count what waits for a person."""
+        return self._succeeded_by(judge, accounts, self.settings)
+
+    def in_mode(self, mode: Mode) -> Boundary:
+        """Build the same boundary in another mode."""
+        accounts, judge = self.accounts, self.judge
+        if accounts is not None:
+            accounts = accounts.in_mode(
+                judge.engine.policy, judge.detectors, observes=mode == "observe"
+            )
+        return self._succeeded_by(judge, accounts, replace(self.settings, mode=mode))
+
+    def _succeeded_by(
+        self, judge: Judge, accounts: Accounts | None, settings: Settings
+    ) -> Boundary:
         other = Boundary(
-            self._matcher,
-            judge,
-            self.recorder,
-            self.settings,
-            self._store,
-            self._tell,
-            accounts,
+            self._matcher, judge, self.recorder, settings, self._store, self._tell, accounts
         )
         other.desk.waiting = self.desk.waiting
         other.unrecorded = self.unrecorded
-        other.timings, other.observe = self.timings, self.observe
+        other.timings, other.observer = self.timings, self.observer
         return other
 
     @property
@@ -132,21 +141,26 @@ class Boundary:
         self, request: HttpRequest, operation: Operation, refusal: Refusal | None = None
     ) -> Exchange:
         """Begin the exchange of a request that is known to be a call of that operation."""
-        key, several = api_key(request), dict.fromkeys(credentials(request))
+        carried = credentials(request)
+        key = "\n".join(carried)
         named = self.recorder.pseudonym
-        progress = Progress(timings=self.timings)
-        if self.observe is not None:
-            progress.trace = begin_trace(request.header("traceparent"))
-            progress.passes("began")
         return Exchange(
             request,
             operation,
             correlation_id(request),
             named(key) if key else None,
             refusal,
-            keys=tuple(map(named, several)) if key not in several else (),
-            progress=progress,
+            keys=tuple(map(named, carried)) if len(carried) > 1 else (),
+            progress=self.progress(request.header("traceparent")),
         )
+
+    def progress(self, traceparent: str | None) -> Progress:
+        """Return the progress of a call that begins now, as a part of that trace."""
+        progress = Progress(timings=self.timings)
+        if self.observer is not None:
+            progress.trace = begin_trace(traceparent)
+            progress.passes("began")
+        return progress
 
     async def judge_request(
         self, exchange: Exchange, turn: Turn = NO_TURN, park: Park | None = None
@@ -202,6 +216,18 @@ class Boundary:
         if passes and self.accounts is not None:
             progress.decision = await self.accounts.reserve(exchange, progress.decision)
             passes = self.settings.passes(progress.decision)
+        try:
+            return await self._answer(exchange, turn, end, passes=passes)
+        except BaseException:  # nobody knows whether its receipt is durable
+            if self.accounts is not None:
+                await self.accounts.forfeit(exchange)
+            raise
+
+    async def _answer(
+        self, exchange: Exchange, turn: Turn, end: End, *, passes: bool
+    ) -> Forward | Reply:
+        """Record the decision on a request, and do as it says."""
+        progress = exchange.progress
         was_recorded = progress.receipt_id is not None  # it waited, and now comes the answer
         drafts = []
         if passes or not was_recorded:
@@ -241,11 +267,22 @@ class Boundary:
         progress.judged("request", progress.decision, progress.receipt_id)
         return None
 
+    def note_leaving(self, exchange: Exchange) -> None:
+        """Note that an upstream is connected, and gets a call's request."""
+        exchange.progress.leaves()
+
     def tell_ended(self, exchange: Exchange, end: End) -> None:
         """Tell whoever traces calls that this one has ended."""
-        if self.observe is not None:
+        if self.observer is not None and exchange.progress.trace is not None:
             exchange.progress.passes("ended")
-            self.observe(call_facts(exchange, end, self.drafts.policy.digest))
+            drafts = self.drafts
+            self.observer.tell(call_facts(exchange, end, drafts.policy.digest, drafts.named))
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """How many calls have no receipt, being only observed, and how many no span."""
+        spans = self.observer.dropped if self.observer is not None else 0
+        return {"receipts": self.unrecorded.total, "spans": spans}
 
     def _refuse(self, exchange: Exchange) -> Reply:
         decision, receipt_id = exchange.progress.decision, exchange.progress.receipt_id

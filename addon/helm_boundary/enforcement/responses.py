@@ -44,6 +44,7 @@ from .reply import Reply
 from .request_judge import FORESEEN
 from .requests import Boundary
 from .result_lines import sift
+from .steering import Steered
 from .streams import Streamed
 
 logger = logging.getLogger(__name__)
@@ -259,8 +260,7 @@ class Answers:
         steered = None
         if not self._settings.passes(decision):
             steered = self._steering.body(exchange, decision, value)
-        instead = None if steered is None else steered.name
-        draft = self._outcome(exchange, response, decision, release, instead=instead)
+        draft = self._outcome(exchange, response, decision, release, instead=steered)
         told, receipt_id = await self._outcomes.record(exchange, draft, decision, turn)
         if self._settings.passes(told):
             exchange.progress.replaced = None if release.body is None else response.body
@@ -277,7 +277,7 @@ class Answers:
         decision: Decision,
         release: Release,
         *,
-        instead: str | None = None,
+        instead: Steered | None = None,
     ) -> Draft:
         """Draft the outcome of a whole response under that decision."""
         passes = self._settings.passes(decision)
@@ -297,6 +297,7 @@ class Answers:
             decision,
             end,
             response=sent,
+            received=None if release.body is None else response.body,
             coverage=whole,
             tool_calls=calls,
             instead=instead,

@@ -6,10 +6,12 @@ import re
 from collections.abc import Sequence
 
 from helm_boundary.budgets.estimates import Estimate, Estimates
+from helm_boundary.budgets.prices import BATCH, TIERS
 from helm_boundary.budgets.usage import Used, used_of
 from helm_boundary.calls.call import Answer, Call, Operation
 from helm_receipts.envelope.statement import Outcome
 
+from .batch_files import UPLOAD
 from .exchange import Exchange
 
 COUNTED = frozenset({"inference", "realtime", "unknown"})
@@ -17,6 +19,13 @@ COUNTED = frozenset({"inference", "realtime", "unknown"})
 
 FREE = frozenset({"createModeration", "Getinputtokencounts", "beta_Getinputtokencounts"})
 """Operations among them for which no provider asks anything."""
+
+UNTOLD = frozenset({
+    "createBatch", "createFineTuningJob", "resumeFineTuningJob", "createEvalRun", "runGrader",
+    "CreateChatSessionMethod", "anthropic.runDeployment", "anthropic.createDream",
+    "anthropic.sendSessionEvents",
+})  # fmt: skip
+"""Operations of other categories that have a model work later, by nobody knows how much."""
 
 CALL_OF_TOOL = "mcp.tools.call"
 """The operation that counts in budgets of MCP servers."""
@@ -34,6 +43,8 @@ _SWITCHED = 101
 def calls_in(exchange: Exchange) -> tuple[Call, ...]:
     """Return the calls that an exchange makes: a batch's lines, itself, or none.
 
+    A batch's file makes none before there is a batch of it.
+
     Asking for a list of models costs nothing, nor does the handshake of a session, whose events
     are calls of their own.
     """
@@ -41,8 +52,8 @@ def calls_in(exchange: Exchange) -> tuple[Call, ...]:
     if operation.id == BATCH_OF_MESSAGES:
         return tuple(call for call in progress.batch if _calls_tool(call))
     if progress.batch:
-        return progress.batch
-    if operation.id == CALL_OF_TOOL:
+        return progress.batch if operation.id != UPLOAD else ()
+    if operation.id == CALL_OF_TOOL or operation.id in UNTOLD:
         return (progress.call,)
     counts = exchange.spends and operation.category in COUNTED and operation.id not in FREE
     # What only arranges a session (its secret, its hanging up) is judged generically.
@@ -84,8 +95,39 @@ def is_warm_up(exchange: Exchange) -> bool:
     )
 
 
+def tier_in(exchange: Exchange, answer: Answer | None = None) -> str:
+    """Return the terms of a call that may have prices of their own: those that its answer names.
+
+    Else those that it asks for; empty for the usual ones.
+    """
+    progress = exchange.progress
+    is_batch = bool(progress.batch) or progress.batch_file is not None
+    if is_batch and server_of(exchange) is None:
+        return BATCH
+    body = progress.call.body if isinstance(progress.call.body, dict) else {}
+    inner = body.get("response")
+    asked = inner if isinstance(inner, dict) else body
+    served = answer.service_tier if answer is not None else None
+    tier = served or asked.get("service_tier") or asked.get("speed")
+    return tier.lower() if isinstance(tier, str) and tier.lower() in TIERS else ""
+
+
+def calls_made(exchange: Exchange, calls: int) -> int:
+    """Return how many of its calls an exchange has made in the end.
+
+    None where no upstream has seen it (none could be reached, or its client had gone) and where it
+    only opened a session; a batch that was refused whole is one.
+    """
+    status = exchange.progress.status
+    if (status is None and not exchange.progress.has_left) or is_warm_up(exchange):
+        return 0
+    return min(calls, 1) if status is not None and status >= _REFUSED else calls
+
+
 def models_in(exchange: Exchange) -> tuple[str, ...]:
     """Return every model that may run for an exchange, the one that it names first."""
+    if exchange.progress.batch_file is not None:
+        return exchange.progress.batch_file.models
     found: dict[str, None] = {}
     for call in exchange.progress.batch or (exchange.progress.call,):
         found |= dict.fromkeys((*((call.model,) if call.model else ()), *call.models))
@@ -110,7 +152,12 @@ def spent(
         known = said.input or expected.input
         return Used(known, max(said.output, came), said.cached, said.cache_write), False
     if outcome.status is None:  # nobody answered
-        return Used(expected.input, 0), False
+        if not progress.has_left:
+            return Used(), True
+        # A provider works out whole answers, whoever still waits for them.
+        goes_on = outcome.end in ("client_gone", "killed") and not progress.call.stream
+        came = expected.output if goes_on else _output(exchange, None, expected, learnt)
+        return Used(expected.input, came), False
     if outcome.status >= _REFUSED:
         return Used(), True
     if outcome.end != "complete" and progress.gate is not None:
@@ -123,7 +170,9 @@ def _output(exchange: Exchange, answer: Answer | None, expected: Used, learnt: E
 
     What works in the background goes on, and can be fetched later.
     """
-    came = 0 if answer is None else learnt.tokens(_bytes_in(answer), exchange.operation.dialect)
+    dialect, model = exchange.operation.dialect, exchange.progress.call.model
+    came = 0 if answer is None else learnt.tokens(_bytes_in(answer), dialect)
+    came += learnt.reasoning(model) if came else 0  # it comes first, and mostly unseen
     goes_on = exchange.progress.call.parameters.get("background") is True
     return max(came, expected.output) if goes_on else came
 

@@ -21,7 +21,7 @@ from helm_boundary.policy.engines.engine import NO_TURN, Turn
 from helm_boundary.streaming.gate import Cutter, Gate, NeedsVerdict, Question, Release, Step, Stop
 from helm_boundary.streaming.keep_alive import KeepAlive
 from helm_boundary.streaming.stream import MessageStream, Stream
-from helm_boundary.streaming.tap import Tap, WholeTap
+from helm_boundary.streaming.tap import AskedTap, Tap, WholeTap
 from helm_boundary.streaming.usage_filter import UsageFilter
 from helm_receipts.envelope.statement import End, Enforcement
 from helm_receipts.errors import ReceiptError
@@ -49,13 +49,15 @@ class Streamed:
     def open(self, exchange: Exchange, stream: Stream, cutter: Cutter) -> Gate | Tap:
         """Open what a stream goes through, from its first byte on; `cutter` cuts its events."""
         progress, most = exchange.progress, self._settings.max_body
-        if progress.asked_for_usage:
-            cutter = UsageFilter(cutter)
+        passes = self._settings.effect_of(progress.decision).stream == "pass"
         if progress.trace is not None:
             cutter = TimedCutter(cutter, progress)
-        if self._settings.effect_of(progress.decision).stream == "pass":
-            progress.gate = Tap(stream, cutter)
+        if passes:
+            tap = AskedTap if progress.asked_for_usage else Tap
+            progress.gate = tap(stream, cutter)
         else:
+            if progress.asked_for_usage:
+                cutter = UsageFilter(cutter)
             # Messages are judged one by one, however long that goes on.
             context = None if isinstance(stream, MessageStream) else len(progress.shared)
             progress.gate = Gate(stream, cutter, max_held=most, context=context)
@@ -158,13 +160,14 @@ class Streamed:
             decision,
             end,
             coverage=coverage(progress),
-            instead=steers.name if steers is not None else None,
+            instead=steers,
         )
         try:
             receipt = await self._outcomes.commit(exchange, draft, turn)
         except ReceiptError as error:
             return self._teller.events(exchange, deny(no_receipt(error)), None)
         progress.judged("response", decision, receipt.id)
+        self._outcomes.tell_ended(exchange, end)
         if steers is not None:
             return steers.sent
         return self._teller.events(exchange, self._outcomes.asked(exchange, decision), receipt.id)

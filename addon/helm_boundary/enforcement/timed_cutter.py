@@ -1,4 +1,4 @@
-"""A cutter of a traced call's stream, which notes when the first event came."""
+"""A cutter of a traced call's stream, which notes when its events came."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from helm_boundary.streaming.sse import Event
 
 from .exchange import Progress
 
-FIRST = "first"
-
 
 class TimedCutter:
-    """Cuts as another cutter does, and notes a moment."""
+    """Cuts as another cutter does, and notes when."""
 
     def __init__(self, cutter: Cutter, progress: Progress) -> None:
         self._cutter = cutter
@@ -27,7 +25,7 @@ class TimedCutter:
     def feed(self, chunk: bytes) -> Iterator[Event]:
         """Cut the events that this chunk completes."""
         for event in self._cutter.feed(chunk):
-            self._progress.passes(FIRST)
+            self._progress.came()
             yield event
 
     def finish(self) -> Event | None:

@@ -22,10 +22,13 @@ class Unrecorded:
 
     def __init__(self) -> None:
         self.calls = 0
+        self.total = 0
+        """The same since the start, whether told or not."""
 
     def count(self, error: Exception) -> None:
         """Count one more call, and log why it has no receipt."""
         self.calls += 1
+        self.total += 1
         logger.error(
             "helm-boundary: a call passes without a receipt (%s), for verdicts are only observed; "
             "the next receipt tells of %d",

@@ -30,7 +30,7 @@ from helm_boundary.streaming.message_cutter import MessageCutter
 from helm_boundary.wire import strict_json
 from helm_receipts.envelope.statement import End
 
-from .exchange import Exchange
+from .exchange import Exchange, Progress
 from .fallback_reply import NO_VERDICT, deny_without_verdict
 from .reply import Forward, Reply
 from .requests import Boundary
@@ -77,8 +77,8 @@ class Session:
         self._has_ended = False
 
     def is_under(self, boundary: Boundary) -> bool:
-        """Tell whether that boundary, under its policy, judges this session."""
-        return self._boundary is boundary
+        """Tell whether that boundary's policy judges this session, in whichever mode."""
+        return self._boundary.judge.engine is boundary.judge.engine
 
     async def from_client(self, message: bytes, *, is_text: bool) -> Passing:
         """Judge an event of the client; what goes on is `onward`."""
@@ -94,6 +94,8 @@ class Session:
 
     async def from_server(self, message: bytes, *, is_text: bool) -> list[bytes]:
         """Judge an event of the server; returns what goes to the client now."""
+        if self._cycles:
+            self._cycles[0].progress.came()
         async with self._lock:
             if self._has_ended:  # while the message waited for its turn
                 return []
@@ -121,6 +123,7 @@ class Session:
             case Again.AGAIN:  # an event waits for nobody, so that nothing of it changes meanwhile
                 return Passing(None, (self._error(deny_without_verdict(NO_VERDICT)),))
             case Forward(body):
+                exchange.progress.leaves()
                 if begins_response(event):
                     self._cycles.append(exchange)
                 else:
@@ -193,6 +196,7 @@ class Session:
     async def _end_cycle(self) -> None:
         exchange = self._answering()
         self._cycles.popleft()
+        exchange.progress.passes("received")
         await self._answers.streamed.end(exchange)
 
     async def _deny(self, why: Decision | Refusal) -> list[bytes]:
@@ -231,7 +235,13 @@ class Session:
             refusal,
             spends,
             first.keys,
+            self._progress() if spends else Progress(timings=self._boundary.timings),
         )
+
+    def _progress(self) -> Progress:
+        """Begin the progress of a response; of what is traced in a session, each has a span."""
+        trace = self._handshake.progress.trace
+        return self._boundary.progress(None if trace is None else trace.call.header)
 
     def _error(self, reply: Reply) -> bytes:
         return self._dialect.error_event(json.loads(reply.body))

@@ -39,11 +39,17 @@ HEADERS = frozenset(
 """The request headers that policy may see; none of them carries a credential."""
 
 
-_OF_ANSWERS = tuple(member.name for member in fields(Answer))
+_ASIDE = frozenset({"id", "error_code", "service_tier"})
+"""What only traces and budgets ask of an answer."""
+_OF_ANSWERS = tuple(member.name for member in fields(Answer) if member.name not in _ASIDE)
 
 SLICE = 256
 """Items that are serialised in one go."""
-_LISTS = (list, tuple)
+_LISTS_OF_CALLS = ("models", "messages", "tools", "texts", "attachments", "tool_calls", "unclaimed")
+_LISTS_OF_ANSWERS = (
+    "finish_reasons", "messages", "texts", "tool_calls", "tools", "requests", "attachments",
+)  # fmt: skip
+"""The members that may be long; asking all of them costs a small call more than writing them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,7 @@ def state_call(
         "parameters": call.parameters,
         "unclaimed": call.unclaimed,
     }
-    return _join(_json_object(shared)[:-1], b',"body":', body or b"null")
+    return _join(_json_object(shared, _LISTS_OF_CALLS)[:-1], b',"body":', body or b"null")
 
 
 def state_request(shared: bytes, findings: Sequence[Finding], context: Context) -> bytes:
@@ -118,7 +124,7 @@ def state_response(
     """Return the whole document of a response's judgement; its findings are the answer's."""
     told = {name: getattr(answer, name) for name in _OF_ANSWERS}
     phase = _phase("response", findings, context)
-    return _join(shared, phase, b',"response":', _json_object(told), b"}")
+    return _join(shared, phase, b',"response":', _json_object(told, _LISTS_OF_ANSWERS), b"}")
 
 
 def _phase(phase: JudgedPhase, findings: Sequence[Finding], context: Context) -> bytes:
@@ -135,7 +141,7 @@ def _phase(phase: JudgedPhase, findings: Sequence[Finding], context: Context) ->
             "approval": context.approval,
         },
     }
-    return b"," + _json_object(rest)[1:-1]
+    return b"," + _json_object(rest, ("findings",))[1:-1]
 
 
 def _http(request: HttpRequest) -> dict[str, Any]:
@@ -156,9 +162,9 @@ def _query_names(query: str) -> list[str]:
     return sorted({pair.partition("=")[0] for pair in query.split("&") if pair})
 
 
-def _json_object(members: Mapping[str, Any]) -> bytes:
+def _json_object(members: Mapping[str, Any], lists: Sequence[str]) -> bytes:
     """Serialise an object, its long lists a slice at a time: in one go nobody else has a turn."""
-    long = [name for name, value in members.items() if type(value) in _LISTS and len(value) > SLICE]
+    long = [name for name in lists if len(members[name]) > SLICE]
     if not long:
         return _json(members)
     others = {name: value for name, value in members.items() if name not in long}

@@ -38,7 +38,7 @@ def read_request(flow: http.HTTPFlow, identity: str | None = None) -> HttpReques
         port=request.port,
         path=_plain(path),
         query=_plain(query),
-        headers=tuple((_plain(k), _plain(v)) for k, v in request.headers.items(multi=True)),
+        headers=_headers(request.headers),
         body=request.raw_content or b"",
         flow_id=identity or flow.id,
         names=names,
@@ -53,10 +53,8 @@ def read_request(flow: http.HTTPFlow, identity: str | None = None) -> HttpReques
 
 def read_response(response: http.Response, *, with_body: bool) -> HttpResponse:
     """Read a flow's response; the body only once it is complete."""
-    headers = tuple((_plain(k), _plain(v)) for k, v in response.headers.items(multi=True))
-    return HttpResponse(
-        response.status_code, headers, (response.raw_content or b"") if with_body else b""
-    )
+    body = (response.raw_content or b"") if with_body else b""
+    return HttpResponse(response.status_code, _headers(response.headers), body)
 
 
 def write_reply(reply: Reply) -> http.Response:
@@ -201,6 +199,14 @@ def _is_address(host: str) -> bool:
 def _principal(flow: http.HTTPFlow) -> str | None:
     found = flow.metadata.get("proxyauth")
     return str(found[0]) if isinstance(found, tuple | list) and found else None
+
+
+def _headers(headers: http.Headers) -> tuple[tuple[str, str], ...]:
+    """Read headers as text; bytes that aren't UTF-8 are replaced, for no JSON can carry them."""
+    return tuple(
+        (name.decode("utf-8", "replace"), value.decode("utf-8", "replace"))
+        for name, value in headers.fields
+    )
 
 
 def _plain(text: str) -> str:

@@ -18,20 +18,19 @@ from helm_boundary.wire import content_coding, strict_json
 
 from .body_shape import in_utf8
 from .catalogue import Catalogue, read_table
-from .mcp_servers import Servers
+from .mcp_beside import BEGINS, is_something_else, wants_events
+from .mcp_servers import Address, Servers
 
 NOTIFICATION, RESPONSE, BATCH = "mcp.notification", "mcp.response", "mcp.batch"
 STREAM, END, UNREADABLE = "mcp.stream", "mcp.session.end", "unknown"
 DIALECT: Final = "mcp"
 
 _HEADERS = ("mcp-session-id", "mcp-protocol-version", "mcp-method", "mcp-name")
-_OF_STREAMS = ("mcp-session-id", "last-event-id")
 _NOTIFICATIONS = "notifications/"
 _SHARED = re.compile(r"ping|tasks/.*|initialize")
 """Methods that other protocols have, too."""
 _OF_SERVERS = frozenset({"sampling/createMessage", "elicitation/create", "roots/list"})
 """What only servers ask: from a client, nobody knows what it means."""
-_BEGINS = re.compile(rb"(?:[\t-\r ]++|\xef\xbb\xbf|\xc2\xa0|//[^\r\n]*+|/\*(?s:.*?)\*/)*+[\[{]")
 _SIGNS = re.compile(
     rb"""["'](?:(?:tools|resources|prompts|completion|sampling|elicitation|roots|logging|tasks"""
     rb"""|server|subscriptions|notifications)\\?/[a-z/\\]+|initialize)["']""",
@@ -39,13 +38,6 @@ _SIGNS = re.compile(
 )
 _ESCAPE = b"\\u"
 _METHOD = b"method"
-_EVENTS = "text/event-stream"
-_FORM = "application/x-www-form-urlencoded"
-_REGISTERS = b'"redirect_uris"'
-_AUTHORIZATION = re.compile(
-    r"/\.well-known/.*|(?:/[^/]+)*/(?:authorize|token|register|revoke|introspect|jwks(?:\.json)?)"
-)
-"""Where MCP's authorization is (RFC 8414, 9728, 7591): no calls, and full of secrets."""
 
 
 def recognise(
@@ -59,34 +51,17 @@ def recognise(
     Raises:
         Refusal: the path can be read as a known server's but isn't written so.
     """
-    known = bool(servers) and servers.name_of(request) is not None
-    if found is not None and found.id != UNREADABLE and not known:
+    known = servers.address_of(request) if servers else None
+    if found is not None and found.id != UNREADABLE and known is None:
         return None  # no headers, and no more members, make something else of a model's call
     by_headers = any(request.header(name) is not None for name in _HEADERS)
     if not request.body:
-        return _without_body(request, known=known, by_headers=by_headers)
-    found = _with_body(request, limit, surely=known or by_headers)
-    if found is None and by_headers and not _is_other(request):
+        return _without_body(request, known, by_headers=by_headers)
+    surely = by_headers or known is not None
+    found = _with_body(request, limit, surely=surely)
+    if found is None and surely and not is_something_else(request, known, by_headers=by_headers):
         return operation_named(UNREADABLE)
     return found
-
-
-def _is_other(request: HttpRequest) -> bool:
-    """Tell whether a body is no message though a header speaks of MCP, as in its authorization."""
-    content_type = (request.header("content-type") or "").lower()
-    begins = _BEGINS.match(request.body) is not None and not request.header("content-encoding")
-    return begins or content_type.startswith(_FORM) or is_authorization(request)
-
-
-def is_authorization(request: HttpRequest) -> bool:
-    """Tell whether a request is part of MCP's authorization: its documents, its tokens."""
-    if _AUTHORIZATION.fullmatch(request.path) is None:
-        return False
-    if request.method in ("GET", "HEAD", "OPTIONS"):
-        return True
-    content_type = (request.header("content-type") or "").lower()
-    registers = request.path.endswith("/register") and _REGISTERS in request.body
-    return request.method == "POST" and (content_type.startswith(_FORM) or registers)
 
 
 def operation_named(identity: str) -> Operation:
@@ -106,21 +81,15 @@ def operation_of(value: Json) -> Operation:
     return _find(method) or operation_named(UNREADABLE)
 
 
-def _without_body(request: HttpRequest, *, known: bool, by_headers: bool) -> Operation | None:
+def _without_body(
+    request: HttpRequest, known: Address | None, *, by_headers: bool
+) -> Operation | None:
     """Return the operation of the older protocol's other requests: its stream, a session's end."""
-    if request.method == "GET" and (known or by_headers):
-        return operation_named(STREAM) if _wants_events(request) else None
+    if request.method == "GET" and (known is not None or by_headers):
+        return operation_named(STREAM) if wants_events(request, known) else None
     if request.method == "DELETE" and request.header("mcp-session-id") is not None:
         return operation_named(END)
     return None
-
-
-def _wants_events(request: HttpRequest) -> bool:
-    """Tell whether a server may answer with its stream: a session's GET is for nothing else."""
-    if _EVENTS in (request.header("accept") or "").lower():
-        return True
-    in_session = any(request.header(name) is not None for name in _OF_STREAMS)
-    return in_session and not is_authorization(request)
 
 
 def _with_body(request: HttpRequest, limit: int, *, surely: bool) -> Operation | None:
@@ -171,7 +140,7 @@ _EVERY = json.JSONDecoder(strict=False, object_pairs_hook=_Members)
 
 def _may_be(text: bytes, *, surely: bool) -> bool:
     """Tell cheaply whether a text may be a message; none of those fails."""
-    if not _BEGINS.match(text):
+    if not BEGINS.match(text):
         return False
     if surely or _ESCAPE in text:
         return True

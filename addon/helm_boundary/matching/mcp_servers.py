@@ -34,6 +34,10 @@ class Address:
         """Tell whether a path is the server's own, or below that."""
         return f"{path}/".startswith(f"{self.path}/")
 
+    def is_endpoint(self, path: str) -> bool:
+        """Tell whether a path is the address itself, where messages go and nothing else does."""
+        return canonical_path(path).rstrip("/") == self.path
+
 
 class Servers:
     """The servers that have a name."""
@@ -47,7 +51,12 @@ class Servers:
         return bool(self._at)
 
     def name_of(self, request: HttpRequest) -> str | None:
-        """Return the short name of the server that a request goes to, None where it has none.
+        """Return the short name of the server that a request goes to; as `address_of`."""
+        found = self.address_of(request)
+        return None if found is None else found.name
+
+    def address_of(self, request: HttpRequest) -> Address | None:
+        """Return the named server's address that a request goes to, None where it has none.
 
         Raises:
             Refusal: the path is written so that only some servers read a named one's in it.
@@ -57,7 +66,7 @@ class Servers:
             return None
         path = canonical_path(request.path)
         if not ODD.search(path):
-            return next((each.name for each in found if each.has(path)), None)
+            return next((each for each in found if each.has(path)), None)
         loose = loosest_reading(request.path)
         if any(replace(each, path=each.path.lower()).has(loose) for each in found):
             raise schema_violation(

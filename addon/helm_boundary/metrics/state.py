@@ -6,7 +6,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client import Histogram
-from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector, CollectorRegistry
 
@@ -15,6 +20,7 @@ from helm_boundary.approvals.store import Store, StoreError
 from helm_boundary.budgets.shares import shares
 from helm_boundary.budgets.store import StoreError as BalanceError
 from helm_boundary.enforcement.timings import BOUNDS
+from helm_boundary.runtime.disk_space import DiskSpace
 from helm_boundary.runtime.health import Health, running_boundaries
 from helm_boundary.runtime.labels import Labels
 from helm_receipts.envelope.checkpoint import parse_checkpoint
@@ -44,6 +50,7 @@ class State(Collector):
         self._store: Store | None = None
         self._begun = time.time_ns()
         self._decided: set[str] = set()
+        self._dropped: dict[int, dict[str, int]] = {}
         self._steps: dict[int, dict[str, list[float]]] = {}
         """By process: also of those that have ended, for what was counted stays."""
         self._people = Histogram(
@@ -61,10 +68,12 @@ class State(Collector):
         for health in found:
             self._labels.learn(health.labels)
             self._steps[health.pid] = health.steps
+            self._dropped[health.pid] = health.dropped
         yield from self._log()
         yield from self._approvals()
         yield from self._budgets()
         yield from self._boundaries(found)
+        yield self._losses()
         yield from self._histograms()
         yield from self._processes(found)
 
@@ -127,6 +136,23 @@ class State(Collector):
         yield gauge
         count = sum(health.open_calls for health in found)
         yield _gauge("helm_boundary_open_calls", "Calls that have begun and not ended.", count)
+        if (space := DiskSpace.of(self._layout.state)) is not None:
+            yield _gauge(
+                "helm_boundary_disk_free_bytes", "Room that is left for receipts.", space.free
+            )
+            yield _gauge(
+                "helm_boundary_disk_low", "1 when that is too little.", float(space.is_low)
+            )
+
+    def _losses(self) -> Metric:
+        counter = CounterMetricFamily(
+            "helm_boundary_dropped", "Calls without a receipt (only observed), or without a span.",
+            labels=("what",),
+        )  # fmt: skip
+        for what in ("receipts", "spans"):
+            lost = sum(dropped.get(what, 0) for dropped in self._dropped.values())
+            counter.add_metric((what,), lost)
+        return counter
 
     def _histograms(self) -> Iterator[Metric]:
         for name, (text, phases) in _STEPS.items():

@@ -11,7 +11,7 @@ from helm_boundary.approvals.report import caller_of, seconds_left, sentences
 from helm_boundary.approvals.store import Store
 from helm_boundary.approvals.summary import tools_of
 from helm_boundary.runtime.decision_recording import record_decision
-from helm_receipts.layout import Layout
+from helm_boundary.runtime.shared_state import SharedState
 
 ANSWERS = {"once": (GRANTED, ONCE), "hour": (GRANTED, for_time(3600)), "deny": (REFUSED, ONCE)}
 """What a person can say: the decision, and how far a grant goes."""
@@ -19,10 +19,10 @@ _ARGUMENTS = 120
 
 
 class Questions:
-    """The approvals of a state folder; without any until a boundary has made their folder."""
+    """The approvals of a state; without any until a boundary has made their folder."""
 
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
+    def __init__(self, state: SharedState) -> None:
+        self._state = state
         self._store: Store | None = None
 
     def waiting(self) -> list[dict[str, Any]]:
@@ -41,13 +41,13 @@ class Questions:
     def answer(self, identity: str, answer: str) -> dict[str, Any]:
         """Decide on a question, with a receipt; raises as `record_decision` does."""
         decision, extent = ANSWERS[answer]
-        store = Store.open(self._layout.state)
-        entry = record_decision(self._layout, store, identity, decision, "page", extent)
+        store = self._opened() or self._state.open_approvals()
+        entry = record_decision(self._state, store, identity, decision, "page", extent)
         return _told(entry, time.time_ns())
 
     def _opened(self) -> Store | None:
-        if self._store is None and (self._layout.state / "approvals").is_dir():
-            self._store = Store.open(self._layout.state)
+        if self._store is None and self._state.has_approvals:
+            self._store = self._state.open_approvals()
         return self._store
 
 

@@ -11,6 +11,7 @@ from tornado.web import Application
 
 from helm_boundary.browser_verification.trusted_keys import TrustedKeys
 from helm_boundary.receipt_index.index import ReceiptIndex
+from helm_boundary.runtime.shared_state import SharedState
 from helm_receipts.layout import Layout
 
 from . import handlers
@@ -68,7 +69,7 @@ class PageServer:
 
 
 def _application(layout: Layout, ledger: Ledger, shared: dict[str, Any]) -> Application:
-    questions = Questions(layout)
+    questions = Questions(SharedState(layout))
     with_ledger = {**shared, "ledger": ledger}
     with_questions = {**shared, "questions": questions}
     return Application(

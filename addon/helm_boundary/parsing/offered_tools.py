@@ -62,12 +62,16 @@ def name_tools(call: Call, body: Json) -> Call:
 
 def offers_tools(key: str, member: Json) -> bool:
     """Tell whether a member is named as one that offers tools."""
-    name = plain(key)
+    return _offers(plain(key), member)
+
+
+def _offers(name: str, member: Json) -> bool:
     return bool(member) and (name in _LISTS or (name == "tool" and isinstance(member, dict)))
 
 
 def _speaks_of_tools(key: str, member: Json) -> bool:
-    return plain(key) in _REFERRING or offers_tools(key, member)
+    name = plain(key)
+    return name in _REFERRING or _offers(name, member)
 
 
 def _offered_in(member: Member, name: str) -> Iterator[Tool | None]:

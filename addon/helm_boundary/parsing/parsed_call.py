@@ -50,6 +50,8 @@ def read_value(operation: Operation, value: Json, model: str | None = None) -> C
     if operation.category in _ACTING:
         call = name_unclaimed(call, named)
     streams = call.stream or operation.path.endswith(":streamGenerateContent")
+    if call.body is value and call.stream == streams:  # nearly always
+        return call
     return replace(call, body=value, stream=streams)
 
 

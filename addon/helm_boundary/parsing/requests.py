@@ -14,6 +14,7 @@ from helm_boundary.matching import mcp
 from helm_boundary.matching.body_shape import CONVERSE, operation_of_body
 from helm_boundary.matching.catalogue import UNKNOWN
 from helm_boundary.matching.cloud_paths import is_cloud
+from helm_boundary.matching.mcp_beside import is_authorization
 from helm_boundary.matching.mcp_servers import Servers
 from helm_boundary.matching.path_and_body import (
     by_path_and_body,
@@ -55,7 +56,7 @@ def recognise(
     if message is not None:
         matching.check_names(request)
         return message
-    if operation is UNKNOWN and not matcher.lists(request) and mcp.is_authorization(request):
+    if operation is UNKNOWN and not matcher.lists(request) and is_authorization(request):
         operation = None  # of an MCP server that we stand before
     if not request.body:
         return operation

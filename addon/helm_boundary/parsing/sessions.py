@@ -48,7 +48,8 @@ def session_of(request: HttpRequest, body: Json) -> str | None:
                 "send a short id, once"
             )
         return own
-    return next((each for each in _named(request, body) if _is_plain(each)), None)
+    named = (each for each in _named(request, body) if each is not None)
+    return next(filter(_is_plain, named), None)
 
 
 def _is_plain(value: Json) -> bool:

@@ -19,6 +19,7 @@ from .offered_tools import offers_tools
 _CARRIES = re.compile(
     r"(?:.*_)?tools?|functions|(?:.*_)?mcp(?:_.*|servers?)?|server_url|connector_id"
 )
+_SWITCHES = (bool, int, float)
 _KNOWN = frozenset(
     {
         "additional_messages", "agent", "audio", "citation_options", "contents", "context",
@@ -41,7 +42,7 @@ def name_unclaimed(call: Call, body: Json) -> Call:
 
 
 def _is_unclaimed(key: str, member: Json) -> bool:
-    if not member or isinstance(member, bool | int | float):  # nothing in it can act
+    if not member or isinstance(member, _SWITCHES):  # nothing in it can act
         return False
     name = plain(key)
     if name in _KNOWN or is_free(name) or names_models(key, member) or offers_tools(key, member):
@@ -56,6 +57,6 @@ def carries_who_acts(value: Json) -> bool:
 
 def _carries(key: str, member: Json) -> bool:
     """Tell whether a member may say who acts: it is named so, and isn't a switch or a number."""
-    if not member or isinstance(member, bool | int | float):
+    if not member or isinstance(member, _SWITCHES):
         return False
     return bool(_CARRIES.fullmatch(plain(key))) or names_models(key, member)

@@ -18,6 +18,7 @@ from mitmproxy import connection, ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 
 from helm_boundary.calls.hosts import authority
+from helm_boundary.enforcement.page_origin import with_page
 from helm_boundary.runtime.banner import banner
 from helm_boundary.runtime.ca_authority import AuthorityRefused, refuse_foreign_authority
 from helm_boundary.runtime.current_boundary import CurrentBoundary
@@ -25,10 +26,12 @@ from helm_boundary.runtime.health import Health
 from helm_boundary.runtime.health_report import standing
 from helm_boundary.runtime.options import Config, ConfigError, add_options, read_config
 from helm_boundary.runtime.own_listeners import noted_ports
+from helm_boundary.runtime.process_place import Place
 from helm_boundary.runtime.reload import Reloader
 from helm_boundary.runtime.startup import Running, StartError
 from helm_boundary.runtime.unsafe_options import unsafe_options
 
+from .balancers import Balancers
 from .call_tracker import CallTracker
 from .client_presence import Leaving
 from .commands import Commands
@@ -37,6 +40,7 @@ from .guards.connection_guard import Walls
 from .guards.local_guard import LocalGuard
 from .guards.mitmweb_guard import Door
 from .memory import BodyMemory
+from .observing import Observing
 from .requests import Requests
 from .responses import Responses
 from .shutdown import Service
@@ -64,6 +68,7 @@ class HelmBoundary:
         leaving = Leaving()
         self._sockets = Sockets(leaving.has_gone)
         self._local = LocalGuard()
+        self._balancers = Balancers()
         self._untrusting = UntrustingClients()
         self._memory = BodyMemory()
         self._requests = Requests(
@@ -80,9 +85,10 @@ class HelmBoundary:
             self._sockets,
             SocketCloses(self._sockets, self._ready),
             leaving,
-            Service(self._health, self._current),
+            Service(self._health, self._current, self._health_address),
             Interface(self._current),
             Door(self._pages),
+            Observing(lambda: self._config, self._current, self._is_call),
             Companions(lambda: self._config, self._current),
             Commands(self._current, self._reloader.reload),
         ]
@@ -110,6 +116,7 @@ class HelmBoundary:
             raise exceptions.OptionsError(str(error)) from None
         self._config = config
         self._local.reach = config.local
+        self._balancers.networks = config.balancers
 
     def running(self) -> None:
         """Move behind every other addon, start to watch the policy, and print where we listen."""
@@ -133,7 +140,9 @@ class HelmBoundary:
 
     def _say_where(self) -> None:
         if self._current.running is not None and self._config is not None:
-            for line in banner(self._current.running, self._config, ctx.options, _listening()):
+            lines = banner(self._current.running, self._config, ctx.options, _listening())
+            place = Place.own()
+            for line in lines if place is None or place.number == 1 else lines[:1]:
                 print(line, flush=True)
 
     def done(self) -> None:
@@ -169,13 +178,19 @@ class HelmBoundary:
         await self._tracker.sweep(client)
 
     def headers_of(self, flow: http.HTTPFlow) -> tuple[tuple[str, str], ...]:
-        """Return the headers that tell a client of its call's verdict; none without a call."""
+        """Return the headers of an answer of ours to a call that failed; none without a call."""
         call = self._tracker.forwarded(flow)
-        return () if call is None else call.running.boundary.teller.headers(call.exchange)
+        if call is None:
+            return ()
+        told = call.running.boundary.teller.headers(call.exchange)
+        return with_page(told, call.exchange.request.header("origin"))
 
     def is_certified(self, flow: http.HTTPFlow) -> bool:
-        """Tell whether a request is still what was certified."""
-        return self._requests.is_cleared(flow)
+        """Tell whether a request is still what was certified; if so it leaves now."""
+        is_cleared = self._requests.is_cleared(flow)
+        if is_cleared and (call := self._tracker.forwarded(flow)) is not None:
+            call.running.boundary.note_leaving(call.exchange)
+        return is_cleared
 
     def has_open_call(self, client: connection.Client) -> bool:
         """Tell whether a client waits for an answer, or has a session."""
@@ -184,6 +199,10 @@ class HelmBoundary:
     async def take_turn(self, client: connection.Client) -> None:
         """Wait until a client's next bytes may be read."""
         await self._memory.turn(client)
+
+    async def meet(self, client: connection.Client, reader: asyncio.StreamReader) -> bool:
+        """Read what a balancer says of a client; False where the connection must be closed."""
+        return await self._balancers.meet(client, reader)
 
     def connects(self, flow: http.HTTPFlow, client: connection.Client) -> None:
         """Note for which client an upstream is connected."""
@@ -228,6 +247,14 @@ class HelmBoundary:
             draining=draining,
             untrusting=self._untrusting.newest(),
         )
+
+    def _is_call(self, flow: http.HTTPFlow) -> bool:
+        """Tell whether a WebSocket is governed: by its handshake, or by what was said in it."""
+        has_receipt = flow.response is not None and "x-helm-receipt-id" in flow.response.headers
+        return has_receipt or self._sockets.operation_of(flow) is not None
+
+    def _health_address(self) -> tuple[str, int] | None:
+        return None if self._config is None else self._config.health
 
     def _be_last(self) -> None:
         chain = ctx.master.addons.chain

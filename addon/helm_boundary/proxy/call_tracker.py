@@ -41,8 +41,12 @@ class CallTracker:
         return _ALONE if alone else NO_TURN
 
     def uses(self, running: Running) -> bool:
-        """Tell whether any call goes on under that boundary."""
-        return any(each.running is running and each.state in OPEN for each in self._flows.values())
+        """Tell whether any call goes on under that boundary's policy, in whichever mode."""
+        return any(
+            each.running is not None and each.running.engine is running.engine
+            for each in self._flows.values()
+            if each.state in OPEN
+        )
 
     def may_connect(self, client: connection.Client) -> bool:
         """Tell whether any request of that client may leave."""

@@ -15,6 +15,7 @@ from typing import IO
 from helm_boundary.runtime.current_boundary import CurrentBoundary
 from helm_boundary.runtime.extras import Extras
 from helm_boundary.runtime.options import Config
+from helm_boundary.runtime.process_place import Place
 from helm_boundary.telemetry.feed import Feed
 from helm_receipts.storage import isolated
 
@@ -50,16 +51,21 @@ class Companion:
         )
 
 
-def wanted(extras: Extras) -> Iterator[Companion]:
-    """Yield what the options ask for; nothing by default."""
+def wanted(extras: Extras, place: Place | None = None) -> Iterator[Companion]:
+    """Yield what the options ask for; nothing by default.
+
+    Of several processes the first one has what follows the state folder, for all of them.
+    """
+    if extras.telemetry:
+        yield Companion("telemetry", feed=Feed())
+    if place is not None and place.number != 1:
+        return
     if extras.page:
         yield Companion("page", ("--listen", extras.page))
     if extras.metrics:
         yield Companion("metrics", ("--listen", extras.metrics))
     if extras.decision_logs:
         yield Companion("decision-logs", ("--to", extras.decision_logs))
-    if extras.telemetry:
-        yield Companion("telemetry", feed=Feed())
 
 
 class Companions:
@@ -78,7 +84,7 @@ class Companions:
         config = self._config()
         if config is None or self._running:
             return
-        for companion in wanted(config.extras):
+        for companion in wanted(config.extras, Place.own()):
             try:
                 process = companion.start(config)
             except OSError as error:
@@ -102,7 +108,7 @@ class Companions:
         if companion.feed is not None:
             companion.feed.theirs.close()  # it is the process's now, which would never see its end
             if self._current.running is not None:
-                self._current.running.boundary.observe = companion.feed.tell
+                self._current.running.boundary.observer = companion.feed
 
     def _follow(self, companion: Companion, process: subprocess.Popen[bytes]) -> None:
         """Pass on where it listens, and say when it has ended."""

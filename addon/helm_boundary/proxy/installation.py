@@ -15,12 +15,15 @@ from mitmproxy.addonmanager import Loader
 from helm_boundary.runtime.unsafe_options import SAFE_DEFAULTS, safe_defaults
 
 from .addon import HelmBoundary
+from .patches.client_addresses import meet_clients
 from .patches.connections import widen_connections
 from .patches.dispatch import ask_only_listeners
 from .patches.error_pages import replace_error_pages
 from .patches.failed_upstreams import tell_of_failed_upstreams
 from .patches.final_check import have_last_word
 from .patches.held_streams import let_streams_wait
+from .patches.lookups import look_up_quickly
+from .patches.message_types import check_types_quickly
 from .patches.socket_control import control_sockets
 
 logger = logging.getLogger(__name__)
@@ -41,12 +44,15 @@ def install(loader: Loader) -> None:
         return
     _set_safe_defaults()
     replace_error_pages()
+    check_types_quickly()
+    look_up_quickly()
     control_sockets()
     boundary = HelmBoundary()
     ask_only_listeners(addons)
     have_last_word(addons, boundary)
     tell_of_failed_upstreams(boundary.headers_of)
     let_streams_wait(addons)
+    meet_clients(boundary.meet)
     widen_connections(boundary.has_open_call, boundary.take_turn)
     try:
         addons.add(boundary)

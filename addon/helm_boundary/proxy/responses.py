@@ -17,7 +17,7 @@ from helm_boundary.enforcement.responses import Release
 from helm_boundary.flows import conversion
 from helm_boundary.flows.notes import mark
 from helm_boundary.streaming.gate import Gate
-from helm_boundary.streaming.tap import Tap
+from helm_boundary.streaming.tap import AskedTap, Tap
 from helm_receipts.envelope.statement import End
 
 from .call_tracker import CallTracker
@@ -136,6 +136,8 @@ class Responses:
             return
         conversion.add_headers(response, headers(call.exchange))
         if isinstance(way, Tap):
+            if isinstance(way, AskedTap):
+                conversion.make_endless(response)
             response.stream = TapFeed(way)
             return
         conversion.make_endless(response)

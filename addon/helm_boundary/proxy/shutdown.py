@@ -1,14 +1,9 @@
-"""The boundary as a service: health, messages to systemd, and a stop that lets open calls end.
-
-systemd's protocol is sd_notify(3): lines of NAME=VALUE in one datagram to $NOTIFY_SOCKET.
-"""
+"""The boundary as a service: health, messages to systemd, and a stop that lets open calls end."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +12,9 @@ from mitmproxy import connection, ctx, exceptions, http
 
 from helm_boundary.runtime.current_boundary import CurrentBoundary
 from helm_boundary.runtime.health import Health, HealthSocket
+from helm_boundary.runtime.health_endpoint import HealthEndpoint, Standing, standing_of
+from helm_boundary.runtime.process_place import Place, watch_parent
+from helm_boundary.runtime.systemd import notify, reloading
 
 from .signals import take_signals
 from .upstream_proxy import Chaining
@@ -60,19 +58,24 @@ class Service:
     """The part of the addon that tells others how the boundary is, and ends it in good order.
 
     `look` gives the health with how many exchanges are open and whether it is stopping, or None
-    while the boundary isn't up.
+    while the boundary isn't up; `address` is where it is told over HTTP, if anywhere.
     """
 
     name = "helmboundaryservice"
 
     def __init__(
-        self, look: Callable[[int, bool], Health | None], current: CurrentBoundary
+        self,
+        look: Callable[[int, bool], Health | None],
+        current: CurrentBoundary,
+        address: Callable[[], tuple[str, int] | None],
     ) -> None:
+        self._address = address
         self._look = look
         self._current = current
         self._open = OpenExchanges()
         self._draining: asyncio.Task[None] | None = None
         self._health: HealthSocket | None = None
+        self._endpoint: HealthEndpoint | None = None
         self._announcing: asyncio.Task[None] | None = None
         self.addons = [self._open, Chaining()]
 
@@ -83,8 +86,10 @@ class Service:
             return
         loop = asyncio.get_running_loop()
         take_signals(loop, self.stop, reload_policy)
+        if Place.own() is not None:
+            watch_parent(loop, self.stop)
         self._health = HealthSocket(Path(health.state), lambda: self._seen() or health)
-        self._announcing = loop.create_task(_announce(self._health))
+        self._announcing = loop.create_task(self._announce(self._health))
 
     def stop(self) -> None:
         """Take no new connections, let open calls end, then shut down; at once when said twice."""
@@ -92,18 +97,37 @@ class Service:
             self._draining.cancel()
             ctx.master.shutdown()
             return
-        notify_systemd("STOPPING=1")
-        if self._current.running is not None:
-            self._current.running.boundary.desk.stop()
+        notify("STOPPING=1")
+        self._current.stop_waiting()
         self._draining = asyncio.get_running_loop().create_task(self._drain())
 
     def done(self) -> None:
         """Close the health socket."""
         if self._health is not None:
             self._health.close()
+        if self._endpoint is not None:
+            self._endpoint.close()
 
     def _seen(self) -> Health | None:
         return self._look(len(self._open), self._draining is not None)
+
+    async def _announce(self, health: HealthSocket) -> None:
+        try:
+            await health.open()
+        except (OSError, AttributeError, NotImplementedError) as error:
+            logger.warning("helm-boundary: no health socket: %s", error)
+        address = self._address()
+        if address is not None and Place.own() is None:  # else the parent answers for all
+            self._endpoint = HealthEndpoint(address, self._stands)
+            try:
+                await self._endpoint.open()
+            except OSError as error:
+                logger.error("helm-boundary: helm_health: can't listen there: %s", error)
+        notify("READY=1")
+
+    async def _stands(self) -> Standing:
+        health = self._seen()
+        return standing_of([] if health is None else [health])
 
     async def _drain(self) -> None:
         try:
@@ -118,31 +142,9 @@ class Service:
 
 def reload_policy() -> None:
     """Do what the command `helm.policy.reload` does, and log how it went."""
-    notify_systemd(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+    notify(reloading())
     try:
         logger.info("helm-boundary: %s", ctx.master.commands.call("helm.policy.reload"))
     except exceptions.CommandError as error:
         logger.error("helm-boundary: the policy in force stays: %s", error)
-    notify_systemd("READY=1")
-
-
-async def _announce(health: HealthSocket) -> None:
-    try:
-        await health.open()
-    except (OSError, AttributeError, NotImplementedError) as error:
-        logger.warning("helm-boundary: no health socket: %s", error)
-    notify_systemd("READY=1")
-
-
-def notify_systemd(state: str) -> None:
-    """Tell systemd, where it asked to be told; sd_notify(3). What fails is only logged."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if not address.startswith(("/", "@")):
-        return
-    if address.startswith("@"):
-        address = "\0" + address[1:]
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagrams:
-            datagrams.sendto(state.encode(), address)
-    except OSError as error:
-        logger.warning("helm-boundary: systemd could not be told %s: %s", state, error)
+    notify("READY=1")

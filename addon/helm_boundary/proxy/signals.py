@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 from collections.abc import Callable
 
 from mitmproxy import ctx
+
+from helm_boundary.runtime.terminal import has_terminal
 
 _CONSOLE = "ConsoleMaster"
 
@@ -27,21 +28,12 @@ def take_signals(
         if type(ctx.master).__name__ == _CONSOLE:
             return
         is_ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-        ends_with_terminal = _has_terminal() and not is_ignored
+        ends_with_terminal = has_terminal() and not is_ignored
 
         def hang_up() -> None:
-            if ends_with_terminal and not _has_terminal():
+            if ends_with_terminal and not has_terminal():
                 stop()
             else:
                 reload()
 
         loop.add_signal_handler(signal.SIGHUP, hang_up)
-
-
-def _has_terminal() -> bool:
-    """Tell whether there is a terminal that controls this process; one that hung up isn't there."""
-    try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
-    except OSError:
-        return False
-    return True

@@ -136,3 +136,11 @@ def _names(index: ReceiptIndex, column: str, most: int) -> list[str]:
 def _rows(index: ReceiptIndex, where: str, values: list[Any]) -> list[dict[str, Any]]:
     found = index.connection.execute(_SELECT + where, values)
     return [dict(zip(_SHOWN, row, strict=True)) for row in found]
+
+
+def policies(index: ReceiptIndex) -> list[str]:
+    """List the digests of the policies that receipts name, the latest first."""
+    found = index.connection.execute(
+        "SELECT policy FROM receipts WHERE policy IS NOT NULL GROUP BY policy ORDER BY MAX(at) DESC"
+    )
+    return [str(row[0]) for row in found]

@@ -17,7 +17,7 @@ from typing import Any
 from helm_boundary.browser_verification.evidence import script
 from helm_receipts.export.explain import printable
 
-from .figures import Table
+from .tables import Table
 
 _TOTALS = (
     ("calls", "calls"), ("allowed", "allowed"), ("denied", "denied"), ("escalated", "escalated"),

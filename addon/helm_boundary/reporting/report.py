@@ -17,6 +17,7 @@ from helm_receipts.layout import Layout
 from .document import write_report
 from .enclosure import Enclosure
 from .figures import tables, totals
+from .groups import Groups
 from .rows import write_rows
 
 FORMATS = ("html", "csv", "json")
@@ -29,8 +30,9 @@ def report(
     period: Filter,
     form: str,
     file: IO[str],
+    groups: Groups,
 ) -> None:
-    """Write the report of a period in one of FORMATS.
+    """Write the report of a period in one of FORMATS; `groups` are those of a policy's data.
 
     Raises:
         ReceiptError: a receipt or the log can't be read.
@@ -38,7 +40,7 @@ def report(
     if form == "csv":
         write_rows(index, period, file)
         return
-    summed, made = totals(index, period), tables(index, period)
+    summed, made = totals(index, period), tables(index, period, groups)
     heading = _heading(layout, trusted, period)
     if form == "json":
         shown = [asdict(table) for table in made]

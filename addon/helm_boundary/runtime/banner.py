@@ -28,7 +28,7 @@ def banner(
         f"helm-boundary listens on {where}" + (observing if config.mode == "observe" else ""),
         f"  policy    {policy.uri}, {policy.rules} rules, {detectors} detectors{own}, "
         f"sha256 {policy.digest}",
-        f"  receipts  {config.state}",
+        f"  receipts  {config.database or config.state}",
         f"  CA file   {ca_file}",
         f"  clients   {_pointing(options.mode, addresses, ca_file)}",
     ]

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
 from helm_receipts.storage.ownership import (
     READ,
     WRITE,
@@ -61,3 +64,12 @@ def _faults(path: Path, by: Keepers, to: int) -> Iterator[Fault]:
     fault = fault_of(path.resolve(), status, access_list(path), by, to)
     if fault is not None:
         yield fault
+
+
+def ca_digest(confdir: Path) -> str:
+    """Return the SHA-256 of the authority's certificate, in hex; empty where it can't be read."""
+    try:
+        certificate = x509.load_pem_x509_certificate((confdir / CA_FILE).read_bytes())
+    except (OSError, ValueError):
+        return ""
+    return certificate.fingerprint(hashes.SHA256()).hex()

@@ -9,21 +9,23 @@ from helm_boundary.approvals import decisions
 from helm_boundary.approvals.entry import Entry
 from helm_boundary.approvals.extent import ONCE, Extent
 from helm_boundary.approvals.store import Store
-from helm_receipts.layout import Layout
-from helm_receipts.recording.recorder import Recorder
 
-from .key_pinning import settle
+from .shared_state import SharedState
 
 
 def record_decision(
-    state: Layout, store: Store, identity: str, decision: str, where: str, extent: Extent = ONCE
+    state: SharedState,
+    store: Store,
+    identity: str,
+    decision: str,
+    where: str,
+    extent: Extent = ONCE,
 ) -> Entry:
     """Record what the person at this process decided, and `where`; raises as `decide` does.
 
     A recorder is opened for this one receipt, in a journal of its own.
     """
-    settle(state)
-    recorder = Recorder.open(state.state, version=__version__, configuration=_configuration())
+    recorder = state.open_recorder(__version__, _configuration())
     try:
         by = f"{decisions.person()} ({where})"
         record = recorder.record_now

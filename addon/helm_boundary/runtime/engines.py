@@ -17,9 +17,10 @@ from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.reload.watch import Start
 from helm_boundary.policy.sources.detector_place import placed
 from helm_boundary.policy.sources.download import Download
-from helm_boundary.policy.sources.policy import read_policy
+from helm_boundary.policy.sources.policy import Policy, read_policy
 
 from .options import Config, is_address
+from .rollback import Rollback
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def start_judging(config: Config) -> Judging:
         engine: Engine = start_opa_server(config.opa_url, deadline_ms=config.deadline_ms)
     else:
         folders, refresh = _places(config.policy, config)
-        policy = read_policy(folders, key=config.policy_key)
+        policy = _rolled_back(read_policy(folders, key=config.policy_key), config)
         engine = starts.first(policy, deadline_ms=config.deadline_ms)
     try:
         detectors = compile_detectors(engine.policy.detectors_text)
@@ -65,6 +66,14 @@ def start_judging(config: Config) -> Judging:
         candidate = starts.candidate(policy, deadline_ms=config.deadline_ms)
         engine = WithCandidate(engine, candidate)
     return Judging(engine, detectors, folders, refresh, starts.changed)
+
+
+def _rolled_back(policy: Policy, config: Config) -> Policy:
+    """Return the policy that a person wants in place of that one, where somebody does."""
+    said = Rollback.read(config.state)
+    if said is None or said.refused != policy.digest:
+        return policy
+    return read_policy((said.file(config.state),), key=config.policy_key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,12 +75,23 @@ class Health:
     """The file of authorities that servers are verified by; empty for those that come with us."""
     untrusting: tuple[Untrusting, ...] = ()
     """The newest of them."""
+    observation: dict[str, Any] = field(default_factory=dict)
+    """Who has it observe for a time, why and until when; empty where nobody has."""
+    disk_free: int = -1
+    """Bytes that are free for receipts, -1 where the system doesn't say."""
+    disk_low: bool = False
+    process: str = ""
+    """Its number of how many, as 2/4, where `run --processes` started it."""
+    ca_digest: str = ""
+    """The authority's certificate, SHA-256 in hex; empty where it can't be read."""
     started_for: int = 0
     """The process that it ends with; 0 where it was started by itself."""
     steps: dict[str, list[float]] = field(default_factory=dict)
     """How long the boundary's own steps took, as `Timings.told` has it, where that is measured."""
     labels: dict[str, list[str]] = field(default_factory=dict)
     """The names that metrics may have as labels, where there are metrics."""
+    dropped: dict[str, int] = field(default_factory=dict)
+    """Calls of which something is missing: `receipts` or `spans`."""
 
     @property
     def ready(self) -> bool:

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 def keep(state: Path, policy: Policy) -> None:
     """Keep a policy's sources, once; where that fails, the log says so and calls go on."""
-    path = _path(state, policy.digest)
+    path = kept_file(state, policy.digest)
     if not policy.stated or path.exists():
         return
     value = {"modules": dict(policy.named_modules), "statement": policy.stated}
@@ -37,7 +37,7 @@ def sources_of(state: Path, digests: Iterable[str]) -> dict[str, bytes]:
     """Read what was kept of policies, as files of an evidence pack by their names there."""
     files: dict[str, bytes] = {}
     for digest in sorted(digests):
-        path = _path(state, digest)
+        path = kept_file(state, digest)
         if not path.is_file():
             continue
         value = json.loads(path.read_bytes())
@@ -62,5 +62,6 @@ def groups_of(state: Path) -> Iterator[tuple[str, dict[str, frozenset[str]]]]:
         )
 
 
-def _path(state: Path, digest: str) -> Path:
+def kept_file(state: Path, digest: str) -> Path:
+    """Return where a policy is kept, if it is."""
     return state / "policies" / f"{Path(digest).name}.json"

@@ -49,6 +49,10 @@ class Labels:
         """Return an operation of the catalogue."""
         return name if name in _OPERATIONS else OTHER
 
+    def mcp_method(self, route: str) -> str:
+        """Return a method of MCP's as the catalogue has it; what is no request is in brackets."""
+        return OTHER if route.startswith("(") else route
+
     def provider(self, host: str | None) -> str:
         """Return the known provider at a host, given with its port."""
         return provider_of((host or "").rpartition(":")[0])

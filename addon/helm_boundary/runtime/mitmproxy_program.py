@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
+from .process_place import Place
 from .start_order import Order, each
 
 SCRIPT = Path(__file__).resolve().parent.parent / "script" / "helm.py"
@@ -28,7 +31,22 @@ def run_mitmproxy(program: Program, order: Order) -> None:
 
     os.umask(os.umask(0o077) | 0o022)  # mitmproxy's folder is made by it, with its authority
     run = {Program.DUMP: main.mitmdump, Program.WEB: main.mitmweb}[program]
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a log that is read elsewhere shows lines at once
+        sys.stdout.reconfigure(line_buffering=True)
+    _share_ports(Place.own())
     run(mitmproxy_arguments(order))
+
+
+def _share_ports(place: Place | None) -> None:
+    """Have a process of several open its ports beside the others; one that is alone has its own."""
+    if place is None:
+        return
+    from helm_boundary.proxy.patches.shared_ports import claim_ports, join_ports
+
+    if place.is_first:
+        claim_ports()
+    else:
+        join_ports()
 
 
 def mitmproxy_arguments(order: Order) -> list[str]:

@@ -22,11 +22,16 @@ from helm_boundary.calls.hosts import (
     parse_host_pattern,
 )
 from helm_boundary.calls.local_addresses import EVERYTHING, LocalPlaceError, Reach, read_reach
+from helm_boundary.calls.networks import NOWHERE, NetworkError, Networks
 from helm_boundary.enforcement.settings import OnToolDenied, Wire
 from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.sources.profiles import is_profile, profile_folder
+from helm_receipts.database.address import Address, missing_library
+from helm_receipts.database.address import is_address as is_database
+from helm_receipts.errors import StateRefused
 
 from .extras import EXTRA_OPTIONS, NO_EXTRAS, ExtraError, Extras
+from .own_address import AddressError, read_address
 from .state_folder import default_state_folder, no_folder
 
 _NEAR = 3
@@ -60,6 +65,10 @@ class Config:
     max_body: int
     deadline_ms: int
     local: Reach = EVERYTHING
+    balancers: Networks = NOWHERE
+    """Who says by the PROXY protocol who its clients are."""
+    health: tuple[str, int] | None = None
+    """Where it is told over HTTP whether calls are taken; None for nowhere."""
     on_tool_denied: OnToolDenied = "auto"
     notify_desktop: bool = False
     notify_arguments: bool = False
@@ -70,6 +79,9 @@ class Config:
     logs_calls: bool = True
     """Whether the log has a line for each call; not where mitmproxy prints none (flow_detail=0)."""
     extras: Extras = NO_EXTRAS
+    database: Address | None = None
+    """Where the state is, if not in the folder; `state` then has what is this boundary's own."""
+    state_deadline_ms: int = 2000
 
 
 def add_options(loader: Loader) -> None:
@@ -95,9 +107,17 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
     ("helm_opa_url", str, "", "An OPA server that decides in place of the embedded engine, such as "
      "http://127.0.0.1:8181. Can't be combined with helm_policy or helm_policy_key.", None),
     ("helm_state", str, "", "Folder for keys, receipts and approvals, private to the user who "
-     "runs the boundary. Default: helm-boundary in the platform's user state folder.", None),
+     "runs the boundary. Default: helm-boundary in the platform's user state folder. Or "
+     "postgresql://HOST/DATABASE, for many boundaries with one state (needs the extra "
+     "helm-boundary[postgresql]).", None),
+    ("helm_folder", str, "", "With helm_state=postgresql://…: the folder of what this boundary "
+     "keeps for itself: its keys, its sockets, and outcomes that the database hasn't taken yet. "
+     "Default: helm-boundary in the platform's user state folder.", None),
+    ("helm_state_deadline_ms", int, 2000, "How long a receipt may take to be committed by the "
+     "database, in milliseconds; after that calls are denied until it answers again.", None),
     ("helm_signer", str, "", "exec:COMMAND: a command that signs receipts and the log, started "
-     "once, so that no private key is a file in the state folder. Chosen before the first start.",
+     "once; pkcs11:URI: a token that does. So no private key is a file in the state folder. Chosen "
+     "before the first start, or by `helm-boundary keys rotate --signer`.",
      None),
     ("helm_mode", str, "enforce", "enforce: verdicts take effect. observe: they are only "
      "recorded, and everything passes.", ("enforce", "observe")),
@@ -107,6 +127,13 @@ OPTIONS: tuple[tuple[str, Any, Any, str, tuple[str, ...] | None], ...] = (
     ("helm_local", Sequence[str], ["any"], "What clients may reach by the boundary on this machine "
      "and its private networks: any, none, or HOST:PORT, each. exec --confine sets it to none, "
      "and exec --allow-local to what it names.", None),
+    ("helm_proxy_protocol_from", Sequence[str], [], "Balancers, as networks or addresses such as "
+     "10.0.0.0/24: they must begin each connection with the PROXY protocol's header (version 1 or "
+     "2), and the client's address is the one it names. From others such a header isn't read.",
+     None),
+    ("helm_health", str, "", "Where a balancer or a container's host asks over HTTP whether calls "
+     "are taken here, such as 127.0.0.1:8083: 200 while they are, 404 while it stops, else 503, "
+     "with a few counts. With --processes one address answers for all.", None),
     ("helm_no_proxy", Sequence[str], [], "With --mode upstream: what is reached without that "
      "proxy, as NO_PROXY has it: a name and what is under it, an address, a network, or * for all. "
      "exec takes it from NO_PROXY.", None),
@@ -165,17 +192,24 @@ def read_config(options: OptionValues) -> Config:
     """
     _check_names(options)
     _check_opa(options)
+    _check_beside_database(options)
     return Config(
         policy=_sources(options.helm_policy),
         policy_key=_absolute(options.helm_policy_key) if options.helm_policy_key else None,
         candidate=_sources(options.helm_candidate),
         engine=_chosen(options, "helm_engine"),
         opa_url=options.helm_opa_url,
-        state=_state(options.helm_state),
+        state=_state(options),
+        database=_database(options.helm_state),
+        state_deadline_ms=_within(
+            "helm_state_deadline_ms", options.helm_state_deadline_ms, 20, 60_000
+        ),
         signer=options.helm_signer,
         mode="observe" if _chosen(options, "helm_mode") == "observe" else "enforce",
         hosts=_hosts(options.helm_hosts),
         local=_local(options.helm_local),
+        balancers=_balancers(options.helm_proxy_protocol_from),
+        health=_health(options.helm_health),
         on_deny=_chosen(options, "helm_on_deny"),
         on_escalate=_chosen(options, "helm_on_escalate"),
         on_tool_denied=cast(OnToolDenied, _chosen(options, "helm_on_tool_denied")),
@@ -213,6 +247,20 @@ def is_address(source: str) -> bool:
 
 def _absolute(path: str) -> Path:
     return Path(path).expanduser().absolute()
+
+
+def _balancers(values: Sequence[str]) -> Networks:
+    try:
+        return Networks.read(values)
+    except NetworkError as error:
+        raise ConfigError(f"helm_proxy_protocol_from: {error}") from None
+
+
+def _health(value: str) -> tuple[str, int] | None:
+    try:
+        return read_address(value) if value else None
+    except AddressError as error:
+        raise ConfigError(f"helm_health: {error}") from None
 
 
 def _hold_seconds(options: OptionValues) -> int:
@@ -306,6 +354,20 @@ def _check_opa(options: OptionValues) -> None:
         )
 
 
+_OF_FOLDERS = ("helm_page", "helm_metrics", "helm_decision_logs", "helm_witness", "helm_timestamp")
+"""What reads or shows the receipts of a folder, beside the boundary."""
+
+
+def _check_beside_database(options: OptionValues) -> None:
+    """Refuse what would find nothing in the folder of a boundary whose receipts are elsewhere."""
+    for name in _OF_FOLDERS if is_database(options.helm_state) else ():
+        if getattr(options, name):
+            raise ConfigError(
+                f"{name}: reads a state folder, and helm_state is a database; keep a copy with "
+                "`helm-boundary receipts pull --follow` and run it on that (docs/operations.md)"
+            )
+
+
 def _chosen(options: OptionValues, name: str) -> str:
     """Return an option's value, which is one of its choices: mitmproxy doesn't check that."""
     value = getattr(options, name)
@@ -315,11 +377,31 @@ def _chosen(options: OptionValues, name: str) -> str:
     return str(value)
 
 
-def _state(value: str) -> Path:
+def _state(options: OptionValues) -> Path:
+    """Return the folder: the whole state, or what is this boundary's own beside a database."""
+    value, own = options.helm_state, options.helm_folder
+    if is_database(value):
+        name, value = "helm_folder", own
+    elif own:
+        raise ConfigError("helm_folder: only beside a database; helm_state is the folder otherwise")
+    else:
+        name = "helm_state"
     why = no_folder(value)
     if why is not None:
-        raise ConfigError(f"helm_state: {why}")
+        raise ConfigError(f"{name}: {why}")
     return _absolute(value) if value else default_state_folder()
+
+
+def _database(value: str) -> Address | None:
+    """Return the database's address; None where the state is a folder."""
+    if not is_database(value):
+        return None
+    try:
+        if (why := missing_library()) is not None:
+            raise ConfigError(f"helm_state: {why}")
+        return Address(value)
+    except StateRefused as error:
+        raise ConfigError(f"helm_state: {error}") from None
 
 
 def _extras(options: OptionValues) -> Extras:

@@ -23,6 +23,7 @@ from helm_receipts.errors import ReceiptError
 
 from .current_boundary import CurrentBoundary
 from .kept_policies import keep
+from .rollback import Rollback
 from .startup import Running
 
 logger = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class Reloader:
             start=running.judging.start,
         )
         self._spawn(self._follow(self._watch))
+        self._spawn(self._follow_rollbacks(self._watch))
 
     def stop(self) -> None:
         """Watch no more."""
@@ -80,6 +82,23 @@ class Reloader:
         async for change in watch.changes():
             await self._take(change)
 
+    async def _follow_rollbacks(self, watch: PolicyWatch) -> None:
+        """Go back to an earlier policy when a person says so, and from it when it is ended."""
+        tried: Rollback | None = None
+        while (running := self._current.running) is not None:
+            said, digest = Rollback.read(running.state), running.engine.policy.digest
+            if said is not None and said != tried and digest == said.refused:
+                tried = said
+                change = await watch.load(said.file(running.state))
+                if change is not None:
+                    await self._take(change)
+            elif said is None and tried is not None:
+                tried = None
+                await self._load(watch)
+            elif said is not None and digest == said.instead:
+                tried = said
+            await asyncio.sleep(_POLL)
+
     async def _load(self, watch: PolicyWatch) -> None:
         change = await watch.load()
         if change is None:
@@ -93,6 +112,13 @@ class Reloader:
             return
         if isinstance(change, PolicyError):
             logger.error("helm-boundary: the policy in force stays: %s", change)
+            return
+        said = Rollback.read(old.state)
+        if said is not None and change.engine.policy.digest == said.refused:
+            change.engine.close()
+            if self._watch is not None:
+                self._watch.stay(old.engine.policy.digest)
+            logger.warning("helm-boundary: the policy in force stays: %s went back to it", said.by)
             return
         try:
             new = old.under(_beside(old.engine, change.engine), change.detectors)

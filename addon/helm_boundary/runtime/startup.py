@@ -9,6 +9,7 @@ from pathlib import Path
 from helm_boundary import __version__
 from helm_boundary.approvals.notify import Tell, notifier, tell_each
 from helm_boundary.approvals.store import Store, StoreError
+from helm_boundary.calls.call import Mode
 from helm_boundary.enforcement.call_log import log_call
 from helm_boundary.enforcement.requests import Boundary
 from helm_boundary.enforcement.responses import Answers
@@ -18,8 +19,10 @@ from helm_boundary.matching.matcher import Matcher
 from helm_boundary.policy.detectors.detectors import Detectors
 from helm_boundary.policy.engines.engine import Engine
 from helm_boundary.policy.errors import PolicyError
+from helm_receipts.database.address import Address
 from helm_receipts.errors import ReceiptError, StateRefused
 from helm_receipts.layout import Layout
+from helm_receipts.recording.database_place import Database
 from helm_receipts.recording.recorder import Recorder
 from helm_receipts.storage.custody import refuse_foreign_state
 
@@ -50,6 +53,7 @@ class Running:
     holds: bool = False
     hold_seconds: int = 300
     keep_flows: int = 5000
+    database: Address | None = None
 
     @property
     def observes(self) -> bool:
@@ -62,15 +66,23 @@ class Running:
         `PolicyError` where the budgets of that policy can't be kept.
         """
         judge = Judge(engine, detectors)
-        accounts = accounts_under(self.boundary.accounts, judge, self.state, observes=self.observes)
+        accounts = accounts_under(
+            self.boundary.accounts, judge, self.state, self.database, observes=self.observes
+        )
         boundary = self.boundary.under(judge, accounts)
         return replace(self, boundary=boundary, answers=Answers(boundary), engine=engine)
+
+    def in_mode(self, mode: Mode) -> Running:
+        """Return the same boundary in another mode; this one goes on for the calls it has."""
+        boundary = self.boundary.in_mode(mode)
+        return replace(self, boundary=boundary, answers=Answers(boundary))
 
     def close(self) -> None:
         """Stop the engine and close the journal, with a receipt that says so."""
         self.engine.close()
         self.boundary.desk.close()
         self.recorder.close()
+        self.boundary.desk.store.close()
         if self.boundary.accounts is not None:
             self.boundary.accounts.close()
 
@@ -91,15 +103,17 @@ def start(config: Config) -> Running:
         raise StartError(f"the policy can't be used: {error}") from None
     engine = judging.engine
     try:
-        store = Store.open(config.state)
+        store = Store.open(config.state, config.database)
         if config.signer:
             use_signer(Layout(config.state), config.signer)
-        settle(Layout(config.state))
+        if config.database is None:
+            settle(Layout(config.state))
         recorder = Recorder.open(
             config.state,
             version=__version__,
             configuration=_digest(config, engine.policy.digest),
             whom=config.shown_to,
+            database=_database(config),
         )
     except (ReceiptError, StoreError, OSError) as error:
         engine.close()
@@ -109,7 +123,8 @@ def start(config: Config) -> Running:
         recorder.told = log_call
     try:
         judge = Judge(engine, judging.detectors)
-        accounts = accounts_under(None, judge, config.state, observes=config.mode == "observe")
+        observes = config.mode == "observe"
+        accounts = accounts_under(None, judge, config.state, config.database, observes=observes)
     except PolicyError as error:
         engine.close()
         recorder.close()
@@ -145,6 +160,7 @@ def start(config: Config) -> Running:
         config.on_escalate == "hold",
         config.hold_seconds,
         config.keep_flows,
+        config.database,
     )
 
 
@@ -157,6 +173,13 @@ def _tell(config: Config) -> Tell:
 
         told.append(desktop_notifier(with_arguments=shows))
     return tell_each(told)
+
+
+def _database(config: Config) -> Database | None:
+    """Return where receipts go, if that isn't the folder."""
+    if config.database is None:
+        return None
+    return Database(config.database, config.state_deadline_ms / 1000)
 
 
 def _digest(config: Config, policy_digest: str) -> str:

@@ -13,6 +13,7 @@ from helm_receipts.envelope.statement import Covered
 from .gate import Cutter
 from .sse import EventCutter
 from .stream import Stream
+from .usage_filter import without_usage
 
 logger = logging.getLogger(__name__)
 
@@ -64,3 +65,47 @@ class WholeTap(Tap):
         """Take the end of a stream that ended in good order."""
         self.stream.done = True
         return []
+
+
+class AskedTap(Tap):
+    """The same for a stream whose usage was asked for in its client's place: that doesn't leave.
+
+    So an event leaves when it is whole. From where the stream can't be read on, all of it does.
+    """
+
+    def __init__(self, stream: Stream, cutter: Cutter) -> None:
+        super().__init__(stream, cutter)
+        self._rest = bytearray()
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Take a chunk; the events that it completes leave, but for what was only asked for."""
+        self.seen += len(chunk)
+        self._rest += chunk
+        return self._leave(self._read(chunk))
+
+    def finish(self) -> list[bytes]:
+        """Take the end of the stream; what is no whole event leaves as it came."""
+        rest, self._rest = bytes(self._rest), bytearray()
+        return self._leave([rest])
+
+    def _read(self, chunk: bytes) -> list[bytes]:
+        out: list[bytes] = []
+        try:
+            for event in self._cutter.feed(chunk) if self._cutter else ():
+                del self._rest[: len(event.raw)]
+                out.append(without_usage(event).raw)
+                self.stream.read(event)
+        except Refusal:
+            self._cutter = None
+        except Exception:
+            self._cutter = None
+            logger.exception("helm-boundary: a stream could not be read on, and passes")
+        if self._cutter is None:
+            out.append(bytes(self._rest))
+            self._rest.clear()
+        return out
+
+    def _leave(self, parts: list[bytes]) -> list[bytes]:
+        data = b"".join(parts)
+        self.sent.update(data)
+        return [data] if data else []

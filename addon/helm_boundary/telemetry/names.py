@@ -20,6 +20,8 @@ TODAY = {
     "n": "gen_ai.request.choice.count",
     "seed": "gen_ai.request.seed",
     "model_served": "gen_ai.response.model",
+    "response_id": "gen_ai.response.id",
+    "conversation": "gen_ai.conversation.id",
     "finish_reasons": "gen_ai.response.finish_reasons",
     "input_tokens": "gen_ai.usage.input_tokens",
     "output_tokens": "gen_ai.usage.output_tokens",
@@ -28,9 +30,20 @@ TODAY = {
     "reasoning_tokens": "gen_ai.usage.reasoning.output_tokens",
     "token_type": "gen_ai.token.type",
     "duration": "gen_ai.client.operation.duration",
+    "duration_of_others": "gen_ai.client.operation.duration",
     "token_usage": "gen_ai.client.token.usage",
     "first_chunk": "gen_ai.response.time_to_first_chunk",
     "time_to_first_chunk": "gen_ai.client.operation.time_to_first_chunk",
+    "time_per_chunk": "gen_ai.client.operation.time_per_output_chunk",
+    "tool": "gen_ai.tool.name",
+    "prompt": "gen_ai.prompt.name",
+    "mcp_method": "mcp.method.name",
+    "mcp_session": "mcp.session.id",
+    "mcp_version": "mcp.protocol.version",
+    "mcp_duration": "mcp.client.operation.duration",
+    "message_id": "jsonrpc.request.id",
+    "rpc_status": "rpc.response.status_code",
+    "transport": "network.transport",
     "server_address": "server.address",
     "server_port": "server.port",
     "error_type": "error.type",
@@ -39,8 +52,19 @@ TODAY = {
     "route": "http.route",
     "scheme": "url.scheme",
 }
-COMING: dict[str, str] = {}
-"""Names that the coming conventions have otherwise."""
+COMING = {
+    "cache_write_tokens": "gen_ai.usage.cache_write.input_tokens",
+    "duration": "gen_ai.client.inference.duration",
+    "time_to_first_chunk": "gen_ai.client.inference.time_to_first_chunk",
+    "time_per_chunk": "gen_ai.client.inference.time_per_output_chunk",
+}
+"""Names that the coming conventions have otherwise: version 0.1.0 of their own repository."""
+
+COMING_TOKENS = {
+    "input_tokens": "gen_ai.client.inference.operation.input_tokens",
+    "output_tokens": "gen_ai.client.inference.operation.output_tokens",
+}
+"""Two histograms that come in place of the one by `gen_ai.token.type`."""
 
 VERDICT, REASON = "helm.verdict", "helm.reason_code"
 RECEIPT, POLICY = "helm.receipt_id", "helm.policy_digest"
@@ -68,21 +92,29 @@ PROVIDERS = {
 }  # fmt: skip
 """Providers that the conventions call otherwise than we do."""
 
+EXECUTE_TOOL = "execute_tool"
+EMBEDDINGS = "embeddings"
+
 DURATION_BOUNDS = tuple(0.01 * 2**power for power in range(14))
 TOKEN_BOUNDS = tuple(4**power for power in range(14))
+MCP_BOUNDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300)
 
 
 def names() -> dict[str, str]:
     """Return the names to use, by what we call them."""
+    return TODAY | COMING if are_coming() else TODAY
+
+
+def are_coming() -> bool:
+    """Tell whether the coming names are wanted."""
     wanted = os.environ.get("OTEL_SEMCONV_STABILITY_OPT_IN", "").split(",")
-    is_coming = "gen_ai_latest_experimental" in (each.strip() for each in wanted)
-    return TODAY | COMING if is_coming else TODAY
+    return "gen_ai_latest_experimental" in (each.strip() for each in wanted)
 
 
 def operation_name(operation: str, dialect: str) -> str:
     """Return what the conventions call an operation: of the catalogue's, where they have none."""
     if "mbed" in operation:
-        return "embeddings"
+        return EMBEDDINGS
     return OPERATIONS.get(dialect, operation)
 
 

@@ -47,9 +47,8 @@ def check_line(line: Line, keys: Mapping[str, PublicKey]) -> CheckedLine:
     # 2. It is signed by the key it names.
     key = keys.get(envelope.keyid)
     if key is None:
-        raise Broken(
-            "foreign-key", line, f"signed by {envelope.keyid[:16]}…, which no rotation brought in"
-        )
+        found = f"signed by {envelope.keyid[:16]}…, which no rotation brought in"
+        raise Broken("foreign-key", line, found)
     try:
         payload = envelope.check(key)
     except EnvelopeError as error:

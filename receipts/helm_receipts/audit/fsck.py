@@ -23,45 +23,41 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from helm_receipts.envelope import checkpoint as notes
-from helm_receipts.envelope.checkpoint import Checkpoint, LogKey
+from helm_receipts.envelope.checkpoint import Checkpoint
+from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.public_keys import PublicKey
-from helm_receipts.errors import Broken, ProofRefused
+from helm_receipts.errors import Broken, ProofRefused, naming
 from helm_receipts.layout import Layout
 from helm_receipts.log import merkle
 from helm_receipts.log.frontier import Frontier
-from helm_receipts.log.log_claims import check_claim, read_entries, tile_error
-from helm_receipts.log.tiles import ENTRIES, WIDTH, TileReader
+from helm_receipts.log.log_claims import check_claim, naming_tiles, read_entries
+from helm_receipts.log.tiles import ENTRIES, WIDTH, TileReader, read_tile
 
 from .checked_line import Check, check_each
 from .kept_checkpoints import Kept
 from .key_claims import check_key, check_published, read_claims
 from .lockstep import Lockstep
 from .strays import list_tiles, refuse_strays
+from .verify import Totals, totals
 
 _REPORT_EVERY = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class FsckReport:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FsckReport(Totals):
     """What was verified, and what is unfinished."""
 
     origin: str
     size: int
     root: str
-    receipts: int
-    calls: int
-    writers: int
     not_in_log: int
     """Receipts that verify but came after the last checkpoint."""
-    open_calls: int
     running: int
     torn: tuple[str, ...]
     erased: tuple[str, ...]
     """Opening keys that were deleted: digests under them can't be opened any more."""
     kept: int
     """How many checkpoints that the auditor has kept are continued by this log."""
-    set_back: tuple[str, ...] = ()
-    """Where the clock went back: nobody can say when what follows really was."""
     open_from: dict[str, int] = field(default_factory=dict)
     """Of each writer with open calls, the number of the first one's request."""
     pruned: tuple[str, ...] = ()
@@ -113,11 +109,8 @@ def fsck(
             progress(edge.size, checkpoint.size)
     _compare_tiles(layout, edge.take_tiles())
     if edge.root() != checkpoint.root:
-        raise Broken(
-            "wrong-root",
-            "log/checkpoint",
-            f"signed for {checkpoint.root.hex()}, but the entries give {edge.root().hex()}",
-        )
+        found = f"signed for {checkpoint.root.hex()}, but the entries give {edge.root().hex()}"
+        raise Broken("wrong-root", "log/checkpoint", found)
     progress(edge.size, checkpoint.size)
     # 7. What isn't in the log yet.
     not_in_log = journals.finish(reader)
@@ -134,16 +127,12 @@ def _report(checkpoint: Checkpoint, journals: Lockstep, not_in_log: int, kept: i
         origin=checkpoint.origin,
         size=checkpoint.size,
         root=checkpoint.root.hex(),
-        receipts=sum(walk.receipts for walk in walks),
-        calls=sum(walk.calls for walk in walks),
-        writers=len(walks),
+        **totals(walks),
         not_in_log=not_in_log,
-        open_calls=sum(len(walk.chain.open_calls) for walk in walks),
         running=sum(not walk.chain.stopped for walk in walks),
         torn=tuple(journals.torn),
         erased=tuple(sorted(set().union(*(walk.erased for walk in walks)))),
         kept=kept,
-        set_back=tuple(place for walk in walks for place in walk.chain.set_back),
         pruned=tuple(map(str, journals.beginnings.gone.values())),
         open_from={
             walk.chain.writer: min(walk.chain.open_calls.values())
@@ -156,21 +145,15 @@ def _report(checkpoint: Checkpoint, journals: Lockstep, not_in_log: int, kept: i
 def _checkpoint(layout: Layout, log_key: LogKey) -> Checkpoint:
     path = layout.log / "checkpoint"
     if not path.exists():
-        raise Broken(
-            "no-checkpoint", str(path), "this folder's log was never published, or is gone"
-        )
-    try:
+        raise Broken("no-checkpoint", path, "this folder's log was never published, or is gone")
+    with naming("checkpoint", path, ProofRefused):
         return notes.verify_checkpoint(path.read_bytes(), log_key)
-    except ProofRefused as error:
-        raise Broken("checkpoint", str(path), str(error)) from error
 
 
 def _check_leaf(index: int, entry: bytes, reader: TileReader) -> None:
     """Require the tree to have this entry's hash, so that a mismatch is named rightly."""
-    try:
+    with naming_tiles():
         leaf = reader.nodes(0, index)
-    except ProofRefused as error:
-        raise tile_error(error) from error
     if leaf != merkle.leaf_hash(entry):
         number = index // WIDTH
         names = f"tile/{ENTRIES} and tile/0, number {number}"
@@ -179,18 +162,9 @@ def _check_leaf(index: int, entry: bytes, reader: TileReader) -> None:
 
 def _compare_tiles(layout: Layout, tiles: dict[str, bytes]) -> None:
     for name, expected in tiles.items():
-        found = _read_tile(layout, name, len(expected))
+        with naming_tiles():
+            found = read_tile(layout.log, name, len(expected))
         if found != expected:
             pairs = enumerate(zip(found, expected, strict=False))
             at = next((i for i, (a, b) in pairs if a != b), min(len(found), len(expected)))
             raise Broken("edited-tile", f"log/{name}", f"differs from byte {at} on")
-
-
-def _read_tile(layout: Layout, name: str, size: int) -> bytes:
-    """Read a tile, or a full one's beginning where a running recorder removed the partial one."""
-    path, full = layout.log / name, layout.log / name.partition(".p/")[0]
-    if path.is_file():
-        return path.read_bytes()
-    if full.is_file():
-        return full.read_bytes()[:size]
-    raise Broken("missing-tile", f"log/{name}", "the entries give a tile that isn't there")

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from helm_receipts.envelope import checkpoint as notes
-from helm_receipts.envelope.checkpoint import Checkpoint, LogKey
-from helm_receipts.errors import Broken, ProofRefused
+from helm_receipts.envelope.checkpoint import Checkpoint
+from helm_receipts.envelope.note_keys import LogKey
+from helm_receipts.errors import Broken, ProofRefused, naming
 from helm_receipts.layout import Layout
 from helm_receipts.log import merkle
 from helm_receipts.log.frontier import Frontier
@@ -20,10 +21,8 @@ class Kept:
         self.count = len(noted)
         self._roots: dict[int, bytes] = {}
         for note in noted:
-            try:
+            with naming("checkpoint", "a checkpoint that was kept", ProofRefused):
                 old = notes.verify_by_any(note, log_keys)
-            except ProofRefused as error:
-                raise Broken("checkpoint", "a checkpoint that was kept", str(error)) from error
             if old.size > now.size:
                 raise _shorter(layout, old, now)
             if self._roots.setdefault(old.size, old.root) != old.root:

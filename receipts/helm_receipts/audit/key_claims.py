@@ -1,17 +1,14 @@
 """Claims about keys in the files beside the log, held against keys that verified something."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NoReturn
 
-from helm_receipts.envelope.checkpoint import LogKey
-from helm_receipts.errors import Broken, ReceiptError
+from helm_receipts.envelope.note_keys import LogKey
+from helm_receipts.errors import Broken, ReceiptError, naming
 from helm_receipts.layout import Layout
-from helm_receipts.log.published_keys import (
-    LogKeyRange,
-    PublishedKeys,
-    ReceiptKeyRange,
-    read_published,
-)
+from helm_receipts.log.handovers import hands_over
+from helm_receipts.log.published_keys import KeyRange, PublishedKeys, read_published
 
 from .keyring import KeyRing
 from .published_files import REMEDY, compare
@@ -22,10 +19,8 @@ def read_claims(layout: Layout) -> PublishedKeys | None:
     """Read the ranges that keys.json claims; None for a copy of a folder that has no such file."""
     if not (layout.log / "keys.json").exists():
         return None
-    try:
+    with naming("published-keys", "log/keys.json", ReceiptError):
         return read_published(layout)
-    except ReceiptError as error:
-        raise Broken("published-keys", "log/keys.json", str(error)) from error
 
 
 def check_key(
@@ -59,6 +54,11 @@ def check_published(
     """
     if published is None:  # a copy without it: then the others stand alone
         published = _derived(ring, log_keys)
+    if published.origin != log_keys[-1].name:
+        _refuse_keys(f"is of {published.origin[:80]!r}, but the log is {log_keys[-1].name}")
+    for old, new in pairwise(published.log):
+        if not hands_over(layout.log, old.key, new):
+            _refuse_keys(f"lists the log key {old.key.vkey}, which handed over to no next one")
     if published.log[-1].key != log_keys[-1]:
         _refuse_keys(f"doesn't end with the log key {log_keys[-1].vkey}, which signs")
     for known in published.receipt:
@@ -72,8 +72,8 @@ def check_published(
 
 
 def _derived(ring: KeyRing, log_keys: Sequence[LogKey]) -> PublishedKeys:
-    receipt = tuple(ReceiptKeyRange(key) for key in ring.in_use or ring.trusted.values())
-    return PublishedKeys(log_keys[-1].name, receipt, tuple(LogKeyRange(key) for key in log_keys))
+    receipt = tuple(KeyRange(key) for key in ring.in_use or ring.trusted.values())
+    return PublishedKeys(log_keys[-1].name, receipt, tuple(KeyRange(key) for key in log_keys))
 
 
 def _refuse_keys(found: str) -> NoReturn:

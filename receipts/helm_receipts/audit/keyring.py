@@ -17,7 +17,8 @@ class KeyRing:
 
     def __init__(self, trusted: list[PublicKey]) -> None:
         self.trusted = {key.keyid: key for key in trusted}
-        self.retired: set[str] = set()
+        self.retired: dict[str, str] = {}
+        """Of each key that was retired, the one that it handed over to."""
         self._current: dict[str, PublicKey] = {}
         self._successor: dict[str, PublicKey] = {}
 
@@ -35,12 +36,9 @@ class KeyRing:
         key = self._successor.get(writer) or self._current.get(writer) or self.trusted.get(keyid)
         if key is None or key.keyid != keyid:
             expected = key.keyid[:16] if key else "one of the trusted keys"
-            raise Broken(
-                "foreign-key",
-                place,
-                f"expected a signature by {expected}, found one by "
-                f"{keyid[:16]}; no rotation brought that key in",
-            )
+            found = f"expected a signature by {expected}, found one by {keyid[:16]}"
+            remedy = "after rotations, name the first key, which leads to the later ones"
+            raise Broken("foreign-key", place, f"{found}; no rotation brought that in ({remedy})")
         return key
 
     def follow(self, place: object, writer: str, key: PublicKey, predicate: dict[str, Any]) -> None:
@@ -69,9 +67,12 @@ class KeyRing:
             successor = public_key(bytes.fromhex(event["successor"]))
         except (KeyError, TypeError, ValueError, KeyRefused) as error:
             raise Broken("malformed", place, f"a rotation names no usable key: {error}") from error
+        if self.retired.setdefault(key.keyid, successor.keyid) != successor.keyid:
+            # Or whoever stole a key that was retired could bring in one of his own with it.
+            found = f"{key.keyid[:16]} hands over to {successor.keyid[:16]}, but has handed over to"
+            raise Broken("retired-key", place, f"{found} {self.retired[key.keyid][:16]}")
         self._successor[writer] = successor
         self.trusted[successor.keyid] = successor
-        self.retired.add(key.keyid)
 
 
 def _rotation(predicate: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ nobody's, and no more.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 from helm_receipts.envelope.dsse import parse_line
@@ -16,8 +17,8 @@ from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.errors import Broken, EnvelopeError
 from helm_receipts.journal.beginnings import Beginnings, pruning_lines
 from helm_receipts.journal.calls import Calls
-from helm_receipts.journal.reader import Line, read_lines
-from helm_receipts.journal.segments import gather, written_size
+from helm_receipts.journal.reader import Line, read_lines, written_lines
+from helm_receipts.journal.segments import gather
 from helm_receipts.layout import Layout
 from helm_receipts.log.log_claims import check_claim
 from helm_receipts.log.published_keys import PublishedKeys
@@ -143,12 +144,8 @@ class Lockstep:
 
     def _find(self, entry: bytes) -> Line | None:
         """Find the line of an entry, wherever in the journals it is."""
-        for segments in self._journals.values():
-            for segment in segments:
-                for line in read_lines(segment, end=written_size(segment)):
-                    if _gives(line, None, entry, self.ring):
-                        return line
-        return None
+        lines = written_lines(*chain.from_iterable(self._journals.values()))
+        return next((line for line in lines if _gives(line, None, entry, self.ring)), None)
 
     def _read(self, segments: list[Path]) -> Iterator[Line]:
         for segment in segments:

@@ -19,10 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from helm_receipts.envelope.checkpoint import Checkpoint, LogKey, verify_by_any
+from helm_receipts.envelope.checkpoint import Checkpoint, verify_by_any
+from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.envelope.record import receipt_id
-from helm_receipts.errors import Broken, ProofRefused
+from helm_receipts.errors import Broken, ProofRefused, naming
 from helm_receipts.journal.beginnings import Beginnings
 from helm_receipts.journal.calls import Calls
 from helm_receipts.journal.chain import WriterChain
@@ -31,24 +32,20 @@ from helm_receipts.log.inclusion import parse_proof
 
 from .checked_line import CheckedLine, check_line
 from .keyring import KeyRing
-from .verify import JournalWalk
+from .verify import JournalWalk, Totals, totals
 
 _MAX_BYTES = 2**31
 MANIFEST = "manifest.json"
 FORMAT = "helm-boundary evidence pack v1"
 
 
-@dataclass(frozen=True, slots=True)
-class PackReport:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackReport(Totals):
     """What was verified, and what the pack doesn't have."""
 
     origin: str
     size: int
     root: str
-    receipts: int
-    writers: int
-    calls: int
-    open_calls: int
     first: int
     """The log's index of the first receipt here."""
     last: int
@@ -57,7 +54,6 @@ class PackReport:
     not_in_log: int
     policies: tuple[str, ...] = ()
     """Digests of policies whose sources are here, and are what receipts name."""
-    set_back: tuple[str, ...] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -72,16 +68,16 @@ def verify_pack(path: Path, trusted: Sequence[PublicKey], log_keys: Sequence[Log
         names = _names(pack)
         # 2. The checkpoint is signed by the log's key.
         note = pack.read("log/checkpoint") if "log/checkpoint" in names else b""
-        try:
+        with naming("checkpoint", "log/checkpoint", ProofRefused):
             checkpoint = verify_by_any(note, log_keys)
-        except ProofRefused as error:
-            raise Broken("checkpoint", "log/checkpoint", str(error)) from error
         receipts = _Receipts(pack, note, checkpoint, trusted)
         for name in names:
             if name.startswith("receipts/"):
                 receipts.accept(name)
         # 5. Sources of policies are what their digests say.
         policies = tuple(_policies(pack, names))
+        for digest in {*policies} - receipts.policies:
+            raise Broken("policy", f"policy/{digest}", "no receipt here was decided by it")
     return _report(checkpoint, receipts, policies)
 
 
@@ -98,6 +94,8 @@ class _Receipts:
         self.walks: list[JournalWalk] = []
         self.indexes: set[int] = set()
         self.missing = 0
+        self.policies: set[str] = set()
+        """The digests of policies that receipts name."""
         self._pack, self._note, self._checkpoint = pack, note, checkpoint
         self._ring, self._calls, self._beginnings = KeyRing(list(trusted)), Calls(), Beginnings()
 
@@ -122,18 +120,17 @@ class _Receipts:
         return JournalWalk(chain, self._ring, self._beginnings)
 
     def _prove(self, line: Line, checked: CheckedLine) -> None:
-        sequence = checked.predicate["sequence"]
+        sequence, policy = checked.predicate["sequence"], checked.predicate.get("policy") or {}
+        self.policies.add(policy.get("digest", {}).get("sha256", ""))
         name = f"proofs/{receipt_id(sequence['writer'], sequence['number'])}.tlog-proof"
         if name not in self._pack.NameToInfo:
             self.missing += 1
             return
-        try:
+        with naming("proof", name, ProofRefused):
             proof = parse_proof(self._pack.read(name))
             if proof.note != self._note:
                 raise ProofRefused("it is under another checkpoint")
             proof.verify_under(checked.entry, self._checkpoint)
-        except ProofRefused as error:
-            raise Broken("proof", name, str(error)) from error
         if proof.index in self.indexes:
             raise Broken("repeated", line, f"two receipts have the index {proof.index}")
         self.indexes.add(proof.index)
@@ -146,11 +143,9 @@ def _names(pack: zipfile.ZipFile) -> list[str]:
         raise Broken("malformed", "the pack", "a file is in it twice, or it is larger than 2 GiB")
     if MANIFEST not in names:
         raise Broken("malformed", MANIFEST, "isn't in the pack")
-    try:
+    with naming("malformed", MANIFEST, ValueError, KeyError, TypeError, RecursionError):
         said = json.loads(pack.read(MANIFEST))
         kind, files = said["format"], dict(said["files"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise Broken("malformed", MANIFEST, f"not a manifest: {error}") from error
     if kind != FORMAT:
         raise Broken("malformed", MANIFEST, f"expected {FORMAT!r}, found {str(kind)[:60]!r}")
     for name in sorted(map(str, {*files, *names} - {MANIFEST})):
@@ -178,10 +173,8 @@ def _policies(pack: zipfile.ZipFile, names: list[str]) -> Iterator[str]:
             digest, text = name.split("/")[1], pack.read(name)
             if hashlib.sha256(text).hexdigest() != digest:
                 raise Broken("policy", name, "its SHA-256 isn't the digest it stands under")
-            try:
+            with naming("policy", name, ValueError, KeyError, TypeError, RecursionError):
                 stated = {f"policy/{digest}/modules/{n}": h for n, h in json.loads(text)["modules"]}
-            except (ValueError, KeyError, TypeError, RecursionError) as error:
-                raise Broken("policy", name, f"not a policy's statement: {error}") from error
             for each in {*stated, *(n for n in names if n.startswith(f"policy/{digest}/modules/"))}:
                 text = pack.read(each) if each in names else b""
                 if hashlib.sha256(text).hexdigest() != stated.get(each):
@@ -190,20 +183,16 @@ def _policies(pack: zipfile.ZipFile, names: list[str]) -> Iterator[str]:
 
 
 def _report(checkpoint: Checkpoint, receipts: _Receipts, policies: tuple[str, ...]) -> PackReport:
-    indexes, every = receipts.indexes, receipts.walks
+    indexes = receipts.indexes
     first, last = min(indexes, default=0), max(indexes, default=0)
     return PackReport(
         origin=checkpoint.origin,
         size=checkpoint.size,
         root=checkpoint.root.hex(),
-        receipts=sum(walk.receipts for walk in every),
-        writers=len(every),
-        calls=sum(walk.calls for walk in every),
-        open_calls=sum(len(walk.chain.open_calls) for walk in every),
+        **totals(receipts.walks),
         first=first,
         last=last,
         left_out=last - first + 1 - len(indexes) if indexes else 0,
         not_in_log=receipts.missing,
         policies=policies,
-        set_back=tuple(place for walk in every for place in walk.chain.set_back),
     )

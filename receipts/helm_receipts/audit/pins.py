@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from helm_receipts.envelope import checkpoint as notes
-from helm_receipts.envelope.checkpoint import LogKey, parse_vkey
+from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.public_keys import PublicKey, public_key
 from helm_receipts.errors import KeyRefused, PinRefused, ProofRefused
 from helm_receipts.layout import Layout
@@ -158,7 +158,7 @@ def _described(pin: Pin) -> dict[str, Any]:
 
 def _pin(value: dict[str, Any]) -> Pin:
     receipt = tuple(public_key(bytes.fromhex(raw)) for raw in value["receipt"])
-    log = tuple(parse_vkey(vkey) for vkey in value["log"])
+    log = tuple(LogKey.parse(vkey) for vkey in value["log"])
     if not (receipt or log):
         raise ValueError("there is no key in it")
     return Pin(str(value["origin"]), receipt, log, str(value["since"]))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from helm_receipts.envelope.checkpoint import Checkpoint
 from helm_receipts.errors import Broken
+from helm_receipts.journal.segments import segment_name
 from helm_receipts.layout import Layout
 from helm_receipts.log.tiles import ENTRIES, WIDTH, tile_path, tile_width
 
@@ -27,6 +28,11 @@ def refuse_strays(
     layout: Layout, tiles: list[Path], checkpoint: Checkpoint, not_in_log: int
 ) -> None:
     """Refuse tiles beyond the log and what isn't in it yet, and another name of the folder."""
+    for path in layout.journal.glob("*/*.jsonl"):
+        if not path.stem.isdecimal() or path.name != segment_name(int(path.stem)):
+            raise Broken(
+                "misnamed", f"{path.parent.name}/{path.name}", "no journal has such a file"
+            )
     for path in tiles:
         with suppress(FileNotFoundError):  # a recorder removes partial tiles
             _check_tile(layout.log, path, checkpoint.size + not_in_log)

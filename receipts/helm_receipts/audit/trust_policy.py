@@ -12,14 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from helm_receipts.envelope.checkpoint import (
-    LogKey,
-    parse_checkpoint,
-    parse_vkey,
-    verify_checkpoint,
-)
-from helm_receipts.envelope.cosignature import WitnessKey, cosignatures, parse_witness_vkey
-from helm_receipts.errors import Broken, KeyRefused, ProofRefused
+from helm_receipts.envelope.checkpoint import parse_checkpoint, verify_checkpoint
+from helm_receipts.envelope.cosignature import WitnessKey, cosignatures
+from helm_receipts.envelope.note_keys import LogKey
+from helm_receipts.errors import Broken, KeyRefused, ProofRefused, naming
 from helm_receipts.layout import Layout
 
 NONE = "none"
@@ -66,10 +62,8 @@ def witnessed(layout: Layout, policy: TrustPolicy) -> tuple[bytes, tuple[str, ..
     if not path.is_file():
         raise Broken("unwitnessed", "log/checkpoint.witnessed", "no checkpoint was ever cosigned")
     note = path.read_bytes()
-    try:
+    with naming("checkpoint", "log/checkpoint.witnessed", ProofRefused):
         found = policy.require(note, "log/checkpoint.witnessed")
-    except ProofRefused as error:
-        raise Broken("checkpoint", "log/checkpoint.witnessed", str(error)) from error
     size = parse_checkpoint(note).size
     return note, tuple(
         f"{size} entries by {name} at {datetime.fromtimestamp(time, UTC):%Y-%m-%dT%H:%M:%SZ}"
@@ -97,11 +91,11 @@ def _read(policy: TrustPolicy, words: list[str]) -> None:
     known = {*policy.witnesses, *policy.groups}
     match words:
         case ["log", vkey] | ["log", vkey, _]:
-            log = parse_vkey(vkey)
+            log = LogKey.parse(vkey)
             _refuse(log.key in [each.key for each in policy.logs], "a log is listed twice")
             policy.logs.append(log)
         case ["witness", name, vkey] | ["witness", name, vkey, _]:
-            witness = parse_witness_vkey(vkey)
+            witness = WitnessKey.parse(vkey)
             twice = witness.key in [each.key for each in policy.witnesses.values()]
             _refuse(twice or name in known or name == NONE, "a name or key is used twice")
             policy.witnesses[name] = witness

@@ -19,8 +19,8 @@ from helm_receipts.journal.beginnings import PRUNINGS, Beginnings, pruning_lines
 from helm_receipts.journal.calls import Calls
 from helm_receipts.journal.chain import WriterChain
 from helm_receipts.journal.durable_mark import read_mark
-from helm_receipts.journal.reader import Line, read_lines, read_record
-from helm_receipts.journal.segments import gather, segment_name, written_size
+from helm_receipts.journal.reader import Line, read_lines, read_record, written_lines
+from helm_receipts.journal.segments import gather, segment_name
 
 from .checked_line import CheckedLine, check_line
 from .keyring import KeyRing
@@ -37,20 +37,26 @@ NOT_PROVEN = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class JournalReport:
-    """What was verified, and what is merely unfinished."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """What walks over journals came to, and where the clock leaves something in doubt."""
 
     writers: int
     receipts: int
     calls: int
     open_calls: int
+    set_back: tuple[str, ...] = ()
+    """Where the clock went back: nobody can say when what follows really was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalReport(Totals):
+    """What was verified, and what is merely unfinished."""
+
     running: int
     """Writers whose last session has no stop: they run, or were killed."""
     torn: tuple[str, ...] = ()
     """Where a last line was cut off: never acknowledged, quarantined at the next start."""
-    set_back: tuple[str, ...] = ()
-    """Where the clock went back: nobody can say when what follows really was."""
     emptied: tuple[str, ...] = ()
     """Journals that say they had receipts, and have none any more."""
     pruned: tuple[str, ...] = ()
@@ -112,6 +118,17 @@ class JournalWalk:
             self.erased.add(str(event.get("keyId")))
 
 
+def totals(walks: list[JournalWalk]) -> dict[str, Any]:
+    """Add up what walks came to: the values of `Totals`."""
+    return {
+        "writers": len(walks),
+        "receipts": sum(walk.receipts for walk in walks),
+        "calls": sum(walk.calls for walk in walks),
+        "open_calls": sum(len(walk.chain.open_calls) for walk in walks),
+        "set_back": tuple(place for walk in walks for place in walk.chain.set_back),
+    }
+
+
 def verify_journal(
     journal: Path, trusted: Iterable[PublicKey], archives: Iterable[Path] = ()
 ) -> JournalReport:
@@ -131,13 +148,9 @@ def verify_journal(
     note_prunings(journal.parent, ring, beginnings)
     beginnings.refuse_unexplained()
     return JournalReport(
-        writers=len(walks),
-        receipts=sum(walk.receipts for walk in walks),
-        calls=sum(walk.calls for walk in walks),
-        open_calls=sum(len(walk.chain.open_calls) for walk in walks),
+        **totals(walks),
         running=sum(not walk.chain.stopped for walk in walks),
         torn=tuple(torn),
-        set_back=tuple(place for walk in walks for place in walk.chain.set_back),
         emptied=tuple(w.chain.writer for w in walks if _was_emptied(journal, w.chain)),
         pruned=tuple(map(str, beginnings.gone.values())),
     )
@@ -197,12 +210,11 @@ def name_precisely(error: Broken, journals: Journals, chain: WriterChain) -> Bro
         return error
     wanted = {"writer": chain.writer, "number": chain.number + 1}
     for writer, segments in journals.items():
-        for segment in segments:
-            for line in read_lines(segment, end=written_size(segment)):
-                if _is_receipt(line, wanted):
-                    what = f"receipt {wanted['number']} of {chain.writer} is in {line}"
-                    kind = "reordered" if writer == chain.writer else "moved"
-                    return Broken(kind, error.place, what)
+        for line in written_lines(*segments):
+            if _is_receipt(line, wanted):
+                what = f"receipt {wanted['number']} of {chain.writer} is in {line}"
+                kind = "reordered" if writer == chain.writer else "moved"
+                return Broken(kind, error.place, what)
     return error
 
 
@@ -214,10 +226,6 @@ def _is_receipt(line: Line, wanted: dict[str, Any]) -> bool:
 
 
 def _starts_with(segments: list[Path], ring: KeyRing) -> bool:
-    for segment in segments:
-        for line in read_lines(segment, end=written_size(segment)):
-            try:
-                return dsse.parse_line(line.raw).keyid in ring.trusted
-            except EnvelopeError:
-                return False
+    with suppress(EnvelopeError, StopIteration):
+        return dsse.parse_line(next(written_lines(*segments)).raw).keyid in ring.trusted
     return False

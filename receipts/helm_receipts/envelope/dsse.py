@@ -1,16 +1,16 @@
-"""DSSE envelopes with exactly one Ed25519 signature.
+"""DSSE envelopes with exactly one signature.
 
 Source: https://github.com/secure-systems-lab/dsse, protocol.md and envelope.md, version 1.0.0.
 An envelope is opened in three steps that never change places: decode, check the signature over
 the PAE, and only then let anybody parse the payload.
 """
 
-import binascii
 from dataclasses import dataclass
 
 from helm_receipts.errors import EnvelopeError, SignatureRefused
 
 from .public_keys import PublicKey
+from .standard_base64 import decode
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
@@ -64,19 +64,8 @@ def parse_line(line: bytes) -> Envelope:
             f"{len(line)} bytes that start {line[:40]!r}"
         )
     return Envelope(
-        _standard(line[len(HEAD) : middle]),
+        decode(line[len(HEAD) : middle], "a payload", EnvelopeError),
         PAYLOAD_TYPE,
         line[middle + len(MIDDLE) : signed].decode("ascii", "replace"),
-        _standard(line[signed + len(SIG) : -len(TAIL)]),
+        decode(line[signed + len(SIG) : -len(TAIL)], "a signature", EnvelopeError),
     )
-
-
-def _standard(text: bytes) -> bytes:
-    try:
-        raw = binascii.a2b_base64(text, strict_mode=True)
-    except binascii.Error as error:
-        raise EnvelopeError(f"expected padded standard base64, found {error}") from error
-    # Strict decoding leaves one freedom: the bits of the last character that no byte needs.
-    if raw and binascii.b2a_base64(raw[-(len(raw) % 3 or 3) :], newline=False) != text[-4:]:
-        raise EnvelopeError("expected canonical base64, found stray bits in the last character")
-    return raw

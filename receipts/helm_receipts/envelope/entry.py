@@ -14,19 +14,22 @@ from .public_keys import PublicKey
 _ENTRY = (
     '{"apiVersion":"0.0.2","kind":"hashedrekord","spec":{"hashedRekordV002":{"data":'
     '{"algorithm":"SHA2_256","digest":"%s"},"signature":{"content":"%s","verifier":'
-    '{"keyDetails":"PKIX_ED25519","publicKey":{"rawBytes":"%s"}}}}}}'
+    '{"keyDetails":"%s","publicKey":{"rawBytes":"%s"}}}}}}'
 )
+
+KEY_DETAILS = {"ed25519": "PKIX_ED25519", "p256": "PKIX_ECDSA_P256_SHA_256"}
+"""What Sigstore calls the types of keys."""
 
 
 def log_entry(envelope: Envelope, key: PublicKey) -> bytes:
     """Return the log's entry for an envelope that `key` signed."""
     digest = hashlib.sha256(envelope.pae).digest()
-    return (_ENTRY % (_base64(digest), _base64(envelope.signature), _spki(key))).encode()
+    return (_ENTRY % (_base64(digest), _base64(envelope.signature), *_verifier(key))).encode()
 
 
 @cache
-def _spki(key: PublicKey) -> str:
-    return _base64(key.der())
+def _verifier(key: PublicKey) -> tuple[str, str]:
+    return KEY_DETAILS[key.type], _base64(key.der())
 
 
 def _base64(raw: bytes) -> str:

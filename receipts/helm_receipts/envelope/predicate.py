@@ -71,9 +71,10 @@ def render(draft: Draft, stamp: Stamp, boundary: Boundary, key: opening.SecretKe
     can't carry become null: neither may keep a receipt from being written.
     """
     _refuse_unknown(draft)
+    receipt = stamp.receipt_id
 
     def hashed(role: str, body: bytes) -> str:
-        return opening.digest(body, opening.salt(key, stamp.receipt_id, role))
+        return opening.digest(body, opening.salt(key, receipt, role))
 
     value = {
         "_type": STATEMENT_TYPE,

@@ -4,6 +4,7 @@ What a statement looks like when it is written is in `predicate`.
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -13,6 +14,12 @@ from . import canonical
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:helm-boundary:decision:v1"
+
+_VALUES = {
+    "verdict": re.compile("ALLOW|DENY|ESCALATE"),
+    "enforcement": re.compile("enforced|observed"),
+    "decidedAt": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,12 @@ def parse_statement(payload: bytes) -> dict[str, Any]:
     if not isinstance(value, dict) or (
         value.get("_type") != STATEMENT_TYPE
         or value.get("predicateType") != PREDICATE_TYPE
-        or not isinstance(value.get("predicate"), dict)
+        or not isinstance(said := value.get("predicate"), dict)
     ):
         raise CanonicalError(f"expected a statement with the predicate {PREDICATE_TYPE}")
+    # Whoever looks for DENY must find each, and times are compared as they are written.
+    for name, pattern in _VALUES.items():
+        if name in said and not pattern.fullmatch(str(said[name])):
+            found = f"found {str(said[name])[:40]!r}"
+            raise CanonicalError(f"expected {pattern.pattern} in {name}, {found}")
     return value

@@ -4,7 +4,8 @@ import base64
 import binascii
 
 from . import dsse
-from .checkpoint import Checkpoint, LogKey
+from .checkpoint import Checkpoint
+from .note_keys import LogKey
 from .signing_keys import SigningKey
 
 

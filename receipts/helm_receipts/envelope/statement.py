@@ -187,6 +187,10 @@ class Cost:
 
 STREAM: Final = "responseStream"
 """The subject that stands for a stream: the SHA-256 (32 bytes) of the bytes that left."""
+RECEIVED: Final = "responseReceived"
+"""The subject of the body that came from upstream, where another one passed in its place."""
+INSTEAD: Final = "sentInstead"
+"""The subject of what was sent in place of a tool call that was denied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,9 +205,10 @@ class ClientFacts:
 class Draft:
     """One receipt before it has a time, a number and a signature.
 
-    `subjects` maps a role ("request", "response") to that body's bytes; a stream's role is STREAM,
-    and what stands for its bytes is their SHA-256, since nobody keeps them. `event` holds the
-    details of session, policy, key and approval receipts under ASCII lowerCamelCase names.
+    `subjects` maps a role ("request", "response", RECEIVED, INSTEAD) to those bytes; of a stream,
+    STREAM stands for its bytes by their SHA-256, since nobody keeps them. `event` holds the
+    details of session, policy, key and approval receipts under ASCII lowerCamelCase names. `asked`
+    are the calls that a request makes by itself: its own receipt has them, and an outcome's hasn't.
     """
 
     phase: Phase
@@ -223,6 +228,7 @@ class Draft:
     event: Mapping[str, str | int] | None = None
     budget: tuple[BudgetLine, ...] = ()
     cost: Cost | None = None
+    asked: tuple[ToolCall, ...] = ()
 
     @classmethod
     def of_recorder(

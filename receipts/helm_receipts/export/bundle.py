@@ -9,9 +9,10 @@ import base64
 import json
 from typing import Any
 
-from helm_receipts.envelope.checkpoint import LogKey, verify_checkpoint
+from helm_receipts.envelope.checkpoint import verify_checkpoint
 from helm_receipts.envelope.dsse import parse_line
 from helm_receipts.envelope.entry import log_entry
+from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.log import merkle
 from helm_receipts.log.inclusion import InclusionProof

@@ -13,14 +13,15 @@ from typing import IO
 
 from helm_receipts.audit.pack import FORMAT, MANIFEST
 from helm_receipts.audit.verify import NOT_PROVEN
-from helm_receipts.envelope.checkpoint import LogKey, parse_checkpoint
+from helm_receipts.envelope.checkpoint import parse_checkpoint
 from helm_receipts.envelope.dsse import parse_line
+from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.record import Record
 from helm_receipts.errors import LogError
 from helm_receipts.journal.reader import read_lines, read_record
 from helm_receipts.journal.segments import list_segments, segment_name, written_size
 from helm_receipts.layout import Layout
-from helm_receipts.log.proof import prove_under
+from helm_receipts.log.proof import proof_file, prove_under
 from helm_receipts.log.runs import Runs, order_file, read_runs
 
 from .reproducible_zip import write_zip
@@ -74,7 +75,9 @@ def write_pack(
         files[name] = b"".join(record.envelope + b"\n" for record in records)
         for record in records:
             key = found.keys[parse_line(record.envelope).keyid]
-            files[f"proofs/{record.id}.tlog-proof"] = prove_under(layout, key, log, record).text()
+            files[f"proofs/{record.id}.tlog-proof"] = proof_file(
+                prove_under(layout, key, log, record)
+            )
             count += 1
     files["README.md"] = _readme(log, first, last, count)
     write_zip(file, sorted((files | {MANIFEST: _manifest(files, since, until)}).items()))

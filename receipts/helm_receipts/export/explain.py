@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from helm_receipts.envelope.record import Record
+from helm_receipts.envelope.statement import INSTEAD, RECEIVED, STREAM
 
 from .sentences import is_observed, sentence
 
@@ -37,9 +38,21 @@ _END = {
 }
 
 
+_SUBJECT = {
+    "request": "the request's body as it was forwarded",
+    "response": "the answer's body as the client was sent it",
+    RECEIVED: "the answer's body as it came from upstream, and was not sent",
+    STREAM: "the bytes of the stream that left",
+    INSTEAD: "what the client was sent in place of a denied tool call",
+    "event": "the details above",
+}
+"""What each digest is of."""
+
+
 def explain(record: Record) -> list[str]:
     """Explain a receipt in lines, without a newline at their ends."""
-    return [printable(line) for line in _lines(record.id, record.predicate)]
+    lines = (*_lines(record.id, record.predicate), *_digests(record))
+    return [printable(line) for line in lines]
 
 
 def printable(text: str) -> str:
@@ -70,6 +83,19 @@ def _lines(identity: str, said: dict[str, Any]) -> Iterator[str]:
     for name, detail in (said.get("event") or {}).items():
         yield f"  {name:<11} {detail}"
     yield from _basis(said)
+
+
+def _digests(record: Record) -> Iterator[str]:
+    """Say which bytes each digest is of: those that were denied were not sent."""
+    said = record.predicate
+    kept = {"request"} if said["phase"] == "request" and said["verdict"] != "ALLOW" else set()
+    kept |= {"response"} if (said.get("outcome") or {}).get("end") == "denied" else set()
+    for subject in record.statement["subject"]:
+        name = str(subject["name"])
+        known = _SUBJECT.get(name, "bytes that this version has no word for")
+        if name in kept and not is_observed(said):
+            known = f"the {name}'s body as it came, and went no further"
+        yield f"  digest of   {name}: {known}"
 
 
 def _call(flow: dict[str, Any] | None) -> Iterator[str]:

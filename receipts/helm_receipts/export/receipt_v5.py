@@ -19,7 +19,7 @@ from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.envelope.record import Record
 from helm_receipts.envelope.signing_keys import SigningKey
 from helm_receipts.envelope.statement import STREAM
-from helm_receipts.errors import CanonicalError, EnvelopeError, SignatureRefused
+from helm_receipts.errors import CanonicalError, EnvelopeError, KeyRefused, SignatureRefused
 
 VERSION = "receipt.v5"
 SIGNED_MEMBERS = (
@@ -56,7 +56,15 @@ def export(records: Iterable[Record], key: SigningKey) -> Iterator[dict[str, Any
     A bundle is what `verify receipt` takes: a chain of receipts and the key they say they are by.
     What is left of a session whose start isn't there would be a chain of something else, so it is
     left out. The records must have been verified: this signs what they say.
+
+    Raises:
+        KeyRefused: the key isn't an Ed25519 key, and the format knows no other.
     """
+    if key.public.type != "ed25519":
+        raise KeyRefused(
+            f"{VERSION} is signed with Ed25519, and the receipt key here is of type "
+            f"{key.public.type}: export another format, or rotate to an Ed25519 key"
+        )
     session, writer, receipts = "", "", list[dict[str, Any]]()
     for record in records:
         said = record.predicate

@@ -15,20 +15,30 @@ MODULES = (
     "audit.checked_line", "audit.fsck", "audit.kept_checkpoints", "audit.key_claims",
     "audit.keyring", "audit.lockstep", "audit.pack", "audit.published_files", "audit.strays",
     "audit.trust_policy", "audit.verify", "envelope.canonical", "envelope.checkpoint",
-    "envelope.cosignature", "envelope.dsse",
-    "envelope.entry", "envelope.public_keys", "envelope.record", "errors", "journal.beginnings",
-    "journal.accounts", "journal.calls", "journal.chain", "journal.durable_mark", "journal.reader",
-    "journal.segments", "layout", "log.frontier", "log.inclusion",
-    "log.log_claims", "log.merkle", "log.published_keys", "log.tiles", "__main__",
+    "envelope.cosignature", "envelope.dsse", "envelope.entry", "envelope.note_keys",
+    "envelope.public_keys", "envelope.record", "envelope.standard_base64", "errors",
+    "journal.accounts", "journal.beginnings", "journal.calls", "journal.chain",
+    "journal.durable_mark", "journal.reader", "journal.segments", "layout", "log.frontier",
+    "log.handovers",
+    "log.inclusion", "log.log_claims", "log.merkle", "log.published_keys", "log.tiles",
+    "printing", "__main__",
 )  # fmt: skip
 """What the verifier loads, besides packages' own files. A test holds this to its imports."""
 
 _START = b"""import sys
 
-from helm_receipts.__main__ import main
+if sys.version_info < (3, 12):
+    sys.stderr.write("helm-verify needs Python 3.12 or later, and this is " + sys.version + "\\n")
+    sys.exit(2)
+try:
+    from helm_receipts.__main__ import main
+except ModuleNotFoundError as error:
+    sys.stderr.write("helm-verify needs cryptography: python -m pip install cryptography\\n")
+    sys.exit(2)
 
 sys.exit(main())
 """
+"""Any Python can read this much, and says what is missing: no verdict, so exit code 2."""
 _SHEBANG = b"#!/usr/bin/env python3\n"
 
 

@@ -35,6 +35,8 @@ class CallAccounts:
         if phase == "request":
             for line in lines:
                 _check_sum(place, line, "reserved")
+                if any(amount < 0 for amount in line["reserved"].values()):
+                    raise Broken("wrong-books", place, "a call reserved less than nothing")
             self._open[said["flow"]["id"]] = _places(lines)
         elif phase == "outcome":
             reserved = self._open.pop(said["flow"]["id"], None)

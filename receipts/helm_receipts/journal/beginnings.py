@@ -13,8 +13,8 @@ from helm_receipts.errors import Broken
 
 from .calls import Calls
 from .chain import WriterChain
-from .reader import read_lines, read_record
-from .segments import segment_name, written_size
+from .reader import read_record, written_lines
+from .segments import segment_name
 
 PRUNINGS = "pruned.jsonl"
 """The file with receipts of prunings that may themselves be pruned: an envelope a line."""
@@ -48,7 +48,7 @@ class Beginnings:
     def start(self, writer: str, segments: list[Path], calls: Calls) -> WriterChain:
         """Start a writer's chain with its first receipt, or with the first that is there."""
         for segment in segments[:1] if segments and segments[0].name != segment_name(1) else ():
-            line = next(read_lines(segment, end=written_size(segment)), None)
+            line = next(written_lines(segment), None)
             sequence = read_record(line).predicate["sequence"] if line else {}
             if sequence.get("number") == int(segment.stem):
                 chain = WriterChain.midway(writer, sequence, calls)
@@ -72,12 +72,10 @@ class Beginnings:
     def refuse_unexplained(self) -> None:
         """Refuse a beginning that no receipt explains; `Broken` names it."""
         for gone in self.unexplained:
-            raise Broken(
-                "dropped",
-                f"{gone.writer}/{segment_name(gone.last + 1)}",
-                f"it begins with receipt {gone.last + 1}, and no receipt says that those before "
-                "were pruned: name their archive with --archive, if there is one",
-            )
+            place = f"{gone.writer}/{segment_name(gone.last + 1)}"
+            found = f"it begins with receipt {gone.last + 1}, and no receipt says that those before"
+            remedy = "were pruned: name their archive with --archive, if there is one"
+            raise Broken("dropped", place, f"{found} {remedy}")
 
 
 def pruning_lines(state: Path) -> list[bytes]:

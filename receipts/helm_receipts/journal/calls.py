@@ -22,19 +22,13 @@ class Calls:
     def begin(self, place: object, call: str) -> None:
         """Note a call's first request; `Broken` when the id was used before."""
         if call in self._begun:
-            raise Broken(
-                "second-request",
-                place,
-                f"call {call} was opened before and isn't open here: an id is used once",
-            )
+            found = f"call {call} was opened before and isn't open here: an id is used once"
+            raise Broken("second-request", place, found)
         self._begun.add(call)
 
     def refuse_end(self, place: object, call: str) -> Broken:
         """Say what is wrong with an outcome for a call that isn't open in this journal."""
         if call in self._begun:
-            return Broken(
-                "second-outcome",
-                place,
-                f"call {call} has its outcome already, or is open in another journal",
-            )
+            found = f"call {call} has its outcome already, or is open in another journal"
+            return Broken("second-outcome", place, found)
         return Broken("no-request", place, f"an outcome for call {call}, which isn't open")

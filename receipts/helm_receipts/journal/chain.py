@@ -72,30 +72,26 @@ class WriterChain:
     def check_sequence(self, place: object, sequence: dict[str, Any]) -> None:
         """Apply rules 1 to 3 to the next receipt; `Broken` when it doesn't follow."""
         if sequence["writer"] != self.writer:
-            raise Broken(
-                "swapped", place, f"a receipt of writer {sequence['writer']!r} in another's journal"
-            )
+            told = f"a receipt of writer {sequence['writer']!r} in another's journal"
+            raise Broken("swapped", place, told)
         expected, found = self.number + 1, sequence["number"]
+        if type(found) is not int:  # true is 1 for Python
+            raise Broken("malformed", place, f"a number that is {found!r}")
         if found != expected:
             kind = "dropped" if found > expected else "repeated"
             raise Broken(kind, place, f"expected receipt number {expected}, found {found}")
         previous = sequence.get("previous", {}).get("sha256")
         if previous != self.digest:
-            raise Broken(
-                "forked",
-                place,
-                f"receipt {found} follows {str(previous)[:16]}…, but the envelope before it "
-                f"hashes to {str(self.digest)[:16]}…: history was replaced",
-            )
+            told = f"receipt {found} follows {str(previous)[:16]}…, but the one before it hashes to"
+            raise Broken("forked", place, f"{told} {str(self.digest)[:16]}…: history was replaced")
 
     def _check_time(self, place: object, predicate: dict[str, Any]) -> None:
         decided_at = predicate["decidedAt"]
         if decided_at >= self.decided_at:
             return
         if _event(predicate) not in _CLOCK_EVENTS:
-            raise Broken(
-                "backdated", place, f"decided at {decided_at}, after one of {self.decided_at}"
-            )
+            told = f"decided at {decided_at}, after one of {self.decided_at}"
+            raise Broken("backdated", place, told)
         self.set_back.append(f"{place}: from {self.decided_at} to {decided_at}")
 
     def _check_call(self, place: object, predicate: dict[str, Any]) -> None:

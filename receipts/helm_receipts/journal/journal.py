@@ -8,6 +8,7 @@ one.
 """
 
 import fcntl
+import hashlib
 import os
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from helm_receipts.storage import durable
 from helm_receipts.storage.preallocation import reserve_space
 
 from .durable_mark import MARK, read_mark
+from .engine import Reopened
+from .records import last_line
 from .segments import list_segments, segment_name, written_size
 from .whole_lines import whole_size
 
@@ -26,6 +29,8 @@ READY_BYTES = 2**16
 
 class Journal:
     """One writer's folder, locked and ready to append to."""
+
+    is_remote = False
 
     def __init__(self, folder: Path, quarantine: Path, segment_bytes: int = SEGMENT_BYTES) -> None:
         self.folder = folder
@@ -51,6 +56,11 @@ class Journal:
         return self._file < 0
 
     @property
+    def place(self) -> str:
+        """Where it is, for messages."""
+        return str(self.folder)
+
+    @property
     def durable_end(self) -> tuple[Path, int]:
         """The segment appended to last, and how many of its bytes are durable."""
         return self._segment, self._size
@@ -71,10 +81,11 @@ class Journal:
         self._continue(whole)
         return torn
 
-    def append(self, lines: bytes, first_number: int) -> None:
+    def append(self, lines: bytes, first_number: int, open_from: int = 1) -> None:
         """Write whole lines and sync them; `RecorderError` closes the journal.
 
-        `lines` ends with a newline; `first_number` is the number of its first line.
+        `lines` ends with a newline; `first_number` is the number of its first line. Which calls are
+        open, the lines themselves say.
         """
         if self._file < 0:
             raise RecorderError(
@@ -97,6 +108,15 @@ class Journal:
                 "is allowed until a receipt can be written: free some room on this file system, "
                 "or start with another state folder"
             ) from error
+
+    def come_back(self, number: int, digest: str | None) -> Reopened:
+        """Open again after a failure, behind the durable receipt of that number and digest."""
+        line = last_line(self.folder, self.durable_end)
+        found = hashlib.sha256(line).hexdigest() if line else None
+        if found != digest:
+            place = str(self.folder)
+            raise Broken("forked", place, "its last durable line isn't the one that was written")
+        return Reopened(self.reopen(number + 1))
 
     def reopen(self, next_number: int) -> int:
         """Come back after a failure: cut back to the durable bytes, start a new segment.

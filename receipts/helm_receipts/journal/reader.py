@@ -48,6 +48,12 @@ def read_lines(segment: Path, start: int = 0, end: int | None = None) -> Iterato
         raise Broken("torn", place, f"{len(rest)} bytes after the last newline, cut off mid-write")
 
 
+def written_lines(*segments: Path) -> Iterator[Line]:
+    """Read the lines of segments, one after the other; a torn last one is left out."""
+    for segment in segments:
+        yield from read_lines(segment, end=written_size(segment))
+
+
 def read_record(line: Line) -> Record:
     """Read the receipt on a line, unverified; `Broken` when the line isn't one."""
     try:
@@ -70,8 +76,7 @@ def find_line(journal: Path, identity: str) -> Line:
     before = [segment for segment in segments if int(segment.stem) <= int(number)]
     for segment in before[-1:]:
         wanted = int(number) - int(segment.stem)
-        lines = read_lines(segment, end=written_size(segment))
-        for index, line in enumerate(lines):
+        for index, line in enumerate(written_lines(segment)):
             if index == wanted:
                 return _named(line, identity)
     if segments and not before and int(number):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from helm_receipts.envelope.record import Record
 
-from .reader import Line, read_lines, read_record
+from .reader import Line, read_lines, read_record, written_lines
 from .segments import list_segments, list_writers, written_size
 
 _CHUNK = 2**20
@@ -20,9 +20,7 @@ def read_journal(writer: Path) -> Iterator[Line]:
 def read_records(journal: Path) -> Iterator[Record]:
     """Read every writer's receipts, one writer after the other; a torn last line is left out."""
     for writer in list_writers(journal):
-        for segment in list_segments(writer):
-            for line in read_lines(segment, end=written_size(segment)):
-                yield read_record(line)
+        yield from map(read_record, written_lines(*list_segments(writer)))
 
 
 def last_line(writer: Path, end: tuple[Path, int]) -> bytes:

@@ -10,18 +10,16 @@ Source: https://c2sp.org/tlog-proof:
     <the checkpoint, verbatim>
 """
 
-import base64
-import binascii
 import re
 from dataclasses import dataclass
 
-from helm_receipts.envelope import checkpoint as notes
-from helm_receipts.envelope.checkpoint import Checkpoint, LogKey
+from helm_receipts.envelope.checkpoint import Checkpoint
+from helm_receipts.envelope.standard_base64 import decode_hash
 from helm_receipts.errors import ProofRefused
 
 from . import merkle
 
-_HEADER = "c2sp.org/tlog-proof@v1"
+HEADER = "c2sp.org/tlog-proof@v1"
 _INDEX = re.compile(r"index (0|[1-9][0-9]{0,15})")
 _MAX_HASHES = 63
 
@@ -33,19 +31,6 @@ class InclusionProof:
     index: int
     hashes: tuple[bytes, ...]
     note: bytes
-
-    def text(self) -> bytes:
-        """Write the proof as a `.tlog-proof` file."""
-        lines = [_HEADER, f"index {self.index}", *map(_base64, self.hashes), "", ""]
-        return "\n".join(lines).encode() + self.note
-
-    def verify(self, entry: bytes, key: LogKey) -> Checkpoint:
-        """Return the checkpoint; `ProofRefused` unless its log signed it and the entry is in it."""
-        # 1. The checkpoint is the log's.
-        checkpoint = notes.verify_checkpoint(self.note, key)
-        # 2. The entry is under it.
-        self.verify_under(entry, checkpoint)
-        return checkpoint
 
     def verify_under(self, entry: bytes, checkpoint: Checkpoint) -> None:
         """Require the entry's leaf, at this index, to lead to the root of a verified checkpoint."""
@@ -60,22 +45,9 @@ def parse_proof(text: bytes) -> InclusionProof:
     if len(lines) > 1 and lines[1].startswith("extra "):
         del lines[1]  # for rebuilding the leaf, not authenticated: our leaf is the receipt's entry
     index = _INDEX.fullmatch(lines[1]) if len(lines) > 1 else None
-    if not separator or lines[0] != _HEADER or index is None:
-        raise ProofRefused(f"expected {_HEADER!r}, an index, hashes and a checkpoint")
+    if not separator or lines[0] != HEADER or index is None:
+        raise ProofRefused(f"expected {HEADER!r}, an index, hashes and a checkpoint")
     if len(lines) - 2 > _MAX_HASHES:
         raise ProofRefused(f"expected at most {_MAX_HASHES} hashes, found {len(lines) - 2}")
-    return InclusionProof(int(index[1]), tuple(_hash(line) for line in lines[2:]), note)
-
-
-def _base64(raw: bytes) -> str:
-    return base64.b64encode(raw).decode()
-
-
-def _hash(line: str) -> bytes:
-    try:
-        raw = base64.b64decode(line, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ProofRefused(f"expected a hash in base64, found {line[:60]!r}") from error
-    if len(raw) != 32 or _base64(raw) != line:
-        raise ProofRefused(f"expected 32 bytes in base64, found {line[:60]!r}")
-    return raw
+    hashes = tuple(decode_hash(line, "a proof's hash", ProofRefused) for line in lines[2:])
+    return InclusionProof(int(index[1]), hashes, note)

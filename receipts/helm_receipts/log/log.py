@@ -17,8 +17,9 @@ from itertools import islice
 from pathlib import Path
 
 from helm_receipts.envelope import checkpoint as notes
-from helm_receipts.envelope.checkpoint import Checkpoint, LogKey
+from helm_receipts.envelope.checkpoint import Checkpoint
 from helm_receipts.envelope.entry import log_entry
+from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.envelope.signatures import sign_checkpoint
 from helm_receipts.envelope.signing_keys import SigningKey

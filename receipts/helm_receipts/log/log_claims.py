@@ -1,6 +1,7 @@
 """Claims of receipts about the log itself, and a reading of the log that names what is wrong."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
@@ -18,15 +19,10 @@ def check_claim(predicate: dict[str, Any], reader: TileReader) -> None:
     if predicate["phase"] != "session" or not isinstance(size, int):
         return
     if size > reader.size:
-        raise Broken(
-            "old-checkpoint",
-            "log/checkpoint",
-            f"of size {reader.size}, but a receipt says that the log had {size} entries",
-        )
-    try:
+        found = f"of size {reader.size}, but a receipt says that the log had {size} entries"
+        raise Broken("old-checkpoint", "log/checkpoint", found)
+    with naming_tiles():
         root = merkle.root_hash(size, reader.nodes)
-    except ProofRefused as error:
-        raise tile_error(error) from error
     if root.hex() != event.get("logRoot"):
         if _root_of_entries(reader, size).hex() == event.get("logRoot"):
             raise Broken("edited-tile", "log/tile", "hashes that aren't those of the entries")
@@ -35,16 +31,18 @@ def check_claim(predicate: dict[str, Any], reader: TileReader) -> None:
 
 def read_entries(reader: TileReader) -> Iterator[bytes]:
     """Read every entry in order; `Broken` where a bundle is missing or malformed."""
-    try:
+    with naming_tiles():
         yield from reader.all_entries()
+
+
+@contextmanager
+def naming_tiles() -> Iterator[None]:
+    """Turn what a reader of tiles refuses into `Broken`, with a kind of its own."""
+    try:
+        yield
     except ProofRefused as error:
-        raise tile_error(error) from error
-
-
-def tile_error(error: ProofRefused) -> Broken:
-    """Turn what a reader of tiles refused into `Broken`, with a kind of its own."""
-    kind = "missing-tile" if isinstance(error, TileMissing) else "edited-tile"
-    return Broken(kind, "log", str(error))
+        kind = "missing-tile" if isinstance(error, TileMissing) else "edited-tile"
+        raise Broken(kind, "log", str(error)) from error
 
 
 def _root_of_entries(reader: TileReader, size: int) -> bytes:

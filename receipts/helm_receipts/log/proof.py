@@ -1,18 +1,20 @@
 """Proofs that a receipt is in the log, made from its tiles."""
 
+import base64
 from pathlib import Path
 
 from helm_receipts.envelope import checkpoint as notes
-from helm_receipts.envelope.checkpoint import LogKey
+from helm_receipts.envelope.checkpoint import Checkpoint
 from helm_receipts.envelope.dsse import parse_line
 from helm_receipts.envelope.entry import log_entry
+from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.envelope.record import Record
 from helm_receipts.errors import LogError
 from helm_receipts.layout import Layout
 
 from . import merkle_proofs
-from .inclusion import InclusionProof
+from .inclusion import HEADER, InclusionProof
 from .published_keys import PublishedKeys
 from .runs import order_file, read_runs
 from .tiles import TileReader
@@ -36,8 +38,23 @@ def prove_under(layout: Layout, key: PublicKey, log: LogKey, record: Record) -> 
     index = _index_of(record, entry, layout, reader)
     hashes = merkle_proofs.inclusion_proof(index, size, reader.nodes)
     proof = InclusionProof(index, tuple(hashes), note)
-    proof.verify(entry, log)
+    verify_proof(proof, entry, log)
     return proof
+
+
+def verify_proof(proof: InclusionProof, entry: bytes, key: LogKey) -> Checkpoint:
+    """Return the checkpoint; `ProofRefused` unless its log signed it and the entry is in it."""
+    # 1. The checkpoint is the log's.
+    checkpoint = notes.verify_checkpoint(proof.note, key)
+    # 2. The entry is under it.
+    proof.verify_under(entry, checkpoint)
+    return checkpoint
+
+
+def proof_file(proof: InclusionProof) -> bytes:
+    """Write a proof as a `.tlog-proof` file, as `inclusion` describes it."""
+    hashes = (base64.b64encode(each).decode() for each in proof.hashes)
+    return "\n".join([HEADER, f"index {proof.index}", *hashes, "", ""]).encode() + proof.note
 
 
 def _index_of(record: Record, entry: bytes, layout: Layout, reader: TileReader) -> int:

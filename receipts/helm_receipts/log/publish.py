@@ -6,23 +6,16 @@ trusted_root.json   the log keys, for Sigstore's verifiers
 keys.json           every key there was, with the log indexes it is valid for
 """
 
-import json
 from dataclasses import replace
 from typing import Any
 
-from helm_receipts.envelope.checkpoint import LogKey
+from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.errors import KeyRefused
 from helm_receipts.layout import Layout
 from helm_receipts.storage import durable
 
-from .published_keys import (
-    LogKeyRange,
-    PublishedKeys,
-    ReceiptKeyRange,
-    read_published,
-    trusted_root,
-)
+from .published_keys import KeyRange, PublishedKeys, in_other_forms, json_file, read_published
 
 
 def publish(layout: Layout, origin: str, receipt: PublicKey, log: PublicKey) -> PublishedKeys:
@@ -32,7 +25,7 @@ def publish(layout: Layout, origin: str, receipt: PublicKey, log: PublicKey) -> 
         known = read_published(layout)
     else:
         key = LogKey(origin, log)
-        known = PublishedKeys(origin, (ReceiptKeyRange(receipt),), (LogKeyRange(key),))
+        known = PublishedKeys(origin, (KeyRange(receipt),), (KeyRange(key),))
         write_published(layout, known)
     if known.receipt[-1].key != receipt or known.log[-1].key.key != log:
         raise KeyRefused(
@@ -45,21 +38,13 @@ def publish(layout: Layout, origin: str, receipt: PublicKey, log: PublicKey) -> 
 def write_published(layout: Layout, known: PublishedKeys) -> None:
     """Write the four files."""
     durable.make_folder(layout.log, 0o755)
-    receipt, log = known.receipt[-1].key, known.log[-1].key
-    durable.replace_files(
-        layout.log,
-        {
-            "receipt.pub.pem": receipt.pem(),
-            "log.vkey": f"{log.vkey}\n".encode(),
-            "trusted_root.json": _json(trusted_root(known)),
-            "keys.json": _json(_keys_json(known)),
-        },
-    )
+    files = in_other_forms(known) | {"keys.json": json_file(keys_json(known))}
+    durable.replace_files(layout.log, files)
 
 
 def introduce_receipt(known: PublishedKeys, new: PublicKey, first: int) -> PublishedKeys:
     """Add a new receipt key, valid from index `first` on."""
-    return replace(known, receipt=(*known.receipt, ReceiptKeyRange(new, first)))
+    return replace(known, receipt=(*known.receipt, KeyRange(new, first)))
 
 
 def retire_receipts(known: PublishedKeys, last: int) -> PublishedKeys:
@@ -72,10 +57,11 @@ def retire_receipts(known: PublishedKeys, last: int) -> PublishedKeys:
 def rotate_log(known: PublishedKeys, new: LogKey, size: int) -> PublishedKeys:
     """Add a new log key, which signs from this size on."""
     *before, old = known.log
-    return replace(known, log=(*before, replace(old, last=size), LogKeyRange(new, size)))
+    return replace(known, log=(*before, replace(old, last=size), KeyRange(new, size)))
 
 
-def _keys_json(known: PublishedKeys) -> dict[str, Any]:
+def keys_json(known: PublishedKeys) -> dict[str, Any]:
+    """Describe every key there was, as `keys.json` has it."""
     return {
         "origin": known.origin,
         "receipt": [
@@ -84,7 +70,3 @@ def _keys_json(known: PublishedKeys) -> dict[str, Any]:
         ],
         "log": [{"first": k.first, "last": k.last, "vkey": k.key.vkey} for k in known.log],
     }
-
-
-def _json(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, indent=2).encode() + b"\n"

@@ -5,31 +5,24 @@ writes the file, and those that say the same in other forms.
 """
 
 import base64
-import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any
 
-from helm_receipts.envelope.checkpoint import LogKey, parse_vkey
+from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.public_keys import PublicKey, public_key
 from helm_receipts.errors import KeyRefused
 from helm_receipts.layout import Layout
 
 
 @dataclass(frozen=True, slots=True)
-class ReceiptKeyRange:
-    """A receipt key and the log indexes it is valid for; `last` is None while it is in use."""
+class KeyRange[Key]:
+    """A key and its range; `last` is None while it is in use.
 
-    key: PublicKey
-    first: int = 0
-    last: int | None = None
+    Of a receipt key: the log indexes it is valid for; of a log key: the sizes it has signed.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class LogKeyRange:
-    """A log key and the sizes it has signed; `last` is None while it is in use."""
-
-    key: LogKey
+    key: Key
     first: int = 0
     last: int | None = None
 
@@ -39,8 +32,8 @@ class PublishedKeys:
     """Every key of a state folder, oldest first."""
 
     origin: str
-    receipt: tuple[ReceiptKeyRange, ...]
-    log: tuple[LogKeyRange, ...]
+    receipt: tuple[KeyRange[PublicKey], ...]
+    log: tuple[KeyRange[LogKey], ...]
 
     def receipt_key(self, keyid: str) -> PublicKey:
         """Find the receipt key of this id; `KeyRefused` when it was never published."""
@@ -59,15 +52,31 @@ def read_published(layout: Layout) -> PublishedKeys:
     try:
         value = json.loads(path.read_bytes())
         receipt = tuple(
-            ReceiptKeyRange(public_key(bytes.fromhex(k["public"])), k["first"], k["last"])
+            KeyRange(public_key(bytes.fromhex(k["public"])), k["first"], k["last"])
             for k in value["receipt"]
         )
-        log = tuple(LogKeyRange(parse_vkey(k["vkey"]), k["first"], k["last"]) for k in value["log"])
+        log = tuple(KeyRange(LogKey.parse(k["vkey"]), k["first"], k["last"]) for k in value["log"])
         if not receipt or not log:
             raise ValueError("there is no key in it")
+        if [each.key.keyid for each in receipt] != [k["keyid"] for k in value["receipt"]]:
+            raise ValueError("a key under another key's id")
         return PublishedKeys(value["origin"], receipt, log)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise KeyRefused(f"expected the published keys in {path}, found {error}") from error
+
+
+def in_other_forms(known: PublishedKeys) -> dict[str, bytes]:
+    """Write the files that say the same as `keys.json`, in the forms that other tools read."""
+    return {
+        "receipt.pub.pem": known.receipt[-1].key.pem(),
+        "log.vkey": f"{known.log[-1].key.vkey}\n".encode(),
+        "trusted_root.json": json_file(trusted_root(known)),
+    }
+
+
+def json_file(value: dict[str, Any]) -> bytes:
+    """Write a value as a published file."""
+    return json.dumps(value, indent=2).encode() + b"\n"
 
 
 def trusted_root(known: PublishedKeys) -> dict[str, Any]:
@@ -83,8 +92,7 @@ def trusted_root(known: PublishedKeys) -> dict[str, Any]:
 
 def log_id(key: LogKey) -> str:
     """Return the whole hash that the four-byte key id is the beginning of, in base64."""
-    text = key.name.encode() + b"\n\x01" + key.key.raw
-    return base64.b64encode(hashlib.sha256(text).digest()).decode()
+    return base64.b64encode(key.digest).decode()
 
 
 def _tlog(key: LogKey) -> dict[str, Any]:

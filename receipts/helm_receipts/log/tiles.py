@@ -9,13 +9,13 @@ A full tile never changes. A partial one is named by its width W and never chang
 log grows, wider ones appear beside it, and all of them may go once the full one is there.
 """
 
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 
 from helm_receipts.errors import ProofRefused, TileMissing
 
-from .merkle import Nodes, fold
+from .merkle import fold
 
 WIDTH = 256
 HEIGHT = 8
@@ -60,19 +60,30 @@ def decode_entries(bundle: bytes, width: int) -> list[bytes]:
     return entries[:width]
 
 
+def read_tile(log: Path, name: str, size: int | None = None) -> bytes:
+    """Read a tile; of the full one that stands in for a partial one, the first `size` bytes.
+
+    A recorder that runs removes partial ones. `TileMissing` where there is neither.
+    """
+    for path, end in ((log / name, None), (log / name.partition(".p/")[0], size)):
+        if path.is_file():
+            return path.read_bytes()[:end]
+    raise TileMissing(f"expected {name}, found no such file")
+
+
 class TileReader:
     """Reads the tiles of a log at one size. Only files are read; nothing is verified."""
 
     def __init__(self, log: Path, size: int) -> None:
         self.size = size
-        self._log = log
-        self._cache: OrderedDict[tuple[int, int], bytes] = OrderedDict()
+        self.read: Callable[[str], bytes] = partial(read_tile, log)
+        self._cached = lru_cache(_CACHED_TILES)(self.hashes)
 
     def hashes(self, level: int, number: int) -> bytes:
         """Read the hashes of a tile, joined; `ProofRefused` when they aren't there."""
         width = tile_width(level, number, self.size)
         wanted = width * HASH_BYTES
-        raw = self._read(level, number, width)
+        raw = self.read(tile_path(level, number, width))
         if len(raw) < wanted or len(raw) % HASH_BYTES:
             raise ProofRefused(
                 f"expected {width} hashes in {tile_path(level, number, width)}, found {len(raw)} "
@@ -83,7 +94,7 @@ class TileReader:
     def entries(self, number: int) -> list[bytes]:
         """Read the entries of a bundle; `ProofRefused` when it is missing or malformed."""
         width = tile_width(0, number, self.size)
-        bundle = self._read(ENTRIES, number, width)
+        bundle = self.read(tile_path(ENTRIES, number, width))
         try:
             return decode_entries(bundle, width)
         except ProofRefused as error:
@@ -94,36 +105,14 @@ class TileReader:
         for number in range(first_bundle, -(-self.size // WIDTH)):
             yield from self.entries(number)
 
-    @property
-    def nodes(self) -> Nodes:
-        """The hashes of complete subtrees, for making proofs."""
-        return self._node
-
-    def _node(self, level: int, index: int) -> bytes:
+    def nodes(self, level: int, index: int) -> bytes:
+        """Return the hash of a complete subtree, as `merkle.Nodes` does."""
         row, depth = divmod(level, HEIGHT)
         first = index << depth
         tile = self._cached(row, first // WIDTH)
         at = first % WIDTH
         hashes = [_hash_at(tile, at + offset) for offset in range(1 << depth)]
         return fold(hashes)
-
-    def _cached(self, level: int, number: int) -> bytes:
-        found = self._cache.get((level, number))
-        if found is None:
-            found = self._cache[level, number] = self.hashes(level, number)
-            if len(self._cache) > _CACHED_TILES:
-                self._cache.popitem(last=False)
-        else:
-            self._cache.move_to_end((level, number))
-        return found
-
-    def _read(self, level: int | str, number: int, width: int) -> bytes:
-        """Read a tile of at least this width: the full one may stand in for a partial one."""
-        for name in (tile_path(level, number, width), tile_path(level, number)):
-            path = self._log / name
-            if path.is_file():
-                return path.read_bytes()
-        raise TileMissing(f"expected {tile_path(level, number, width)}, found no such file")
 
 
 def _hash_at(tile: bytes, index: int) -> bytes:

@@ -5,8 +5,10 @@ put into quarantine, which calls were left open, and how far the log had come.
 """
 
 import os
+from collections.abc import Mapping
 
 from helm_receipts.envelope.predicate import Boundary
+from helm_receipts.envelope.statement import Draft
 from helm_receipts.journal.journal import Journal
 from helm_receipts.journal.segments import list_writers
 from helm_receipts.layout import Layout
@@ -43,9 +45,15 @@ def start_session(layout: Layout, keys: Keyset, boundary: Boundary, segment_byte
     return writer
 
 
-def start_here(writer: Writer, state: Resumption, tree: Tree, quarantined: int) -> None:
-    """Close the calls that a crash left open, then record the start."""
-    orphans = writer.close_calls("recovered")
+def start_here(
+    writer: Writer,
+    state: Resumption,
+    tree: Tree,
+    quarantined: int,
+    known: Mapping[str, Draft] | None = None,
+) -> None:
+    """Close the calls that a crash left open, by their `known` outcomes, then record the start."""
+    orphans = writer.close_calls("recovered", known or {})
     for first in range(0, len(orphans), MAX_BATCH):
         writer.commit(orphans[first : first + MAX_BATCH])
     previous = "none" if state.number == 0 else "clean" if state.stopped else "crash"
@@ -77,5 +85,9 @@ def take_journal(layout: Layout, segment_bytes: int) -> Journal:
             except BlockingIOError:
                 continue
         # Another process may take the new folder first; then there is another one to make.
-        name = "".join(_ALPHABET[byte % 32] for byte in os.urandom(8))
-        durable.make_folder(layout.journal / name)
+        durable.make_folder(layout.journal / new_writer_name())
+
+
+def new_writer_name() -> str:
+    """Return a name that no writer has."""
+    return "".join(_ALPHABET[byte % 32] for byte in os.urandom(8))

@@ -3,16 +3,16 @@
 The command is started once and kept open. It reads a line of JSON for each question and answers
 with one; it may hand them on to a token or to a key service:
 
-    {"role": "receipt"}                        {"public": "<64 hex digits>"}
-    {"message": "<base64>", "role": "log"}     {"signature": "<base64 of 64 bytes>"}
+    {"role": "receipt"}                        {"public": "<64 hex digits, or 130 of P-256>"}
+    {"message": "<base64>", "role": "log"}     {"signature": "<base64 of 64 bytes, or of DER>"}
 
 Each signature is verified before it is used, since a receipt with a wrong one could never be taken
-back. The state folder keeps which command it is, in `keys/signer`, and no other one is accepted.
+back. The state folder keeps what signs, in `keys/signer` for both roles or in the role's own file,
+and nothing else is accepted. `pkcs11:` and a URI stand for the command in `pkcs11_signer`.
 """
 
 import atexit
 import base64
-import binascii
 import contextlib
 import json
 import os
@@ -25,7 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from helm_receipts.envelope.public_keys import PublicKey, public_key
+from helm_receipts.envelope.key_files import signer_in
+from helm_receipts.envelope.public_keys import PublicKey, one_spelling, public_key
 from helm_receipts.envelope.signing_keys import SIGNING_ROLES, SigningKey
 from helm_receipts.errors import KeyRefused, RecorderError
 from helm_receipts.storage import isolated
@@ -33,7 +34,7 @@ from helm_receipts.storage.secret_file import create_secret, read_secret
 
 from .keyset import SIGNER as FILE
 
-SCHEME = "exec:"
+COMMAND, TOKEN = "exec:", "pkcs11:"
 SECONDS = 2.0
 """How long an answer may take: calls wait for it."""
 PAUSE_SECONDS = 1.0
@@ -48,8 +49,8 @@ class SignerFailed(RecorderError):
 class OutsideSigner:
     """A command that signs, started when it is first asked and again after it has ended."""
 
-    def __init__(self, command: str) -> None:
-        self.command = command
+    def __init__(self, signer: str) -> None:
+        self.signer = signer
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._ask_after = 0.0
@@ -66,9 +67,11 @@ class OutsideSigner:
         question = {"message": base64.b64encode(message).decode(), "role": role}
         try:
             signature = base64.b64decode(self._ask(question)["signature"], validate=True)
-        except (KeyError, TypeError, binascii.Error) as error:
+            if key.type == "p256":
+                signature = one_spelling(signature)
+        except (KeyError, TypeError, ValueError) as error:
             raise SignerFailed(f"{self._name} gives no signature: {error}") from error
-        if len(signature) != 64 or not key.verifies(signature, message):
+        if not key.verifies(signature, message):
             raise SignerFailed(f"{self._name} gives a signature that its {role} key didn't make")
         return signature
 
@@ -82,7 +85,7 @@ class OutsideSigner:
 
     @property
     def _name(self) -> str:
-        return f"the signer {self.command!r}"
+        return f"the signer {self.signer!r}"
 
     def _ask(self, question: dict[str, str]) -> dict[str, Any]:
         with self._lock:
@@ -104,7 +107,7 @@ class OutsideSigner:
     def _exchange(self, line: bytes) -> dict[str, Any]:
         if self._process is None:
             self._process = subprocess.Popen(
-                shlex.split(self.command),
+                _command_line(self.signer),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env=isolated.bare_environment(),
@@ -142,36 +145,55 @@ def _close_signers() -> None:
         signer.close()
 
 
-def outside_key(keys: Path, role: str) -> SigningKey | None:
-    """Return the role's key, if a command signs for this folder of keys; None if files do."""
-    if not (keys / FILE).exists():
-        return None
-    command = read_secret(keys / FILE).decode().strip()
-    signer = _signers.setdefault(command, OutsideSigner(command))
+def outside_key(signer: str, role: str) -> SigningKey:
+    """Return the role's key, as what signs has it; `KeyRefused` where it doesn't answer."""
+    found = _signers.setdefault(signer, OutsideSigner(signer))
     try:
-        public = signer.public(role)
+        public = found.public(role)
     except SignerFailed as error:
         raise KeyRefused(str(error)) from error
-    return SigningKey(role, public, _Outside(signer, role, public))
+    return SigningKey(role, public, _Outside(found, role, public))
 
 
 def choose_signer(keys: Path, option: str) -> None:
-    """Have a command sign for a folder of keys that has none yet, or be the one that does.
+    """Have something elsewhere sign for a folder of keys that has none yet, or be what does.
 
-    `option` is `exec:` and the command. `KeyRefused` where files or another command sign.
+    `option` is as `parse_signer` takes it. `KeyRefused` where files or something else sign.
     """
-    command = option.removeprefix(SCHEME).strip()
-    if not option.startswith(SCHEME) or not command:
-        raise KeyRefused(f"expected a signer as exec:COMMAND, found {option!r}")
-    path = keys / FILE
-    if not path.exists():
-        if any((keys / f"{role}.pem").exists() for role in SIGNING_ROLES):
-            raise KeyRefused(
-                f"expected no keys in {keys}, found some: a signer is chosen before the first start"
-            )
-        create_secret(path, f"{command}\n".encode())
-    if (found := read_secret(path).decode().strip()) != command:
-        raise KeyRefused(f"expected the signer {found!r} of {path}, found {command!r}")
+    signer, used = parse_signer(option), signers_in_use(keys)
+    if not used and any((keys / f"{role}.pem").exists() for role in SIGNING_ROLES):
+        raise KeyRefused(
+            f"expected no keys in {keys}, found some: a signer is chosen before the first start, "
+            "or by `helm-boundary keys rotate receipt --signer`"
+        )
+    if not used:
+        create_secret(keys / FILE, f"{signer}\n".encode())
+        used = signers_in_use(keys)
+    if signer not in used:
+        raise KeyRefused(f"expected the signer {' or '.join(sorted(used))!r}, found {signer!r}")
+
+
+def signers_in_use(keys: Path) -> set[str]:
+    """List what signs elsewhere for a folder of keys: for both roles, or one for each."""
+    files = {role: keys / f"{role}.pem" for role in SIGNING_ROLES}
+    used = {signer_in(path, role) for role, path in files.items() if path.exists()}
+    if (keys / FILE).exists() and not all(path.exists() for path in files.values()):
+        used.add(read_secret(keys / FILE).decode().strip())
+    return used - {""}
+
+
+def parse_signer(option: str) -> str:
+    """Return what is noted of a signer: `exec:`'s command, or all of `pkcs11:`'s URI (RFC 7512)."""
+    signer = option.removeprefix(COMMAND).strip()
+    if not option.startswith((COMMAND, TOKEN)) or signer in ("", TOKEN):
+        raise KeyRefused(f"expected a signer as exec:COMMAND or pkcs11:URI, found {option!r}")
+    return signer
+
+
+def _command_line(signer: str) -> list[str]:
+    if signer.startswith(TOKEN):
+        return isolated.run_module("helm_receipts.recording.pkcs11_signer", signer)
+    return shlex.split(signer)
 
 
 def _line(descriptor: int) -> bytes:

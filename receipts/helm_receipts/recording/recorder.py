@@ -8,10 +8,13 @@ thread, so that the other calls go on.
 """
 
 import asyncio
+import math
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from helm_receipts.envelope import opening
@@ -21,6 +24,7 @@ from helm_receipts.errors import Broken, KeyRefused, LogError, RecorderError
 from helm_receipts.journal.journal import SEGMENT_BYTES
 from helm_receipts.layout import Layout
 
+from .database_place import Database, Unlogged
 from .integrator import Integrator
 from .keyset import open_keyset
 from .lifecycle import start_session, stop_session
@@ -39,7 +43,7 @@ class Recorder:
     """Records what the boundary decides. Belongs to one event loop's thread."""
 
     def __init__(
-        self, writer: Writer, pseudonyms: opening.SecretKey, integrator: Integrator
+        self, writer: Writer, pseudonyms: opening.SecretKey, integrator: Integrator | Unlogged
     ) -> None:
         self._writer = writer
         self._integrator = integrator
@@ -49,7 +53,10 @@ class Recorder:
         self._flight: tuple[Batch, list[_Waiting], Future[None]] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="receipts")
         self._recover_after = 0.0
-        self._usual_write = 0.0
+        # What waits for another machine never waits on the loop's own thread.
+        self._usual_write = math.inf if writer.is_remote else 0.0
+        self._ending = threading.Event()
+        self._recovery: Future[None] | None = None
         self._closed = False
         self.told: Callable[[Draft, Receipt], None] = _tell_nobody
         """Called with each decision that has become durable, before whoever asked goes on."""
@@ -63,15 +70,20 @@ class Recorder:
         configuration: str,
         segment_bytes: int = SEGMENT_BYTES,
         whom: Sequence[str] = (),
+        database: Database | None = None,
     ) -> "Recorder":
         """Take a writer's place in `state`, made on first use, and record that a session starts.
 
         `configuration` is the SHA-256 of the boundary's configuration, in hex. To `whom`, each
-        `witness=URL,vkey` or `timestamp=URL`, the log's checkpoints are shown. Checks the end of
-        the journal, puts a torn last line into quarantine and closes the calls that a crash left
-        open. `RecorderError` when any of that isn't possible, saying what to do.
+        `witness=URL,vkey` or `timestamp=URL`, the log's checkpoints are shown. Where there is a
+        `database`, receipts go there, and `state` only has what is this process's own.
+
+        Checks the end of the journal, puts a torn last line into quarantine and closes the calls
+        that a crash left open. `RecorderError` when any of that isn't possible, saying what to do.
         """
         try:
+            if database is not None:
+                return cls._open_tables(Layout(state), version, configuration, database)
             return cls._open(Layout(state), version, configuration, segment_bytes, whom)
         except Broken as error:
             raise RecorderError(
@@ -98,9 +110,18 @@ class Recorder:
         integrator.start()
         return cls(writer, keys.pseudonym, integrator)
 
+    @classmethod
+    def _open_tables(
+        cls, layout: Layout, version: str, configuration: str, database: Database
+    ) -> "Recorder":
+        from .table_session import start_table_session  # nothing of it is imported otherwise
+
+        keys, writer = start_table_session(layout, version, configuration, database)
+        return cls(writer, keys.pseudonym, Unlogged())
+
     def foresee(self, draft: Draft) -> None:
         """Say what will probably be recorded next, when there is time to get it ready."""
-        if not (self._waiting or self._flight or self._writer.is_closed):
+        if not (self._waiting or self._flight or self._writer.is_closed or self._recovery):
             self._writer.foresee(draft)
 
     async def record(self, draft: Draft, patience: float = 0.0) -> Receipt:
@@ -161,6 +182,9 @@ class Recorder:
         self._closed = True
         try:
             self._drain()
+            self._ending.set()
+            if self._recovery is not None:
+                self._recovery.exception()
             if self._writer.is_closed:
                 self._writer.recover()
             stop_session(self._writer)
@@ -202,7 +226,8 @@ class Recorder:
             self._writer.write(batch)
         finally:
             taken = time.monotonic() - begun
-            self._usual_write += (taken - self._usual_write) * _LEARNING_RATE
+            if not math.isinf(self._usual_write):
+                self._usual_write += (taken - self._usual_write) * _LEARNING_RATE
 
     def _written_here(self, batch: Batch) -> RecorderError | None:
         try:
@@ -263,8 +288,16 @@ class Recorder:
         """Refuse while the journal is closed, but try to reopen it once a second."""
         if self._closed and self._writer.is_closed:
             raise RecorderError("the recorder was closed; open another one")
-        if not self._writer.is_closed:
+        if self._recovery is not None and self._recovery.done():
+            self._recovery = None
+        if not self._writer.is_closed and self._recovery is None:
             return
+        if self._writer.is_remote:
+            self._recover_aside()
+            raise RecorderError(
+                "no receipt can be written at the moment, and that is tried again every second; "
+                "look at the database and the way to it"
+            )
         if time.monotonic() < self._recover_after:
             raise RecorderError(
                 "the journal is closed after a failed write and is tried again every second; "
@@ -272,6 +305,18 @@ class Recorder:
             )
         self._recover_after = time.monotonic() + _RETRY_SECONDS
         self._writer.recover()
+
+    def _recover_aside(self) -> None:
+        """Come back on the other thread, which nothing else has to do meanwhile."""
+        if self._recovery is None:
+            self._recovery = self._thread.submit(self._recover_until_back)
+
+    def _recover_until_back(self) -> None:
+        while self._writer.is_closed and not self._ending.is_set():
+            with suppress(RecorderError):
+                self._writer.recover()
+                return
+            self._ending.wait(_RETRY_SECONDS)
 
 
 def _tell_nobody(_draft: Draft, _receipt: Receipt) -> None:

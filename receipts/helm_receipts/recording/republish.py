@@ -2,19 +2,15 @@
 
 from contextlib import suppress
 
-from helm_receipts.envelope.checkpoint import LogKey, verify_checkpoint
+from helm_receipts.envelope.checkpoint import verify_checkpoint
+from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.errors import KeyRefused, ReceiptError
 from helm_receipts.export.verified import verify_present
 from helm_receipts.layout import Layout
 from helm_receipts.log import identity
 from helm_receipts.log.publish import write_published
-from helm_receipts.log.published_keys import (
-    LogKeyRange,
-    PublishedKeys,
-    ReceiptKeyRange,
-    read_published,
-)
+from helm_receipts.log.published_keys import KeyRange, PublishedKeys, read_published
 
 from .keyset import NEXT, signing_key
 
@@ -30,7 +26,7 @@ def republish(layout: Layout) -> PublishedKeys:
     receipt = signing_key(layout, "receipt").public
     origin = identity.read_origin(layout.origin)
     log = LogKey(origin, signing_key(layout, "log").public)
-    known = PublishedKeys(origin, (ReceiptKeyRange(receipt),), (LogKeyRange(log),))
+    known = PublishedKeys(origin, (KeyRange(receipt),), (KeyRange(log),))
     with suppress(KeyRefused):
         said = read_published(layout)
         if (said.receipt[-1].key, said.log[-1].key) == (receipt, log):

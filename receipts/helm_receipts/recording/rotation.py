@@ -8,13 +8,17 @@ on where it stopped: each writer's last receipt says how far it had come.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 from helm_receipts.envelope import checkpoint as notes
 from helm_receipts.envelope import key_files, signing_keys
-from helm_receipts.envelope.checkpoint import Checkpoint, LogKey
+from helm_receipts.envelope.checkpoint import Checkpoint
+from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.predicate import Boundary
+from helm_receipts.envelope.public_keys import KeyType
 from helm_receipts.envelope.signatures import sign_checkpoint
-from helm_receipts.envelope.signing_keys import SigningKey
+from helm_receipts.envelope.signing_keys import InMemory, SigningKey
 from helm_receipts.envelope.statement import Draft
 from helm_receipts.errors import KeyRefused
 from helm_receipts.journal.journal import SEGMENT_BYTES, Journal
@@ -31,19 +35,41 @@ from helm_receipts.log.tree import Tree, read_tree
 from helm_receipts.storage import durable
 from helm_receipts.storage.secret_file import create_secret
 
-from .keyset import NEXT, SIGNER, Keyset, read_keyset
+from .keyset import NEXT, Keyset, load_key, read_keyset
 from .lifecycle import start_here, start_session, stop_session
 from .openings import Openings
+from .outside_signer import outside_key
 from .resume import resume
 from .writer import Writer
 
 
-def rotate_receipt_key(layout: Layout, boundary: Boundary) -> SigningKey:
-    """Replace the receipt key and return the new one; `KeyRefused` while anything runs."""
-    _refuse_outside(layout)
+@dataclass(frozen=True, slots=True)
+class Successor:
+    """What signs next: a new key in a file, of this kind, or something elsewhere."""
+
+    kind: KeyType = "ed25519"
+    signer: str = ""
+    """A command, or a URI of PKCS#11, as `outside_signer.parse_signer` gives it."""
+
+    def is_in(self, path: Path, role: str) -> bool:
+        """Tell whether a file that was staged before says the same."""
+        signer = key_files.signer_in(path, role)
+        return signer == self.signer and bool(
+            signer or key_files.load(path, role).public.type == self.kind
+        )
+
+
+def rotate_receipt_key(
+    layout: Layout, boundary: Boundary, successor: Successor | None = None
+) -> SigningKey:
+    """Replace the receipt key and return the new one; `KeyRefused` while anything runs.
+
+    The new one is of the old one's kind where no `successor` is named.
+    """
     keyset = read_keyset(layout)
-    new = _next_key(layout)
+    path = layout.keys / NEXT
     with _all_journals(layout) as journals:
+        new = _next_receipt_key(path, keyset, successor)
         published = keyset.published
         if published.receipt[-1].key != new.public:
             size = integrate_all(layout, keyset)
@@ -52,18 +78,19 @@ def rotate_receipt_key(layout: Layout, boundary: Boundary) -> SigningKey:
         tree = read_tree(layout)
         for journal in journals:
             _rotate_writer(layout, journal, boundary, keyset, new, tree)
-        (layout.keys / NEXT).replace(layout.keys / "receipt.pem")
+        path.replace(layout.keys / "receipt.pem")
         durable.sync_folder(layout.keys)
     size = integrate_all(layout, read_keyset(layout))
     write_published(layout, retire_receipts(published, last=size - 1))
     return new
 
 
-def rotate_log_key(layout: Layout, boundary: Boundary) -> LogKey:
+def rotate_log_key(
+    layout: Layout, boundary: Boundary, successor: Successor | None = None
+) -> LogKey:
     """Replace the log key. One checkpoint is signed by both, kept as `log/handover-<size>`."""
-    _refuse_outside(layout)
     keyset = read_keyset(layout)
-    new = signing_keys.generate("log")
+    new, text = _make(keyset, keyset.log, successor)
     old_key, new_key = LogKey(keyset.origin, keyset.log.public), LogKey(keyset.origin, new.public)
     with _all_journals(layout):
         pass
@@ -79,7 +106,7 @@ def rotate_log_key(layout: Layout, boundary: Boundary) -> LogKey:
     durable.replace_file(layout.log / f"handover-{size}", both)
     staged = layout.keys / "log-next.pem"
     staged.unlink(missing_ok=True)
-    create_secret(staged, key_files.private_text(new))
+    create_secret(staged, text)
     write_published(layout, rotate_log(keyset.published, new_key, size))
     staged.replace(layout.keys / "log.pem")
     durable.sync_folder(layout.keys)
@@ -102,20 +129,37 @@ def integrate_all(layout: Layout, keyset: Keyset) -> int:
         log.close()
 
 
-def _refuse_outside(layout: Layout) -> None:
-    if (layout.keys / SIGNER).exists():
-        raise KeyRefused(
-            f"the keys of {layout.state} are kept outside, by the command in "
-            f"{layout.keys / SIGNER}: start a new state folder to use others"
-        )
-
-
-def _next_key(layout: Layout) -> SigningKey:
-    """Load the new key: made now, or by a rotation that was stopped."""
-    path = layout.keys / NEXT
+def _next_receipt_key(path: Path, keyset: Keyset, successor: Successor | None) -> SigningKey:
+    """Return the new key, written down at `path`: made now, or by a rotation that was stopped."""
     if not path.exists():
-        create_secret(path, key_files.private_text(signing_keys.generate("receipt")))
-    return key_files.load(path, "receipt")
+        new, text = _make(keyset, keyset.receipt, successor)
+        create_secret(path, text)
+        return new
+    if successor is not None and not successor.is_in(path, "receipt"):
+        raise KeyRefused(
+            "a rotation to another key is half done: finish it without naming a new one, then "
+            "rotate again"
+        )
+    return load_key(path, "receipt")
+
+
+def _make(keyset: Keyset, old: SigningKey, successor: Successor | None) -> tuple[SigningKey, bytes]:
+    """Make the key that follows, or find it elsewhere; and what its file says."""
+    if successor is None and not isinstance(old.private, InMemory):
+        raise KeyRefused(
+            f"the {old.role} key is kept outside: name what signs with the new one (--signer), or "
+            "the type of a new key in a file (--type)"
+        )
+    if successor is not None and successor.signer:
+        text = key_files.signer_text(old.role, successor.signer)
+        new = outside_key(successor.signer, old.role)
+    else:
+        new = signing_keys.generate(old.role, successor.kind if successor else old.public.type)
+        text = key_files.private_text(new)
+    known = keyset.published
+    if new.public in {*(each.key for each in known.receipt), *(each.key.key for each in known.log)}:
+        raise KeyRefused(f"the new {old.role} key isn't new: {new.keyid[:16]}… was used here")
+    return new, text
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from helm_receipts.envelope.checkpoint import parse_checkpoint
-from helm_receipts.envelope.cosignature import WitnessKey, cosignatures, parse_witness_vkey
+from helm_receipts.envelope.cosignature import WitnessKey, cosignatures
 from helm_receipts.errors import KeyRefused, ProofRefused, ReceiptError
 from helm_receipts.log import merkle_proofs
 from helm_receipts.log.tiles import TileReader
@@ -41,7 +41,7 @@ def parse_witness(text: str) -> Witness:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise KeyRefused(f"expected a witness as URL,vkey, found {text[:80]!r}")
-    return Witness(url.rstrip("/"), parse_witness_vkey(vkey))
+    return Witness(url.rstrip("/"), WitnessKey.parse(vkey))
 
 
 def cosign(witness: Witness, log: Path, note: bytes, old: int = 0) -> bytes:

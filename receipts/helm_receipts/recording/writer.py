@@ -24,13 +24,13 @@ from helm_receipts.envelope.statement import (
     PolicyRef,
     Verdict,
 )
-from helm_receipts.errors import Broken, JournalError, ReceiptError, RecorderError, StatementError
-from helm_receipts.journal.journal import Journal
-from helm_receipts.journal.records import last_line
+from helm_receipts.errors import ReceiptError, RecorderError, StatementError
+from helm_receipts.journal.engine import WriterJournal
 from helm_receipts.journal.segments import MAX_LINE
 
 from .openings import Openings
 from .resume import Resumption, budget_of, flow_of
+from .spool import Spool
 
 # A clock that was set back by less than this is waited out by repeating the last time.
 _CLOCK_SLACK = 2_000_000_000
@@ -70,6 +70,8 @@ class OpenCall:
     enforcement: Enforcement
     policy: PolicyRef | None = None
     budget: tuple[BudgetLine, ...] = ()
+    number: int = 0
+    """The number of its first request receipt."""
 
 
 @dataclass(slots=True)
@@ -88,7 +90,7 @@ class Writer:
     """The chain of one writer and the journal it goes to."""
 
     def __init__(
-        self, journal: Journal, key: SigningKey, openings: Openings, boundary: Boundary
+        self, journal: WriterJournal, key: SigningKey, openings: Openings, boundary: Boundary
     ) -> None:
         self.open_calls: dict[str, OpenCall] = {}
         self.head = Head(0, None, 0)
@@ -99,11 +101,20 @@ class Writer:
         self._boundary = boundary
         self._owed: dict[str, Draft] = {}
         self._foreseen: tuple[Draft, Batch] | None = None
+        self._unsure: Batch | None = None
+        """The batch whose write failed last."""
+        self.spool: Spool | None = None
+        """Where outcomes that are owed outlive this process, if anywhere."""
 
     @property
     def is_closed(self) -> bool:
         """Whether a failed write closed the journal; see `recover`."""
         return self._journal.is_closed
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether a write waits for another machine."""
+        return self._journal.is_remote
 
     def take_up(self, state: Resumption) -> None:
         """Continue a journal that `resume` has looked at."""
@@ -112,7 +123,11 @@ class Writer:
         for call, record in state.open_calls.items():
             was = record.predicate
             self.open_calls[call] = OpenCall(
-                flow_of(record), was["verdict"], was["enforcement"], budget=budget_of(record)
+                flow_of(record),
+                was["verdict"],
+                was["enforcement"],
+                budget=budget_of(record),
+                number=was["sequence"]["number"],
             )
 
     def use(self, key: SigningKey) -> None:
@@ -155,7 +170,10 @@ class Writer:
     def write(self, batch: Batch) -> None:
         """Make the batch durable; `RecorderError` when that can't be known to have happened."""
         if batch.lines:
-            self._journal.append(b"".join(batch.lines), batch.first_number)
+            if not self._journal.is_closed:
+                self._unsure = batch
+            self._journal.append(b"".join(batch.lines), batch.first_number, self._open_from())
+            self._unsure = None
 
     def settle(self, batch: Batch) -> None:
         """Go on from a batch that is durable."""
@@ -170,6 +188,8 @@ class Writer:
         for draft in drafts:
             if draft.phase == "outcome" and draft.flow and len(self._owed) < _MAX_OWED:
                 self._owed[draft.flow.id] = draft
+                if self.spool is not None:
+                    self.spool.keep(draft)
 
     def commit(self, drafts: Sequence[Draft]) -> Batch:
         """Take all three steps at once; `RecorderError` when nothing was recorded."""
@@ -188,31 +208,45 @@ class Writer:
         `RecorderError` while the disk refuses, and for good when what was durable is gone.
         """
         try:
-            self._check_durable_end()
-            quarantined = self._journal.reopen(self.head.number + 1)
-        except (OSError, Broken, JournalError) as error:
+            reopened = self._journal.come_back(self.head.number, self.head.digest)
+        except (OSError, ReceiptError) as error:
             raise RecorderError(
-                f"expected to reopen the journal in {self._journal.folder}, found {error}; "
+                f"expected to reopen the journal in {self._journal.place}, found {error}; "
                 "everything is denied until that works: free some room or look at the disk"
             ) from error
-        owed = [self._owed[call] for call in self._owed if call in self.open_calls]
-        facts = {"owedOutcomes": len(owed), "quarantinedBytes": quarantined}
-        self.commit([session("recovered", facts), *owed])
+        refused = self._take_in(reopened.has_last)
+        owed = [draft for call, draft in list(self._owed.items()) if call in self.open_calls]
+        facts = {"owedOutcomes": len(owed), "quarantinedBytes": reopened.quarantined}
+        drafts = [session("recovered", facts), *owed, *refused]
+        for first in range(0, len(drafts), MAX_BATCH):
+            self.commit(drafts[first : first + MAX_BATCH])
+        if self.spool is not None:
+            self.spool.clear()
 
-    def close_calls(self, why: str) -> list[Draft]:
-        """Draft an outcome with the end "killed" for every call that is still open."""
-        return [_killed(call, why) for call in self.open_calls.values()]
+    def close_calls(self, why: str, known: Mapping[str, Draft] | None = None) -> list[Draft]:
+        """Draft an outcome for every call that is open: the `known` one, or the end "killed"."""
+        found = known or {}
+        return [found.get(name) or _killed(call, why) for name, call in self.open_calls.items()]
 
     def close(self) -> None:
         """Give the journal back. Idempotent."""
         self._journal.close()
 
-    def _check_durable_end(self) -> None:
-        line = last_line(self._journal.folder, self._journal.durable_end)
-        found = hashlib.sha256(line).hexdigest() if line else None
-        if found != self.head.digest:
-            place = str(self._journal.folder)
-            raise Broken("forked", place, "its last durable line isn't the one that was written")
+    def _take_in(self, has_last: bool) -> list[Draft]:
+        """Go on from a batch that became durable though its write failed, if it did.
+
+        Returns outcomes for the calls that it opened: they were refused, for nobody knew of it.
+        """
+        unsure, self._unsure = self._unsure, None
+        if unsure is None or not has_last:
+            return []
+        self.settle(unsure)
+        return [_killed(call, "unconfirmed") for call in unsure.opened.values()]
+
+    def _open_from(self) -> int:
+        """Return a number before which no receipt is of a call that is open."""
+        oldest = next(iter(self.open_calls.values()), None)
+        return oldest.number if oldest is not None else self.head.number + 1
 
     def _seal_or_refuse(self, draft: Draft, batch: Batch, now: int) -> Receipt | RecorderError:
         try:
@@ -253,8 +287,14 @@ class Writer:
         call = draft.flow.id
         if draft.phase == "request":
             batch.closed.pop(call, None)
+            known = batch.opened.get(call) or self.open_calls.get(call)
             batch.opened[call] = OpenCall(
-                draft.flow, draft.verdict, draft.enforcement, draft.policy, draft.budget
+                draft.flow,
+                draft.verdict,
+                draft.enforcement,
+                draft.policy,
+                draft.budget,
+                known.number if known is not None else batch.head.number,
             )
         elif draft.phase == "outcome":
             opened = batch.opened.pop(call) if call in batch.opened else self.open_calls[call]

@@ -6,25 +6,19 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-from helm_receipts.audit.fsck import FsckReport, fsck
-from helm_receipts.export.select import Follower
-from helm_receipts.layout import Layout
-from helm_receipts.log.published_keys import read_published
-from helm_receipts.recording import keyset
-from helm_receipts.recording.recorder import Recorder
+from support.engines import State, check
 from support.verifiers import PROGRAMS
 
 # A hundred take a minute.
 KILLS = int(os.environ.get("HELM_KILLS", "100" if os.environ.get("CI") == "true" else "30"))
 
 
-def run_and_kill(state: Path, name: str, chance: random.Random) -> set[str]:
+def run_and_kill(state: State, name: str, chance: random.Random) -> set[str]:
     """Start a recording process, kill it under load, and say which calls it forwarded."""
     program = PROGRAMS / "recording_process.py"
     with subprocess.Popen(
-        [sys.executable, str(program), str(state), name], stdout=subprocess.PIPE
+        [sys.executable, str(program), name, *state.arguments], stdout=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
         # Some are killed while they start; most once calls are under way.
@@ -41,13 +35,7 @@ def run_and_kill(state: Path, name: str, chance: random.Random) -> set[str]:
     return {line.decode() for line in lines}
 
 
-def check(state: Path) -> FsckReport:
-    """Run fsck with the published keys."""
-    known = read_published(Layout(state))
-    return fsck(state, [k.key for k in known.receipt], [known.log[-1].key])
-
-
-def test_nothing_is_forwarded_without_a_durable_receipt(tmp_path: Path) -> None:
+def test_nothing_is_forwarded_without_a_durable_receipt(any_state: State) -> None:
     """After every kill each forwarded call has its request receipt.
 
     Fsck names a torn last line at most; at the end every call has one outcome and everything is in
@@ -56,25 +44,19 @@ def test_nothing_is_forwarded_without_a_durable_receipt(tmp_path: Path) -> None:
     seed = random.SystemRandom().randrange(2**32)
     print(f"seed {seed}")
     chance = random.Random(seed)
-    state, forwarded = tmp_path / "state", 0
-    follower, recorded = Follower(state / "journal"), set[str]()
+    forwarded, recorded = 0, set[str]()
     for kill in range(KILLS):
-        seen = run_and_kill(state, f"run{kill}", chance)
+        seen = run_and_kill(any_state, f"run{kill}", chance)
         forwarded += len(seen)
-        if not (state / "journal").is_dir():
-            continue
         recorded |= {
-            record.predicate["flow"]["id"]
-            for record in follower.poll()
-            if record.predicate["phase"] == "request"
+            said["flow"]["id"] for said in any_state.new_predicates() if said["phase"] == "request"
         }
         assert seen <= recorded, f"seed {seed}: forwarded without a receipt: {seen - recorded}"
-        if kill % 20 == 19 and (state / "log" / "checkpoint").exists():
-            assert len(check(state).torn) <= 1
+        if kill % 20 == 19 and (any_state.folder() / "log" / "checkpoint").exists():
+            assert len(check(any_state.folder()).torn) <= 1
     assert forwarded > KILLS
-    Recorder.open(state, version="0.1.0", configuration="00" * 32).close()
-    assert keyset.open_keyset(Layout(state))
-    report = check(state)
+    any_state.open().close()
+    report = check(any_state.folder())
     assert report.is_complete
     assert report.calls == len(recorded)
     print(f"{KILLS} kills, {forwarded} calls forwarded, {report.receipts} receipts")

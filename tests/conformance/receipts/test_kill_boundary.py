@@ -10,12 +10,8 @@ import uuid
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from helm_receipts.audit.fsck import fsck
-from helm_receipts.export.select import Follower
-from helm_receipts.layout import Layout
-from helm_receipts.log.published_keys import read_published
-from helm_receipts.recording.recorder import Recorder
 from support.boundary import Boundary
+from support.engines import State, check
 from support.upstream import Upstream
 
 KILLS = int(os.environ.get("HELM_BOUNDARY_KILLS", "3"))
@@ -47,7 +43,9 @@ class Load(threading.Thread):
             connection.close()
 
 
-def test_a_killed_boundary_forwarded_nothing_without_a_receipt(tmp_path: Path) -> None:
+def test_a_killed_boundary_forwarded_nothing_without_a_receipt(
+    any_state: State, tmp_path: Path
+) -> None:
     """After every kill each call that the upstream saw has its request receipt.
 
     In the end every call has one outcome, and fsck finds nothing.
@@ -55,8 +53,7 @@ def test_a_killed_boundary_forwarded_nothing_without_a_receipt(tmp_path: Path) -
     recorded: set[str] = set()
     seen: set[str] = set()
     with Upstream() as upstream:
-        boundary = Boundary(upstream, state=tmp_path)
-        follower = Follower(tmp_path / "helm" / "journal")
+        boundary = Boundary(upstream, state=tmp_path, options=any_state.options)
         for _ in range(KILLS):
             boundary.start()
             load = [Load(boundary.url) for _ in range(CONNECTIONS)]
@@ -67,16 +64,14 @@ def test_a_killed_boundary_forwarded_nothing_without_a_receipt(tmp_path: Path) -
             for request in upstream.requests[len(seen) :]:
                 seen.add(json.loads(request.body)["messages"][0]["content"])
             recorded |= {
-                record.predicate["flow"]["correlationId"]
-                for record in follower.poll()
-                if record.predicate["phase"] == "request"
+                said["flow"]["correlationId"]
+                for said in any_state.new_predicates()
+                if said["phase"] == "request"
             }
             assert seen <= recorded, seen - recorded
     assert len(seen) > KILLS
-    state = tmp_path / "helm"
-    Recorder.open(state, version="0", configuration="00" * 32).close()
-    known = read_published(Layout(state))
-    report = fsck(state, [k.key for k in known.receipt], [known.log[-1].key])
+    any_state.open().close()
+    report = check(any_state.folder())
     assert report.is_complete
     assert report.calls == len(recorded)
     print(f"{KILLS} kills, {len(seen)} calls seen upstream, {report.receipts} receipts")

@@ -1,28 +1,39 @@
 """What we write, read by other people's verifiers; and what was changed, refused by them."""
 
+import itertools
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from helm_boundary.cli.receipts import receipts
+from helm_receipts.audit.fsck import fsck
 from helm_receipts.envelope import signing_keys
-from helm_receipts.envelope.checkpoint import Checkpoint, LogKey
+from helm_receipts.envelope.checkpoint import Checkpoint
 from helm_receipts.envelope.dsse import parse_line
 from helm_receipts.envelope.entry import log_entry
+from helm_receipts.envelope.note_keys import LogKey
+from helm_receipts.envelope.predicate import Boundary
+from helm_receipts.envelope.public_keys import KeyType, PublicKey
 from helm_receipts.envelope.record import Record
 from helm_receipts.envelope.signatures import sign_checkpoint
 from helm_receipts.export.bundle import logged_bundle, plain_bundle
 from helm_receipts.journal.records import read_records
 from helm_receipts.layout import Layout
 from helm_receipts.log.frontier import Frontier
+from helm_receipts.log.handovers import follow_handovers
 from helm_receipts.log.inclusion import InclusionProof
 from helm_receipts.log.merkle_proofs import inclusion_proof
-from helm_receipts.log.proof import prove
+from helm_receipts.log.proof import proof_file, prove
+from helm_receipts.log.published_keys import read_published
 from helm_receipts.log.tiles import TileReader
 from helm_receipts.recording import keyset
-from helm_receipts.recording.keyset import Keyset
-from support.receipts import record_calls
+from helm_receipts.recording.rotation import Successor, rotate_log_key, rotate_receipt_key
+from support.receipts import outcome, record_calls, recording, request
 from support.verifiers import (
     PROGRAMS,
     accepts,
@@ -56,7 +67,7 @@ class SampleLog:
         self.log = folder / "log"
         self.vkey = LogKey(ORIGIN, key.public).vkey
         self.proof = folder / "sample.tlog-proof"
-        self.proof.write_bytes(InclusionProof(index, tuple(hashes), note).text())
+        self.proof.write_bytes(proof_file(InclusionProof(index, tuple(hashes), note)))
         self.entry = folder / "entry"
         self.entry.write_bytes(b'{"entry":%d}' % index)
 
@@ -107,90 +118,186 @@ def test_a_changed_log_is_refused(
     assert verifier(sample) is not None
 
 
-@pytest.fixture
-def recorded(tmp_path: Path) -> tuple[Path, Keyset, list[Record]]:
-    """Make a state folder with real receipts in its log."""
-    record_calls(tmp_path / "state", 150)
-    layout = Layout(tmp_path / "state")
-    return layout.state, keyset.open_keyset(layout), list(read_records(layout.journal))
+class Folder:
+    """A state folder with receipts, and what others are given of it: each under its own key."""
+
+    def __init__(self, state: Path) -> None:
+        self.layout = Layout(state)
+        self.known = read_published(self.layout)
+        self.records = list(read_records(self.layout.journal))
+
+    @property
+    def log(self) -> LogKey:
+        """The log's key in use."""
+        return self.known.log[-1].key
+
+    def key_of(self, record: Record) -> PublicKey:
+        """Find the key that signed a receipt."""
+        return self.known.receipt_key(parse_line(record.envelope).keyid)
+
+    def prove(self, record: Record) -> InclusionProof:
+        """Prove that a receipt is in the log."""
+        return prove(self.layout, self.known, record)
+
+    @property
+    def sample(self) -> list[Record]:
+        """The first and last receipts by each key, and some between them."""
+        every = [self.records[at] for at in range(0, len(self.records), 40)]
+        for key in {self.key_of(record) for record in self.records}:
+            own = [record for record in self.records if self.key_of(record) == key]
+            every += [own[0], own[-1]]
+        return every
 
 
-def test_a_real_state_folder_is_accepted(
-    tmp_path: Path, recorded: tuple[Path, Keyset, list[Record]]
+def plain(state: Path) -> None:
+    """Record one session of one writer."""
+    record_calls(state, 150)
+
+
+def with_p256(state: Path) -> None:
+    """Record the same, signed with P-256."""
+    keyset.open_keyset(Layout(state), "p256")
+    record_calls(state, 150)
+
+
+def with_rotations(state: Path) -> None:
+    """Record with two writers and several sessions, under keys that are rotated, of both kinds."""
+    layout, boundary = Layout(state), Boundary("x", "0.1.0", "00" * 32)
+    kinds: tuple[KeyType | None, ...] = ("p256", "ed25519", None)
+    for session, kind in enumerate(kinds):
+        with recording(state) as one, recording(state) as two:
+            for number in range(30):
+                for recorder, name in ((one, "one"), (two, "two")):
+                    recorder.record_now(request(f"{name}-{session}-{number}"))
+                    recorder.record_now(outcome(f"{name}-{session}-{number}"))
+        record_calls(state, 5, segment_bytes=60_000)
+        if kind is not None:
+            rotate_receipt_key(layout, boundary, Successor(kind))
+            rotate_log_key(layout, boundary)
+
+
+def after_retention(state: Path) -> None:
+    """Record the same; then archive older receipts, and prune others."""
+    with_rotations(state)
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+    record_calls(state, 30, segment_bytes=20_000)
+    for command in (("archive", "-o", str(state.parent / "archive")), ("prune", "--yes")):
+        done = CliRunner().invoke(receipts, [*command, "--state", str(state), "--before", moment])
+        assert done.exit_code == 0, done.output
+        record_calls(state, 30, segment_bytes=20_000)
+
+
+FOLDERS: dict[str, Callable[[Path], None]] = {
+    "Ed25519": plain,
+    "P-256": with_p256,
+    "rotations": with_rotations,
+    "archived and pruned": after_retention,
+}
+
+
+@pytest.fixture(scope="module", params=FOLDERS.values(), ids=[*FOLDERS])
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """Make a state folder of each kind."""
+    state = tmp_path_factory.mktemp("folder") / "state"
+    request.param(state)
+    return Folder(state)
+
+
+def test_folders_are_what_they_say(folder: Folder) -> None:
+    """Verified by ourselves first; keys of both kinds, and receipts that are gone, where said."""
+    first = folder.known
+    keys, logs = [known.key for known in first.receipt], first.log[0].key
+    report = fsck(folder.layout.state, keys, follow_handovers(folder.layout.log, logs, first))
+    assert report.is_complete
+    assert len(folder.sample) >= 5
+
+
+@pytest.mark.parametrize("verifier", VERIFIERS.values(), ids=VERIFIERS.keys())
+def test_the_log_of_a_state_folder_is_accepted(
+    tmp_path: Path, folder: Folder, verifier: Callable[[SampleLog], str | None]
 ) -> None:
-    """The log that the recorder made, and a proof of one receipt."""
-    state, known, records = recorded
-    layout = Layout(state)
-    sample = SampleLog(tmp_path, 1)
-    sample.log = layout.log
-    sample.vkey = known.published.log[-1].key.vkey
-    sample.proof.write_bytes(prove(layout, known.published, records[100]).text())
-    envelope = parse_line(records[100].envelope)
-    sample.entry.write_bytes(log_entry(envelope, known.receipt.public))
-    assert sample.go() is None
-    assert sample.python() is None
+    """The log that the recorder made, and proofs of receipts."""
+    given = SampleLog(tmp_path, 1)
+    given.log, given.vkey = folder.layout.log, folder.log.vkey
+    for record in folder.sample[-3:]:
+        given.proof.write_bytes(proof_file(folder.prove(record)))
+        given.entry.write_bytes(log_entry(parse_line(record.envelope), folder.key_of(record)))
+        assert verifier(given) is None
 
 
-def test_securesystemslib_accepts_the_envelope(
-    recorded: tuple[Path, Keyset, list[Record]],
-) -> None:
-    """The signature over the PAE, found by its keyid; a changed payload is refused."""
+def test_securesystemslib_accepts_the_envelopes(folder: Folder) -> None:
+    """All of them: the signature over the PAE, by a key of that id; a changed one is refused."""
     dsse = pytest.importorskip("securesystemslib.dsse")
     signer = pytest.importorskip("securesystemslib.signer")
     exceptions = pytest.importorskip("securesystemslib.exceptions")
-    _, known, records = recorded
-    key = signer.SSlibKey.from_crypto(known.receipt.public.point)
-    value = json.loads(records[5].envelope)
-    envelope = dsse.Envelope.from_dict(value)
-    assert list(envelope.verify([key], 1)) == [known.receipt.keyid]
+    for record in folder.records:
+        ours = folder.key_of(record)
+        key = signer.SSlibKey.from_crypto(ours.point)
+        envelope = dsse.Envelope.from_dict(json.loads(record.envelope))
+        assert list(envelope.verify([key], 1)) == [ours.keyid]
     envelope.payload += b" "
     with pytest.raises(exceptions.VerificationError):
         envelope.verify([key], 1)
 
 
-def test_sigstore_go_accepts_the_bundle(
-    tmp_path: Path, recorded: tuple[Path, Keyset, list[Record]]
-) -> None:
-    """It refuses an envelope with a keyid, so bundles have none; and a changed one, of course."""
-    program = sigstorecheck()
-    state, _, records = recorded
-    key = Layout(state).log / "receipt.pub.pem"
-    bundle, path = plain_bundle(records[7].envelope), tmp_path / "bundle.json"
-    path.write_text(json.dumps(bundle))
-    assert accepts(program, path, key) is None
-    other = plain_bundle(records[8].envelope)["dsseEnvelope"]
-    path.write_text(
-        json.dumps(
-            bundle | {"dsseEnvelope": other | {"payload": bundle["dsseEnvelope"]["payload"]}}
-        )
-    )
-    assert accepts(program, path, key) is not None
+class Bundles:
+    """Bundles in files, as other people's programs take them."""
+
+    def __init__(self, folder: Folder, place: Path) -> None:
+        self._folder = folder
+        self.bundle, self.key = place / "bundle.json", place / "key.pem"
+        self.root = folder.layout.log / "trusted_root.json"
+
+    def write(self, record: Record, *, is_logged: bool) -> dict[str, Any]:
+        """Write a receipt's bundle and its key; returns the bundle."""
+        key = self._folder.key_of(record)
+        self.key.write_bytes(key.pem())
+        bundle = plain_bundle(record.envelope)
+        if is_logged:
+            proof = self._folder.prove(record)
+            bundle = logged_bundle(record.envelope, key, proof, self._folder.log)
+        self.put(bundle)
+        return bundle
+
+    def put(self, bundle: dict[str, Any]) -> None:
+        """Write a bundle."""
+        self.bundle.write_text(json.dumps(bundle))
 
 
-@pytest.mark.parametrize("entries", [0, 1])
-def test_sigstore_accepts_the_bundle(
-    tmp_path: Path, recorded: tuple[Path, Keyset, list[Record]], entries: int
-) -> None:
-    """Envelope, entry, inclusion and checkpoint; with our trusted_root.json."""
+def by_sigstore_go(bundles: Bundles, entries: int) -> str | None:
+    """sigstore-go."""
+    files = (bundles.bundle, bundles.key, *[bundles.root] * entries)
+    return accepts(sigstorecheck(), *files)
+
+
+def by_sigstore(bundles: Bundles, entries: int) -> str | None:
+    """@sigstore/verify."""
     node, modules = sigstore()
-    state, known, records = recorded
-    layout, envelope = Layout(state), records[7].envelope
-    bundle = plain_bundle(envelope)
-    if entries:
-        proof = prove(layout, known.published, records[7])
-        key = known.published.log[-1].key
-        bundle = logged_bundle(envelope, known.receipt.public, proof, key)
+    files = (bundles.bundle, bundles.root, bundles.key)
+    return accepts(node, PROGRAMS / "check_bundle.mjs", modules, *files, entries)
 
-    def verdict(bundle: object) -> str | None:
-        (tmp_path / "bundle.json").write_text(json.dumps(bundle))
-        files = (tmp_path / "bundle.json", layout.log / "trusted_root.json")
-        script = PROGRAMS / "check_bundle.mjs"
-        return accepts(node, script, modules, *files, layout.log / "receipt.pub.pem", entries)
 
-    assert verdict(bundle) is None
-    other = plain_bundle(records[8].envelope)["dsseEnvelope"]
-    changed = bundle | {"dsseEnvelope": other | {"payload": bundle["dsseEnvelope"]["payload"]}}
-    assert verdict(changed) is not None
-    if entries:
-        # Another receipt, itself valid, under this one's place in the log.
-        assert verdict(bundle | {"dsseEnvelope": other}) is not None
+@pytest.mark.parametrize("verify", [by_sigstore_go, by_sigstore])
+@pytest.mark.parametrize("entries", [0, 1])
+def test_sigstore_accepts_the_bundles(
+    tmp_path: Path, folder: Folder, verify: Callable[[Bundles, int], str | None], entries: int
+) -> None:
+    """Envelope, and with our trusted_root.json entry, inclusion and checkpoint.
+
+    sigstore-go knows no log entries of pure Ed25519 keys, so it refuses them; of P-256 it takes
+    them. It also refuses an envelope with a keyid, so bundles have none.
+    """
+    bundles = Bundles(folder, tmp_path)
+    for record, other in itertools.pairwise(folder.sample):
+        bundle = bundles.write(record, is_logged=bool(entries))
+        is_unknown = folder.key_of(record).type == "ed25519" and entries > 0
+        refused = verify(bundles, entries)
+        assert (refused is not None) == (is_unknown and verify is by_sigstore_go), refused
+        theirs = plain_bundle(other.envelope)["dsseEnvelope"]
+        ours = {"payload": bundle["dsseEnvelope"]["payload"]}
+        bundles.put(bundle | {"dsseEnvelope": theirs | ours})
+        assert verify(bundles, entries) is not None
+        if entries:
+            # Another receipt, itself valid, under this one's place in the log.
+            bundles.put(bundle | {"dsseEnvelope": theirs})
+            assert verify(bundles, entries) is not None

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helm_receipts.envelope import jcs
-from helm_receipts.envelope.checkpoint import parse_checkpoint, parse_vkey, verify_checkpoint
+from helm_receipts.envelope.checkpoint import parse_checkpoint, verify_checkpoint
 from helm_receipts.envelope.foreign_envelope import parse_envelope
+from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.public_keys import public_key
 from helm_receipts.errors import EnvelopeError, ProofRefused, SignatureRefused
 from helm_receipts.log import merkle, merkle_proofs
@@ -128,7 +129,7 @@ def test_the_sample_log_verifies_at_all_sizes() -> None:
 def test_a_published_checkpoint_verifies_with_its_vkey() -> None:
     """The example of the signed-note specification's Go package, and a changed one."""
     vkey = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
-    assert parse_vkey(vkey).vkey == vkey
+    assert LogKey.parse(vkey).vkey == vkey
     note = (
         "If you think cryptography is the answer to your problem,\n"
         "then you don't know what your problem is.\n\n"
@@ -138,7 +139,7 @@ def test_a_published_checkpoint_verifies_with_its_vkey() -> None:
     # Not a checkpoint, so only its signature can be looked at.
     body, _, line = note.rpartition("\n\n")
     signature = base64.b64decode(line.split()[-1])
-    key = parse_vkey(vkey)
+    key = LogKey.parse(vkey)
     assert signature[:4] == key.id
     assert key.key.verifies(signature[4:], body.encode() + b"\n")
     with pytest.raises(ProofRefused):

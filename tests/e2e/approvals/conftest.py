@@ -1,4 +1,4 @@
-"""An upstream, and a boundary that answers an escalation at once, for a module's tests."""
+"""A boundary that answers an escalation at once, for a module's tests."""
 
 from __future__ import annotations
 
@@ -9,21 +9,6 @@ import pytest
 from support.approvals import write_policy
 from support.boundary import Boundary
 from support.upstream import Upstream
-
-
-@pytest.fixture(scope="module")
-def shared_upstream() -> Iterator[Upstream]:
-    """Start one upstream per module."""
-    with Upstream() as upstream:
-        yield upstream
-
-
-@pytest.fixture
-def upstream(shared_upstream: Upstream) -> Upstream:
-    """Return the upstream, answering by itself, with nothing counted yet."""
-    shared_upstream.answer(lambda _: None)
-    shared_upstream.requests.clear()
-    return shared_upstream
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
 
+from support.approvals import free_port
 from support.budgets import budget_scene
 from support.messages import message_events, message_object, text
 from support.responses import response_events
@@ -33,6 +35,14 @@ DATA = {
         "passed": {"input": 1, "output": 10},
         "denied": {"input": 1, "output": 10},
         "vast": {"input": 1, "output": 1},
+        "tiered": {
+            "input": 1,
+            "output": 1,
+            "tiers": {
+                "priority": {"input": 2, "output": 2},
+                "flex": {"input": 0.5, "output": 0.5},
+            },
+        },
     },
 }
 
@@ -133,6 +143,15 @@ def test_a_stream_that_is_held_whole_is_charged_and_stripped_too(stage: Scene) -
     assert charged(stage, told.correlation)[1]["usage"] == "provider"
 
 
+def test_a_stream_that_passes_unread_is_charged_and_stripped_too(stage: Scene) -> None:
+    """Where policy asked for `pass`: in whatever pieces it comes."""
+    told = stage.chat(stream=True, model="passed")
+    assert told.status == 200
+    assert b"usage" not in told.body
+    assert told.body.endswith(DONE)
+    assert charged(stage, told.correlation)[1]["usage"] == "provider"
+
+
 def test_a_stream_that_never_tells_is_charged_the_estimate(stage: Scene) -> None:
     """A provider that doesn't count: what was reserved is charged, and marked."""
     chunk = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "ordinary"}
@@ -173,6 +192,32 @@ def test_what_nobody_answers_costs_its_input_at_most(stage: Scene) -> None:
     stage.upstream.answer(lambda _: Reply.json({"error": {"message": "later"}}, status=429))
     amounts, cost = charged(stage, stage.chat().correlation)
     assert (amounts["calls"], amounts["tokens"], cost["usage"]) == (1, 0, "provider")
+
+
+def test_a_client_that_hangs_up_on_a_whole_answer_pays_for_it(stage: Scene) -> None:
+    """Its provider works it out all the same: else hanging up would make answers free."""
+    stage.upstream.answer(lambda r: Reply.raw(Pause(2.0), b""))
+    correlation = "7c7f1c7e-7a3f-4f59-9c6f-3f3d8a0d0003"
+    with stage.wire() as wire:
+        wire.send(stage.request(chat_body(max_tokens=5000), correlation=correlation))
+        time.sleep(0.5)
+    amounts, cost = charged(stage, correlation)
+    request = stage.records(correlation)[0]
+    assert cost["usage"] == "estimated"
+    assert amounts == request["budget"][0]["reserved"]
+
+
+def test_what_reaches_no_upstream_costs_nothing(tmp_path: Path) -> None:
+    """Nobody listens there: no call was made, however often it is tried."""
+    data = {"budgets": {"one": {"limit": {"calls": 1, "tokens": 10_000}}}}
+    mode = f"reverse:http://127.0.0.1:{free_port()}"
+    with budget_scene(tmp_path, data, mode=mode) as stage:
+        for _ in range(3):
+            told = stage.chat()
+            assert told.status == 502
+            amounts, cost = charged(stage, told.correlation)
+            assert not any(amounts.values())
+            assert cost["usage"] == "provider"
 
 
 def test_an_answer_that_policy_denies_is_paid_for(stage: Scene) -> None:
@@ -250,8 +295,8 @@ def test_prices_of_known_models_come_with_the_package(stage: Scene) -> None:
     assert cost["nanodollars"] == read * 150 + amounts["outputTokens"] * 600
 
 
-def test_a_batch_is_as_many_calls_as_it_has_lines(stage: Scene) -> None:
-    """Charged by estimate when it is uploaded, as its answers come another day."""
+def test_a_batch_is_as_many_calls_as_its_file_has_lines(stage: Scene) -> None:
+    """Charged by estimate when it is made, as often as it is: its answers come another day."""
     line = {"method": "POST", "url": "/v1/chat/completions",
             "body": json.loads(chat_body(max_tokens=10))}  # fmt: skip
     lines = "\n".join(json.dumps({"custom_id": str(at), **line}) for at in range(5))
@@ -263,9 +308,60 @@ def test_a_batch_is_as_many_calls_as_it_has_lines(stage: Scene) -> None:
         purpose="batch",
         extra_headers={"X-Helm-Correlation-Id": correlation},
     )
-    amounts, cost = charged(stage, correlation)
-    assert (amounts["calls"], cost["usage"]) == (5, "estimated")
-    assert amounts["outputTokens"] == 50
+    assert not any(record.get("budget") for record in stage.records(correlation))
+    for number in range(2):
+        correlation = f"7c7f1c7e-7a3f-4f59-9c6f-3f3d8a0d010{number}"
+        stage.upstream.answer(lambda _: Reply.json({"id": "batch-1", "object": "batch"}))
+        client.batches.create(
+            input_file_id="file-1",
+            endpoint="/v1/chat/completions",
+            completion_window="24h",
+            extra_headers={"X-Helm-Correlation-Id": correlation},
+        )
+        amounts, cost = charged(stage, correlation)
+        assert (amounts["calls"], cost["usage"]) == (5, "estimated")
+        assert amounts["outputTokens"] == 50
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        ("/v1/batches", {"input_file_id": "file-of-yesterday"}, "upload its file"),
+        ("/v1/fine_tuning/jobs", {"model": "ordinary", "training_file": "f"}, "in shadow"),
+        ("/v1/evals/e/runs", {"name": "x", "data_source": {"type": "jsonl"}}, "in shadow"),
+    ],
+)
+def test_work_that_nobody_can_tell_the_size_of_is_refused(
+    stage: Scene, path: str, value: dict[str, Any], told: str
+) -> None:
+    """Under a budget that counts it, with what to do about it; no provider sees it."""
+    refused = stage.post(json.dumps(value).encode(), path=path)
+    assert refused.status == 403
+    error = json.loads(refused.body)["error"]
+    assert error["code"] == "BUDGET_EXCEEDED"
+    assert told in error["message"]
+    assert stage.upstream.requests == []
+
+
+def test_a_service_tier_has_prices_of_its_own(stage: Scene) -> None:
+    """Those of the tier that the answer names, and of the one that was asked for until then."""
+    usage = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
+
+    def served(tier: str | None) -> int:
+        def answer(request: Recorded) -> Reply:
+            reply = json.loads(reply_to_chat(request).steps[0])  # type: ignore[arg-type]
+            return Reply.json({**reply, "usage": usage, "service_tier": tier})
+
+        stage.upstream.answer(answer)
+        told = stage.post(chat_body(model="tiered", service_tier="priority"))
+        amounts, _ = charged(stage, told.correlation)
+        reserved = stage.records(told.correlation)[0]["budget"][0]["reserved"]
+        assert reserved["nanodollars"] >= reserved["tokens"] * 2000
+        return amounts["nanodollars"]
+
+    assert served("priority") == served(None) == 120 * 2000
+    assert served("default") == 120 * 1000
+    assert served("flex") == 120 * 500
 
 
 @pytest.mark.parametrize("count", [10**30, 2**53, -5, 1e300, "many", True])

@@ -13,6 +13,10 @@ import openai
 import pytest
 from websockets.sync.client import connect
 
+from helm_receipts.envelope.statement import INSTEAD, STREAM
+from helm_receipts.export.explain import explain
+from helm_receipts.layout import Layout
+from helm_receipts.recording.openings import opens
 from support import chat, messages, responses
 from support.approvals import ask, records
 from support.boundary import Boundary
@@ -367,3 +371,24 @@ def chunks_of(raw: bytes) -> Iterator[bytes]:
         if length:
             yield rest[:length]
         raw = rest[length + 2 :]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_receipt_has_digests_of_what_was_denied_and_of_what_was_sent(
+    boundary: Boundary, upstream: Upstream, stream: bool
+) -> None:
+    """Neither can be taken for the other, and `explain` says which is which."""
+    turn = chat.Turn("Let me see.", (chat.ToolCall("rm_rf", ARGUMENTS),))
+    upstream.answer(lambda r: chat.reply_to_chat(r, turn))
+    got = ask(boundary, {"model": "gpt-4o", "messages": HELLO, "stream": stream})
+    record, keys = records(boundary, "outcome")[-1], Layout(boundary.state).keys
+    said = "\n".join(explain(record))
+    assert f"{INSTEAD}: what the client was sent in place of a denied tool call" in said
+    if not stream:
+        assert opens(keys, record, INSTEAD, got.body)
+        assert not opens(keys, record, "response", got.body)
+        assert "response: the response's body as it came, and went no further" in said
+        return
+    ends = [at + 2 for at in range(len(got.body)) if got.body.startswith(b"\n\n", at)]
+    (left,) = (end for end in ends if opens(keys, record, STREAM, got.body[:end]))
+    assert opens(keys, record, INSTEAD, got.body[left:])

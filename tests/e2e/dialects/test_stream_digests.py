@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from helm_receipts.envelope.record import Record
-from helm_receipts.envelope.statement import STREAM
+from helm_receipts.envelope.statement import RECEIVED, STREAM
 from helm_receipts.journal.records import read_records
 from helm_receipts.layout import Layout
 from helm_receipts.recording.openings import opens
 from support import chat
 from support.boundary import Boundary
-from support.upstream import Upstream
+from support.upstream import Reply, Upstream
 
 
 def outcome_of(boundary: Boundary, answer: httpx.Response) -> Record:
@@ -69,3 +71,22 @@ def test_a_whole_answers_digest_is_of_its_body(boundary: Boundary, upstream: Ups
     record = outcome_of(boundary, got)
     assert opens(Layout(boundary.state).keys, record, "response", got.content)
     assert STREAM not in {subject["name"] for subject in record.statement["subject"]}
+
+
+def test_a_rewritten_answer_has_digests_of_both_bodies(upstream: Upstream, tmp_path: Path) -> None:
+    """Of the body that the client got, and of the one that came from upstream."""
+    (tmp_path / "policy").mkdir()
+    data = {"personal": {"response": "redact"}, "rules": {"models.unlisted": "off"}}
+    (tmp_path / "policy/data.yaml").write_text(json.dumps(data))
+    address = "jane.doe@corp.example"
+    asked = {"model": "m", "messages": []}
+    came = json.dumps(chat.completion_of(asked, (chat.Turn(f"It is {address}."),))).encode()
+    upstream.answer(lambda _: Reply.of(came, "application/json"))
+    with Boundary(upstream, state=tmp_path / "state", policy=tmp_path / "policy") as running:
+        got = ask(running, stream=False)
+        record = outcome_of(running, got)
+    keys = Layout(running.state).keys
+    assert address.encode() in came
+    assert address not in got.text
+    assert opens(keys, record, "response", got.content)
+    assert opens(keys, record, RECEIVED, came)

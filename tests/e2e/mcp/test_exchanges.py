@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import resource
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,9 +42,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 @pytest.fixture
 def scene(shared: Stage) -> Stage:
     """Return the boundary, with a server that answers as a tool does."""
-    shared.upstream.requests.clear()
-    shared.answers(says("fine"))
-    return shared
+    return shared.anew("fine")
 
 
 def told(opened: Stage, phase: str) -> list[dict[str, Any]]:
@@ -228,6 +227,58 @@ def test_a_servers_own_stream_is_judged(scene: Stage) -> None:
     assert refused.rules == ["mcp.sampling"]
     scene.replies(Reply.of(b"", "text/plain", status=202))
     assert scene.send("DELETE", "/mcp", Mcp_Session_Id="x").status == 202
+
+
+def test_a_stateless_servers_stream_is_judged_whatever_the_client_takes(scene: Stage) -> None:
+    """A named server's GET has no session; a page there passes as it came."""
+    scene.answers(event(request("sampling/createMessage", 4)))
+    for accept in ("*/*", "text/html, */*;q=0.8"):
+        assert scene.send("GET", "/mcp", Accept=accept).rules == ["mcp.sampling"]
+    page = b"<!doctype html><title>A server</title>"
+    scene.replies(Reply.of(page, "text/html"))
+    answered = scene.send("GET", "/mcp", Accept="text/html, */*;q=0.8")
+    assert (answered.status, answered.body) == (200, page)
+    scene.replies(Reply.of(b"", "text/plain", status=405))
+    assert scene.send("GET", "/mcp", Accept="*/*").status == 405
+
+
+def test_what_is_no_message_does_not_reach_a_named_server(scene: Stage) -> None:
+    """Some server might read it; the refusal says what is wrong, and a receipt has it."""
+    for body in (b"method: tools/call", b"\x83\xa7jsonrpc", b'{"hello": 1}', b'"tools/call"'):
+        for headers in ({}, {"Content_Type": "text/yaml"}):
+            refused = scene.post(body, **headers)
+            assert refused.status in (200, 403)
+            assert refused.error["data"]["reasons"][0]["code"] == "SCHEMA_VIOLATION", body
+    assert scene.seen == 0
+    assert told(scene, "request")[-1]["flow"]["operation"] == "unknown"
+
+
+def test_another_letter_case_is_the_same_tool(tmp_path: Path) -> None:
+    """Of a denied tool, and of one that needs a person, under a prefix that is allowed."""
+    lists: dict[str, Any] = {"allow_prefixes": ["mcp.github."], "person": ["mcp.github.merge"]}
+    with stage(tmp_path, {"tools": lists}) as opened:
+        opened.answers(says("it is gone"))
+        for name in ("DELETE_everything", "Delete_Everything"):
+            assert opened.post(tool_call(name)).rules == ["tools.denied"]
+        assert opened.post(tool_call("Merge")).rules == ["tools.person"]
+        assert opened.seen == 0
+        assert opened.post(tool_call("Search")).json() == says("it is gone")
+        opened.answers(answer({"tools": [tool("Delete_Everything"), tool("search")]}))
+        listed = opened.post(request("tools/list")).json()["result"]["tools"]
+        assert [each["name"] for each in listed] == ["search"]
+
+
+def test_the_logs_line_names_the_tool(tmp_path: Path) -> None:
+    """As policy's lists write it, also where it was denied."""
+    with stage(tmp_path, options={"flow_detail": 1}) as opened:
+        opened.answers(says("fine"))
+        opened.post(tool_call("search"))
+        opened.post(tool_call("delete_everything"))
+    printed = "\n".join(file.read_text() for file in tmp_path.rglob("*.log"))
+    for verdict, name in (("ALLOW", "search"), ("DENY", "delete_everything")):
+        found = re.search(rf"helm-boundary: {verdict} .*tool (\S+) .*\(receipt", printed)
+        assert found is not None, printed
+        assert found[1] == f"mcp.github.{name}"
 
 
 def test_a_batch_passes_whole_or_not_at_all(scene: Stage) -> None:

@@ -220,3 +220,21 @@ def test_50_000_receipts_take_less_than_ten_seconds(browser: Browser, tmp_path: 
     assert time.process_time() - began < 10
     text = verified(browser, file, "VERIFIED", seconds=120)
     assert "50,002 receipts are signed by" in text
+
+
+def test_calls_are_summed_up_by_a_policys_groups(state: Path, tmp_path: Path) -> None:
+    """A caller in two of them counts in both; who is in none has a line, too."""
+    policy = tmp_path / "policy"
+    policy.mkdir()
+    groups = {"research": {"principals": ["ada", "grace"]}, "all": {"principals": ["ada"]}}
+    (policy / "data.json").write_text(json.dumps({"groups": groups}))
+    told = json.loads(reported(state, "--format", "json", "--policy", str(policy)))
+    by = {table["title"]: table["rows"] for table in told["tables"]}
+    who = {row[0]: row[1:] for row in by["By whom"]}
+    found = {row[0]: row[1:] for row in by["By group"]}
+    assert found["all"] == who["ada"]
+    assert found["research"][:5] == [
+        a + b for a, b in zip(who["ada"][:5], who["grace"][:5], strict=True)
+    ]
+    assert found["research"][0] + found["in no group"][0] == told["totals"]["calls"]
+    assert "By group" not in reported(state, "--format", "json")

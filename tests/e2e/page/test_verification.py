@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
 
 from helm_boundary.browser_verification.evidence import evidence_of, script
 from helm_boundary.browser_verification.trusted_keys import TrustedKeys
@@ -21,11 +25,13 @@ from helm_receipts.layout import Layout
 from helm_receipts.log import merkle
 from helm_receipts.log.merkle_proofs import outside_of
 from helm_receipts.log.published_keys import read_published
+from helm_receipts.recording.keyset import open_keyset
 from support.browser import Browser, chromium, missing
 from support.receipts import record_calls
 from support.vectors import vectors
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=missing() or "there is a browser")
+ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256
 LEAVES = [merkle.leaf_hash(b"%d" % number) for number in range(40)]
 CHECK = """
 const told = await Promise.resolve().then(() => (%s)(...given)).then(
@@ -73,7 +79,11 @@ def every(browser: Browser, function: str, cases: list[Any]) -> list[str]:
 @pytest.fixture(scope="module")
 def evidence(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """Evidence for each receipt of a log."""
-    state = tmp_path_factory.mktemp("state")
+    return evidence_in(tmp_path_factory.mktemp("state"))
+
+
+def evidence_in(state: Path) -> list[dict[str, Any]]:
+    """Record calls; return the evidence for each receipt."""
     record_calls(state, 20)
     published = read_published(Layout(state))
     keys = {known.key.keyid: known.key for known in published.receipt}
@@ -136,6 +146,27 @@ def test_every_receipt_of_a_log_verifies(browser: Browser, evidence: list[dict[s
     found = every(browser, "helmVerification.verifyEvidence", evidence)
     assert found == ["ok"] * len(evidence)
     assert len(found) == 42
+
+
+def mirrored(line: str) -> str:
+    """Write the other signature that ECDSA has for the same message, which needs no key."""
+    envelope = dsse.parse_line(line.encode())
+    r, s = decode_dss_signature(envelope.signature)
+    other = encode_dss_signature(r, ORDER - s)
+    return line_of(envelope.payload, envelope.keyid, other).decode()
+
+
+def test_receipts_under_p256_verify(browser: Browser, tmp_path: Path) -> None:
+    """All of them, in the one spelling that a signature has, and under a key that is a point."""
+    open_keyset(Layout(tmp_path), "p256")
+    evidence = evidence_in(tmp_path)
+    found = every(browser, "helmVerification.verifyEvidence", evidence)
+    assert found == ["ok"] * len(evidence)
+    others = [given | {"envelope": mirrored(given["envelope"])} for given in evidence]
+    found = every(browser, "helmVerification.verifyEvidence", others)
+    assert found == ["edited"] * len(evidence)
+    nowhere = evidence[0] | {"key": evidence[0]["key"] | {"public": "04" + "01" * 64}}
+    assert every(browser, "helmVerification.verifyEvidence", [nowhere]) == ["key"]
 
 
 def altered(change: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], dict[str, Any]]:

@@ -23,7 +23,7 @@ from support.boundary import ROOT, Boundary
 from support.scene import JSON_BODY
 from support.upstream import DONE, Pause, Recorded, Reply, Upstream, event
 
-UNIT = ROOT / "scripts" / "service" / "helm-boundary.service"
+UNITS = sorted((ROOT / "scripts" / "service").glob("*.service"))
 
 
 @pytest.fixture
@@ -143,12 +143,14 @@ def test_sighup_leaves_the_policy_and_the_boundary_in_place(
         )
 
 
-def test_the_systemd_unit_is_sound(tmp_path: Path) -> None:
+@pytest.mark.parametrize("unit_file", UNITS, ids=lambda file: file.stem)
+def test_the_systemd_unit_is_sound(unit_file: Path, tmp_path: Path) -> None:
     """It passes `systemd-analyze verify`, and its exposure is rated "OK" (below 2.5 of 10)."""
     analyze = shutil.which("systemd-analyze") or pytest.skip("no systemd-analyze")
     program = Path(sys.executable).with_name("helm-boundary")
-    unit = tmp_path / UNIT.name
-    unit.write_text(UNIT.read_text().replace("/opt/helm-boundary/bin/helm-boundary", str(program)))
+    unit = tmp_path / unit_file.name
+    text = unit_file.read_text()
+    unit.write_text(text.replace("/opt/helm-boundary/bin/helm-boundary", str(program)))
     verified = subprocess.run(
         [analyze, "verify", str(unit)], capture_output=True, text=True, check=False, timeout=30
     )

@@ -101,6 +101,7 @@ def test_calls_are_counted_by_what_was_decided(boundary: Boundary) -> None:
     assert total(after, "helm_boundary_boundaries", mode="enforce") == 1
     assert total(after, "helm_boundary_approvals_waiting") == 1
     assert total(after, "helm_boundary_log_size") > 0
+    assert total(after, "helm_boundary_dropped_total") == 0
     assert total(after, "process_resident_memory_bytes") > 10_000_000
 
 

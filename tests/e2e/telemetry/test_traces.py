@@ -12,11 +12,17 @@ from typing import Any
 
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
-from opentelemetry.semconv._incubating.attributes import gen_ai_attributes
-from opentelemetry.semconv._incubating.metrics import gen_ai_metrics
+from opentelemetry.semconv._incubating.attributes import (
+    gen_ai_attributes,
+    jsonrpc_attributes,
+    mcp_attributes,
+    rpc_attributes,
+)
+from opentelemetry.semconv._incubating.metrics import gen_ai_metrics, mcp_metrics
 from opentelemetry.semconv.attributes import (
     error_attributes,
     http_attributes,
+    network_attributes,
     server_attributes,
     url_attributes,
 )
@@ -279,7 +285,8 @@ def test_an_unsampled_trace_stays_so(
 def test_names_are_those_of_the_conventions() -> None:
     """Each is in the package of the conventions; those that aren't are proposals, in one place."""
     modules = (
-        gen_ai_attributes, gen_ai_metrics, error_attributes, http_attributes, server_attributes,
+        gen_ai_attributes, gen_ai_metrics, mcp_attributes, mcp_metrics, jsonrpc_attributes,
+        rpc_attributes, error_attributes, http_attributes, network_attributes, server_attributes,
         url_attributes,
     )  # fmt: skip
     known = {
@@ -289,6 +296,8 @@ def test_names_are_those_of_the_conventions() -> None:
         if name.isupper() and isinstance(value, str)
     }
     assert set(names.TODAY.values()) - known == set()
+    of_coming = {*names.COMING.values(), *names.COMING_TOKENS.values()}
+    assert of_coming & known == set(), "no longer coming: make them today's"
     operations = {each.value for each in gen_ai_attributes.GenAiOperationNameValues}
     assert set(names.OPERATIONS.values()) <= operations
     providers = {each.value for each in gen_ai_attributes.GenAiProviderNameValues}

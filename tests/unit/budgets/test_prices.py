@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from genai_prices import Usage as TableUsage
 from genai_prices import calc_price
+from genai_prices.data_snapshot import get_snapshot
 
 from helm_boundary.budgets.amounts import NANO
 from helm_boundary.budgets.estimates import UNKNOWN_OUTPUT, Estimates
@@ -148,3 +151,41 @@ def test_tables_that_are_not_installed_are_named(monkeypatch: pytest.MonkeyPatch
     own = read_prices({"prices": {"m": {"input": 1, "output": 1}}}, tables=True)
     assert own.rates("m", None, 0) is not None
     assert own.rates("gpt-4o", None, 0) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "provider", "tier", "context"),
+    [
+        ("gpt-5", "openai", "flex", {"service_tier": "flex"}),
+        ("gpt-5", "openai", "priority", {"service_tier": "priority"}),
+        ("gpt-4.1", "openai", "batch", {"processing": "batch"}),
+        ("claude-haiku-4-5", "anthropic", "batch", {"processing": "batch"}),
+        ("claude-opus-4-8", "anthropic", "fast", {"speed": "fast"}),
+        ("gpt-4o-mini", "openai", "flex", {}),  # which that model hasn't
+    ],
+)
+def test_tiers_cost_what_the_tables_reckon(
+    prices: Prices, model: str, provider: str, tier: str, context: dict[str, str]
+) -> None:
+    """And no more than always where a model has no such tier."""
+    now = time.time_ns()
+    rates, usual = prices.rates(model, provider, now, tier), prices.rates(model, provider, now)
+    assert rates is not None
+    _, info = get_snapshot().find_provider_model(model, None, provider, None)
+    table = info.get_prices(datetime.fromtimestamp(now / 1e9, UTC), context)
+    expected = table.calc_price(TableUsage(input_tokens=10_000, output_tokens=500))
+    assert rates.cost(Used(10_000, 500)) == expected["total_price"] * NANO
+    assert (rates != usual) is bool(context)
+
+
+def test_data_has_prices_by_tier() -> None:
+    """Over those of the model itself, which hold for every other tier."""
+    tiers = {"flex": {"input": 0.5, "output": 1}}
+    own = read_prices({"prices": {"m": {"input": 1, "output": 2, "tiers": tiers}}}, tables=False)
+    found = {tier: own.rates("m", None, 0, tier) for tier in ("", "flex", "priority")}
+    costs = {tier: rates.cost(Used(1000, 0)) for tier, rates in found.items() if rates is not None}
+    assert costs == {"": 1_000_000, "flex": 500_000, "priority": 1_000_000}
+    unread: tuple[Any, ...] = ([], {"slow": {"input": 1}}, {"flex": {"input": 1}}, {"flex": 1})
+    for odd in unread:
+        with pytest.raises(PolicyError, match=r"data\.prices\.m\.tiers"):
+            read_prices({"prices": {"m": {"input": 1, "output": 2, "tiers": odd}}}, tables=False)

@@ -10,9 +10,9 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from helm_boundary.budgets.amounts import NOTHING, Amounts
-from helm_boundary.budgets.books import with_pruned
+from helm_boundary.budgets.books import still_kept, with_pruned
 from helm_boundary.budgets.embedded import open_store, rebuild
-from helm_boundary.budgets.store import Balance, Place
+from helm_boundary.budgets.store import KEPT_NS, Balance, Place
 from helm_boundary.cli import main
 from helm_receipts.envelope.statement import BudgetLine
 from helm_receipts.layout import Layout
@@ -64,3 +64,11 @@ def test_windows_that_began_later_follow_the_receipts() -> None:
     ]
     assert with_pruned(told[:1], [], 30)[0].settled == Amounts(0, 7)
     assert with_pruned(told, kept, 0) == told
+
+
+def test_windows_that_no_store_has_any_more_are_left_out() -> None:
+    """However long their receipts are kept, so that recomputing doesn't miss them."""
+    now = 500 * 86_400 * 10**9
+    ends = (None, now - KEPT_NS - 1, now - KEPT_NS, now + 1)
+    told = [Balance(Place("a", at), end, NOTHING, NOTHING) for at, end in enumerate(ends)]
+    assert [each.place.start for each in still_kept(told, now)] == [0, 2, 3]

@@ -230,14 +230,14 @@ def test_no_interleaving_overspends(
         store.close()
 
 
-def test_the_books_equal_the_sum_of_ten_thousand_calls_with_random_usage(opener: Opener) -> None:
+def test_the_books_equal_the_sum_of_many_calls_with_random_usage(opener: Opener, many: int) -> None:
     """In every kind, through two processes, with calls under way all the while."""
     stores, chance = [opener(), opener()], random.Random(7)
     total, open_calls = NOTHING, list[tuple[int, str]]()
 
     async def run() -> None:
         nonlocal total
-        for at in range(10_000):
+        for at in range(many):
             process = at % 2
             expected = Amounts(1, *(chance.randrange(5000) for _ in range(3)))
             await stores[process].reserve(str(at), [claim(amounts=expected)])
@@ -254,7 +254,7 @@ def test_the_books_equal_the_sum_of_ten_thousand_calls_with_random_usage(opener:
     asyncio.run(run())
     (balance,) = asyncio.run(stores[0].balances())
     assert balance.settled == total
-    assert balance.settled.calls == 10_000
+    assert balance.settled.calls == many
     assert balance.reserved == NOTHING
 
 

@@ -9,6 +9,8 @@ import helm_receipts
 from support.boundary import ROOT
 
 SOURCES = [Path(helm_receipts.__path__[0]), ROOT / "addon" / "helm_boundary"]
+GIVERS = ("Broken", "naming")
+"""What is called with a kind first."""
 NAMED_APART = {"repeated", "missing-tile", "reordered"}
 """Kinds that an expression chooses."""
 
@@ -18,8 +20,8 @@ def kinds() -> Iterator[str]:
     for folder in SOURCES:
         for path in folder.rglob("*.py"):
             text = path.read_text("utf-8")
-            for node in ast.walk(ast.parse(text)) if "Broken(" in text else ():
-                if isinstance(node, ast.Call) and ast.unparse(node.func) == "Broken":
+            for node in ast.walk(ast.parse(text)) if "Broken" in text or "naming(" in text else ():
+                if isinstance(node, ast.Call) and ast.unparse(node.func) in GIVERS:
                     if isinstance(node.args[0], ast.Constant):
                         yield str(node.args[0].value)
                 elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "kind":

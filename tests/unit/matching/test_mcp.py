@@ -106,6 +106,56 @@ def test_the_streams_of_the_older_protocol() -> None:
     assert not operation(method="GET", url="known.example/mcp", accept="text/html")
 
 
+ACCEPTED = ["*/*", "text/*", "application/json, */*;q=0.1", "text/html,*/*;q=0.8", ""]
+
+
+@pytest.mark.parametrize("accept", ACCEPTED)
+def test_a_named_servers_stream_may_come_to_whoever_takes_anything(accept: str) -> None:
+    """A stateless server has no session that would tell what the GET is for."""
+    sent = {"accept": accept} if accept else {}
+    assert operation(method="GET", url="known.example/mcp", **sent) == "mcp.stream"
+    assert not operation(method="GET", url="any.example/mcp", **sent)
+    assert not operation(method="GET", url="known.example/health", **sent)
+
+
+def test_pages_beside_a_named_server_are_left_alone() -> None:
+    """What a browser asks for below the address: pages and their files."""
+    page = "text/html,application/xhtml+xml,*/*;q=0.8"
+    assert not operation(method="GET", url="known.example/mcp/about", accept=page)
+    for path in ("mcp/logo.png", "mcp/app.js"):
+        assert not operation(method="GET", url=f"known.example/{path}", accept="*/*")
+    assert not operation(method="GET", url="known.example/mcp/authorize", accept="*/*")
+    assert operation(method="GET", url="known.example/mcp/more", accept="*/*") == "mcp.stream"
+
+
+UNREADABLE = {
+    "words": b"delete everything",
+    "YAML": b"jsonrpc: '2.0'\nmethod: tools/call\nparams: {name: x}\n",
+    "a packed message": b"\x83\xa7jsonrpc\xa32.0\xa6method\xaatools/call",
+    "a prefix": b")]}'\n" + json.dumps(mcp.tool_call("x")).encode(),
+    "an event": b"data: " + json.dumps(mcp.tool_call("x")).encode() + b"\n\n",
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+@pytest.mark.parametrize("path", ["mcp", "mcp/", "mcp/x"])
+def test_what_is_no_json_is_refused_at_a_named_server(name: str, path: str) -> None:
+    """Whatever it is to the server: elsewhere it is nobody's business."""
+    for kind in ("application/json", "text/plain", "application/octet-stream"):
+        sent = {"content_type": kind}
+        assert operation(UNREADABLE[name], url=f"known.example/{path}", **sent) == "unknown"
+        assert not operation(UNREADABLE[name], url=f"any.example/{path}", **sent)
+
+
+def test_a_named_servers_address_is_for_messages_alone() -> None:
+    """Below it there may be forms, uploads and other people's JSON."""
+    form = {"content_type": "application/x-www-form-urlencoded"}
+    upload = {"content_type": "multipart/form-data; boundary=x"}
+    for body, sent in ((b"a=b", form), (b"--x--", upload), ({"hello": 1}, {})):
+        assert operation(body, url="known.example/mcp", **sent) == "unknown"
+        assert not operation(body, url="known.example/mcp/consent", **sent)
+
+
 CALL = json.dumps(mcp.tool_call("x")).encode()
 SPELLINGS: dict[str, bytes] = {
     "escapes": CALL.replace(b"tools/call", rb"\u0074ools/call"),

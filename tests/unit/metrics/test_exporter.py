@@ -35,6 +35,8 @@ def test_receipts_are_counted_as_they_come(tmp_path: Path) -> None:
         assert 'helm_boundary_tokens_total{direction="output",model="other",' in found
         assert 'helm_boundary_calls_total{end="complete"} 2.0' in found
         assert "helm_boundary_log_size 14.0" in found
+        assert 'helm_boundary_dropped_total{what="receipts"} 0.0' in found
+        assert 'helm_boundary_dropped_total{what="spans"} 0.0' in found
     finally:
         exporter.close()
 

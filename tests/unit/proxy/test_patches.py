@@ -13,6 +13,7 @@ READ_IN = "12.2.3"
 """The version of mitmproxy that these were read in."""
 
 HTTP = "proxy/layers/http"
+MODES = "proxy/mode_servers.py"
 SOCKET = "proxy/layers/websocket.py"
 REPLACED = {
     ("connections", "proxy/server.py", "ConnectionHandler.__init__"): "f695401fcc32e556",
@@ -33,6 +34,24 @@ REPLACED = {
     ("socket_control", SOCKET, "WebsocketLayer.relay_messages"): "e800d709617e9042",
     ("socket_control", SOCKET, "WebsocketLayer.start"): "00571c58119049d1",
     ("socket_control", SOCKET, "WebsocketConnection"): "ef7ca0f5449d4444",
+    ("lookups", "http.py", "Headers.get_all"): "f2110f75954ca409",
+    ("lookups", "coretypes/multidict.py", "_MultiDict.get_all"): "1356945d45345284",
+    ("lookups", "optmanager.py", "_Option.current"): "196ad8eb1621cb70",
+    ("message_types", "http.py", "MessageData"): "2fe4b7f15ac77ea3",
+    ("message_types", "utils/typecheck.py", "check_option_type"): "8d1f6423e2ecbb1b",
+    ("shared_ports", MODES, "AsyncioServerInstance.listen"): "8e459ae256c4edc6",
+    ("shared_ports", MODES, "AsyncioServerInstance._start"): "7054383aee50ee64",
+    ("client_addresses", "proxy/server.py", "ConnectionHandler.handle_client"): "a460e7dd21798856",
+    (
+        "client_addresses",
+        "proxy/mode_servers.py",
+        "ServerInstance.handle_stream",
+    ): "84b984e0472ccf7a",
+    (
+        "client_addresses",
+        "proxy/mode_servers.py",
+        "ProxyConnectionHandler.__init__",
+    ): "ade673b0266ba77c",
     ("error_pages", f"{HTTP}/_base.py", "format_error"): "48483a2fe6efb5a7",
     (
         "failed_upstreams",

@@ -48,6 +48,8 @@ def test_a_call_is_charged_where_it_reserved(tmp_path: Path) -> None:
     "drafts",
     [
         (replace(request("a"), budget=(replace(LINE, after={"calls": 3}),)), outcome("a")),
+        (replace(request("a"), budget=(replace(
+            LINE, reserved={"calls": -1}, after={"calls": 0}),)), outcome("a")),
         (replace(request("a"), budget=(LINE,)), ends(replace(CHARGED, scope="other"))),
         (replace(request("a"), budget=(LINE,)), ends(
             CHARGED, replace(CHARGED, scope="more"))),

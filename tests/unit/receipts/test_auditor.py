@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -118,6 +119,55 @@ def test_a_changed_receipt_is_named(packages: Path, state: Path) -> None:
         segment.write_bytes(text)
     assert refused.returncode == 1
     assert json.loads(refused.stdout)["bad"]
+
+
+NAMED_WRONGLY: dict[str, tuple[object, ...]] = {
+    "no file": ("--key", "nonsense"),
+    "a folder": ("--key", Path()),
+    "no key": ("--key", Path(__file__)),
+    "no log key": ("--vkey", "nonsense"),
+    "a file without a log key": ("--vkey", Path(__file__)),
+    "an archive that is none": ("--archive", "nonsense"),
+    "a kept checkpoint that isn't there": ("--kept", "nonsense"),
+    "a policy that isn't there": ("--policy", "nonsense"),
+}
+
+
+@pytest.mark.parametrize("named", NAMED_WRONGLY.values(), ids=NAMED_WRONGLY.keys())
+def test_what_is_named_wrongly_is_no_verdict(
+    packages: Path, state: Path, named: tuple[object, ...]
+) -> None:
+    """Exit code 2 and one line, for nothing is known of the folder; both keys may be files."""
+    log = state / "log"
+    right = ("--key", log / "receipt.pub.pem", "--vkey", log / "log.vkey")
+    assert run(packages, "fsck", state, *right).returncode == 0
+    left = right[2:] if named[0] == "--key" else right[:2] if named[0] == "--vkey" else right
+    done = run(packages, "fsck", state, *left, *named)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("helm_receipts: ")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_a_verdict_that_nobody_reads_is_in_the_exit_code(
+    state: Path, tmp_path: Path, unbuffered: str, is_whole: bool
+) -> None:
+    """Of either command, as `| head` would have it; nothing is printed of a broken pipe."""
+    copy = shutil.copytree(state, tmp_path / "copy")
+    if not is_whole:
+        (copy / "log/checkpoint").unlink()
+    named = [str(part) for part in ("fsck", copy, *keys_of(state))]
+    code = f"{int(not is_whole)}\n"
+    for module in (["helm_receipts"], ["helm_boundary", "receipts"]):
+        line = shlex.join([sys.executable, "-m", *module, *named])
+        done = subprocess.run(
+            ["bash", "-c", f"{line} | true; echo ${{PIPESTATUS[0]}}"],
+            capture_output=True, text=True, check=False, timeout=60,
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+        )  # fmt: skip
+        assert (done.stdout, done.stderr) == (code, "")
 
 
 def test_verifying_changes_nothing_in_a_folder_that_is_read_only(

@@ -1,5 +1,6 @@
 """Evidence packs and the verifier as one file: made twice the same, verified by a stranger."""
 
+import ast
 import hashlib
 import io
 import json
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,9 +19,11 @@ from helm_boundary.cli import main
 from helm_receipts.__main__ import main as verifier
 from helm_receipts.audit.pack import MANIFEST, verify_pack
 from helm_receipts.envelope import canonical, canonical_encoding, dsse, key_files, signing_keys
-from helm_receipts.envelope.checkpoint import LogKey, parse_checkpoint, parse_vkey
+from helm_receipts.envelope.checkpoint import parse_checkpoint
+from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.public_keys import PublicKey, read_public_key
 from helm_receipts.envelope.signatures import seal, sign_checkpoint
+from helm_receipts.envelope.statement import PolicyRef
 from helm_receipts.errors import Broken
 from helm_receipts.export.reproducible_zip import write_zip
 from helm_receipts.export.verifier_archive import build_verifier
@@ -28,6 +32,13 @@ from helm_receipts.log.inclusion import parse_proof
 from support.boundary import ROOT
 from support.packages import bare_packages
 from support.receipts import outcome, record_calls, recording, request, unpin
+
+MODULE = "package helm.rules.x\n"
+MODULES = [["0/x.rego", hashlib.sha256(MODULE.encode()).hexdigest()]]
+STATEMENT = json.dumps({"data": {}, "detectors": "{}", "modules": MODULES})
+DIGEST = hashlib.sha256(STATEMENT.encode()).hexdigest()
+NO_MODULES = b'{"modules":[]}'
+NOBODYS = hashlib.sha256(NO_MODULES).hexdigest()
 
 RUN = "import runpy, sys; sys.path[:0] = [sys.argv.pop(1)]; del sys.argv[0]; "
 RUN += "runpy.run_path(sys.argv[0], run_name='__main__')"
@@ -46,10 +57,15 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two writers, several sessions."""
+    """Two writers, several sessions; a policy that decided once, and was kept."""
     state = tmp_path_factory.mktemp("template") / "state"
     record_calls(state, 8, segment_bytes=9_000)
+    (state / "policies").mkdir()
+    kept = {"modules": {"0/x.rego": MODULE}, "statement": STATEMENT}
+    (state / f"policies/{DIGEST}.json").write_text(json.dumps(kept))
     with recording(state) as one, recording(state) as two:
+        one.record_now(replace(request("kept"), policy=PolicyRef("file:///x", DIGEST, "regorus")))
+        one.record_now(outcome("kept"))
         for number in range(6):
             for recorder, name in ((one, "one"), (two, "two")):
                 recorder.record_now(request(f"{name}-{number}"))
@@ -59,17 +75,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def state(template: Path, tmp_path: Path) -> Path:
-    """Copy the template, with a policy that was kept."""
-    shutil.copytree(template, tmp_path / "state")
-    module = "package helm.rules.x\n"
-    modules = [["0/x.rego", hashlib.sha256(module.encode()).hexdigest()]]
-    stated = {"data": {}, "detectors": "{}", "modules": modules}
-    text = json.dumps(stated)
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    (tmp_path / "state/policies").mkdir()
-    kept = {"modules": {"0/x.rego": module}, "statement": text}
-    (tmp_path / f"state/policies/{digest}.json").write_text(json.dumps(kept))
-    return tmp_path / "state"
+    """Copy the template."""
+    return shutil.copytree(template, tmp_path / "state")
 
 
 @pytest.fixture
@@ -84,7 +91,7 @@ def pack(state: Path) -> Path:
 def keys_of(state: Path) -> tuple[list[PublicKey], list[LogKey]]:
     """Return the keys that an auditor would have."""
     key = read_public_key((state / "log/receipt.pub.pem").read_bytes())
-    return [key], [parse_vkey((state / "log/log.vkey").read_text())]
+    return [key], [LogKey.parse((state / "log/log.vkey").read_text())]
 
 
 def test_the_verifier_is_built_the_same_each_time(tmp_path: Path) -> None:
@@ -119,6 +126,19 @@ def test_the_verifier_runs_with_python_and_cryptography_alone(
         done = subprocess.run([*map(str, line)], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         assert done.stdout.startswith("VERIFIED")
+
+
+def test_the_verifier_says_what_it_needs(state: Path) -> None:
+    """A Python without `cryptography` gets a line and no verdict; an older one can read so far."""
+    path = state.parent / "helm-verify.pyz"
+    path.write_bytes(build_verifier())
+    line = [sys.executable, "-I", "-S", *map(str, (path, "verify", state, "--key", path))]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "helm-verify needs cryptography: python -m pip install cryptography\n"
+    start = zipfile.ZipFile(path).read("__main__.py")
+    tree = ast.parse(start, feature_version=(3, 7))
+    assert "3.12" in ast.unparse(tree.body[1])
 
 
 def test_a_pack_is_the_same_each_time_and_verifies(state: Path, pack: Path) -> None:
@@ -254,6 +274,9 @@ FORGED: dict[str, tuple[Callable[[Files], object], str]] = {
     "proofs exchanged": (swap_proofs, "proof"),
     "a proof of nothing": (lambda f: f.update({first(f, "proofs/"): b"x"}), "proof"),
     "no checkpoint": (lambda f: f.pop("log/checkpoint"), "checkpoint"),
+    "a policy that decided nothing": (
+        lambda f: f.update({f"policy/{NOBODYS}/statement.json": NO_MODULES}),
+        "policy"),
     "a policy that is no statement": (
         lambda f: f.update({f"policy/{hashlib.sha256(b'[]').hexdigest()}/statement.json": b"[]"}),
         "policy"),
@@ -267,8 +290,7 @@ def test_a_forged_pack_is_refused(
     state: Path, pack: Path, change: Callable[[Files], object], kind: str
 ) -> None:
     """With a manifest that fits; what is signed decides."""
-    with_policy(state, pack)
-    verify_pack(pack, *keys_of(state))
+    assert verify_pack(pack, *keys_of(state)).policies == (DIGEST,)
     rewrite(pack, change)
     with pytest.raises(Broken) as caught:
         verify_pack(pack, *keys_of(state))
@@ -286,14 +308,6 @@ def test_what_can_not_be_unpacked_is_said(
         pack.write_bytes(whole[: at + offset] + bytes([value]) + whole[at + offset + 1 :])
         assert verifier(["pack", str(pack), *named]) == 2
         assert capsys.readouterr().err.startswith("helm_receipts: ")
-
-
-def with_policy(state: Path, pack: Path) -> None:
-    """Add the kept policy, as if receipts had named it."""
-    from helm_boundary.runtime.kept_policies import sources_of
-
-    digest = next((state / "policies").iterdir()).stem
-    rewrite(pack, lambda files: files.update(sources_of(state, [digest])))
 
 
 def test_what_the_manifest_does_not_say_is_refused(state: Path, pack: Path) -> None:

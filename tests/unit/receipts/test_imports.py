@@ -25,11 +25,15 @@ OF_WITNESSES = ("audit.trust_policy", "envelope.cosignature")
 WITH_TIMESTAMPS = ("timestamps", "timestamp_client")
 """What needs the extra of that name, and is loaded only where timestamps are asked for."""
 
+WITH_DATABASE = ("database", "tables")
+"""The rooms that need the extra `postgresql`, loaded only where the state is a database's."""
+
 WRITERS = {
     "audit.ahead", "audit.keys_in_use", "audit.pins", "envelope.key_files", "envelope.opening",
     "envelope.predicate", "envelope.signatures", "envelope.signing_keys", "journal.journal",
     "log.identity", "log.log", "log.order", "log.publish", "log.rebuild", "recording.keyset",
-    "recording.openings", "recording.recorder", "recording.republish", "recording.rotation",
+    "recording.openings", "recording.outside_signer", "recording.pkcs11_signer",
+    "recording.recorder", "recording.republish", "recording.rotation",
     "recording.writer", "storage.durable", "storage.isolated", "storage.preallocation",
     "storage.secret_file",
 }  # fmt: skip
@@ -38,8 +42,8 @@ WRITERS = {
 # Of the standard library a verifier has only what can't write; `pathlib` and `open` are below.
 STANDARD = {
     "argparse", "base64", "binascii", "collections", "contextlib", "dataclasses", "datetime",
-    "functools", "hashlib", "importlib", "itertools", "json", "pathlib", "re", "sys", "typing",
-    "zipfile", "zlib",
+    "functools", "hashlib", "importlib", "inspect", "itertools", "json", "pathlib", "re", "sys",
+    "typing", "zipfile", "zlib",
 }  # fmt: skip
 CHANGES = {
     "chmod", "fallocate", "fdatasync", "fsync", "ftruncate", "hardlink_to", "lchmod", "link",
@@ -60,6 +64,8 @@ def test_the_package_needs_nothing_but_python_and_cryptography() -> None:
     for module in modules:
         allowed = known | ({"orjson"} if module.stem == "canonical" else set())
         allowed |= {"rfc3161_client"} if module.stem in WITH_TIMESTAMPS else set()
+        allowed |= {"pkcs11"} if module.stem == "pkcs11_signer" else set()
+        allowed |= {"psycopg", "psycopg_pool"} if module.parent.name in WITH_DATABASE else set()
         assert {name.split(".")[0] for name in imports(module)} <= allowed, module.name
 
 

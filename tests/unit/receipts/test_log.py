@@ -20,7 +20,7 @@ from helm_receipts.layout import Layout
 from helm_receipts.log.inclusion import parse_proof
 from helm_receipts.log.log import Log
 from helm_receipts.log.order import Order
-from helm_receipts.log.proof import prove
+from helm_receipts.log.proof import proof_file, prove
 from helm_receipts.log.rebuild import rebuild
 from helm_receipts.log.runs import order_file, read_runs
 from helm_receipts.recording import keyset
@@ -99,7 +99,7 @@ def test_every_receipt_of_every_writer_can_be_proved(tmp_path: Path) -> None:
     indexes = set()
     for record in list(read_records(tmp_path / "journal"))[::13]:
         proof = prove(layout, published, record)
-        assert parse_proof(proof.text()) == proof
+        assert parse_proof(proof_file(proof)) == proof
         indexes.add(proof.index)
     assert len(indexes) > 25
 

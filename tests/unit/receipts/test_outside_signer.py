@@ -131,19 +131,46 @@ def test_a_start_without_its_signer_is_refused(state: Path, token: Path) -> None
 
 
 def test_a_signer_is_chosen_before_there_are_keys(state: Path, token: Path, tmp_path: Path) -> None:
-    """Neither beside key files nor in the place of another signer; and its keys aren't rotated."""
+    """Neither beside key files nor in the place of another signer."""
     use_signer(Layout(state), option(token))
     record_calls(tmp_path / "files", 1)
     for folder, chosen, why in (
         (tmp_path / "files", option(token), "found some"),
         (state, "exec:another", "expected the signer"),
-        (tmp_path / "new", "pkcs11:token", "exec:COMMAND"),
+        (tmp_path / "new", "command", "exec:COMMAND"),
         (tmp_path / "new", "exec:", "exec:COMMAND"),
     ):
         with pytest.raises(KeyRefused, match=why):
             use_signer(Layout(folder), chosen)
+
+
+def test_keys_outside_are_rotated(state: Path, token: Path, tmp_path: Path) -> None:
+    """To another command's, each role by itself, and back to files; the first keys verify all."""
+    layout, boundary = Layout(state), Boundary("x", "0.1.0", "00" * 32)
+    record_calls(state, 2)
+    first = (state / "log/receipt.pub.pem").read_bytes()
+    (tmp_path / "first.pem").write_bytes(first)
+    vkey = (state / "log/log.vkey").read_text().strip()
     with pytest.raises(KeyRefused, match="kept outside"):
-        rotate_receipt_key(Layout(state), Boundary("x", "0.1.0", "00" * 32))
+        rotate_receipt_key(layout, boundary)
+    other = tmp_path / "other"
+    shutil.copytree(token, other)
+    for role in ("receipt", "log"):
+        (other / role).write_bytes(bytes(reversed((token / role).read_bytes())))
+    for role in ("receipt", "log"):
+        named = ("--signer", option(other))
+        assert run("keys", "rotate", role, "--state", state, *named) == 0
+        record_calls(state, 2)
+    use_signer(layout, option(other))  # what is in use may be named
+    with pytest.raises(KeyRefused, match="expected the signer"):
+        use_signer(layout, option(token))
+    for role in ("receipt", "log"):
+        assert run("keys", "rotate", role, "--state", state, "--type", "ed25519") == 0
+        record_calls(state, 2)
+    with pytest.raises(KeyRefused, match="found some"):
+        use_signer(layout, option(token))
+    trusting = ("--key", tmp_path / "first.pem", "--vkey", vkey)
+    assert run("receipts", "fsck", "--state", state, *trusting) == 0
 
 
 def test_keys_init_takes_a_signer(tmp_path: Path, token: Path) -> None:

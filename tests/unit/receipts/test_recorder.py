@@ -254,9 +254,16 @@ def test_a_stop_closes_the_calls_that_are_open(tmp_path: Path) -> None:
         recorder.record_now(request("b"))
 
 
+def journal_in(recorder: Recorder) -> Journal:
+    """Return the journal that a recorder writes into, which is a folder."""
+    journal = recorder._writer._journal
+    assert isinstance(journal, Journal)
+    return journal
+
+
 def crash(recorder: Recorder) -> None:
     """Leave the journal as a killed process leaves it: with its preallocated zeros."""
-    segment, size = recorder._writer._journal.durable_end
+    segment, size = journal_in(recorder).durable_end
     recorder._writer.close()
     os.truncate(segment, size + 5_000)
     recorder._closed = True
@@ -374,7 +381,7 @@ def test_two_recorders_have_two_journals(tmp_path: Path) -> None:
 def fail(recorder: Recorder) -> None:
     """Make the next write fail as a broken disk would: its descriptor becomes a full device."""
     full = os.open("/dev/full", os.O_WRONLY)
-    os.dup2(full, recorder._writer._journal._file)
+    os.dup2(full, journal_in(recorder)._file)
     os.close(full)
 
 

@@ -11,7 +11,7 @@ from helm_boundary.cli.receipts import receipts
 from helm_receipts.audit.fsck import fsck
 from helm_receipts.audit.verify import verify_journal
 from helm_receipts.envelope import canonical_encoding, key_files, signing_keys
-from helm_receipts.envelope.checkpoint import parse_vkey
+from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.predicate import Boundary
 from helm_receipts.envelope.public_keys import read_public_key
 from helm_receipts.envelope.signatures import seal
@@ -244,7 +244,7 @@ def test_what_vanished_is_not_taken_for_pruned(state: Path, how: str) -> None:
     if how == "by another key":
         forged(state, writer.name, int(list_segments(writer)[0].stem) - 1)
     key = read_public_key((state / "log/receipt.pub.pem").read_bytes())
-    vkey = parse_vkey((state / "log/log.vkey").read_text())
+    vkey = LogKey.parse((state / "log/log.vkey").read_text())
     with pytest.raises(Broken) as caught:
         fsck(state, [key], [vkey])
     assert caught.value.kind == "dropped", str(caught.value)

@@ -9,10 +9,10 @@ import pytest
 
 from helm_receipts.audit.fsck import FsckReport, fsck
 from helm_receipts.envelope import key_files
-from helm_receipts.envelope.checkpoint import LogKey
+from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.opening import secret_ids
 from helm_receipts.envelope.predicate import Boundary
-from helm_receipts.envelope.public_keys import PublicKey
+from helm_receipts.envelope.public_keys import KeyType, PublicKey
 from helm_receipts.errors import Broken, KeyRefused, RecorderError
 from helm_receipts.journal.records import read_records
 from helm_receipts.layout import Layout
@@ -21,7 +21,7 @@ from helm_receipts.log.handovers import follow_handovers
 from helm_receipts.log.published_keys import read_published
 from helm_receipts.recording import keyset, rotation
 from helm_receipts.recording.openings import Erased, erase, opens, salt_of
-from helm_receipts.recording.rotation import rotate_log_key, rotate_receipt_key
+from helm_receipts.recording.rotation import Successor, rotate_log_key, rotate_receipt_key
 from helm_receipts.storage import durable
 from support.receipts import CONFIGURATION, record_calls, recording, request
 
@@ -58,6 +58,48 @@ def test_an_auditor_with_the_first_keys_can_follow(tmp_path: Path) -> None:
     assert report.calls == 2 + 12
 
 
+def test_receipts_go_from_one_kind_of_key_to_the_other(tmp_path: Path) -> None:
+    """And back, with two writers: the first key verifies everything, and each entry says its."""
+    with recording(tmp_path) as one, recording(tmp_path) as two:
+        one.record_now(request("a"))
+        two.record_now(request("b"))
+    receipt, log = trusted(tmp_path)
+    kinds: tuple[KeyType, ...] = ("p256", "p256", "ed25519")
+    for kind in kinds:
+        rotate_receipt_key(Layout(tmp_path), BOUNDARY, Successor(kind))
+        record_calls(tmp_path, 3)
+    published = read_published(Layout(tmp_path)).receipt
+    assert [known.key.type for known in published] == ["ed25519", *kinds]
+    assert check(tmp_path, receipt, log).is_complete
+
+
+def test_a_rotation_keeps_the_kind_of_the_key(tmp_path: Path) -> None:
+    """Unless another is asked for."""
+    keyset.open_keyset(Layout(tmp_path), "p256")
+    record_calls(tmp_path, 1)
+    rotate_receipt_key(Layout(tmp_path), BOUNDARY)
+    assert [known.key.type for known in read_published(Layout(tmp_path)).receipt] == ["p256"] * 2
+
+
+def test_a_rotation_that_was_stopped_is_finished_with_its_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another kind isn't put in its place; without one it goes on."""
+    record_calls(tmp_path, 1)
+
+    def stop(*_arguments: object) -> None:
+        raise Stopped
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rotation, "integrate_all", stop)
+        with pytest.raises(Stopped):
+            rotate_receipt_key(Layout(tmp_path), BOUNDARY, Successor("p256"))
+    with pytest.raises(KeyRefused, match="half done"):
+        rotate_receipt_key(Layout(tmp_path), BOUNDARY, Successor("ed25519"))
+    rotate_receipt_key(Layout(tmp_path), BOUNDARY)
+    assert read_published(Layout(tmp_path)).receipt[-1].key.type == "p256"
+
+
 def test_the_newest_key_alone_does_not_verify_what_came_before_it(tmp_path: Path) -> None:
     """Trust goes forward: a key says nothing about what was before its introduction."""
     record_calls(tmp_path, 1)
@@ -83,7 +125,7 @@ def test_keys_are_not_rotated_while_a_recorder_runs(tmp_path: Path) -> None:
         for rotate in (rotate_receipt_key, rotate_log_key):
             with pytest.raises(KeyRefused, match="a boundary that runs"):
                 rotate(Layout(tmp_path), BOUNDARY)
-        (tmp_path / "keys" / keyset.NEXT).unlink(missing_ok=True)
+        assert not (tmp_path / "keys" / keyset.NEXT).exists()
 
 
 class Stopped(Exception):

@@ -11,7 +11,8 @@ from click.testing import CliRunner, Result
 from helm_boundary.cli.receipts import receipts
 from helm_receipts.audit.trust_policy import parse_policy
 from helm_receipts.envelope import key_files
-from helm_receipts.envelope.checkpoint import Checkpoint, parse_checkpoint, parse_vkey
+from helm_receipts.envelope.checkpoint import Checkpoint, parse_checkpoint
+from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.signatures import sign_checkpoint
 from helm_receipts.errors import KeyRefused
 from helm_receipts.layout import Layout
@@ -38,7 +39,7 @@ def witness(state: Path) -> Iterator[Witness]:
 
 def log_of(state: Path):  # type: ignore[no-untyped-def]
     """Return the log's key."""
-    return parse_vkey((state / "log/log.vkey").read_text())
+    return LogKey.parse((state / "log/log.vkey").read_text())
 
 
 def show(state: Path, *witnesses: Witness) -> list[str]:

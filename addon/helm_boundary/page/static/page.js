@@ -77,9 +77,18 @@
     byId("boundaries").textContent = shown(
       boundaries.length
         ? boundaries.map((each) =>
-            `${each.listeners.map((one) => one.address).join(", ")}: ${each.mode}, version ${each.version}, ` +
-            `policy ${each.policy_digest.slice(0, 12)}, ${each.open_calls} open`).join(" · ")
+            `${each.listeners.map((one) => one.address).join(", ")}${each.process ? ` (${each.process})` : ""}: ` +
+            `${each.mode}${emergency(each.observation)}, version ${each.version}, ` +
+            `policy ${each.policy_digest.slice(0, 12)}, ${each.open_calls} open` +
+            (each.disk_low ? ", THE DISK IS NEARLY FULL" : "")).join(" · ")
         : "no boundary runs on this state folder");
+  }
+
+  // Says who has everything pass for a time, why and until when; nothing where nobody has.
+  function emergency(observation) {
+    if (!observation.until) return "";
+    const until = new Date(observation.until * 1000).toLocaleTimeString();
+    return ` until ${until}, NOTHING IS ENFORCED: ${observation.by}: ${observation.why}`;
   }
 
   function say(text) {

@@ -106,12 +106,19 @@ class PolicyWatch:
             if change is not None:
                 yield change
 
-    async def load(self) -> Change | PolicyError | None:
-        """Read and try the folders as they are now; None when what decides is the same."""
+    def stay(self, digest: str) -> None:
+        """Note that the last change wasn't taken and isn't to be handed over again."""
+        self._digest = digest
+
+    async def load(self, instead: Path | None = None) -> Change | PolicyError | None:
+        """Read and try the folders as they are now, or what is named instead of them.
+
+        None when what decides is the same.
+        """
         try:
             change = await asyncio.to_thread(
                 load_aside,
-                self._folders,
+                self._folders if instead is None else (instead,),
                 self._deadline_ms,
                 key=self._key,
                 unless=self._digest,

@@ -19,6 +19,7 @@ from .bundle import is_bundle
 from .data_place import place_of
 from .default_folder import default_policy_folder
 from .folder import Part, read_part
+from .kept import is_kept, read_statement
 from .merging import merge, refuse_overlap
 from .settings import check_budgets, check_settings
 from .volatile_members import volatile_members
@@ -73,6 +74,8 @@ def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
 
     Raises PolicyError, naming the file, for anything missing, empty, unreadable or ambiguous.
     """
+    if len(folders) == 1 and is_kept(folders[0]):
+        return _read_kept(folders[0], key)
     parts = [read_part(default_policy_folder())]
     parts += [read_part(folder, key=key) for folder in folders]
     start = max(i for i, part in enumerate(parts) if i == 0 or part.decides)
@@ -111,6 +114,24 @@ def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
         ],
         stated=stated,
         named_modules=named,
+    )
+
+
+def _read_kept(path: Path, key: Path | None) -> Policy:
+    """Read a policy that decided earlier, whole as it was."""
+    if key is not None:
+        raise PolicyError(f"{path}: it isn't signed, and helm_policy_key asks for that")
+    said, modules, stated = read_statement(path)
+    return Policy(
+        uri=f"kept:{path.stem}",
+        digest=path.stem,
+        modules=modules,
+        data=said["data"],
+        detectors_text=said["detectors"].encode(),
+        rules=sum(len(RULE.findall(text)) for text in modules.values()),
+        volatile=volatile_members(said["data"], read_part(default_policy_folder()).data),
+        stated=stated,
+        named_modules=modules,
     )
 
 

@@ -23,12 +23,22 @@ def ask_only_listeners(addons: addonmanager.AddonManager) -> None:
     listeners = _Listeners(addons)
 
     async def trigger_event(event: hooks.Hook) -> None:
-        arguments = event.args()
-        for members in listeners.of(event.name):
+        name, arguments = event.name, event.args()
+        for members in listeners.of(name):
             try:
-                await _invoke(members, event.name, arguments)
+                for member in members:
+                    hook = getattr(member, name, None)
+                    if not callable(hook):
+                        _skip(member, name, hook)
+                        continue
+                    result = hook(*arguments)
+                    if result is not None and inspect.isawaitable(result):
+                        await result
             except exceptions.AddonHalt:
                 return
+            except Exception:
+                with addonmanager.safecall():  # mitmproxy's own net: what passes, and how it logs
+                    raise
 
     addons.trigger_event = trigger_event  # type: ignore[method-assign]
     hooks.Hook.args = _arguments  # type: ignore[method-assign,assignment]
@@ -86,16 +96,7 @@ def _members(entry: Any, name: str) -> list[Any]:
     return [each for each in addonmanager.traverse([entry]) if hasattr(each, name)]
 
 
-async def _invoke(members: list[Any], name: str, arguments: list[Any]) -> None:
-    try:
-        for member in members:
-            hook = getattr(member, name, None)
-            if callable(hook):
-                result = hook(*arguments)
-                if result is not None and inspect.isawaitable(result):
-                    await result
-            elif hook and not isinstance(hook, ModuleType):  # as mitmproxy itself sees it
-                raise exceptions.AddonManagerError(f"Addon handler {name} ({member}) not callable")
-    except Exception:
-        with addonmanager.safecall():  # mitmproxy's own net: what it lets through, and how it logs
-            raise
+def _skip(member: Any, name: str, hook: Any) -> None:
+    """Pass over what is named as a hook and is a module, as mitmproxy does; raise for the rest."""
+    if hook and not isinstance(hook, ModuleType):
+        raise exceptions.AddonManagerError(f"Addon handler {name} ({member}) not callable")

@@ -1,7 +1,7 @@
 """Providers' own SDKs, with their own APIs: a tool call that passes and one that doesn't.
 
-Takes the SDK and the server's address. Prints a JSON object for each deed, whole and as a stream:
-the tools that the client got, or its error.
+Takes the SDK, the server's address and a CA's file. Prints a JSON object for each deed, whole and
+as a stream: the tools that the client got, or its error.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
 FUNCTION = {"name": "look", "description": "Looks", "parameters": SCHEMA}
 TOOL = {"type": "function", "function": FUNCTION}
-kind, url = sys.argv[1:3]
+kind, url, authority = sys.argv[1:]
 
 
 def mistral(words: str, stream: bool) -> Iterator[str]:
@@ -129,8 +129,44 @@ def vertex(words: str, stream: bool) -> Iterator[str]:
             yield getattr(event.content_block, "name", "")
 
 
+def watsonx(words: str, stream: bool) -> Iterator[str]:
+    from ibm_watsonx_ai import APIClient, Credentials
+    from ibm_watsonx_ai.foundation_models import ModelInference
+
+    here = "https" + url.removeprefix("http")  # the only scheme that it takes
+    known = Credentials(url=here, token="made-up", platform_url=here, verify=authority)
+    client = APIClient(known, project_id="p", scope_validation=False)
+    model = ModelInference(model_id="ibm/granite", api_client=client, validate=False)
+    asked: Any = {"messages": [{"role": "user", "content": words}], "tools": [TOOL]}
+    if not stream:
+        for call in model.chat(**asked)["choices"][0]["message"].get("tool_calls") or ():
+            yield call["function"]["name"]
+        return
+    for event in model.chat_stream(**asked):
+        for choice in event["choices"]:
+            for call in choice["delta"].get("tool_calls") or ():
+                yield call["function"].get("name") or ""
+
+
+def databricks(words: str, stream: bool) -> Iterator[str]:
+    from databricks.sdk import WorkspaceClient
+
+    client = WorkspaceClient(host=url, token="made-up").serving_endpoints.get_open_ai_client()
+    asked: Any = {"model": "llama", "messages": [{"role": "user", "content": words}]}
+    asked["tools"] = [TOOL]
+    if not stream:
+        for call in client.chat.completions.create(**asked).choices[0].message.tool_calls or ():
+            yield call.function.name
+        return
+    for event in client.chat.completions.create(**asked, stream=True):
+        for choice in event.choices:
+            for call in choice.delta.tool_calls or ():
+                yield call.function.name or ""
+
+
 ASK: dict[str, Callable[[str, bool], Iterator[str]]] = {
-    each.__name__: each for each in (mistral, fim, gemini, ollama, cohere, dashscope, vertex)
+    each.__name__: each
+    for each in (*(mistral, fim, gemini, ollama, cohere, dashscope, vertex, watsonx, databricks),)
 }
 for is_stream in (False, True):
     for said in ("look", "forbidden"):
@@ -140,5 +176,5 @@ for is_stream in (False, True):
                 told += [name] if name else []
             print(json.dumps({"stream": is_stream, "said": said, "told": told}), flush=True)
         except Exception as error:
-            failed = {"told": told, "error": type(error).__name__, "why": str(error)[:200]}
+            failed = {"told": told, "error": type(error).__name__, "why": str(error)[:4000]}
             print(json.dumps({"stream": is_stream, "said": said, **failed}), flush=True)

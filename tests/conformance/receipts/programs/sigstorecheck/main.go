@@ -1,9 +1,10 @@
-// Command sigstorecheck verifies the envelope of a Sigstore bundle with sigstore-go, under one key
-// that the caller names:
+// Command sigstorecheck verifies a Sigstore bundle with sigstore-go, under one key that the caller
+// names:
 //
-//	sigstorecheck BUNDLE PUBLIC_KEY_PEM
+//	sigstorecheck BUNDLE PUBLIC_KEY_PEM [TRUSTED_ROOT]
 //
-// The key has no certificate and no validity period, and no log entry is asked for.
+// The key has no certificate and no validity period. With a trusted root, the bundle must prove an
+// entry in one of its logs; without, the envelope alone is verified.
 package main
 
 import (
@@ -22,14 +23,14 @@ import (
 )
 
 func main() {
-	if err := check(os.Args[1], os.Args[2]); err != nil {
+	if err := check(os.Args[1], os.Args[2], os.Args[3:]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	fmt.Println("ok")
 }
 
-func check(file, keyFile string) error {
+func check(file, keyFile string, roots []string) error {
 	entity, err := bundle.LoadJSONFromPath(file)
 	if err != nil {
 		return err
@@ -42,10 +43,19 @@ func check(file, keyFile string) error {
 	if err != nil {
 		return err
 	}
-	trusted := root.NewTrustedPublicKeyMaterial(func(string) (root.TimeConstrainedVerifier, error) {
+	trusted := root.TrustedMaterialCollection{root.NewTrustedPublicKeyMaterial(func(string) (root.TimeConstrainedVerifier, error) {
 		return root.NewExpiringKey(verifier, time.Time{}, time.Time{}), nil
-	})
-	checker, err := verify.NewVerifier(trusted, verify.WithNoObserverTimestamps())
+	})}
+	options := []verify.VerifierOption{verify.WithNoObserverTimestamps()}
+	for _, name := range roots {
+		logs, err := root.NewTrustedRootFromPath(name)
+		if err != nil {
+			return err
+		}
+		trusted = append(trusted, logs)
+		options = append(options, verify.WithTransparencyLog(1))
+	}
+	checker, err := verify.NewVerifier(trusted, options...)
 	if err != nil {
 		return err
 	}

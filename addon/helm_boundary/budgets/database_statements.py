@@ -1,0 +1,64 @@
+"""What the store of a fleet says to PostgreSQL.
+
+Rows are always locked in the order of their keys, so that two calls never wait for each other.
+"""
+
+from __future__ import annotations
+
+MAKE = """INSERT INTO helm_boundary.budget_balances (scope, start, "end", began)
+    SELECT scope, start, "end", %s
+    FROM unnest(%s::text[], %s::bigint[], %s::bigint[]) AS each (scope, start, "end")
+    ORDER BY scope, start ON CONFLICT DO NOTHING"""
+READ = """SELECT scope, start, calls + reserved_calls, tokens + reserved_tokens,
+    output_tokens + reserved_output_tokens, nanodollars + reserved_nanodollars, began
+    FROM helm_boundary.budget_balances
+    WHERE (scope, start) IN (SELECT * FROM unnest(%s::text[], %s::bigint[]))
+    ORDER BY scope, start"""
+LOCK = f"{READ} FOR UPDATE"
+ADD = """UPDATE helm_boundary.budget_balances AS balance SET
+    calls = balance.calls + each.calls, tokens = balance.tokens + each.tokens,
+    output_tokens = balance.output_tokens + each.output_tokens,
+    nanodollars = balance.nanodollars + each.nanodollars,
+    reserved_calls = reserved_calls + each.r_calls,
+    reserved_tokens = reserved_tokens + each.r_tokens,
+    reserved_output_tokens = reserved_output_tokens + each.r_output_tokens,
+    reserved_nanodollars = reserved_nanodollars + each.r_nanodollars
+    FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+        %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) AS each (scope, start, calls,
+        tokens, output_tokens, nanodollars, r_calls, r_tokens, r_output_tokens, r_nanodollars)
+    WHERE balance.scope = each.scope AND balance.start = each.start"""
+NOTHING_SETTLED = """UPDATE helm_boundary.budget_balances
+    SET calls = 0, tokens = 0, output_tokens = 0, nanodollars = 0"""
+NO_OTHER_CHANGE = "LOCK TABLE helm_boundary.budget_balances IN EXCLUSIVE MODE"
+ALL = """SELECT scope, start, "end", calls, tokens, output_tokens, nanodollars, reserved_calls,
+    reserved_tokens, reserved_output_tokens, reserved_nanodollars
+    FROM helm_boundary.budget_balances ORDER BY scope, start"""
+
+MAKE_PACE = """INSERT INTO helm_boundary.budget_paces (scope, arrival)
+    SELECT scope, 0 FROM unnest(%s::text[]) AS each (scope) ORDER BY scope ON CONFLICT DO NOTHING"""
+LOCK_PACE = """SELECT scope, arrival FROM helm_boundary.budget_paces
+    WHERE scope = ANY(%s) ORDER BY scope FOR UPDATE"""
+SET_PACE = """UPDATE helm_boundary.budget_paces AS pace SET arrival = each.arrival
+    FROM unnest(%s::text[], %s::bigint[]) AS each (scope, arrival) WHERE pace.scope = each.scope"""
+
+KEEP = """INSERT INTO helm_boundary.budget_reservations (call, owner, made, claims)
+    VALUES (%s, %s, %s, %s)"""
+TAKE = "DELETE FROM helm_boundary.budget_reservations WHERE call = %s RETURNING claims"
+CALLS = "SELECT call FROM helm_boundary.budget_reservations"
+ORPHANS = """SELECT call, made, claims FROM helm_boundary.budget_reservations AS reservation
+    WHERE NOT EXISTS (SELECT FROM helm_boundary.budget_owners AS owner
+        WHERE owner.name = reservation.owner AND seen > now() - make_interval(secs => %s))"""
+
+FACT = "SELECT value FROM helm_boundary.budget_facts WHERE name = %s"
+NOTE = """INSERT INTO helm_boundary.budget_facts (name, value) VALUES (%s, %s)
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value"""
+
+BEAT = """INSERT INTO helm_boundary.budget_owners AS owner (name, seen) VALUES (%s, now())
+    ON CONFLICT (name) DO UPDATE SET seen = now()
+    RETURNING (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"""
+LEAVE = "DELETE FROM helm_boundary.budget_owners WHERE name = %s"
+TIDY_BALANCES = 'DELETE FROM helm_boundary.budget_balances WHERE "end" < %s'
+TIDY_PACES = "DELETE FROM helm_boundary.budget_paces WHERE arrival < %s"
+TIDY_OWNERS = "DELETE FROM helm_boundary.budget_owners WHERE seen < now() - interval '1 day'"
+TIDY_FACTS = """DELETE FROM helm_boundary.budget_facts
+    WHERE name LIKE %s AND (value::json ->> 'at')::bigint < %s"""

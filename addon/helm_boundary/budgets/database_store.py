@@ -1,0 +1,231 @@
+"""The store of a fleet: PostgreSQL, in which each reservation is one transaction.
+
+Threads of its own talk to the database, so that it may be used from any event loop. A reservation
+whose confirmation is lost may stand all the same; its owner gives it back as soon as it can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from helm_receipts.database.address import Address
+from helm_receipts.database.connections import Connection
+
+from . import database_statements as sql
+from .amounts import NOTHING, Amounts
+from .claim_text import read_claims, write_claims
+from .database_access import Database, Row
+from .database_owner import GONE_SECONDS, DatabaseOwner
+from .decisions import find_short, next_time
+from .store import (
+    FILE_FACT,
+    KEPT_NS,
+    Balance,
+    Claim,
+    Orphan,
+    Place,
+    Reserved,
+    Short,
+    StoreError,
+)
+
+type Change = tuple[Place, Amounts, Amounts]
+"""What is added to a balance: settled, and reserved."""
+
+
+class DatabaseStore:
+    """Balances of a fleet, by a few connections of this process."""
+
+    def __init__(self, address: Address) -> None:
+        """Open the store; `StoreError` where the database can't be reached."""
+        self._database = Database(address)
+        try:
+            self._owner = DatabaseOwner(self._database, self._settle)
+        except StoreError:
+            self._database.close()
+            raise
+        self._closed = False
+
+    def now_ns(self) -> int:
+        """Return the server's time, as it was found a moment ago and has gone on since."""
+        return self._owner.now_ns()
+
+    async def used(self, places: Sequence[Place]) -> list[Amounts]:
+        """Return what is used of each balance, reservations included."""
+        database = self._database
+        rows = await database.aside(lambda: database.ask(sql.READ, _columns(places, 2)))
+        found = {Place(*row[:2]): Amounts(*row[2:6]) for row in rows}
+        return [found.get(place, NOTHING) for place in places]
+
+    async def reserve(self, call: str, claims: Sequence[Claim]) -> tuple[Reserved, ...] | Short:
+        """Reserve for a call in all of its scopes, or in none."""
+        database = self._database
+        paced = [each for each in claims if each.rate is not None]
+        taken = [each for each in claims if each.rate is None]
+
+        def work(connection: Connection) -> tuple[Reserved, ...] | Short:
+            now = self.now_ns()
+            paces = _pace(connection, paced, now) if paced else []
+            if isinstance(paces, Short):
+                return paces
+            met = _meet(connection, taken, now)
+            if isinstance(met, Short):
+                return met
+            with connection.pipeline():
+                _add(connection, [(each.claim.place, NOTHING, each.claim.amounts) for each in met])
+                if paces:
+                    connection.execute(sql.SET_PACE, _columns(paces, 2))
+                connection.execute(sql.KEEP, (call, self._owner.name, now, write_claims(taken)))
+            return met
+
+        try:
+            return await database.aside(lambda: database.transact(work))
+        except StoreError:
+            self._owner.doubt(call, {})
+            raise
+
+    async def settle(self, call: str, charged: Mapping[Place, Amounts]) -> bool:
+        """Replace a call's reservation by what it cost; False where it is settled already."""
+        try:
+            return await self._database.aside(lambda: self._settle(call, charged))
+        except StoreError:
+            self._owner.doubt(call, charged)
+            raise
+
+    def _settle(self, call: str, charged: Mapping[Place, Amounts]) -> bool:
+        def work(connection: Connection) -> bool:
+            row = connection.execute(sql.TAKE, (call,)).fetchone()
+            if row is None:
+                return False
+            held = read_claims(row[0])
+            changes = [(p, charged.get(p, NOTHING), NOTHING.minus(held[p])) for p in sorted(held)]
+            with connection.pipeline():
+                connection.execute(sql.LOCK, _columns(sorted(held), 2))
+                _add(connection, changes)
+            return True
+
+        return self._database.transact(work)
+
+    async def orphans(self) -> list[Orphan]:
+        """Return the reservations of processes that haven't been seen for a while."""
+        database = self._database
+        rows = await database.aside(lambda: database.ask(sql.ORPHANS, (GONE_SECONDS,)))
+        return [Orphan(call, made, read_claims(claims)) for call, made, claims in rows]
+
+    async def balances(self) -> list[Balance]:
+        """Return every balance there is, by scope and window."""
+        return await self._database.aside(self.balances_now)
+
+    def balances_now(self) -> list[Balance]:
+        """Return the same, from any thread."""
+        return [_balance(row) for row in self._database.ask(sql.ALL)]
+
+    async def adjust(self, place: Place, end: int | None, amounts: Amounts) -> Balance:
+        """Add to what is settled of a balance; returns it as it is now."""
+
+        def work(connection: Connection) -> Balance:
+            _make(connection, [(place, end)], self.now_ns())
+            _add(connection, [(place, amounts, NOTHING)])
+            return next(b for b in map(_balance, connection.execute(sql.ALL)) if b.place == place)
+
+        return await self._database.aside(lambda: self._database.transact(work))
+
+    async def rebuild(self, read: Callable[[Collection[str]], Iterable[Balance]]) -> None:
+        """Replace what is settled, whole; reservations of calls that go on stay as they are."""
+
+        def work(connection: Connection) -> None:
+            connection.execute(sql.NO_OTHER_CHANGE)
+            going_on = frozenset(row[0] for row in connection.execute(sql.CALLS))
+            settled = list(read(going_on))
+            connection.execute(sql.NOTHING_SETTLED)
+            _make(connection, [(each.place, each.end) for each in settled], self.now_ns())
+            _add(connection, [(each.place, each.settled, NOTHING) for each in settled])
+
+        await self._database.aside(lambda: self._database.transact(work))
+
+    async def open_calls(self) -> frozenset[str]:
+        """Return the ids of the calls that have something reserved."""
+        rows = await self._database.aside(lambda: self._database.ask(sql.CALLS))
+        return frozenset(row[0] for row in rows)
+
+    async def fact(self, name: str) -> str | None:
+        """Return what was noted beside the balances under that name."""
+        rows = await self._database.aside(lambda: self._database.ask(sql.FACT, (name,)))
+        return str(rows[0][0]) if rows else None
+
+    async def note(self, name: str, value: str) -> None:
+        """Note something beside the balances."""
+        await self._database.aside(lambda: self._database.ask(sql.NOTE, (name, value)))
+
+    def tidy(self) -> None:
+        """Forget windows that have long been over, paces that bind nobody, processes long gone."""
+        now = self.now_ns()
+        self._database.ask(sql.TIDY_BALANCES, (now - KEPT_NS,))
+        self._database.ask(sql.TIDY_PACES, (now,))
+        self._database.ask(sql.TIDY_OWNERS)
+        self._database.ask(sql.TIDY_FACTS, (f"{FILE_FACT}%", now - KEPT_NS))
+
+    def close(self) -> None:
+        """Give the connections back. Idempotent."""
+        if not self._closed:
+            self._closed = True
+            self._owner.close()
+            self._database.close()
+
+
+def _pace(connection: Connection, claims: Sequence[Claim], now: int) -> list[Row] | Short:
+    """Return when the next call of each rate may be expected, if this one may come now."""
+    scopes = [each.scope for each in claims]
+    with connection.pipeline():
+        connection.execute(sql.MAKE_PACE, (scopes,))
+        found = connection.execute(sql.LOCK_PACE, (scopes,))
+    arrivals: dict[str, int] = dict(found.fetchall())
+    paces: list[Row] = []
+    for claim in claims:
+        soonest, arrival = next_time(claim, arrivals[claim.scope], now)
+        if soonest > now and claim.enforced:
+            return Short(claim, "rate", soonest)
+        paces.append((claim.scope, arrival))
+    return paces
+
+
+def _meet(
+    connection: Connection, claims: Sequence[Claim], now: int
+) -> tuple[Reserved, ...] | Short:
+    """Lock the balances of claims, and return what was used of each, if all can be met."""
+    _make(connection, [(each.place, each.span.end) for each in claims], now)
+    rows = connection.execute(sql.LOCK, _columns([each.place for each in claims], 2)).fetchall()
+    found = {Place(*row[:2]): row[2:] for row in rows}
+    met = []
+    for claim in claims:
+        *used, began = found[claim.place]
+        before = Amounts(*used)
+        if claim.enforced:
+            if (kind := find_short(claim, before)) is not None:
+                return Short(claim, kind, claim.span.end)
+            if claim.lasts is not None and now - began > claim.lasts:
+                return Short(claim, "minutes", None)
+        met.append(Reserved(claim, before))
+    return tuple(met)
+
+
+def _make(connection: Connection, places: Iterable[tuple[Place, int | None]], now: int) -> None:
+    """Make the balances that aren't there yet."""
+    ends = _columns([(*place, end) for place, end in places], 3)
+    connection.execute(sql.MAKE, (now, *ends))
+
+
+def _add(connection: Connection, changes: Iterable[Change]) -> None:
+    """Add to balances that are there."""
+    rows = [(*place, *settled, *reserved) for place, settled, reserved in changes]
+    connection.execute(sql.ADD, _columns(rows, 10))
+
+
+def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
+    """Turn rows into what `unnest` takes."""
+    return [[row[at] for row in rows] for at in range(width)]
+
+
+def _balance(row: Row) -> Balance:
+    return Balance(Place(row[0], row[1]), row[2], Amounts(*row[3:7]), Amounts(*row[7:]))

@@ -1,0 +1,52 @@
+"""The state as people's commands see it: a folder, or a database beside a folder of one's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from helm_boundary.approvals.store import Store
+from helm_receipts.database.address import Address
+from helm_receipts.layout import Layout
+from helm_receipts.recording.database_place import Database
+from helm_receipts.recording.recorder import Recorder
+
+from .key_pinning import settle
+
+
+@dataclass(frozen=True, slots=True)
+class SharedState:
+    """Where approvals, budgets and receipts are.
+
+    `layout` is the state folder; beside a database it has what is this process's own, its key.
+    """
+
+    layout: Layout
+    database: Address | None = None
+
+    def __str__(self) -> str:
+        """Say where it is, for messages."""
+        return str(self.database or self.layout.state)
+
+    @property
+    def has_approvals(self) -> bool:
+        """Whether there can be any: a folder without is one that no boundary has used."""
+        return self.database is not None or (self.layout.state / "approvals").is_dir()
+
+    def open_approvals(self) -> Store:
+        """Open the approvals; raises their StoreError."""
+        return Store.open(self.layout.state, self.database)
+
+    def open_recorder(self, version: str, configuration: str) -> Recorder:
+        """Open a journal of this process's own, for receipts of what a person does.
+
+        Raises OSError or `ReceiptError`.
+        """
+        if self.database is None:
+            settle(self.layout)
+            return Recorder.open(self.layout.state, version=version, configuration=configuration)
+        return Recorder.open(
+            self.layout.state,
+            version=version,
+            configuration=configuration,
+            database=Database(self.database),
+        )

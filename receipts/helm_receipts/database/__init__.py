@@ -1,0 +1,1 @@
+"""PostgreSQL as the place of a state: addresses, connections, migrations and leases."""

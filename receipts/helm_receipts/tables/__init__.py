@@ -1,0 +1,1 @@
+"""Receipts and the log in tables of a database, for many writers."""
