@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -145,15 +146,27 @@ ALL_DAY = (
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Boundary, Upstream]]:
     """Start a boundary under the profile, whose working folder is /work/app."""
-    folder = tmp_path_factory.mktemp("own")
+    with opened(tmp_path_factory) as shop:
+        yield shop
+
+
+@pytest.fixture(scope="module")
+def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Boundary, Upstream]]:
+    """Start another, as one client may ask only so many questions at a time."""
+    with opened(tmp_path_factory) as shop:
+        yield shop
+
+
+@contextmanager
+def opened(folders: pytest.TempPathFactory) -> Iterator[tuple[Boundary, Upstream]]:
+    """Start a boundary under the profile and what is special here."""
+    folder = folders.mktemp("own")
     (folder / "data.yaml").write_text(
         "workspace: [/work/app/]\ntools: {allow_prefixes: [mcp__notes__, tracker_]}\n"
     )
-    state = tmp_path_factory.mktemp("state")
-    policies = ("helm_policy=profile:coding-agent", f"helm_policy={folder}")
-    most = "helm_hold_max=1000"  # each of these tests asks
-    args = tuple(word for each in (*policies, most) for word in ("--set", each))
-    with Upstream() as upstream, Boundary(upstream, state=state, args=args) as boundary:
+    state = folders.mktemp("state")
+    policies = ("--set", "helm_policy=profile:coding-agent", "--set", f"helm_policy={folder}")
+    with Upstream() as upstream, Boundary(upstream, state=state, args=policies) as boundary:
         yield boundary, upstream
 
 
@@ -174,9 +187,11 @@ def ended(shop: tuple[Boundary, Upstream], tool: str, arguments: Any) -> str:
 
 
 @pytest.mark.parametrize("command", [*RM, *PIPED, *OUTSIDE])
-def test_what_harms_is_asked_about_or_denied(shop: tuple[Boundary, Upstream], command: str) -> None:
+def test_what_harms_is_asked_about_or_denied(
+    asking: tuple[Boundary, Upstream], command: str
+) -> None:
     """However it is spelt."""
-    assert ended(shop, "Bash", {"command": command}) in ("APPROVAL_REQUIRED", "SANDBOX_VIOLATION")
+    assert ended(asking, "Bash", {"command": command}) in ("APPROVAL_REQUIRED", "SANDBOX_VIOLATION")
 
 
 @pytest.mark.parametrize("command", ALL_DAY)

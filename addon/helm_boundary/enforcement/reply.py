@@ -100,13 +100,13 @@ def headers(verdict: Verdict) -> tuple[tuple[str, str], ...]:
 def refuse(verdict: Verdict, operation: str = "", status: int = 403) -> Reply:
     """Write the whole response that says DENY or ESCALATE, to a call of that operation's id.
 
-    What may be waited for is a 429, whatever the `status` is.
+    What may be waited for is a 429, whatever the `status` is for its client.
     """
-    waits = verdict.shortage is not None and verdict.shortage.wait is not None
+    wait = verdict.shortage.wait if verdict.shortage else None
     told = error_object(verdict)
     if operation.partition(".")[0] in _AT_TOP:
         told = _at_top(told)
-    return reply(verdict, 429 if waits else status, told)
+    return reply(verdict, status if wait is None else 429, told)
 
 
 def _at_top(told: dict[str, Any]) -> dict[str, Any]:

@@ -138,4 +138,4 @@ def test_mitmproxys_own_lists_leave_no_boundary_running(tmp_path: Path) -> None:
         record.predicate["event"]["kind"]
         for record in read_records(Layout(tmp_path / "state").journal)
     ]
-    assert kinds == ["started", "stopped"]
+    assert kinds == ["start", "stop"]
