@@ -22,7 +22,8 @@ _OPENINGS = {
     "DENY": "helm-boundary denied this call",
     "ESCALATE": "helm-boundary needs a person's approval for this call",
 }
-_AT_TOP = frozenset({"bedrock", "dashscope", "sagemaker"})
+_AMAZONS = frozenset({"bedrock", "sagemaker"})
+_AT_TOP = _AMAZONS | {"dashscope"}
 """Providers whose SDKs look for an error's code and message at the top of its body."""
 
 
@@ -105,15 +106,12 @@ def refuse(verdict: Verdict, operation: str = "", status: int = 403) -> Reply:
     waits = verdict.shortage is not None and verdict.shortage.wait is not None
     chosen = status if _is_for_good(verdict) else 403
     told = error_object(verdict)
-    if operation.partition(".")[0] in _AT_TOP:
-        told = _at_top(told)
+    provider = operation.partition(".")[0]
+    if provider in _AT_TOP:
+        code, error = ("ThrottlingException" if waits else "AccessDeniedException"), told["error"]
+        code = code if provider in _AMAZONS else error["code"]
+        told = {"code": code, "message": error["message"], **told}
     return reply(verdict, 429 if waits else chosen, told)
-
-
-def _at_top(told: dict[str, Any]) -> dict[str, Any]:
-    """Say an error's code and message at the top, too, where Amazon's and Alibaba's SDKs read."""
-    error = told["error"]
-    return {"code": error["code"], "message": error["message"], **told}
 
 
 def reply(verdict: Verdict, status: int, body: Any) -> Reply:
