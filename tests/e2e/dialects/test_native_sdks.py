@@ -151,6 +151,6 @@ def test_what_is_signed_is_denied_where_it_would_be_rewritten(
     """Amazon's signature is over the body; the error says why, and nothing has left."""
     redacting.upstream.requests.clear()
     said = say(redacting, "bedrock", tmp_path)
-    assert said["error"] == "ClientError"
+    assert said["error"] == "AccessDeniedException"
     assert "signed" in said["why"]
     assert redacting.upstream.requests == []
