@@ -91,8 +91,29 @@ escalate contains {
 } if {
 	input.phase == "response"
 	some call in input.response.tool_calls
-	tells(call)
-	call.complete == false
+	may_run_others(call)
+}
+
+# METADATA
+# title: Code in another language
+# custom:
+#   id: commands.code
+#   code: APPROVAL_REQUIRED
+#   finality: ungranted
+#   severity: medium
+escalate contains {
+	"rule": "commands.code",
+	"code": "APPROVAL_REQUIRED",
+	"message": "The command has code in it that needs a person's approval.",
+	"finality": "ungranted",
+	"pointer": call.pointer,
+} if {
+	input.phase == "response"
+	some call in input.response.tool_calls
+	some command in object.get(call, "commands", [])
+	some code in object.get(command, "code", [])
+	some pattern in data.commands.code
+	regex.match(pattern, code)
 }
 
 # METADATA
@@ -121,6 +142,18 @@ files_of(call) := {file |
 	some command in object.get(call, "commands", [])
 	some file in command.writes
 } | {file | some file in object.get(call, "files", [])}
+
+may_run_others(call) if {
+	tells(call)
+	call.complete == false
+}
+
+# A shell's file is in the working folder, as what make, npm or pytest run is.
+may_run_others(call) if {
+	some command in object.get(call, "commands", [])
+	some script in object.get(command, "scripts", [])
+	not folders.inside(script, ["./"])
+}
 
 tells(call) if object.get(call, "commands", null) != null
 

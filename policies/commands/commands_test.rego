@@ -64,6 +64,20 @@ test_what_is_not_known_whole if {
 	of_call({"name": "read", "pointer": "/x", "complete": false}, lists) == set()
 }
 
+test_files_of_a_shell if {
+	said(object.union(run("bash", ["x.sh"]), {"scripts": ["x.sh"]})) == set()
+	said(object.union(run("bash", ["/work/x.sh"]), {"scripts": ["/work/x.sh"]})) == set()
+	said(object.union(run("bash", ["/tmp/x.sh"]), {"scripts": ["/tmp/x.sh"]})) == {"commands.incomplete"}
+	said(object.union(run("bash", ["../x.sh"]), {"scripts": ["../x.sh"]})) == {"commands.incomplete"}
+}
+
+test_code_in_another_language if {
+	limits := object.union(lists, {"code": [`\brmtree\b`]})
+	with_limits(object.union(run("python", []), {"code": ["shutil.rmtree(x)"]}), limits) == {"commands.code"}
+	with_limits(object.union(run("python", []), {"code": ["print(1)"]}), limits) == set()
+	said(object.union(run("python", []), {"code": ["shutil.rmtree(x)"]})) == set()
+}
+
 patched(files, complete) := of_call({"name": "apply_patch", "pointer": "/x", "complete": complete, "files": files}, lists)
 
 run(program, arguments) := {"program": program, "arguments": arguments, "built": [], "writes": [], "path": null}

@@ -15,9 +15,52 @@ listed(command, entries) if {
 about(command, entry) if {
 	words := split(entry, " ")
 	words[0] in names(command)
-	every word in array.slice(words, 1, count(words)) {
-		may_have(command, word)
+	every at, word in words {
+		may_stand(command, words, at, word)
 	}
+}
+
+may_stand(_, _, 0, _) := true
+
+may_stand(command, words, at, word) if {
+	at > 0
+	not is_second(words, at)
+	may_have(command, word)
+}
+
+may_stand(command, words, at, word) if {
+	is_second(words, at)
+	some place in behind(command, words[at - 1])
+	may_be(command, word, place)
+}
+
+# A verb of a verb, as in "git remote add".
+is_second(words, at) if {
+	at > 1
+	word := words[at]
+	before := words[at - 1]
+	not startswith(word, "-")
+	not startswith(before, "-")
+}
+
+# Where the next word behind a verb stands: the first that is no option.
+behind(command, verb) := {at |
+	some first, argument in command.arguments
+	argument == verb
+	is_first(command, first)
+	some at, word in command.arguments
+	at > first
+	not startswith(word, "-")
+	every between in array.slice(command.arguments, first + 1, at) {
+		startswith(between, "-")
+	}
+}
+
+may_be(command, word, at) if command.arguments[at] == word
+
+may_be(command, _, at) if {
+	at in object.get(command, "built", [])
+	may_be_anything(command.arguments[at])
 }
 
 # A command that an entry is about for certain, and that is found where programs are installed.
@@ -26,13 +69,29 @@ allowed(command, entries) if {
 	some entry in entries
 	words := split(entry, " ")
 	words[0] in names(command)
-	every word in array.slice(words, 1, count(words)) {
-		has(command, word)
+	every at, word in words {
+		stands(command, words, at, word)
 	}
 }
 
+stands(_, _, 0, _) := true
+
+stands(command, words, at, word) if {
+	at > 0
+	not is_second(words, at)
+	has(command, word)
+}
+
+stands(command, words, at, word) if {
+	is_second(words, at)
+	some place in behind(command, words[at - 1])
+	command.arguments[place] == word
+}
+
 # As it is written, on file systems that don't tell cases apart, and without its version.
-names(command) := {name, regex.replace(name, `[0-9.]+$`, "")} if name := lower(command.program)
+names(command) := {name, regex.replace(name, `[0-9.]+$`, "")} if {
+	name := trim_suffix(lower(command.program), ".exe")
+}
 
 is_installed(command) if object.get(command, "path", null) == null
 

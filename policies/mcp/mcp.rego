@@ -7,6 +7,7 @@
 #   calls of servers alone.
 package helm.mcp
 
+import data.helm.rules.commands
 import data.helm.rules.tools
 import data.helm.tool_names
 
@@ -18,6 +19,16 @@ deny contains reason if {
 escalate contains reason if {
 	input.phase == "request"
 	some reason in tools.escalate with input as wanted
+}
+
+deny contains reason if {
+	input.phase == "request"
+	some reason in commands.deny with input as wanted
+}
+
+escalate contains reason if {
+	input.phase == "request"
+	some reason in commands.escalate with input as wanted
 }
 
 # What a client asks of a server, as if a model had asked it for that.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -121,18 +122,23 @@ class Company:
         cwd: Path | None = None,
         seconds: float = 90,
     ) -> Finished:
-        """Run a program under a boundary of its own."""
-        done = subprocess.run(
+        """Run a program under a boundary of its own; all of it ends where it takes too long."""
+        with subprocess.Popen(
             [*self.command(*options), "--", *map(str, program)],
             env=self.environment(**(env or {})),
             cwd=cwd or self.home,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=seconds,
-            check=False,
-        )
-        return Finished(done.returncode, done.stdout, done.stderr)
+            start_new_session=True,
+        ) as running:
+            try:
+                out, err = running.communicate(timeout=seconds)
+            except BaseException:
+                os.killpg(running.pid, signal.SIGKILL)
+                raise
+        return Finished(running.returncode, out, err)
 
 
 def answer(request: Recorded) -> Reply | None:

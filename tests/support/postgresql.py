@@ -224,6 +224,14 @@ def database(empty_database: Address) -> Address:
     return empty_database
 
 
+def migrated(server: Server) -> Address:
+    """Make a migrated database and return its address."""
+    address = server.address(server.create_database())
+    with connect(address) as connection:
+        migrate(connection)
+    return address
+
+
 def short_folder() -> Path:
     """Make a folder whose sockets have short enough names, which pytest's own may not have."""
     return Path(tempfile.mkdtemp(prefix="pg-"))

@@ -37,12 +37,13 @@ _SHOWN = 12
 @click.option("--why", help="Why: it goes into the receipt, with your user's name.")
 @click.option("--end", is_flag=True, help="Take the policy from its source again.")
 def rollback(state: Layout, wanted: str | None, why: str | None, end: bool) -> None:
-    """Go back to the policy before, on every boundary of the state folder.
+    """Go back to the policy before.
 
-    The sources of each policy that decided are kept in the state folder, so this works without the
-    place where policies come from. It holds against the policy in force now, also over restarts,
-    and ends by itself when the source gives another one. A receipt says who did it, and why.
-    Where helm_policy_key is set, serve the earlier bundle instead: what is kept isn't signed.
+    Every boundary of the state folder follows within seconds. The sources of each policy that
+    decided are kept there, so this works without the place where policies come from. It holds
+    against the policy in force now, also over restarts, and ends by itself when the source gives
+    another one. A receipt says who did it, and why. Where helm_policy_key is set, serve the earlier
+    bundle instead: what is kept isn't signed.
     """
     existing(state)
     if end == bool(why and why.strip()):

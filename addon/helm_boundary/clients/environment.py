@@ -4,8 +4,8 @@ Which client reads which: curl(1) ENVIRONMENT; requests, httpx and aiohttp (`tru
 --use-env-proxy and NODE_EXTRA_CA_CERTS; OpenSSL's SSL_CERT_FILE and SSL_CERT_DIR, which Go, Rust's
 rustls-native-certs and Python read too; git-config(1) http.sslCAInfo; the AWS SDKs'
 AWS_CA_BUNDLE; Deno's DENO_CERT; Java's networking properties, by JAVA_TOOL_OPTIONS; PHP's
-PHP_INI_SCAN_DIR; LWP::UserAgent's PERL_LWP_*; wget(1) SYSTEM_WGETRC. Yarn refuses variables that it
-doesn't know, and reads Node's.
+PHP_INI_SCAN_DIR; LWP::UserAgent's PERL_LWP_*; wget(1) SYSTEM_WGETRC; Yarn's YARN_*_PROXY, in place
+of any other's. Yarn refuses variables of its own that it doesn't know, and takes Node's roots.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ _BUNDLES = (
 
 _ADDITIONS = ("NODE_EXTRA_CA_CERTS", "DENO_CERT")
 """Variables that name roots on top of the client's own."""
+
+_OF_YARN = ("YARN_HTTP_PROXY", "YARN_HTTPS_PROXY")
 
 TRUST_FILES = (*_BUNDLES, *_ADDITIONS)
 """Every variable that names a PEM file of roots."""
@@ -96,6 +98,7 @@ def variables(route: Route, environment: Mapping[str, str] | None = None) -> dic
         **{name.lower(): value for name, value in paired.items()},
         **dict.fromkeys(TRUST_FILES, str(route.trust.bundle)),
         "SSL_CERT_DIR": str(route.trust.folder),
+        **dict.fromkeys(_OF_YARN, proxy),
         "NODE_USE_ENV_PROXY": "1",
         "PERL_LWP_ENV_PROXY": "1",
         "PHP_INI_SCAN_DIR": _php(held.get("PHP_INI_SCAN_DIR", ""), route.trust.php_settings),

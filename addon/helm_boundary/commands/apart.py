@@ -126,7 +126,10 @@ def _script(told: Mapping[str, Any]) -> Script:
     return Script(tuple(map(_command, told["commands"])), told["complete"])
 
 
+_LISTS = ("arguments", "built", "writes", "scripts", "code")
+
+
 def _command(told: Mapping[str, Any]) -> Command:
-    lists = {name: tuple(told[name]) for name in ("arguments", "built", "writes")}
+    lists = {name: tuple(told[name]) for name in _LISTS}
     redirects = tuple(Redirect(**each) for each in told["redirects"])
     return Command(**{**told, **lists, "redirects": redirects})

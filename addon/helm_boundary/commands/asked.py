@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .reader import CommandReader
 
+SLOWER = 64
+"""What reading commands is worth of other work: a text that is read apart is waited for aside."""
 EXTRA = "helm-boundary[shell]"
 _NEEDED = ("tree_sitter", "tree_sitter_bash")
 

@@ -25,6 +25,9 @@ class Command:
     `writes` are the files that it would write, as far as that can be told, relative to where the
     shell began; `subshell` tells of one inside of `(…)`, `$(…)` or another command's words.
 
+    `scripts` are files of a shell's that it would run, and `code` is what it would run in another
+    language, as it is written in the command.
+
     `complete` is False where something else may run, or something else be written, than is told
     here: a name or a file's name that is built at run time, or code that isn't in the text.
     """
@@ -37,6 +40,8 @@ class Command:
     path: str | None = None
     built: tuple[int, ...] = ()
     writes: tuple[str, ...] = ()
+    scripts: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

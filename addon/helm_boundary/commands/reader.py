@@ -6,16 +6,15 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from helm_boundary.calls.call import Answer, Json, ToolCall
+from helm_boundary.calls.call import Answer, Call, Json, ToolCall
 
 from .apart import read
+from .asked import SLOWER
 from .command import FilesCall, Script, ShellCall
 from .patches import files_of
 from .writes import resolve
 
 _TOOL_CALL = tuple(each.name for each in fields(ToolCall) if each.init)
-_SLOWER = 64
-"""What reading is worth of other work, so that a text that is read apart is waited for aside."""
 
 
 class CommandReader:
@@ -28,17 +27,17 @@ class CommandReader:
         self._patches = patches
         self._files = files
 
-    def read(self, answer: Answer) -> Answer:
-        """Return an answer whose tool calls tell what they would run."""
-        if not any(self._reads(call) for call in answer.tool_calls):
-            return answer
-        calls = tuple(self._told(call) for call in answer.tool_calls)
-        return replace(answer, tool_calls=calls)
+    def read[T: (Answer, Call)](self, said: T) -> T:
+        """Return an answer, or a request that calls tools, whose tool calls tell what they run."""
+        if not any(self._reads(call) for call in said.tool_calls):
+            return said
+        calls = tuple(self._told(call) for call in said.tool_calls)
+        return replace(said, tool_calls=calls)
 
     def weight(self, answer: Answer) -> int:
         """Return how much work reading is, in bytes of other work."""
         read = (call for call in answer.tool_calls if self._reads(call))
-        return sum(len(call.arguments_text) for call in read) * _SLOWER
+        return sum(len(call.arguments_text) for call in read) * SLOWER
 
     def _reads(self, call: ToolCall) -> bool:
         return any(_named(tools, call) for tools in (self._shells, self._patches, self._files))

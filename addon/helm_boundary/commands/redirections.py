@@ -24,7 +24,7 @@ class Redirections:
     """
 
     each: tuple[tuple[Redirect, Word], ...] = ()
-    given: tuple[str, ...] = ()
+    given: tuple[Word, ...] = ()
     arguments: tuple[Word, ...] = ()
 
 
@@ -37,9 +37,17 @@ def read_redirections(nodes: Iterable[Node], text: bytes) -> Redirections:
     bodies = (each for node in found for each in node.named_children if each.type == "heredoc_body")
     return Redirections(
         tuple(pair for node in found for pair in _of(node, text)),
-        tuple(source_of(body, text) for body in bodies),
+        tuple(Word(source_of(body, text), is_quoted(body, text)) for body in bodies),
         tuple(read_word(each, text) for node in found for each in _behind(node)),
     )
+
+
+def is_quoted(node: Node, text: bytes) -> bool:
+    """Tell whether a node is a here-document's body, as it is written: its word has quotes."""
+    word = node.parent.named_children[0] if node.type == "heredoc_body" and node.parent else None
+    if word is None or word.type != "heredoc_start":
+        return False
+    return any(mark in text[word.start_byte : word.end_byte] for mark in (b"'", b'"', b"\\"))
 
 
 def last_command(node: Node) -> Node | None:

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from .code import code_of
 from .command import Command, Redirect, Script
 from .grammar import tree_of
 from .patches import files_of
-from .redirections import KINDS, NONE, Redirections, last_command, read_redirections
+from .redirections import KINDS, NONE, Redirections, is_quoted, last_command, read_redirections
 from .words import Word, expand_word, source_of
-from .wrappers import inner
+from .wrappers import Inner, inner, is_script
 from .writes import resolve, written_by_program, written_by_redirects
 
 if TYPE_CHECKING:
@@ -33,7 +34,12 @@ _RULING = re.compile(
 """Variables that decide what other names mean, or have something run."""
 _QUIET = re.compile(r"""\w*(?:EDITOR|PAGER)=["']?(?:true|cat|:|less|)["']?""")
 """How agents have git ask nobody."""
-_PATH_GROWS = re.compile(r"""PATH\+?=["']?(?:\$PATH|\$\{PATH\})(?=[:"']|$)""")
+_PATH_GROWS = re.compile(
+    r"""PATH\+?=["']?(?:(?!/tmp|/var/tmp|/private|/dev|\.\.|[^:]*/\.\.)[\w./~+@%-]*"""
+    r"""(?:\$(?:HOME|PWD|VIRTUAL_ENV)|\$\{(?:HOME|PWD|VIRTUAL_ENV)\})?[\w./+@%-]*:)*"""
+    r"""(?:\$PATH|\$\{PATH\})(?=[:"']|$)"""
+)
+"""A search path that grows, and not by a folder for what is written in passing."""
 _TORN = re.compile(r"[^\s\\]\\\n\S")
 """A word over two lines, which the grammar takes for two words."""
 _TEXTS = frozenset({"expansion", "heredoc_body"})
@@ -43,6 +49,8 @@ _ODD_SPACE = re.compile(r"[\v\f]|\r(?!\n|\Z)")
 """Blanks to the grammar, and letters of a word to a shell: what follows is no comment then."""
 _NAMED = 200
 """Bytes of an assignment that say what it is about."""
+_FILLS_NOTHING = frozenset({"chgrp", "chmod", "chown", "mkdir", "rm", "rmdir", "touch", "unlink"})
+"""Programs that write files, and nothing into them."""
 _NETWORK = re.compile(r"/dev/(?:tcp|udp)/")
 
 
@@ -121,7 +129,7 @@ class _Reader:
             self._compound(node, text, is_inside, depth)
         elif node.type in _TEXTS and _runs_unseen(node, text):
             # The grammar takes it for a part of the text there, and a shell runs it.
-            self._complete = self._complete and _is_quoted(node, text)
+            self._complete = self._complete and is_quoted(node, text)
         elif node.type == "variable_assignment":
             source = source_of(node, text, _NAMED)
             is_plain = _PATH_GROWS.match(source) or _QUIET.fullmatch(source)
@@ -141,25 +149,46 @@ class _Reader:
         """Add one command, and those that it runs; `beside` are its redirections."""
         name, rest = (words[0], words[1:]) if words else (Word(""), ())
         program = name.text.rpartition("/")[2] if name.is_known else name.text
-        runs = inner(program, rest)
+        runs = (
+            Inner(script=name)
+            if name.text != program and is_script(program)
+            else inner(program, rest)
+        )
         files = _patched(program, rest, beside.given)
         writes, are_known = self._writes(program, rest, beside.each)
+        scripts = () if runs.script is None else self._script(runs.script)
+        code = code_of(program, rest, beside.given)
+        is_told = runs.complete or any(word.is_known for word in code)
+        is_told = is_told and all(word.is_known for word in code) and scripts is not None
         self._commands.append(
             Command(
                 program=program,
                 arguments=tuple(word.text for word in rest),
                 redirects=tuple(redirect for redirect, _ in beside.each),
                 subshell=is_inside,
-                complete=name.is_known and name.is_plain and runs.complete and are_known
+                complete=name.is_known and name.is_plain and is_told and are_known
                 and files is not None,
                 path=name.text if "/" in name.text else None,
                 built=tuple(at for at, word in enumerate(rest) if not word.is_known),
                 writes=(*writes, *(files or ())),
+                scripts=scripts or (),
+                code=tuple(word.text for word in code),
             )
         )  # fmt: skip
         self._run(runs.commands, runs.texts, is_inside, depth + 1)
         if program in ("cd", "pushd", "popd", "chdir"):
             self._move(program, rest)
+
+    def _script(self, word: Word) -> tuple[str, ...] | None:
+        """Return a shell's file that is run; None where that isn't known, or was just written."""
+        folder = self._folder
+        if not (word.is_known and word.is_plain) or folder is None:
+            return None
+        file = resolve(word.text, folder)
+        wrote = (each for each in self._commands if each.program not in _FILLS_NOTHING)
+        written = {path for each in wrote for path in each.writes}
+        within = ("/".join(file.split("/")[:depth]) for depth in range(file.count("/") + 2))
+        return None if written & {*within, "."} else (file,)
 
     def _run(
         self,
@@ -214,14 +243,6 @@ def _runs_unseen(node: Node, text: bytes) -> bool:
     return any(_EXPANDS.search(text[a:b]) for a, b in zip(starts, ends, strict=True))
 
 
-def _is_quoted(node: Node, text: bytes) -> bool:
-    """Tell whether a node is a here-document's body, as it is written: its word has quotes."""
-    word = node.parent.named_children[0] if node.type == "heredoc_body" and node.parent else None
-    if word is None or word.type != "heredoc_start":
-        return False
-    return any(mark in text[word.start_byte : word.end_byte] for mark in (b"'", b'"', b"\\"))
-
-
 def _word_nodes(command: Node) -> Iterator[Node]:
     """Yield the nodes of a command's words, its name first; assignments before it are none."""
     for node in command.named_children:
@@ -229,11 +250,12 @@ def _word_nodes(command: Node) -> Iterator[Node]:
             yield node
 
 
-def _patched(program: str, words: Sequence[Word], given: Sequence[str]) -> tuple[str, ...] | None:
+def _patched(program: str, words: Sequence[Word], given: Sequence[Word]) -> tuple[str, ...] | None:
     """Return the files of a patch that a command is given; None where that can't be read."""
     if program not in ("apply_patch", "applypatch"):
         return ()
-    found = [files_of(text) for text in (*(word.text for word in words if word.is_known), *given)]
+    texts = [word.text for word in words if word.is_known] + [word.text for word in given]
+    found = [files_of(text) for text in texts]
     if not found or not all(found):
         return None
     return tuple(chain.from_iterable(each or () for each in found))

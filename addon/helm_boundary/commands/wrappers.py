@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from .git_programs import run_by, sets_program
+from .option_programs import NAMING, named_by
 from .words import Word
 
 STDIN: Final = Word("", is_known=False, is_plain=False)
@@ -31,6 +32,9 @@ _INTERPRETER = re.compile(r"(?:python|pypy|perl|ruby|node|nodejs|php|lua|deno|bu
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _CODE = re.compile(r"-[A-Za-z]*c[A-Za-z]*")
 _SCRIPT = re.compile(r".*\.(?:ba|da|k|z)?sh", re.DOTALL)
+_SHELLS_VALUED = frozenset({"-o", "+o", "-O", "+O"})
+_SHELLS_IDLE = re.compile(r"[-+][abefhklmnptuvxBCEHPT]+|--(?:login|noprofile|norc|posix|verbose)")
+"""Options of shells that have them read no other file, and not their standard input."""
 _ACTIVATE = re.compile(r"(?!/|~|.*\.\.)(?:.*/)?bin/activate")
 """What every virtual environment has in the working folder, to be sourced: a file as any."""
 _IDLE = re.compile(r"-[uBEIOSbdiqsw]+")
@@ -45,12 +49,14 @@ _FD_EXEC = frozenset({"-x", "-X", "--exec", "--exec-batch"})
 class Inner:
     """What a program runs: the words of commands, and texts of shell.
 
-    `complete` is False where it runs something else as well, which isn't in its words.
+    `complete` is False where it runs something else as well, which isn't in its words. `script` is
+    a file of a shell's that it runs.
     """
 
     commands: tuple[Sequence[Word], ...] = ()
     texts: tuple[str, ...] = ()
     complete: bool = True
+    script: Word | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,8 @@ class _Way:
     words: int = 0
     verbs: frozenset[str] = frozenset()
     """If there are any, the first word must be one of them for the rest to be a command."""
+    idle: frozenset[str] | None = None
+    """Verbs that run nothing; where they are told, any other may run something."""
     assigns: bool = False
     reads: bool = False
     """Whether it adds words that it reads from its standard input."""
@@ -110,7 +118,6 @@ _WAYS: Mapping[str, _Way] = {
     "nohup": _Way(),
     "npm": _Way(verbs=frozenset({"exec", "x"})),
     "npx": _Way("pc", frozenset({"--package", "--call"})),
-    "parallel": _Way("jIanN", reads=True),
     "op": _Way(verbs=_RUN),
     "pdm": _Way(verbs=_RUN),
     "pipenv": _Way(verbs=_RUN),
@@ -121,6 +128,8 @@ _WAYS: Mapping[str, _Way] = {
     "proxychains": _Way("f"),
     "proxychains4": _Way("f"),
     "rye": _Way(verbs=_RUN),
+    "screen": _Way("ScehpstT"),
+    "sem": _Way("jIanN", joins=True),
     "setpriv": _Way(
         long_valued=frozenset({"--reuid", "--regid", "--groups", "--inh-caps", "--bounding-set"})
     ),
@@ -136,6 +145,60 @@ _WAYS: Mapping[str, _Way] = {
     "time": _Way("fo", frozenset({"--format", "--output"})),
     "timeout": _Way("sk", frozenset({"--signal", "--kill-after"}), words=1),
     "taskset": _Way(words=1),
+    "tmux": _Way(
+        "cefFLnSstxy",
+        verbs=frozenset(
+            {
+                "display-popup",
+                "if-shell",
+                "new",
+                "new-session",
+                "new-window",
+                "neww",
+                "pipe-pane",
+                "popup",
+                "respawn-pane",
+                "respawn-window",
+                "respawnp",
+                "respawnw",
+                "run",
+                "run-shell",
+                "send",
+                "send-keys",
+                "split-window",
+                "splitw",
+            }
+        ),
+        idle=frozenset(
+            {
+                "a",
+                "at",
+                "attach",
+                "attach-session",
+                "capture-pane",
+                "capturep",
+                "detach",
+                "display-message",
+                "has",
+                "has-session",
+                "kill-pane",
+                "kill-server",
+                "kill-session",
+                "kill-window",
+                "list-keys",
+                "list-panes",
+                "list-sessions",
+                "list-windows",
+                "ls",
+                "lsp",
+                "lsw",
+                "select-pane",
+                "select-window",
+                "show-options",
+            }
+        ),
+        joins=True,
+    ),
     "torify": _Way(),
     "torsocks": _Way(),
     "toybox": _Way(),
@@ -162,6 +225,8 @@ _WAYS: Mapping[str, _Way] = {
         verbs=_RUN,
     ),
     "valgrind": _Way(),
+    "watchexec": _Way("defgiopsw", joins=True),
+    "entr": _Way(joins=True),
     "watch": _Way("n", frozenset({"--interval"}), joins=True),
     "xargs": _Way(
         "IEnPLdsaJR",
@@ -173,8 +238,14 @@ _WAYS: Mapping[str, _Way] = {
 }
 
 
+_PARALLEL = _Way("jIanN", reads=True)
+_EITHER = re.compile("-[A-Za-z]*[lpNh]")
+"""Options of tmux that take a word with one of its commands, and none with another."""
+
+
 def inner(program: str, words: Sequence[Word]) -> Inner:
     """Return what a program runs, by its words without its name."""
+    program = program.lower().removesuffix(".exe")
     if program in _SHELLS:
         return _of_shell(words)
     if program == "eval":
@@ -187,6 +258,12 @@ def inner(program: str, words: Sequence[Word]) -> Inner:
     if program == "trap":
         words = words[1:] if words and words[0].text == "--" else words
         return _of_text(words[:1]) if len(words) > 1 else Inner()
+    if program == "parallel":
+        return _of_parallel(words)
+    if program == "tmux":
+        return _of_tmux(words)
+    if (options := NAMING.get(program)) and (named := named_by(options, words)):
+        return _of_options(program, words, named)
     if program == "command" and words and re.fullmatch("-[vV]", words[0].text):
         return Inner()  # it says where they are
     if program in ("su", "script", "runuser"):
@@ -214,7 +291,25 @@ def _of_shell(words: Sequence[Word]) -> Inner:
             break
         if word.text in ("--version", "--help"):
             return Inner()
-    return Inner(complete=False)  # a file's, or what it reads from its standard input
+    return _of_file(words)
+
+
+def _of_file(words: Sequence[Word]) -> Inner:
+    """Read the words of a shell that has no code in them: a file's name, or it reads its input."""
+    at = 0
+    while at < len(words) and words[at].is_known and words[at].text.startswith(("-", "+")):
+        option = words[at].text
+        at += 2 if option in _SHELLS_VALUED else 1
+        if option == "--":
+            break
+        if option not in _SHELLS_VALUED and not _SHELLS_IDLE.fullmatch(option):
+            return Inner(complete=False)
+    return Inner(script=words[at]) if at < len(words) else Inner(complete=False)
+
+
+def is_script(program: str) -> bool:
+    """Tell whether a program's name is that of a shell's file."""
+    return _SCRIPT.fullmatch(program) is not None
 
 
 def _of_option(words: Sequence[Word]) -> Inner:
@@ -271,7 +366,9 @@ def _of_find(words: Sequence[Word], options: frozenset[str]) -> list[Sequence[Wo
 
 def _has_code(words: Sequence[Word]) -> bool:
     """Tell whether an interpreter is told what to run, or else reads it from its input."""
-    told = next((word for word in words if not _IDLE.fullmatch(word.text)), None)
+    valued = {at + 1 for at, word in enumerate(words) if word.text in ("-W", "-X")}
+    rest = (word for at, word in enumerate(words) if at not in valued and at + 1 not in valued)
+    told = next((word for word in rest if not _IDLE.fullmatch(word.text)), None)
     if told is None or not told.is_known:
         return False
     return told.text not in ("-", "/dev/stdin") and not told.text.startswith("/dev/fd/")
@@ -307,7 +404,7 @@ def _unwrapped(way: _Way, words: Sequence[Word]) -> Inner:
     if way.verbs:
         found = _verb(way, words)
         if found is None:
-            return Inner()
+            return Inner(complete=way.idle is None or _is_idle(way, words))
         at = found + 1
     while at < len(words):
         word = words[at]
@@ -347,6 +444,44 @@ def _verb(way: _Way, words: Sequence[Word]) -> int | None:
         if not word.text.startswith("-") and not follows:
             return None
     return None
+
+
+def _is_idle(way: _Way, words: Sequence[Word]) -> bool:
+    """Tell whether the verb of a program is one that runs nothing."""
+    verbs = [word.text for word in words if not word.text.startswith("-")]
+    return not verbs or verbs[0] in (way.idle or ())
+
+
+def _of_options(program: str, words: Sequence[Word], named: Sequence[Word]) -> Inner:
+    """Read what options of a program have it run, beside what it runs anyway."""
+    texts = tuple(word.text for word in named)
+    way = _WAYS.get(program)
+    beside = _wrapped(way, words) if way else Inner()
+    is_known = all(word.is_known for word in named) and beside.complete
+    return replace(beside, texts=(*beside.texts, *texts), complete=is_known)
+
+
+def _of_parallel(words: Sequence[Word]) -> Inner:
+    """Read GNU parallel's words: a command and, behind `:::`, what it is given, or the commands."""
+    at = next((at for at, word in enumerate(words) if word.text.startswith(":::")), len(words))
+    if at == len(words):
+        return _unwrapped(_PARALLEL, words)
+    front = _unwrapped(replace(_PARALLEL, reads=False), words[:at])
+    lists = [word.text for word in words[at:] if word.text.startswith(":::")]
+    given = words[at + 1 :] if lists == [":::"] else (STDIN,)  # of files, or each with each
+    if front.texts:
+        return front
+    if not front.commands:
+        is_known = all(word.is_known for word in given)
+        return Inner(texts=tuple(word.text for word in given), complete=is_known)
+    return replace(front, commands=tuple((*_filled(each, "{}"), *given) for each in front.commands))
+
+
+def _of_tmux(words: Sequence[Word]) -> Inner:
+    """Read tmux's words; it takes several commands in them, and options mean one or the other."""
+    is_plain = not any(word.text == ";" or _EITHER.fullmatch(word.text) for word in words)
+    found = _wrapped(_WAYS["tmux"], words)
+    return replace(found, complete=found.complete and is_plain)
 
 
 def _takes_next(way: _Way, option: str) -> bool:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from .command import Redirect
+from .git_programs import verb_of
 from .words import Word
 
 _WRITES = re.compile(r"&?>[>|]?|<>|>&")
@@ -71,6 +72,45 @@ def _values(*options: str) -> Callable[[Sequence[Word]], Sequence[Word]]:
     return lambda words: [*_after(words, *options)]
 
 
+def _next(*options: str) -> Callable[[Sequence[Word]], Sequence[Word]]:
+    """Read options that are words of their own, such as find's."""
+    return lambda words: [
+        each
+        for at, word in enumerate(words[:-1])
+        if word.text in options
+        for each in words[at + 1 : at + 2]
+    ]
+
+
+def _tar(words: Sequence[Word]) -> Sequence[Word]:
+    """Read tar's words: the archive, where it is made or changed, and the folder it works in."""
+    bundled = words[:1] if words and re.fullmatch("[A-Za-z]+", words[0].text) else ()
+    letters = "".join(
+        word.text
+        for word in (*bundled, *words)
+        if word in bundled or re.match("-[A-Za-z]", word.text)
+    )
+    makes = any(each in letters for each in "cruA") or any(
+        re.match("--(?:create|append|update|concatenate|delete)", word.text) for word in words
+    )
+    archives = [*_after(words, "--file")]
+    for at, word in enumerate(words[:-1]):
+        is_told = word in bundled or re.match("-[A-Za-z]", word.text)
+        archives += words[at + 1 : at + 2] if is_told and word.text.endswith("f") else ()
+    return [*(archives if makes else ()), *_after(words, "-C", "--directory")]
+
+
+def _git(words: Sequence[Word]) -> Sequence[Word]:
+    """Read git's words: a clone or a worktree is written where it is told to be."""
+    at = verb_of(words)
+    verbs = [word.text for word in words[at : at + 2]]
+    if verbs[:1] == ["clone"]:
+        return _plain(words[at + 1 :])[1:]
+    if verbs == ["worktree", "add"]:
+        return _plain(words[at + 2 :])[:1]
+    return _plain(words[at + 1 :])[:1] if verbs[:1] == ["init"] else ()
+
+
 def _dd(words: Sequence[Word]) -> Sequence[Word]:
     outputs = [word for word in words if word.text.startswith("of=")]
     return [Word(word.text.removeprefix("of="), word.is_known) for word in outputs]
@@ -95,7 +135,12 @@ _RULES: Mapping[str, Callable[[Sequence[Word]], Sequence[Word]]] = {
     "dd": _dd,
     "curl": _values("-o", "--output", "--output-dir"),
     "wget": _values("-O", "-P", "--output-document", "--directory-prefix"),
-    "tar": _values("-C", "--directory"),
+    **dict.fromkeys(("tar", "bsdtar", "gtar"), _tar),
+    **dict.fromkeys(("bunzip2", "bzip2", "gunzip", "gzip", "lz4", "unxz", "xz", "zstd"), _all),
+    "find": _next("-fprint", "-fprint0", "-fprintf", "-fls"),
+    "git": _git,
+    "go": _next("-o"),
+    "zip": lambda words: _plain(words)[:1],
     "patch": _values("-d", "--directory", "-o", "--output"),
     "split": _last,
     **dict.fromkeys(("c++", "cc", "clang", "clang++", "g++", "gcc", "ld", "rustc"), _values("-o")),

@@ -103,8 +103,12 @@ def _usage(counts: Json) -> Usage:
     output = count_of(member(counts, "candidatesTokenCount"))
     if output is not None and thoughts is not None:
         output += thoughts  # what is billed as output; others count it so by themselves
+    asked = count_of(member(counts, "promptTokenCount"))
+    of_tools = count_of(member(counts, "toolUsePromptTokenCount"))
+    if asked is not None and of_tools is not None:
+        asked += of_tools  # what the provider's own tools told the model, billed as input
     return Usage(
-        input_tokens=count_of(member(counts, "promptTokenCount")),
+        input_tokens=asked,
         output_tokens=output,
         cached_tokens=count_of(member(counts, "cachedContentTokenCount")),
         reasoning_tokens=thoughts,

@@ -11,40 +11,21 @@ from functools import lru_cache, partial
 
 from helm_boundary.budgets import windows
 from helm_boundary.budgets.amounts import Amounts
-from helm_boundary.budgets.claims import claims_of, unpriced, untold
+from helm_boundary.budgets.claims import claims_of
 from helm_boundary.budgets.definition_data import read_definitions
-from helm_boundary.budgets.definitions import Definition
 from helm_boundary.budgets.estimates import Estimate, Estimates
-from helm_boundary.budgets.prices import Rates, read_prices
+from helm_boundary.budgets.prices import read_prices
+from helm_boundary.budgets.rates import Rates
 from helm_boundary.budgets.scopes import Caller, groups_of, scopes_of
 from helm_boundary.calls.call import Call, Text
 from helm_boundary.calls.hosts import provider_of
-from helm_boundary.calls.refusal import Refusal
 from helm_boundary.policy.detectors.detectors import Detectors
 from helm_boundary.policy.sources.policy import Policy
 
-from .account import Account
-from .batch_files import CREATE
+from .account import Account, Claimed
+from .account_refusals import Unpriced, Untold
 from .exchange import Exchange
 from .spending import UNTOLD, calls_in, has_words, models_in, server_of, tier_in
-
-
-class Unpriced(Refusal):
-    """A call under a budget in money, to a model without a price."""
-
-    def __init__(self, definition: Definition, model: str | None) -> None:
-        refusal = unpriced(definition, model)
-        super().__init__(refusal.code, refusal.message, refusal.finality)
-        self.definition = definition
-
-
-class Untold(Refusal):
-    """Work that a provider does later, under a budget that counts what nobody can tell now."""
-
-    def __init__(self, definition: Definition, operation: str) -> None:
-        refusal = untold(definition, operation, is_batch=operation == CREATE)
-        super().__init__(refusal.code, refusal.message, refusal.finality)
-        self.definition = definition
 
 
 class Terms:
@@ -107,11 +88,8 @@ class Terms:
             amounts,
             lambda window: self._spans.at(window, now_ns),
         )
-        for definition, _ in claims:
-            enforced = not (definition.shadow or self._observes)
-            if definition.counts_money and rates is None and enforced:
-                model = self._unpriced(exchange, now_ns)
-                raise Unpriced(definition, None if model is None else self._named(model))
+        if rates is None:
+            self._refuse_unpriced(exchange, claims, now_ns)
         return Account(count, estimates, rates, claims) if claims else None
 
     def estimates_of(self, exchange: Exchange, calls: Sequence[Call]) -> tuple[Estimate, ...]:
@@ -120,6 +98,13 @@ class Terms:
         dialect, words = exchange.operation.dialect, has_words(exchange.operation)
         estimate = self._estimates.estimate
         return tuple(estimate(call, size, dialect, words=words) for call in calls)
+
+    def _refuse_unpriced(self, exchange: Exchange, claims: Claimed, now_ns: int) -> None:
+        """Refuse a call whose cost isn't known, where an enforced budget is in money."""
+        for definition, _ in claims:
+            if definition.counts_money and not (definition.shadow or self._observes):
+                model = self._unpriced(exchange, now_ns)
+                raise Unpriced(definition, None if model is None else self._named(model))
 
     def _refuse_untold(self, exchange: Exchange) -> None:
         """Refuse work whose use nobody can tell, where an enforced budget counts that."""

@@ -31,7 +31,8 @@ from helm_boundary.policy.sources.policy import Policy, mentions_budgets
 from helm_receipts.envelope.statement import Cost, Draft
 
 from .account import Account
-from .account_terms import Terms, Unpriced, Untold
+from .account_refusals import Unpriced, Untold
+from .account_terms import Terms
 from .batch_files import CREATE, UPLOAD, file_of, recall, remember
 from .exchange import Exchange
 from .reply import Shortage

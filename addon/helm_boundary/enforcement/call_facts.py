@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Protocol
 
+from helm_boundary.calls.call import Answer
 from helm_boundary.calls.hosts import provider_of
 from helm_receipts.envelope.statement import End
 
-from .exchange import Exchange
+from .exchange import Exchange, Judged
 from .mcp_facts import mcp_facts
 
 type Named = Callable[[str], str]
@@ -39,10 +40,8 @@ def call_facts(exchange: Exchange, end: End, policy: str, named: Named) -> dict[
         return None if text is None else _plain(named(text[:_MAX_NAME]))
 
     request, progress, operation = exchange.request, exchange.progress, exchange.operation
-    trace, answer = progress.trace, progress.answer
-    usage = answer.usage if answer else None
     return {
-        "trace": asdict(trace) if trace else None,
+        "trace": asdict(progress.trace) if progress.trace else None,
         "moments": progress.moments,
         "chunks": progress.chunks.told() if progress.chunks else [],
         "operation": operation.id,
@@ -58,26 +57,31 @@ def call_facts(exchange: Exchange, end: End, policy: str, named: Named) -> dict[
         "parameters": _numbers(progress.call.parameters),
         "status": progress.status,
         "end": end,
-        "finishReasons": [name(each) for each in answer.finish_reasons[:_MAX_REASONS] if each]
-        if answer
-        else [],
-        "modelServed": name(answer.model) if answer else None,
-        "responseId": name(answer.id) if answer else None,
+        **_answer_facts(progress.answer or Answer(0), name),
         "conversation": name(progress.session),
         "mcp": mcp_facts(exchange, name) if operation.dialect == "mcp" else None,
-        "usage": asdict(usage) if usage else {},
         "policy": policy,
         "receipt": progress.receipt_id,
         "correlation": exchange.correlation_id,
-        "judged": [
-            {
-                "phase": judged.phase,
-                "verdict": judged.decision.verdict,
-                "receipt": judged.receipt_id,
-                "reasons": [(r.code, r.rule) for r in judged.decision.reasons[:_MAX_REASONS]],
-            }
-            for judged in progress.judgements[-_MAX_REASONS:]
-        ],
+        "judged": [_verdict(judged) for judged in progress.judgements[-_MAX_REASONS:]],
+    }
+
+
+def _answer_facts(answer: Answer, name: Callable[[str | None], str | None]) -> dict[str, Any]:
+    return {
+        "finishReasons": [name(each) for each in answer.finish_reasons[:_MAX_REASONS] if each],
+        "modelServed": name(answer.model),
+        "responseId": name(answer.id),
+        "usage": asdict(answer.usage),
+    }
+
+
+def _verdict(judged: Judged) -> dict[str, Any]:
+    return {
+        "phase": judged.phase,
+        "verdict": judged.decision.verdict,
+        "receipt": judged.receipt_id,
+        "reasons": [(r.code, r.rule) for r in judged.decision.reasons[:_MAX_REASONS]],
     }
 
 

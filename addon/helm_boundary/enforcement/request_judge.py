@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 from helm_boundary.calls.call import Call, HttpRequest, Json
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.calls.trace_context import begin_trace, parse_traceparent, traceparent_of
+from helm_boundary.commands.asked import SLOWER
 from helm_boundary.evaluation.aside import CODED, aside, weight
 from helm_boundary.evaluation.document import state_call
 from helm_boundary.evaluation.judge import Judge, deny
 from helm_boundary.evaluation.rewrite_loop import settle
+from helm_boundary.matching.mcp import DIALECT as MCP
 from helm_boundary.matching.mcp_servers import Servers
 from helm_boundary.parsing import requests as recognition
 from helm_boundary.parsing.parsed_call import Recognised
@@ -69,7 +71,7 @@ class RequestJudge:
             if exchange.refusal is not None:
                 raise exchange.refusal
             began = time.perf_counter()
-            read = await aside(weigh(exchange.request), partial(self._read, exchange))
+            read = await aside(self._weight(exchange), partial(self._read, exchange))
             exchange.progress.took("request reading", began)
             self._note(exchange, *read)
             exchange.progress.session = session_of(exchange.request, read[0].call.body)
@@ -90,6 +92,12 @@ class RequestJudge:
         limit = self._settings.max_body
         read = recognition.read_call(request, exchange.operation, limit, self._servers)
         return read, self._shared(exchange, read)
+
+    def _weight(self, exchange: Exchange) -> int:
+        """Return how much work reading a request is; one to an MCP server may run a shell."""
+        weight = weigh(exchange.request)
+        may_run = exchange.operation.dialect == MCP and self._policy.reads_commands
+        return weight * SLOWER if may_run else weight
 
     async def _account(
         self, exchange: Exchange, accounts: Accounts, read: Recognised, shared: bytes
@@ -208,7 +216,7 @@ class RequestJudge:
         return state_call(
             exchange.request,
             read.operation,
-            read.call,
+            self._policy.told(read.call),
             read.body,
             mode=self._settings.mode,
             key_id=exchange.key_id,

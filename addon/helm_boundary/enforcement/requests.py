@@ -267,6 +267,10 @@ class Boundary:
         progress.judged("request", progress.decision, progress.receipt_id)
         return None
 
+    def note_leaving(self, exchange: Exchange) -> None:
+        """Note that an upstream is connected, and gets a call's request."""
+        exchange.progress.leaves()
+
     def tell_ended(self, exchange: Exchange, end: End) -> None:
         """Tell whoever traces calls that this one has ended."""
         if self.observer is not None and exchange.progress.trace is not None:

@@ -77,8 +77,8 @@ class Session:
         self._has_ended = False
 
     def is_under(self, boundary: Boundary) -> bool:
-        """Tell whether that boundary, under its policy, judges this session."""
-        return self._boundary is boundary
+        """Tell whether that boundary's policy judges this session, in whichever mode."""
+        return self._boundary.judge.engine is boundary.judge.engine
 
     async def from_client(self, message: bytes, *, is_text: bool) -> Passing:
         """Judge an event of the client; what goes on is `onward`."""

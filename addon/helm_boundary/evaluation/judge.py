@@ -29,6 +29,15 @@ class Judge:
         self.outside = OutsideScan(detectors)
         self._commands = command_reader(engine.policy.own_data)
 
+    def told(self, call: Call) -> Call:
+        """Return a call that tells what the tools run that it calls itself, as MCP's do."""
+        return self._commands.read(call) if self._commands and call.tool_calls else call
+
+    @property
+    def reads_commands(self) -> bool:
+        """Whether the policy's data ask for what tool calls would run."""
+        return self._commands is not None
+
     async def request(
         self,
         shared: bytes,

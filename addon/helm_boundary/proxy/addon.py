@@ -88,7 +88,7 @@ class HelmBoundary:
             Service(self._health, self._current, self._health_address),
             Interface(self._current),
             Door(self._pages),
-            Observing(lambda: self._config, self._current),
+            Observing(lambda: self._config, self._current, self._is_call),
             Companions(lambda: self._config, self._current),
             Commands(self._current, self._reloader.reload),
         ]
@@ -189,7 +189,7 @@ class HelmBoundary:
         """Tell whether a request is still what was certified; if so it leaves now."""
         is_cleared = self._requests.is_cleared(flow)
         if is_cleared and (call := self._tracker.forwarded(flow)) is not None:
-            call.exchange.progress.leaves()
+            call.running.boundary.note_leaving(call.exchange)
         return is_cleared
 
     def has_open_call(self, client: connection.Client) -> bool:
@@ -247,6 +247,11 @@ class HelmBoundary:
             draining=draining,
             untrusting=self._untrusting.newest(),
         )
+
+    def _is_call(self, flow: http.HTTPFlow) -> bool:
+        """Tell whether a WebSocket is governed: by its handshake, or by what was said in it."""
+        has_receipt = flow.response is not None and "x-helm-receipt-id" in flow.response.headers
+        return has_receipt or self._sockets.operation_of(flow) is not None
 
     def _health_address(self) -> tuple[str, int] | None:
         return None if self._config is None else self._config.health

@@ -22,6 +22,7 @@ from .patches.error_pages import replace_error_pages
 from .patches.failed_upstreams import tell_of_failed_upstreams
 from .patches.final_check import have_last_word
 from .patches.held_streams import let_streams_wait
+from .patches.lookups import look_up_quickly
 from .patches.message_types import check_types_quickly
 from .patches.socket_control import control_sockets
 
@@ -44,6 +45,7 @@ def install(loader: Loader) -> None:
     _set_safe_defaults()
     replace_error_pages()
     check_types_quickly()
+    look_up_quickly()
     control_sockets()
     boundary = HelmBoundary()
     ask_only_listeners(addons)

@@ -6,6 +6,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from mitmproxy import ctx, http
+
 from helm_boundary.runtime.current_boundary import CurrentBoundary
 from helm_boundary.runtime.disk_space import DiskSpace
 from helm_boundary.runtime.observation import Observation
@@ -24,9 +26,17 @@ class Observing:
 
     name = "helmboundaryobserving"
 
-    def __init__(self, config: Callable[[], Config | None], current: CurrentBoundary) -> None:
+    def __init__(
+        self,
+        config: Callable[[], Config | None],
+        current: CurrentBoundary,
+        is_call: Callable[[http.HTTPFlow], bool],
+    ) -> None:
         self._config = config
         self._current = current
+        self._is_call = is_call
+        self._sockets: dict[str, http.HTTPFlow] = {}
+        """WebSockets that began in an emergency: they may last for hours."""
         self._task: asyncio.Task[None] | None = None
         self._was_low = False
 
@@ -39,6 +49,15 @@ class Observing:
         """Look no more."""
         if self._task is not None:
             self._task.cancel()
+
+    def websocket_start(self, flow: http.HTTPFlow) -> None:
+        """Note a session that begins while nothing is enforced."""
+        if self._current.running is not None and self._current.running.observes:
+            self._sockets[flow.id] = flow
+
+    def websocket_end(self, flow: http.HTTPFlow) -> None:
+        """Forget a session that has ended."""
+        self._sockets.pop(flow.id, None)
 
     async def _look(self) -> None:
         try:
@@ -76,6 +95,9 @@ class Observing:
         running, config = self._current.running, self._config()
         if running is not None and config is not None and running.observes:
             self._current.swap(running.in_mode(config.mode))
+            for flow in filter(self._is_call, self._sockets.values()):
+                _close(flow)  # its client connects again, and is judged
+            self._sockets.clear()
 
     def _warn(self) -> None:
         """Say once that the disk is nearly full, and once that it isn't any more."""
@@ -93,6 +115,14 @@ class Observing:
             )
         else:
             logger.info("helm-boundary: the disk of %s has room again (%s)", running.state, space)
+
+
+def _close(flow: http.HTTPFlow) -> None:
+    """Close a client's connection, as mitmproxy does with one that was silent for too long."""
+    handler = ctx.master.addons.get("proxyserver").connections.get(flow.client_conn.id)
+    transport = handler.transports.get(handler.client) if handler is not None else None
+    if transport is not None and transport.handler is not None:
+        transport.handler.cancel("the emergency is over")
 
 
 def _event(said: Observation) -> dict[str, str | int]:

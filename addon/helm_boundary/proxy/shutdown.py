@@ -98,8 +98,7 @@ class Service:
             ctx.master.shutdown()
             return
         notify("STOPPING=1")
-        if self._current.running is not None:
-            self._current.running.boundary.desk.stop()
+        self._current.stop_waiting()
         self._draining = asyncio.get_running_loop().create_task(self._drain())
 
     def done(self) -> None:

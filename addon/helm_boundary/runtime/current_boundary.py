@@ -14,6 +14,8 @@ class CurrentBoundary:
 
     def __init__(self) -> None:
         self._running: Running | None = None
+        self._other_modes: list[Running] = []
+        """Those whose calls may still wait for a person, of before the mode was changed."""
 
     @property
     def running(self) -> Running | None:
@@ -26,13 +28,23 @@ class CurrentBoundary:
 
     def replace(self, running: Running) -> None:
         """Judge new calls by another boundary; what waits for a person asks about the old one."""
-        if self._running is not None:
-            self._running.boundary.desk.supersede()
+        for each in (*self._other_modes, self._running):
+            if each is not None:
+                each.boundary.desk.supersede()
+        self._other_modes.clear()
         self._running = running
 
     def swap(self, running: Running) -> None:
         """Judge new calls by the same policy with other settings; what waits goes on waiting."""
+        if self._running is not None:
+            self._other_modes.append(self._running)
         self._running = running
+
+    def stop_waiting(self) -> None:
+        """End every wait for a person."""
+        for running in (*self._other_modes, self._running):
+            if running is not None:
+                running.boundary.desk.stop()
 
     def close(self) -> None:
         """Judge nothing more, and end the boundary with a receipt that says so."""

@@ -15,7 +15,7 @@ from helm_receipts.errors import Broken, ProofRefused, TileMissing
 from helm_receipts.log import merkle_proofs
 from helm_receipts.log.frontier import Frontier
 from helm_receipts.log.log_claims import read_entries
-from helm_receipts.log.tiles import TileReader, tile_path
+from helm_receipts.log.tiles import TileReader
 
 type Fetch = Callable[[str], bytes | None]
 """Reads a path below the log's address; None where there is nothing."""
@@ -27,12 +27,13 @@ class SiteTiles(TileReader):
     def __init__(self, fetch: Fetch, size: int) -> None:
         super().__init__(Path(), size)
         self._fetch = fetch
+        self.read = self._find
 
-    def _read(self, level: int | str, number: int, width: int) -> bytes:
-        for name in (tile_path(level, number, width), tile_path(level, number)):
+    def _find(self, path: str) -> bytes:
+        for name in (path, path.partition(".p/")[0]):
             if (data := self._fetch(name)) is not None:
                 return data
-        raise TileMissing(f"expected {tile_path(level, number, width)}, found nothing there")
+        raise TileMissing(f"expected {path}, found nothing there")
 
 
 def check_site(

@@ -9,8 +9,8 @@ A full tile never changes. A partial one is named by its width W and never chang
 log grows, wider ones appear beside it, and all of them may go once the full one is there.
 """
 
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 
 from helm_receipts.errors import ProofRefused, TileMissing
@@ -76,14 +76,14 @@ class TileReader:
 
     def __init__(self, log: Path, size: int) -> None:
         self.size = size
-        self._log = log
+        self.read: Callable[[str], bytes] = partial(read_tile, log)
         self._cached = lru_cache(_CACHED_TILES)(self.hashes)
 
     def hashes(self, level: int, number: int) -> bytes:
         """Read the hashes of a tile, joined; `ProofRefused` when they aren't there."""
         width = tile_width(level, number, self.size)
         wanted = width * HASH_BYTES
-        raw = read_tile(self._log, tile_path(level, number, width))
+        raw = self.read(tile_path(level, number, width))
         if len(raw) < wanted or len(raw) % HASH_BYTES:
             raise ProofRefused(
                 f"expected {width} hashes in {tile_path(level, number, width)}, found {len(raw)} "
@@ -94,7 +94,7 @@ class TileReader:
     def entries(self, number: int) -> list[bytes]:
         """Read the entries of a bundle; `ProofRefused` when it is missing or malformed."""
         width = tile_width(0, number, self.size)
-        bundle = read_tile(self._log, tile_path(ENTRIES, number, width))
+        bundle = self.read(tile_path(ENTRIES, number, width))
         try:
             return decode_entries(bundle, width)
         except ProofRefused as error:

@@ -27,12 +27,13 @@ class TileRows(TileReader):
     def __init__(self, connection: psycopg.Connection[Any], size: int) -> None:
         super().__init__(Path(), size)
         self._connection = connection
+        self.read = self._find
 
-    def _read(self, level: int | str, number: int, width: int) -> bytes:
-        for name in (tile_path(level, number, width), tile_path(level, number)):
+    def _find(self, path: str) -> bytes:
+        for name in (path, path.partition(".p/")[0]):
             if (data := read_tile(self._connection, name)) is not None:
                 return data
-        raise TileMissing(f"expected {tile_path(level, number, width)}, found no such row")
+        raise TileMissing(f"expected {path}, found no such row")
 
 
 def read_tile(connection: psycopg.Connection[Any], path: str) -> bytes | None:

@@ -83,11 +83,27 @@ def test_a_misspelt_member_is_noticed(decoder: Path) -> None:
 
 
 def test_every_file_is_part_of_what_is_applied() -> None:
-    """A kustomization names those beside it; secrets are made elsewhere."""
+    """A kustomization names those beside it; secrets and clients are elsewhere."""
     for kustomization in FOLDER.rglob("kustomization.yaml"):
         [said] = documents(kustomization)
         beside = {path.name for path in kustomization.parent.glob("*.yaml")}
         assert {*said["resources"], "kustomization.yaml"} == beside
+
+
+def test_what_kustomize_builds_selects_what_the_files_say(decoder: Path) -> None:
+    """No label of ours gets into the selector of another program's pods."""
+    kustomize = shutil.which("kustomize") or pytest.skip("no kustomize on PATH")
+    for name in ("base", "sidecar"):
+        built = subprocess.run(
+            [kustomize, "build", FOLDER / name],
+            capture_output=True, text=True, timeout=60, check=True,
+        ).stdout  # fmt: skip
+        subprocess.run([decoder], input=built, text=True, timeout=60, check=True)
+        for each in yaml.safe_load_all(built):
+            [written] = [one for one in objects(each["kind"])
+                         if one["metadata"]["name"] == each["metadata"]["name"]]  # fmt: skip
+            if each["kind"] == "NetworkPolicy":
+                assert each["spec"] == written["spec"]
 
 
 def test_no_container_has_more_rights_than_it_needs() -> None:

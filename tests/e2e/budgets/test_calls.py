@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import random
+import socket
 import string
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,8 +14,10 @@ from typing import Any
 import openai
 import pytest
 
-from support.budgets import budget_scene
-from support.scene import chat_body
+from helm_receipts.layout import Layout
+from support.approvals import until
+from support.budgets import budget_scene, stored
+from support.scene import Scene, chat_body
 
 MESSAGES: Any = [{"role": "user", "content": "Hello"}]
 
@@ -88,3 +93,48 @@ def test_models_and_a_denied_call_cost_nothing(tmp_path: Path) -> None:
         refused = stage.post(chat_body())
         assert refused.json()["error"]["code"] == "BUDGET_EXCEEDED"
         assert stage.post(b"", path="/v1/models", method="GET").status == 200
+
+
+def test_a_key_in_other_clothes_is_the_same_caller(tmp_path: Path) -> None:
+    """Another blank, another spelling of its scheme, a second header: it is one key upstream."""
+    clothes: list[list[tuple[str, str]]] = [
+        [("Authorization", "Bearer real")],
+        [("authorization", "bearer   real")],
+        [("Authorization", "Bearer\treal")],
+        [("Authorization", "Bearer junk"), ("Authorization", "Bearer real")],
+        [("Authorization", "Bearer real"), ("x-api-key", "junk")],
+        [("api-key", "real"), ("Authorization", "Basic junk")],
+    ]
+    data = {"budgets": {"own": {"per": ["key"], "limit": {"calls": len(clothes)}}}}
+    with budget_scene(tmp_path, data) as stage:
+        for worn in clothes:
+            headers = [("Content-Type", "application/json"), *worn]
+            assert stage.post(chat_body(), headers=headers).status == 200
+        for worn in clothes:
+            headers = [("Content-Type", "application/json"), *worn]
+            assert stage.post(chat_body(), headers=headers).status == 403
+        assert len(stage.upstream.requests) == len(clothes)
+
+
+def test_calls_are_what_the_upstream_saw_whenever_clients_hang_up(tmp_path: Path) -> None:
+    """Before the verdict, on the way, in the answer: and nothing stays reserved."""
+    data = {"budgets": {"all": {"limit": {"calls": 1000}}}, "limits": {"in_flight": {"calls": 50}}}
+    chance = random.Random(7)
+    with budget_scene(tmp_path, data) as stage:
+
+        def hang_up(number: int) -> None:
+            raw = stage.request(chat_body(stream=number % 2 == 0))
+            with socket.create_connection(("127.0.0.1", stage.boundary.port)) as client:
+                client.sendall(raw[: chance.choice((len(raw) // 2, len(raw) - 1, len(raw)))])
+                time.sleep(chance.random() * 1.5)
+
+        with ThreadPoolExecutor(10) as pool:
+            list(pool.map(hang_up, range(40)))
+        until(lambda: is_charged_for(stage, len(stage.upstream.requests)) or None)
+
+
+def is_charged_for(stage: Scene, calls: int) -> bool:
+    """Tell whether so many calls are charged, and nothing is reserved any more."""
+    kept = stored(Layout(stage.boundary.state)).values()
+    is_settled = not any(any(reserved) for _, reserved in kept)
+    return is_settled and sum(amounts.calls for amounts, _ in kept) == calls

@@ -41,6 +41,8 @@ from support.approvals import until
 from support.company import HOSTS, Company, Finished
 
 FORBIDDEN = "somebody-elses-model"
+_PATIENCE = 400
+"""Seconds that an agent may take, on a machine that has much else to do."""
 
 
 _ASKS = """package helm.rules.agents
@@ -85,7 +87,7 @@ class Desk:
         model: str,
         *options: str,
         provider: Provider | None = None,
-        seconds: int = 180,
+        seconds: int = _PATIENCE,
         says: str = "",
         never: str = "",
         requests: str = "",
@@ -103,7 +105,7 @@ class Desk:
         return self.run(model, provider or self.agent.makes(COMMAND), settings, seconds)
 
     def run(
-        self, model: str, provider: Provider, options: tuple[str, ...], seconds: int = 180
+        self, model: str, provider: Provider, options: tuple[str, ...], seconds: int = _PATIENCE
     ) -> Finished:
         """Have the agent do what its provider says, with these options of `exec`."""
         self.company.upstream.answer(provider)
@@ -267,8 +269,10 @@ def test_an_agent_waits_for_a_person(desk: Desk, seconds: int, says: str) -> Non
     """As long as it takes; with a yes the command runs, with a no the model is told why."""
     options = ("helm_on_escalate=hold", "helm_hold_seconds=500")
     with ThreadPoolExecutor(1) as pool:
-        working = pool.submit(desk.work, desk.model, *options, seconds=seconds + 180, says="person")
-        identity = until(lambda: _question(desk.company), 240)
+        working = pool.submit(
+            desk.work, desk.model, *options, seconds=seconds + _PATIENCE, says="person"
+        )
+        identity = until(lambda: _question(desk.company), _PATIENCE)
         time.sleep(seconds)
         assert not working.done(), working.result()
         assert not desk.made
@@ -294,7 +298,7 @@ def test_a_grant_for_a_session_is_for_the_rest_of_its_run(desk: Desk) -> None:
     provider = desk.agent.makes(COMMAND, COMMAND)
     with ThreadPoolExecutor(1) as pool:
         working = pool.submit(desk.work, desk.model, *options, says="person", provider=provider)
-        identity = until(lambda: _question(desk.company), 240)
+        identity = until(lambda: _question(desk.company), _PATIENCE)
         _answer(desk.company, "approve", identity, "--session")
         finished = working.result()
     assert DONE in finished.out, finished
@@ -310,7 +314,7 @@ def test_a_granted_request_passes_in_the_next_run(desk: Desk) -> None:
     provider = Provider()
     refused = desk.work(desk.model, provider=provider, requests="escalate")
     assert DONE not in refused.out, refused
-    identity = until(lambda: _question(desk.company), 240)
+    identity = until(lambda: _question(desk.company), _PATIENCE)
     _answer(desk.company, "approve", identity)
     assert DONE in desk.work(desk.model, provider=provider, requests="escalate").out
     differed = {each["event"].get("volatile") for each in _approvals(desk.company)}

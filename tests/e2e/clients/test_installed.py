@@ -114,6 +114,45 @@ def test_an_older_node_is_governed_by_its_base_url(company: Company) -> None:
     assert_governed(company, finished)
 
 
+RUNTIMES = {"bun": (), "deno": ("run", "--allow-all", "--node-modules-dir=manual")}
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_another_runtime_is_governed(company: Company, runtime: str) -> None:
+    """Bun's and Deno's own fetch take the proxy from the environment, and their roots as well."""
+    program = installed("runtimes", "node_modules", ".bin", runtime)
+    for name in ("with_openai.mjs", "deeds.mjs"):
+        shutil.copy(PROGRAMS / name, company.home)
+    (company.home / "package.json").write_text('{"dependencies": {"openai": "*"}}')
+    (company.home / "node_modules").symlink_to(installed("runtimes", "node_modules"))
+    finished = company.exec(program, *RUNTIMES[runtime], "with_openai.mjs")
+    assert finished.said == deeds("PermissionDeniedError"), finished
+    assert_governed(company, finished)
+
+
+def test_openai_java_is_governed(company: Company) -> None:
+    """On OkHttp, which goes by Java's own properties."""
+    jars = installed("compiled", "java")
+    command = (on_path("java"), "-cp", f"{jars}/*", PROGRAMS / "OpenAi.java")
+    finished = company.exec(*command)
+    assert finished.said == deeds("PermissionDeniedException"), finished
+    assert_governed(company, finished)
+
+
+def test_openai_go_is_governed(company: Company) -> None:
+    """On net/http, with the status in its one type of error."""
+    finished = company.exec(installed("compiled", "go", "deeds"))
+    assert finished.said == deeds("Error 403"), finished
+    assert_governed(company, finished)
+
+
+def test_reqwest_is_governed(company: Company) -> None:
+    """With the system's roots; one with roots of its own trusts nobody else."""
+    finished = company.exec(installed("compiled", "reqwest", "target", "debug", "deeds"))
+    assert finished.said == STATUSES, finished
+    assert_governed(company, finished)
+
+
 STATUSES = [
     {"deed": deed, "status": status, "told": status == 403}
     for deed in ("whole", "stream")

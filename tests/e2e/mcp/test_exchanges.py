@@ -518,3 +518,26 @@ deny contains {
         refused = opened.post(tool_call("search", query="forbidden"), Mcp_Method="tools/call")
         assert refused.rules == ["own.seen"]
         assert opened.post(tool_call("search", query="fine")).json() == says("fine")
+
+
+def test_a_servers_shell_is_judged_by_its_commands(tmp_path: Path) -> None:
+    """As a model's is: what a client asks of the server, before the server has seen it."""
+    more = {
+        "tools": {"shell": {"run": "command"}, "files": {"save": "path"},
+                  "allow_prefixes": ["mcp__github__"]},
+        "commands": {"programs": {"deny": ["sudo"], "person": ["rm -r"]}, "within": ["./"]},
+    }  # fmt: skip
+    with stage(tmp_path, more) as opened:
+        opened.answers(says("fine"))
+        assert opened.post(tool_call("run", command="ls; rm x")).json()["result"]
+        assert opened.post(tool_call("save", path="src/x")).json()["result"]
+        for refused, rule in (
+            (tool_call("run", command="env A=1 sudo ls"), "commands.denied"),
+            (tool_call("run", command="bash -c 'rm -rf x'"), "commands.person"),
+            (tool_call("run", command="$X"), "commands.incomplete"),
+            (tool_call("run", command="ls\n" * 2000 + "rm -rf x"), "commands.incomplete"),
+            (tool_call("run", cmd="ls"), "commands.incomplete"),
+            (tool_call("save", path="/etc/x"), "commands.outside"),
+        ):
+            assert opened.post(refused).rules == [rule]
+        assert opened.seen == 2

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from helm_boundary.doctor.finding import NO, UNKNOWN, YES
 from support.approvals import free_port
 from support.boundary import Boundary
 
@@ -57,7 +58,7 @@ def test_an_authority_is_changed_without_clients_noticing(tmp_path: Path) -> Non
         assert trusts(boundary, boundary.ca_file)
         assert not trusts(boundary, before)
         [found] = [each for name, each in doctor(tmp_path / "state").items() if "valid now" in name]
-        assert found["answer"] == "YES"
+        assert found["answer"] == YES
 
 
 @pytest.mark.parametrize("same", [True, False])
@@ -73,11 +74,11 @@ def test_doctor_says_when_two_boundaries_have_two_authorities(same: bool, tmp_pa
     ):
         looked_at = "all boundaries have one authority"
         here = doctor(state)[looked_at]
-        assert here["answer"] == ("YES" if same else "NO"), here
+        assert here["answer"] == (YES if same else NO), here
         assert ("has another than" in here["found"]) is not same
         there = doctor(state, "--peer", f"127.0.0.1:{away.port}")[looked_at]
-        assert there["answer"] == ("YES" if same else "NO"), there
+        assert there["answer"] == (YES if same else NO), there
         assert ("process" in there["found"]) is not same
         absent = doctor(state, "--peer", f"127.0.0.1:{free_port()}")[looked_at]
-        assert absent["answer"] == "UNKNOWN"
+        assert absent["answer"] == UNKNOWN
         assert one.alive

@@ -10,13 +10,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
 
 from helm_boundary.runtime.health import running_boundaries
 from helm_boundary.runtime.observation import Observation
 from helm_receipts.journal.records import read_records
 from helm_receipts.layout import Layout
 from support.approvals import until
-from support.scene import Scene, scene
+from support.boundary import Boundary
+from support.realtime import RealtimeUpstream, says
+from support.scene import PATIENT, Scene, scene
+from support.scripted_policy import write_scripted_policy
+from support.upstream import Upstream
 
 WHY = "the policy of this morning denies everybody"
 
@@ -102,6 +108,36 @@ def test_a_person_ends_it_sooner(stage: Scene) -> None:
     assert stage.chat(model="denied").status == 403
     assert observe(stage, "--end").returncode == 1
     assert [event["kind"] for event in events(stage)][-2:] == ["enforce", "enforced"]
+
+
+def _talk(session: ClientConnection, ask: str) -> None:
+    for _ in range(100):
+        session.send(ask)
+        session.recv(timeout=20)
+
+
+def test_a_session_of_the_emergency_ends_with_it(tmp_path: Path) -> None:
+    """A WebSocket may last for hours: its client connects again, and is judged."""
+    policy = write_scripted_policy(tmp_path / "policy")
+    ask = json.dumps({"type": "response.create", "response": {"instructions": "hello"}})
+    with RealtimeUpstream() as upstream:
+        upstream.script = lambda _: says("hello")
+        boundary = Boundary(
+            state=tmp_path, mode=f"reverse:{upstream.url}", policy=policy, options=PATIENT
+        )
+        with boundary:
+            stage = Scene(boundary, Upstream())
+            address = f"{boundary.url.replace('http', 'ws')}/v1/realtime?model=ordinary"
+            assert observe(stage, "--for", "1h", "--why", WHY).returncode == 0
+            until(lambda: mode(stage) == "observe" or None)
+            with connect(address) as session:
+                assert "session.created" in str(session.recv(timeout=20))
+                assert observe(stage, "--end").returncode == 0
+                with pytest.raises(ConnectionClosed):
+                    _talk(session, ask)
+            assert mode(stage) == "enforce"
+            with connect(address) as session:
+                assert "session.created" in str(session.recv(timeout=20))
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,16 @@ def test_what_has_a_price_of_its_own_is_counted_apart() -> None:
     assert dialect("generic").read_response(200, body).usage == Usage(10, 90, input_image_tokens=8)
 
 
+def test_what_geminis_own_tools_say_is_input() -> None:
+    """It is billed as such, and so is what was thought as output."""
+    counts = {"promptTokenCount": 5, "candidatesTokenCount": 2, "toolUsePromptTokenCount": 70,
+              "thoughtsTokenCount": 11, "cachedContentTokenCount": 4}  # fmt: skip
+    body = {"candidates": [], "responseId": "r-1", "usageMetadata": counts}
+    answer = dialect("gemini").read_response(200, body)
+    assert answer.usage == Usage(75, 13, 4, reasoning_tokens=11)
+    assert answer.id == "r-1"
+
+
 def test_the_tokens_of_embeddings_count() -> None:
     """In an operation without a dialect of its own."""
     body = {"data": [], "model": "e", "usage": {"prompt_tokens": 7, "total_tokens": 7}}

@@ -322,6 +322,9 @@ AZURITE = (
         "14537858:A" + "hellozackeef1t2qt164t-f80yrsolcsny" + "fgcvo",
         "bedrock-api-key-" + "c29tZXRoaW5nIGVsc2UgdGhhdCBpcyBubyBrZXk",
         "xoxp-572370529330-573807301142-572331691188-" + "#" * 20,
+        "Authorization: Basic " + base64.b64encode(b'{"alg":"HS256","typ":"JWT"}').decode(),
+        "rookTable = 00" + "23452Lllk2KqjLBvaxANWEgTd7bqjsxjo8aZj0wd",
+        "tbs+EAAA" + "AAABmDx+EAAAAAACQSIlsJPBIjWwk8OildQAASIttAL8gAAAASInI" * 2,
     ],
 )
 def test_placeholders_are_no_credentials(text: str) -> None:

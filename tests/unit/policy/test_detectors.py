@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import json
 import time
 
@@ -18,6 +20,7 @@ from helm_boundary.policy.detectors.detectors import (
     Finding,
     compile_detectors,
 )
+from helm_boundary.policy.detectors.escapes import readings
 from helm_boundary.policy.detectors.placeholders import is_placeholder
 from helm_boundary.policy.detectors.validators import entropy, iban, luhn
 from helm_boundary.policy.errors import PolicyError
@@ -160,7 +163,57 @@ def test_placeholders_of_all_files_count() -> None:
     merged = merge_detectors(
         [(b"placeholders: [a]\ndetectors: []", "1"), (b"placeholders: [b]", "2")]
     )
-    assert json.loads(merged) == {"placeholders": ["a", "b"], "detectors": []}
+    assert json.loads(merged) == {
+        "placeholders": ["a", "b"],
+        "published_keys": [],
+        "detectors": [],
+    }
+
+
+def signed(key: bytes, header: bytes = b'{"alg":"HS256"}') -> str:
+    """Return a JWT with an HMAC by the key."""
+    parts = [base64.urlsafe_b64encode(part).rstrip(b"=") for part in (header, b'{"sub":"ada"}')]
+    made = hmac.digest(key, b".".join(parts), "sha256")
+    return b".".join((*parts, base64.urlsafe_b64encode(made).rstrip(b"="))).decode()
+
+
+def test_a_token_that_anyone_can_sign_is_no_credential() -> None:
+    """By a key that is published, whatever it says; by any other, or another algorithm, it is."""
+    member = {"name": "secret.jwt", "pattern": r"eyJ[\w.-]+", "validator": "jwt"}
+    text = json.dumps({"published_keys": ["known"], "detectors": [member]}).encode()
+    found = compile_detectors(text)
+    assert spans(found, signed(b"known")) == []
+    for token in (signed(b"other"), signed(b"known", b'{"alg":"RS256"}'), signed(b"known") + "A"):
+        assert spans(found, token) == [("secret.jwt", token)]
+
+
+def test_published_keys_are_strings() -> None:
+    """An empty one would be everybody's."""
+    for keys in ([1], [""], "key"):
+        with pytest.raises(PolicyError, match="published_keys"):
+            compile_detectors(json.dumps({"published_keys": keys}).encode())
+
+
+@given(st.text(alphabet="\\nrtA.x ", max_size=400), st.integers(0, 40))
+def test_few_escapes_are_read_as_many_are(text: str, filling: int) -> None:
+    """One by one or all at once: the same reading, and the same doubt."""
+    few = text.encode() + b" " * 60_000
+    many = text.encode() + b"\\" * (filling + len(text))
+    meant = [each[: len(text)] for each in readings(few)]
+    assert [each[: len(text)] for each in readings(many)][0] == meant[0]
+    assert meant[0] == _plainly(text.encode())
+
+
+def _plainly(text: bytes) -> bytes:
+    for letter, meant in ((b"n", b"\n\n"), (b"r", b"\n\n"), (b"t", b"\t\t")):
+        text = text.replace(b"\\" + letter, meant)
+    return text
+
+
+def test_a_right_to_left_mark_reaches_to_the_end_of_its_line() -> None:
+    """At the end of one it turns nothing round."""
+    assert spans(SHIPPED, "Ada\u202e\nGrace") == []
+    assert spans(SHIPPED, "Ada\u202e Grace\n") == [("hidden.bidi", "\u202e")]
 
 
 def test_a_key_in_many_lines_is_none_because_of_one() -> None:

@@ -7,7 +7,7 @@ or every key of the folder, against which only a checkpoint that somebody kept c
 import base64
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,8 @@ import pytest
 
 from helm_receipts.audit.ahead import start_checkers
 from helm_receipts.audit.fsck import FsckReport, fsck
+from helm_receipts.database.address import Address
+from helm_receipts.database.connections import connect
 from helm_receipts.envelope import canonical_encoding, dsse, key_files, signing_keys
 from helm_receipts.envelope.checkpoint import Checkpoint, parse_checkpoint
 from helm_receipts.envelope.note_keys import LogKey
@@ -31,9 +33,16 @@ from helm_receipts.log import merkle
 from helm_receipts.log.frontier import Frontier
 from helm_receipts.log.tiles import TileReader
 from helm_receipts.recording import keyset
+from helm_receipts.recording.database_place import Database
 from helm_receipts.recording.openings import opens
+from helm_receipts.recording.recorder import Recorder
 from helm_receipts.recording.rotation import integrate_all, rotate_receipt_key
-from support.receipts import outcome, record_calls, recording, request
+from helm_receipts.storage import durable
+from helm_receipts.tables.pull import pull
+from helm_receipts.tables.registered_keys import register_key
+from helm_receipts.tables.table_log import TableLog
+from support.postgresql import Server, migrated
+from support.receipts import CONFIGURATION, outcome, record_calls, recording, request
 
 
 @dataclass(frozen=True)
@@ -75,23 +84,95 @@ class Case:
         fsck(self.state, [self.receipt], [self.log], kept)
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two writers, several segments and sessions, more than one tile; `old` as it was before."""
+@pytest.fixture(scope="module", params=["folder", "postgresql"])
+def template(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two writers, several segments and sessions, more than one tile; `old` as it was before.
+
+    As boundaries wrote it into a folder, or as it was pulled from a database.
+    """
     folder = tmp_path_factory.mktemp("template")
+    if request.param == "folder":
+        write_folder(folder)
+    else:
+        pull_folder(folder, request.getfixturevalue("postgresql"))
+    return folder
+
+
+def write_folder(folder: Path) -> None:
     state = folder / "state"
     record_calls(state, 40, segment_bytes=60_000)
     shutil.copytree(state, folder / "old")
     with recording(state, segment_bytes=60_000) as one, recording(state) as two:
-        for number in range(60):
-            one.record_now(request(f"one-{number}"))
-            two.record_now(request(f"two-{number}"))
-            one.record_now(outcome(f"one-{number}"))
-            two.record_now(outcome(f"two-{number}"))
+        record_both(one, two, 60, lambda: None)
     record_calls(state, 5, segment_bytes=60_000)
     layout = Layout(state)
     integrate_all(layout, keyset.open_keyset(layout))
-    return folder
+
+
+def pull_folder(folder: Path, server: Server) -> None:
+    """Pull again and again, so that there are segments; the thief has the boundary's own keys."""
+    address, own = migrated(server), folder / "own"
+    copied = Layout(folder / "state")
+    with connect(address) as connection:
+        # Registered already, so that receipts have the numbers that they have in a folder.
+        durable.make_folder(own / "keys")
+        register_key(connection, key_files.load_or_create(own / "keys", "receipt").public)
+
+        def copy() -> None:
+            pull(connection, copied)
+
+        for (recorder,) in table_sessions(own, address, 1):
+            for number in range(40):
+                record_one(recorder, f"old-{number}")
+                if number % 10 == 9:
+                    copy()
+        settle_log(address, own)
+        copy()
+        shutil.copytree(folder / "state", folder / "old")
+        for one, two in table_sessions(own, address, 2):
+            record_both(one, two, 60, copy)
+        for (recorder,) in table_sessions(own, address, 1):
+            for number in range(5):
+                record_one(recorder, f"new-{number}")
+        settle_log(address, own)
+        copy()
+    for each in ("state", "old"):
+        shutil.copytree(own / "keys", folder / each / "keys")
+
+
+def table_sessions(own: Path, address: Address, count: int) -> Iterator[list[Recorder]]:
+    """Open so many recorders on a database, once, and close them."""
+    found = [
+        Recorder.open(own, version="0", configuration=CONFIGURATION, database=Database(address, 10))
+        for _ in range(count)
+    ]
+    yield found
+    for each in found:
+        each.close()
+
+
+def record_one(recorder: Recorder, call: str) -> None:
+    recorder.record_now(request(call))
+    recorder.record_now(outcome(call))
+
+
+def record_both(one: Recorder, two: Recorder, calls: int, pause: Callable[[], None]) -> None:
+    for number in range(calls):
+        one.record_now(request(f"one-{number}"))
+        two.record_now(request(f"two-{number}"))
+        one.record_now(outcome(f"one-{number}"))
+        two.record_now(outcome(f"two-{number}"))
+        if number % 20 == 19:
+            pause()
+
+
+def settle_log(address: Address, own: Path) -> None:
+    log = TableLog(address, *keyset.open_log_key(Layout(own)))
+    while log.step():
+        pass
+    log._published_at = 0.0
+    log.step()
+    log.close()
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from bench.compare import fold, fold_sample, other_boundary
 from bench.cpu import cpu_seconds
 from bench.load import Sample, UnexpectedAnswer, load
 from bench.report import Round
+from bench.steps import by_part
 from bench.streams import StreamEndedEarly, read_streams
 from support.boundary import ROOT
 from support.upstream import DONE, Break, Pause, Reply, Upstream
@@ -126,3 +127,26 @@ def test_streams_are_read_to_their_ends(ending: tuple[bytes, ...]) -> None:
         else:
             with pytest.raises(StreamEndedEarly):
                 read_streams(upstream.port, 3)
+
+
+def test_steps_are_added_up_by_the_part_that_takes_them() -> None:
+    """Each in one part, wherever the checkout and the Python are."""
+    found = by_part(
+        {
+            "/any/addon/helm_boundary/proxy/addon.py:HelmBoundary.request": 1.0,
+            "/any/receipts/helm_receipts/log/log.py:Log.add": 2.0,
+            "/v/site-packages/mitmproxy/http.py:Headers.get": 4.0,
+            "/v/site-packages/h11/_readers.py:read": 8.0,
+            "/lib/python3.13/asyncio/events.py:Handle._run": 16.0,
+            "<string>:__create_fn__.<locals>.__init__": 32.0,
+            "/lib/python3.13/copy.py:deepcopy": 64.0,
+        }
+    )
+    assert found == {
+        "boundary": 1,
+        "receipts": 2,
+        "mitmproxy": 12,
+        "event loop": 16,
+        "dataclasses": 32,
+        "other": 64,
+    }

@@ -13,6 +13,7 @@ A detector file is YAML::
         unless_before: '://$'                    # optional: what stands before it then
         unless_after: '^\('                      # optional: and behind it
     placeholders: ['EXAMPLE']                    # what no credential has in it
+    published_keys: [secret]                     # a JWT signed with one of them is none
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ import re2
 
 from helm_boundary.policy.errors import PolicyError
 
-from .detector import Detector
+from .detector import NOTHING_PUBLISHED, Detector
+from .placeholders import Published
 from .validators import VALIDATORS, Validator
 
 MAX_PATTERN = 2_000  # characters
@@ -39,7 +41,7 @@ MEMBERS = frozenset(
 )  # fmt: skip
 
 
-def read_detector(member: Any, published: Any | None = None) -> Detector:
+def read_detector(member: Any, published: Published = NOTHING_PUBLISHED) -> Detector:
     """Read one detector; PolicyError names it and what is wrong with it."""
     if not isinstance(member, dict) or not isinstance(member.get("name"), str):
         raise PolicyError("detectors.yaml: each detector must be an object with a name")
@@ -67,13 +69,18 @@ def read_detector(member: Any, published: Any | None = None) -> Detector:
     )
 
 
-def read_placeholders(patterns: Sequence[Any]) -> Any | None:
-    """Return one pattern for all that stand for credentials; None where there is none."""
+def read_published(patterns: Any, keys: Any) -> Published:
+    """Read `placeholders` and `published_keys`, both lists of strings."""
+    if not isinstance(patterns, list) or not isinstance(keys, list):
+        raise PolicyError("detectors.yaml: 'placeholders' and 'published_keys' must be lists")
     for pattern in patterns:
         _pattern("placeholders", "each", pattern)
-    if not patterns:
-        return None
-    return compile_pattern("|".join(f"(?:{pattern})" for pattern in patterns).encode())
+    if not all(isinstance(key, str) and key for key in keys):
+        raise PolicyError("detectors.yaml: each of 'published_keys' must be a string")
+    joined = "|".join(f"(?:{pattern})" for pattern in patterns).encode()
+    return Published(
+        compile_pattern(joined) if patterns else None, tuple(key.encode() for key in keys)
+    )
 
 
 def compile_pattern(pattern: bytes) -> Any:

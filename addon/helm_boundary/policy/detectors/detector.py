@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .placeholders import is_placeholder
+from .placeholders import Published
 from .validators import Validator
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ CREDENTIALS = "secret."
 
 SIDE = 128
 """Bytes before and after a match that ``unless_before`` and ``unless_after`` see."""
+
+
+NOTHING_PUBLISHED = Published()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """One compiled detector; ``published`` matches what vendors show as an example."""
+    """One compiled detector; ``published`` tells what no credential is, whatever its form."""
 
     name: str
     pattern: Any
@@ -47,7 +50,7 @@ class Detector:
     unless: Any | None = None
     unless_before: Any | None = None
     unless_after: Any | None = None
-    published: Any | None = None
+    published: Published = NOTHING_PUBLISHED
 
     @property
     def is_credential(self) -> bool:
@@ -90,14 +93,9 @@ class Detector:
         found = text[start:end]
         if self.unless is not None and self.unless.search(found):
             return False
-        if self.is_credential and self._stands_for_one(found):
+        if self.is_credential and self.published.has(found):
             return False
         return not self._excused(text, start, end) and self._is_near(text, start, end, name)
-
-    def _stands_for_one(self, found: bytes) -> bool:
-        if self.published is not None and self.published.search(found):
-            return True
-        return is_placeholder(found)
 
     def _excused(self, text: bytes, start: int, end: int) -> bool:
         before, after = self.unless_before, self.unless_after

@@ -1,8 +1,8 @@
 """Detector files of several folders, merged into one text.
 
 ``opa build`` makes data of every YAML file, so what was ``detectors.yaml`` may come as
-``data.detectors``, with ``data.disable`` and ``data.placeholders`` beside it. Or somebody wrote it
-there.
+``data.detectors``, with ``data.disable``, ``data.placeholders`` and ``data.published_keys`` beside
+it. Or somebody wrote it there.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any
 from helm_boundary.policy import data_file
 from helm_boundary.policy.errors import PolicyError
 
-MEMBERS = ("detectors", "disable", "placeholders")
+MEMBERS = ("detectors", "disable", "placeholders", "published_keys")
+_KNOWN = f"{', '.join(map(repr, MEMBERS[:-1]))} and {MEMBERS[-1]!r}"
 
 
 def take_detectors(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], bytes | None]:
@@ -36,10 +37,10 @@ def merge_detectors(files: Sequence[tuple[bytes, str]]) -> bytes:
     """Merge detector files, each ``(content, file name)``, into one (as JSON text).
 
     A detector of a later file replaces the one of the same name; ``disable: [names]`` takes
-    out what earlier files brought. Placeholders are those of all files.
+    out what earlier files brought. Placeholders and published keys are those of all files.
     """
     merged: dict[str, Any] = {}
-    placeholders: list[Any] = []
+    published: dict[str, list[Any]] = {"placeholders": [], "published_keys": []}
     for content, file in files:
         value = data_file.parse_object(content, file)
         for name in map(str, _list(value.get("disable", []), file)):
@@ -53,17 +54,18 @@ def merge_detectors(files: Sequence[tuple[bytes, str]]) -> bytes:
                 raise PolicyError(f"{file}: each detector needs a name of its own, found {name!r}")
             mine.add(name)
             merged[name] = detector
-        placeholders += _list(value.get("placeholders", []), file)
+        for name, known in published.items():
+            known += _list(value.get(name, []), file)
         unknown = sorted(set(value) - set(MEMBERS))
         if unknown:
             raise PolicyError(
-                f"{file}: expected 'detectors', 'placeholders' and 'disable', found {unknown[0]!r}"
+                f"{file}: expected {_KNOWN}, found {unknown[0]!r}"
             )
-    whole = {"placeholders": placeholders, "detectors": list(merged.values())}
+    whole = {**published, "detectors": list(merged.values())}
     return json.dumps(whole, ensure_ascii=False, allow_nan=False).encode()
 
 
 def _list(value: Any, file: str) -> list[Any]:
     if not isinstance(value, list):
-        raise PolicyError(f"{file}: 'detectors', 'placeholders' and 'disable' must be lists")
+        raise PolicyError(f"{file}: {_KNOWN} must be lists")
     return value

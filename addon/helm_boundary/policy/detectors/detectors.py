@@ -20,7 +20,7 @@ from helm_boundary.policy import data_file
 from helm_boundary.policy.errors import PolicyError
 
 from .automaton import CANARY, Automaton
-from .definition import compile_pattern, read_detector, read_placeholders
+from .definition import compile_pattern, read_detector, read_published
 from .detector import CREDENTIALS, Detector, Finding
 from .escapes import readings
 from .memory import Memory, Span, Spans
@@ -158,10 +158,10 @@ def _behind_escape(detector: Detector, raw: bytes, start: int, end: int, is_json
 def compile_detectors(yaml_text: bytes) -> Detectors:
     """Compile a detector file; PolicyError names the detector that can't be."""
     value = data_file.parse_object(yaml_text, "detectors.yaml")
-    members, placeholders = value.get("detectors", []), value.get("placeholders", [])
-    if not isinstance(members, list) or not isinstance(placeholders, list):
-        raise PolicyError("detectors.yaml: 'detectors' and 'placeholders' must be lists")
-    published = read_placeholders(placeholders)
+    members = value.get("detectors", [])
+    if not isinstance(members, list):
+        raise PolicyError("detectors.yaml: 'detectors' must be a list")
+    published = read_published(value.get("placeholders", []), value.get("published_keys", []))
     detectors = [read_detector(member, published) for member in members]
     repeated = [name for name, n in Counter(each.name for each in detectors).items() if n > 1]
     if repeated:

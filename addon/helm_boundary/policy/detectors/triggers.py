@@ -88,11 +88,18 @@ def _beginnings(part: Part) -> Beginnings:
     else:
         own = _characters(part)
     if part.quantity and part.quantity not in ("?", "{1}"):
-        own = frozenset((begins, False) for begins, _ in own)
+        own = frozenset((_repeated(part, begins), False) for begins, _ in own)
     if part.least:
         return own
     # Blanks and marks that may be there make nothing of a text: letters follow, or it is none.
     return frozenset({("", True)}) if _has_no_letter(part) else own | {("", True)}
+
+
+def _repeated(part: Part, begins: str) -> str:
+    """Return as much of a part's repetition as is known: of ``A{20}`` that another A follows."""
+    is_one = part.kind != "open" and len(begins) == 1 and len(set(part.ranges)) == 1
+    known = is_one and part.ranges[0][0] == part.ranges[0][1]
+    return begins * min(part.least, _LETTERS) if known and part.least else begins
 
 
 def _characters(part: Part) -> Beginnings:

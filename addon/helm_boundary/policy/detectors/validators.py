@@ -82,7 +82,9 @@ def basic(found: bytes, bits: float) -> bool:
         decoded = base64.b64decode(found, validate=True)
     except (ValueError, binascii.Error):
         return False
-    return decoded.isascii() and decoded.decode().isprintable() and login(decoded, bits)
+    # JSON has colons, too: the header of a JWT that was sent as if it were a login.
+    is_text = decoded.isascii() and decoded.decode().isprintable() and decoded[:1] != b"{"
+    return is_text and login(decoded, bits)
 
 
 def iban(found: bytes) -> bool:

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +15,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	kubejson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 )
 
@@ -57,7 +59,13 @@ func decode(document []byte) error {
 		return fmt.Errorf("expected a kind that is known here, found %q", kind)
 	}
 	object := known()
-	if err := yaml.UnmarshalStrict(document, object); err != nil {
+	text, err := yaml.YAMLToJSONStrict(document)
+	if err != nil {
+		return fmt.Errorf("%s: %w", kind, err)
+	}
+	// As the API server: letter case counts, which it doesn't in Go's own decoder.
+	strict, err := kubejson.UnmarshalStrict(text, object)
+	if err = errors.Join(append(strict, err)...); err != nil {
 		return fmt.Errorf("%s: %w", kind, err)
 	}
 	if object.GetName() == "" {

@@ -18,7 +18,7 @@ from helm_receipts.envelope.record import parse_statement
 from helm_receipts.errors import RecorderError
 from helm_receipts.recording.database_place import Database
 from helm_receipts.recording.recorder import Recorder
-from support.postgresql import Server, running_server, short_folder
+from support.postgresql import Server, migrated, running_server, short_folder
 from support.receipts import CONFIGURATION, outcome, request
 
 
@@ -274,15 +274,6 @@ def test_a_database_without_tables_is_refused_with_the_command(
 ) -> None:
     with pytest.raises(RecorderError, match="helm-boundary state migrate"):
         opened(tmp_path / "own", empty_database)
-
-
-def migrated(server: Server) -> Address:
-    from helm_receipts.database.migrations import migrate
-
-    address = server.address(server.create_database())
-    with connect(address) as connection:
-        migrate(connection)
-    return address
 
 
 def alter(address: Address, statement: str) -> None:
