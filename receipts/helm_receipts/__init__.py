@@ -27,7 +27,7 @@ _HOMES = {
     "verify_receipt": "audit.single_receipt",
 }
 
-__all__ = list(_HOMES)  # noqa: PLE0605 - the names stand above, once
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
