@@ -27,6 +27,8 @@ _HOMES = {
     "verify_receipt": "audit.single_receipt",
 }
 
+__all__ = list(_HOMES)
+
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for, and only that: a verifier loads nothing that writes receipts."""
