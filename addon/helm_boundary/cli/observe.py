@@ -19,6 +19,7 @@ from helm_receipts.envelope.statement import Draft
 from helm_receipts.layout import Layout
 from helm_receipts.recording.recorder import Recorder
 
+from .emergencies import refuse_database
 from .exits import NO, CommandError
 from .state_options import existing, io_errors, json_option, state_option
 
@@ -58,7 +59,7 @@ def observe(state: Layout, as_json: bool, seconds: int | None, why: str | None, 
     page and the log show that it is so. Without options: tell whether it is so now (exit code 1
     if not).
     """
-    existing(state)
+    refuse_database(existing(state))
     if end and (seconds or why):
         raise click.UsageError("--end ends it; leave out --for and --why")
     if bool(seconds) != bool(why and why.strip()):

@@ -23,6 +23,7 @@ from helm_receipts.envelope.statement import Draft
 from helm_receipts.layout import Layout
 from helm_receipts.recording.recorder import Recorder
 
+from .emergencies import refuse_database
 from .exits import NO, CommandError
 from .state_options import existing, io_errors, state_option
 
@@ -45,7 +46,7 @@ def rollback(state: Layout, wanted: str | None, why: str | None, end: bool) -> N
     another one. A receipt says who did it, and why. Where helm_policy_key is set, serve the earlier
     bundle instead: what is kept isn't signed.
     """
-    existing(state)
+    refuse_database(existing(state))
     if end == bool(why and why.strip()):
         raise click.UsageError("say why with --why TEXT, or end it with --end")
     with io_errors(PolicyError, sqlite3.Error):

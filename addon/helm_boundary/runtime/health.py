@@ -80,6 +80,8 @@ class Health:
     disk_free: int = -1
     """Bytes that are free for receipts, -1 where the system doesn't say."""
     disk_low: bool = False
+    database: str = ""
+    """Where the state is, if not in the folder; without its password."""
     process: str = ""
     """Its number of how many, as 2/4, where `run --processes` started it."""
     ca_digest: str = ""

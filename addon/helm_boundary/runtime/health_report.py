@@ -61,6 +61,7 @@ def standing(
         observation=asdict(said) if said is not None and running.observes else {},
         disk_free=space.free if space is not None else -1,
         disk_low=space is not None and space.is_low,
+        database=str(config.database or ""),
         process=str(Place.own() or ""),
         ca_digest=ca_digest(Path(options.confdir).expanduser()),
         started_for=int(os.environ.get(STARTED_FOR) or 0),

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
+from helm_receipts.database.address import is_address
+
 from .process_place import Place
 from .start_order import Order, each
 
@@ -53,7 +55,9 @@ def mitmproxy_arguments(order: Order) -> list[str]:
     """Return the arguments for mitmdump or mitmweb."""
     from .unsafe_options import SAFE_DEFAULTS
 
-    helm: dict[str, object] = {"helm_state": order.state} if order.state else {}
+    helm: dict[str, object] = {}
+    if order.state:  # beside a database it is the folder of what is this boundary's own
+        helm["helm_folder" if is_address(order.named("helm_state")) else "helm_state"] = order.state
     settings = [*_settings({name: safe for name, (safe, _) in SAFE_DEFAULTS.items()} | helm)]
     # An option that takes many values takes each with a --set of its own.
     settings += [f"helm_policy={folder}" for folder in order.policies]

@@ -23,6 +23,11 @@ class Order:
     settings: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
 
+    def named(self, name: str) -> str:
+        """Return the last value that a setting has, empty where it has none."""
+        values = [each.partition("=")[2] for each in self.settings if each.startswith(f"{name}=")]
+        return values[-1] if values else ""
+
 
 def run_arguments(order: Order) -> list[str]:
     """Return the arguments for `helm-boundary run` that stand for the order."""

@@ -27,7 +27,7 @@ class Answers:
 @pytest.fixture
 def running() -> Any:
     """Provide a boundary, as far as a tracker knows one."""
-    return SimpleNamespace(answers=Answers(), boundary=None)
+    return SimpleNamespace(answers=Answers(), boundary=None, engine=object())
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ JUDGE = SimpleNamespace(detectors=SimpleNamespace(names=("secret.a", "personal.b
 RUNNING: Any = SimpleNamespace(
     engine=SimpleNamespace(policy=POLICY), boundary=SimpleNamespace(judge=JUDGE)
 )
-CONFIG: Any = SimpleNamespace(state=Path("/state"), mode="enforce")
+CONFIG: Any = SimpleNamespace(state=Path("/state"), database=None, mode="enforce")
 
 
 @pytest.mark.parametrize(

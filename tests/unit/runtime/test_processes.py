@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from helm_boundary.runtime.mitmproxy_program import mitmproxy_arguments
 from helm_boundary.runtime.process_place import VARIABLE, Place
 from helm_boundary.runtime.processes.backoff import FIRST, MOST, STEADY, Backoff
 from helm_boundary.runtime.processes.order import (
@@ -44,12 +45,27 @@ def test_pauses_grow_with_short_lives_and_start_anew_after_a_long_one() -> None:
 
 def test_the_last_setting_counts() -> None:
     """As with mitmproxy; an address that isn't one is for the first process to refuse."""
-    assert health_address(["helm_health=127.0.0.1:1", "helm_health=[::1]:2"]) == ("::1", 2)
-    assert health_address(["helm_healthy=127.0.0.1:1"]) is None
-    assert health_address(["helm_health=nonsense"]) is None
+    twice = Order(settings=("helm_health=127.0.0.1:1", "helm_health=[::1]:2"))
+    assert health_address(twice) == ("::1", 2)
+    assert health_address(Order(settings=("helm_healthy=127.0.0.1:1",))) is None
+    assert health_address(Order(settings=("helm_health=nonsense",))) is None
     order = Order(state=Path("/one"), settings=("helm_state=/two",))
     assert state_of(order) == Path("/two")
     assert state_of(Order(state=Path("/one"))) == Path("/one")
+    database = ("helm_state=postgresql://db/helm",)
+    assert state_of(Order(state=Path("/one"), settings=database)) == Path("/one")
+    named = (*database, "helm_folder=/own")
+    assert state_of(Order(state=Path("/one"), settings=named)) == Path("/own")
+
+
+def test_a_state_folder_beside_a_database_is_the_boundarys_own() -> None:
+    """A container has HELM_STATE; mitmproxy takes each option once."""
+    order = Order(state=Path("/one"), settings=("helm_state=postgresql://db/helm",))
+    arguments = mitmproxy_arguments(order)
+    assert "helm_folder=/one" in arguments
+    assert [each for each in arguments if each.startswith("helm_state=")] == [
+        "helm_state=postgresql://db/helm"
+    ]
 
 
 def test_any_port_becomes_one_port() -> None:

@@ -66,6 +66,7 @@ def test_compose_has_a_fleet_that_only_the_balancer_opens() -> None:
     assert one == two
     assert services["one"]["volumes"] != services["two"]["volumes"]
     assert [name for name, each in services.items() if "ports" in each] == ["balancer"]
+    assert "PGPASSWORD" in services["one"]["environment"]
     assert services["balancer"]["ports"] == ["127.0.0.1:8080:8080"]
     assert COMPOSE["networks"]["fleet"]["internal"] is True
     for name in ("one", "two", "balancer"):
@@ -83,7 +84,7 @@ def test_everything_that_is_named_in_compose_is_there() -> None:
             elif not source.startswith("./"):
                 assert source in COMPOSE["volumes"]
         assert set(service.get("networks", ())) <= set(COMPOSE["networks"])
-        assert set(service.get("secrets", ())) <= set(COMPOSE["secrets"])
+        assert set(service.get("secrets", ())) <= set(COMPOSE.get("secrets", ()))
     used = set(re.findall(r"\$\{(\w+)\}", (SERVICE / "haproxy" / "haproxy.cfg").read_text()))
     assert used == {"PROXY_ADDRESS", "STATS_SOCKET", "ONE", "ONE_HEALTH", "TWO", "TWO_HEALTH"}
     assert set(COMPOSE["services"]["balancer"]["environment"]) == used

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from helm_boundary.runtime.own_address import AddressError, read_address
 from helm_boundary.runtime.start_order import Order
 from helm_boundary.runtime.state_folder import default_state_folder
+from helm_receipts.database.address import is_address
 
 
 class SeveralRefused(Exception):
@@ -28,12 +28,12 @@ def check_several(*, web: bool) -> None:
         )
 
 
-def health_address(settings: Sequence[str]) -> tuple[str, int] | None:
+def health_address(order: Order) -> tuple[str, int] | None:
     """Return where `helm_health` says that health is told, None for nowhere.
 
     What isn't an address is said by the first process, as everything that is wrong with options.
     """
-    named = _last(settings, "helm_health")
+    named = order.named("helm_health")
     try:
         return read_address(named) if named else None
     except AddressError:
@@ -41,14 +41,14 @@ def health_address(settings: Sequence[str]) -> tuple[str, int] | None:
 
 
 def state_of(order: Order) -> Path:
-    """Return the state folder that an order's processes share."""
-    named = _last(order.settings, "helm_state")
+    """Return the folder that an order's processes share: the state, or what is beside a database.
+
+    There they tell their health.
+    """
+    named = order.named("helm_state")
+    if is_address(named):
+        named = order.named("helm_folder")
     return Path(named).expanduser().absolute() if named else order.state or default_state_folder()
-
-
-def _last(settings: Sequence[str], name: str) -> str:
-    values = [value.partition("=")[2] for value in settings if value.startswith(f"{name}=")]
-    return values[-1] if values else ""
 
 
 def with_port(order: Order) -> Order:

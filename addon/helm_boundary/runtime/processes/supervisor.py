@@ -41,7 +41,7 @@ class Supervisor:
         self._processes: dict[int, Process] = {}
         self._stopping = asyncio.Event()
         self._code = 0
-        self._address = health_address(order.settings)
+        self._address = health_address(order)
         self._endpoint: HealthEndpoint | None = None
 
     @property
