@@ -103,6 +103,7 @@ def start(config: Config) -> Running:
         raise StartError(f"the policy can't be used: {error}") from None
     engine = judging.engine
     try:
+        _require_ready(config.database)
         store = Store.open(config.state, config.database)
         if config.signer:
             use_signer(Layout(config.state), config.signer)
@@ -173,6 +174,14 @@ def _tell(config: Config) -> Tell:
 
         told.append(desktop_notifier(with_arguments=shows))
     return tell_each(told)
+
+
+def _require_ready(database: Address | None) -> None:
+    """Require a database that can be used, where there is one; raises ReceiptError."""
+    if database is not None:
+        from helm_receipts.database.readiness import require_ready
+
+        require_ready(database)
 
 
 def _database(config: Config) -> Database | None:

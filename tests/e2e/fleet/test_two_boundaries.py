@@ -148,7 +148,7 @@ def test_the_state_is_told(fleet: Fleet) -> None:
     assert "lease log" in done.stdout
 
 
-@pytest.mark.parametrize("path", ["tile/0/999", "tile/../keys.json", "x", "tile/9/000"])
+@pytest.mark.parametrize("path", ["tile/0/999", "tile/..%2fkeys.json", "x", "tile/9/000"])
 def test_there_is_nothing_else_on_the_site(fleet: Fleet, path: str) -> None:
     assert httpx.get(f"{fleet.service.url}/{path}").status_code == 404
 
