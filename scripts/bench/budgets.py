@@ -113,7 +113,7 @@ def started(folder: Path, name: str, data: object) -> Running:
             engine="embedded", opa_url="",
             state=folder / f"state-{place.name}", mode="enforce", hosts=(), on_deny="respond",
             on_escalate="respond", hold_seconds=300, hold_max=100, notify="", keep_flows=100,
-            max_body=1 << 20, deadline_ms=5000,
+            max_body=1 << 21, deadline_ms=5000,
         )
     )  # fmt: skip
 

@@ -27,8 +27,9 @@ class Chunk:
 def installed() -> list[Path]:
     """Return the folders of packages, documents and logs that this machine has."""
     home = Path.home()
-    named = [*site.getsitepackages(), *_SHARED, *(home / name for name in _CACHES)]
-    return [folder for folder in map(Path, named) if folder.is_dir()]
+    shared = [Path(name) for name in (*site.getsitepackages(), *_SHARED)]
+    own = [home / name for name in _CACHES]
+    return [folder for folder in (*shared, *own) if folder.is_dir()]
 
 
 def draw(folders: Sequence[Path], count: int, seed: int, size: int | None = None) -> list[Chunk]:
@@ -36,14 +37,15 @@ def draw(folders: Sequence[Path], count: int, seed: int, size: int | None = None
 
     `size` is in bytes; else each has one of its own, as often below the middle as above it.
     """
-    dice = random.Random(seed)
-    files = [found for folder in folders if (found := sorted(_files(folder)))]
+    dice = random.Random(seed)  # noqa: S311 - it draws samples
+    files = [names for folder in folders if (names := sorted(_files(folder)))]
     if not files:
         return []
     found: list[Chunk] = []
     for _ in range(100 * count):
         wanted = size or int(SMALLEST * (LARGEST / SMALLEST) ** dice.random())
-        chunk = _cut(dice.choice(dice.choice(files)), wanted, dice.random(), exactly=size is not None)
+        file = dice.choice(dice.choice(files))
+        chunk = _cut(file, wanted, dice.random(), exactly=size is not None)
         if chunk is not None:
             found.append(chunk)
         if len(found) == count:

@@ -150,8 +150,10 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Boundary, U
         "workspace: [/work/app/]\ntools: {allow_prefixes: [mcp__notes__, tracker_]}\n"
     )
     state = tmp_path_factory.mktemp("state")
-    policies = ("--set", "helm_policy=profile:coding-agent", "--set", f"helm_policy={folder}")
-    with Upstream() as upstream, Boundary(upstream, state=state, args=policies) as boundary:
+    policies = ("helm_policy=profile:coding-agent", f"helm_policy={folder}")
+    most = "helm_hold_max=1000"  # each of these tests asks
+    args = tuple(word for each in (*policies, most) for word in ("--set", each))
+    with Upstream() as upstream, Boundary(upstream, state=state, args=args) as boundary:
         yield boundary, upstream
 
 

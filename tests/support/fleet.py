@@ -34,7 +34,8 @@ def fleet_boundary(
     """Return a boundary, not started, whose receipts go into a database."""
     folder.mkdir(exist_ok=True)
     ours = {"helm_state": database.text, "helm_folder": folder / "helm", "helm_deadline_ms": 2000}
-    return Boundary(upstream, state=folder, options={**ours, **(options or {})}, **settings)
+    slow = {"start_seconds": 90} | settings
+    return Boundary(upstream, state=folder, options={**ours, **(options or {})}, **slow)
 
 
 class LogService:

@@ -58,6 +58,10 @@ class Rates:
 
     def cost(self, used: Used) -> int:
         """Return what tokens cost, in nanodollars, rounded up."""
+        if used.is_plain:  # nearly always
+            price, of_output = self.input.at(used.input), self.output.at(used.input)
+            whole = used.input * price + used.output * of_output
+            return min(-(-whole // MILLION) + self.call, MOST)
         apart = used.cached + used.cache_write + used.input_audio + used.input_image
         written = self.cache_write or self.input
         parts = (

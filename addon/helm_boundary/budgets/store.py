@@ -11,7 +11,7 @@ its clock is the one that counts; so `now_ns` is asked of the store, and claims 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 from .amounts import NO_LIMITS, NOTHING, Amounts, Limits
@@ -58,11 +58,12 @@ class Claim:
     returned: bool = False
     rate: Rate | None = None
     lasts: int | None = None
+    place: Place = field(init=False, repr=False, compare=False)
+    """The balance that it is about."""
 
-    @property
-    def place(self) -> Place:
-        """The balance that it is about."""
-        return Place(self.scope, self.span.start)
+    def __post_init__(self) -> None:
+        # It is asked for a dozen times for each call.
+        object.__setattr__(self, "place", Place(self.scope, self.span.start))
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,20 @@ class Used:
     """Of the web, by the provider; no tokens."""
 
     @property
+    def is_plain(self) -> bool:
+        """Whether no part of it has a price of its own."""
+        return not (
+            self.cached
+            or self.cache_write
+            or self.cache_write_1h
+            or self.input_audio
+            or self.output_audio
+            or self.input_image
+            or self.output_image
+            or self.searches
+        )
+
+    @property
     def tokens(self) -> int:
         """Input and output together."""
         return self.input + self.output

@@ -27,6 +27,13 @@ class Account:
     claims: Claimed
     reserved: tuple[Reserved, ...] = ()
     charged: dict[Place, Amounts] = field(default_factory=dict)
+    shadows: frozenset[Place] = field(init=False)
+    """The balances that refuse nothing."""
+
+    def __post_init__(self) -> None:
+        self.shadows = frozenset(
+            claim.place for definition, claim in self.claims if definition.shadow
+        )
 
     @property
     def kept(self) -> list[Reserved]:
@@ -47,7 +54,7 @@ class Account:
                 before=one.before.named(),
                 reserved=one.claim.amounts.named(),
                 after=one.after.named(),
-                shadow=self._is_shadow(one.claim),
+                shadow=one.claim.place in self.shadows,
             )
             for one in self.kept
         )
@@ -64,11 +71,7 @@ class Account:
                     windows.told(one.claim.span),
                     charged=charged.named(),
                     after=after,
-                    shadow=self._is_shadow(one.claim),
+                    shadow=one.claim.place in self.shadows,
                 )
             )
         return tuple(lines)
-
-    def _is_shadow(self, claim: Claim) -> bool:
-        place = claim.place
-        return any(definition.shadow for definition, each in self.claims if each.place == place)

@@ -100,14 +100,13 @@ def headers(verdict: Verdict) -> tuple[tuple[str, str], ...]:
 def refuse(verdict: Verdict, operation: str = "", status: int = 403) -> Reply:
     """Write the whole response that says DENY or ESCALATE, to a call of that operation's id.
 
-    `status` is for one that is for good.
+    What may be waited for is a 429, whatever the `status` is.
     """
     waits = verdict.shortage is not None and verdict.shortage.wait is not None
-    chosen = status if _is_for_good(verdict) else 403
     told = error_object(verdict)
     if operation.partition(".")[0] in _AT_TOP:
         told = _at_top(told)
-    return reply(verdict, 429 if waits else chosen, told)
+    return reply(verdict, 429 if waits else status, told)
 
 
 def _at_top(told: dict[str, Any]) -> dict[str, Any]:

@@ -18,10 +18,15 @@ from .page_origin import with_origin
 from .reply import Reply
 from .steering import denied_tool
 
-_STATUSES = (("messages", "litellm/", 400),)
-"""Dialect, how the client's User-Agent begins in lower case, and the status of a denial.
+_STATUSES = (
+    ("messages", "claude-cli/", {DENY: 400, ESCALATE: 400}),
+    ("messages", "litellm/", {DENY: 400}),
+)
+"""Dialect, how the client's User-Agent begins in lower case, and the status where 403 isn't it.
 
-LiteLLM takes every status of Anthropic's that it doesn't know for a broken connection."""
+Claude Code says of a 403 that it failed to authenticate. LiteLLM takes every status of Anthropic's
+that it doesn't know for a broken connection, and its callers ask again; after a question to a
+person they may."""
 
 type Body = Callable[[], bytes | None]
 """Gives the body of a response that is whole, decoded; asked only where somebody needs it."""
@@ -42,7 +47,8 @@ class Teller:
 
     def _refusal(self, exchange: Exchange, verdict: wire.Verdict) -> Reply:
         if exchange.operation.dialect != MCP:
-            return wire.refuse(verdict, exchange.operation.id, _status(exchange))
+            status = _status(exchange, verdict.decision)
+            return wire.refuse(verdict, exchange.operation.id, status)
         told, asked = wire.error_object(verdict), exchange.progress.call.body
         return wire.reply(verdict, *mcp_denials.denial_of(told, asked))
 
@@ -81,12 +87,12 @@ class Teller:
         )
 
 
-def _status(exchange: Exchange) -> int:
-    """Choose the status of a denial by the client that it must arrive at."""
+def _status(exchange: Exchange, decision: Decision) -> int:
+    """Choose the status of a refusal by the client that it must arrive at."""
     agent = (exchange.request.header("user-agent") or "").lower()
     chosen = (
-        status
-        for dialect, begins, status in _STATUSES
+        statuses
+        for dialect, begins, statuses in _STATUSES
         if exchange.operation.dialect == dialect and agent.startswith(begins)
     )
-    return next(chosen, 403)
+    return next(chosen, {}).get(decision.verdict, 403)

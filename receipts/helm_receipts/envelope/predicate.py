@@ -6,7 +6,7 @@ the predicate `urn:helm-boundary:decision:v1` is our own.
 
 import time
 from calendar import timegm
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,8 @@ from .statement import (
 # this is cut, so that nobody can fill the disk through the receipts.
 MAX_TEXT = 1024
 MAX_ITEMS = 10_000
+
+_INTEGERS = frozenset({int})
 
 Hash = Callable[[str, bytes], str]
 
@@ -159,13 +161,22 @@ def _budget_line(line: BudgetLine) -> dict[str, Any]:
         "reserved": line.reserved,
     }
     value: dict[str, Any] = {
-        name: {kind: _whole(amount) for kind, amount in found.items()}
-        for name, found in amounts.items()
-        if found is not None
+        name: _amounts(found) for name, found in amounts.items() if found is not None
     }
     if line.shadow:
         value["shadow"] = True
     return value | {"scope": _text(line.scope), "window": _text(line.window)}
+
+
+def _amounts(found: Mapping[str, int]) -> dict[str, int]:
+    """Check amounts together: a call's receipts have some sixty of them."""
+    amounts = found.values()
+    is_usual = (
+        set(map(type, amounts)) <= _INTEGERS and max(amounts, default=0) <= canonical.MAX_INTEGER
+    )
+    if is_usual and min(amounts, default=0) >= -canonical.MAX_INTEGER:
+        return dict(found)
+    return {kind: _whole(amount) for kind, amount in found.items()}
 
 
 def _cost(cost: Cost) -> dict[str, Any]:

@@ -28,9 +28,11 @@ WHERE writer = %(writer)s AND keyid = %(keyid)s AND (%(own)s OR held_until < now
     AND set_config('synchronous_commit', 'on', true) = 'on'
 RETURNING number, digest, epoch
 """
+# A place that was given back has the beginning of time there, and nothing left open.
 _DEAD = """
 SELECT writer FROM helm_boundary.writers
-WHERE keyid = %(keyid)s AND held_until < now() AND open_from <= number ORDER BY writer
+WHERE keyid = %(keyid)s AND held_until < now() AND held_until > to_timestamp(0) AND number > 0
+ORDER BY writer
 """
 
 
@@ -69,7 +71,7 @@ def take_place(
 
 
 def dead_writers(connection: psycopg.Connection[Any], keyid: str) -> Iterator[str]:
-    """List writers with this key whose process has given no sign of life, with calls left open."""
+    """List writers with this key whose process gave no sign of life and didn't stop."""
     return (row[0] for row in connection.execute(_DEAD, {"keyid": keyid}).fetchall())
 
 

@@ -53,7 +53,7 @@ def test_a_killed_boundary_forwarded_nothing_without_a_receipt(
     recorded: set[str] = set()
     seen: set[str] = set()
     with Upstream() as upstream:
-        boundary = Boundary(upstream, state=tmp_path, options=any_state.options)
+        boundary = Boundary(upstream, state=tmp_path, options=any_state.options, start_seconds=90)
         for _ in range(KILLS):
             boundary.start()
             load = [Load(boundary.url) for _ in range(CONNECTIONS)]

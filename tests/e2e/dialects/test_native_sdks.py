@@ -50,7 +50,7 @@ def run(stage: Scene, sdk: str, folder: Path) -> list[dict[str, object]]:
         env={"PATH": "/usr/bin:/bin", "HOME": str(folder)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     said = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
@@ -122,7 +122,7 @@ def say(stage: Scene, sdk: str, folder: Path) -> dict[str, str]:
         env={"PATH": "/usr/bin:/bin", "HOME": str(folder)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]

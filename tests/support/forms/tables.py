@@ -13,6 +13,7 @@ from support.forms import (
     modules,
     negations,
     patterns,
+    templates,
     whole_floats,
     with_values,
 )
@@ -24,6 +25,7 @@ TABLES: Mapping[str, Sequence[Form]] = {
         memberships,
         late_names,
         patterns,
+        templates,
         heads,
         branches,
         else_values,

@@ -131,7 +131,7 @@ def longest_room(name: list[str], root: Path) -> str:
     """Return the room that a dotted name is in; empty where it is in none of ours."""
     parts: list[str] = []
     for part in name[:3]:
-        if not (root / "/".join([*parts, part])).is_dir():
+        if not (root / "/".join([*parts, part]) / "__init__.py").is_file():
             break
         parts.append(part)
     return "/".join(parts) if len(parts) > 1 and parts[0] in PACKAGES else ""

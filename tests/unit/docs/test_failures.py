@@ -9,19 +9,18 @@ import helm_receipts
 from support.boundary import ROOT
 
 SOURCES = [Path(helm_receipts.__path__[0]), ROOT / "addon" / "helm_boundary"]
-GIVERS = ("Broken", "naming")
-"""What is called with a kind first."""
 NAMED_APART = {"repeated", "missing-tile", "reordered"}
 """Kinds that an expression chooses."""
+WORDS = re.compile(r"\b(Broken|naming)\(")
 
 
 def kinds() -> Iterator[str]:
-    """Find every kind that is given to `Broken`."""
+    """Find every kind that is given to `Broken`, or to `naming`, which makes one."""
     for folder in SOURCES:
         for path in folder.rglob("*.py"):
             text = path.read_text("utf-8")
-            for node in ast.walk(ast.parse(text)) if "Broken" in text or "naming(" in text else ():
-                if isinstance(node, ast.Call) and ast.unparse(node.func) in GIVERS:
+            for node in ast.walk(ast.parse(text)) if WORDS.search(text) else ():
+                if isinstance(node, ast.Call) and WORDS.match(f"{ast.unparse(node.func)}("):
                     if isinstance(node.args[0], ast.Constant):
                         yield str(node.args[0].value)
                 elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "kind":

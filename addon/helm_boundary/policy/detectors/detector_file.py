@@ -58,9 +58,7 @@ def merge_detectors(files: Sequence[tuple[bytes, str]]) -> bytes:
             known += _list(value.get(name, []), file)
         unknown = sorted(set(value) - set(MEMBERS))
         if unknown:
-            raise PolicyError(
-                f"{file}: expected {_KNOWN}, found {unknown[0]!r}"
-            )
+            raise PolicyError(f"{file}: expected {_KNOWN}, found {unknown[0]!r}")
     whole = {**published, "detectors": list(merged.values())}
     return json.dumps(whole, ensure_ascii=False, allow_nan=False).encode()
 

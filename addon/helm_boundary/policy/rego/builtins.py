@@ -193,6 +193,8 @@ FORBIDDEN: Mapping[str, str] = {
     "json.marshal",
     "glob.match": "the engine's delimiters match too much: use startswith, "
     "strings.any_prefix_match or regex.match",
+    "regex.template_match": "the engine takes a template's patterns otherwise than OPA: use "
+    "regex.match",
 }
 
 # What OPA has and the embedded engine lacks, so that the message can say so.

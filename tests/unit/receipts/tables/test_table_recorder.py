@@ -132,7 +132,7 @@ def test_another_process_with_the_key_closes_what_a_lost_folder_left(
 
     run(work)
     with connect(database) as connection:
-        connection.execute("UPDATE helm_boundary.writers SET held_until = to_timestamp(0)")
+        connection.execute("UPDATE helm_boundary.writers SET held_until = now() - interval '1 s'")
     other = tmp_path / "other" / "keys"
     other.mkdir(parents=True, mode=0o700)
     (tmp_path / "other").chmod(0o700)
@@ -141,6 +141,9 @@ def test_another_process_with_the_key_closes_what_a_lost_folder_left(
     (other / "receipt.pem").chmod(0o600)
     opened(tmp_path / "other", database).close()
     assert ends(database) == {"a": "killed"}
+    before = len(said(database))
+    opened(tmp_path / "other", database).close()
+    assert len(said(database)) == before + 2, "what is closed stays as it is"
 
 
 def test_a_database_that_is_away_denies_and_outcomes_come_when_it_is_back(
