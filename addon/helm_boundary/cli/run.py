@@ -48,10 +48,10 @@ def run(
     Unknown options go to mitmproxy as they are. SIGTERM lets open calls end; under systemd the
     service is reported ready.
 
-    One boundary uses one core, and part of a second. With --processes N there are N: the system
-    spreads connections over them, one that dies is started again, and signals reach all. Each line
-    of the log begins with its process's number, such as [2]. Programs of the same user may listen
-    on such a port too, so run agents as another one.
+    One boundary uses one core, its policy a part of another. With --processes N there are N: the
+    system spreads connections over them, one that dies is started again, and signals reach all.
+    Each line of the log begins with its process's number, such as [2]. Programs of the same user
+    may listen on such a port too, so run agents as another one.
     """
     several = processes > 1
     if several:

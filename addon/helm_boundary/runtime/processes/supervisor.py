@@ -18,11 +18,11 @@ from helm_boundary.runtime.health_endpoint import HealthEndpoint, Standing, stan
 from helm_boundary.runtime.process_place import Place
 from helm_boundary.runtime.start_order import Order, run_arguments
 from helm_boundary.runtime.systemd import notify_systemd, reloading
-from helm_boundary.runtime.terminal import has_terminal
 
 from .backoff import Backoff
 from .order import health_address, state_of
 from .process import Process
+from .signals import handed_on
 
 STOP_SECONDS = 35.0
 """Longest that processes may take to end; a stop of one waits 20 seconds for open calls."""
@@ -51,7 +51,7 @@ class Supervisor:
 
     async def run(self) -> int:
         """Start them, keep them up until a signal ends them; returns the exit code."""
-        with _signals(self):
+        with handed_on(self.stop, self.reload):
             started = await self._open() and await self._start_all()
             if not started:
                 self.stop(signal.SIGTERM)
@@ -200,30 +200,3 @@ def say(line: str) -> None:
 
 def _how(code: int) -> str:
     return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-
-
-@contextlib.contextmanager
-def _signals(supervisor: Supervisor) -> Iterator[None]:
-    """Hand signals on while the block runs; a terminal that is gone ends all, as it ends one."""
-    loop = asyncio.get_running_loop()
-    ignores = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    had_terminal = has_terminal() and not ignores
-
-    def hang_up() -> None:
-        if had_terminal and not has_terminal():
-            supervisor.stop(signal.SIGTERM)
-        else:
-            supervisor.reload()
-
-    taken = {
-        signal.SIGTERM: lambda: supervisor.stop(signal.SIGTERM),
-        signal.SIGINT: lambda: supervisor.stop(signal.SIGINT),
-        signal.SIGHUP: hang_up,
-    }
-    for number, act in taken.items():
-        loop.add_signal_handler(number, act)
-    try:
-        yield
-    finally:
-        for number in taken:
-            loop.remove_signal_handler(number)
