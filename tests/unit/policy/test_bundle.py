@@ -365,8 +365,11 @@ def test_detectors_in_data_are_detectors(tmp_path: Path, data: Any, kind: str) -
     ("data", "says"),
     [
         ({"detectors": [{"pattern": "x"}]}, "data.detectors: each detector needs a name"),
-        ({"detectors": "none"}, "data.detectors: 'detectors', 'placeholders' and 'disable' must"),
-        ({"detectors": {"list": []}}, "data.detectors: expected 'detectors', 'placeholders' and"),
+        ({"detectors": "none"}, "data.detectors: 'detectors', 'disable', 'placeholders' and"),
+        (
+            {"detectors": {"list": []}},
+            "data.detectors: expected 'detectors', 'disable', 'placeholders'",
+        ),
     ],
 )
 def test_detectors_in_data_that_are_none_are_refused(tmp_path: Path, data: Any, says: str) -> None:

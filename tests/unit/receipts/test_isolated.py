@@ -15,7 +15,8 @@ from helm_receipts.storage import isolated
 from support.boundary import ROOT
 from support.planted import Planted
 
-STARTS_PYTHON = {"isolated.py"}
+STARTS_PYTHON = {"isolated.py", "process.py"}
+"""What starts Python; `process.py` as `isolated` says, and a test holds it to that."""
 OTHER_WAYS = {
     *("multiprocessing", "runpy", "pty", "venv", "code"),
     *("concurrent.futures.process", "distutils", "asyncio.subprocess"),
@@ -39,7 +40,8 @@ def test_every_python_is_started_isolated(file: Path) -> None:
             found += [alias.name for alias in node.names if alias.name in OTHER_WAYS]
         elif isinstance(node, ast.ImportFrom):
             names = {node.module or "", *(alias.name for alias in node.names)}
-            found += sorted(names & (OTHER_WAYS | OTHER_CALLS))
+            ours = OTHER_CALLS if node.level else OTHER_WAYS | OTHER_CALLS  # .code is no code
+            found += sorted(names & ours)
         elif isinstance(node, ast.Attribute) and node.attr in OTHER_CALLS:
             found.append(node.attr)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -121,3 +123,17 @@ def test_variables_that_steer_a_python_are_dropped() -> None:
     assert isolated.without_python(given) == {"PATH": "/bin", "OPENAI_API_KEY": "k"}
     assert set(isolated.bare_environment()) <= set(os.environ)
     assert not [name for name in isolated.bare_environment() if "PYTHON" in name or "KEY" in name]
+
+
+def test_what_runs_several_processes_starts_them_isolated() -> None:
+    """Their command line is made by `isolated.run_module`, and their environment lacks Python's."""
+    text = (ROOT / "addon/helm_boundary/runtime/processes/process.py").read_text("utf-8")
+    (started,) = [
+        node
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("create_subprocess_exec")
+    ]
+    assert [ast.unparse(each) for each in started.args] == [
+        "*isolated.run_module('helm_boundary', 'run', *arguments)"
+    ]
+    assert "isolated.without_python" in text
