@@ -10,8 +10,8 @@ import time
 from support.engines import FolderState, State, check
 from support.verifiers import PROGRAMS
 
-# A hundred take a minute in a folder, and five minutes in a database: there a tenth will do.
-KILLS = int(os.environ.get("HELM_KILLS", "100" if os.environ.get("CI") == "true" else "30"))
+# Fifty take half a minute in a folder, and ten times as long in a database: there a tenth will do.
+KILLS = int(os.environ.get("HELM_KILLS", "50" if os.environ.get("CI") == "true" else "30"))
 
 
 def run_and_kill(state: State, name: str, chance: random.Random) -> set[str]:

@@ -22,7 +22,7 @@ from support.postgresql import Server, running_server, short_folder
 from support.verifiers import PROGRAMS
 
 # A hundred take five minutes.
-KILLS = int(os.environ.get("HELM_FLEET_KILLS", "8"))
+KILLS = int(os.environ.get("HELM_FLEET_KILLS", "5"))
 
 
 @pytest.fixture

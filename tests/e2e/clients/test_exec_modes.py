@@ -134,10 +134,10 @@ def test_a_boundary_that_does_not_start_says_why_in_one_line(
 @pytest.mark.parametrize("command", [("receipts", "list"), ("exec",), ("run",), ("doctor",)])
 def test_an_address_is_no_state_folder(command: tuple[str, ...]) -> None:
     """Nor is a folder of that name made."""
-    words = [*command, "--state", "postgresql://a/x"]
+    words = [*command, "--state", "redis://a/x"]
     result = CliRunner().invoke(main, [*words, *(("--", "true") if "exec" in command else ())])
     assert result.exit_code == 2
-    assert "expected a folder, found an address (postgresql:…)" in result.output
+    assert "expected a folder, found an address (redis:…)" in result.output
 
 
 def test_an_address_is_no_state_folder_of_mitmproxys_option_either(tmp_path: Path) -> None:
