@@ -22,7 +22,8 @@ _OPENINGS = {
     "DENY": "helm-boundary denied this call",
     "ESCALATE": "helm-boundary needs a person's approval for this call",
 }
-_AT_TOP = frozenset({"bedrock", "dashscope", "sagemaker"})
+_AMAZONS = frozenset({"bedrock", "sagemaker"})
+_AT_TOP = _AMAZONS | {"dashscope"}
 """Providers whose SDKs look for an error's code and message at the top of its body."""
 
 
@@ -102,17 +103,23 @@ def refuse(verdict: Verdict, operation: str = "", status: int = 403) -> Reply:
 
     What may be waited for is a 429, whatever the `status` is for its client.
     """
-    wait = verdict.shortage.wait if verdict.shortage else None
+    waits = verdict.shortage is not None and verdict.shortage.wait is not None
     told = error_object(verdict)
-    if operation.partition(".")[0] in _AT_TOP:
-        told = _at_top(told)
-    return reply(verdict, status if wait is None else 429, told)
+    provider = operation.partition(".")[0]
+    if provider in _AT_TOP:
+        told = _at_top(told, _amazons_code(waits=waits) if provider in _AMAZONS else None)
+    return reply(verdict, 429 if waits else status, told)
 
 
-def _at_top(told: dict[str, Any]) -> dict[str, Any]:
-    """Say an error's code and message at the top, too, where Amazon's and Alibaba's SDKs read."""
+def _at_top(told: dict[str, Any], code: str | None) -> dict[str, Any]:
+    """Say an error's code, or another one, and its message at the top as well."""
     error = told["error"]
-    return {"code": error["code"], "message": error["message"], **told}
+    return {"code": code or error["code"], "message": error["message"], **told}
+
+
+def _amazons_code(*, waits: bool) -> str:
+    """Return what Amazon's SDKs know a refusal by: each raises an exception of that name."""
+    return "ThrottlingException" if waits else "AccessDeniedException"
 
 
 def reply(verdict: Verdict, status: int, body: Any) -> Reply:
