@@ -55,7 +55,14 @@ def run(stage: Scene, sdk: str, folder: Path) -> list[dict[str, object]]:
     )
     said = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert len(said) == 4, done
+    skip_missing(said[0])
     return said
+
+
+def skip_missing(said: dict[str, Any]) -> None:
+    """Skip where the SDK was not installed: it came to the list later than the others."""
+    if said.get("error") == "ModuleNotFoundError":
+        pytest.skip(f"{said['why']}: run scripts/clients natives")
 
 
 @pytest.mark.parametrize("sdk", RAISED)
@@ -128,6 +135,7 @@ def say(stage: Scene, sdk: str, folder: Path) -> dict[str, str]:
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     assert len(lines) == 1, done
     found: dict[str, str] = json.loads(lines[0])
+    skip_missing(found)
     return found
 
 
