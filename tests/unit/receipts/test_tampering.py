@@ -84,7 +84,9 @@ class Case:
         fsck(self.state, [self.receipt], [self.log], kept)
 
 
-@pytest.fixture(scope="module", params=["folder", "postgresql"])
+@pytest.fixture(
+    scope="module", params=["folder", pytest.param("postgresql", marks=pytest.mark.slow)]
+)
 def template(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two writers, several segments and sessions, more than one tile; `old` as it was before.
 
