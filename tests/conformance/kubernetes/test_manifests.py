@@ -61,6 +61,7 @@ def decoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return program
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: str(path.relative_to(FOLDER)))
 def test_a_manifest_has_the_apis_members_and_no_other(path: Path, decoder: Path) -> None:
     """A misspelt one would be dropped silently, and with it what it asks for."""
@@ -71,6 +72,7 @@ def test_a_manifest_has_the_apis_members_and_no_other(path: Path, decoder: Path)
     assert len(done.stdout.splitlines()) == len(list(documents(path)))
 
 
+@pytest.mark.slow
 def test_a_misspelt_member_is_noticed(decoder: Path) -> None:
     """So that the test above says something."""
     text = (FOLDER / "base" / "deployment.yaml").read_text()
@@ -90,6 +92,7 @@ def test_every_file_is_part_of_what_is_applied() -> None:
         assert {*said["resources"], "kustomization.yaml"} == beside
 
 
+@pytest.mark.slow
 def test_what_kustomize_builds_selects_what_the_files_say(decoder: Path) -> None:
     """No label of ours gets into the selector of another program's pods."""
     kustomize = shutil.which("kustomize") or pytest.skip("no kustomize on PATH")
