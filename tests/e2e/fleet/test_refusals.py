@@ -18,6 +18,9 @@ from support.fleet import command, fleet_boundary
 from support.postgresql import Server, running_server, short_folder
 from support.upstream import Upstream
 
+pytestmark = pytest.mark.slow
+"""Each of these takes seconds; what most of them show, quicker tests show too."""
+
 BODY = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hello"}]}
 
 

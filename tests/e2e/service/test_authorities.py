@@ -15,6 +15,9 @@ from helm_boundary.doctor.finding import NO, UNKNOWN, YES
 from support.approvals import free_port
 from support.boundary import Boundary
 
+pytestmark = pytest.mark.slow
+"""Each of these takes seconds; what most of them show, quicker tests show too."""
+
 
 def trusts(boundary: Boundary, bundle: Path) -> bool:
     """Tell whether a client with that bundle speaks TLS through a boundary."""

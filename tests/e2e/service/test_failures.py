@@ -23,6 +23,9 @@ from support.scene import PATIENT, Scene, assert_refusal, assert_works, scene
 from support.scripted_policy import write_scripted_policy
 from support.upstream import Upstream
 
+pytestmark = pytest.mark.slow
+"""Each of these takes seconds; what most of them show, quicker tests show too."""
+
 MB = 1 << 20
 
 
