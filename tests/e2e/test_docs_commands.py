@@ -88,7 +88,9 @@ def test_every_command_about_approvals_works(upstream: Upstream, tmp_path: Path)
 
 def test_every_command_about_operations_works(state: Path, tmp_path: Path) -> None:
     """A restored folder is checked, and doctor says that no boundary runs on it."""
-    shown = list(steps((DOCS / "operations.md").read_text("utf-8")))
+    page = steps((DOCS / "operations.md").read_text("utf-8"))
+    # What needs a balancer, a database or a running boundary has tests of its own.
+    shown = [each for each in page if re.search(r"HELM_STATE|doctor", each.commands)]
     assert len(shown) == 2
     printed = "".join(run(step, tmp_path, HELM_STATE=str(state)) for step in shown)
     assert "against the others" in printed

@@ -48,6 +48,8 @@ UNPINNED = 3
 INCOMPLETE = 3
 """Done, and something was missing: the recorded call has no answer."""
 
+NO_DATABASE = "postgresql://127.0.0.1:1/x"
+
 COMMANDS: dict[str, tuple[tuple[str, ...], int]] = {
     "approvals approve": (("--yes", APPROVAL), 0),
     "approvals deny": (("--yes", APPROVAL), 0),
@@ -65,6 +67,12 @@ COMMANDS: dict[str, tuple[tuple[str, ...], int]] = {
     "env": ((), NOTHING_RUNS),
     "evidence": (("--since", "1h", "-o", "{new}.zip"), UNPINNED),
     "exec": (("--own", "--quiet", "--", "true"), 0),
+    "log serve": (("--state", NO_DATABASE, "--folder", "{new}", "--listen", "127.0.0.1:0"), 2),
+    "observe": (("--for", "1m", "--why", "a test"), 0),
+    "policy rollback": (("--why", "a test"), 1),
+    "receipts pull": (("--state", NO_DATABASE, "{new}"), 2),
+    "state migrate": (("--state", NO_DATABASE), 2),
+    "state status": (("--state", NO_DATABASE), 2),
     "keys init": ((), 0),
     "keys pin": ((), 0),
     "keys import": ((), 2),  # nor a key file

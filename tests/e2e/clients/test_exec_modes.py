@@ -78,6 +78,7 @@ def test_a_program_that_is_observed_is_let_do_what_it_likes(company: Company) ->
     assert "1 call: 1 DENY (OBSERVED)" in printed
 
 
+@pytest.mark.slow
 def test_only_a_boundary_of_the_same_mode_is_joined(company: Company) -> None:
     """A program that is to be governed isn't put under one that only watches."""
     with run(company, "--set", "helm_mode=observe") as watching:
