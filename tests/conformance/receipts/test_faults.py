@@ -17,8 +17,8 @@ from helm_receipts.log.published_keys import read_published
 from support.receipts import record_calls
 from support.verifiers import PROGRAMS
 
-# What changes the disk. HELM_FAULTS=all adds what only looks at it, for a few minutes more; in
-# HELM_FAULTS every call that changes the disk has its turn, without it every third.
+# What changes the disk: every third call of these has its turn, with HELM_FAULTS=1 each of them.
+# HELM_FAULTS=all adds what only looks at the disk, for a few minutes more.
 _CHANGING = (
     "write,pwrite64,fdatasync,fsync,openat,rename,ftruncate,fallocate,mkdir,unlink,rmdir,link,flock"
 )
