@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from decimal import Decimal
 from typing import Any
 
 import click
 
-from helm_boundary import __version__
 from helm_boundary.approvals import decisions
 from helm_boundary.budgets import windows
 from helm_boundary.budgets.amounts import NANO, NOTHING, Amounts
@@ -22,9 +20,6 @@ from helm_receipts.recording.recorder import Receipt
 from .budget_state import io_errors, is_current, opened
 from .exits import NO, CommandError
 from .shared_state import shared_state_option
-
-_CONFIGURATION = hashlib.sha256(b"helm-boundary budgets").hexdigest()
-
 
 _MOST = 1 << 52
 """The most of any kind, as in data."""
@@ -127,8 +122,5 @@ def _record(state: SharedState, balance: Balance, change: Amounts, kind: str) ->
         event=event,
         budget=(line,),
     )
-    recorder = state.open_recorder(__version__, _CONFIGURATION)
-    try:
+    with state.recording("budgets") as recorder:
         return recorder.record_now(draft)
-    finally:
-        recorder.close()

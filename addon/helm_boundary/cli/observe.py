@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import time
@@ -10,20 +9,17 @@ from dataclasses import asdict
 
 import click
 
-from helm_boundary import __version__
 from helm_boundary.approvals import decisions
 from helm_boundary.runtime import observation
-from helm_boundary.runtime.key_pinning import settle
 from helm_boundary.runtime.observation import LONGEST, Observation
+from helm_boundary.runtime.shared_state import SharedState
 from helm_receipts.envelope.statement import Draft
 from helm_receipts.layout import Layout
-from helm_receipts.recording.recorder import Recorder
 
 from .emergencies import refuse_database
 from .exits import NO, CommandError
 from .state_options import existing, io_errors, json_option, state_option
 
-_CONFIGURATION = hashlib.sha256(b"helm-boundary observe").hexdigest()
 _LENGTH = re.compile(r"([1-9][0-9]{0,4})([smh])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
@@ -107,9 +103,5 @@ def _tell(state: Layout, as_json: bool) -> None:
 
 
 def _record(state: Layout, event: dict[str, str | int]) -> str:
-    settle(state)
-    recorder = Recorder.open(state.state, version=__version__, configuration=_CONFIGURATION)
-    try:
+    with SharedState(state).recording("observe") as recorder:
         return recorder.record_now(Draft.of_recorder("policy", event)).id
-    finally:
-        recorder.close()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 import time
 
 import click
 
-from helm_boundary import __version__
 from helm_boundary.approvals import decisions
 from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.sources.policy import read_policy
@@ -17,17 +15,15 @@ from helm_boundary.receipt_index.index import ReceiptIndex
 from helm_boundary.runtime import rollback as rollbacks
 from helm_boundary.runtime.health import running_boundaries
 from helm_boundary.runtime.kept_policies import kept_file
-from helm_boundary.runtime.key_pinning import settle
 from helm_boundary.runtime.rollback import Rollback
+from helm_boundary.runtime.shared_state import SharedState
 from helm_receipts.envelope.statement import Draft
 from helm_receipts.layout import Layout
-from helm_receipts.recording.recorder import Recorder
 
 from .emergencies import refuse_database
 from .exits import NO, CommandError
 from .state_options import existing, io_errors, state_option
 
-_CONFIGURATION = hashlib.sha256(b"helm-boundary rollback").hexdigest()
 _FOLLOWED_SECONDS = 20.0
 _SHOWN = 12
 
@@ -111,9 +107,5 @@ def _wait(state: Layout, digest: str) -> None:
 
 
 def _record(state: Layout, event: dict[str, str | int]) -> str:
-    settle(state)
-    recorder = Recorder.open(state.state, version=__version__, configuration=_CONFIGURATION)
-    try:
+    with SharedState(state).recording("rollback") as recorder:
         return recorder.record_now(Draft.of_recorder("policy", event)).id
-    finally:
-        recorder.close()

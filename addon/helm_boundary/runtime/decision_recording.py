@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
-from helm_boundary import __version__
 from helm_boundary.approvals import decisions
 from helm_boundary.approvals.entry import Entry
 from helm_boundary.approvals.extent import ONCE, Extent
@@ -25,15 +22,7 @@ def record_decision(
 
     A recorder is opened for this one receipt, in a journal of its own.
     """
-    recorder = state.open_recorder(__version__, _configuration())
-    try:
+    with state.recording("approvals") as recorder:
         by = f"{decisions.person()} ({where})"
         record = recorder.record_now
         return decisions.decide(store, record, identity, decision, by, extent)
-    finally:
-        recorder.close()
-
-
-def _configuration() -> str:
-    """Return the digest of such a process's configuration: it has none but itself."""
-    return hashlib.sha256(b"helm-boundary approvals").hexdigest()

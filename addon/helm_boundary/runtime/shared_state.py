@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from helm_boundary import __version__
 from helm_boundary.approvals.store import Store
 from helm_receipts.database.address import Address
 from helm_receipts.layout import Layout
@@ -36,17 +40,23 @@ class SharedState:
         """Open the approvals; raises their StoreError."""
         return Store.open(self.layout.state, self.database)
 
-    def open_recorder(self, version: str, configuration: str) -> Recorder:
-        """Open a journal of this process's own, for receipts of what a person does.
+    @contextmanager
+    def recording(self, what: str) -> Iterator[Recorder]:
+        """Yield a recorder with a journal of its own, for the receipts of what a person does.
 
-        Raises OSError or `ReceiptError`.
+        `what` names it: such a process has no configuration but that. Raises OSError or
+        `ReceiptError`.
         """
-        if self.database is None:
+        place = None if self.database is None else Database(self.database)
+        if place is None:
             settle(self.layout)
-            return Recorder.open(self.layout.state, version=version, configuration=configuration)
-        return Recorder.open(
+        recorder = Recorder.open(
             self.layout.state,
-            version=version,
-            configuration=configuration,
-            database=Database(self.database),
+            version=__version__,
+            configuration=hashlib.sha256(f"helm-boundary {what}".encode()).hexdigest(),
+            database=place,
         )
+        try:
+            yield recorder
+        finally:
+            recorder.close()

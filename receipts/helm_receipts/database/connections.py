@@ -16,7 +16,7 @@ from typing import Any, cast
 import psycopg
 from psycopg import errors
 from psycopg.rows import TupleRow
-from psycopg_pool import AsyncConnectionPool, ConnectionPool
+from psycopg_pool import ConnectionPool
 
 from .address import Address
 from .errors import StateUnavailable
@@ -52,20 +52,6 @@ class Connection(psycopg.Connection[TupleRow]):
             raise
 
 
-class AsyncConnection(psycopg.AsyncConnection[TupleRow]):
-    """The same for an event loop."""
-
-    deadline_seconds: float = DEADLINE_SECONDS
-
-    async def wait(self, gen: Any, interval: float = _LOOK_SECONDS, *_timeout: Any) -> Any:
-        """Do what psycopg does, for so long."""
-        try:
-            return await super().wait(_until(gen, self.deadline_seconds), interval)
-        except DeadlinePassed:
-            self.pgconn.finish()
-            raise
-
-
 def connect(address: Address, deadline_seconds: float = DEADLINE_SECONDS) -> Connection:
     """Connect, for one thread; `StateUnavailable` where that can't be done.
 
@@ -95,28 +81,6 @@ def open_pool(
         configure=configure,
         open=True,
     )
-
-
-async def open_async_pool(
-    address: Address, most: int = 4, deadline_seconds: float = DEADLINE_SECONDS
-) -> AsyncConnectionPool[AsyncConnection]:
-    """Open a pool of connections for the running event loop; it connects when one is asked for."""
-
-    async def configure(connection: AsyncConnection) -> None:
-        connection.deadline_seconds = deadline_seconds
-
-    pool = AsyncConnectionPool(
-        address.text,
-        connection_class=AsyncConnection,
-        kwargs=settings(address, deadline_seconds),
-        min_size=0,
-        max_size=most,
-        timeout=deadline_seconds,
-        configure=configure,
-        open=False,
-    )
-    await pool.open()
-    return pool
 
 
 @contextmanager
@@ -154,7 +118,7 @@ def settings(address: Address, seconds: float) -> dict[str, Any]:
 
 @contextmanager
 def replicated(
-    connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any],
+    connection: psycopg.Connection[Any],
 ) -> Iterator[None]:
     """Raise `NotReplicated` where a commit in the block succeeded before its replica had it.
 

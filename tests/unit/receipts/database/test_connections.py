@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 import pytest
@@ -11,7 +10,6 @@ from helm_receipts.database.address import Address, is_address
 from helm_receipts.database.connections import (
     DeadlinePassed,
     connect,
-    open_async_pool,
     open_pool,
 )
 from helm_receipts.database.errors import StateUnavailable
@@ -35,23 +33,6 @@ def test_a_pool_has_the_same_deadline(empty_database: Address) -> None:
             connection.execute("SELECT pg_sleep(20)")
         with pool.connection() as connection:
             assert connection.execute("SELECT 2").fetchone() == (2,)
-
-
-def test_a_pool_of_an_event_loop_has_the_same_deadline(empty_database: Address) -> None:
-    async def run() -> None:
-        pool = await open_async_pool(empty_database, deadline_seconds=0.3)
-        async with pool:
-            async with pool.connection() as connection:
-                cursor = await connection.execute("SELECT 1")
-                assert await cursor.fetchone() == (1,)
-            with pytest.raises(DeadlinePassed):
-                async with pool.connection() as connection:
-                    await connection.execute("SELECT pg_sleep(20)")
-            async with pool.connection() as connection:
-                cursor = await connection.execute("SELECT 2")
-                assert await cursor.fetchone() == (2,)
-
-    asyncio.run(run())
 
 
 def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
