@@ -20,11 +20,11 @@ from helm_boundary.calls.refusal import Refusal
 from helm_boundary.calls.trace_context import CallTrace
 from helm_boundary.evaluation.document import Context
 from helm_boundary.evaluation.judge import deny
-from helm_boundary.policy.decision import Decision
+from helm_boundary.policy.decision import ALLOW, Decision
 from helm_boundary.streaming.gate import Gate
 from helm_boundary.streaming.keep_alive import KeepAlive
 from helm_boundary.streaming.tap import Tap
-from helm_receipts.envelope.statement import BudgetLine, FlowFacts, ListedTool
+from helm_receipts.envelope.statement import BudgetLine, Draft, FlowFacts, ListedTool
 from helm_receipts.envelope.statement import ToolCall as ToolCallReceipt
 from helm_receipts.recording.recorder import Receipt
 
@@ -38,6 +38,8 @@ if TYPE_CHECKING:  # nothing of budgets is imported where there are none
     from .batch_files import BatchFile
 
 _UNDECIDED = deny(NO_VERDICT)
+FORESEEN = Decision(ALLOW, ())
+"""The decision on most calls, and on most answers."""
 REQUEST_STEPS = ("request reading", "request policy", "request receipt")
 """The steps that a call waits for before it is forwarded."""
 
@@ -63,6 +65,8 @@ class Progress:
     """The session that the client says the call belongs to."""
     facts: FlowFacts | None = None
     """What receipts say of the call, once one has said it."""
+    foreseen: Draft | None = None
+    """The receipt that was drafted while policy was asked, for `FORESEEN`."""
     decision: Decision = _UNDECIDED
     """What was decided about the request."""
     rewritten: bytes | None = None
@@ -124,6 +128,11 @@ class Progress:
         """End the call; return True to the one caller who ended it and writes its outcome."""
         first, self.ended = not self.ended, True
         return first
+
+    def take_foreseen(self, decision: Decision) -> Draft | None:
+        """Take the receipt that was drafted while policy was asked, if policy decided like that."""
+        draft, self.foreseen = self.foreseen, None
+        return draft if decision == FORESEEN else None
 
     def passes(self, moment: str) -> None:
         """Note a moment, the first time that it comes."""

@@ -30,16 +30,13 @@ from helm_receipts.recording.recorder import Recorder
 
 from .approval_desk import Desk
 from .batch_decision import MAX_NAMED, combined
-from .exchange import Exchange
+from .exchange import FORESEEN, Exchange
 from .receipt_drafts import Drafter
 from .refusals import cannot_rewrite, several_models, unclaimed_member
 from .settings import Settings
 
 if TYPE_CHECKING:  # nothing of budgets is imported where there are none
     from .accounts import Accounts
-
-FORESEEN = Decision(ALLOW, ())
-"""The decision on most calls."""
 
 
 class RequestJudge:
@@ -186,7 +183,8 @@ class RequestJudge:
 
     def _foresee(self, exchange: Exchange) -> None:
         """Prepare the receipt that most calls get."""
-        self._recorder.foresee(self._drafts.request(exchange, FORESEEN))
+        exchange.progress.foreseen = draft = self._drafts.request(exchange, FORESEEN)
+        self._recorder.foresee(draft)
 
     async def _ask(
         self,
@@ -209,7 +207,7 @@ class RequestJudge:
     def _note(self, exchange: Exchange, read: Recognised, shared: bytes) -> None:
         """Note what a request says: what is judged, and what receipts tell of."""
         progress = exchange.progress
-        progress.call, progress.facts = read.call, None
+        progress.call, progress.facts, progress.foreseen = read.call, None, None
         progress.shared = shared
 
     def _shared(self, exchange: Exchange, read: Recognised) -> bytes:

@@ -231,7 +231,8 @@ class Boundary:
         was_recorded = progress.receipt_id is not None  # it waited, and now comes the answer
         drafts = []
         if passes or not was_recorded:
-            drafts.append(self.drafts.request(exchange, progress.decision))
+            foreseen = progress.take_foreseen(progress.decision)
+            drafts.append(foreseen or self.drafts.request(exchange, progress.decision))
         if passes:
             drafts += self.desk.grants.used(exchange)
         elif progress.end():

@@ -37,11 +37,10 @@ from helm_boundary.streaming.tap import Tap
 from helm_boundary.streaming.usage_filter import strip_usage
 from helm_receipts.envelope.statement import Coverage, Draft, End
 
-from .exchange import Exchange
+from .exchange import FORESEEN, Exchange
 from .fallback_reply import NO_VERDICT
 from .outcomes import Outcomes, coverage
 from .reply import Reply
-from .request_judge import FORESEEN
 from .requests import Boundary
 from .result_lines import sift
 from .steering import Steered
@@ -231,7 +230,9 @@ class Answers:
 
     def _foresee(self, exchange: Exchange, response: HttpResponse) -> None:
         """Prepare the receipt that most answers get."""
-        self._recorder.foresee(self._outcome(exchange, response, FORESEEN, Release()))
+        draft = self._outcome(exchange, response, FORESEEN, Release())
+        exchange.progress.foreseen = draft
+        self._recorder.foresee(draft)
 
     async def _rewrite(
         self, exchange: Exchange, body: Json, decision: Decision, size: int
@@ -260,7 +261,9 @@ class Answers:
         steered = None
         if not self._settings.passes(decision):
             steered = self._steering.body(exchange, decision, value)
-        draft = self._outcome(exchange, response, decision, release, instead=steered)
+        draft = exchange.progress.take_foreseen(decision)
+        if draft is None or release.body is not None:
+            draft = self._outcome(exchange, response, decision, release, instead=steered)
         told, receipt_id = await self._outcomes.record(exchange, draft, decision, turn)
         if self._settings.passes(told):
             exchange.progress.replaced = None if release.body is None else response.body

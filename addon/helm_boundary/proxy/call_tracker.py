@@ -36,9 +36,13 @@ class CallTracker:
     @property
     def turn(self) -> Turn:
         """How long a call may keep the loop to itself: not at all beside others."""
+        return _ALONE if self.is_alone else NO_TURN
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether one call is under way, and no other."""
         calls = (each for each in self._flows.values() if each.state in OPEN)
-        alone = next(calls, None) is not None and next(calls, None) is None
-        return _ALONE if alone else NO_TURN
+        return next(calls, None) is not None and next(calls, None) is None
 
     def uses(self, running: Running) -> bool:
         """Tell whether any call goes on under that boundary's policy, in whichever mode."""

@@ -43,7 +43,8 @@ class HeldAnswers:
                 )
                 return await self._answer(flow, call, gate, question, hold)
 
-        return GateFeed(gate, answer, call.exchange.progress.keep_alive)
+        keep_alive = call.exchange.progress.keep_alive
+        return GateFeed(gate, answer, keep_alive, lambda: self._tracker.is_alone)
 
     async def _answer(
         self, flow: http.HTTPFlow, call: Forwarded, gate: Gate, question: Question, hold: Hold

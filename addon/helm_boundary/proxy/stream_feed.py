@@ -92,10 +92,17 @@ class GateFeed(HeldStream):
     two pieces; an event that is large is read aside.
     """
 
-    def __init__(self, gate: Gate, answer: Answer, keep_alive: KeepAlive | None) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        answer: Answer,
+        keep_alive: KeepAlive | None,
+        is_alone: Callable[[], bool],
+    ) -> None:
         self._gate = gate
         self._answer = answer
         self._keep_alive = keep_alive
+        self._is_alone = is_alone
         self._question: Question | None = None
         self._answering: asyncio.Task[list[Step]] | None = None
         self._settled: list[bytes] = []
@@ -139,7 +146,9 @@ class GateFeed(HeldStream):
         elif self._pieces and self._is_long(self._pieces[0]):
             await self._read_aside(self._pieces.popleft() or b"")
         else:
-            await asyncio.sleep(self._pace.SHARE * self._pace.seconds)
+            # Who comes now has one turn of the loop, and is no longer nobody in the next pause.
+            share = 0 if self._is_alone() else self._pace.SHARE
+            await asyncio.sleep(share * self._pace.seconds)
         self._pace.begin()
         self._settled += self._read_on()
 

@@ -120,7 +120,7 @@ class Recorder:
         return cls(writer, keys.pseudonym, Unlogged())
 
     def foresee(self, draft: Draft) -> None:
-        """Say what will probably be recorded next, when there is time to get it ready."""
+        """Say which draft will probably be recorded next, when there is time to get it ready."""
         if not (self._waiting or self._flight or self._writer.is_closed or self._recovery):
             self._writer.foresee(draft)
 

@@ -138,14 +138,15 @@ class Writer:
     def foresee(self, draft: Draft) -> None:
         """Sign what will probably be recorded next, numbered, while there is time for that.
 
-        It goes no further than this process's memory unless it is what comes next, and soon.
+        It goes no further than this process's memory unless that very draft is recorded next, and
+        soon.
         """
         self._foreseen = draft, self._prepare([draft])
 
     def prepare(self, drafts: Sequence[Draft]) -> Batch:
         """Sign drafts, numbered. A draft that can't be recorded is an error among the results."""
         foreseen, self._foreseen = self._foreseen, None
-        if foreseen is not None and len(drafts) == 1 and drafts[0] == foreseen[0]:
+        if foreseen is not None and len(drafts) == 1 and drafts[0] is foreseen[0]:
             batch = foreseen[1]
             age = time.time_ns() - batch.head.decided_at
             if batch.first_number == self.head.number + 1 and 0 <= age < _FORESIGHT:

@@ -17,15 +17,17 @@ from helm_boundary.streaming.keep_alive import KeepAlive
 from support.gates import open_gate
 
 
-def feed_of(gate: Gate, judge: Callable[[], Decision]) -> GateFeed:
-    """Open a feed whose questions are answered by that judge."""
+def feed_of(
+    gate: Gate, judge: Callable[[], Decision], is_alone: Callable[[], bool] = lambda: False
+) -> GateFeed:
+    """Open a feed whose questions are answered by that judge, beside other calls."""
 
     async def answer(question: Question) -> list[Step]:
         if isinstance(question, NeedsVerdict):
             return gate.resume(judge())
         return [Release((b"<error>",))]
 
-    return GateFeed(gate, answer, KeepAlive(b": alive\n\n"))
+    return GateFeed(gate, answer, KeepAlive(b": alive\n\n"), is_alone)
 
 
 CALL = (
@@ -118,6 +120,26 @@ def test_others_have_their_turn_while_a_stream_is_read() -> None:
     out, turns = asyncio.run(pass_all())
     assert out == sent
     assert turns > 20
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_stream_waits_only_where_there_are_others(
+    alone: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its pauses are as long as its work where other calls are under way, and else no time."""
+    waited: list[float] = []
+    sleep = asyncio.sleep
+
+    async def noted(seconds: float) -> None:
+        waited.append(seconds)
+        await sleep(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", noted)
+    feed = feed_of(open_gate("chat"), lambda: Decision(ALLOW, ()), lambda: alone)
+    sent = b":\n\n" * 50_000 + TEXT
+    assert b"".join([*feed.take(sent), *settle(feed), *feed.finish()]) == sent
+    assert len(waited) > 5
+    assert not any(waited) if alone else all(waited)
 
 
 def test_a_large_event_is_read_aside_and_passes_as_it_came() -> None:

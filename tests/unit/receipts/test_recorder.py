@@ -119,12 +119,13 @@ def test_a_receipt_that_was_signed_ahead_is_recorded_as_it_is(tmp_path: Path) ->
 
     with recording(tmp_path) as recorder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(signatures, "seal", counted)
-        recorder.foresee(request("a"))
-        recorder.record_now(request("a"))
+        first_draft, second_draft = request("a"), request("b")
+        recorder.foresee(first_draft)
+        recorder.record_now(first_draft)
         assert len(made) == 1
-        recorder.foresee(request("b"))
+        recorder.foresee(second_draft)
         time.sleep(0.01)
-        late = recorder.record_now(request("b"))
+        late = recorder.record_now(second_draft)
         assert len(made) == 3
     first, second = (record.predicate["decidedAt"] for record in records(tmp_path)[1:3])
     assert second == reader.find_record(tmp_path / "journal", late.id).predicate["decidedAt"]

@@ -14,6 +14,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from helm_boundary.calls.call import Text
 from helm_boundary.policy import data_file
@@ -29,6 +30,7 @@ __all__ = ["CANARY", "MAX_SPANS", "Detector", "Detectors", "Finding", "compile_d
 
 MAX_SPANS = 1_000  # of one detector in one text
 MAX_NAMES = 10_000  # of members that are known to be no detector's keyword
+SHORT_NAME, SHORT_NAMES = 200, 1_000  # characters of a name that is remembered, and how many are
 _ESCAPE = re.compile(b"u[0-9a-fA-F]{4}|[bfnrt]")
 
 
@@ -42,6 +44,8 @@ class Detectors:
         self._named: dict[str, frozenset[int]] = {}
         self._memory = Memory()
         self.names = tuple(detector.name for detector in self._detectors)
+        # The same few models and tools are named by every call.
+        self._named_shortly = lru_cache(SHORT_NAMES)(self._name)
 
     def scan(self, texts: Iterable[Text]) -> list[Finding]:
         """Return the findings in the texts, in their order.
@@ -66,6 +70,9 @@ class Detectors:
 
         So it may stand in a receipt and in an error.
         """
+        return self._named_shortly(name) if len(name) <= SHORT_NAME else self._name(name)
+
+    def _name(self, name: str) -> str:
         found = self.scan((Text("", "", name),))
         return f"({found[0].detector})" if found else name
 
