@@ -8,10 +8,12 @@ from collections.abc import Iterable
 from .amounts import Amounts
 from .store import Claim, Place
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 
 def write_claims(claims: Iterable[Claim]) -> str:
     """Write what claims reserve."""
-    return json.dumps([[*each.place, *each.amounts] for each in claims], separators=(",", ":"))
+    return _encode([[*each.place, *each.amounts] for each in claims])
 
 
 def read_claims(text: str) -> dict[Place, Amounts]:

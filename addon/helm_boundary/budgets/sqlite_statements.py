@@ -33,6 +33,7 @@ SETTLE = """UPDATE balances SET calls = calls + ?, tokens = tokens + ?,
     reserved_calls = reserved_calls - ?, reserved_tokens = reserved_tokens - ?,
     reserved_output_tokens = reserved_output_tokens - ?,
     reserved_nanodollars = reserved_nanodollars - ? WHERE scope = ? AND start = ?"""
+TAKE = "DELETE FROM reservations WHERE call = ? RETURNING claims"
 ADJUST = """INSERT INTO balances (scope, start, "end", began, calls, tokens, output_tokens,
     nanodollars) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (scope, start) DO UPDATE SET calls = calls + excluded.calls,

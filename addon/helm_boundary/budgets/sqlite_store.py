@@ -19,7 +19,7 @@ from .amounts import NOTHING, Amounts
 from .claim_text import read_claims, write_claims
 from .decisions import find_short, next_time
 from .owner import Owner, is_gone
-from .sqlite_statements import ADJUST, ALL, READ, RESERVE, SCHEMA, SETTLE
+from .sqlite_statements import ADJUST, ALL, READ, RESERVE, SCHEMA, SETTLE, TAKE
 from .store import (
     FILE_FACT,
     KEPT_NS,
@@ -116,10 +116,9 @@ class SqliteStore:
 
     def _settle(self, call: str, charged: Mapping[Place, Amounts]) -> bool:
         execute = self._db.execute
-        row = execute("SELECT claims FROM reservations WHERE call = ?", (call,)).fetchone()
+        row = execute(TAKE, (call,)).fetchone()
         if row is None:
             return False
-        execute("DELETE FROM reservations WHERE call = ?", (call,))
         for place, reserved in read_claims(row[0]).items():
             execute(SETTLE, (*charged.get(place, NOTHING), *reserved, *place))
         return True
