@@ -7,7 +7,6 @@ up at run time from a seed.
 from __future__ import annotations
 
 import base64
-import functools
 import hashlib
 import json
 import random
@@ -20,39 +19,18 @@ from typing import Any
 import pytest
 
 from helm_boundary.calls.call import Text
-from helm_boundary.policy.decision import Decision, parse_decision
-from helm_boundary.policy.detectors.detectors import compile_detectors
-from helm_boundary.policy.engines.evaluator import Evaluator
-from helm_boundary.policy.engines.smoke_test import SAMPLES
-from helm_boundary.policy.sources.policy import read_policy
+from helm_boundary.policy.decision import Decision
+from support.shipped_policy import DETECTORS, judge_texts
 
-POLICY = read_policy([])
-DETECTORS = compile_detectors(POLICY.detectors_text)
 PROMPTS = Path(__file__).parent / "prompts"
 ALNUM = string.ascii_letters + string.digits
 URLSAFE = ALNUM + "_-"
 HEX = "0123456789abcdef"
 
 
-@functools.cache
-def evaluator() -> Evaluator:
-    return Evaluator(POLICY.modules, json.dumps(POLICY.data))
-
-
 def judge(text: str, role: str) -> Decision:
     """Return the shipped policy's decision on a chat with the text in one message of the role."""
-    found = Text("/messages/0/content", role, text)
-    findings = [
-        {"detector": f.detector, "pointer": f.pointer, "start": f.start, "end": f.end}
-        for f in DETECTORS.scan([found])
-    ]
-    document = {
-        **SAMPLES["a chat request"],
-        "texts": [{"pointer": found.pointer, "role": role, "text": text}],
-        "findings": findings,
-    }
-    answer = evaluator().judge(json.dumps(document, ensure_ascii=False).encode())
-    return parse_decision(json.loads(answer))
+    return judge_texts([Text("/messages/0/content", role, text)])
 
 
 def written(name: str) -> list[str]:
