@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from .code import code_of
 from .command import Command, Redirect, Script
 from .grammar import tree_of
+from .inner import Inner
 from .patches import files_of
 from .redirections import KINDS, NONE, Redirections, is_quoted, last_command, read_redirections
+from .shells import is_script
 from .words import Word, expand_word, source_of
-from .wrappers import Inner, inner, is_script
+from .wrappers import inner
 from .writes import resolve, written_by_program, written_by_redirects
 
 if TYPE_CHECKING:
