@@ -21,8 +21,8 @@ from helm_boundary.budgets.store import Claim
 from helm_boundary.budgets.windows import Window
 from helm_boundary.calls.call import HttpRequest, HttpResponse
 from helm_boundary.enforcement.reply import Forward
-from helm_boundary.runtime.options import Config
 from helm_boundary.runtime.startup import Running, start
+from support.without_proxy import configured
 
 BODY = json.dumps(
     {"model": "gpt-4o", "messages": [{"role": "user", "content": "word " * 180}], "max_tokens": 99}
@@ -107,15 +107,7 @@ def started(folder: Path, name: str, data: object) -> Running:
     place = folder / name.replace(" ", "-")
     place.mkdir()
     (place / "data.yaml").write_text(json.dumps(data))
-    return start(
-        Config(
-            policy=(str(place),) if data else (), policy_key=None, candidate=(),
-            engine="embedded", opa_url="",
-            state=folder / f"state-{place.name}", mode="enforce", hosts=(), on_deny="respond",
-            on_escalate="respond", hold_seconds=300, hold_max=100, notify="", keep_flows=100,
-            max_body=1 << 21, deadline_ms=5000,
-        )
-    )  # fmt: skip
+    return start(configured(place if data else None, folder / f"state-{place.name}"))
 
 
 async def made(running: Running, calls: int, turn: int) -> float:

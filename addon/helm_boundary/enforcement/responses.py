@@ -166,7 +166,7 @@ class Answers:
             if size > LONG:
                 turn = NO_TURN  # others came meanwhile
             progress.answer, value = read.answer, read.body
-            progress.withheld, progress.tool_calls = (), []
+            progress.withheld, progress.tool_calls, progress.foreseen = (), [], None
             if read.lines:
                 return *(await self._sift(exchange, read.lines, release)), None
             foreseeing = turn

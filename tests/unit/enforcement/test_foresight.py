@@ -11,18 +11,17 @@ from typing import Any
 import pytest
 
 from helm_boundary.calls.call import HttpRequest, HttpResponse
-from helm_boundary.calls.hosts import parse_host_pattern
 from helm_boundary.enforcement.exchange import Exchange
 from helm_boundary.enforcement.reply import Forward, Reply
 from helm_boundary.enforcement.responses import Release
 from helm_boundary.policy.decision import Decision
 from helm_boundary.policy.engines.engine import NO_TURN, Turn
-from helm_boundary.runtime.options import Config
 from helm_boundary.runtime.startup import Running, start
 from helm_receipts.audit.verify import verify_journal
 from helm_receipts.envelope.key_files import load
 from helm_receipts.envelope.statement import Draft
 from helm_receipts.journal.records import read_records
+from support.without_proxy import configured
 
 JSON = (("content-type", "application/json"),)
 ALONE = Turn(0.001)
@@ -51,26 +50,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
     """Start a boundary without a proxy, under a policy that denies some models in either phase."""
     (tmp_path / "policy").mkdir()
     (tmp_path / "policy" / "main.rego").write_text(RULES)
-    boundary = start(
-        Config(
-            policy=(str(tmp_path / "policy"),),
-            policy_key=None,
-            candidate=(),
-            engine="embedded",
-            opa_url="",
-            state=tmp_path / "state",
-            mode="enforce",
-            hosts=(parse_host_pattern("api.openai.com"),),
-            on_deny="respond",
-            on_escalate="respond",
-            hold_seconds=300,
-            hold_max=100,
-            notify="",
-            keep_flows=100,
-            max_body=1 << 20,
-            deadline_ms=2_000,
-        )
-    )
+    boundary = start(configured(tmp_path / "policy", tmp_path / "state"))
     yield boundary
     boundary.close()
 
@@ -160,6 +140,21 @@ def test_a_client_that_leaves_meanwhile_has_nothing_allowed(running: Running) ->
 
     assert isinstance(asyncio.run(leave()), Reply)
     assert said(running) == [("request", "ALLOW", []), ("outcome", "ALLOW", [])]
+
+
+def test_what_was_foreseen_of_an_earlier_answer_is_forgotten(running: Running) -> None:
+    """A response is judged again where it was changed while it waited, or a person said yes."""
+
+    async def judged_again() -> object:
+        begun = await recognised(running, "any")
+        assert await running.boundary.judge_request(begun, ALONE) == Forward()
+        first = HttpResponse(200, JSON, json.dumps(CALLED).encode())
+        draft = running.boundary.drafts.outcome(begun, Decision("ALLOW", ()), "killed")
+        begun.progress.foreseen = draft  # of another answer, and beside other calls none is made
+        return await running.answers.judge_response(begun, first)
+
+    assert isinstance(asyncio.run(judged_again()), Release)
+    assert said(running)[1] == ("outcome", "ALLOW", ["ALLOW"])
 
 
 def test_others_that_are_recorded_meanwhile_come_first(running: Running) -> None:

@@ -12,12 +12,11 @@ import pytest
 
 from helm_boundary.budgets.amounts import Amounts
 from helm_boundary.calls.call import HttpRequest
-from helm_boundary.calls.hosts import parse_host_pattern
 from helm_boundary.enforcement.reply import Forward
-from helm_boundary.runtime.options import Config
 from helm_boundary.runtime.startup import Running, start
 from helm_receipts.layout import Layout
 from support.budgets import stored, write_budget_policy
+from support.without_proxy import configured
 
 DATA: dict[str, Any] = {
     "budgets": {"all": {"limit": {"calls": 10}}},
@@ -28,26 +27,7 @@ DATA: dict[str, Any] = {
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Running]:
     """Start a boundary without a proxy, with a budget."""
-    boundary = start(
-        Config(
-            policy=(str(write_budget_policy(tmp_path / "policy", DATA)),),
-            policy_key=None,
-            candidate=(),
-            engine="embedded",
-            opa_url="",
-            state=tmp_path / "state",
-            mode="enforce",
-            hosts=(parse_host_pattern("api.openai.com"),),
-            on_deny="respond",
-            on_escalate="respond",
-            hold_seconds=300,
-            hold_max=100,
-            notify="",
-            keep_flows=100,
-            max_body=1 << 20,
-            deadline_ms=2_000,
-        )
-    )
+    boundary = start(configured(write_budget_policy(tmp_path / "policy", DATA), tmp_path / "state"))
     yield boundary
     boundary.close()
 
