@@ -99,7 +99,7 @@ def migrate(address: Address) -> None:
 @database_option
 @json_option
 def status(address: Address, as_json: bool) -> None:
-    """Show the server, the schema, who writes, and which policy each boundary runs.
+    """Show the server, the schema, who writes, and who runs what.
 
     Exit code 1 where boundaries couldn't use the database as it is.
     """
