@@ -107,21 +107,21 @@ def status(address: Address, as_json: bool) -> None:
 
     with connected(address) as connection:
         found = look_over(connection)
-    running = [] if found.refusal else _running(address)
+    known = [] if found.refusal else _known(address)
     if as_json:
-        told = [{"boundary": each.name, **_told(each)} for each in running]
+        told = [{"boundary": each.name, **_told(each)} for each in known]
         click.echo(json.dumps(found.as_value() | {"boundaries": told}))
     else:
-        rows = [(f"boundary {each.name}", _line(each)) for each in running]
+        rows = [(f"boundary {each.name}", _line(each)) for each in known]
         _print(address, found, rows)
     raise SystemExit(NO if found.refusal else YES)
 
 
-def _running(address: Address) -> list[Seen]:
+def _known(address: Address) -> list[Seen]:
     from helm_boundary.fleet.boundary_rows import BoundaryRows
 
     with ending_on(ReceiptError):
-        return BoundaryRows(address).running()
+        return BoundaryRows(address).known()
 
 
 def _told(seen: Seen) -> dict[str, Any]:

@@ -66,8 +66,13 @@ class BoundaryRows:
             connection.execute(_LEAVE, {"name": holder(), "forgotten": _FORGOTTEN_SECONDS})
         self._shared.close()
 
+    def known(self) -> list[Seen]:
+        """Return every boundary of a day that hasn't stopped in good order; raises ReceiptError."""
+        with self._shared.use() as connection:
+            rows = connection.execute(_READ, (_FORGOTTEN_SECONDS,)).fetchall()
+        self._shared.close()
+        return [Seen(str(name), json.loads(health), float(age)) for name, health, age in rows]
+
     def running(self) -> list[Seen]:
         """Return the boundaries that gave a sign of life lately; raises ReceiptError."""
-        with self._shared.use() as connection:
-            rows = connection.execute(_READ, (SEEN_SECONDS,)).fetchall()
-        return [Seen(str(name), json.loads(health), float(age)) for name, health, age in rows]
+        return [each for each in self.known() if each.age < SEEN_SECONDS]

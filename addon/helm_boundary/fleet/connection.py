@@ -31,13 +31,19 @@ class SharedConnection:
             try:
                 yield self._connection
             except psycopg.Error:
-                self._connection.close()
-                self._connection = None
+                self._drop()
                 raise
 
     def close(self) -> None:
         """Close it; the next use makes another."""
         with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+            self._drop()
+
+    def __del__(self) -> None:
+        """Close it with whoever used it."""
+        self._drop()
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

@@ -35,4 +35,6 @@ class PolicyRows:
     def digests(self) -> list[str]:
         """List the policies that are kept, the latest first."""
         with self._shared.use() as connection:
-            return [str(row[0]) for row in connection.execute(_LIST)]
+            found = [str(row[0]) for row in connection.execute(_LIST)]
+        self._shared.close()
+        return found
