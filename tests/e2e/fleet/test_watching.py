@@ -17,6 +17,7 @@ from helm_receipts.database.address import Address
 from helm_receipts.layout import Layout
 from support.approvals import until
 from support.boundary import Boundary
+from support.browser import chromium, missing
 from support.engines import TableState
 from support.fleet import command, fleet_boundary
 from support.postgresql import Server, migrated
@@ -147,6 +148,10 @@ def test_the_page_shows_whose_each_receipt_is(fleet: Fleet) -> None:
         assert [one["phase"] for one in story["receipts"]] == ["request", "outcome"]
     assert {each["writer"] for each in boundaries} <= set(visitor.get("/api/choices")["writer"])
     assert visitor.get("/api/approvals") == {"waiting": []}
+    if missing() is None:
+        with chromium(fleet.folder) as browser:
+            browser.open(address)
+            browser.see("Boundary", *(each["name"] for each in boundaries))
 
 
 def _receipt_of(visitor: Visitor, writer: str) -> dict[str, Any]:

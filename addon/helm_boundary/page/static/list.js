@@ -73,13 +73,20 @@ const list = (() => {
   // Which boundary a receipt is of; its writer's name where nobody says whose that is.
   function boundaryOf(row) {
     const cell = element("td", { class: "fleet" }, foreign(members.get(row.writer) ?? row.writer));
+    cell.writer = row.writer;
     cell.hidden = !isFleet;
     return cell;
   }
 
   // Takes the boundaries that run, by their writers; where receipts are a fleet's, shows whose.
   function know(boundaries, fleet) {
+    const isNew = boundaries.some((each) => !members.has(each.writer));
     for (const each of boundaries) members.set(each.writer, each.name);
+    if (isNew) {
+      for (const cell of document.querySelectorAll("td.fleet")) {
+        cell.replaceChildren(foreign(members.get(cell.writer) ?? cell.writer));
+      }
+    }
     isFleet = fleet;
     document.querySelectorAll(".fleet").forEach((each) => { each.hidden = !isFleet; });
   }
