@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
-
 from helm_receipts.database.address import Address
 from helm_receipts.database.connections import Connection, open_pool, unavailable
 from helm_receipts.database.migrations import require_current
@@ -127,8 +125,3 @@ class DatabaseSource:
     def _connection(self) -> Iterator[Connection]:
         with unavailable(self._address), self._pool.connection() as connection:
             yield connection
-
-    def close(self) -> None:
-        """Give the connections back."""
-        with contextlib.suppress(psycopg.Error):
-            self._pool.close()
