@@ -30,8 +30,10 @@ class Sample:
 class _Connection:
     """One client, which sends the request again as soon as the answer is whole."""
 
-    def __init__(self, port: int, request: bytes) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE)
+    def __init__(self, port: int, request: bytes, source: str = "127.0.0.1") -> None:
+        self.socket = socket.create_connection(
+            ("127.0.0.1", port), timeout=_PATIENCE, source_address=(source, 0)
+        )
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._request = request
         self._received = bytearray()
@@ -72,13 +74,18 @@ class _Connection:
         return self._received.endswith(b"\r\n0\r\n\r\n")
 
 
-def load(port: int, request: bytes, connections: int, seconds: float) -> Sample:
+def load(port: int, request: bytes, connections: int, seconds: float, sources: int = 1) -> Sample:
     """Send the request over and over on so many connections; return what each call took.
+
+    They come from so many addresses of this machine: a balancer may keep each on one server.
 
     Raises `UnexpectedAnswer` for any answer but 200.
     """
     sample = Sample()
-    clients = [_Connection(port, request) for _ in range(connections)]
+    clients = [
+        _Connection(port, request, f"127.0.0.{1 + number % sources}")
+        for number in range(connections)
+    ]
     with selectors.DefaultSelector() as selector:
         for client in clients:
             selector.register(client.socket, selectors.EVENT_READ, client)

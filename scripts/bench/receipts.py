@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The time that receipts take: building, committing, integrating, checking.
 
-    scripts/bench/run receipts [--receipts N] [--folder DIR]
+    scripts/bench/run receipts [--receipts N] [--folder DIR] [--commits-only]
 
 Everything is compared with what it can't be faster than, measured in the same run: a signature, a
 sync, a verification.
@@ -29,14 +29,18 @@ sys.path[:0] = [str(ROOT / "receipts"), str(ROOT / "tests")]
 from helm_receipts.audit.ahead import start_checkers  # noqa: E402
 from helm_receipts.audit.checked_line import check_each  # noqa: E402
 from helm_receipts.audit.fsck import fsck  # noqa: E402
+from helm_receipts.database.address import Address  # noqa: E402
+from helm_receipts.database.connections import connect  # noqa: E402
 from helm_receipts.envelope.predicate import Boundary  # noqa: E402
 from helm_receipts.journal.journal import SEGMENT_BYTES  # noqa: E402
 from helm_receipts.layout import Layout  # noqa: E402
 from helm_receipts.log.log import Log  # noqa: E402
+from helm_receipts.recording.database_place import Database  # noqa: E402
 from helm_receipts.recording.keyset import open_keyset  # noqa: E402
 from helm_receipts.recording.lifecycle import start_session, stop_session  # noqa: E402
 from helm_receipts.recording.recorder import Recorder  # noqa: E402
 from helm_receipts.recording.writer import Writer  # noqa: E402
+from support import postgresql  # noqa: E402
 from support.receipts import CONFIGURATION, outcome, request  # noqa: E402
 
 MICRO, MILLI = 1e6, 1e3
@@ -47,20 +51,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--receipts", type=int, default=100_000, help="how many fsck checks")
     parser.add_argument("--folder", type=Path, help="on the file system to measure")
+    parser.add_argument("--commits-only", action="store_true", help="not the rest")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(dir=arguments.folder))
     try:
-        _measure(folder, arguments.receipts)
+        _measure(folder, 0 if arguments.commits_only else arguments.receipts)
     finally:
         shutil.rmtree(folder)
 
 
 def _measure(folder: Path, receipts: int) -> None:
     verification = _primitives(folder)
-    _building(folder / "building")
-    for connections in (1, 16):
-        _committing(folder, connections)
-    _growing(folder / "growing", receipts, verification)
+    if receipts:
+        _building(folder / "building")
+    with _database() as database:
+        for connections in (1, 16):
+            p50 = _committing(folder, connections)
+            if database is not None:
+                _committing_there(folder, connections, database, p50)
+    if receipts:
+        _growing(folder / "growing", receipts, verification)
 
 
 def _primitives(folder: Path) -> float:
@@ -88,7 +98,8 @@ def _building(state: Path) -> None:
     _say("build, sign and wrap a receipt of 1 KB", seconds * MICRO, "µs")
 
 
-def _committing(folder: Path, connections: int) -> None:
+def _committing(folder: Path, connections: int) -> float:
+    """Measure how long a receipt takes to be durable in a folder; returns the median, in ms."""
     calls = 2000 // connections
     synced = asyncio.run(_load(folder / f"synced-{connections}", connections, calls))
     with _no_sync():
@@ -98,11 +109,56 @@ def _committing(folder: Path, connections: int) -> None:
     _say(f"{name}: p50 without sync", bare[0] * MILLI, "ms")
     _say(f"{name}: p99 durable", synced[1] * MILLI, "ms")
     _say(f"{name}: receipts a second", synced[2], "")
+    return synced[0] * MILLI
 
 
-async def _load(state: Path, connections: int, calls: int) -> tuple[float, float, float]:
+def _committing_there(folder: Path, connections: int, address: Address, in_folder: float) -> None:
+    """Measure the same on PostgreSQL, beside what it may cost: the folder, one commit and 1 ms."""
+    commit = _commit(address) * MILLI
+    calls, own = 2000 // connections, folder / f"table-{connections}"
+    p50, p99, rate = asyncio.run(_load(own, connections, calls, Database(address, 10.0)))
+    name = f"PostgreSQL, {connections} connection{'s' if connections > 1 else ''}"
+    _say(f"{name}: p50 durable", p50 * MILLI, "ms")
+    _say(f"{name}: p99 durable", p99 * MILLI, "ms")
+    _say(f"{name}: receipts a second", rate, "")
+    _say("  one commit of 1.3 KB there", commit, "ms")
+    bound = in_folder + commit + 1
+    _say("  bound: folder + one commit + 1 ms", bound, "ms")
+    _say("  of the bound", p50 * MILLI / bound * 100, "%")
+
+
+@contextmanager
+def _database() -> Iterator[Address | None]:
+    """Run a PostgreSQL of our own; None where there is none, which is said."""
+    if (why := postgresql.missing()) is not None:
+        print(f"not beside PostgreSQL: {why}")
+        yield None
+        return
+    place = postgresql.short_folder()
+    try:
+        with postgresql.running_server(place) as server:
+            yield postgresql.migrated(server)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _commit(address: Address) -> float:
+    """Return the median seconds of an INSERT of a row and its COMMIT."""
+    times = []
+    with connect(address) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS bench (line bytea)")
+        for _ in range(500):
+            start = time.perf_counter()
+            connection.execute("INSERT INTO bench VALUES (%b)", (bytes(1300),))
+            times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+async def _load(
+    state: Path, connections: int, calls: int, database: Database | None = None
+) -> tuple[float, float, float]:
     """Return p50 and p99 seconds of a record, and records a second, with time in between."""
-    recorder = Recorder.open(state, version="bench", configuration=CONFIGURATION)
+    recorder = Recorder.open(state, version="bench", configuration=CONFIGURATION, database=database)
     times: list[float] = []
 
     async def connection(name: int) -> None:

@@ -26,7 +26,9 @@ REFUSALS = (
 DAY = 24 * 3600 * 10**9
 
 
-def record_day(state: Path, calls: int, *, until_ns: int | None = None, seed: int = 1) -> None:
+def record_day(
+    state: Path, calls: int, *, until_ns: int | None = None, seed: int = 1, **settings: Any
+) -> None:
     """Record so many calls spread over the 24 hours before `until_ns`, which is now by default."""
     chance = random.Random(seed)
     end = until_ns or time.time_ns() - 10**9
@@ -35,7 +37,7 @@ def record_day(state: Path, calls: int, *, until_ns: int | None = None, seed: in
     drafts = _calls(chance, calls)
     with (
         patch("helm_receipts.recording.writer.time", SimpleNamespace(time_ns=lambda: now[0])),
-        receipts.recording(state) as recorder,
+        receipts.recording(state, **settings) as recorder,
     ):
         while batch := [pair for _, pair in zip(range(10), drafts, strict=False)]:
             now[0], *_ = [next(clock) for _ in batch]

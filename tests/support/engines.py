@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import psycopg
 import pytest
 
+from helm_boundary.runtime.shared_state import SharedState
 from helm_receipts.audit.fsck import FsckReport, fsck
 from helm_receipts.database.address import Address
 from helm_receipts.database.connections import connect
@@ -24,6 +25,7 @@ from helm_receipts.recording.keyset import open_log_key
 from helm_receipts.recording.recorder import Recorder
 from helm_receipts.tables.pull import pull
 from helm_receipts.tables.table_log import TableLog
+from support.postgresql import migrated
 from support.receipts import CONFIGURATION
 
 
@@ -38,6 +40,26 @@ class State(Protocol):
     @property
     def options(self) -> dict[str, Any]:
         """What a boundary is told."""
+        ...
+
+    @property
+    def shared(self) -> SharedState:
+        """The state as people's commands see it."""
+        ...
+
+    @property
+    def named(self) -> list[str]:
+        """The options of commands that name it."""
+        ...
+
+    @property
+    def registrations(self) -> int:
+        """How many receipts of its own the first session writes: a database learns of a key."""
+        ...
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """What `support.receipts` is told, so that it records there."""
         ...
 
     def open(self) -> Recorder:
@@ -61,6 +83,10 @@ class FolderState:
         self._follower = Follower(state / "journal")
         self.arguments = [str(state)]
         self.options: dict[str, Any] = {"helm_state": state}
+        self.shared = SharedState(Layout(state))
+        self.recorded: dict[str, Any] = {"state": state}
+        self.registrations = 0
+        self.named = ["--state", str(state)]
 
     def open(self) -> Recorder:
         """Open a recorder on the folder."""
@@ -87,6 +113,10 @@ class TableState:
         self._seen = dict[str, int]()
         self.arguments = [str(state), self._used.text]
         self.options: dict[str, Any] = {"helm_state": self._used.text, "helm_folder": state}
+        self.shared = SharedState(Layout(state), self._used)
+        self.recorded: dict[str, Any] = {"state": state, "database": Database(self._used, 10.0)}
+        self.registrations = 1
+        self.named = ["--state", self._used.text, "--folder", str(state)]
 
     def open(self) -> Recorder:
         """Open a recorder on the database."""
@@ -137,12 +167,20 @@ def check(state: Path) -> FsckReport:
     return fsck(state, [k.key for k in known.receipt], [known.log[-1].key])
 
 
-@pytest.fixture(params=["folder", "postgresql"])
+ENGINES = ("folder", "postgresql")
+
+
+@pytest.fixture(params=ENGINES)
 def any_state(request: pytest.FixtureRequest, tmp_path: Path) -> State:
     """Return a state of each kind."""
+    return state_in(request, tmp_path)
+
+
+def state_in(request: pytest.FixtureRequest, folder: Path) -> State:
+    """Return a state of the kind that a fixture is asked for, for fixtures of any scope."""
     if request.param == "folder":
-        return FolderState(tmp_path / "state")
-    return TableState(tmp_path / "state", request.getfixturevalue("database"))
+        return FolderState(folder / "state")
+    return TableState(folder / "state", migrated(request.getfixturevalue("postgresql")))
 
 
 def _held(log: TableLog) -> None:

@@ -76,6 +76,12 @@ class Server:
         """The folder that it keeps its data in."""
         return self.folder / "data"
 
+    @property
+    def pid(self) -> int:
+        """The process of a server that runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def initialise(self) -> None:
         """Make its data folder."""
         _give(self.folder)

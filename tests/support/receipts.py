@@ -76,7 +76,7 @@ def outcome(call: str, verdict: Verdict = "ALLOW", end: End = "complete") -> Dra
 def recording(state: Path, **settings: Any) -> Iterator[Recorder]:
     """Open a recorder on a state folder and pin its keys as a boundary does; closed in the end."""
     recorder = Recorder.open(state, version="0.1.0", configuration=CONFIGURATION, **settings)
-    if pins().find(Layout(state)) is None:
+    if "database" not in settings and pins().find(Layout(state)) is None:
         settle(Layout(state))
     try:
         yield recorder
@@ -84,7 +84,7 @@ def recording(state: Path, **settings: Any) -> Iterator[Recorder]:
         recorder.close()
 
 
-def record_calls(state: Path, calls: int, **settings: int) -> None:
+def record_calls(state: Path, calls: int, **settings: Any) -> None:
     """Record so many calls, each with a request and an outcome, in a session of their own.
 
     In batches as large as a segment takes, since every batch waits for the disk.

@@ -6,12 +6,11 @@ import base64
 from importlib.resources import files
 from typing import Any
 
+from helm_boundary.receipt_source.source import Source
 from helm_receipts.audit.verify import NOT_PROVEN
 from helm_receipts.envelope.dsse import parse_line
 from helm_receipts.envelope.record import Record
 from helm_receipts.errors import ReceiptError
-from helm_receipts.layout import Layout
-from helm_receipts.log.proof import prove_under
 
 from .trusted_keys import TrustedKeys
 
@@ -21,13 +20,13 @@ def script() -> bytes:
     return files(__package__).joinpath("verification.js").read_bytes()
 
 
-def evidence_of(layout: Layout, trusted: TrustedKeys, record: Record) -> dict[str, Any]:
+def evidence_of(source: Source, trusted: TrustedKeys, record: Record) -> dict[str, Any]:
     """Put together what proves a receipt; `missing` says what isn't proven of it, and why.
 
     Raises:
         ReceiptError: it names a key that no trusted one leads to.
     """
-    key = trusted.key_of(layout, parse_line(record.envelope).keyid)
+    key = trusted.key_of(source, parse_line(record.envelope).keyid)
     evidence: dict[str, Any] = {
         "id": record.id,
         "envelope": record.envelope.decode("ascii", "replace"),
@@ -39,7 +38,7 @@ def evidence_of(layout: Layout, trusted: TrustedKeys, record: Record) -> dict[st
     if trusted.log is None:
         return evidence | {"missing": "not that it is in the log: there is no log key"}
     try:
-        proof = prove_under(layout, key, trusted.log, record)
+        proof = source.prove(key, trusted.log, record)
     except (ReceiptError, OSError) as error:
         return evidence | {"missing": f"not that it is in the log: {error}"}
     return evidence | {

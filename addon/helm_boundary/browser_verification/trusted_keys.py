@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from helm_boundary.receipt_source.source import Source
 from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.public_keys import PublicKey
 from helm_receipts.errors import KeyRefused, ReceiptError
-from helm_receipts.export.verified import verify_present
-from helm_receipts.layout import Layout
 
 
 @dataclass(slots=True)
@@ -21,10 +20,10 @@ class TrustedKeys:
     whose_log: str
     _followed: bool = False
 
-    def key_of(self, layout: Layout, keyid: str) -> PublicKey:
+    def key_of(self, source: Source, keyid: str) -> PublicKey:
         """Return the trusted key of that id, or the one that a trusted key handed over to it.
 
-        Following handovers verifies the whole journal, so that is done once.
+        Following handovers may verify the whole journal, so that is done once.
 
         Raises:
             KeyRefused: no trusted key leads to it.
@@ -32,7 +31,7 @@ class TrustedKeys:
         if keyid not in self.receipt and not self._followed:
             self._followed = True
             try:
-                self.receipt |= verify_present(layout.journal, self.receipt.values()).keys
+                self.receipt |= source.successors(self.receipt)
             except ReceiptError as error:
                 raise KeyRefused(f"it names a key that no trusted one leads to: {error}") from error
         if keyid not in self.receipt:

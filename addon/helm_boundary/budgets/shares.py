@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from helm_receipts.layout import Layout
-
 from .amounts import KINDS
-from .embedded import books_file
 from .scopes import name_of
-from .sqlite_store import SqliteStore
+from .store import Store
 from .summary import FACT, read_summary
 
 
@@ -33,28 +29,25 @@ class Share:
         return self.used / self.limit if self.limit else float(self.used > 0)
 
 
-def shares(layout: Layout) -> list[Share]:
-    """List what is used of every limit; none where no boundary has kept a budget.
+def shares(store: Store) -> list[Share]:
+    """List what is used of every limit.
 
     Raises:
         StoreError: the balances can't be read.
     """
-    if not books_file(layout).exists():
-        return []
-    store = SqliteStore(books_file(layout))
-    try:
-        return list(_shares(store))
-    finally:
-        store.close()
+    return asyncio.run(_shares(store))
 
 
-def _shares(store: SqliteStore) -> Iterator[Share]:
-    known, now = read_summary(asyncio.run(store.fact(FACT))), time.time_ns()
-    for balance in asyncio.run(store.balances()):
+async def _shares(store: Store) -> list[Share]:
+    known, now, found = read_summary(await store.fact(FACT)), time.time_ns(), list[Share]()
+    for balance in await store.balances():
         if balance.end is not None and not balance.place.start <= now < balance.end:
             continue
         name = name_of(balance.place.scope)
         limits = known.get(name, {}).get("limits", {})
         for kind, used in zip(KINDS, balance.used, strict=True):
             if kind in limits:
-                yield Share(name, balance.place.scope, kind, used, limits[kind], balance.end)
+                found.append(
+                    Share(name, balance.place.scope, kind, used, limits[kind], balance.end)
+                )
+    return found

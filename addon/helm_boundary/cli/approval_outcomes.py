@@ -7,7 +7,6 @@ import time
 from helm_boundary.approvals.entry import GRANTED, Entry
 from helm_boundary.approvals.report import seconds_left
 from helm_boundary.approvals.standing_yes import setting_for
-from helm_boundary.runtime.health import running_boundaries
 from helm_boundary.runtime.shared_state import SharedState
 
 
@@ -36,13 +35,8 @@ def outcome(state: SharedState, entry: Entry) -> str:
 
 
 def _is_void(state: SharedState, entry: Entry) -> bool:
-    """Tell whether boundaries run, and each of them has another policy than the one that asked.
-
-    Those of a fleet run elsewhere, and can't be asked.
-    """
-    if state.database is not None:
-        return False
-    in_force = {health.policy_digest for health in running_boundaries(state.layout.state)}
+    """Tell whether boundaries run, and each of them has another policy than the one that asked."""
+    in_force = {health.policy_digest for health in state.boundaries().values()}
     return bool(in_force) and entry.request.policy.digest not in in_force
 
 

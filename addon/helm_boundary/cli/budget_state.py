@@ -9,8 +9,6 @@ from functools import partial
 
 import click
 
-from helm_boundary.budgets.embedded import books_file
-from helm_boundary.budgets.sqlite_store import SqliteStore
 from helm_boundary.budgets.store import Balance, Store, StoreError
 from helm_boundary.runtime.shared_state import SharedState
 from helm_receipts.errors import ReceiptError
@@ -26,23 +24,15 @@ io_errors = partial(ending_on, ReceiptError, StoreError, OSError)
 @contextmanager
 def opened(state: SharedState) -> Iterator[Store]:
     """Open the balances of a state that has some."""
-    store = _open(state)
+    store = state.open_balances()
+    if store is None:
+        raise CommandError(
+            f"expected balances in {state}, found none: no boundary has kept a budget there"
+        )
     try:
         yield store
     finally:
         store.close()
-
-
-def _open(state: SharedState) -> Store:
-    if state.database is not None:
-        from helm_boundary.budgets.database_store import DatabaseStore
-
-        return DatabaseStore(state.database)
-    if not books_file(state.layout).exists():
-        raise CommandError(
-            f"expected balances in {state}, found none: no boundary has kept a budget there"
-        )
-    return SqliteStore(books_file(state.layout))
 
 
 def receipts_of(state: SharedState) -> Layout:

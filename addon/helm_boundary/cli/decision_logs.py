@@ -7,7 +7,7 @@ import threading
 
 import click
 
-from helm_boundary.decision_logs.cursor import BATCH, Cursor, CursorTaken
+from helm_boundary.decision_logs.batches import BATCH, Batches
 from helm_boundary.decision_logs.destination import (
     Destination,
     DestinationError,
@@ -15,17 +15,22 @@ from helm_boundary.decision_logs.destination import (
     read_destination,
 )
 from helm_boundary.decision_logs.shipping import ship, ship_batch
-from helm_receipts.layout import Layout
+from helm_boundary.receipt_source.source import CursorTaken, Source
+from helm_boundary.runtime.shared_state import SharedState
+from helm_receipts.errors import ReceiptError
 
 from .beside import beside_option, ending
 from .exits import NO, CommandError
-from .state_options import existing, io_errors, state_option
+from .shared_state import existing_state, shared_state_option
+from .state_options import io_errors
+
+logger = logging.getLogger(__name__)
 
 _TRY_AGAIN_SECONDS = 5
 
 
 @click.command("decision-logs")
-@state_option
+@shared_state_option
 @click.option(
     "--to",
     "where",
@@ -35,7 +40,7 @@ _TRY_AGAIN_SECONDS = 5
 )
 @click.option("--once", is_flag=True, help="Ship what there is, and end.")
 @beside_option
-def decision_logs(state: Layout, where: str, once: bool, with_parent: bool) -> None:
+def decision_logs(state: SharedState, where: str, once: bool, with_parent: bool) -> None:
     """Ship receipts as OPA's decision logs.
 
     Each at least once, from where the last run ended. A bearer token is taken from
@@ -47,27 +52,31 @@ def decision_logs(state: Layout, where: str, once: bool, with_parent: bool) -> N
     except DestinationError as error:
         raise CommandError(f"--to: {error}") from error
     with io_errors(), ending(with_parent=with_parent) as ended:
-        existing(state)
+        source = existing_state(state).source()
         if once:
-            _ship_once(state, where, destination)
+            _ship_once(source, where, destination)
         else:
-            _ship(state, where, destination, ended)
+            _ship(source, where, destination, ended)
 
 
-def _ship_once(state: Layout, where: str, destination: Destination) -> None:
+def _ship_once(source: Source, where: str, destination: Destination) -> None:
     try:
-        with Cursor.opened(state, where) as cursor:
-            while ship_batch(cursor, destination) == BATCH:
+        with source.shipping(where) as cursor:
+            batches = Batches(source, cursor)
+            while ship_batch(batches, destination) == BATCH:
                 pass
     except (Refused, CursorTaken) as error:
         raise CommandError(str(error) or "another process ships there already", NO) from error
 
 
-def _ship(state: Layout, where: str, destination: Destination, ended: threading.Event) -> None:
+def _ship(source: Source, where: str, destination: Destination, ended: threading.Event) -> None:
     """Ship until the end; where another process does so already, wait for its place."""
     while not ended.is_set():
         try:
-            with Cursor.opened(state, where) as cursor:
-                ship(cursor, destination, ended)
+            with source.shipping(where) as cursor:
+                ship(Batches(source, cursor), destination, ended)
         except CursorTaken:
+            ended.wait(_TRY_AGAIN_SECONDS)
+        except ReceiptError as error:  # a database that is away comes back
+            logger.warning("helm-boundary: receipts can't be read: %s", error)
             ended.wait(_TRY_AGAIN_SECONDS)

@@ -12,6 +12,7 @@ import click
 from helm_boundary import __version__
 from helm_boundary.runtime.key_pinning import settle
 from helm_boundary.runtime.outside_keys import noted_signer, use_signer
+from helm_boundary.runtime.shared_state import SharedState
 from helm_receipts.audit.keys_in_use import differences
 from helm_receipts.audit.published_files import Difference
 from helm_receipts.envelope.opening import secret_ids
@@ -20,7 +21,14 @@ from helm_receipts.envelope.public_keys import KeyType
 from helm_receipts.errors import KeyRefused
 from helm_receipts.layout import Layout
 from helm_receipts.log.published_keys import read_published, trusted_root
-from helm_receipts.recording.keyset import NEXT, open_keyset, read_keyset
+from helm_receipts.recording.keyset import (
+    NEXT,
+    Keyset,
+    OwnKeys,
+    open_keyset,
+    open_own_keys,
+    read_keyset,
+)
 from helm_receipts.recording.republish import republish
 from helm_receipts.recording.rotation import Successor, rotate_log_key, rotate_receipt_key
 
@@ -28,6 +36,7 @@ from .exits import NO, CommandError
 from .key_pins import pin
 from .key_pseudonym import import_, pseudonym
 from .receipt_log import CONFIGURATION
+from .shared_state import shared_state_option
 from .state_options import io_errors, json_option, state_option
 
 
@@ -52,26 +61,36 @@ def new_key_options[C: Callable[..., Any]](command: C) -> C:
 
 
 @keys.command()
-@state_option
+@shared_state_option
 @new_key_options
-def init(state: Layout, kind: KeyType | None, signer: str | None) -> None:
+def init(state: SharedState, kind: KeyType | None, signer: str | None) -> None:
     """Create the keys of a state folder, unless it has some.
 
     Receipts are signed with Ed25519, or with ECDSA on P-256 for those who must verify with that.
-    The log's key is always Ed25519.
+    The log's key is always Ed25519. With a database, the receipt key of a boundary whose folder
+    --folder names: its public half is registered there when the boundary starts.
     """
+    layout = state.layout
     with io_errors():
         _refuse_both(kind, signer)
         if signer:
-            use_signer(state, signer)
-        made = open_keyset(state, kind or "ed25519")
-        settle(state)
+            use_signer(layout, signer)
+        made = _made(state, kind or "ed25519")
     if kind and made.receipt.public.type != kind:
         raise CommandError(
             f"there is a receipt key of type {made.receipt.public.type} already: "
             f"`helm-boundary keys rotate receipt --type {kind}` replaces it"
         )
-    click.echo(f"{made.origin}: keys in {state.keys}, what to publish in {state.log}")
+    published = f", what to publish in {layout.log}" if state.database is None else ""
+    click.echo(f"{made.origin}: keys in {layout.keys}{published}")
+
+
+def _made(state: SharedState, kind: KeyType) -> Keyset | OwnKeys:
+    if state.database is not None:
+        return open_own_keys(state.layout, str(state.database), kind)
+    made = open_keyset(state.layout, kind)
+    settle(state.layout)
+    return made
 
 
 @keys.command()

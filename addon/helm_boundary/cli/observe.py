@@ -14,11 +14,11 @@ from helm_boundary.runtime import observation
 from helm_boundary.runtime.observation import LONGEST, Observation
 from helm_boundary.runtime.shared_state import SharedState
 from helm_receipts.envelope.statement import Draft
-from helm_receipts.layout import Layout
 
-from .emergencies import refuse_database
+from .emergencies import known_state
 from .exits import NO, CommandError
-from .state_options import existing, io_errors, json_option, state_option
+from .shared_state import shared_state_option
+from .state_options import io_errors, json_option
 
 _LENGTH = re.compile(r"([1-9][0-9]{0,4})([smh])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -41,21 +41,23 @@ class Length(click.ParamType[int]):
 
 
 @click.command()
-@state_option
+@shared_state_option
 @json_option
 @click.option("--for", "seconds", type=Length(), help="How long, such as 30m; at most 24h.")
 @click.option("--why", help="Why: it goes into the receipt, with your user's name.")
 @click.option("--end", is_flag=True, help="Enforce again now.")
-def observe(state: Layout, as_json: bool, seconds: int | None, why: str | None, end: bool) -> None:
+def observe(
+    state: SharedState, as_json: bool, seconds: int | None, why: str | None, end: bool
+) -> None:
     """Let everything pass for a time, in an emergency.
 
-    Every boundary on the state folder only writes its verdicts down, within a second, and enforces
-    again by itself when the time is over, also after a restart. Budgets are counted, and held
-    calls go on waiting. Receipts say who began it, why, and what passed; health, `doctor`, the
-    page and the log show that it is so. Without options: tell whether it is so now (exit code 1
+    Every boundary of the state folder or database only writes its verdicts down, within a second,
+    and enforces again by itself when the time is over, also after a restart. Budgets are counted,
+    and held calls go on waiting. Receipts say who began it, why, and what passed; health, `doctor`,
+    the page and the log show that it is so. Without options: tell whether it is so now (exit code 1
     if not).
     """
-    refuse_database(existing(state))
+    known_state(state)
     if end and (seconds or why):
         raise click.UsageError("--end ends it; leave out --for and --why")
     if bool(seconds) != bool(why and why.strip()):
@@ -66,11 +68,11 @@ def observe(state: Layout, as_json: bool, seconds: int | None, why: str | None, 
         elif seconds:
             _begin(state, seconds, str(why).strip())
         _tell(state, as_json)
-    if not end and Observation.read(state.state) is None:
+    if not end and Observation.read(state.orders) is None:
         raise SystemExit(NO)
 
 
-def _begin(state: Layout, seconds: int, why: str) -> None:
+def _begin(state: SharedState, seconds: int, why: str) -> None:
     now = time.time()
     by = f"{decisions.person()} (command line)"
     event: dict[str, str | int] = {
@@ -80,19 +82,19 @@ def _begin(state: Layout, seconds: int, why: str) -> None:
         "until": int(now + seconds),
     }
     receipt = _record(state, event)
-    Observation(now, now + seconds, by, why, receipt).write(state.state)
+    Observation(now, now + seconds, by, why, receipt).write(state.orders)
 
 
-def _end(state: Layout) -> None:
-    if Observation.read(state.state) is None:
+def _end(state: SharedState) -> None:
+    if Observation.read(state.orders) is None:
         raise CommandError("verdicts take effect already", NO)
     # The end comes first: no failure to write a receipt keeps everything open.
-    observation.end(state.state)
+    observation.end(state.orders)
     _record(state, {"kind": "enforce", "by": f"{decisions.person()} (command line)"})
 
 
-def _tell(state: Layout, as_json: bool) -> None:
-    said = Observation.read(state.state)
+def _tell(state: SharedState, as_json: bool) -> None:
+    said = Observation.read(state.orders)
     if as_json:
         click.echo(json.dumps({"observing": asdict(said) if said else None}))
     elif said is None:
@@ -102,6 +104,6 @@ def _tell(state: Layout, as_json: bool) -> None:
         click.echo(f"Observing for {left}, said {said.by}: {said.why} (receipt {said.receipt})")
 
 
-def _record(state: Layout, event: dict[str, str | int]) -> str:
-    with SharedState(state).recording("observe") as recorder:
+def _record(state: SharedState, event: dict[str, str | int]) -> str:
+    with state.recording("observe") as recorder:
         return recorder.record_now(Draft.of_recorder("policy", event)).id

@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import sys
-from functools import partial
 
 import click
 
@@ -14,26 +13,27 @@ from helm_boundary.page.server import PageServer
 from helm_boundary.page.sign_in import SignIn
 from helm_boundary.runtime.own_address import AddressError, read_own_address
 from helm_boundary.runtime.own_listeners import noted
-from helm_receipts.layout import Layout
+from helm_boundary.runtime.shared_state import SharedState
 
 from .beside import beside_option, listen_option, listening_on
 from .exits import CommandError
-from .state_options import existing, io_errors, state_option
-from .verification_keys import trusted_keys
+from .shared_state import existing_state, shared_state_option
+from .state_options import io_errors
+from .verification_keys import trust_of
 
 TOKEN = "HELM_PAGE_TOKEN"  # noqa: S105 - a variable's name
 
 
 @click.command()
-@state_option
+@shared_state_option
 @listen_option("127.0.0.1:8082", here=True)
 @beside_option
-def page(state: Layout, listen: str, with_parent: bool) -> None:
+def page(state: SharedState, listen: str, with_parent: bool) -> None:
     """Show receipts, approvals and charts in a browser.
 
     Prints an address with a token in it: whoever has that can look, and approve. A token of your
     own in HELM_PAGE_TOKEN is taken, and not printed. Reads the state folder of a boundary, whether
-    it runs or not.
+    it runs or not, or a fleet's database.
     """
     try:
         address = read_own_address(listen)
@@ -41,8 +41,8 @@ def page(state: Layout, listen: str, with_parent: bool) -> None:
         raise CommandError(str(error)) from error
     with io_errors(), listening_on(listen):
         sign_in = SignIn(os.environ.get(TOKEN) or None)
-        server = PageServer(existing(state), address, partial(trusted_keys, state), sign_in)
-    with noted(state.state, server.port):
+        server = PageServer(existing_state(state), address, trust_of(state), sign_in)
+    with noted(state.layout.state, server.port):
         own = TOKEN in os.environ
         click.echo(f"helm-boundary page: {server.address if own else server.url}")
         asyncio.run(_serve(server, with_parent))

@@ -11,6 +11,7 @@ import click
 from helm_boundary.policy.sources.policy import read_policy
 from helm_boundary.receipt_index.filters import FilterError
 from helm_boundary.receipt_index.index import ReceiptIndex
+from helm_boundary.receipt_source.folder import FolderSource
 from helm_boundary.reporting.period import read_period
 from helm_boundary.reporting.report import FORMATS
 from helm_boundary.reporting.report import report as write
@@ -81,7 +82,7 @@ def report(
         groups = read_policy(folders).own_data.get("groups") or {} if folders else {}
     with io_errors():
         journal_of(state)
-        index = ReceiptIndex.open(state)
+        index = ReceiptIndex.open(FolderSource(state), state.state / "index")
         with progress_bar("index") as progress:
             index.refresh(lambda done: progress(done, 0))
         to_terminal = str(output) == "-"

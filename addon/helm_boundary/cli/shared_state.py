@@ -12,9 +12,11 @@ from helm_boundary.runtime.shared_state import SharedState
 from helm_boundary.runtime.state_folder import default_state_folder
 from helm_receipts.database.address import Address
 from helm_receipts.layout import Layout
+from helm_receipts.storage import durable
 
 from .state_copies import named_state_option
 from .state_folder import StateFolder
+from .state_options import existing
 
 _FOLDER = "own_folder"
 
@@ -36,6 +38,18 @@ def shared_state_option(command: Command) -> Command:
         callback=_keep_folder,
     )
     return own(named_state_option(callback=_read)(command))
+
+
+def existing_state(state: SharedState) -> SharedState:
+    """Return a state; a clear refusal for a folder that isn't there.
+
+    The folder beside a database is made where there is none: an index is kept there.
+    """
+    if state.database is None:
+        existing(state.layout)
+    else:
+        durable.make_folder(state.layout.state)
+    return state
 
 
 def _keep_folder(context: click.Context, _parameter: click.Parameter, value: Path) -> Path:

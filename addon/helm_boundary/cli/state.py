@@ -19,6 +19,7 @@ from .exits import NO, YES, CommandError, ending_on
 from .state_options import json_option
 
 if TYPE_CHECKING:
+    from helm_boundary.fleet.boundary_rows import Seen
     from helm_receipts.database.connections import Connection
     from helm_receipts.database.overview import Overview
 
@@ -98,7 +99,7 @@ def migrate(address: Address) -> None:
 @database_option
 @json_option
 def status(address: Address, as_json: bool) -> None:
-    """Show the server, the schema, and who writes.
+    """Show the server, the schema, who writes, and who runs what.
 
     Exit code 1 where boundaries couldn't use the database as it is.
     """
@@ -106,15 +107,38 @@ def status(address: Address, as_json: bool) -> None:
 
     with connected(address) as connection:
         found = look_over(connection)
+    known = [] if found.refusal else _known(address)
     if as_json:
-        click.echo(json.dumps(found.as_value()))
+        told = [{"boundary": each.name, **_told(each)} for each in known]
+        click.echo(json.dumps(found.as_value() | {"boundaries": told}))
     else:
-        _print(address, found)
+        rows = [(f"boundary {each.name}", _line(each)) for each in known]
+        _print(address, found, rows)
     raise SystemExit(NO if found.refusal else YES)
 
 
-def _print(address: Address, found: Overview) -> None:
-    rows = [("database", str(address)), ("server", found.server), *found.figures.items()]
+def _known(address: Address) -> list[Seen]:
+    from helm_boundary.fleet.boundary_rows import BoundaryRows
+
+    with ending_on(ReceiptError):
+        return BoundaryRows(address).known()
+
+
+def _told(seen: Seen) -> dict[str, Any]:
+    names = ("policy_digest", "policy_uri", "mode", "version", "writer", "ca_digest", "open_calls")
+    return {name: seen.health[name] for name in names} | {"seen_seconds_ago": round(seen.age, 1)}
+
+
+def _line(seen: Seen) -> str:
+    told = _told(seen)
+    return (
+        f"policy {told['policy_digest'][:12]} of {told['policy_uri']}, {told['mode']}, version "
+        f"{told['version']}, writer {told['writer']}, seen {told['seen_seconds_ago']} s ago"
+    )
+
+
+def _print(address: Address, found: Overview, running: list[tuple[str, str]]) -> None:
+    rows = [("database", str(address)), ("server", found.server), *found.figures.items(), *running]
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         click.echo(f"{name:<{width}}  {value}")

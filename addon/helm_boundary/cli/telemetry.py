@@ -7,17 +7,17 @@ import sys
 
 import click
 
-from helm_receipts.layout import Layout
+from helm_boundary.runtime.shared_state import SharedState
 
 from .beside import beside_option
 from .exits import CommandError
-from .state_options import state_option
+from .shared_state import shared_state_option
 
 
 @click.command(hidden=True)
-@state_option
+@shared_state_option
 @beside_option
-def telemetry(state: Layout, with_parent: bool) -> None:
+def telemetry(state: SharedState, with_parent: bool) -> None:
     """Export the calls told on standard input as spans and metrics, as OTEL_* variables say.
 
     A boundary with `helm_telemetry` starts it; there is no reason to do so by hand.
@@ -30,4 +30,4 @@ def telemetry(state: Layout, with_parent: bool) -> None:
         raise CommandError(
             f"this needs the extra helm-boundary[telemetry], which isn't installed: {error}"
         ) from error
-    Export(state).follow(lines_of(sys.stdin.buffer))
+    Export(state.layout).follow(lines_of(sys.stdin.buffer))

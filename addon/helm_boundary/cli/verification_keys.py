@@ -6,12 +6,16 @@ folder itself, private keys included, shows only that it is consistent.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from helm_boundary.browser_verification.trusted_keys import TrustedKeys
+from helm_boundary.receipt_source.source import Source
 from helm_boundary.runtime.key_pinning import differs, pins
+from helm_boundary.runtime.shared_state import SharedState
 from helm_receipts.audit.keys_in_use import differences
 from helm_receipts.audit.pins import Pin
 from helm_receipts.audit.published_files import REMEDY
@@ -127,6 +131,25 @@ def trusted_keys(state: Layout) -> TrustedKeys:
         return TrustedKeys({}, None, str(error), str(error))
     keys = {key.keyid: key for key in trust.receipt}
     return TrustedKeys(keys, trust.log[-1] if trust.log else None, trust.whose, trust.whose_log)
+
+
+def trust_of(state: SharedState) -> Callable[[Source], TrustedKeys]:
+    """Return what looks up the keys that a browser is given.
+
+    Those of a folder are looked up once; a database has more with each boundary that starts.
+    """
+    if state.database is None:
+        once = functools.cache(lambda: trusted_keys(state.layout))
+        return lambda _source: once()
+    return _registered_keys
+
+
+def _registered_keys(source: Source) -> TrustedKeys:
+    known, whose = source.published(), FOUND.replace("folder", "database")
+    if known is None:
+        return TrustedKeys({}, None, "no log has published keys yet", "none")
+    keys = {each.key.keyid: each.key for each in known.receipt}
+    return TrustedKeys(keys, known.log[-1].key, whose, whose)
 
 
 def named_log_key(text: str) -> LogKey:

@@ -6,7 +6,7 @@ import logging
 import random
 import threading
 
-from .cursor import BATCH, Cursor
+from .batches import BATCH, Batches
 from .destination import Destination, Refused
 from .event import event_of
 
@@ -16,12 +16,12 @@ LOOK_SECONDS = 1.0
 _LONGEST_WAIT = 60.0
 
 
-def ship(cursor: Cursor, destination: Destination, ended: threading.Event) -> None:
+def ship(batches: Batches, destination: Destination, ended: threading.Event) -> None:
     """Ship what there is and what comes, until the end; what didn't arrive is sent again."""
     wait = LOOK_SECONDS
     while not ended.is_set():
         try:
-            sent = ship_batch(cursor, destination)
+            sent = ship_batch(batches, destination)
         except Refused as error:
             wait = min(wait * 2, _LONGEST_WAIT)
             logger.warning("helm-boundary: decision logs wait for %.0f s: %s", wait, error)
@@ -32,13 +32,13 @@ def ship(cursor: Cursor, destination: Destination, ended: threading.Event) -> No
             ended.wait(LOOK_SECONDS)
 
 
-def ship_batch(cursor: Cursor, destination: Destination) -> int:
+def ship_batch(batches: Batches, destination: Destination) -> int:
     """Ship one batch; returns how many receipts were in it. Raises Refused."""
-    records = cursor.batch()
+    records = batches.next()
     if records:
         destination.send([event_of(record) for record in records])
-    cursor.advance()
-    for place in cursor.unread:
+    batches.advance()
+    for place in batches.unread:
         logger.error("helm-boundary: not a receipt, so not in the decision logs: %s", place)
-    cursor.unread.clear()
+    batches.unread.clear()
     return len(records)

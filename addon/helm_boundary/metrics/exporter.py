@@ -1,4 +1,4 @@
-"""The exporter: follows a state folder's receipts, and answers Prometheus."""
+"""The exporter: follows a state's receipts, and answers Prometheus."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from helm_boundary.receipt_index import queries
 from helm_boundary.receipt_index.filters import Filter
 from helm_boundary.receipt_index.index import ReceiptIndex
 from helm_boundary.runtime.labels import Labels
+from helm_boundary.runtime.shared_state import SharedState
 from helm_receipts.errors import ReceiptError
-from helm_receipts.layout import Layout
 
 from .counts import Counts
 from .state import State
@@ -25,14 +25,15 @@ LOOK_SECONDS = 1.0
 
 
 class Exporter:
-    """Metrics of one state folder, from now on."""
+    """Metrics of one state, from now on."""
 
-    def __init__(self, layout: Layout, address: tuple[str, int]) -> None:
-        self._layout = layout
+    def __init__(self, state: SharedState, address: tuple[str, int]) -> None:
+        self._state = state
         registry = CollectorRegistry()
         self._labels = Labels()
         self._counts = Counts(registry, self._labels)
-        registry.register(State(layout, self._labels, registry))
+        self._source = state.source()
+        registry.register(State(state, self._source, self._labels, registry))
         self._server, _ = start_http_server(address[1], address[0], registry)
         self.port = int(self._server.server_port)
         self._ended = threading.Event()
@@ -52,7 +53,7 @@ class Exporter:
         self._server.server_close()
 
     def _follow(self) -> None:
-        index = ReceiptIndex.open(self._layout)
+        index = self._state.open_index(self._source)
         index.refresh()
         last = queries.last_number(index)
         self.is_counting = True
@@ -67,7 +68,7 @@ class Exporter:
         index.refresh()
         rows = list(queries.every(index, Filter(), after=last))
         if rows:  # the names that a new policy writes may be in them already
-            self._labels.learn_running(self._layout.state)
+            self._labels.learn_running(lambda: self._state.boundaries().values())
         for row in rows:
             self._counts.count(row)
         return max((row["seq"] for row in rows), default=last)

@@ -18,14 +18,15 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from helm_boundary.approvals.entry import GRANTED, REFUSED
 from helm_boundary.approvals.store import Store, StoreError
 from helm_boundary.budgets.shares import shares
+from helm_boundary.budgets.store import Store as Balances
 from helm_boundary.budgets.store import StoreError as BalanceError
 from helm_boundary.enforcement.timings import BOUNDS
+from helm_boundary.receipt_source.source import Source
 from helm_boundary.runtime.disk_space import DiskSpace
 from helm_boundary.runtime.health import Health, running_boundaries
 from helm_boundary.runtime.labels import Labels
-from helm_receipts.envelope.checkpoint import parse_checkpoint
+from helm_boundary.runtime.shared_state import SharedState
 from helm_receipts.errors import ReceiptError
-from helm_receipts.layout import Layout
 
 _PEOPLE = (1, 5, 15, 60, 300, 900, 3600)
 _STEPS = {
@@ -42,17 +43,21 @@ _STEPS = {
 
 
 class State(Collector):
-    """Gauges and histograms of one state folder, as it is at this moment."""
+    """Gauges and histograms of one state, as it is at this moment."""
 
-    def __init__(self, layout: Layout, labels: Labels, registry: CollectorRegistry) -> None:
-        self._layout = layout
+    def __init__(
+        self, state: SharedState, source: Source, labels: Labels, registry: CollectorRegistry
+    ) -> None:
+        self._state = state
+        self._source = source
         self._labels = labels
         self._store: Store | None = None
+        self._balances: Balances | None = None
         self._begun = time.time_ns()
         self._decided: set[str] = set()
-        self._dropped: dict[int, dict[str, int]] = {}
-        self._steps: dict[int, dict[str, list[float]]] = {}
-        """By process: also of those that have ended, for what was counted stays."""
+        self._dropped: dict[str, dict[str, int]] = {}
+        self._steps: dict[str, dict[str, list[float]]] = {}
+        """By boundary: also of those that have ended, for what was counted stays."""
         self._people = Histogram(
             "helm_boundary_approval_seconds", "How long a person took to decide.",
             buckets=_PEOPLE, registry=registry,
@@ -64,34 +69,41 @@ class State(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Look."""
-        found = list(running_boundaries(self._layout.state))
-        for health in found:
+        boundaries = self._running()
+        for name, health in boundaries.items():
             self._labels.learn(health.labels)
-            self._steps[health.pid] = health.steps
-            self._dropped[health.pid] = health.dropped
+            self._steps[name] = health.steps
+            self._dropped[name] = health.dropped
+        found = list(boundaries.values())
         yield from self._log()
         yield from self._approvals()
         yield from self._budgets()
         yield from self._boundaries(found)
         yield self._losses()
         yield from self._histograms()
-        yield from self._processes(found)
+        yield from self._processes()
+
+    def _running(self) -> dict[str, Health]:
+        try:
+            return self._state.boundaries()
+        except ReceiptError:  # the database is away: then nobody knows
+            return {}
 
     def _log(self) -> Iterator[Metric]:
-        path = self._layout.log / "checkpoint"
         try:
-            size = parse_checkpoint(path.read_bytes()).size
-            age = time.time() - path.stat().st_mtime
+            log = self._source.log_state()
         except (OSError, ReceiptError):
             return
-        yield _gauge("helm_boundary_log_size", "Receipts in the log.", size)
-        yield _gauge("helm_boundary_checkpoint_age_seconds", "Since the last checkpoint.", age)
+        if log is None:
+            return
+        yield _gauge("helm_boundary_log_size", "Receipts in the log.", log.size)
+        yield _gauge("helm_boundary_checkpoint_age_seconds", "Since the last checkpoint.", log.age)
 
     def _approvals(self) -> Iterator[Metric]:
         now, waiting = time.time_ns(), 0
         try:
-            if self._store is None and (self._layout.state / "approvals").is_dir():
-                self._store = Store.open(self._layout.state)
+            if self._store is None and self._state.has_approvals:
+                self._store = self._state.open_approvals()
             if self._store is not None:
                 waiting = len(self._store.pending(now))
                 self._count_decided(self._store)
@@ -112,7 +124,9 @@ class State(Collector):
     def _budgets(self) -> Iterator[Metric]:
         """Yield the fullest limit of each budget, over all of its scopes: callers are no labels."""
         try:
-            found = shares(self._layout)
+            if self._balances is None:
+                self._balances = self._state.open_balances()
+            found = shares(self._balances) if self._balances is not None else []
         except BalanceError:
             return
         fullest: dict[str, float] = {}
@@ -136,7 +150,7 @@ class State(Collector):
         yield gauge
         count = sum(health.open_calls for health in found)
         yield _gauge("helm_boundary_open_calls", "Calls that have begun and not ended.", count)
-        if (space := DiskSpace.of(self._layout.state)) is not None:
+        if (space := DiskSpace.of(self._state.layout.state)) is not None:
             yield _gauge(
                 "helm_boundary_disk_free_bytes", "Room that is left for receipts.", space.free
             )
@@ -164,10 +178,10 @@ class State(Collector):
                     family.add_metric((phase,), list(_cumulated(counts[:-1])), counts[-1])
             yield family
 
-    def _processes(self, found: list[Health]) -> Iterator[Metric]:
-        """Yield what the boundaries' processes take, summed up."""
+    def _processes(self) -> Iterator[Metric]:
+        """Yield what the boundaries' processes on this machine take, summed up."""
         families: dict[str, Metric] = {}
-        for health in found:
+        for health in running_boundaries(self._state.layout.state):
             pid = health.pid
             for family in ProcessCollector(pid=_constant(pid), registry=_NOWHERE).collect():
                 if family.name.endswith("start_time_seconds"):

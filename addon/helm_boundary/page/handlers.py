@@ -14,13 +14,12 @@ from helm_boundary.approvals.decisions import NotPending
 from helm_boundary.approvals.entry import ID
 from helm_boundary.approvals.store import StoreError
 from helm_boundary.browser_verification.evidence import script
-from helm_boundary.budgets.shares import shares
+from helm_boundary.budgets.shares import Share, shares
 from helm_boundary.budgets.store import StoreError as BalanceError
 from helm_boundary.receipt_index.filters import Filter, FilterError
 from helm_boundary.receipt_index.queries import Place
-from helm_boundary.runtime.health import running_boundaries
-from helm_receipts.errors import ReceiptError, StateRefused
-from helm_receipts.layout import Layout
+from helm_boundary.runtime.shared_state import SharedState
+from helm_receipts.errors import ReceiptError
 
 from .handler import COOKIE, PageHandler
 from .ledger import SPANS, Ledger
@@ -217,18 +216,22 @@ class ApprovalsHandler(PageHandler):
         self.answer({"error": str(error)})
 
 
-class BudgetsHandler(PageHandler):
-    """What is used of each budget."""
+class StateHandler(PageHandler):
+    """A handler that looks at the state when it is asked."""
 
-    def initialize(self, layout: Layout, **shared: Any) -> None:  # type: ignore[override]
-        """Take the state folder too."""
+    def initialize(self, state: SharedState, **shared: Any) -> None:  # type: ignore[override]
+        """Take the state too."""
         super().initialize(**shared)
-        self.layout = layout
+        self.state = state
+
+
+class BudgetsHandler(StateHandler):
+    """What is used of each budget."""
 
     async def get(self) -> None:
         """List the limits, the fullest first; none where there are no budgets."""
         try:
-            found = await asyncio.to_thread(shares, self.layout)
+            found = await asyncio.to_thread(_shares, self.state)
         except BalanceError:
             found = []
         told = [asdict(share) | {"ratio": share.ratio} for share in found]
@@ -236,26 +239,33 @@ class BudgetsHandler(PageHandler):
         self.answer({"budgets": told[:PAGE]})
 
 
-class BoundariesHandler(PageHandler):
-    """The boundaries that run on the state folder."""
-
-    def initialize(self, layout: Layout, **shared: Any) -> None:  # type: ignore[override]
-        """Take the state folder too."""
-        super().initialize(**shared)
-        self.layout = layout
+class BoundariesHandler(StateHandler):
+    """The boundaries that run."""
 
     async def get(self) -> None:
         """List them, as they describe themselves."""
-        self.answer({"boundaries": await asyncio.to_thread(_boundaries, self.layout)})
+        found = await asyncio.to_thread(_boundaries, self.state)
+        self.answer({"boundaries": found, "isFleet": self.state.database is not None})
 
 
-def _boundaries(layout: Layout) -> list[dict[str, Any]]:
-    try:
-        return [
-            asdict(health) | {"ready": health.ready} for health in running_boundaries(layout.state)
-        ]
-    except (StateRefused, OSError):
+def _shares(state: SharedState) -> list[Share]:
+    store = state.open_balances()
+    if store is None:
         return []
+    try:
+        return shares(store)
+    finally:
+        store.close()
+
+
+def _boundaries(state: SharedState) -> list[dict[str, Any]]:
+    try:
+        found = state.boundaries()
+    except (ReceiptError, OSError):
+        return []
+    return [
+        asdict(health) | {"ready": health.ready, "name": name} for name, health in found.items()
+    ]
 
 
 def _asked(questions: Questions, flow: str) -> list[dict[str, Any]]:

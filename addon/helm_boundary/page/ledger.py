@@ -1,4 +1,4 @@
-"""What the page reads of a state folder, away from the thread that answers browsers."""
+"""What the page reads of receipts, away from the thread that answers browsers."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from helm_boundary.receipt_index.index import ReceiptIndex
 from helm_receipts.envelope.record import Record
 from helm_receipts.errors import ReceiptError
 from helm_receipts.export.explain import explain
-from helm_receipts.journal.reader import Line, read_record
-from helm_receipts.layout import Layout
+from helm_receipts.journal.reader import read_record
 
 logger = logging.getLogger(__name__)
 
@@ -29,26 +28,24 @@ SPANS = {"hour": (3600, 60), "day": (24 * 3600, 96), "week": (7 * 24 * 3600, 84)
 
 
 class Ledger:
-    """A state folder's receipts, indexed by one thread and read by two others.
+    """A state's receipts, indexed by one thread and read by two others.
 
     Sums take longer than lists, so they have a thread of their own.
     """
 
-    def __init__(self, layout: Layout, index: ReceiptIndex, trusted: Callable[[], TrustedKeys]):
-        self._layout = layout
+    def __init__(self, index: ReceiptIndex, trusted: Callable[[], TrustedKeys]) -> None:
         self._index = index
         self._trusted = trusted
         self._lists = ThreadPoolExecutor(1, "ledger-lists", self._open_reader)
         self._sums = ThreadPoolExecutor(1, "ledger-sums", self._open_reader)
         self._own = threading.local()
         self._ended = threading.Event()
-        self._keys: TrustedKeys | None = None
         self.is_current = False
         """Whether everything that was there at the start has been brought in."""
         self._follower = threading.Thread(target=self._follow, name="ledger-index", daemon=True)
 
     def start(self) -> None:
-        """Begin to follow the journal."""
+        """Begin to follow what comes."""
         self._follower.start()
 
     def close(self) -> None:
@@ -124,9 +121,7 @@ class Ledger:
             record = self._record(index, identity)
             if record is None:
                 return None
-            if self._keys is None:
-                self._keys = self._trusted()
-            return evidence_of(self._layout, self._keys, record)
+            return evidence_of(index.source, self._trusted(), record)
 
         return self.ask(look)
 
@@ -143,13 +138,10 @@ class Ledger:
         place = queries.place_of(index, identity)
         if place is None:
             return None
-        writer, name, offset, size = place
-        segment = self._layout.journal / writer / name
-        with segment.open("rb") as file:
-            file.seek(offset)
-            record = read_record(Line(segment, offset, file.read(size)))
+        line = index.source.line(place)
+        record = read_record(line)
         if record.id != identity:
-            raise ReceiptError(f"expected receipt {identity} in {segment}, found {record.id}")
+            raise ReceiptError(f"expected receipt {identity} as {line}, found {record.id}")
         return record
 
     def _open_reader(self) -> None:

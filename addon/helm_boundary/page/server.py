@@ -10,9 +10,8 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 from helm_boundary.browser_verification.trusted_keys import TrustedKeys
-from helm_boundary.receipt_index.index import ReceiptIndex
+from helm_boundary.receipt_source.source import Source
 from helm_boundary.runtime.shared_state import SharedState
-from helm_receipts.layout import Layout
 
 from . import handlers
 from .ledger import Ledger
@@ -23,24 +22,25 @@ _MAX_REQUEST = 64 * 1024
 
 
 class PageServer:
-    """The page of one state folder, listening."""
+    """The page of one state, listening."""
 
     def __init__(
         self,
-        layout: Layout,
+        state: SharedState,
         address: tuple[str, int],
-        trusted: Callable[[], TrustedKeys],
+        trusted: Callable[[Source], TrustedKeys],
         sign_in: SignIn,
     ) -> None:
         self._sockets = bind_sockets(address[1], address[0])
         self.port = self._sockets[0].getsockname()[1]
         self._sign_in = sign_in
         self._host = f"[{address[0]}]" if ":" in address[0] else address[0]
-        self._ledger = Ledger(layout, ReceiptIndex.open(layout), trusted)
+        source = state.source()
+        self._ledger = Ledger(state.open_index(source), lambda: trusted(source))
         hosts = frozenset(f"{name}:{self.port}" for name in (self._host, "localhost"))
         shared = {"sign_in": sign_in, "hosts": hosts}
         self._server = HTTPServer(
-            _application(layout, self._ledger, shared),
+            _application(state, self._ledger, shared),
             max_buffer_size=_MAX_REQUEST,
             max_body_size=_MAX_REQUEST,
             idle_connection_timeout=60,
@@ -68,8 +68,8 @@ class PageServer:
         self._ledger.close()
 
 
-def _application(layout: Layout, ledger: Ledger, shared: dict[str, Any]) -> Application:
-    questions = Questions(SharedState(layout))
+def _application(state: SharedState, ledger: Ledger, shared: dict[str, Any]) -> Application:
+    questions = Questions(state)
     with_ledger = {**shared, "ledger": ledger}
     with_questions = {**shared, "questions": questions}
     return Application(
@@ -89,8 +89,8 @@ def _application(layout: Layout, ledger: Ledger, shared: dict[str, Any]) -> Appl
             ),
             (r"/api/approvals", handlers.ApprovalsHandler, with_questions),
             (r"/api/approvals/(\w+)", handlers.ApprovalsHandler, with_questions),
-            (r"/api/budgets", handlers.BudgetsHandler, {**shared, "layout": layout}),
-            (r"/api/boundaries", handlers.BoundariesHandler, {**shared, "layout": layout}),
+            (r"/api/budgets", handlers.BudgetsHandler, {**shared, "state": state}),
+            (r"/api/boundaries", handlers.BoundariesHandler, {**shared, "state": state}),
         ],
         default_handler_class=handlers.MissingHandler,
         default_handler_args=shared,

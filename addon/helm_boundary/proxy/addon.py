@@ -41,6 +41,7 @@ from .guards.local_guard import LocalGuard
 from .guards.mitmweb_guard import Door
 from .memory import BodyMemory
 from .observing import Observing
+from .presence import Presence
 from .requests import Requests
 from .responses import Responses
 from .shutdown import Service
@@ -76,6 +77,7 @@ class HelmBoundary:
         )
         self._responses = Responses(self._tracker, leaving, self._sockets)
         self._reloader = Reloader(self._current, self._is_in_use)
+        service = Service(self._health, self._current, self._health_address)
         self.addons: list[Any] = [
             Walls(self._tracker.may_connect),
             self._local,
@@ -85,7 +87,8 @@ class HelmBoundary:
             self._sockets,
             SocketCloses(self._sockets, self._ready),
             leaving,
-            Service(self._health, self._current, self._health_address),
+            service,
+            Presence(service.seen, lambda: self._config),
             Interface(self._current),
             Door(self._pages),
             Observing(lambda: self._config, self._current, self._is_call),
@@ -246,6 +249,7 @@ class HelmBoundary:
             open_calls=open_calls,
             draining=draining,
             untrusting=self._untrusting.newest(),
+            observation=self._current.observation,
         )
 
     def _is_call(self, flow: http.HTTPFlow) -> bool:

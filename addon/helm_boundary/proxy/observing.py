@@ -22,7 +22,7 @@ LOOK_SECONDS = 0.5
 
 
 class Observing:
-    """Looks at the state folder twice a second: at what people said, and at the disk."""
+    """Looks twice a second at what people said, and at the disk."""
 
     name = "helmboundaryobserving"
 
@@ -66,7 +66,7 @@ class Observing:
                 self._warn()
                 await asyncio.sleep(LOOK_SECONDS)
         except Exception:
-            logger.exception("helm-boundary: the state folder can't be looked at")
+            logger.exception("helm-boundary: what people said can't be looked at")
             raise
         finally:  # whatever ends it: nobody would end the emergency
             self._enforce()
@@ -75,7 +75,10 @@ class Observing:
         running, config = self._current.running, self._config()
         if running is None or config is None or config.mode == "observe":
             return
-        said = Observation.read(running.state)
+        said = await asyncio.to_thread(Observation.read, running.orders)
+        if (running := self._current.running) is None:  # it has ended, or has another policy
+            return
+        self._current.observation = said
         if (said is not None) == running.observes:
             return
         if said is None:

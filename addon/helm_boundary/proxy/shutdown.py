@@ -81,14 +81,14 @@ class Service:
 
     def running(self) -> None:
         """Open the health socket, take SIGTERM and SIGHUP, say to systemd that we are ready."""
-        health = self._seen()
+        health = self.seen()
         if health is None:
             return
         loop = asyncio.get_running_loop()
         take_signals(loop, self.stop, reload_policy)
         if Place.own() is not None:
             watch_parent(loop, self.stop)
-        self._health = HealthSocket(Path(health.state), lambda: self._seen() or health)
+        self._health = HealthSocket(Path(health.state), lambda: self.seen() or health)
         self._announcing = loop.create_task(self._announce(self._health))
 
     def stop(self) -> None:
@@ -108,7 +108,8 @@ class Service:
         if self._endpoint is not None:
             self._endpoint.close()
 
-    def _seen(self) -> Health | None:
+    def seen(self) -> Health | None:
+        """Return how the boundary is now; None while it isn't up."""
         return self._look(len(self._open), self._draining is not None)
 
     async def _announce(self, health: HealthSocket) -> None:
@@ -126,7 +127,7 @@ class Service:
         notify("READY=1")
 
     async def _stands(self) -> Standing:
-        health = self._seen()
+        health = self.seen()
         return standing_of([] if health is None else [health])
 
     async def _drain(self) -> None:

@@ -30,6 +30,7 @@ class Filter:
     reason: str | None = None
     rule: str | None = None
     end: str | None = None
+    writer: str | None = None
     text: str | None = None
     since: str | None = None
     until: str | None = None
@@ -45,7 +46,7 @@ class Filter:
     def condition(self) -> tuple[str, list[Any]]:
         """Return the filter as an SQL condition with its parameters; raises FilterError."""
         parts, values = ["1"], list[Any]()
-        for name in ("verdict", "phase", "operation", "model", "host", "end"):
+        for name in ("verdict", "phase", "operation", "model", "host", "end", "writer"):
             if (wanted := getattr(self, name)) is not None:
                 parts.append(f"{name} = ?")
                 values.append(wanted)

@@ -1,4 +1,4 @@
-"""The index of one state folder's receipts, brought up to date whenever somebody asks."""
+"""The index of one state's receipts, brought up to date whenever somebody asks."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
+from helm_boundary.receipt_source.source import Part, Source
 from helm_receipts.errors import Broken
-from helm_receipts.journal.reader import Line, read_lines
-from helm_receipts.journal.segments import list_segments, list_writers, written_size
-from helm_receipts.layout import Layout
+from helm_receipts.journal.reader import Line
 
 from .row import read_row
 from .schema import INSERT, TABLES, VERSION
@@ -25,44 +24,42 @@ type Progress = Callable[[int], None]
 
 
 class ReceiptIndex:
-    """The index of a state folder, as one connection of one thread sees it.
+    """The index of a source of receipts, as one connection of one thread sees it.
 
     Several processes may use one index; each brings in what the others haven't yet.
     """
 
-    def __init__(self, layout: Layout, connection: sqlite3.Connection, path: Path) -> None:
-        self._layout = layout
+    def __init__(self, source: Source, connection: sqlite3.Connection, path: Path) -> None:
+        self.source = source
         self.connection = connection
         self.path = path
 
     @classmethod
-    def open(cls, layout: Layout, folder: Path | None = None) -> Self:
-        """Open the index in `<state>/index`, or in `folder`; one that doesn't fit is built anew.
+    def open(cls, source: Source, folder: Path) -> Self:
+        """Open the index in a folder; one that doesn't fit is built anew.
 
-        Where nothing can be written beside the receipts, as with a copy that an auditor got, the
-        index is in a temporary folder, which goes with this process.
+        Where nothing can be written there, as in a copy that an auditor got, the index is in a
+        temporary folder, which goes with this process.
         """
-        path = _place(folder or layout.state / "index")
-        origin = _origin(layout)
+        path = _place(folder)
         try:
-            connection = _connect(path, origin)
-        except sqlite3.DatabaseError:  # damaged: it holds nothing that isn't in the journal
+            connection = _connect(path, source.name)
+        except sqlite3.DatabaseError:  # damaged: it holds nothing that its source hasn't
             remove(path)
-            connection = _connect(path, origin)
-        return cls(layout, connection, path)
+            connection = _connect(path, source.name)
+        return cls(source, connection, path)
 
     def another(self) -> ReceiptIndex:
         """Open the same index once more, for another thread."""
-        return ReceiptIndex(self._layout, _connect(self.path, _origin(self._layout)), self.path)
+        return ReceiptIndex(self.source, _connect(self.path, self.source.name), self.path)
 
     def refresh(self, progress: Progress = lambda _: None) -> int:
         """Bring in the receipts that came since; returns how many. Others may read meanwhile."""
         added = 0
-        for writer in list_writers(self._layout.journal):
-            for segment in list_segments(writer):
-                for count in self._read_segment(segment):
-                    added += count
-                    progress(added)
+        for part in self.source.parts():
+            for count in self._read_part(part):
+                added += count
+                progress(added)
         return added
 
     def unread(self) -> list[tuple[str, str]]:
@@ -73,26 +70,23 @@ class ReceiptIndex:
         """Close the connection."""
         self.connection.close()
 
-    def _read_segment(self, segment: Path) -> Iterator[int]:
-        name = f"{segment.parent.name}/{segment.name}"
-        size = written_size(segment)
-        while self._read_to(name) < size:
+    def _read_part(self, part: Part) -> Iterator[int]:
+        while self._position_in(part) != part.end:
             with _writing(self.connection):
-                read = self._read_to(name)  # again: another process may have been here
-                lines = read_lines(segment, read, size)
-                until, count = self._insert(read, lines)
-                if until == read:  # a line that isn't whole yet
+                position = self._position_in(part)  # again: another process may have been here
+                until, count = self._insert(position, self.source.read(part, position))
+                if until == position:  # a line that isn't whole yet
                     return
                 self.connection.execute(
-                    "INSERT OR REPLACE INTO segments VALUES (?, ?)", (name, until)
+                    "INSERT OR REPLACE INTO parts VALUES (?, ?)", (part.writer, until)
                 )
             yield count
 
-    def _insert(self, read: int, lines: Iterator[Line]) -> tuple[int, int]:
+    def _insert(self, position: str, lines: Iterator[tuple[str, Line]]) -> tuple[str, int]:
         """Insert a batch of lines; returns up to where, and how many."""
-        rows, until = [], read
-        for line in lines:
-            until = line.offset + len(line.raw) + 1
+        rows, until = [], position
+        for after, line in lines:
+            until = after
             try:
                 rows.append(read_row(line))
             except Broken as error:
@@ -103,10 +97,12 @@ class ReceiptIndex:
         self.connection.executemany(INSERT, rows)
         return until, len(rows)
 
-    def _read_to(self, name: str) -> int:
-        found = self.connection.execute("SELECT read FROM segments WHERE path = ?", (name,))
+    def _position_in(self, part: Part) -> str:
+        found = self.connection.execute(
+            "SELECT position FROM parts WHERE writer = ?", (part.writer,)
+        )
         row = found.fetchone()
-        return int(row[0]) if row else 0
+        return str(row[0]) if row else ""
 
 
 def remove(path: Path) -> None:
@@ -117,7 +113,7 @@ def remove(path: Path) -> None:
 
 def _place(folder: Path) -> Path:
     try:
-        folder.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError:
@@ -140,7 +136,7 @@ def _connect(path: Path, origin: str) -> sqlite3.Connection:
 
 
 def _settle(connection: sqlite3.Connection, origin: str) -> None:
-    """Make the tables, or see that they are this version's and this folder's."""
+    """Make the tables, or see that they are this version's and of this source."""
     with _writing(connection):
         if connection.execute("PRAGMA user_version").fetchone() == (0,):
             for statement in TABLES.split(";"):
@@ -151,14 +147,7 @@ def _settle(connection: sqlite3.Connection, origin: str) -> None:
     if version != (VERSION,):
         raise sqlite3.DatabaseError(f"an index of another version, {version}")
     if connection.execute("SELECT name FROM origin").fetchone() != (origin,):
-        raise sqlite3.DatabaseError("an index of another state folder")
-
-
-def _origin(layout: Layout) -> str:
-    try:
-        return layout.origin.read_text().strip()
-    except OSError:
-        return ""
+        raise sqlite3.DatabaseError("an index of other receipts")
 
 
 @contextlib.contextmanager

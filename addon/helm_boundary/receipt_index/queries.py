@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from helm_boundary.receipt_source.source import Place as LinePlace
+
 from .filters import Filter
 from .index import ReceiptIndex
 from .schema import COLUMNS
@@ -13,7 +15,7 @@ from .schema import COLUMNS
 _SHOWN = ("seq", *(name for name in COLUMNS if name not in ("segment", "offset", "size")))
 _SELECT = f"SELECT {', '.join(_SHOWN)} FROM receipts WHERE "  # noqa: S608 - names of our own
 _LATEST = 20_000
-_CHOICES = ("model", "principal", "operation", "host", "code")
+_CHOICES = ("model", "principal", "operation", "host", "code", "writer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +117,13 @@ def choices(index: ReceiptIndex, most: int = 50) -> dict[str, list[str]]:
     return {name: _names(index, name, most) for name in _CHOICES}
 
 
-def place_of(index: ReceiptIndex, identity: str) -> tuple[str, str, int, int] | None:
-    """Return where a receipt's line is: writer, segment, offset and size; None for an unknown."""
+def place_of(index: ReceiptIndex, identity: str) -> LinePlace | None:
+    """Return where a receipt's line is; None for an unknown one."""
     found = index.connection.execute(
         'SELECT writer, segment, "offset", size FROM receipts WHERE id = ?', (identity,)
     )
     row = found.fetchone()
-    return None if row is None else (str(row[0]), str(row[1]), int(row[2]), int(row[3]))
+    return None if row is None else LinePlace(str(row[0]), str(row[1]), int(row[2]), int(row[3]))
 
 
 def _names(index: ReceiptIndex, column: str, most: int) -> list[str]:

@@ -12,17 +12,18 @@ COLUMNS = (
 )  # fmt: skip
 """What is kept of a receipt. `at` is in microseconds since 1970; `added` is how many of them the
 boundary took before it forwarded the request; `codes` and `rules` are lists with a blank before and
-after each, one of each for a reason; `segment`, `offset` and `size` say where the line is; `by` is
-the person of an approval; `coverage` is how much of the request and of the response was judged;
-`cost` is in nanodollars.
+after each, one of each for a reason; `segment`, `offset` and `size` say where its source has the
+line; `by` is the person of an approval; `coverage` is how much of the request and of the response
+was judged; `cost` is in nanodollars.
 """
 
 TABLES = f"""
 CREATE TABLE receipts (seq INTEGER PRIMARY KEY, {", ".join(COLUMNS)});
 CREATE INDEX by_time ON receipts (at);
+CREATE INDEX by_writer ON receipts (writer, at);
 CREATE INDEX by_flow ON receipts (flow) WHERE flow IS NOT NULL;
 CREATE UNIQUE INDEX by_id ON receipts (id);
-CREATE TABLE segments (path TEXT PRIMARY KEY, read INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE parts (writer TEXT PRIMARY KEY, position TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE unread (place TEXT PRIMARY KEY, what TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE origin (name TEXT NOT NULL);
 """

@@ -16,6 +16,7 @@ from typing import Any
 from helm_boundary.browser_verification.trusted_keys import TrustedKeys
 from helm_boundary.receipt_index.filters import Filter
 from helm_boundary.receipt_index.index import ReceiptIndex
+from helm_boundary.receipt_source.source import Place
 from helm_receipts.audit.verify import NOT_PROVEN
 from helm_receipts.envelope.checkpoint import parse_checkpoint
 from helm_receipts.envelope.dsse import parse_line
@@ -60,12 +61,10 @@ class Enclosure:
         except OSError:
             return None
 
-    def _by_log_index(
-        self, period: Filter, size: int
-    ) -> tuple[dict[int, tuple[str, str, int, int]], list[tuple[str, str, int, int]]]:
+    def _by_log_index(self, period: Filter, size: int) -> tuple[dict[int, Place], list[Place]]:
         """Find where each receipt is, by its place in the log; the rest isn't in there yet."""
         runs = read_runs(order_file(self._layout), size)
-        logged, rest = {}, []
+        logged, rest = dict[int, Place](), list[Place]()
         where, values = period.condition()
         found = self._index.connection.execute(
             f'SELECT id, writer, segment, "offset", size FROM receipts WHERE {where} '  # noqa: S608 - names of our own
@@ -75,13 +74,13 @@ class Enclosure:
         for identity, *place in found:
             writer, _, number = identity.rpartition("-")
             try:
-                logged[runs.index_of(writer, int(number))] = tuple(place)
+                logged[runs.index_of(writer, int(number))] = Place(*place)
             except LogError:
-                rest.append(tuple(place))
+                rest.append(Place(*place))
         return logged, rest
 
     def _range(
-        self, logged: dict[int, tuple[str, str, int, int]], first: int, end: int, note: bytes | None
+        self, logged: dict[int, Place], first: int, end: int, note: bytes | None
     ) -> Iterator[str]:
         if note is None:
             return
@@ -108,12 +107,9 @@ class Enclosure:
             ],
         }
 
-    def _line(self, place: tuple[str, str, int, int]) -> str:
-        """Write a receipt, read from the journal; one that can't be read stands there as it is."""
-        writer, segment, offset, size = place
-        with (self._layout.journal / writer / segment).open("rb") as file:
-            file.seek(offset)
-            envelope = parse_line(file.read(size))
+    def _line(self, place: Place) -> str:
+        """Write a receipt, read from its source."""
+        envelope = parse_line(self._index.source.line(place).raw)
         signature = base64.b64encode(envelope.signature).decode()
         return f"{self._key(envelope.keyid)} {signature} {envelope.payload.decode('utf-8')}"
 
@@ -121,7 +117,7 @@ class Enclosure:
         if keyid not in self._keys:
             self._keys[keyid] = len(self._public)
             try:
-                self._public.append(self._trusted.key_of(self._layout, keyid).raw.hex())
+                self._public.append(self._trusted.key_of(self._index.source, keyid).raw.hex())
             except ReceiptError:
                 self._public.append("")  # nobody vouches for it, and the browser says so
         return self._keys[keyid]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .observation import Observation
 from .options import Config
 from .startup import Running, start
 
@@ -16,6 +17,9 @@ class CurrentBoundary:
         self._running: Running | None = None
         self._other_modes: list[Running] = []
         """Those whose calls may still wait for a person, of before the mode was changed."""
+
+        self.observation: Observation | None = None
+        """Why verdicts are only written down for a time, where somebody has said so."""
 
     @property
     def running(self) -> Running | None:

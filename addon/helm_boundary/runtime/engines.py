@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from helm_boundary.fleet.orders import orders_of
 from helm_boundary.policy.detectors.detectors import Detectors, compile_detectors
 from helm_boundary.policy.engines.candidate import WithCandidate
 from helm_boundary.policy.engines.embedded import start_embedded
@@ -19,6 +20,7 @@ from helm_boundary.policy.sources.detector_place import placed
 from helm_boundary.policy.sources.download import Download
 from helm_boundary.policy.sources.policy import Policy, read_policy
 
+from .kept_policies import fetch
 from .options import Config, is_address
 from .rollback import Rollback
 
@@ -70,10 +72,11 @@ def start_judging(config: Config) -> Judging:
 
 def _rolled_back(policy: Policy, config: Config) -> Policy:
     """Return the policy that a person wants in place of that one, where somebody does."""
-    said = Rollback.read(config.state)
+    said = Rollback.read(orders_of(config.state, config.database))
     if said is None or said.refused != policy.digest:
         return policy
-    return read_policy((said.file(config.state),), key=config.policy_key)
+    kept = fetch(config.state, said.instead, config.database)
+    return read_policy((kept,), key=config.policy_key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,8 @@ class Health:
     disk_low: bool = False
     database: str = ""
     """Where the state is, if not in the folder; without its password."""
+    writer: str = ""
+    """Whose receipts are its own."""
     process: str = ""
     """Its number of how many, as 2/4, where `run --processes` started it."""
     ca_digest: str = ""

@@ -32,9 +32,10 @@ def standing(
     open_calls: int,
     draining: bool,
     untrusting: tuple[Untrusting, ...],
+    observation: Observation | None,
 ) -> Health:
     """Put a boundary's health together; `servers` are mitmproxy's, one a mode."""
-    said, space = Observation.read(running.state), DiskSpace.of(running.state)
+    space = DiskSpace.of(running.state)
     policy, timings = running.engine.policy, running.boundary.timings
     return Health(
         pid=os.getpid(),
@@ -58,10 +59,11 @@ def standing(
         unsafe=tuple(unsafe_options(options)),
         upstream_roots=options.ssl_verify_upstream_trusted_ca or "",
         untrusting=untrusting,
-        observation=asdict(said) if said is not None and running.observes else {},
+        observation=asdict(observation) if observation is not None and running.observes else {},
         disk_free=space.free if space is not None else -1,
         disk_low=space is not None and space.is_low,
         database=str(config.database or ""),
+        writer=running.recorder.writer,
         process=str(Place.own() or ""),
         ca_digest=ca_digest(Path(options.confdir).expanduser()),
         started_for=int(os.environ.get(STARTED_FOR) or 0),

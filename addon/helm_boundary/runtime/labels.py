@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from helm_boundary.calls.hosts import provider_of
 from helm_boundary.matching.catalogue import UNKNOWN, known_operations
 from helm_boundary.policy.authoring.reason_codes import REASON_CODES
-from helm_receipts.errors import StateRefused
+from helm_receipts.errors import ReceiptError
 
-from .health import running_boundaries
+from .health import Health
 
 logger = logging.getLogger(__name__)
 
@@ -37,12 +36,12 @@ class Labels:
         prefixes = {*self.prefixes, *filter(None, names.get("prefixes", ()))}
         self.prefixes = tuple(sorted(prefixes, key=len, reverse=True))
 
-    def learn_running(self, state: Path) -> None:
-        """Add what the boundaries say that run on a state folder."""
+    def learn_running(self, boundaries: Callable[[], Iterable[Health]]) -> None:
+        """Add what the boundaries say that run; `boundaries` looks for them."""
         try:
-            for health in running_boundaries(state):
+            for health in boundaries():
                 self.learn(health.labels)
-        except (StateRefused, OSError) as error:
+        except (ReceiptError, OSError) as error:
             logger.warning("helm-boundary: a boundary doesn't answer: %s", error)
 
     def operation(self, name: str | None) -> str:

@@ -1,8 +1,8 @@
 """An emergency: for a time verdicts are only written down, because somebody said so and why.
 
-`<state>/observe.json` says until when. Every boundary on the state folder looks at it, writes a
-receipt and then lets everything pass; when the time is over each enforces again by itself, also
-one that was restarted meanwhile. Whatever can't be read, or isn't so by the clock, counts as over.
+The order `observe` says until when. Every boundary of the state looks at it, writes a receipt and
+then lets everything pass; when the time is over each enforces again by itself, also one that was
+restarted meanwhile. Whatever can't be read, or isn't so by the clock, counts as over.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import json
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Self
 
-from helm_receipts.storage import durable
+from helm_boundary.fleet.orders import Orders
+from helm_receipts.errors import ReceiptError
 
+_NAME = "observe"
 LONGEST = 24 * 3600
 """Seconds; whoever needs longer says it again, or sets helm_mode."""
 
@@ -31,18 +32,18 @@ class Observation:
     receipt: str
 
     @classmethod
-    def read(cls, state: Path, now: float | None = None) -> Self | None:
+    def read(cls, orders: Orders, now: float | None = None) -> Self | None:
         """Return the one that is in force; None where there is none, or none any more."""
-        with suppress(OSError, ValueError, TypeError):
-            said = cls(**json.loads(_path(state).read_bytes()))
+        with suppress(OSError, ReceiptError, ValueError, TypeError):
+            said = cls(**json.loads(orders.read(_NAME) or b""))
             at = time.time() if now is None else now
             if said.began <= at < said.until <= said.began + LONGEST:
                 return said
         return None
 
-    def write(self, state: Path) -> None:
-        """Have every boundary on the state folder follow it; raises OSError."""
-        durable.replace_file(_path(state), json.dumps(asdict(self)).encode() + b"\n", 0o600)
+    def write(self, orders: Orders) -> None:
+        """Have every boundary of the state follow it; raises OSError or ReceiptError."""
+        orders.write(_NAME, json.dumps(asdict(self)).encode() + b"\n")
 
     @property
     def seconds_left(self) -> float:
@@ -50,11 +51,6 @@ class Observation:
         return max(0.0, self.until - time.time())
 
 
-def end(state: Path) -> None:
-    """Have every boundary enforce again; raises OSError."""
-    _path(state).unlink(missing_ok=True)
-    durable.sync_folder(state)
-
-
-def _path(state: Path) -> Path:
-    return state / "observe.json"
+def end(orders: Orders) -> None:
+    """Have every boundary enforce again; raises OSError or ReceiptError."""
+    orders.remove(_NAME)

@@ -354,17 +354,17 @@ def _check_opa(options: OptionValues) -> None:
         )
 
 
-_OF_FOLDERS = ("helm_page", "helm_metrics", "helm_decision_logs", "helm_witness", "helm_timestamp")
-"""What reads or shows the receipts of a folder, beside the boundary."""
+_OF_FOLDERS = ("helm_witness", "helm_timestamp")
+"""What shows the log of a folder to others; a database's log is a log service's business."""
 
 
 def _check_beside_database(options: OptionValues) -> None:
-    """Refuse what would find nothing in the folder of a boundary whose receipts are elsewhere."""
+    """Refuse what would find no log in the folder of a boundary whose receipts are elsewhere."""
     for name in _OF_FOLDERS if is_database(options.helm_state) else ():
         if getattr(options, name):
             raise ConfigError(
-                f"{name}: reads a state folder, and helm_state is a database; keep a copy with "
-                "`helm-boundary receipts pull --follow` and run it on that (docs/operations.md)"
+                f"{name}: is for the log of a state folder, and helm_state is a database, whose "
+                "log is kept up by `helm-boundary log serve` (docs/operations.md)"
             )
 
 

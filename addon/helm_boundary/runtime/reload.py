@@ -22,7 +22,7 @@ from helm_receipts.envelope.statement import Draft, PolicyRef
 from helm_receipts.errors import ReceiptError
 
 from .current_boundary import CurrentBoundary
-from .kept_policies import keep
+from .kept_policies import fetch, keep
 from .rollback import Rollback
 from .startup import Running
 
@@ -86,18 +86,33 @@ class Reloader:
         """Go back to an earlier policy when a person says so, and from it when it is ended."""
         tried: Rollback | None = None
         while (running := self._current.running) is not None:
-            said, digest = Rollback.read(running.state), running.engine.policy.digest
+            try:
+                said = await asyncio.to_thread(Rollback.read, running.orders)
+            except ReceiptError:  # nobody knows whether there is one: it stays as it is
+                await asyncio.sleep(_POLL)
+                continue
+            digest = running.engine.policy.digest
             if said is not None and said != tried and digest == said.refused:
-                tried = said
-                change = await watch.load(said.file(running.state))
-                if change is not None:
-                    await self._take(change)
+                if await self._go_back(watch, running, said.instead):
+                    tried = said
             elif said is None and tried is not None:
                 tried = None
                 await self._load(watch)
             elif said is not None and digest == said.instead:
                 tried = said
             await asyncio.sleep(_POLL)
+
+    async def _go_back(self, watch: PolicyWatch, running: Running, digest: str) -> bool:
+        """Try an earlier policy; False where it can't be had at the moment."""
+        try:
+            kept = await asyncio.to_thread(fetch, running.state, digest, running.database)
+        except (OSError, ReceiptError) as error:
+            logger.warning("helm-boundary: the earlier policy can't be had: %s", error)
+            return False
+        change = await watch.load(kept)
+        if change is not None:
+            await self._take(change)
+        return True
 
     async def _load(self, watch: PolicyWatch) -> None:
         change = await watch.load()
@@ -113,7 +128,15 @@ class Reloader:
         if isinstance(change, PolicyError):
             logger.error("helm-boundary: the policy in force stays: %s", change)
             return
-        said = Rollback.read(old.state)
+        try:
+            said = await asyncio.to_thread(Rollback.read, old.orders)
+        except ReceiptError as error:
+            self._refuse(change, old, str(error))
+            return
+        if (now := self._current.running) is None:
+            change.engine.close()
+            return
+        old = now  # in another mode, perhaps
         if said is not None and change.engine.policy.digest == said.refused:
             change.engine.close()
             if self._watch is not None:
@@ -129,14 +152,11 @@ class Reloader:
         try:
             await old.recorder.record(_receipt(old, new))
         except ReceiptError as error:
-            change.engine.close()
-            logger.error("helm-boundary: the policy in force stays, no receipt: %s", error)
-            if self._watch is not None:
-                self._watch.take_back(old.engine.policy.digest)
+            self._refuse(change, old, f"no receipt: {error}")
             return
         self._current.replace(new)
         policy = new.engine.policy
-        await asyncio.to_thread(keep, new.state, policy)
+        await asyncio.to_thread(keep, new.state, policy, new.database)
         logger.info(
             "helm-boundary: policy %s, %d rules, %d detectors, sha256 %s",
             policy.uri,
@@ -145,6 +165,13 @@ class Reloader:
             policy.digest,
         )
         self._spawn(self._retire(old))
+
+    def _refuse(self, change: Change, old: Running, why: str) -> None:
+        """Leave the policy in force, and look at the changed one again later."""
+        change.engine.close()
+        logger.error("helm-boundary: the policy in force stays, %s", why)
+        if self._watch is not None:
+            self._watch.take_back(old.engine.policy.digest)
 
     async def _retire(self, old: Running) -> None:
         while self._in_use(old):

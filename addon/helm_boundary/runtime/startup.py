@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from helm_boundary import __version__
@@ -15,6 +15,7 @@ from helm_boundary.enforcement.requests import Boundary
 from helm_boundary.enforcement.responses import Answers
 from helm_boundary.enforcement.settings import Settings
 from helm_boundary.evaluation.judge import Judge
+from helm_boundary.fleet.orders import Orders, orders_of
 from helm_boundary.matching.matcher import Matcher
 from helm_boundary.policy.detectors.detectors import Detectors
 from helm_boundary.policy.engines.engine import Engine
@@ -54,6 +55,7 @@ class Running:
     hold_seconds: int = 300
     keep_flows: int = 5000
     database: Address | None = None
+    orders: Orders = field(kw_only=True)
 
     @property
     def observes(self) -> bool:
@@ -98,12 +100,15 @@ def start(config: Config) -> Running:
     except (StateRefused, OSError) as error:
         raise StartError(f"the state folder can't be used: {error}") from None
     try:
+        _require_ready(config.database)
+    except ReceiptError as error:
+        raise StartError(f"receipts can't be written: {error}") from None
+    try:
         judging = start_judging(config)
-    except PolicyError as error:
+    except (PolicyError, ReceiptError, OSError) as error:
         raise StartError(f"the policy can't be used: {error}") from None
     engine = judging.engine
     try:
-        _require_ready(config.database)
         store = Store.open(config.state, config.database)
         if config.signer:
             use_signer(Layout(config.state), config.signer)
@@ -119,7 +124,7 @@ def start(config: Config) -> Running:
     except (ReceiptError, StoreError, OSError) as error:
         engine.close()
         raise StartError(f"receipts can't be written: {error}") from None
-    keep(config.state, engine.policy)
+    keep(config.state, engine.policy, config.database)
     if config.logs_calls:
         recorder.told = log_call
     try:
@@ -162,6 +167,7 @@ def start(config: Config) -> Running:
         config.hold_seconds,
         config.keep_flows,
         config.database,
+        orders=orders_of(config.state, config.database),
     )
 
 

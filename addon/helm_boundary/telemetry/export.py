@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace import Tracer, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from helm_boundary import __version__
+from helm_boundary.runtime.health import running_boundaries
 from helm_boundary.runtime.labels import Labels
 from helm_receipts.layout import Layout
 
@@ -55,7 +56,7 @@ class Export:
         dropped = 0
         for number, line in enumerate(lines):
             if number % _LEARN_EVERY == 0:
-                self._labels.learn_running(self._layout.state)
+                self._labels.learn_running(lambda: running_boundaries(self._layout.state))
             try:
                 call: dict[str, Any] = orjson.loads(line)
                 self._take(call)

@@ -1,6 +1,6 @@
 """Migrations: numbered SQL files, each applied once and whole, by one process at a time.
 
-0001-0009 receipts and the log      0010-0019 approvals      0020-0029 budgets
+0001-0009 receipts and the log   0010-0019 approvals   0020-0029 budgets   0030-0039 the fleet
 """
 
 import hashlib

@@ -119,6 +119,11 @@ class Recorder:
         keys, writer = start_table_session(layout, version, configuration, database)
         return cls(writer, keys.pseudonym, Unlogged())
 
+    @property
+    def writer(self) -> str:
+        """Whose receipts these are."""
+        return self._writer.name
+
     def foresee(self, draft: Draft) -> None:
         """Say which draft will probably be recorded next, when there is time to get it ready."""
         if not (self._waiting or self._flight or self._writer.is_closed or self._recovery):

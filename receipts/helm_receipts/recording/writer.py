@@ -107,6 +107,11 @@ class Writer:
         """Where outcomes that are owed outlive this process, if anywhere."""
 
     @property
+    def name(self) -> str:
+        """The writer's id, with which its receipts' ids begin."""
+        return self._journal.writer
+
+    @property
     def is_closed(self) -> bool:
         """Whether a failed write closed the journal; see `recover`."""
         return self._journal.is_closed

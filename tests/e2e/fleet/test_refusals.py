@@ -12,6 +12,8 @@ import pytest
 from helm_receipts.database.address import Address
 from helm_receipts.database.connections import connect
 from helm_receipts.database.migrations import migrate
+from helm_receipts.layout import Layout
+from helm_receipts.log.published_keys import read_published
 from support.boundary import Boundary, StartFailed
 from support.engines import TableState, check
 from support.fleet import command, fleet_boundary
@@ -63,16 +65,27 @@ def test_calls_are_denied_while_the_database_is_away(tmp_path: Path, server: Ser
     assert check(state.folder()).is_complete
 
 
-@pytest.mark.parametrize(
-    ("option", "value"),
-    [("helm_page", "127.0.0.1:0"), ("helm_metrics", "127.0.0.1:0"),
-     ("helm_decision_logs", "https://127.0.0.1:1")],
-)  # fmt: skip
-def test_what_reads_a_folder_is_not_started_beside_a_database(
-    tmp_path: Path, database: Address, option: str, value: str
+def test_witnesses_of_a_folders_log_are_not_started_beside_a_database(
+    tmp_path: Path, database: Address
 ) -> None:
-    with Upstream() as upstream, pytest.raises(StartFailed, match="receipts pull --follow"):
-        fleet_boundary(upstream, tmp_path / "one", database, {option: value}).start()
+    option = {"helm_timestamp": "https://127.0.0.1:1"}
+    with Upstream() as upstream, pytest.raises(StartFailed, match="helm-boundary log serve"):
+        fleet_boundary(upstream, tmp_path / "one", database, option).start()
+
+
+def test_a_boundarys_key_is_made_before_its_first_start(tmp_path: Path, database: Address) -> None:
+    """Of the type that was asked for; what it signs is registered, and verifies."""
+    folder = tmp_path / "one" / "helm"
+    folder.parent.mkdir()
+    named = ("--state", database.text, "--folder", str(folder))
+    done = command("keys", "init", "--type", "p256", *named)
+    assert done.returncode == 0, done
+    assert command("keys", "init", "--type", "ed25519", *named).returncode == 2
+    state = TableState(folder, database)
+    state.open().close()
+    (key,) = read_published(Layout(state.folder())).receipt
+    assert key.key.type == "p256"
+    assert check(state.folder()).is_complete
 
 
 def test_a_database_that_was_not_migrated_is_no_start(

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from helm_boundary.budgets.shares import shares
 from helm_boundary.metrics.state import State
 from helm_boundary.runtime.labels import Labels
+from helm_boundary.runtime.shared_state import SharedState
 from helm_receipts.layout import Layout
 from support.browser import chromium, missing
 from support.budgets import budget_scene
@@ -30,11 +31,15 @@ def test_what_is_used_is_told(tmp_path: Path) -> None:
         for _ in range(3):
             stage.chat()
         layout = Layout(stage.boundary.state)
-        found = {(share.scope, share.kind): share for share in shares(layout)}
+        state = SharedState(layout)
+        store = state.open_balances()
+        assert store is not None
+        found = {(share.scope, share.kind): share for share in shares(store)}
+        store.close()
         assert found["daily", "calls"].ratio == 0.75
         assert (found["each:model=ordinary", "calls"].used, len(found)) == (3, 3)
         registry = CollectorRegistry()
-        registry.register(State(layout, Labels(), registry))
+        registry.register(State(state, state.source(), Labels(), registry))
         name = "helm_boundary_budget_used_ratio"
         assert registry.get_sample_value(name, {"budget": "daily"}) == 0.75
         assert registry.get_sample_value(name, {"budget": "each"}) == pytest.approx(0.3)
@@ -55,4 +60,4 @@ def _look(url: str, folder: Path) -> None:
 def test_without_budgets_there_are_none(tmp_path: Path) -> None:
     """No section on the page, no series."""
     record_calls(tmp_path, 1)
-    assert shares(Layout(tmp_path)) == []
+    assert SharedState(Layout(tmp_path)).open_balances() is None

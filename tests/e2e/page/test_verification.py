@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 
 from helm_boundary.browser_verification.evidence import evidence_of, script
 from helm_boundary.browser_verification.trusted_keys import TrustedKeys
+from helm_boundary.receipt_source.folder import FolderSource
 from helm_receipts.envelope import dsse, signing_keys
 from helm_receipts.envelope.foreign_envelope import parse_envelope
 from helm_receipts.envelope.signatures import line_of, seal
@@ -89,7 +90,7 @@ def evidence_in(state: Path) -> list[dict[str, Any]]:
     keys = {known.key.keyid: known.key for known in published.receipt}
     trusted = TrustedKeys(keys, published.log[-1].key, "named", "named")
     records = list(read_records(state / "journal"))
-    return [evidence_of(Layout(state), trusted, record) for record in records]
+    return [evidence_of(FolderSource(Layout(state)), trusted, record) for record in records]
 
 
 INCLUSION = """given => helmVerification.verifyInclusion(

@@ -13,6 +13,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from helm_boundary.fleet.orders import FolderOrders
 from helm_boundary.runtime.health import running_boundaries
 from helm_boundary.runtime.observation import Observation
 from helm_receipts.journal.records import read_records
@@ -159,7 +160,7 @@ def test_an_emergency_has_an_end_and_a_reason(arguments: tuple[str, ...], tmp_pa
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 2, done
-    assert Observation.read(tmp_path) is None
+    assert Observation.read(FolderOrders(tmp_path)) is None
 
 
 @pytest.mark.parametrize(
@@ -172,4 +173,4 @@ def test_an_emergency_has_an_end_and_a_reason(arguments: tuple[str, ...], tmp_pa
 def test_what_isnt_an_emergency_counts_as_none(text: str, tmp_path: Path) -> None:
     """Cut off, from another clock, or longer than a day: verdicts take effect."""
     (tmp_path / "observe.json").write_text(text)
-    assert Observation.read(tmp_path) is None
+    assert Observation.read(FolderOrders(tmp_path)) is None

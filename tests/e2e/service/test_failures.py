@@ -107,13 +107,18 @@ def test_a_policy_folder_that_is_gone_leaves_the_policy_in_force(tmp_path: Path)
 
 
 def test_what_runs_beside_a_boundary_dies_alone(tmp_path: Path) -> None:
-    """The page, metrics, traces: calls are the same without them, and the log says so."""
+    """The page, metrics, traces: calls come first, are the same without them, the log says so."""
     with scene(tmp_path, options={"helm_page": "127.0.0.1:0"}) as stage:
         assert_works(stage)
         page = until(lambda: _beside(stage.boundary.pid, " page "))
+        assert _niceness(page) > _niceness(stage.boundary.pid)
         os.kill(page, signal.SIGKILL)
         until(lambda: "helm-boundary: page has ended" in stage.boundary.log or None)
         assert_works(stage)
+
+
+def _niceness(pid: int) -> int:
+    return os.getpriority(os.PRIO_PROCESS, pid)
 
 
 def _beside(parent: int, word: str) -> int | None:

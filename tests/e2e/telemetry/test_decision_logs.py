@@ -24,6 +24,7 @@ from helm_receipts.export.select import Selection, select
 from helm_receipts.layout import Layout
 from support.approvals import ask, body, until, write_policy
 from support.boundary import Boundary
+from support.engines import State
 from support.receipts import record_calls
 from support.upstream import Upstream
 
@@ -86,8 +87,9 @@ def service(port: int = 0) -> Iterator[Service]:
         server.server_close()
 
 
-def shipped(state: Path, where: str) -> Result:
-    command = ["decision-logs", "--state", str(state), "--to", where, "--once"]
+def shipped(state: Path | State, where: str) -> Result:
+    named = ["--state", str(state)] if isinstance(state, Path) else state.named
+    command = ["decision-logs", *named, "--to", where, "--once"]
     return CliRunner().invoke(main, command, env={"HELM_DECISION_LOGS_TOKEN": "made-up"})
 
 
@@ -116,29 +118,29 @@ def test_a_boundary_ships_what_it_decides(shared_upstream: Upstream, tmp_path: P
     assert "key-of-ada" not in json.dumps(logs.events)
 
 
-def test_each_arrives_once_the_other_side_is_back(tmp_path: Path) -> None:
+def test_each_arrives_once_the_other_side_is_back(any_state: State) -> None:
     """Nothing while it refuses; everything afterwards, and nothing twice that was taken."""
-    record_calls(tmp_path, 40)
+    record_calls(calls=40, **any_state.recorded)
     with service() as logs:
         for status in (500, 403, 302):
             logs.status = status
-            done = shipped(tmp_path, logs.url)
+            done = shipped(any_state, logs.url)
             assert done.exit_code == 1
             assert f"answered {status}" in done.output
             assert "/opa" not in done.output  # an address may hold a secret
         assert logs.events == []
         logs.status = 200
-        assert shipped(tmp_path, logs.url).exit_code == 0
-        assert sorted(logs.ids) == sorted(receipt_ids(tmp_path))
-        assert shipped(tmp_path, logs.url).exit_code == 0
-        assert len(logs.ids) == 82
-        record_calls(tmp_path, 2)
-        assert shipped(tmp_path, logs.url).exit_code == 0
-        assert sorted(logs.ids) == sorted(receipt_ids(tmp_path))
+        assert shipped(any_state, logs.url).exit_code == 0
+        assert sorted(logs.ids) == sorted(receipt_ids(any_state.folder()))
+        assert shipped(any_state, logs.url).exit_code == 0
+        assert len(logs.ids) == 82 + any_state.registrations
+        record_calls(calls=2, **any_state.recorded)
+        assert shipped(any_state, logs.url).exit_code == 0
+        assert sorted(logs.ids) == sorted(receipt_ids(any_state.folder()))
         assert set(logs.tokens) == {"Bearer made-up"}
-    assert shipped(tmp_path, logs.url).exit_code == 0  # there is nothing to ship
-    record_calls(tmp_path, 1)
-    done = shipped(tmp_path, logs.url)
+    assert shipped(any_state, logs.url).exit_code == 0  # there is nothing to ship
+    record_calls(calls=1, **any_state.recorded)
+    done = shipped(any_state, logs.url)
     assert done.exit_code == 1
     assert "can't be reached" in done.output
 
@@ -173,13 +175,13 @@ def test_nothing_is_lost_when_either_side_is_killed(
     assert len([e for e in logs.events if e["path"] == "helm/outcome"]) >= 4
 
 
-def test_many_receipts_are_shipped_in_batches(tmp_path: Path) -> None:
+def test_many_receipts_are_shipped_in_batches(any_state: State, tmp_path: Path) -> None:
     """Over segments, in order."""
-    record_calls(tmp_path, 700, segment_bytes=200_000)
+    record_calls(calls=700, segment_bytes=200_000, **any_state.recorded)
     target = tmp_path / "logs.jsonl"
-    assert shipped(tmp_path, str(target)).exit_code == 0
+    assert shipped(any_state, str(target)).exit_code == 0
     lines = [json.loads(line) for line in target.read_text().splitlines()]
-    assert [line["decision_id"] for line in lines] == sorted(receipt_ids(tmp_path))
+    assert [line["decision_id"] for line in lines] == sorted(receipt_ids(any_state.folder()))
     assert (target.stat().st_mode & 0o777) == 0o600
 
 

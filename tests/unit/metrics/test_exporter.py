@@ -12,15 +12,15 @@ from helm_boundary.metrics.exporter import Exporter
 from helm_boundary.policy.sources.policy import read_policy
 from helm_boundary.runtime.label_names import label_names
 from helm_boundary.runtime.labels import Labels
-from helm_receipts.layout import Layout
 from support import receipts
 from support.approvals import until, write_policy
+from support.engines import State
 
 
-def test_receipts_are_counted_as_they_come(tmp_path: Path) -> None:
+def test_receipts_are_counted_as_they_come(any_state: State) -> None:
     """Those that were there before aren't."""
-    receipts.record_calls(tmp_path, 3)
-    exporter = Exporter(Layout(tmp_path), ("127.0.0.1", 0)).start()
+    receipts.record_calls(calls=3, **any_state.recorded)
+    exporter = Exporter(any_state.shared, ("127.0.0.1", 0)).start()
     try:
         url = f"http://127.0.0.1:{exporter.port}/metrics"
 
@@ -29,12 +29,13 @@ def test_receipts_are_counted_as_they_come(tmp_path: Path) -> None:
                 return str(response.read().decode())
 
         until(lambda: exporter.is_counting or None)
-        receipts.record_calls(tmp_path, 2)
+        receipts.record_calls(calls=2, **any_state.recorded)
+        any_state.folder()  # and the log has come as far
         wanted = 'helm_boundary_receipts_total{kind="outcome"} 2.0'
         found = until(lambda: told if wanted in (told := text()) else None)
         assert 'helm_boundary_tokens_total{direction="output",model="other",' in found
         assert 'helm_boundary_calls_total{end="complete"} 2.0' in found
-        assert "helm_boundary_log_size 14.0" in found
+        assert f"helm_boundary_log_size {14 + any_state.registrations}.0" in found
         assert 'helm_boundary_dropped_total{what="receipts"} 0.0' in found
         assert 'helm_boundary_dropped_total{what="spans"} 0.0' in found
     finally:

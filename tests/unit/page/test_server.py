@@ -11,28 +11,35 @@ from typing import Any
 
 import pytest
 
-from helm_boundary.cli.verification_keys import trusted_keys
+from helm_boundary.cli.verification_keys import trust_of
 from helm_boundary.page.server import PageServer
 from helm_boundary.page.sign_in import MAX_SESSIONS, SignIn
-from helm_receipts.layout import Layout
 from support.approvals import until
 from support.days import record_day
+from support.engines import ENGINES, State, state_in
 from support.watching import Visitor, Watching
 
 
+@pytest.fixture(scope="module", params=ENGINES)
+def state(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> State:
+    """Record a day, in a folder and in a database, with its log."""
+    found = state_in(request, tmp_path_factory.mktemp("day"))
+    record_day(calls=120, **found.recorded)
+    found.folder()
+    return found
+
+
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watching]:
+def page(state: State) -> Iterator[Watching]:
     """Run the page in a thread of this process."""
-    state = tmp_path_factory.mktemp("day")
-    record_day(state, 120)
     ready, loop = threading.Event(), asyncio.new_event_loop()
     servers: list[PageServer] = []
 
     def run() -> None:
         asyncio.set_event_loop(loop)
         sign_in = SignIn("the-token")
-        layout = Layout(state)
-        server = PageServer(layout, ("127.0.0.1", 0), lambda: trusted_keys(layout), sign_in)
+        shared = state.shared
+        server = PageServer(shared, ("127.0.0.1", 0), trust_of(shared), sign_in)
         servers.append(server)
         loop.call_soon(server.start)
         loop.call_soon(ready.set)
@@ -78,7 +85,7 @@ def test_sums_and_names_are_told(visitor: Visitor) -> None:
     }
     assert calls["hour"] <= calls["day"] <= calls["week"] == 120
     assert "gpt-5" in visitor.get("/api/choices")["model"]
-    assert visitor.get("/api/boundaries") == {"boundaries": []}
+    assert visitor.get("/api/boundaries")["boundaries"] == []
     assert visitor.get("/api/approvals") == {"waiting": []}
 
 

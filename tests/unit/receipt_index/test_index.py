@@ -17,23 +17,35 @@ from helm_boundary.receipt_index.index import ReceiptIndex
 from helm_receipts.envelope import dsse
 from helm_receipts.envelope.signatures import line_of
 from helm_receipts.export.select import Selection, select
-from helm_receipts.layout import Layout
+from helm_receipts.journal.reader import read_record
 from support.days import record_day
+from support.engines import ENGINES, FolderState, State, state_in
 from support.receipts import journal_of, record_calls
 
 
+@pytest.fixture(scope="module", params=ENGINES)
+def state(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> State:
+    """Record a day, in a folder and in a database."""
+    found = state_in(request, tmp_path_factory.mktemp("day"))
+    record_day(calls=300, **found.recorded)
+    return found
+
+
 @pytest.fixture(scope="module")
-def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("day")
-    record_day(folder, 300)
-    return folder
+def journal(state: State) -> Path:
+    """Return the receipts in a folder, whatever engine has them."""
+    return state.folder() / "journal"
 
 
 @pytest.fixture
-def index(state: Path, tmp_path: Path) -> ReceiptIndex:
-    opened = ReceiptIndex.open(Layout(state), tmp_path / "index")
+def index(state: State, tmp_path: Path) -> ReceiptIndex:
+    opened = ReceiptIndex.open(state.shared.source(), tmp_path / "index")
     opened.refresh()
     return opened
+
+
+def opened_in(state: State) -> ReceiptIndex:
+    return state.shared.open_index(state.shared.source())
 
 
 def ids(rows: list[dict[str, object]]) -> list[object]:
@@ -53,15 +65,15 @@ def ids(rows: list[dict[str, object]]) -> list[object]:
     ],
 )
 def test_it_lists_what_receipts_list_does(
-    state: Path, index: ReceiptIndex, filters: dict[str, Any]
+    journal: Path, index: ReceiptIndex, filters: dict[str, Any]
 ) -> None:
     """The same filters, the same receipts."""
-    expected = [record.id for record in select(state / "journal", Selection(**filters))]
+    expected = [record.id for record in select(journal, Selection(**filters))]
     assert set(ids(list(queries.every(index, Filter(**filters))))) == set(expected)
     assert queries.count(index, Filter(**filters)) == len(expected)
 
 
-def test_a_list_goes_on_where_it_ended(index: ReceiptIndex) -> None:
+def test_a_list_goes_on_where_it_ended(state: State, index: ReceiptIndex) -> None:
     """Page by page, every receipt once, the latest first."""
     seen: list[object] = []
     before = None
@@ -70,7 +82,9 @@ def test_a_list_goes_on_where_it_ended(index: ReceiptIndex) -> None:
         before = queries.Place(rows[-1]["at"], rows[-1]["seq"])
     everything = ids(list(queries.every(index, Filter())))
     assert seen == everything[::-1]
-    assert len(set(seen)) == len(seen) == 602  # a session's start is one, and its stop
+    assert (
+        len(set(seen)) == len(seen) == 602 + state.registrations
+    )  # a session's start is one, and its stop
 
 
 def test_text_is_found_as_it_stands(index: ReceiptIndex) -> None:
@@ -108,37 +122,42 @@ def test_a_call_has_its_receipts_in_order(index: ReceiptIndex) -> None:
     assert [each["phase"] for each in queries.of_call(index, row["flow"])] == ["request", "outcome"]
 
 
-def test_it_follows_the_journal(tmp_path: Path) -> None:
+def test_it_follows_what_comes(any_state: State) -> None:
     """What came since, over segments and writers; nothing twice."""
-    record_calls(tmp_path, 5)
-    index = ReceiptIndex.open(Layout(tmp_path))
-    assert index.refresh() == 12
+    record_calls(calls=5, **any_state.recorded)
+    index = opened_in(any_state)
+    assert index.refresh() == 12 + any_state.registrations
     assert index.refresh() == 0
     last = queries.last_number(index)
-    record_calls(tmp_path, 40, segment_bytes=20_000)
+    record_calls(calls=40, segment_bytes=20_000, **any_state.recorded)
     other = index.another()
     assert other.refresh() == 82
     assert index.refresh() == 0
     assert len(queries.since(index, Filter(phase="outcome"), last, 1000)) == 40
-    assert len(list((tmp_path / "journal").rglob("*.jsonl"))) > 2
+    row = queries.latest(index, Filter(phase="outcome"), 1)[0]
+    place = queries.place_of(index, row["id"])
+    assert place is not None
+    assert read_record(index.source.line(place)).id == row["id"]
+    assert queries.count(index, Filter(writer=place.writer)) >= 82
+    assert queries.count(index, Filter(writer="nobody")) == 0
 
 
-def test_an_index_that_is_damaged_or_foreign_is_built_anew(tmp_path: Path) -> None:
+def test_an_index_that_is_damaged_or_foreign_is_built_anew(any_state: State) -> None:
     """Nothing in it is worth keeping."""
-    record_calls(tmp_path, 3)
-    index = ReceiptIndex.open(Layout(tmp_path))
+    record_calls(calls=3, **any_state.recorded)
+    index = opened_in(any_state)
     index.refresh()
     index.close()
     for damage in (b"no database at all" * 100, b""):
         index.path.write_bytes(damage)
-        again = ReceiptIndex.open(Layout(tmp_path))
-        assert again.refresh() == 8
+        again = opened_in(any_state)
+        assert again.refresh() == 8 + any_state.registrations
         again.close()
     with sqlite3.connect(index.path) as connection:
         connection.execute("UPDATE origin SET name = 'another'")
     connection.close()
-    again = ReceiptIndex.open(Layout(tmp_path))
-    assert again.refresh() == 8
+    again = opened_in(any_state)
+    assert again.refresh() == 8 + any_state.registrations
 
 
 def test_a_line_that_is_no_receipt_is_named_and_passed_over(tmp_path: Path) -> None:
@@ -150,7 +169,7 @@ def test_a_line_that_is_no_receipt_is_named_and_passed_over(tmp_path: Path) -> N
     statement["predicate"]["flow"]["model"] = {"of": "another kind"}
     odd = line_of(json.dumps(statement).encode(), "00", b"0" * 64)
     segment.write_bytes(b"rubbish\n" + odd + b"\n" + segment.read_bytes())
-    index = ReceiptIndex.open(Layout(tmp_path))
+    index = opened_in(FolderState(tmp_path))
     index.refresh()
     places = index.unread()
     assert [place.rpartition(" ")[2] for place, _ in places] == ["0", "8"]
@@ -161,15 +180,15 @@ def test_a_read_only_folder_is_indexed_elsewhere(tmp_path: Path) -> None:
     """An auditor's copy is never written to."""
     record_calls(tmp_path, 1)
     (tmp_path / "index").write_text("a file where the folder would be")
-    index = ReceiptIndex.open(Layout(tmp_path))
+    index = opened_in(FolderState(tmp_path))
     assert index.refresh() == 4
     assert not index.path.is_relative_to(tmp_path)
 
 
-def test_two_bring_receipts_in_at_once(tmp_path: Path) -> None:
+def test_two_bring_receipts_in_at_once(any_state: State) -> None:
     """Each receipt once, whoever was first."""
-    record_calls(tmp_path, 200)
-    first = ReceiptIndex.open(Layout(tmp_path))
+    record_calls(calls=200, **any_state.recorded)
+    first = opened_in(any_state)
     threads = [
         threading.Thread(target=lambda: first.another().refresh(), daemon=True) for _ in range(4)
     ]
@@ -177,4 +196,4 @@ def test_two_bring_receipts_in_at_once(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert queries.count(first, Filter()) == 402
+    assert queries.count(first, Filter()) == 402 + any_state.registrations

@@ -5,6 +5,8 @@ const list = (() => {
   const MOST = 2000;
   let last = 0;
   let asked = 0;
+  let isFleet = false;
+  const members = new Map();
 
   const form = () => byId("filters");
 
@@ -57,6 +59,7 @@ const list = (() => {
       element("td", { class: "time" }, time),
       element("td", {}, verdictOf(row)),
       element("td", { class: "phase" }, row.phase),
+      boundaryOf(row),
       element("td", { class: "model" }, row.model == null ? null : foreign(row.model)),
       element("td", { class: "who" }, who ? foreign(who) : null),
       element("td", { class: "why" }, foreign(why(row))),
@@ -65,6 +68,27 @@ const list = (() => {
     );
     made.place = { at: row.at, seq: row.seq };
     return made;
+  }
+
+  // Which boundary a receipt is of; its writer's name where nobody says whose that is.
+  function boundaryOf(row) {
+    const cell = element("td", { class: "fleet" }, foreign(members.get(row.writer) ?? row.writer));
+    cell.writer = row.writer;
+    cell.hidden = !isFleet;
+    return cell;
+  }
+
+  // Takes the boundaries that run, by their writers; where receipts are a fleet's, shows whose.
+  function know(boundaries, fleet) {
+    const isNew = boundaries.some((each) => !members.has(each.writer));
+    for (const each of boundaries) members.set(each.writer, each.name);
+    if (isNew) {
+      for (const cell of document.querySelectorAll("td.fleet")) {
+        cell.replaceChildren(foreign(members.get(cell.writer) ?? cell.writer));
+      }
+    }
+    isFleet = fleet;
+    document.querySelectorAll(".fleet").forEach((each) => { each.hidden = !isFleet; });
   }
 
   function settle(rows) {
@@ -117,7 +141,7 @@ const list = (() => {
 
   async function suggest() {
     const names = await server.get("api/choices");
-    for (const [name, id] of [["model", "model-names"], ["principal", "principal-names"], ["code", "code-names"]]) {
+    for (const [name, id] of [["model", "model-names"], ["principal", "principal-names"], ["code", "code-names"], ["writer", "writer-names"]]) {
       byId(id).replaceChildren(...names[name].map((value) => {
         const option = document.createElement("option");
         option.value = value;
@@ -126,5 +150,5 @@ const list = (() => {
     }
   }
 
-  return { load, look, more, note, restore, suggest, wanted };
+  return { know, load, look, more, note, restore, suggest, wanted };
 })();

@@ -60,7 +60,7 @@
     await questions.look();
     if (!paused) {
       const news = await list.look();
-      if (!news.isCurrent) say(`Reading the journal: ${whole(news.last)} receipts so far.`);
+      if (!news.isCurrent) say(`Reading receipts: ${whole(news.last)} receipts so far.`);
       else if (byId("said").textContent.startsWith("Reading")) say("");
     }
     if (isTurn) await Promise.all([drawCharts(), tellBoundaries(), budgets.look()]);
@@ -73,15 +73,16 @@
   }
 
   async function tellBoundaries() {
-    const { boundaries } = await server.get("api/boundaries");
+    const { boundaries, isFleet } = await server.get("api/boundaries");
+    list.know(boundaries, isFleet);
     byId("boundaries").textContent = shown(
       boundaries.length
         ? boundaries.map((each) =>
-            `${each.listeners.map((one) => one.address).join(", ")}${each.process ? ` (${each.process})` : ""}: ` +
+            `${isFleet ? `${each.name} ` : ""}${each.listeners.map((one) => one.address).join(", ")}${each.process ? ` (${each.process})` : ""}: ` +
             `${each.mode}${emergency(each.observation)}, version ${each.version}, ` +
             `policy ${each.policy_digest.slice(0, 12)}, ${each.open_calls} open` +
             (each.disk_low ? ", THE DISK IS NEARLY FULL" : "")).join(" · ")
-        : "no boundary runs on this state folder");
+        : "no boundary runs here");
   }
 
   // Says who has everything pass for a time, why and until when; nothing where nobody has.
