@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from support.boundary import Boundary
+from support.http2_uploads import Uploads
 from support.upstream import Reply, Upstream
 from support.wire import Recorded
 
@@ -88,6 +89,32 @@ def test_uploads_ten_at_a_time_stay_within_bounds(tmp_path: Path, count: int) ->
         with Peak(boundary.pid) as peak, ThreadPoolExecutor(10) as pool:
             assert set(pool.map(upload, range(count))) == {200}
         print(f"{count} uploads: at most {peak.bytes >> 20} MiB")
+        assert sizes == [len(body)] * count
+        assert peak.bytes <= MOST, f"{peak.bytes >> 20} MiB"
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")
+@pytest.mark.parametrize("count", [10, pytest.param(100, marks=pytest.mark.slow)])
+def test_uploads_over_http2_stay_within_bounds(tmp_path: Path, count: int) -> None:
+    """Ten streams of one connection, which stays: what is over leaves nothing behind."""
+    policy = tmp_path / "policy"
+    policy.mkdir()
+    (policy / "data.yaml").write_text(DATA)
+    body = form(os.urandom(SIZE))
+    sizes: list[int] = []
+
+    def answer(request: Recorded) -> Reply:
+        sizes.append(len(request.body))
+        upstream.requests.clear()
+        return Reply.json(FILE)
+
+    kind = [("content-type", f"multipart/form-data; boundary={LINE}")]
+    with Upstream() as upstream, Boundary(upstream, state=tmp_path, policy=policy) as boundary:
+        upstream.answer(answer)
+        with Peak(boundary.pid) as peak:
+            uploads = Uploads(boundary.port, "/v1/files", kind, body)
+            assert set(uploads.run(count, at_once=10)) == {200}
+        print(f"{count} uploads over HTTP/2: at most {peak.bytes >> 20} MiB")
         assert sizes == [len(body)] * count
         assert peak.bytes <= MOST, f"{peak.bytes >> 20} MiB"
 

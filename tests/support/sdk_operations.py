@@ -7,6 +7,8 @@ import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
+from support.installed import installed
+
 _METHODS = {
     "_get": "GET",
     "_post": "POST",
@@ -15,6 +17,9 @@ _METHODS = {
     "_delete": "DELETE",
     "_get_api_list": "GET",
 }
+
+_VERBS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+_ROOTS = ("v1/", "v2/", "/api/")
 
 
 def operations_of(package: str) -> set[tuple[str, str]]:
@@ -30,6 +35,32 @@ def operations_of(package: str) -> set[tuple[str, str]]:
                 method = _METHODS.get(node.func.attr)
                 if method and node.args:
                     found |= {(_method(node, method), _bare(path)) for path in _paths(node.args[0])}
+    return found
+
+
+def installed_package(package: str) -> Path:
+    """Return the folder of a package that `scripts/clients natives` installed; skips without."""
+    python = Path(installed("natives", "bin", "python"))
+    [root] = python.parents[1].glob(f"lib/python3.*/site-packages/{package}")
+    return root
+
+
+def literal_operations_of(root: Path) -> set[tuple[str, str]]:
+    """Return each method and path of an SDK that says both in the arguments of one call."""
+    found: set[tuple[str, str]] = set()
+    for file in root.rglob("*client.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Call):
+                said = [text for each in node.args for text in _paths(each)]
+                said += [
+                    text
+                    for key in node.keywords
+                    if key.arg == "method"
+                    for text in _paths(key.value)
+                ]
+                methods = [text for text in said if text in _VERBS]
+                paths = [text for text in said if text.startswith(_ROOTS)]
+                found |= {(methods[0], f"/{path.lstrip('/')}") for path in paths if methods}
     return found
 
 

@@ -26,6 +26,8 @@ DEFAULT_HOSTS = (
     "api.perplexity.ai",
     "api.cerebras.ai",
     "generativelanguage.googleapis.com",
+    "api.cohere.com",
+    "ollama.com/api/",
     "chatgpt.com/backend-api/codex/",  # Codex, signed in with a ChatGPT account
 )
 """The known providers of OpenAI-compatible APIs; `helm_hosts` replaces the list, or adds to it."""
@@ -49,6 +51,8 @@ _PROVIDERS = {
     "api.perplexity.ai": "perplexity",
     "api.cerebras.ai": "cerebras",
     "generativelanguage.googleapis.com": "google",
+    "api.cohere.com": "cohere",
+    "ollama.com": "ollama",
     "chatgpt.com": "openai",
 }
 

@@ -29,7 +29,10 @@ _CARRIER = "anthropic.createMessageBatch"
 """An operation that is data by its category, and brings calls along."""
 
 _ANYBODYS = frozenset(
-    {"anthropic.complete", "anthropic.streamSessionEvents", "anthropic.streamThreadEvents"}
+    {
+        *("anthropic.complete", "anthropic.streamSessionEvents", "anthropic.streamThreadEvents"),
+        *("cohere.chatV1", "cohere.embedV1", "cohere.generate", "cohere.parse", "cohere.summarize"),
+    }
 )
 """Operations whose paths other people's servers have too: known by their host or their body."""
 _OF_SDK = "openai."

@@ -49,6 +49,7 @@ from .socket_closes import SocketCloses
 from .ui import Interface, observers
 from .unknown_sockets import UnknownSockets
 from .untrusting_clients import UntrustingClients
+from .upload_turns import UploadTurns
 from .websockets import Sockets
 
 logger = logging.getLogger(__name__)
@@ -199,9 +200,10 @@ class HelmBoundary:
         """Tell whether a client waits for an answer, or has a session."""
         return self._tracker.may_connect(client) or self._sockets.serves(client)
 
-    async def take_turn(self, client: connection.Client) -> None:
-        """Wait until a client's next bytes may be read."""
-        await self._memory.turn(client)
+    @property
+    def upload_turns(self) -> UploadTurns:
+        """The turns of large uploads."""
+        return self._memory.turns
 
     async def meet(self, client: connection.Client, reader: asyncio.StreamReader) -> bool:
         """Read what a balancer says of a client; False where the connection must be closed."""

@@ -16,12 +16,14 @@ from helm_boundary.runtime.unsafe_options import SAFE_DEFAULTS, safe_defaults
 
 from .addon import HelmBoundary
 from .patches.client_addresses import meet_clients
+from .patches.closed_upstreams import forget_closed_upstreams
 from .patches.connections import widen_connections
 from .patches.dispatch import ask_only_listeners
 from .patches.error_pages import replace_error_pages
 from .patches.failed_upstreams import tell_of_failed_upstreams
 from .patches.final_check import have_last_word
 from .patches.held_streams import let_streams_wait
+from .patches.http2_uploads import let_uploads_wait
 from .patches.lookups import look_up_quickly
 from .patches.message_types import check_types_quickly
 from .patches.socket_control import control_sockets
@@ -53,7 +55,9 @@ def install(loader: Loader) -> None:
     tell_of_failed_upstreams(boundary.headers_of)
     let_streams_wait(addons)
     meet_clients(boundary.meet)
-    widen_connections(boundary.has_open_call, boundary.take_turn)
+    widen_connections(boundary.has_open_call, boundary.upload_turns.wait)
+    let_uploads_wait(boundary.upload_turns)
+    forget_closed_upstreams()
     try:
         addons.add(boundary)
         addons.invoke_addon_sync(boundary, hooks.ConfigureHook(set(ctx.options.keys())))

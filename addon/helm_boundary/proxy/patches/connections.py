@@ -28,11 +28,11 @@ _close = server.ConnectionHandler.on_timeout
 
 def widen_connections(
     waits: Callable[[connection.Client], bool],
-    take_turn: Callable[[connection.Client], Awaitable[None]],
+    take_turn: Callable[[str], Awaitable[None]],
 ) -> None:
     """Have connections be as many as streams, and stay while `waits` says that a call does.
 
-    `take_turn` is awaited before more of a client's bytes are read.
+    `take_turn` is awaited, with a client's id, before more of its bytes are read.
     """
 
     def begin(handler: server.ConnectionHandler, *args: Any, **more: Any) -> None:
@@ -55,7 +55,7 @@ def widen_connections(
     async def drain(handler: server.ConnectionHandler) -> None:
         transport = handler.transports.get(handler.client)
         if transport is not None and transport.handler is asyncio.current_task():
-            await take_turn(handler.client)
+            await take_turn(handler.client.id)
         await _drain(handler)  # type: ignore[no-untyped-call]
 
     server.ConnectionHandler.drain_writers = drain  # type: ignore[method-assign]
