@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from helm_receipts.database.address import Address
 from support.boundary import Boundary
+from support.orphans import end_with_parent
 from support.upstream import Upstream
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,8 +53,9 @@ class LogService:
     def start(self) -> Self:
         """Start it and wait until it serves."""
         self._process = subprocess.Popen(
-            self.command, stdout=subprocess.PIPE, text=True, start_new_session=True
-        )
+            self.command, stdout=subprocess.PIPE, text=True, start_new_session=True,
+            preexec_fn=end_with_parent(),
+        )  # fmt: skip
         assert self._process.stdout is not None
         found = _SERVED.match(self._process.stdout.readline())
         assert found is not None, self._process.poll()

@@ -18,6 +18,7 @@ from helm_receipts.database.connections import connect
 from helm_receipts.database.migrations import migrate
 from support.engines import TableState, check
 from support.fleet import LogService, fsck, recomputed_root
+from support.orphans import end_with_parent
 from support.postgresql import Server, running_server, short_folder
 from support.verifiers import PROGRAMS
 
@@ -47,7 +48,7 @@ class Recording:
         name = f"{self._name}.{self._runs}"
         self._process = subprocess.Popen(
             [sys.executable, str(program), name, *self._state.arguments],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=end_with_parent(),
         )  # fmt: skip
         self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
         self._reader.start()
