@@ -6,7 +6,7 @@ again: each pull adds what is new. All of it is read in one transaction, so it i
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,14 @@ from helm_receipts.journal.segments import list_segments, segment_name
 from helm_receipts.layout import Layout
 from helm_receipts.log.frontier_reading import read_frontier
 from helm_receipts.log.publish import write_published
-from helm_receipts.log.published_keys import KeyRange, PublishedKeys
+from helm_receipts.log.published_keys import PublishedKeys
 from helm_receipts.log.runs import order_file
 from helm_receipts.log.tiles import ENTRIES, WIDTH, tile_path, tile_width
 from helm_receipts.log.tree import tree_file
 from helm_receipts.storage import durable
 
+from .key_ends import read_ends
+from .log_files import read_files
 from .publication import read_log_keys, read_note
 from .registered_keys import read_keys
 from .tile_rows import TileRows, read_tile
@@ -129,6 +131,7 @@ def _pull_log(
         durable.replace_files(layout.log, {path: tile})
         done.tiles += 1
     _remove_partials(layout, size)
+    durable.replace_files(layout.log, read_files(connection))
     keys = published_keys(connection)
     write_published(layout, keys)
     durable.replace_file(layout.origin, f"{keys.origin}\n".encode(), 0o644)
@@ -177,12 +180,19 @@ def _remove_partials(layout: Layout, size: int) -> None:
 
 def published_keys(connection: psycopg.Connection[Any]) -> PublishedKeys:
     """Return the keys: those of receipts, as far as they have signed one, and the log's."""
+    ends = read_ends(connection)
     used = {keyid for _, keyid, _ in connection.execute(_WRITERS)}
-    receipt = tuple(each for each in read_keys(connection) if each.key.keyid in used)
-    log = read_log_keys(connection)
+    used |= {keyid for before, after, _ in ends for keyid in (before, after)}
+    last = {keyid: index for keyid, _, index in ends}
+    receipt = tuple(
+        replace(each, last=last.get(each.key.keyid))
+        for each in read_keys(connection)
+        if each.key.keyid in used
+    )
+    log = tuple(read_log_keys(connection))
     if not receipt or not log:
         raise LogError("expected registered keys, found none: rows were deleted")
-    return PublishedKeys(log[-1].name, receipt, tuple(KeyRange(key) for key in log))
+    return PublishedKeys(log[-1].key.name, receipt, log)
 
 
 def _write_state(connection: psycopg.Connection[Any], layout: Layout, size: int) -> None:
