@@ -81,6 +81,8 @@ def rotate_log_key(
     staged = layout.keys / LOG_NEXT
     with unavailable(database.address), connect(database.address) as connection:
         known = [each.key for each in read_log_keys(connection)]
+    if not known:
+        raise KeyRefused("expected a log, found none yet: start a log service once")
     new = stage_key(staged, old, [key.key for key in known], successor)
     key = LogKey(origin, new.public)
     if key != known[-1]:

@@ -17,7 +17,7 @@ ON CONFLICT (keyid) DO UPDATE SET number = NULL
 WHERE key_ends.successor = excluded.successor AND key_ends.writer = excluded.writer
 """
 _ENDS = """
-SELECT keyid, successor, seq.index
+SELECT key_ends.keyid, successor, seq.index
 FROM helm_boundary.key_ends JOIN helm_boundary.writers USING (writer)
 LEFT JOIN helm_boundary.seq ON seq.writer = key_ends.writer AND seq.number = key_ends.number
 WHERE writers.number >= key_ends.number
