@@ -62,6 +62,12 @@ class LogService:
         self.url = found[1]
         return self
 
+    @property
+    def pid(self) -> int:
+        """The process."""
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """Kill it."""
         if self._process is not None:

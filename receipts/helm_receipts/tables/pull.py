@@ -14,6 +14,7 @@ import psycopg
 
 from helm_receipts.envelope import checkpoint as notes
 from helm_receipts.errors import LogError, StateRefused
+from helm_receipts.journal.beginnings import PRUNINGS
 from helm_receipts.journal.durable_mark import MARK
 from helm_receipts.journal.segments import list_segments, segment_name
 from helm_receipts.layout import Layout
@@ -27,6 +28,7 @@ from helm_receipts.storage import durable
 
 from .key_ends import read_ends
 from .log_files import read_files
+from .prunings import pruned_until, read_prunings
 from .publication import read_log_keys, read_note
 from .registered_keys import read_keys
 from .tile_rows import TileRows, read_tile
@@ -43,6 +45,10 @@ SELECT min(index), writer, min(number) FROM (
     SELECT index, writer, number, index - number AS shift FROM helm_boundary.seq WHERE index < %s
 ) AS entry GROUP BY writer, shift ORDER BY min(index)
 """
+
+
+class PrunedBeyond(StateRefused):
+    """What comes after a copy's last receipts was pruned, so the copy can't be continued."""
 
 
 @dataclass(slots=True)
@@ -63,6 +69,7 @@ def pull(
 
     Raises:
         StateRefused: the folder is a boundary's own, or another log's.
+        PrunedBeyond: receipts that come next were pruned.
         LogError: the database has less than the folder, or lacks something.
     """
     _refuse_foreign(layout)
@@ -75,6 +82,9 @@ def pull(
             for lines in _new_lines(connection, layout.journal / writer, writer, head):
                 done.receipts += lines
                 progress(done.receipts)
+        if prunings := read_prunings(connection):
+            text = b"".join(line + b"\n" for line in prunings)
+            durable.replace_file(layout.state / PRUNINGS, text, 0o600)
         if note:
             _pull_log(connection, layout, note, done)
     return done
@@ -91,6 +101,13 @@ def _new_lines(
             f"{head}: the database was set back, or is another one; keep the folder"
         )
     durable.make_folder(folder)
+    if have < (gone := pruned_until(connection, writer)):
+        if have:
+            raise PrunedBeyond(
+                f"expected receipts of writer {writer} after {have}, which {folder} has, found "
+                f"that those up to {gone} were pruned: pull into another folder, and keep this one"
+            )
+        have = gone
     while have < head:
         lines, size = list[bytes](), 0
         while have + len(lines) < head and size < _SEGMENT_BYTES:
