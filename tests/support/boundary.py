@@ -7,7 +7,6 @@ with Boundary(upstream=upstream, state=tmp_path) as boundary:
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import re
 import signal
@@ -19,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from support.orphans import end_with_parent
 from support.upstream import Upstream
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,16 +29,6 @@ _LISTENING = re.compile(r"[Pp]roxy .*?listening at [^\s/]*:(\d+)")
 _READY = "helm-boundary listens on"
 _POLL = 0.02
 _NOTED = 4000
-
-
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-
-def _die_with_the_tests() -> None:
-    """Have the kernel end this process when the test run is killed."""
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class StartFailed(Exception):
@@ -145,7 +135,7 @@ class Boundary:
                 env=self._env,
                 cwd=self._log_file.parent,
                 start_new_session=True,
-                preexec_fn=_die_with_the_tests,
+                preexec_fn=end_with_parent(),
             )
         try:
             self.port = self._wait_for_port()

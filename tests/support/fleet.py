@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from helm_receipts.database.address import Address
 from support.boundary import Boundary
+from support.orphans import end_with_parent
 from support.upstream import Upstream
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,13 +53,20 @@ class LogService:
     def start(self) -> Self:
         """Start it and wait until it serves."""
         self._process = subprocess.Popen(
-            self.command, stdout=subprocess.PIPE, text=True, start_new_session=True
-        )
+            self.command, stdout=subprocess.PIPE, text=True, start_new_session=True,
+            preexec_fn=end_with_parent(),
+        )  # fmt: skip
         assert self._process.stdout is not None
         found = _SERVED.match(self._process.stdout.readline())
         assert found is not None, self._process.poll()
         self.url = found[1]
         return self
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        assert self._process is not None
+        return self._process.pid
 
     def kill(self) -> None:
         """Kill it."""

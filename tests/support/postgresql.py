@@ -25,6 +25,7 @@ from helm_boundary.clients.free_ports import free_ports
 from helm_receipts.database.address import Address
 from helm_receipts.database.connections import connect
 from helm_receipts.database.migrations import migrate
+from support.orphans import end_with_parent
 
 _START_SECONDS = 60.0
 _SUPERUSER = "postgres"
@@ -117,6 +118,7 @@ class Server:
                 start_new_session=True,
                 user=_user(),
                 group=_group(),
+                preexec_fn=end_with_parent(signal.SIGQUIT),  # at once, its backends too
             )
         self._wait()
 

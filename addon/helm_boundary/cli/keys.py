@@ -15,12 +15,15 @@ from helm_boundary.runtime.outside_keys import noted_signer, use_signer
 from helm_boundary.runtime.shared_state import SharedState
 from helm_receipts.audit.keys_in_use import differences
 from helm_receipts.audit.published_files import Difference
+from helm_receipts.database.address import Address
 from helm_receipts.envelope.opening import secret_ids
 from helm_receipts.envelope.predicate import Boundary
 from helm_receipts.envelope.public_keys import KeyType
 from helm_receipts.errors import KeyRefused
 from helm_receipts.layout import Layout
 from helm_receipts.log.published_keys import read_published, trusted_root
+from helm_receipts.recording.database_place import Database
+from helm_receipts.recording.handover import Successor
 from helm_receipts.recording.keyset import (
     NEXT,
     Keyset,
@@ -30,7 +33,7 @@ from helm_receipts.recording.keyset import (
     read_keyset,
 )
 from helm_receipts.recording.republish import republish
-from helm_receipts.recording.rotation import Successor, rotate_log_key, rotate_receipt_key
+from helm_receipts.recording.rotation import rotate_log_key, rotate_receipt_key
 
 from .exits import NO, CommandError
 from .key_pins import pin
@@ -165,31 +168,53 @@ def publish(state: Layout) -> None:
 
 
 @keys.command()
-@state_option
+@shared_state_option
 @new_key_options
 @click.argument("role", type=click.Choice(["receipt", "log"]))
-def rotate(state: Layout, role: str, kind: KeyType | None, signer: str | None) -> None:
+def rotate(state: SharedState, role: str, kind: KeyType | None, signer: str | None) -> None:
     """Replace a key, with receipts by the old and the new one.
 
     The new one is of the same type, in a file, unless --type or --signer says otherwise; it may be
-    of another command or token than the old one. The boundary must be stopped.
+    of another command or token than the old one. Whatever uses the key must be stopped. With a
+    database, --folder is the folder of the key: a boundary's own, or a log service's.
     """
     with io_errors():
         _refuse_both(kind, signer)
-        _refuse_without_keys(state)
-        successor = _successor(kind, signer)
-        boundary = Boundary(read_keyset(state).origin, __version__, CONFIGURATION)
-        if not (state.keys / NEXT).exists():
-            settle(state)
-        try:
-            if role == "receipt":
-                name = rotate_receipt_key(state, boundary, successor).keyid
-            else:
-                name = rotate_log_key(state, boundary, successor).vkey
-        except BlockingIOError as error:
-            raise KeyRefused("a running boundary uses these keys: stop it first") from error
+        if state.database is not None:
+            name = _rotate_beside(state.layout, state.database, role, _successor(kind, signer))
+        else:
+            name = _rotate(state.layout, role, _successor(kind, signer))
+    where = f"in {state.layout.keys}" if state.database else "publish it: `helm-boundary keys show`"
+    click.echo(f"the {role} key is now {name}; {where}")
+
+
+def _rotate(state: Layout, role: str, successor: Successor | None) -> str:
+    """Replace a key of a state folder; returns what the new one is called."""
+    _refuse_without_keys(state)
+    boundary = Boundary(read_keyset(state).origin, __version__, CONFIGURATION)
+    if not (state.keys / NEXT).exists():
         settle(state)
-    click.echo(f"the {role} key is now {name}; publish it: `helm-boundary keys show`")
+    try:
+        if role == "receipt":
+            name = rotate_receipt_key(state, boundary, successor).keyid
+        else:
+            name = rotate_log_key(state, boundary, successor).vkey
+    except BlockingIOError as error:
+        raise KeyRefused("a running boundary uses these keys: stop it first") from error
+    settle(state)
+    return name
+
+
+def _rotate_beside(folder: Layout, address: Address, role: str, successor: Successor | None) -> str:
+    """Replace a key of a folder beside a database; returns what the new one is called."""
+    from helm_receipts.recording import table_rotation
+
+    if not (folder.keys / f"{role}.pem").exists():
+        raise CommandError(f"no {role} key in {folder.keys}: name its folder with --folder")
+    said = (folder, Database(address), __version__, CONFIGURATION, successor)
+    if role == "receipt":
+        return table_rotation.rotate_receipt_key(*said).keyid
+    return table_rotation.rotate_log_key(*said).vkey
 
 
 keys.add_command(pin)

@@ -21,7 +21,8 @@ from .exits import NO, CommandError
 from .receipt_results import progress_bar
 from .state_options import io_errors, journal_of, state_option
 
-CONFIGURATION = hashlib.sha256(b"helm-boundary command line").hexdigest()
+CALLED = "command line"
+CONFIGURATION = hashlib.sha256(f"helm-boundary {CALLED}".encode()).hexdigest()
 """What sessions of this command say for a configuration: it judges nothing."""
 
 

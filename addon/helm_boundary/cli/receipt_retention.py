@@ -6,25 +6,28 @@ Nothing goes that doesn't verify: the whole folder is checked first, as `fsck` d
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
-from helm_boundary import __version__
-from helm_boundary.runtime.key_pinning import settle
+from helm_boundary.runtime.shared_state import SharedState
 from helm_receipts.audit.fsck import FsckReport, fsck
 from helm_receipts.errors import Broken, ReceiptError
 from helm_receipts.layout import Layout
-from helm_receipts.recording.recorder import Recorder
-from helm_receipts.recording.retention import Portion, copy_to, plan, prune
+from helm_receipts.recording.retention import Portion, copy_to, plan, prune, remove_segments
 
 from .exits import YES, CommandError
 from .receipt_checks import checkers
 from .receipt_export import Unverified
-from .receipt_log import CONFIGURATION
+from .receipt_log import CALLED
 from .receipt_results import progress_bar
-from .state_options import io_errors, journal_of, json_option, state_option
+from .shared_state import shared_state_option
+from .state_copies import layout_of
+from .state_options import io_errors, journal_of, json_option
 from .times import MOMENT
 from .verification_keys import trust_for
 
@@ -35,11 +38,12 @@ _BEFORE = click.option(
     metavar="TIME",
     help="Only what is older: 90d, or a date such as 2026-11-23.",
 )
+_DELETE_SECONDS = 600.0
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Only say what would go.")
 
 
 @click.command()
-@state_option
+@shared_state_option
 @json_option
 @_BEFORE
 @_DRY_RUN
@@ -51,43 +55,72 @@ _DRY_RUN = click.option("--dry-run", is_flag=True, help="Only say what would go.
     type=click.Path(path_type=Path, file_okay=False),
     help="The archive's folder; the same one each time keeps it whole.",
 )
-def archive(state: Layout, as_json: bool, before: str, dry_run: bool, archive_folder: Path) -> None:
-    """Move old receipts to an archive, whole files at a time.
+def archive(
+    state: SharedState, as_json: bool, before: str, dry_run: bool, archive_folder: Path
+) -> None:
+    """Move old receipts to an archive: whole files of a folder, rows of a database.
 
     Their hashes stay in the log, and a receipt says what went. `receipts fsck --archive FOLDER`
     verifies both together; a boundary may run meanwhile.
     """
     with io_errors():
-        _refuse_inside(archive_folder, state)
-        portions = _old(state, before)
+        layout = _readable(state)
+        _refuse_inside(archive_folder, state.layout)
+        portions = _old(state, layout, before)
         if not dry_run:
-            copy_to(archive_folder, state, portions)
+            copy_to(archive_folder, layout, portions)
         _remove(state, portions, before, archive_folder, as_json, dry_run=dry_run)
 
 
 @click.command("prune")
-@state_option
+@shared_state_option
 @json_option
 @_BEFORE
 @_DRY_RUN
 @click.option("--yes", is_flag=True, help="Don't ask.")
-def prune_old(state: Layout, as_json: bool, before: str, dry_run: bool, yes: bool) -> None:
-    """Delete old receipts for good, whole files at a time.
+def prune_old(state: SharedState, as_json: bool, before: str, dry_run: bool, yes: bool) -> None:
+    """Delete old receipts for good: whole files of a folder, rows of a database.
 
     Their hashes stay in the log, and a receipt says what was pruned.
     """
     with io_errors():
-        portions = _old(state, before)
+        layout = _readable(state)
+        portions = _old(state, layout, before)
         if portions and not (yes or dry_run):
             count = sum(portion.last - portion.first + 1 for portion in portions)
             click.confirm(f"Delete {count} receipts for good?", abort=True)
         _remove(state, portions, before, None, as_json, dry_run=dry_run)
 
 
-def _old(state: Layout, before: str) -> list[Portion]:
+def _readable(state: SharedState) -> Layout:
+    """Return the folder, or a copy of the database for as long as the command runs."""
+    if state.database is None:
+        return state.layout
+    return layout_of(click.get_current_context(), state.database, anew=True, follows=False)
+
+
+def _old(state: SharedState, layout: Layout, before: str) -> list[Portion]:
     """Verify everything, and list what is old."""
-    journal_of(state)
-    return plan(state, before, _verified(state).open_from)
+    journal_of(layout)
+    open_from = _verified(layout).open_from
+    if state.database is None:
+        return plan(layout, before, open_from)
+    from helm_receipts.recording.table_retention import plan_rows
+
+    return plan_rows(layout, before, open_from)
+
+
+@contextmanager
+def _removing(state: SharedState) -> Iterator[Callable[[Portion, bytes], None]]:
+    """Yield what removes a portion."""
+    if state.database is None:
+        yield partial(remove_segments, state.layout)
+        return
+    from helm_receipts.database.connections import connect, unavailable
+    from helm_receipts.recording.table_retention import remove_rows
+
+    with unavailable(state.database), connect(state.database, _DELETE_SECONDS) as connection:
+        yield partial(remove_rows, connection)
 
 
 def _verified(state: Layout) -> FsckReport:
@@ -105,7 +138,7 @@ def _verified(state: Layout) -> FsckReport:
 
 
 def _remove(
-    state: Layout,
+    state: SharedState,
     portions: list[Portion],
     before: str,
     archive_folder: Path | None,
@@ -115,15 +148,10 @@ def _remove(
 ) -> NoReturn:
     told = [_told(portion) for portion in portions]
     if portions and not dry_run:
-        settle(state)
-        recorder = Recorder.open(state.state, version=__version__, configuration=CONFIGURATION)
-        try:
-            for each, receipt in zip(
-                told, prune(state, portions, recorder, before, archive_folder), strict=True
-            ):
+        with state.recording(CALLED) as recorder, _removing(state) as remove:
+            done = prune(portions, recorder, before, remove, archive_folder)
+            for each, receipt in zip(told, done, strict=True):
                 each["receipt"] = receipt
-        finally:
-            recorder.close()
     if as_json:
         click.echo(json.dumps({"before": before, "dryRun": dry_run, "pruned": told}))
     else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
 import threading
 import time
@@ -84,7 +85,13 @@ def _fresh_copy(address: Address) -> Iterator[Layout]:
 def _kept_copy(address: Address, *, follows: bool) -> Iterator[Layout]:
     name = hashlib.sha256(str(address).encode()).hexdigest()[:32]
     layout = Layout(user_cache_path("helm-boundary", appauthor=False) / "pulled" / name)
-    pull_into(address, layout)
+    try:
+        pull_into(address, layout)
+    except StateRefused as error:
+        if not is_pruned_beyond(error):
+            raise
+        shutil.rmtree(layout.state)
+        pull_into(address, layout)
     ended = threading.Event()
     if follows:
         threading.Thread(target=_keep_pulling, args=(address, layout, ended), daemon=True).start()
@@ -104,6 +111,13 @@ def pull_into(address: Address, layout: Layout) -> Any:
     with locked(layout.state), unavailable(address), connect(address, 60) as connection:
         require_current(connection)
         return pull(connection, layout)
+
+
+def is_pruned_beyond(error: StateRefused) -> bool:
+    """Tell whether a copy can't be continued since what comes next was pruned."""
+    from helm_receipts.tables.pull import PrunedBeyond
+
+    return isinstance(error, PrunedBeyond)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from helm_receipts.database.address import Address
 from helm_receipts.database.connections import open_pool
 from helm_receipts.errors import ReceiptError
+from helm_receipts.recording.observers import Observer
 from helm_receipts.tables.table_log import TableLog
 
 from .site import Site
@@ -51,12 +52,17 @@ def serving(address: Address, host: str, port: int) -> Iterator[BaseWSGIServer]:
         pool.close()
 
 
-def keep_up(log: TableLog, ended: threading.Event) -> None:
-    """Keep a log up until the end; what goes wrong is logged once, and tried again."""
+def keep_up(log: TableLog, ended: threading.Event, observers: Sequence[Observer] = ()) -> None:
+    """Keep a log up until the end; what goes wrong is logged once, and tried again.
+
+    While it is this process that integrates, `observers` show its checkpoints to others.
+    """
     told = ""
     while not ended.is_set():
         try:
             goes_on = log.step()
+            for observer in observers if log.is_ours else ():
+                observer.attend()
             if told:
                 logger.warning("the receipt log is extended again")
             told = ""
@@ -67,4 +73,11 @@ def keep_up(log: TableLog, ended: threading.Event) -> None:
             ended.wait(_RETRY_SECONDS)
         if not goes_on:
             ended.wait(INTERVAL_SECONDS)
+    for observer in observers if log.is_ours else ():
+        observer.finish()
     log.close()
+
+
+def tell_shown(said: str) -> None:
+    """Log that a witness or a timestamp authority signs nothing."""
+    logger.warning("a checkpoint wasn't signed by others: %s", said)

@@ -18,6 +18,7 @@ from werkzeug.wrappers import Request, Response
 
 from helm_receipts.database.connections import Connection
 from helm_receipts.log.publish import keys_json
+from helm_receipts.tables.log_files import read_file
 from helm_receipts.tables.publication import read_note
 from helm_receipts.tables.pull import published_keys
 from helm_receipts.tables.tile_rows import read_tile
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
 _TILE = re.compile(r"tile/(entries|[0-7])/(x[0-9]{3}/)*[0-9]{3}(\.p/[1-9][0-9]{0,2})?")
+_BESIDE = re.compile(
+    r"handover-[0-9]{1,16}|checkpoint\.witnessed|timestamps/[0-9]{1,16}\.(tsr|checkpoint)"
+)
 _FOR_GOOD = "public, max-age=31536000, immutable"
 _FOR_A_SECOND = "public, max-age=1"
 
@@ -59,8 +63,10 @@ class Site:
         with self._pool.connection() as connection:
             if path in self._files:
                 found = self._files[path](connection)
+            elif _TILE.fullmatch(path):
+                found = _tile(connection, path)
             else:
-                found = _tile(connection, path) if _TILE.fullmatch(path) else None
+                found = _beside(connection, path) if _BESIDE.fullmatch(path) else None
         if found is None:
             raise NotFound(f"there is no {path}")
         return found
@@ -84,6 +90,12 @@ def _vkey(connection: Connection) -> Response:
 def _tile(connection: Connection, path: str) -> Response | None:
     tile = read_tile(connection, path)
     return _answer(tile, "application/octet-stream", _FOR_GOOD) if tile is not None else None
+
+
+def _beside(connection: Connection, path: str) -> Response | None:
+    file = read_file(connection, path)
+    kind = "application/timestamp-reply" if path.endswith(".tsr") else "text/plain; charset=utf-8"
+    return _answer(file, kind, _FOR_A_SECOND) if file is not None else None
 
 
 def _answer(content: bytes, kind: str, keeping: str) -> Response:

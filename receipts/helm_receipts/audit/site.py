@@ -38,19 +38,22 @@ class SiteTiles(TileReader):
 
 def check_site(
     fetch: Fetch,
-    key: LogKey,
+    keys: Sequence[LogKey],
     kept: Sequence[bytes] = (),
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Checkpoint:
-    """Check a served log, whole; `Broken` names the first thing that is wrong."""
+    """Check a served log, whole; `Broken` names the first thing that is wrong.
+
+    `keys` are the trusted key and those it handed over to: the last one signs now.
+    """
     note = fetch("checkpoint")
     if note is None:
         raise Broken("no-checkpoint", "checkpoint", "there is none")
     # 1. The checkpoint is the log's, and continues those that were kept.
-    checkpoint = _verified(note, key, "checkpoint")
+    checkpoint = _verified(note, keys[-1:], "checkpoint")
     tiles = SiteTiles(fetch, checkpoint.size)
     for number, earlier in enumerate(kept, 1):
-        _check_continues(tiles, _verified(earlier, key, f"kept checkpoint {number}"), checkpoint)
+        _check_continues(tiles, _verified(earlier, keys, f"kept checkpoint {number}"), checkpoint)
     # 2. The entries give the tiles, and the root.
     edge = Frontier()
     for entry in read_entries(tiles):
@@ -64,9 +67,9 @@ def check_site(
     return checkpoint
 
 
-def _verified(note: bytes, key: LogKey, place: str) -> Checkpoint:
+def _verified(note: bytes, keys: Sequence[LogKey], place: str) -> Checkpoint:
     try:
-        return notes.verify_checkpoint(note, key)
+        return notes.verify_by_any(note, keys)
     except ProofRefused as error:
         raise Broken("checkpoint", place, str(error)) from error
 

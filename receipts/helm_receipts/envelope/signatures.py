@@ -36,3 +36,9 @@ def sign_checkpoint(checkpoint: Checkpoint, key: SigningKey) -> bytes:
     log = LogKey(checkpoint.origin, key.public)
     encoded = base64.b64encode(log.id + signature).decode()
     return checkpoint.body + f"\n\u2014 {log.name} {encoded}\n".encode()
+
+
+def sign_by_both(checkpoint: Checkpoint, old: SigningKey, new: SigningKey) -> bytes:
+    """Sign the checkpoint with which an old log key goes, with both keys."""
+    second = sign_checkpoint(checkpoint, new).rpartition(b"\n\n")[2]
+    return sign_checkpoint(checkpoint, old) + second

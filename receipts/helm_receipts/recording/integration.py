@@ -14,7 +14,6 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 from helm_receipts.envelope.signing_keys import SigningKey
 from helm_receipts.errors import ReceiptError
@@ -23,6 +22,8 @@ from helm_receipts.log.log import BATCH, Log
 from helm_receipts.log.published_keys import PublishedKeys
 
 from .keyset import read_keyset
+from .observers import make_observers
+from .shown_log import FolderLog
 
 INTERVAL_SECONDS = 1.0
 SHOWN = "shown: "
@@ -64,18 +65,6 @@ class Integration:
             self._log = None
 
 
-class Observer(Protocol):
-    """Shows checkpoints to somebody else: now and then, and once more at the end."""
-
-    def attend(self) -> None:
-        """Show the newest checkpoint, if it is time; doesn't wait for the answer."""
-        ...
-
-    def finish(self) -> None:
-        """Show the last checkpoint and wait for the answer."""
-        ...
-
-
 def main(state: Path, whom: Sequence[str] = ()) -> None:
     """Integrate until standard input ends."""
     # Whoever stops the recorder with its whole process group still gets what it has recorded.
@@ -89,7 +78,7 @@ def main(state: Path, whom: Sequence[str] = ()) -> None:
         _tell(str(error))
         return
     integration = Integration(layout, keys.log, keys.published)
-    observers = _observers(layout, whom)
+    observers = make_observers(FolderLog(layout.log), whom, _tell_shown)
     told: str | None = "nothing yet"
     goes_on = True
     while goes_on:
@@ -103,22 +92,6 @@ def main(state: Path, whom: Sequence[str] = ()) -> None:
     for observer in observers:
         observer.finish()
     integration.close()
-
-
-def _observers(layout: Layout, whom: Sequence[str]) -> list[Observer]:
-    """Make what shows checkpoints to others; nothing of it is imported where there are none."""
-    found: list[Observer] = []
-    named = [each.partition("=")[::2] for each in whom]
-    if witnesses := [value for name, value in named if name == "witness"]:
-        from .witness_client import parse_witness
-        from .witnessing import Witnessing
-
-        found.append(Witnessing(layout, [*map(parse_witness, witnesses)], _tell_shown))
-    for url in (value for name, value in named if name == "timestamp"):
-        from .timestamping import Timestamping
-
-        found.append(Timestamping(layout, url, _tell_shown))
-    return found
 
 
 def _tell_shown(said: str) -> None:

@@ -20,6 +20,8 @@ BESIDE = "database"
 """The file that says into which database the receipts go that aren't in the folder."""
 NEXT = "next.pem"
 """The new receipt key while a rotation is under way."""
+LOG_NEXT = "log-next.pem"
+"""The new log key meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +44,16 @@ def open_keyset(layout: Layout, kind: KeyType = "ed25519") -> Keyset:
     refuse_foreign_state(layout.state)
     for folder in (layout.state, layout.keys, layout.journal):
         durable.make_folder(folder)
+    _refuse_half_rotated(layout)
+    return read_keyset(layout, kind)
+
+
+def _refuse_half_rotated(layout: Layout) -> None:
     if (layout.keys / NEXT).exists():
         raise KeyRefused(
             f"expected finished rotations, found {layout.keys / NEXT}; "
             "run `helm-boundary keys rotate receipt` again to finish it"
         )
-    return read_keyset(layout, kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,12 @@ def open_own_keys(layout: Layout, database: str, kind: KeyType = "ed25519") -> O
     `KeyRefused` for what isn't ours alone, and for a folder that has receipts of its own. Once
     something was written, a missing key is never made anew.
     """
+    _refuse_half_rotated(layout)
+    return read_own_keys(layout, database, kind)
+
+
+def read_own_keys(layout: Layout, database: str, kind: KeyType = "ed25519") -> OwnKeys:
+    """Open the keys of such a process, also while a rotation is half done."""
     refuse_foreign_state(layout.state)
     if (layout.log / "keys.json").exists():
         raise KeyRefused(

@@ -7,7 +7,7 @@ stay in the log, so that it can be shown to be what it was for as long as somebo
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,9 +101,16 @@ def copy_to(archive: Path, layout: Layout, portions: list[Portion]) -> None:
 
 
 def prune(
-    layout: Layout, portions: list[Portion], recorder: Recorder, before: str, archive: Path | None
+    portions: list[Portion],
+    recorder: Recorder,
+    before: str,
+    remove: Callable[[Portion, bytes], None],
+    archive: Path | None,
 ) -> Iterator[str]:
-    """Record what is pruned, then remove it; gives the id of each portion's receipt."""
+    """Record what is pruned, then `remove` it; gives the id of each portion's receipt.
+
+    `remove` gets the receipt's envelope, and keeps it where it outlives the receipts.
+    """
     for portion in portions:
         receipt = recorder.record_now(
             Draft.of_recorder(
@@ -120,13 +127,18 @@ def prune(
                 },
             )
         )
-        for folder in (layout.state, archive):
-            if folder is not None:
-                _add_prunings(folder, [receipt.envelope])
-        for segment in portion.segments:
-            segment.unlink()
-        durable.sync_folder(layout.journal / portion.writer)
+        if archive is not None:
+            _add_prunings(archive, [receipt.envelope])
+        remove(portion, receipt.envelope)
         yield receipt.id
+
+
+def remove_segments(layout: Layout, portion: Portion, receipt: bytes) -> None:
+    """Remove a portion's segments, once the receipt that says so is beside the journals."""
+    _add_prunings(layout.state, [receipt])
+    for segment in portion.segments:
+        segment.unlink()
+    durable.sync_folder(layout.journal / portion.writer)
 
 
 def _add_prunings(folder: Path, lines: list[bytes]) -> None:

@@ -8,18 +8,13 @@ on where it stopped: each writer's last receipt says how far it had come.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
 from helm_receipts.envelope import checkpoint as notes
-from helm_receipts.envelope import key_files, signing_keys
-from helm_receipts.envelope.checkpoint import Checkpoint
 from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.predicate import Boundary
-from helm_receipts.envelope.public_keys import KeyType
-from helm_receipts.envelope.signatures import sign_checkpoint
-from helm_receipts.envelope.signing_keys import InMemory, SigningKey
-from helm_receipts.envelope.statement import Draft
+from helm_receipts.envelope.public_keys import PublicKey
+from helm_receipts.envelope.signatures import sign_by_both, sign_checkpoint
+from helm_receipts.envelope.signing_keys import SigningKey
 from helm_receipts.errors import KeyRefused
 from helm_receipts.journal.journal import SEGMENT_BYTES, Journal
 from helm_receipts.journal.segments import list_writers
@@ -35,28 +30,12 @@ from helm_receipts.log.tree import Tree, read_tree
 from helm_receipts.storage import durable
 from helm_receipts.storage.secret_file import create_secret
 
-from .keyset import NEXT, Keyset, load_key, read_keyset
+from .handover import Successor, introduced, key_event, make_key, retired, stage_key
+from .keyset import LOG_NEXT, NEXT, Keyset, read_keyset
 from .lifecycle import start_here, start_session, stop_session
 from .openings import Openings
-from .outside_signer import outside_key
 from .resume import resume
 from .writer import Writer
-
-
-@dataclass(frozen=True, slots=True)
-class Successor:
-    """What signs next: a new key in a file, of this kind, or something elsewhere."""
-
-    kind: KeyType = "ed25519"
-    signer: str = ""
-    """A command, or a URI of PKCS#11, as `outside_signer.parse_signer` gives it."""
-
-    def is_in(self, path: Path, role: str) -> bool:
-        """Tell whether a file that was staged before says the same."""
-        signer = key_files.signer_in(path, role)
-        return signer == self.signer and bool(
-            signer or key_files.load(path, role).public.type == self.kind
-        )
 
 
 def rotate_receipt_key(
@@ -69,7 +48,7 @@ def rotate_receipt_key(
     keyset = read_keyset(layout)
     path = layout.keys / NEXT
     with _all_journals(layout) as journals:
-        new = _next_receipt_key(path, keyset, successor)
+        new = stage_key(path, keyset.receipt, _known(keyset), successor)
         published = keyset.published
         if published.receipt[-1].key != new.public:
             size = integrate_all(layout, keyset)
@@ -90,21 +69,21 @@ def rotate_log_key(
 ) -> LogKey:
     """Replace the log key. One checkpoint is signed by both, kept as `log/handover-<size>`."""
     keyset = read_keyset(layout)
-    new, text = _make(keyset, keyset.log, successor)
+    new, text = make_key(keyset.log, _known(keyset), successor)
     old_key, new_key = LogKey(keyset.origin, keyset.log.public), LogKey(keyset.origin, new.public)
     with _all_journals(layout):
         pass
     writer = start_session(layout, keyset, boundary, SEGMENT_BYTES)
     try:
-        writer.commit([_event("retired", "log", key=old_key.vkey, successor=new_key.vkey)])
+        writer.commit([key_event("retired", "log", key=old_key.vkey, successor=new_key.vkey)])
         stop_session(writer)
     finally:
         writer.close()
     size = integrate_all(layout, keyset)
     checkpoint = notes.parse_checkpoint((layout.log / "checkpoint").read_bytes())
-    both = _sign_by_both(checkpoint, keyset.log, new)
+    both = sign_by_both(checkpoint, keyset.log, new)
     durable.replace_file(layout.log / f"handover-{size}", both)
-    staged = layout.keys / "log-next.pem"
+    staged = layout.keys / LOG_NEXT
     staged.unlink(missing_ok=True)
     create_secret(staged, text)
     write_published(layout, rotate_log(keyset.published, new_key, size))
@@ -129,37 +108,10 @@ def integrate_all(layout: Layout, keyset: Keyset) -> int:
         log.close()
 
 
-def _next_receipt_key(path: Path, keyset: Keyset, successor: Successor | None) -> SigningKey:
-    """Return the new key, written down at `path`: made now, or by a rotation that was stopped."""
-    if not path.exists():
-        new, text = _make(keyset, keyset.receipt, successor)
-        create_secret(path, text)
-        return new
-    if successor is not None and not successor.is_in(path, "receipt"):
-        raise KeyRefused(
-            "a rotation to another key is half done: finish it without naming a new one, then "
-            "rotate again"
-        )
-    return load_key(path, "receipt")
-
-
-def _make(keyset: Keyset, old: SigningKey, successor: Successor | None) -> tuple[SigningKey, bytes]:
-    """Make the key that follows, or find it elsewhere; and what its file says."""
-    if successor is None and not isinstance(old.private, InMemory):
-        raise KeyRefused(
-            f"the {old.role} key is kept outside: name what signs with the new one (--signer), or "
-            "the type of a new key in a file (--type)"
-        )
-    if successor is not None and successor.signer:
-        text = key_files.signer_text(old.role, successor.signer)
-        new = outside_key(successor.signer, old.role)
-    else:
-        new = signing_keys.generate(old.role, successor.kind if successor else old.public.type)
-        text = key_files.private_text(new)
+def _known(keyset: Keyset) -> set[PublicKey]:
+    """Return every key that was used here."""
     known = keyset.published
-    if new.public in {*(each.key for each in known.receipt), *(each.key.key for each in known.log)}:
-        raise KeyRefused(f"the new {old.role} key isn't new: {new.keyid[:16]}… was used here")
-    return new, text
+    return {*(each.key for each in known.receipt), *(each.key.key for each in known.log)}
 
 
 @contextmanager
@@ -196,19 +148,8 @@ def _rotate_writer(
         return
     if state.keyid != new.keyid and state.successor != new.public.raw.hex():
         start_here(writer, state, tree, quarantined)
-        facts = {"keyId": old.keyid, "successor": new.public.raw.hex()}
-        writer.commit([_event("retired", "receipt", **facts)])
+        writer.commit([retired(old, new)])
     writer.use(new)
     if state.keyid != new.keyid:
-        facts = {"keyId": new.keyid, "predecessor": old.public.raw.hex()}
-        writer.commit([_event("introduced", "receipt", **facts)])
+        writer.commit([introduced(old, new)])
     stop_session(writer)
-
-
-def _event(kind: str, role: str, **facts: str) -> Draft:
-    return Draft.of_recorder("key", {"kind": kind, "role": role, **facts})
-
-
-def _sign_by_both(checkpoint: Checkpoint, old: SigningKey, new: SigningKey) -> bytes:
-    second = sign_checkpoint(checkpoint, new).rpartition(b"\n\n")[2]
-    return sign_checkpoint(checkpoint, old) + second

@@ -9,20 +9,23 @@ the place's lease is over.
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from helm_receipts.database.connections import Connection, connect, unavailable
 from helm_receipts.database.migrations import require_current
 from helm_receipts.database.server import look_at, require_durable
 from helm_receipts.envelope.predicate import Boundary
 from helm_receipts.envelope.statement import Draft
-from helm_receipts.errors import RecorderError
+from helm_receipts.errors import KeyRefused, RecorderError
 from helm_receipts.journal.journal import take_lock
 from helm_receipts.journal.reader import read_lines, read_record
 from helm_receipts.journal.segments import list_writers, segment_name
 from helm_receipts.layout import Layout
 from helm_receipts.log.published_keys import PublishedKeys
 from helm_receipts.storage import durable
+from helm_receipts.tables.key_ends import refuse_ended
 from helm_receipts.tables.places import Place, dead_writers, make_place, read_tail, take_place
 from helm_receipts.tables.publication import read_published_tree
 from helm_receipts.tables.registered_keys import read_keys, register_key
@@ -52,16 +55,25 @@ def start_table_session(
         require_durable(look_at(connection))
         require_current(connection)
         is_new = register_key(connection, keys.receipt.public)
-        place, release, spool = _take(layout, connection, keys)
-        start = _Start(layout, keys, boundary, database, connection)
-        writer = start.at(place, release, spool)
+        taken = take_any(layout, connection, keys.receipt.keyid)
+        refuse_ended(connection, keys.receipt.keyid)
+        start = Sessions(layout, keys, boundary, database, connection)
+        writer = start.at(*taken)
         if is_new:
             _tell_of_key(writer, keys)
         start.close_dead()
     return keys, writer
 
 
-class _Start:
+class Taken(NamedTuple):
+    """A place of this folder's that was taken, what gives the folder back, and its spool."""
+
+    place: Place
+    release: Callable[[], None]
+    spool: Spool
+
+
+class Sessions:
     """The start of sessions for one process."""
 
     def __init__(
@@ -134,24 +146,39 @@ class _Start:
         return state
 
 
-def _take(
-    layout: Layout, connection: Connection, keys: OwnKeys
-) -> tuple[Place, Callable[[], None], Spool]:
+def take_any(layout: Layout, connection: Connection, keyid: str) -> Taken:
     """Take the first place of this folder that nobody has, or a new one."""
-    keyid = keys.receipt.keyid
     for folder in list_writers(layout.journal):
-        try:
-            lock = take_lock(folder)
-        except BlockingIOError:
-            continue
-        place = take_place(connection, folder.name, keyid, own=True)
-        if place is not None:
-            return place, _release(lock), Spool(folder / _SPOOL)
-        os.close(lock)
+        with suppress(BlockingIOError):
+            if (taken := _take(connection, keyid, folder)) is not None:
+                return taken
     folder = layout.journal / new_writer_name()
     durable.make_folder(folder)
     lock = take_lock(folder)
-    return make_place(connection, folder.name, keyid), _release(lock), Spool(folder / _SPOOL)
+    place = make_place(connection, folder.name, keyid)
+    return Taken(place, _release(lock), Spool(folder / _SPOOL))
+
+
+def take_again(layout: Layout, connection: Connection, keyid: str, writer: str) -> Taken:
+    """Take a certain place of this folder; `KeyRefused` where it isn't ours, or somebody has it."""
+    folder, taken = layout.journal / writer, None
+    with suppress(BlockingIOError):
+        taken = _take(connection, keyid, folder) if folder.is_dir() else None
+    if taken is None:
+        raise KeyRefused(
+            f"expected to go on in {folder}, found that it isn't there or that somebody has it: "
+            "finish the rotation in the folder where it was begun"
+        )
+    return taken
+
+
+def _take(connection: Connection, keyid: str, folder: Path) -> Taken | None:
+    lock = take_lock(folder)
+    place = take_place(connection, folder.name, keyid, own=True)
+    if place is not None:
+        return Taken(place, _release(lock), Spool(folder / _SPOOL))
+    os.close(lock)
+    return None
 
 
 def _release(lock: int) -> Callable[[], None]:

@@ -12,21 +12,20 @@ from collections.abc import Callable
 
 from helm_receipts.envelope.checkpoint import parse_checkpoint
 from helm_receipts.errors import ReceiptError
-from helm_receipts.layout import Layout
-from helm_receipts.storage import durable
 
+from .shown_log import ShownLog
 from .timestamp_client import stamp
 
 FOLDER = "timestamps"
 EVERY_SECONDS = 3600.0
-_RETRY_SECONDS = 60.0
+_LOOK_SECONDS = 60.0
 
 
 class Timestamping:
     """Has checkpoints stamped; `tell` gets a line when that doesn't work."""
 
-    def __init__(self, layout: Layout, url: str, tell: Callable[[str], None]) -> None:
-        self._log = layout.log
+    def __init__(self, log: ShownLog, url: str, tell: Callable[[str], None]) -> None:
+        self._log = log
         self._url = url
         self._tell = tell
         self._told = ""
@@ -36,8 +35,8 @@ class Timestamping:
     def attend(self) -> None:
         """Have the newest checkpoint stamped, if the last one was an hour ago."""
         running = self._thread is not None and self._thread.is_alive()
-        if not running and time.monotonic() >= self._next and self._is_due():
-            self._next = time.monotonic() + _RETRY_SECONDS
+        if not running and time.monotonic() >= self._next:
+            self._next = time.monotonic() + _LOOK_SECONDS
             self._thread = threading.Thread(target=self._stamp, name="timestamps", daemon=True)
             self._thread.start()
 
@@ -48,23 +47,21 @@ class Timestamping:
         """
         if self._thread is not None:
             self._thread.join()
-        if self._is_due() and not self._told:
+        if not self._told:
             self._stamp()
 
     def _is_due(self) -> bool:
-        stamped = (path.stat().st_mtime for path in (self._log / FOLDER).glob("*.tsr"))
-        return time.time() - max(stamped, default=0.0) >= EVERY_SECONDS
+        return time.time() - self._log.kept_at(".tsr") >= EVERY_SECONDS
 
     def _stamp(self) -> None:
         try:
-            note = (self._log / "checkpoint").read_bytes()
+            note = self._log.checkpoint()
+            if not note or not self._is_due():
+                return
             size = parse_checkpoint(note).size
             answer = stamp(self._url, note)
-            durable.make_folder(self._log / FOLDER, 0o755)
             files = {f"{FOLDER}/{size}.checkpoint": note, f"{FOLDER}/{size}.tsr": answer}
-            durable.replace_files(self._log, files)
-        except FileNotFoundError:
-            return  # there is no checkpoint yet
+            self._log.keep(files)
         except (ReceiptError, OSError) as error:
             if self._told != str(error):
                 self._tell(str(error))

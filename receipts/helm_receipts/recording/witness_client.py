@@ -9,8 +9,8 @@ import base64
 import http.client
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from helm_receipts.envelope.checkpoint import parse_checkpoint
@@ -21,6 +21,9 @@ from helm_receipts.log.tiles import TileReader
 
 _SECONDS = 4.0
 _MOST_BYTES = 16_384
+
+type Tiles = Callable[[int], TileReader]
+"""Gives a reader of the log's tiles at a size."""
 
 
 class WitnessRefused(ReceiptError):
@@ -44,14 +47,14 @@ def parse_witness(text: str) -> Witness:
     return Witness(url.rstrip("/"), WitnessKey.parse(vkey))
 
 
-def cosign(witness: Witness, log: Path, note: bytes, old: int = 0) -> bytes:
+def cosign(witness: Witness, tiles: Tiles, note: bytes, old: int = 0) -> bytes:
     """Get a witness's signature line for a checkpoint; `old` is the size it was shown last.
 
     `WitnessRefused` when it is away, refuses or answers with no cosignature of its own.
     """
     size = parse_checkpoint(note).size
     for _ in range(2):
-        status, answer = _ask(witness, _request(log, note, min(old, size), size))
+        status, answer = _ask(witness, _request(tiles, note, min(old, size), size))
         if status == 200:
             return _line(witness, note, answer)
         if status != 409:
@@ -70,9 +73,9 @@ def cosign(witness: Witness, log: Path, note: bytes, old: int = 0) -> bytes:
     raise WitnessRefused(f"{witness.key.name}: {why}")
 
 
-def _request(log: Path, note: bytes, old: int, size: int) -> bytes:
+def _request(tiles: Tiles, note: bytes, old: int, size: int) -> bytes:
     try:
-        nodes = TileReader(log, size).nodes
+        nodes = tiles(size).nodes
         proof = merkle_proofs.consistency_proof(old, size, nodes) if old else []
     except ProofRefused as error:
         raise WitnessRefused(f"no proof from size {old} can be made: {error}") from error

@@ -1,9 +1,9 @@
 """Witnessing: the log's checkpoint is shown to witnesses now and then, and what they sign is kept.
 
-The newest checkpoint that they have cosigned is `log/checkpoint.witnessed`: a note with the log's
-signature and theirs, which the log continues. That is done on a thread of the process that
-integrates, so a witness that is slow or away keeps nobody waiting. With fewer cosignatures than the
-one before it a checkpoint takes its place only once that is an hour old.
+The newest checkpoint that they have cosigned is kept beside it as `checkpoint.witnessed`: a note
+with the log's signature and theirs, which the log continues. That is done on a thread of the
+process that integrates, so a witness that is slow or away keeps nobody waiting. With fewer
+cosignatures than the one before it a checkpoint takes its place only once that is an hour old.
 """
 
 import contextlib
@@ -14,9 +14,8 @@ from collections.abc import Callable, Sequence
 from helm_receipts.envelope.checkpoint import parse_checkpoint
 from helm_receipts.envelope.cosignature import cosignatures
 from helm_receipts.errors import ReceiptError
-from helm_receipts.layout import Layout
-from helm_receipts.storage import durable
 
+from .shown_log import ShownLog
 from .witness_client import Witness, cosign
 
 FILE = "checkpoint.witnessed"
@@ -28,9 +27,9 @@ class Witnessing:
     """Shows checkpoints to witnesses; `tell` gets a line for each that gives no cosignature."""
 
     def __init__(
-        self, layout: Layout, witnesses: Sequence[Witness], tell: Callable[[str], None]
+        self, log: ShownLog, witnesses: Sequence[Witness], tell: Callable[[str], None]
     ) -> None:
-        self._log = layout.log
+        self._log = log
         self._witnesses = witnesses
         self._tell = tell
         self._seen: dict[str, int] = {}
@@ -59,7 +58,7 @@ class Witnessing:
 
     def _show(self) -> None:
         try:
-            note = (self._log / "checkpoint").read_bytes()
+            note = self._log.checkpoint()
             size = parse_checkpoint(note).size
         except (OSError, ReceiptError):
             return  # there is none yet
@@ -67,13 +66,14 @@ class Witnessing:
             return
         lines = [line for each in self._witnesses if (line := self._ask(each, note, size))]
         if lines and self._is_better(len(lines)):
-            with contextlib.suppress(OSError):  # the log says by itself that it can't be written
-                durable.replace_file(self._log / FILE, note + b"".join(lines))
+            # The log says by itself that it can't be written.
+            with contextlib.suppress(OSError, ReceiptError):
+                self._log.keep({FILE: note + b"".join(lines)})
 
     def _ask(self, witness: Witness, note: bytes, size: int) -> bytes:
         name = witness.key.vkey
         try:
-            line = cosign(witness, self._log, note, self._seen.get(name, 0))
+            line = cosign(witness, self._log.tiles, note, self._seen.get(name, 0))
         except ReceiptError as error:
             if self._told.get(name) != str(error):
                 self._tell(str(error))
@@ -86,7 +86,7 @@ class Witnessing:
     def _is_better(self, count: int) -> bool:
         try:
             keys = [witness.key for witness in self._witnesses]
-            before = list(cosignatures((self._log / FILE).read_bytes(), keys))
+            before = list(cosignatures(self._log.read(FILE), keys))
         except (OSError, ReceiptError):
             return True
         newest = max((when for _, when in before), default=0)

@@ -208,6 +208,24 @@ class Writer:
         self.settle(batch)
         return batch
 
+    def hand_over(self, last: Draft, key: SigningKey, first: Sequence[Draft]) -> None:
+        """Record a draft by the key so far and others by the next one: all at once, or none.
+
+        `RecorderError` where nothing was recorded, or where that isn't known.
+        """
+        before = self.head
+        batch = self._prepare([last])
+        self.head = batch.head
+        self.use(key)
+        more = self._prepare(first)
+        self.head = before
+        if (error := first_error([*batch.results, *more.results])) is not None:
+            raise error
+        batch.head = more.head
+        batch.lines += more.lines
+        self.write(batch)
+        self.settle(batch)
+
     def recover(self) -> None:
         """Come back after a failed write: new segment, a receipt saying so, owed outcomes.
 

@@ -34,6 +34,15 @@ SELECT writer FROM helm_boundary.writers
 WHERE keyid = %(keyid)s AND held_until < now() AND held_until > to_timestamp(0) AND number > 0
 ORDER BY writer
 """
+_ALIVE = """
+SELECT holder FROM helm_boundary.writers
+WHERE keyid = %s AND held_until > now() AND writer <> %s ORDER BY writer
+"""
+_UNSEQUENCED = """
+SELECT coalesce(sum(writers.number - coalesce(seq_writers.number, 0)), 0)::bigint
+FROM helm_boundary.writers LEFT JOIN helm_boundary.seq_writers USING (writer)
+WHERE keyid = %s AND writer <> %s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +82,24 @@ def take_place(
 def dead_writers(connection: psycopg.Connection[Any], keyid: str) -> Iterator[str]:
     """List writers with this key whose process gave no sign of life and didn't stop."""
     return (row[0] for row in connection.execute(_DEAD, {"keyid": keyid}).fetchall())
+
+
+def others_alive(connection: psycopg.Connection[Any], keyid: str, but: str) -> list[str]:
+    """List who holds a place with this key, in any writer's name but one."""
+    return [str(row[0]) for row in connection.execute(_ALIVE, (keyid, but))]
+
+
+def unsequenced(connection: psycopg.Connection[Any], keyid: str, but: str = "") -> int:
+    """Count the receipts of places with this key that have no index in the log yet."""
+    row = connection.execute(_UNSEQUENCED, (keyid, but)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def pass_on(connection: psycopg.Connection[Any], writer: str, keyid: str) -> None:
+    """Have a place go on with another key."""
+    connection.execute(
+        "UPDATE helm_boundary.writers SET keyid = %s WHERE writer = %s", (keyid, writer)
+    )
 
 
 def read_tail(connection: psycopg.Connection[Any], place: Place) -> tuple[int, list[bytes]]:

@@ -12,12 +12,14 @@ from helm_receipts.database.leases import Lease, require
 from helm_receipts.envelope import checkpoint as notes
 from helm_receipts.envelope.checkpoint import Checkpoint
 from helm_receipts.envelope.note_keys import LogKey
-from helm_receipts.envelope.signatures import sign_checkpoint
+from helm_receipts.envelope.signatures import sign_by_both, sign_checkpoint
 from helm_receipts.envelope.signing_keys import SigningKey
 from helm_receipts.errors import KeyRefused, LogError, ProofRefused
 from helm_receipts.log import merkle, merkle_proofs
+from helm_receipts.log.published_keys import KeyRange
 from helm_receipts.log.tree import Tree
 
+from .log_files import put_files
 from .tile_rows import TileRows, prune_partials
 
 _COORDINATION = "SELECT size, note FROM helm_boundary.pub_coord WHERE id = 0 FOR UPDATE"
@@ -27,7 +29,9 @@ UPDATE helm_boundary.pub_coord SET size = %s, note = %s, published_at = now()
 WHERE id = 0 AND set_config('synchronous_commit', 'on', true) = 'on'
 """
 _NOTE = "SELECT note FROM helm_boundary.pub_coord WHERE id = 0"
-_KEYS = "SELECT vkey FROM helm_boundary.log_keys ORDER BY first_size"
+_KEYS = (
+    "SELECT vkey, first_size, last_size FROM helm_boundary.log_keys ORDER BY first_size, last_size"
+)
 
 
 def register_log(connection: psycopg.Connection[Any], key: LogKey) -> None:
@@ -88,9 +92,43 @@ def read_published_tree(connection: psycopg.Connection[Any]) -> Tree:
     return Tree(checkpoint.size, checkpoint.root, {})
 
 
-def read_log_keys(connection: psycopg.Connection[Any]) -> list[LogKey]:
-    """Return the log's keys, oldest first."""
-    return [LogKey.parse(row[0]) for row in connection.execute(_KEYS)]
+def read_log_keys(connection: psycopg.Connection[Any]) -> list[KeyRange[LogKey]]:
+    """Return the log's keys and the sizes they have signed, oldest first."""
+    rows = connection.execute(_KEYS)
+    return [KeyRange(LogKey.parse(vkey), first, last) for vkey, first, last in rows]
+
+
+def hand_over(
+    connection: psycopg.Connection[Any],
+    lease: Lease,
+    origin: str,
+    old: SigningKey,
+    new: SigningKey,
+) -> Checkpoint:
+    """Have another key sign from the published checkpoint on, which both sign; returns that.
+
+    Raises:
+        LogError: there is no checkpoint by the old key.
+    """
+    with connection.transaction():
+        require(connection, lease)
+        _, note = connection.execute(_COORDINATION).fetchone() or (0, b"")
+        try:
+            checkpoint = notes.verify_checkpoint(bytes(note), LogKey(origin, old.public))
+        except ProofRefused as error:
+            raise LogError(f"expected a checkpoint by the old key, found that {error}") from error
+        size = checkpoint.size
+        put_files(connection, {f"handover-{size}": sign_by_both(checkpoint, old, new)})
+        values = (size, LogKey(origin, old.public).vkey)
+        connection.execute(
+            "UPDATE helm_boundary.log_keys SET last_size = %s WHERE vkey = %s", values
+        )
+        connection.execute(
+            "INSERT INTO helm_boundary.log_keys (vkey, origin, first_size) VALUES (%s, %s, %s)",
+            (LogKey(origin, new.public).vkey, origin, size),
+        )
+        connection.execute(_PUBLISH, (size, sign_checkpoint(checkpoint, new)))
+    return checkpoint
 
 
 def _last(note: bytes, key: LogKey) -> Checkpoint:

@@ -6,7 +6,7 @@ again: each pull adds what is new. All of it is read in one transaction, so it i
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,21 @@ import psycopg
 
 from helm_receipts.envelope import checkpoint as notes
 from helm_receipts.errors import LogError, StateRefused
+from helm_receipts.journal.beginnings import PRUNINGS
 from helm_receipts.journal.durable_mark import MARK
 from helm_receipts.journal.segments import list_segments, segment_name
 from helm_receipts.layout import Layout
 from helm_receipts.log.frontier_reading import read_frontier
 from helm_receipts.log.publish import write_published
-from helm_receipts.log.published_keys import KeyRange, PublishedKeys
+from helm_receipts.log.published_keys import PublishedKeys
 from helm_receipts.log.runs import order_file
 from helm_receipts.log.tiles import ENTRIES, WIDTH, tile_path, tile_width
 from helm_receipts.log.tree import tree_file
 from helm_receipts.storage import durable
 
+from .key_ends import read_ends
+from .log_files import read_files
+from .prunings import pruned_until, read_prunings
 from .publication import read_log_keys, read_note
 from .registered_keys import read_keys
 from .tile_rows import TileRows, read_tile
@@ -41,6 +45,10 @@ SELECT min(index), writer, min(number) FROM (
     SELECT index, writer, number, index - number AS shift FROM helm_boundary.seq WHERE index < %s
 ) AS entry GROUP BY writer, shift ORDER BY min(index)
 """
+
+
+class PrunedBeyond(StateRefused):
+    """What comes after a copy's last receipts was pruned, so the copy can't be continued."""
 
 
 @dataclass(slots=True)
@@ -61,6 +69,7 @@ def pull(
 
     Raises:
         StateRefused: the folder is a boundary's own, or another log's.
+        PrunedBeyond: receipts that come next were pruned.
         LogError: the database has less than the folder, or lacks something.
     """
     _refuse_foreign(layout)
@@ -73,6 +82,9 @@ def pull(
             for lines in _new_lines(connection, layout.journal / writer, writer, head):
                 done.receipts += lines
                 progress(done.receipts)
+        if prunings := read_prunings(connection):
+            text = b"".join(line + b"\n" for line in prunings)
+            durable.replace_file(layout.state / PRUNINGS, text, 0o600)
         if note:
             _pull_log(connection, layout, note, done)
     return done
@@ -89,6 +101,13 @@ def _new_lines(
             f"{head}: the database was set back, or is another one; keep the folder"
         )
     durable.make_folder(folder)
+    if have < (gone := pruned_until(connection, writer)):
+        if have:
+            raise PrunedBeyond(
+                f"expected receipts of writer {writer} after {have}, which {folder} has, found "
+                f"that those up to {gone} were pruned: pull into another folder, and keep this one"
+            )
+        have = gone
     while have < head:
         lines, size = list[bytes](), 0
         while have + len(lines) < head and size < _SEGMENT_BYTES:
@@ -129,6 +148,7 @@ def _pull_log(
         durable.replace_files(layout.log, {path: tile})
         done.tiles += 1
     _remove_partials(layout, size)
+    durable.replace_files(layout.log, read_files(connection))
     keys = published_keys(connection)
     write_published(layout, keys)
     durable.replace_file(layout.origin, f"{keys.origin}\n".encode(), 0o644)
@@ -177,12 +197,19 @@ def _remove_partials(layout: Layout, size: int) -> None:
 
 def published_keys(connection: psycopg.Connection[Any]) -> PublishedKeys:
     """Return the keys: those of receipts, as far as they have signed one, and the log's."""
+    ends = read_ends(connection)
     used = {keyid for _, keyid, _ in connection.execute(_WRITERS)}
-    receipt = tuple(each for each in read_keys(connection) if each.key.keyid in used)
-    log = read_log_keys(connection)
+    used |= {keyid for before, after, _ in ends for keyid in (before, after)}
+    last = {keyid: index for keyid, _, index in ends}
+    receipt = tuple(
+        replace(each, last=last.get(each.key.keyid))
+        for each in read_keys(connection)
+        if each.key.keyid in used
+    )
+    log = tuple(read_log_keys(connection))
     if not receipt or not log:
         raise LogError("expected registered keys, found none: rows were deleted")
-    return PublishedKeys(log[-1].name, receipt, tuple(KeyRange(key) for key in log))
+    return PublishedKeys(log[-1].key.name, receipt, log)
 
 
 def _write_state(connection: psycopg.Connection[Any], layout: Layout, size: int) -> None:

@@ -1,6 +1,8 @@
 """The log of a database, kept up by whichever process holds its lease."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -11,11 +13,12 @@ from helm_receipts.database.errors import LeaseLost, StateUnavailable
 from helm_receipts.database.leases import Lease, give_back, renew_lease, take_lease
 from helm_receipts.database.migrations import require_current
 from helm_receipts.database.server import look_at, require_durable
+from helm_receipts.envelope.checkpoint import Checkpoint
 from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.signing_keys import SigningKey
 
 from .integration import TableIntegration
-from .publication import publish, register_log
+from .publication import hand_over, publish, register_log
 from .sequencing import sequence
 
 LEASE = "log"
@@ -49,17 +52,26 @@ class TableLog:
             LogError: the log can't be extended without contradicting what was signed.
             ReceiptError: the database is away, or refuses.
         """
-        try:
-            return self._step()
-        except LeaseLost:
-            self._lease = None
-            return False
-        except psycopg.Error as error:
-            self.close()
-            raise StateUnavailable(f"{self._address}: {said(error)}") from error
-        except BaseException:
-            self.close()
-            raise
+        with self._closing():
+            try:
+                return self._step()
+            except LeaseLost:
+                self._lease = None
+                return False
+
+    def hand_over(self, new: SigningKey) -> Checkpoint:
+        """Bring the log up with all receipts, and have another key sign from there on.
+
+        Raises as `step` does, and `LeaseLost`.
+        """
+        with self._closing():
+            while self._step():
+                pass
+            connection, lease = self._connected(), self._lease
+            if lease is None:
+                raise LeaseLost("expected to hold the log's lease, found that somebody else does")
+            publish(connection, lease, self._origin, self._key)
+            return hand_over(connection, lease, self._origin, self._key, new)
 
     def close(self) -> None:
         """Let another process keep the log up. Idempotent."""
@@ -75,6 +87,18 @@ class TableLog:
             pass  # it is over by itself soon
         finally:
             connection.close()
+
+    @contextmanager
+    def _closing(self) -> Iterator[None]:
+        """Let another process keep the log up where something goes wrong in the block."""
+        try:
+            yield
+        except psycopg.Error as error:
+            self.close()
+            raise StateUnavailable(f"{self._address}: {said(error)}") from error
+        except BaseException:
+            self.close()
+            raise
 
     def _step(self) -> bool:
         connection = self._connected()

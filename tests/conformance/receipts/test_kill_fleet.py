@@ -10,14 +10,17 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from helm_receipts.database.address import Address
 from helm_receipts.database.connections import connect
 from helm_receipts.database.migrations import migrate
 from support.engines import TableState, check
-from support.fleet import LogService, fsck, recomputed_root
+from support.fleet import LogService, fsck, keys_of, recomputed_root
+from support.orphans import end_with_parent
 from support.postgresql import Server, running_server, short_folder
 from support.verifiers import PROGRAMS
 
@@ -47,7 +50,7 @@ class Recording:
         name = f"{self._name}.{self._runs}"
         self._process = subprocess.Popen(
             [sys.executable, str(program), name, *self._state.arguments],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=end_with_parent(),
         )  # fmt: skip
         self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
         self._reader.start()
@@ -124,3 +127,69 @@ def test_nothing_is_forwarded_without_a_durable_receipt_whatever_is_killed(
     assert recomputed_root(folder) == report.root
     assert fsck(database.text)["exit"] in (0, 3)  # nobody has named its keys
     print(f"{killed}, {len(forwarded)} calls forwarded, {report.receipts} receipts")
+
+
+def test_the_other_log_service_goes_on_where_one_was_killed(
+    tmp_path: Path, database: Address
+) -> None:
+    """In the middle of integration, with SIGKILL: no fork, and what was published still holds."""
+    (tmp_path / "one").mkdir()
+    state = TableState(tmp_path / "one" / "state", database)
+    recording = Recording("p", state)
+    log = tmp_path / "one" / "log"
+    with LogService(database, log) as one, LogService(database, log) as two:
+        one.reaches(1)
+        holder = {service.pid: service for service in (one, two)}[_integrates(database)]
+        other = two if holder is one else one
+        kept = holder.read("checkpoint")
+        with _waiting_integration(database):
+            holder.kill()
+        killed_at = other.size
+        assert _receipts(database) > killed_at, "all was published when it was killed"
+        other.reaches(killed_at + 1, 30)
+        recording.kill()
+        state.open().close()
+        other.reaches(_receipts(database), 30)
+        assert _integrates(database) == other.pid
+        (tmp_path / "kept").write_bytes(kept)
+        (tmp_path / "log.vkey").write_bytes(other.read("log.vkey"))
+        trusted = ("--vkey", str(tmp_path / "log.vkey"), "--kept", str(tmp_path / "kept"))
+        assert fsck(other.url, *trusted)["exit"] == 0
+        named = keys_of([tmp_path / "one" / "state"])
+        told = fsck(database.text, *named, *trusted)
+    assert (told["exit"], told["kept"]) == (0, 1), told
+
+
+def _integrates(database: Address) -> int:
+    """Return the process that has the lease of the log."""
+    with connect(database) as connection:
+        row = connection.execute("SELECT holder FROM helm_boundary.leases WHERE name = 'log'")
+        (holder,) = row.fetchone() or ("",)
+    return int(holder.rpartition(":")[2])
+
+
+def _receipts(database: Address) -> int:
+    """Return how many receipts there are."""
+    with connect(database) as connection:
+        row = connection.execute("SELECT sum(number)::bigint FROM helm_boundary.writers").fetchone()
+    return int(row[0]) if row else 0
+
+
+@contextmanager
+def _waiting_integration(database: Address) -> Iterator[None]:
+    """Have the integration wait in the middle of its transaction, for as long as the block lasts.
+
+    It has locked its row, and waits to insert its tiles.
+    """
+    with connect(database) as connection, connect(database) as looking:
+        with connection.transaction():
+            connection.execute("LOCK TABLE helm_boundary.tiles IN ACCESS EXCLUSIVE MODE")
+            until = time.monotonic() + 20
+            waiting = (
+                "SELECT 1 FROM pg_locks WHERE relation = 'helm_boundary.tiles'::regclass "
+                "AND NOT granted"
+            )
+            while looking.execute(waiting).fetchone() is None:
+                assert time.monotonic() < until, "no integration waits"
+                time.sleep(0.01)
+            yield

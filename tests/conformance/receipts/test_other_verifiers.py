@@ -32,7 +32,8 @@ from helm_receipts.log.proof import proof_file, prove
 from helm_receipts.log.published_keys import read_published
 from helm_receipts.log.tiles import TileReader
 from helm_receipts.recording import keyset
-from helm_receipts.recording.rotation import Successor, rotate_log_key, rotate_receipt_key
+from helm_receipts.recording.handover import Successor
+from helm_receipts.recording.rotation import rotate_log_key, rotate_receipt_key
 from support.receipts import outcome, record_calls, recording, request
 from support.verifiers import (
     PROGRAMS,

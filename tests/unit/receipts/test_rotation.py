@@ -20,8 +20,9 @@ from helm_receipts.log import publish
 from helm_receipts.log.handovers import follow_handovers
 from helm_receipts.log.published_keys import read_published
 from helm_receipts.recording import keyset, rotation
+from helm_receipts.recording.handover import Successor
 from helm_receipts.recording.openings import Erased, erase, opens, salt_of
-from helm_receipts.recording.rotation import Successor, rotate_log_key, rotate_receipt_key
+from helm_receipts.recording.rotation import rotate_log_key, rotate_receipt_key
 from helm_receipts.storage import durable
 from support.receipts import CONFIGURATION, record_calls, recording, request
 

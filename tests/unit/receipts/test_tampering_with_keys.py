@@ -34,7 +34,8 @@ from helm_receipts.journal.segments import list_segments, list_writers
 from helm_receipts.layout import Layout
 from helm_receipts.log.handovers import follow_handovers
 from helm_receipts.log.published_keys import read_published
-from helm_receipts.recording.rotation import Successor, rotate_log_key, rotate_receipt_key
+from helm_receipts.recording.handover import Successor
+from helm_receipts.recording.rotation import rotate_log_key, rotate_receipt_key
 from support.receipts import CONFIGURATION, outcome, record_calls, recording, request
 
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256

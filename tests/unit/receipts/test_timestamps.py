@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from helm_boundary.cli.receipts import receipts
-from helm_receipts.layout import Layout
 from helm_receipts.recording.recorder import Recorder
+from helm_receipts.recording.shown_log import FolderLog
 from support.receipts import CONFIGURATION, outcome, record_calls, recording, request
 from support.timestamp_authority import Authority, running_authority
 
@@ -37,7 +37,7 @@ def state(tmp_path: Path, authority: Authority) -> Path:
 def stamp(state: Path, url: str) -> list[str]:
     """Have the checkpoint stamped, if it is time; returns what is told."""
     told: list[str] = []
-    Timestamping(Layout(state), url, told.append).finish()
+    Timestamping(FolderLog(state / "log"), url, told.append).finish()
     return told
 
 

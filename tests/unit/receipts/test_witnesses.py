@@ -15,8 +15,8 @@ from helm_receipts.envelope.checkpoint import Checkpoint, parse_checkpoint
 from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.signatures import sign_checkpoint
 from helm_receipts.errors import KeyRefused
-from helm_receipts.layout import Layout
 from helm_receipts.recording.recorder import Recorder
+from helm_receipts.recording.shown_log import FolderLog
 from helm_receipts.recording.witness_client import WitnessRefused, cosign, parse_witness
 from helm_receipts.recording.witnessing import FILE, Witnessing
 from support.receipts import CONFIGURATION, outcome, record_calls, recording, request
@@ -46,7 +46,7 @@ def show(state: Path, *witnesses: Witness) -> list[str]:
     """Show the checkpoint to witnesses once; returns what is told."""
     told: list[str] = []
     parsed = [parse_witness(each.option) for each in witnesses]
-    Witnessing(Layout(state), parsed, told.append).finish()
+    Witnessing(FolderLog(state / "log"), parsed, told.append).finish()
     return told
 
 
@@ -134,7 +134,7 @@ def test_a_stranger_cosigns_nothing(state: Path, witness: Witness) -> None:
         mixed = parse_witness(f"{other.url},{witness.key.vkey}")
         note = (state / "log/checkpoint").read_bytes()
         with pytest.raises(WitnessRefused, match="no cosignature that verifies"):
-            cosign(mixed, state / "log", note)
+            cosign(mixed, FolderLog(state / "log").tiles, note)
     witness.logs.clear()
     (told,) = show(state, witness)
     assert "doesn't know this log" in told

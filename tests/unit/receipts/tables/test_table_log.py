@@ -49,12 +49,12 @@ def settle(log: TableLog) -> None:
 def site(address: Address) -> Checkpoint:
     """Check the log as whoever reads it can."""
     with connect(address) as connection:
-        key: LogKey = read_log_keys(connection)[-1]
+        key: LogKey = read_log_keys(connection)[-1].key
 
         def fetch(path: str) -> bytes | None:
             return read_note(connection) if path == "checkpoint" else read_tile(connection, path)
 
-        return check_site(fetch, key)
+        return check_site(fetch, [key])
 
 
 def test_receipts_of_all_writers_are_in_it_once(tmp_path: Path, database: Address) -> None:
