@@ -181,15 +181,18 @@ def _waiting_integration(database: Address) -> Iterator[None]:
 
     It has locked its row, and waits to insert its tiles.
     """
-    with connect(database) as connection, connect(database) as looking:
-        with connection.transaction():
-            connection.execute("LOCK TABLE helm_boundary.tiles IN ACCESS EXCLUSIVE MODE")
-            until = time.monotonic() + 20
-            waiting = (
-                "SELECT 1 FROM pg_locks WHERE relation = 'helm_boundary.tiles'::regclass "
-                "AND NOT granted"
-            )
-            while looking.execute(waiting).fetchone() is None:
-                assert time.monotonic() < until, "no integration waits"
-                time.sleep(0.01)
-            yield
+    with (
+        connect(database) as connection,
+        connect(database) as looking,
+        connection.transaction(),
+    ):
+        connection.execute("LOCK TABLE helm_boundary.tiles IN ACCESS EXCLUSIVE MODE")
+        until = time.monotonic() + 20
+        waiting = (
+            "SELECT 1 FROM pg_locks WHERE relation = 'helm_boundary.tiles'::regclass "
+            "AND NOT granted"
+        )
+        while looking.execute(waiting).fetchone() is None:
+            assert time.monotonic() < until, "no integration waits"
+            time.sleep(0.01)
+        yield
