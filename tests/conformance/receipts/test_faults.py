@@ -17,14 +17,14 @@ from helm_receipts.log.published_keys import read_published
 from support.receipts import record_calls
 from support.verifiers import PROGRAMS
 
-# What changes the disk: every third call of these has its turn, with HELM_FAULTS=1 each of them.
+# What changes the disk: every fifth call of these has its turn, with HELM_FAULTS=1 each of them.
 # HELM_FAULTS=all adds what only looks at the disk, for a few minutes more.
 _CHANGING = (
     "write,pwrite64,fdatasync,fsync,openat,rename,ftruncate,fallocate,mkdir,unlink,rmdir,link,flock"
 )
 _LOOKING = "close,newfstatat,read,lseek,getdents64"
 TRACED = _CHANGING + ("," + _LOOKING if os.environ.get("HELM_FAULTS") == "all" else "")
-_STRIDE = 1 if os.environ.get("HELM_FAULTS") else 3
+_STRIDE = 1 if os.environ.get("HELM_FAULTS") else 5
 _PROGRAM = str(PROGRAMS / "one_append.py")
 _CALL = re.compile(r"^(?:\d+ +)?(\w+)\(")
 

@@ -11,7 +11,7 @@ from support.engines import FolderState, State, check
 from support.verifiers import PROGRAMS
 
 # Fifty take half a minute in a folder, and ten times as long in a database: there a tenth will do.
-KILLS = int(os.environ.get("HELM_KILLS", "50" if os.environ.get("CI") == "true" else "30"))
+KILLS = int(os.environ.get("HELM_KILLS", "20"))
 
 
 def run_and_kill(state: State, name: str, chance: random.Random) -> set[str]:

@@ -25,7 +25,7 @@ from support.postgresql import Server, running_server, short_folder
 from support.verifiers import PROGRAMS
 
 # A hundred take five minutes.
-KILLS = int(os.environ.get("HELM_FLEET_KILLS", "5"))
+KILLS = int(os.environ.get("HELM_FLEET_KILLS", "3"))
 
 
 @pytest.fixture
