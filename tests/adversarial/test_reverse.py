@@ -26,7 +26,7 @@ REFUSED = {
     ("POST", "/v1/surprise"): "CAPABILITY_UNKNOWN",
     ("GET", "/key/info"): "CAPABILITY_UNKNOWN",
     ("GET", "/"): "CAPABILITY_UNKNOWN",
-    ("DELETE", "/api/delete"): "CAPABILITY_UNKNOWN",
+    ("DELETE", "/api/delete"): "INSUFFICIENT_PRIVILEGE",
     ("GET", "/v1/files/x%2Fy"): "CAPABILITY_UNKNOWN",
     ("GET", "/v1//files"): "SCHEMA_VIOLATION",
 }

@@ -24,7 +24,7 @@ from helm_boundary.dialects.realtime import begins_response, is_sound
 from helm_boundary.dialects.responses_items import carries_tool_call
 from helm_boundary.evaluation.aside import aside
 from helm_boundary.policy.decision import Decision
-from helm_boundary.streaming.gate import Gate, NeedsVerdict, Release, Step, Stop
+from helm_boundary.streaming.gate import Gate, NeedsVerdict, Release, State, Step, Stop
 from helm_boundary.streaming.keep_alive import KeepAlive
 from helm_boundary.streaming.message_cutter import MessageCutter
 from helm_boundary.wire import strict_json
@@ -151,6 +151,9 @@ class Session:
             return ends
         if kind in ENDS and self._cycles:
             await self._end_cycle()
+        if self._cycles:
+            is_held = self._gate.state is State.HOLDING
+            return self._keeping_alive(self._cycles[0]).beside(released, is_held=is_held)
         return released
 
     async def _pass(self, message: bytes) -> list[bytes]:
@@ -172,11 +175,16 @@ class Session:
 
     async def _judge_calls(self, answer: Answer) -> Decision:
         exchange = self._answering()
+        self._keeping_alive(exchange)
+        park = self._parking(exchange) if self._parking is not None else None
+        return await self._answers.streamed.judge_calls(exchange, answer, park=park)
+
+    def _keeping_alive(self, exchange: Exchange) -> KeepAlive:
+        """Return what the client gets while the answer to a call of the session is held."""
         if exchange.progress.keep_alive is None:
             agent = exchange.request.header("user-agent")
             exchange.progress.keep_alive = KeepAlive(keep_alive_message(agent))
-        park = self._parking(exchange) if self._parking is not None else None
-        return await self._answers.streamed.judge_calls(exchange, answer, park=park)
+        return exchange.progress.keep_alive
 
     def _mute(self, kind: str, event: Json, message: bytes) -> list[bytes]:
         """Drop all that belongs to a response that was denied, until the response is over."""

@@ -19,16 +19,13 @@ from helm_boundary.enforcement.fallback_reply import NO_VERDICT, event_without_v
 from helm_boundary.enforcement.reply import Reply
 from helm_boundary.evaluation.aside import LONG, aside
 from helm_boundary.flows import conversion
-from helm_boundary.streaming.gate import Gate, Question, Release, Step
-from helm_boundary.streaming.keep_alive import KeepAlive
+from helm_boundary.streaming.gate import Gate, Question, Release, State, Step
+from helm_boundary.streaming.keep_alive import EVERY, KeepAlive
 from helm_boundary.streaming.tap import Tap
 
 from .patches.held_streams import HeldStream
 
 logger = logging.getLogger(__name__)
-
-SLICE = 5.0
-"""Seconds after which a client that waits gets a sign of life, and the next after each."""
 
 _FEW_LINES = 64
 """Lines of a chunk that are read at once, however long they are."""
@@ -127,9 +124,9 @@ class GateFeed(HeldStream):
             self._pace.go_on()
             out = self._apply(partial(self._gate.feed, chunk))
             self._pace.rest()
-            return out
+            return self._with_sign_of_life(out)
         self._pieces += _cut(chunk)
-        return self._read_on()
+        return self._with_sign_of_life(self._read_on())
 
     def finish(self) -> list[bytes]:
         """Take the end of the stream; returns what may leave now."""
@@ -157,10 +154,15 @@ class GateFeed(HeldStream):
         out, self._settled = self._settled, []
         return out
 
+    def _with_sign_of_life(self, out: list[bytes]) -> list[bytes]:
+        if self._keep_alive is None or self._is_broken:
+            return out
+        return self._keep_alive.beside(out, is_held=self._gate.state is State.HOLDING)
+
     async def _settle_question(self, question: Question) -> None:
         if self._answering is None:
             self._answering = asyncio.create_task(self._answer(question))
-        done, _ = await asyncio.wait({self._answering}, timeout=SLICE)
+        done, _ = await asyncio.wait({self._answering}, timeout=EVERY)
         if not done:
             self._settled += self._keep_alive.next() if self._keep_alive else []
             return

@@ -25,11 +25,10 @@ from helm_boundary.enforcement.exchange import Exchange
 from helm_boundary.enforcement.websocket_session import Session
 from helm_boundary.flows.notes import mark
 from helm_boundary.runtime.startup import Running
-from helm_boundary.streaming.keep_alive import KeepAlive
+from helm_boundary.streaming.keep_alive import EVERY, KeepAlive
 
 from .hold import PATIENCE, Gone, Hold, patience
 from .patches.held_streams import hooks_go_on
-from .stream_feed import SLICE
 
 logger = logging.getLogger(__name__)
 
@@ -201,7 +200,7 @@ async def _observe(session: Session, message: WebSocketMessage) -> None:
 
 async def _keep_alive(flow: http.HTTPFlow, socket: _Socket, alive: KeepAlive | None) -> None:
     while alive is not None:
-        await asyncio.sleep(SLICE)
+        await asyncio.sleep(EVERY)
         _inject(flow, socket, alive.next())
 
 

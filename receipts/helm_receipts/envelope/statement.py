@@ -143,7 +143,7 @@ class Outcome:
     output_image_tokens: int | None = None
     web_searches: int | None = None
     keep_alives: int = 0
-    """Signs of life of our own that were sent while the answer waited for a person."""
+    """Signs of life of our own that were sent while the answer, or a tool call in it, was held."""
     withheld: tuple[str, ...] = ()
     """Pointers to the lines of a batch's results that were held back while the others passed."""
     request_microseconds: int | None = None
