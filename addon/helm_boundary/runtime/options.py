@@ -363,8 +363,9 @@ def _check_beside_database(options: OptionValues) -> None:
     for name in _OF_FOLDERS if is_database(options.helm_state) else ():
         if getattr(options, name):
             raise ConfigError(
-                f"{name}: is for the log of a state folder, and helm_state is a database, whose "
-                "log is kept up by `helm-boundary log serve` (docs/operations.md)"
+                f"{name}: is for the log of a state folder, and helm_state is a database: give "
+                "`helm-boundary log serve`, which keeps its log up, "
+                f"--{name.removeprefix('helm_')} instead (docs/operations.md)"
             )
 
 
