@@ -61,7 +61,10 @@ class Drive:
             match step:
                 case Release(events):
                     yield from events
-                case NeedsVerdict(answer):
-                    asked.append((turn, answer))
+                case NeedsVerdict(tell):
+                    try:
+                        asked.append((turn, tell()))
+                    except Refusal as refusal:
+                        yield from self._act(self.gate.refuse(refusal), turn, asked)
                 case Stop(why):
                     yield self.deny(why)

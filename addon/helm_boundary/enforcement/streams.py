@@ -107,7 +107,11 @@ class Streamed:
     ) -> list[Step]:
         """Do what a stream's gate asks for; with `park`, an escalated call waits for a person."""
         match question:
-            case NeedsVerdict(answer):
+            case NeedsVerdict(tell):
+                try:
+                    answer = await aside(gate.unread, tell)
+                except Refusal as refusal:
+                    return gate.refuse(refusal)
                 decision = await self.judge_calls(exchange, answer, turn, park)
                 event = exchange.progress.rewritten_event
                 return await aside(gate.unread, partial(gate.resume, decision, event))

@@ -164,7 +164,12 @@ class Session:
             match steps.popleft():
                 case Release(events):
                     out += events
-                case NeedsVerdict(answer):
+                case NeedsVerdict(tell):
+                    try:
+                        answer = await aside(self._gate.unread, tell)
+                    except Refusal as refusal:
+                        steps += self._gate.refuse(refusal)
+                        continue
                     resuming = partial(self._gate.resume, await self._judge_calls(answer))
                     steps += await aside(self._gate.unread, resuming)
                 case Stop():

@@ -120,7 +120,7 @@ class GateFeed(HeldStream):
     def take(self, chunk: bytes) -> list[bytes]:
         """Take a chunk; returns what may leave now."""
         # Nearly always nothing waits, and a chunk is an event.
-        if len(chunk) <= _PIECE and self._gate.unread <= LONG and not self.asks:
+        if len(chunk) <= _PIECE and self._gate.waiting <= LONG and not self.asks:
             self._pace.go_on()
             out = self._apply(partial(self._gate.feed, chunk))
             self._pace.rest()
@@ -171,14 +171,14 @@ class GateFeed(HeldStream):
 
     async def _read_aside(self, piece: bytes) -> None:
         """Read the piece that completes a large event, while other calls go on."""
-        reading = asyncio.ensure_future(aside(self._gate.unread, partial(self._gate.feed, piece)))
+        reading = asyncio.ensure_future(aside(self._gate.waiting, partial(self._gate.feed, piece)))
         await asyncio.wait({reading})
         self._settled += self._apply(reading.result)
 
     def _is_long(self, piece: bytes | None) -> bool:
         # An event is read when a line ends in it.
         may_end = piece is not None and (b"\n" in piece or b"\r" in piece)
-        return may_end and self._gate.unread > LONG
+        return may_end and self._gate.waiting > LONG
 
     def _read_on(self) -> list[bytes]:
         """Read pieces until one has to wait, or it is the others' turn."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import hashlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -81,9 +81,12 @@ class Release(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NeedsVerdict:
-    """Tool calls are complete: nothing more leaves until `resume` is told what policy decides."""
+    """Tool calls are complete: nothing more leaves until `resume` is told what policy decides.
 
-    answer: Answer
+    `tell` puts them together, which takes as long as they are; Refusal where they can't be told.
+    """
+
+    tell: Callable[[], Answer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +157,13 @@ class Gate:
         return self.stream.done and self.state in (State.OPEN, State.ENDED)
 
     @property
+    def waiting(self) -> int:
+        """The bytes of an event that isn't complete, and will be read at once."""
+        return self._cutter.waiting
+
+    @property
     def unread(self) -> int:
-        """The bytes that will be read at once: an event that isn't complete, and what is held."""
+        """The bytes of an event that isn't complete, and of what is held."""
         return self._cutter.waiting + self._held_bytes
 
     def feed(self, chunk: bytes) -> list[Step]:
@@ -220,23 +228,23 @@ class Gate:
                 for event in events:  # where this stops, the next `resume` goes on
                     self._take(event, out)
                     if self.state is State.ASKING:
-                        return [*self._let_out(out), self._ask()]
+                        return [*self._let_out(out), NeedsVerdict(self._tell)]
                 if not (self._arrived or self._has_ended):  # nearly always
                     return self._let_out(out)
                 events = self._turn_to_next()
             if self.state is State.HOLDING and self.stream.ready:
                 self._move(Signal.COMPLETES)
-                return [*self._let_out(out), self._ask()]
+                return [*self._let_out(out), NeedsVerdict(self._tell)]
             self._end()
             return self._let_out(out)
         except Refusal as refusal:
             return self._shut(refusal, out)
 
-    def _ask(self) -> NeedsVerdict:
+    def _tell(self) -> Answer:
         answer = self.stream.answer(waiting_only=True)
         if self._context is not None:
             self._judged_bytes += self._context + sum(len(text.text) for text in answer.texts)
-        return NeedsVerdict(answer)
+        return answer
 
     def _turn_to_next(self) -> Iterator[Event] | None:
         """Cut the next chunk that has arrived; at the end, what is left; None for nothing more."""

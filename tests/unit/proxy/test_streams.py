@@ -10,7 +10,9 @@ import pytest
 
 from helm_boundary.enforcement.fallback_reply import NO_VERDICT
 from helm_boundary.enforcement.reply import Reply
+from helm_boundary.evaluation.aside import aside
 from helm_boundary.policy.decision import ALLOW, Decision
+from helm_boundary.proxy import stream_feed
 from helm_boundary.proxy.stream_feed import GateFeed, OursOnly
 from helm_boundary.streaming.gate import Gate, NeedsVerdict, Question, Release, Step
 from helm_boundary.streaming.keep_alive import KeepAlive
@@ -152,6 +154,30 @@ def test_a_large_event_is_read_aside_and_passes_as_it_came() -> None:
     assert (out, feed.asks) == ([], True)
     assert feed.finish() == []
     assert b"".join(settle(feed)) == large + TEXT
+
+
+def test_small_events_are_read_at_once_however_much_is_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A file of 100 KB in a tool call's arguments is ten thousand of them."""
+    read_aside: list[int] = []
+
+    async def noted[T](size: int, work: Callable[[], T]) -> T:
+        read_aside.append(size)
+        return await aside(size, work)
+
+    monkeypatch.setattr(stream_feed, "aside", noted)
+    feed = feed_of(open_gate("chat"), lambda: Decision(ALLOW, ()))
+    piece = CALL.replace(b'"name":"n",', b"").replace(b'"{}"', b'"' + b" " * 500 + b'"')
+    piece = piece.replace(b',"finish_reason":"tool_calls"', b"")
+    begun = CALL.replace(b',"finish_reason":"tool_calls"', b"")
+    sent = [begun, *[piece] * 400, CALL.replace(b'"{}"', b'""')]
+    left: list[bytes] = []
+    for event in sent:
+        left += feed.take(event)
+        left += settle(feed)
+    assert b"".join(left) == b"".join(sent)
+    assert read_aside == []
 
 
 def test_a_fault_in_a_large_event_shuts_the_stream() -> None:

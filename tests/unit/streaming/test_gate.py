@@ -73,7 +73,7 @@ def test_each_call_is_asked_about_in_its_turn() -> None:
     names = []
     steps = gate.resume(YES)
     while isinstance(steps[-1], NeedsVerdict):
-        names += [call.name for call in steps[-1].answer.tool_calls]
+        names += [call.name for call in steps[-1].tell().tool_calls]
         steps = gate.resume(YES)
     assert names == ["two", "three"]
     assert gate.state is State.ENDED

@@ -8,6 +8,7 @@ other streams go on. The end of the message, trailers and `store_streamed_bodies
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers.http import HttpStream, SendHttp
 from mitmproxy.proxy.layers.http._events import ResponseData, ResponseEndOfMessage
 
+_FEW, _LOOK_SECONDS = 100, 0.1
 _stream_body = HttpStream.state_stream_response_body
 
 
@@ -26,6 +28,9 @@ class HeldStream(ABC):
 
     No protocol that is checked member by member: each chunk asks whether it is one.
     """
+
+    looked_at = 0.0
+    """When it was last seen whether the flow was killed, while much had come and waited."""
 
     @property
     @abstractmethod
@@ -80,7 +85,7 @@ def state_stream_response_body(
         yield from _send(stream, held.take(event.data) if is_data else held.finish())
         while held.asks:
             yield HelmStreamHook(held)
-            if (yield from stream.check_killed(True)):
+            if _should_look(stream, held) and (yield from stream.check_killed(True)):
                 return
             yield from _send(stream, held.settled())
         if is_data:
@@ -100,6 +105,20 @@ def hooks_go_on(flow: http.HTTPFlow) -> Iterator[None]:
         yield
     finally:
         del flow.wait_for_resume
+
+
+def _should_look(stream: HttpStream, held: HeldStream) -> bool:
+    """Tell whether to see whether the flow was killed, for which mitmproxy reads all that waits.
+
+    Behind a fast upstream that is thousands of events, so that one look for each is quadratic.
+    """
+    if len(stream._paused_event_queue) < _FEW:
+        return True
+    now = time.monotonic()
+    if now - held.looked_at < _LOOK_SECONDS:
+        return False
+    held.looked_at = now
+    return True
 
 
 def _send(stream: HttpStream, chunks: Iterable[bytes]) -> layer.CommandGenerator[None]:
