@@ -66,11 +66,11 @@ def serve(
     both serve, and the other takes over ten seconds after the first has gone.
     """
     from helm_boundary.log_service.service import keep_up, serving, tell_shown
+    from helm_boundary.log_service.shown_log import TableShownLog
     from helm_receipts.database.connections import connect, unavailable
     from helm_receipts.database.migrations import require_current
     from helm_receipts.recording.keyset import open_log_key
     from helm_receipts.recording.observers import make_observers
-    from helm_receipts.tables.shown_log import TableShownLog
     from helm_receipts.tables.table_log import TableLog
 
     logging.basicConfig(format="%(message)s")

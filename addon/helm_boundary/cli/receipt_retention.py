@@ -58,7 +58,7 @@ _DRY_RUN = click.option("--dry-run", is_flag=True, help="Only say what would go.
 def archive(
     state: SharedState, as_json: bool, before: str, dry_run: bool, archive_folder: Path
 ) -> None:
-    """Move old receipts to an archive: whole files of a folder, rows of a database.
+    """Move old receipts to an archive: whole files, or rows.
 
     Their hashes stay in the log, and a receipt says what went. `receipts fsck --archive FOLDER`
     verifies both together; a boundary may run meanwhile.
@@ -79,7 +79,7 @@ def archive(
 @_DRY_RUN
 @click.option("--yes", is_flag=True, help="Don't ask.")
 def prune_old(state: SharedState, as_json: bool, before: str, dry_run: bool, yes: bool) -> None:
-    """Delete old receipts for good: whole files of a folder, rows of a database.
+    """Delete old receipts for good: whole files, or rows.
 
     Their hashes stay in the log, and a receipt says what was pruned.
     """

@@ -41,6 +41,7 @@ from .guards.local_guard import LocalGuard
 from .guards.mitmweb_guard import Door
 from .memory import BodyMemory
 from .observing import Observing
+from .patches.upload_turns import UploadTurns
 from .presence import Presence
 from .requests import Requests
 from .responses import Responses
@@ -49,7 +50,6 @@ from .socket_closes import SocketCloses
 from .ui import Interface, observers
 from .unknown_sockets import UnknownSockets
 from .untrusting_clients import UntrustingClients
-from .upload_turns import UploadTurns
 from .websockets import Sockets
 
 logger = logging.getLogger(__name__)

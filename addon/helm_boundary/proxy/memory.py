@@ -16,7 +16,7 @@ import sys
 
 from mitmproxy import connection, http
 
-from .upload_turns import LARGE, UploadTurns
+from .patches.upload_turns import LARGE, UploadTurns
 
 _OFTEN = 16 << 20
 _SOON = 0.02

@@ -17,7 +17,7 @@ from mitmproxy.proxy import commands, context, events, layer
 from mitmproxy.proxy.layers.http import _http2
 from mitmproxy.proxy.layers.http._events import ResponseEndOfMessage, ResponseProtocolError
 
-from helm_boundary.proxy.upload_turns import LARGE, STEP, UploadTurns
+from .upload_turns import LARGE, STEP, UploadTurns
 
 _LOOK = 0.05
 """Seconds between two looks at whether a stream's turn has come."""
@@ -33,7 +33,7 @@ _handle_h2 = _http2.Http2Server.handle_h2_event
 class _Waiting:
     """What one connection's streams have sent that isn't acknowledged, in bytes by stream."""
 
-    withheld: dict[int, int] = field(default_factory=dict)
+    unacknowledged: dict[int, int] = field(default_factory=dict)
     since: float = 0.0
     looks: bool = False
 
@@ -69,7 +69,7 @@ def let_uploads_wait(turns: UploadTurns) -> None:
             turns.note_whole(_key(server, event.stream_id))
         elif isinstance(event, h2.events.StreamReset):
             end(server, event.stream_id)
-        if waiting.withheld and not waiting.looks:
+        if waiting.unacknowledged and not waiting.looks:
             waiting.looks, waiting.since = True, time.monotonic()
             yield commands.RequestWakeup(_LOOK)
         return (yield from _handle_h2(server, event))
@@ -79,14 +79,14 @@ def let_uploads_wait(turns: UploadTurns) -> None:
         is_due = time.monotonic() - waiting.since > STEP
         if is_due:
             waiting.since = time.monotonic()
-        for stream in list(waiting.withheld):
+        for stream in list(waiting.unacknowledged):
             if turns.may_go_on(_key(server, stream)):
                 _acknowledge(server, waiting, stream)
             elif is_due:
                 _acknowledge(server, waiting, stream, _PIECE)
         if data := server.h2_conn.data_to_send():
             yield commands.SendData(server.conn, data)
-        waiting.looks = bool(waiting.withheld)
+        waiting.looks = bool(waiting.unacknowledged)
         if waiting.looks:
             yield commands.RequestWakeup(_LOOK)
 
@@ -116,7 +116,7 @@ def _withhold(
     key = _key(server, stream)
     turns.note_piece(key, length)
     if not turns.may_go_on(key):
-        waiting.withheld[stream] = waiting.withheld.get(stream, 0) + length
+        waiting.unacknowledged[stream] = waiting.unacknowledged.get(stream, 0) + length
         event.flow_controlled_length = 0
 
 
@@ -124,9 +124,9 @@ def _acknowledge(
     server: _http2.Http2Server, waiting: _Waiting, stream: int, most: int | None = None
 ) -> None:
     """Open a stream's window, and the connection's, for what was withheld, or a part of it."""
-    withheld = waiting.withheld.pop(stream, 0)
+    withheld = waiting.unacknowledged.pop(stream, 0)
     given = withheld if most is None else min(withheld, most)
     if withheld > given:
-        waiting.withheld[stream] = withheld - given
+        waiting.unacknowledged[stream] = withheld - given
     if given:
         server.h2_conn.acknowledge_received_data(given, stream)

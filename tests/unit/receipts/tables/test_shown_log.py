@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from helm_boundary.cli.receipts import receipts
 from helm_boundary.log_service.service import keep_up
+from helm_boundary.log_service.shown_log import TableShownLog
 from helm_receipts.database.address import Address
 from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.layout import Layout
@@ -19,7 +20,6 @@ from helm_receipts.recording.database_place import Database
 from helm_receipts.recording.keyset import open_log_key
 from helm_receipts.recording.observers import make_observers
 from helm_receipts.recording.recorder import Recorder
-from helm_receipts.tables.shown_log import TableShownLog
 from helm_receipts.tables.table_log import TableLog
 from support.receipts import CONFIGURATION, outcome, request
 from support.timestamp_authority import running_authority

@@ -1,4 +1,4 @@
-"""A database's log as it is shown to others, as `recording.shown_log` has it."""
+"""A database's log as it is shown to others, as `helm_receipts.recording.shown_log` has it."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,10 +9,9 @@ from helm_receipts.audit.site import SiteTiles
 from helm_receipts.database.address import Address
 from helm_receipts.database.connections import Connection, connect, unavailable
 from helm_receipts.log.tiles import TileReader
-
-from .log_files import put_files, read_file
-from .publication import read_note
-from .tile_rows import read_tile
+from helm_receipts.tables.log_files import put_files, read_file
+from helm_receipts.tables.publication import read_note
+from helm_receipts.tables.tile_rows import read_tile
 
 _KEPT_AT = """
 SELECT coalesce(extract(epoch FROM max(written_at)), 0)::float8 FROM helm_boundary.log_files
