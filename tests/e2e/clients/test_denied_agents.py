@@ -194,6 +194,7 @@ def desk(
 ) -> Iterator[Desk]:
     """Put the agent before its provider, in a folder with a program that has a fault."""
     agent = AGENTS[request.param]
+    agent.command(agent.model)  # skips where it isn't installed, not in a thread later on
     for name, text in FILES.items():
         (company.home / name).write_text(text)
     with contextlib.ExitStack() as opened:
