@@ -151,7 +151,14 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return state
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+# All of them begin in one way; a bounded run takes every fourth, and --slow each.
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(command, marks=[pytest.mark.slow] * (at % 4 != 0))
+        for at, command in enumerate(COMMANDS)
+    ],
+)
 def test_a_command_imports_nothing_from_the_current_folder(
     command: str, used: Path, planted: Planted, tmp_path: Path
 ) -> None:
