@@ -6,6 +6,7 @@ import http.client
 import os
 import threading
 import time
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,6 +21,7 @@ MEBIBYTE = 1 << 20
 SIZE = 20 * MEBIBYTE
 MOST = 300 * MEBIBYTE
 LINE = "a-line-between-parts"
+FORM = f"multipart/form-data; boundary={LINE}"
 FILE = {"id": "file-1", "object": "file", "filename": "a.bin", "bytes": 1, "purpose": "user_data"}
 DATA = "operations: {allow_categories: [inference, meta, data]}\n"
 
@@ -63,9 +65,31 @@ class Peak(threading.Thread):
         self.join()
 
 
+type Upload = Callable[[int, bytes, int], Iterable[int]]
+"""Uploads a body so many times to a port, ten at a time; returns the statuses."""
+
+
+def over_http1(port: int, body: bytes, count: int) -> Iterable[int]:
+    def upload(_: int) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        connection.request("POST", "/v1/files", body, {"Content-Type": FORM})
+        return connection.getresponse().status
+
+    with ThreadPoolExecutor(10) as pool:
+        return [*pool.map(upload, range(count))]
+
+
+def over_http2(port: int, body: bytes, count: int) -> Iterable[int]:
+    """Ten streams of one connection, which stays: what is over leaves nothing behind."""
+    return Uploads(port, "/v1/files", [("content-type", FORM)], body).run(count, at_once=10)
+
+
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")
+@pytest.mark.parametrize("upload", [over_http1, over_http2])
 @pytest.mark.parametrize("count", [10, pytest.param(100, marks=pytest.mark.slow)])
-def test_uploads_ten_at_a_time_stay_within_bounds(tmp_path: Path, count: int) -> None:
+def test_uploads_ten_at_a_time_stay_within_bounds(
+    tmp_path: Path, count: int, upload: Upload
+) -> None:
     """Each arrives whole; nobody waits for long without a byte being taken."""
     policy = tmp_path / "policy"
     policy.mkdir()
@@ -78,43 +102,11 @@ def test_uploads_ten_at_a_time_stay_within_bounds(tmp_path: Path, count: int) ->
         upstream.requests.clear()
         return Reply.json(FILE)
 
-    def upload(_: int) -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", boundary.port, timeout=120)
-        kind = {"Content-Type": f"multipart/form-data; boundary={LINE}"}
-        connection.request("POST", "/v1/files", body, kind)
-        return connection.getresponse().status
-
-    with Upstream() as upstream, Boundary(upstream, state=tmp_path, policy=policy) as boundary:
-        upstream.answer(answer)
-        with Peak(boundary.pid) as peak, ThreadPoolExecutor(10) as pool:
-            assert set(pool.map(upload, range(count))) == {200}
-        print(f"{count} uploads: at most {peak.bytes >> 20} MiB")
-        assert sizes == [len(body)] * count
-        assert peak.bytes <= MOST, f"{peak.bytes >> 20} MiB"
-
-
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")
-@pytest.mark.parametrize("count", [10, pytest.param(100, marks=pytest.mark.slow)])
-def test_uploads_over_http2_stay_within_bounds(tmp_path: Path, count: int) -> None:
-    """Ten streams of one connection, which stays: what is over leaves nothing behind."""
-    policy = tmp_path / "policy"
-    policy.mkdir()
-    (policy / "data.yaml").write_text(DATA)
-    body = form(os.urandom(SIZE))
-    sizes: list[int] = []
-
-    def answer(request: Recorded) -> Reply:
-        sizes.append(len(request.body))
-        upstream.requests.clear()
-        return Reply.json(FILE)
-
-    kind = [("content-type", f"multipart/form-data; boundary={LINE}")]
     with Upstream() as upstream, Boundary(upstream, state=tmp_path, policy=policy) as boundary:
         upstream.answer(answer)
         with Peak(boundary.pid) as peak:
-            uploads = Uploads(boundary.port, "/v1/files", kind, body)
-            assert set(uploads.run(count, at_once=10)) == {200}
-        print(f"{count} uploads over HTTP/2: at most {peak.bytes >> 20} MiB")
+            assert set(upload(boundary.port, body, count)) == {200}
+        print(f"{count} uploads {upload.__name__}: at most {peak.bytes >> 20} MiB")
         assert sizes == [len(body)] * count
         assert peak.bytes <= MOST, f"{peak.bytes >> 20} MiB"
 
@@ -126,7 +118,7 @@ def test_a_slow_upload_holds_nobody_up(tmp_path: Path) -> None:
     (policy / "data.yaml").write_text(DATA)
     with Upstream() as upstream, Boundary(upstream, state=tmp_path, policy=policy) as boundary:
         upstream.answer(lambda _: Reply.json(FILE))
-        kind = {"Content-Type": f"multipart/form-data; boundary={LINE}"}
+        kind = {"Content-Type": FORM}
         slow = http.client.HTTPConnection("127.0.0.1", boundary.port, timeout=60)
         slow.putrequest("POST", "/v1/files")
         for name, value in (*kind.items(), ("Content-Length", str(64 * MEBIBYTE))):

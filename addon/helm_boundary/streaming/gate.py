@@ -214,8 +214,8 @@ class Gate:
         return self._read_on(out)
 
     def refuse(self, why: Decision | Refusal) -> list[Step]:
-        """Shut the gate for good; what is held never leaves."""
-        return self._shut(why, [])
+        """Shut the gate for good, unless it is; what is held never leaves."""
+        return [] if self.state is State.SHUT else self._shut(why, [])
 
     def left(self) -> Answer:
         """Return what has left for the client, as an answer."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helm_boundary.calls.refusal import Refusal
+from helm_boundary.calls.refusal import Refusal, schema_violation
 from helm_boundary.policy.decision import ALLOW, DENY, Decision, Reason
 from helm_boundary.streaming.gate import (
     MAX_HELD,
@@ -128,6 +128,15 @@ def test_what_waits_is_bounded() -> None:
     assert isinstance(steps[-1].why, Refusal)
     assert "2000 bytes wait" in steps[-1].why.message
     assert gate.resume(YES) == []
+
+
+def test_a_gate_is_shut_once() -> None:
+    """What was asked of it may be refused after too much came meanwhile; the first why stays."""
+    gate, _ = asked_gate()
+    first, second = schema_violation("too much"), schema_violation("it can't be told")
+    assert gate.refuse(first) == [Stop(first)]
+    assert gate.refuse(second) == []
+    assert gate.stopped is first
 
 
 def test_a_stream_that_ends_inside_a_call_is_shut() -> None:
