@@ -12,9 +12,9 @@ from helm_boundary.streaming.stream import Stream
 from . import chat
 from .call_names import is_call, is_call_type
 from .generic_stream import GenericStream
-from .json_shape import text_of, tool_call
+from .json_shape import model_of, text_of, tool_call
 from .tool_results import tool_members
-from .usage import read_usage
+from .usage import body_usage
 
 _ARGUMENTS = ("arguments", "args")
 _OF_CALLS = ("input", "parameters")
@@ -42,11 +42,11 @@ def read_response(status: int, body: Json) -> Answer:
     told = body if isinstance(body, dict) else {}
     return Answer(
         status,
-        model=text_of(told.get("model")) or None,
+        model=model_of(told),
         id=text_of(told.get("id")) or None,
         texts=tuple(strings(body, "", "assistant")),
         tool_calls=tuple(tool_calls(body, "")),
-        usage=read_usage(told.get("usage")),
+        usage=body_usage(told),
     )
 
 

@@ -19,10 +19,10 @@ from helm_boundary.wire import strict_json
 from . import event_data
 from .call_names import is_call, is_call_type, is_result_type
 from .call_pieces import CallPieces
-from .json_shape import check_names, text_of, tool_call
+from .json_shape import check_names, model_of, text_of, tool_call
 from .told_texts import ToldTexts, each_once
 from .tool_results import tool_members
-from .usage import read_usage, updated
+from .usage import body_usage
 
 _NAMES = ("name", "tool", "tool_name", "toolName", "function_name")
 _PIECE = "partial_json"
@@ -120,9 +120,9 @@ class GenericStream:
             self._close()
         self._read_texts(value)
         if isinstance(value, dict):
-            self._model = text_of(value.get("model")) or self._model
+            self._model = model_of(value) or self._model
             self._id = self._id or text_of(value.get("id")) or None
-            self._usage = updated(self._usage, read_usage(value.get("usage")))
+            self._usage = body_usage(value, self._usage)
 
     def _close(self) -> None:
         """Note that what has begun isn't gone on with."""

@@ -95,6 +95,11 @@ def text_of(value: Json) -> str:
     return value if isinstance(value, str) else ""
 
 
+def model_of(told: dict[str, Json]) -> str | None:
+    """Read which model an answer in any shape names, as watsonx.ai writes it, too."""
+    return text_of(told.get("model")) or text_of(told.get("model_id")) or None
+
+
 def names_of(value: dict[str, Json], keys: Iterable[str]) -> dict[str, str]:
     """Read those of a call's names that are told: its type, its own, its server's, ...
 

@@ -1,7 +1,7 @@
 """Tokens as providers count them, wherever they say so.
 
 Sources: `CompletionUsage` and `ResponseUsage` of OpenAI, `Usage` of Anthropic, `TokenUsage` of
-Bedrock. Groq, Moonshot and others put OpenAI's elsewhere.
+Bedrock, `TextGenResult` of watsonx.ai. Groq, Moonshot and others put OpenAI's elsewhere.
 """
 
 from __future__ import annotations
@@ -101,6 +101,28 @@ def chat_usage(body: dict[str, Json]) -> Usage:
     return updated(found, read_usage(body["usage"])) if body.get("usage") else found
 
 
+def body_usage(body: dict[str, Json], known: Usage | None = None) -> Usage:
+    """Read what an answer in any shape counts, or one event of it, over what was `known` before.
+
+    watsonx.ai counts in each result. Its events count what was generated so far, and tell the
+    input once and 0 afterwards, so the larger count holds.
+    """
+    found = updated(known or _NOTHING, read_usage(body.get("usage")))
+    results = body.get("results")
+    for result in results if isinstance(results, list) else ():
+        if isinstance(result, dict):
+            found = _raised(found, result)
+    return found
+
+
+def _raised(known: Usage, result: dict[str, Json]) -> Usage:
+    """Raise what is known to the counts of a result that was generated."""
+    counts = {name: count_of(result.get(member)) for name, member in _GENERATED.items()}
+    told = {name: count for name, count in counts.items() if count is not None}
+    raised = {name: max(count, getattr(known, name) or 0) for name, count in told.items()}
+    return replace(known, **raised)
+
+
 def bedrock_usage(usage: Json) -> Usage:
     """Read what Bedrock's Converse counts."""
     if not isinstance(usage, dict):
@@ -135,6 +157,7 @@ _INTERACTIONS = {
     "cached_tokens": "total_cached_tokens",
     "reasoning_tokens": "total_thought_tokens",
 }
+_GENERATED = {"input_tokens": "input_token_count", "output_tokens": "generated_token_count"}
 _BEDROCK = {
     "input_tokens": "inputTokens",
     "output_tokens": "outputTokens",

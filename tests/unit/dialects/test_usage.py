@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from helm_boundary.calls.call import Answer, Usage
-from helm_boundary.dialects import dialect
+from helm_boundary.calls.call import Answer, Operation, Usage
+from helm_boundary.dialects import dialect, reader_of
 from helm_boundary.streaming.sse import EventCutter
 from support import chat
 from support.responses import typed_event
@@ -163,3 +164,26 @@ def test_an_answer_without_a_reason_has_none() -> None:
         ("responses", {"output": []}),
     ):
         assert dialect(name).read_response(200, body).finish_reasons == ()
+
+
+def generated(text: str, asked: int, made: int) -> dict[str, Any]:
+    """Write what watsonx.ai says of a text that it generates."""
+    counts = {"input_token_count": asked, "generated_token_count": made}
+    result = {"generated_text": text, **counts, "stop_reason": "eos_token"}
+    return {"model_id": "ibm/granite", "results": [result]}
+
+
+def test_a_generated_text_is_counted_in_its_result() -> None:
+    """Events tell the input once, and what was generated so far."""
+    operation = Operation("text", "inference", "watsonx", "POST", "/", loose=True)
+    whole = reader_of(operation).read_response(200, generated("a b", 68, 2))
+    stream = reader_of(operation).open_stream(200)
+    assert stream is not None
+    told = [generated("", 68, 0), generated("a", 0, 1), generated(" b", 0, 2)]
+    written = b"".join(b"event: message\ndata: %s\n\n" % json.dumps(each).encode() for each in told)
+    for event in EventCutter(10_000).feed(written):
+        stream.read(event)
+    for answer in (whole, stream.answer()):
+        assert (answer.usage.input_tokens, answer.usage.output_tokens) == (68, 2)
+        assert answer.model == "ibm/granite"
+        assert "a b" in [text.text for text in answer.texts]
