@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,8 @@ _METHODS = {
 }
 
 _VERBS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
-_ROOTS = ("v1/", "v2/", "/api/")
+_ROOT = re.compile(r"/?(upload/)?(v[12]|api|\{api_version\})/")
+_VERB_OF_A_MODEL = re.compile(r"\{model\}:\w+")
 
 
 def operations_of(package: str) -> set[tuple[str, str]]:
@@ -46,22 +48,35 @@ def installed_package(package: str) -> Path:
 
 
 def literal_operations_of(root: Path) -> set[tuple[str, str]]:
-    """Return each method and path of an SDK that says both in the arguments of one call."""
+    """Return each method and path of an SDK that says both in the arguments of one call.
+
+    What stands behind a `#` tells two methods of an SDK apart, and isn't sent.
+    """
     found: set[tuple[str, str]] = set()
-    for file in root.rglob("*client.py"):
+    for file in root.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.Call):
                 said = [text for each in node.args for text in _paths(each)]
                 said += [
                     text
                     for key in node.keywords
-                    if key.arg == "method"
+                    if key.arg in ("method", "path")
                     for text in _paths(key.value)
                 ]
                 methods = [text for text in said if text in _VERBS]
-                paths = [text for text in said if text.startswith(_ROOTS)]
+                paths = [text.partition("#")[0] for text in said if _ROOT.match(text)]
                 found |= {(methods[0], f"/{path.lstrip('/')}") for path in paths if methods}
     return found
+
+
+def model_verbs_of(root: Path) -> set[tuple[str, str]]:
+    """Return what Google's SDK has models do, as `{model}:generateContent`."""
+    texts = {
+        text
+        for file in root.glob("*.py")
+        for text in _VERB_OF_A_MODEL.findall(file.read_text("utf-8"))
+    }
+    return {("POST", f"/v1beta/models/{text}") for text in texts}
 
 
 def _method(call: ast.Call, usual: str) -> str:

@@ -13,6 +13,8 @@ from importlib.resources import files
 
 from helm_boundary.calls.call import Operation
 
+_OF_SDKS = ("catalogue_sdks.tsv", "catalogue_mistral.tsv", "catalogue_google.tsv")
+_TABLES = (*_OF_SDKS, "catalogue.tsv", "catalogue_other.tsv")
 _LOOSE = "?"
 _FRAMES = "+frames"
 
@@ -22,10 +24,11 @@ UNKNOWN = Operation("unknown", "unknown", "generic", "", "")
 
 @dataclass(slots=True)
 class _Node:
-    """A step of a path: literal segments first, then `{anything}`."""
+    """A step of a path: literal segments first, then `{anything}:verb`, then `{anything}`."""
 
     literal: dict[str, _Node] = field(default_factory=dict)
-    wild: _Node | None = None
+    wild: dict[str, _Node] = field(default_factory=dict)
+    """What follows `{anything}`, by the verb after its colon, or by "" where there is none."""
     operations: dict[tuple[str, str], Operation] = field(default_factory=dict)
 
 
@@ -42,11 +45,9 @@ class Catalogue:
         path, _, query = operation.path.partition("?")
         node = self._root
         for segment in path.strip("/").split("/"):
-            if segment.startswith("{"):
-                node.wild = node.wild or _Node()
-                node = node.wild
-            else:
-                node = node.literal.setdefault(segment, _Node())
+            is_wild = segment.startswith("{")
+            key = segment.partition("}:")[2] if is_wild else segment
+            node = (node.wild if is_wild else node.literal).setdefault(key, _Node())
         node.operations[operation.method, query] = operation
 
     def find(self, method: str, segments: Sequence[str], query: str = "") -> Operation | None:
@@ -63,18 +64,36 @@ class Catalogue:
     def _descend(self, node: _Node, segments: Sequence[str], at: int) -> _Node | None:
         if at == len(segments):
             return node if node.operations else None
-        literal = node.literal.get(segments[at])
-        found = self._descend(literal, segments, at + 1) if literal else None
-        if found is None and node.wild is not None and segments[at]:
-            found = self._descend(node.wild, segments, at + 1)
-        return found
+        for step in _steps(node, segments[at]):
+            found = self._descend(step, segments, at + 1)
+            if found is not None:
+                return found
+        return None
+
+
+def _steps(node: _Node, segment: str) -> Iterator[_Node]:
+    """Yield where a segment may lead to, the most telling first."""
+    if (literal := node.literal.get(segment)) is not None:
+        yield literal
+    if not (segment and node.wild):
+        return
+    before, _, verb = segment.rpartition(":")
+    if before and verb in node.wild:
+        yield node.wild[verb]
+    if "" in node.wild:
+        yield node.wild[""]
 
 
 @cache
 def known_operations() -> Catalogue:
     """Return OpenAI's API, and what the same agents speak beside it."""
-    tables = ("catalogue_sdks.tsv", "catalogue.tsv", "catalogue_other.tsv")
-    return Catalogue([operation for name in tables for operation in read_table(name)])
+    return Catalogue([operation for name in _TABLES for operation in read_table(name)])
+
+
+@cache
+def operations_of_sdks() -> frozenset[str]:
+    """Return the ids of what only providers' SDKs tell of, on paths that are anybody's words."""
+    return frozenset(operation.id for name in _OF_SDKS for operation in read_table(name))
 
 
 def read_table(name: str) -> Iterator[Operation]:

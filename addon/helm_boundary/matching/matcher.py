@@ -16,7 +16,7 @@ from helm_boundary.calls.hosts import HostPattern, canonical_host, is_governed, 
 from helm_boundary.calls.refusal import Refusal, schema_violation
 
 from .agent_paths import agent_operation
-from .catalogue import UNKNOWN, known_operations
+from .catalogue import UNKNOWN, known_operations, operations_of_sdks
 from .cloud_paths import find_cloud, is_cloud_plain
 from .path_reading import BLANK, ODD, canonical_path, loosest_reading, plain_segments
 from .roots import in_catalogue
@@ -29,14 +29,9 @@ _CARRIER = "anthropic.createMessageBatch"
 """An operation that is data by its category, and brings calls along."""
 
 _ANYBODYS = frozenset(
-    {
-        *("anthropic.complete", "anthropic.streamSessionEvents", "anthropic.streamThreadEvents"),
-        *("cohere.chatV1", "cohere.embedV1", "cohere.generate", "cohere.parse", "cohere.summarize"),
-    }
+    {"anthropic.complete", "anthropic.streamSessionEvents", "anthropic.streamThreadEvents"}
 )
-"""Operations whose paths other people's servers have too: known by their host or their body."""
-_OF_SDK = "openai."
-"""How the operations are named that only OpenAI's SDK has, on words that are anybody's."""
+"""Operations whose paths other people's servers have too, beside those that only SDKs tell of."""
 _NATIVE = frozenset(
     {"/api/chat", "/api/generate", "/api/embed", "/api/embeddings", "/api/v1/chat", "/v2/chat"}
 )
@@ -220,7 +215,7 @@ def _is_distinct(operation: Operation) -> bool:
     """Tell whether a path alone makes a call on any host: `/v1/files` is anybody's."""
     if operation.id == _CARRIER:
         return True
-    if operation.id in _ANYBODYS or operation.id.startswith(_OF_SDK):
+    if operation.id in _ANYBODYS or operation.id in operations_of_sdks():
         return False
     return operation.category in ("inference", "realtime") or operation.dialect != "generic"
 

@@ -11,7 +11,12 @@ from helm_boundary.calls.hosts import DEFAULT_HOSTS, parse_host_pattern
 from helm_boundary.matching.catalogue import UNKNOWN, known_operations, read_table
 from helm_boundary.matching.matcher import Matcher
 from helm_boundary.parsing.requests import recognise
-from support.sdk_operations import installed_package, literal_operations_of, operations_of
+from support.sdk_operations import (
+    installed_package,
+    literal_operations_of,
+    model_verbs_of,
+    operations_of,
+)
 
 MATCHER = Matcher([parse_host_pattern(pattern) for pattern in DEFAULT_HOSTS])
 
@@ -37,24 +42,34 @@ def test_the_catalogue_has_what_an_sdk_calls(package: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("package", "host"), [("cohere", "api.cohere.com"), ("ollama", "ollama.com")]
+    ("package", "host"),
+    [
+        ("cohere", "api.cohere.com"),
+        ("ollama", "ollama.com"),
+        ("mistralai/client", "api.mistral.ai"),
+        ("google/genai", "generativelanguage.googleapis.com"),
+    ],
 )
 def test_the_catalogue_has_what_a_providers_own_sdk_calls(package: str, host: str) -> None:
-    """Where this fails, add what is named to catalogue_sdks.tsv, with a category that fits."""
-    calls = literal_operations_of(installed_package(package))
+    """Where this fails, add what is named to the provider's table, with a category that fits."""
+    root = installed_package(package)
+    calls = literal_operations_of(root)
+    if package == "google/genai":
+        calls |= model_verbs_of(root)
     assert len(calls) > 10
     missing = []
     for method, path in sorted(calls):
-        real = re.sub(r"\{[^/]*?\}", "x-1", path)
+        real = re.sub(r"\{[^/]*?\}", "x-1", path.replace("{api_version}", "v1beta"))
         if ask(method, host, real) in (None, UNKNOWN.id):
             missing.append(f"{method} {path}")
     assert not missing, "the SDK has, and the catalogue hasn't:\n" + "\n".join(missing)
 
 
-def test_what_only_an_sdk_has_is_nobodys_elsewhere() -> None:
+@pytest.mark.parametrize("table", ["sdks", "mistral", "google"])
+def test_what_only_an_sdk_has_is_nobodys_elsewhere(table: str) -> None:
     """`/v1/decisions` and `/v1/agents/...` are words that any server may have."""
-    for operation in read_table("catalogue_sdks.tsv"):
-        path = "/v1" + "/".join("x-1" if p[:1] == "{" else p for p in operation.path.split("/"))
+    for operation in read_table(f"catalogue_{table}.tsv"):
+        path = "/v1" + re.sub(r"\{[^/]*?\}", "x-1", operation.path)
         assert ask(operation.method, "example.com", path) is None
         assert ask(operation.method, "api.openai.com", path) == operation.id
 
