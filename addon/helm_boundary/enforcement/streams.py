@@ -86,8 +86,8 @@ class Streamed:
             return
         try:
             progress.answer = await aside(gate.seen, gate.left)
-            if isinstance(gate, Tap):
-                progress.tool_calls += self._drafts.calls_of(progress.answer, ALLOW)
+            if isinstance(gate, Tap):  # set, not added: a client's leaving may end it meanwhile
+                progress.tool_calls = [*self._drafts.calls_of(progress.answer, ALLOW)]
             decision = await self._outcomes.ask(exchange, progress.answer, turn)
         except Refusal as refusal:
             decision = deny(refusal)

@@ -17,6 +17,7 @@ from helm_boundary.enforcement.responses import Release
 from helm_boundary.policy.decision import Decision
 from helm_boundary.policy.engines.engine import NO_TURN, Turn
 from helm_boundary.runtime.startup import Running, start
+from helm_boundary.streaming.tap import Tap
 from helm_receipts.audit.verify import verify_journal
 from helm_receipts.envelope.key_files import load
 from helm_receipts.envelope.statement import Draft
@@ -35,7 +36,7 @@ CALLED = {
 RULES = """package helm
 
 decision := {"verdict": "DENY", "reasons": [reason]} if input.phase == denied
-decision := {"verdict": "ALLOW", "reasons": []} if input.phase != denied
+decision := {"verdict": "ALLOW", "reasons": [], "stream": "pass"} if input.phase != denied
 
 denied := "nothing" if not input.model in {"no request", "no response"}
 denied := "request" if input.model == "no request"
@@ -140,6 +141,25 @@ def test_a_client_that_leaves_meanwhile_has_nothing_allowed(running: Running) ->
 
     assert isinstance(asyncio.run(leave()), Reply)
     assert said(running) == [("request", "ALLOW", []), ("outcome", "ALLOW", [])]
+
+
+def test_a_client_that_leaves_at_the_end_has_each_tool_call_once(running: Running) -> None:
+    """A stream that passed is judged at its end, and again for who has left: one outcome."""
+    told = {"choices": [{"index": 0, "delta": CALLED["choices"][0]["message"]}]}
+    events = b"data: %s\n\ndata: [DONE]\n\n" % json.dumps(told).encode()
+
+    async def leave() -> None:
+        begun = await recognised(running, "any")
+        assert await running.boundary.judge_request(begun, ALONE) == Forward()
+        stream = HttpResponse(200, (("content-type", "text/event-stream"),))
+        tap = running.answers.begin(begun, stream)
+        assert isinstance(tap, Tap)
+        tap.feed(events)
+        answers = running.answers
+        await asyncio.gather(answers.streamed.end(begun), answers.abandon(begun, "client_gone"))
+
+    asyncio.run(leave())
+    assert said(running) == [("request", "ALLOW", []), ("outcome", "ALLOW", ["ALLOW"])]
 
 
 def test_what_was_foreseen_of_an_earlier_answer_is_forgotten(running: Running) -> None:
