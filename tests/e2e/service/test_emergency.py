@@ -114,9 +114,10 @@ def test_a_person_ends_it_sooner(stage: Scene) -> None:
 
 
 def _talk(session: ClientConnection, ask: str) -> None:
-    for _ in range(100):
+    for _ in range(200):  # for longer than an end takes to be noticed
         session.send(ask)
         session.recv(timeout=20)
+        time.sleep(0.1)
 
 
 def test_a_session_of_the_emergency_ends_with_it(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from helm_boundary.policy.authoring.bench import sample
 from helm_boundary.policy.decision import Decision
-from helm_boundary.policy.engines import embedded
+from helm_boundary.policy.engines import call_queue
 from helm_boundary.policy.engines.candidate import FAILED, WithCandidate
 from helm_boundary.policy.engines.embedded import EmbeddedEngine, start_embedded
 from helm_boundary.policy.engines.pool import Pool, start_engine
@@ -61,7 +61,7 @@ def test_a_pool_answers_every_call(pool: Pool) -> None:
 
 def test_a_pool_uses_the_least_busy_worker(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next call goes to whoever has least to do, while nobody is slow."""
-    monkeypatch.setattr(embedded, "SLOW_SECONDS", 60.0)
+    monkeypatch.setattr(call_queue, "SLOW_SECONDS", 60.0)
     for engine in pool._engines:
         engine.wait_until_ready()
 
