@@ -13,6 +13,7 @@ from bench.chats import WORDS
 from bench.pause_cases import MEGABYTE
 from bench.pauses import ALLOWED, case_upstream, pause
 from support.boundary import Boundary
+from support.sampling import every
 from support.scene import CHAT
 from support.upstream import Upstream
 
@@ -53,7 +54,7 @@ def boundary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boundary]:
         yield running
 
 
-@pytest.mark.parametrize("name", LONG)
+@pytest.mark.parametrize("name", every(3, LONG))
 def test_other_calls_go_on_while_long_work_is_done(boundary: Boundary, name: str) -> None:
     """The longest of them takes a part of what the long one does, and that one isn't denied."""
     longest, took, answered = pause(boundary.port, name)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from support.boundary import Boundary, StartFailed
+from support.sampling import every
 from support.scene import Answer, Scene, assert_refusal, assert_refused, assert_works, scene
 from support.upstream import ToolCall, Turn, reply_to_chat
 
@@ -246,7 +247,7 @@ UNUSABLE: dict[str, tuple[dict[str, str], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", UNUSABLE)
+@pytest.mark.parametrize("name", every(4, UNUSABLE))
 def test_an_unusable_policy_prevents_the_start(tmp_path: Path, name: str) -> None:
     """Exit code 1 and one clear line that says where; no traceback."""
     files, expected = UNUSABLE[name]

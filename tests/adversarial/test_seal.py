@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from support.boundary import ADDON, ROOT, Boundary, StartFailed
+from support.sampling import every
 from support.scene import Answer, Scene, assert_works, chat_body, scene
 from support.upstream import Reply, ToolCall, Turn, reply_to_chat
 
@@ -341,7 +342,7 @@ EDITS: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("edit", EDITS)
+@pytest.mark.parametrize("edit", every(2, EDITS))
 def test_live_reload_neither_unloads_the_boundary_nor_adds_a_second(
     tmp_path: Path, edit: str
 ) -> None:
@@ -408,7 +409,7 @@ REFUSED = {
 IN_CONFIG = {**REFUSED, "rawtcp": "true"}
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", every(3, REFUSED))
 def test_an_unsafe_option_on_the_command_line_prevents_the_start(tmp_path: Path, name: str) -> None:
     """Exit code 1, and one line that names the option."""
     boundary = Boundary(state=tmp_path, args=["--set", f"{name}={REFUSED[name]}"])
@@ -427,7 +428,7 @@ def test_a_mode_that_carries_raw_bytes_prevents_the_start(tmp_path: Path) -> Non
     assert_refuses_to_start(Boundary(state=tmp_path, mode="reverse:tcp://127.0.0.1:9"), "mode=")
 
 
-@pytest.mark.parametrize("name", IN_CONFIG)
+@pytest.mark.parametrize("name", every(3, IN_CONFIG))
 def test_an_unsafe_option_in_config_yaml_prevents_the_start(tmp_path: Path, name: str) -> None:
     """The file beats --set, so it is the effective value that counts."""
     boundary = Boundary(state=tmp_path)

@@ -35,6 +35,7 @@ from support.boundary import ROOT
 from support.certificates import Authority
 from support.planted import Planted
 from support.receipts import record_calls
+from support.sampling import every
 
 BIN = Path(sys.executable).parent
 APPROVAL = "apr_0000000000000001"
@@ -151,14 +152,7 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return state
 
 
-# All of them begin in one way; a bounded run takes every fourth, and --slow each.
-@pytest.mark.parametrize(
-    "command",
-    [
-        pytest.param(command, marks=[pytest.mark.slow] * (at % 4 != 0))
-        for at, command in enumerate(COMMANDS)
-    ],
-)
+@pytest.mark.parametrize("command", every(6, COMMANDS))  # all of them begin in one way
 def test_a_command_imports_nothing_from_the_current_folder(
     command: str, used: Path, planted: Planted, tmp_path: Path
 ) -> None:

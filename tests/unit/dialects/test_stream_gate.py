@@ -111,7 +111,7 @@ def test_every_single_byte_split_gives_the_same(name: str, ending: str) -> None:
     for verdict in VERDICTS[:2]:
         whole = run(name, [stream], verdict)
         assert run(name, [stream[at : at + 1] for at in range(len(stream))], verdict) == whole
-        for at in range(0, len(stream), 7):
+        for at in range(0, len(stream), 13):
             assert run(name, [stream[:at], stream[at:]], verdict) == whole
 
 

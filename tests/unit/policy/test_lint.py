@@ -14,14 +14,18 @@ from helm_boundary.policy.sources.policy import read_policy
 
 SCHEMA = json.loads((default_policy_folder() / "input.schema.json").read_bytes())
 DEFAULT = read_policy([])
+_READ = ("main.rego", "models.rego", "principal.rego")
+BESIDE = {name: text for name, text in DEFAULT.modules.items() if name.endswith(_READ)}
+"""What the snippets read of the default policy: with all of it each takes seven times as long."""
 
 
 def problems(text: str, package: str = "helm.rules.mine") -> list[str]:
-    """Return what the lint says about a module beside the default policy."""
-    modules = {**DEFAULT.modules, "mine.rego": f"package {package}\n{text}\n"}
+    """Return what the lint says about a module beside a part of the default policy."""
+    modules = {**BESIDE, "mine.rego": f"package {package}\n{text}\n"}
     modules["speaks.rego"] = 'package helm.rules.mine\n\ndeny contains 1 if input.model == "x"\n'
     tree = compile_engine(modules, json.dumps(DEFAULT.data)).get_ast_as_json()
-    return [str(problem) for problem in lint(Program(read_rules(tree), DEFAULT.data, SCHEMA))]
+    found = map(str, lint(Program(read_rules(tree), DEFAULT.data, SCHEMA)))
+    return [problem for problem in found if not problem.startswith(str(default_policy_folder()))]
 
 
 def deny(condition: str) -> str:
@@ -174,4 +178,5 @@ def test_topics_without_effect_are_named(package: str, text: str, says: str) -> 
 
 def test_the_shipped_policy_passes() -> None:
     """The default policy holds to its own lint."""
-    assert problems("x := 1") == []
+    tree = compile_engine(DEFAULT.modules, json.dumps(DEFAULT.data)).get_ast_as_json()
+    assert lint(Program(read_rules(tree), DEFAULT.data, SCHEMA)) == []
