@@ -145,7 +145,8 @@ def test_a_client_that_leaves_meanwhile_has_nothing_allowed(running: Running) ->
 
 def test_a_client_that_leaves_at_the_end_has_each_tool_call_once(running: Running) -> None:
     """A stream that passed is judged at its end, and again for who has left: one outcome."""
-    told = {"choices": [{"index": 0, "delta": CALLED["choices"][0]["message"]}]}
+    made: Any = CALLED["choices"]
+    told = {"choices": [{"index": 0, "delta": made[0]["message"]}]}
     events = b"data: %s\n\ndata: [DONE]\n\n" % json.dumps(told).encode()
 
     async def leave() -> None:
