@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 
 _STATUS = b"HTTP/1.1 200 "
-_LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _PATIENCE = 30.0
 
 

@@ -17,6 +17,7 @@ from bench.chats import CASES, Case, request, stream_answer
 from bench.compare import fold, fold_sample, other_boundary
 from bench.cpu import cpu_seconds
 from bench.load import Sample, UnexpectedAnswer, load
+from bench.nginx import found, nginx
 from bench.ordinary import draw
 from bench.report import Round
 from bench.steps import by_part
@@ -39,6 +40,25 @@ def test_every_call_is_counted_and_timed() -> None:
         sample = load(upstream.port, request(CASES[0]), connections=3, seconds=0.1)
         assert len(sample.latencies) == len(sample.first_events) == len(upstream.requests) > 3
         assert upstream.connections == 3
+
+
+def test_an_answer_is_as_long_as_it_says_and_not_as_another_header_says() -> None:
+    """LiteLLM passes its provider's own on under a name that ends alike."""
+    head = b"HTTP/1.1 200 OK\r\nllm_provider-content-length: 1\r\nContent-Length: 5\r\n\r\n"
+    with Upstream() as upstream:
+        upstream.answer(lambda _request: Reply.raw(head + b"hel", Pause(0.1), b"lo"))
+        sample = load(upstream.port, request(CASES[0]), connections=1, seconds=0)
+    assert sample.latencies[0] >= 0.1
+
+
+@pytest.mark.skipif(found() is None, reason="no nginx on this machine")
+def test_nginx_answers_as_the_lean_upstream_does(tmp_path: Path) -> None:
+    """Whole answers on one port, streams on the other."""
+    with nginx(tmp_path) as ports:
+        for kind, told in (("JSON", b"application/json"), ("SSE", b"text/event-stream")):
+            sample = load(ports[kind], request(CASES[0]), connections=2, seconds=0.1)
+            assert told in sample.head
+            assert len(sample.latencies) > 2
 
 
 def test_the_first_event_of_a_stream_is_timed_by_itself() -> None:
