@@ -12,10 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from .branches import check_branches
 from .calls import check_calls
 from .else_values import check_else_values
+from .functions import check_functions
 from .heads import check_heads
+from .hidden_names import check_hidden_names
 from .late_names import check_late_names
 from .memberships import check_memberships
 from .negations import check_negations
+from .own_topic import check_own_topic
 from .paths import check_data, check_input
 from .patterns import check_patterns
 from .program import Problem, Program
@@ -25,6 +28,7 @@ from .topics import check_decision, check_shapes, check_topics
 from .unbound import check_unbound
 from .values import check_values
 from .whole_floats import check_whole_floats
+from .with_targets import check_with_targets
 from .with_values import check_with_values
 
 __all__ = ["Problem", "Program", "lint", "lint_tests"]
@@ -43,7 +47,11 @@ CHECKS: Sequence[Check] = (
     check_heads,
     check_branches,
     check_else_values,
+    check_functions,
+    check_hidden_names,
+    check_own_topic,
     check_split_functions,
+    check_with_targets,
     check_with_values,
     check_values,
     check_whole_floats,
@@ -54,7 +62,12 @@ CHECKS: Sequence[Check] = (
 )
 
 # Tests make up documents that no call has, so what may be undefined in one isn't asked of them.
-TEST_CHECKS: Sequence[Check] = (check_split_functions, check_with_values)
+TEST_CHECKS: Sequence[Check] = (
+    check_functions,
+    check_split_functions,
+    check_with_targets,
+    check_with_values,
+)
 
 
 def lint(program: Program) -> list[Problem]:

@@ -25,13 +25,27 @@ def check_branches(program: Program) -> Iterator[Problem]:
     for rule in program.rules:
         for found in program.inference.visits(rule):
             for route in _read(found):
-                if route[0] == "data" and route[1:] in doubtful:
-                    name = ".".join(route)
+                if (path := _doubtful_in(route, doubtful, program)) is not None:
+                    name = ".".join(("data", *path))
                     yield Problem(
                         found.place,
                         f"{name} is empty in OPA and undefined here where none of its rules "
-                        f'holds: write its rules as {route[-1]}["name"] := …, or read one of them',
+                        f'holds: write its rules as {path[-1]}["name"] := …, or read one of them',
                     )
+
+
+def _doubtful_in(route: Route, doubtful: set[Route], program: Program) -> Route | None:
+    """Return the object that a reference reads, or reads as a part of what it reads."""
+    steps = route[1:]
+    for path in doubtful if route[0] == "data" else ():
+        package = max((p for p in program.packages if path[: len(p)] == p), key=len)
+        if len(package) <= len(steps) <= len(path) and all(map(_may_be, steps, path)):
+            return path
+    return None
+
+
+def _may_be(step: str, part: str) -> bool:
+    return step == part or step.startswith("[")
 
 
 def _above(rule: Rule) -> Iterator[Route]:
@@ -69,6 +83,9 @@ def _read(found: Visit) -> Iterator[Route]:
 
 
 def _is_iterated(found: Visit, node: Node) -> bool:
-    """Tell whether it is what ``some … in`` iterates over, where nothing and empty are alike."""
+    """Tell whether it is what ``some … in`` iterates over, where nothing and empty are alike.
+
+    That is so of the object itself: of what is above it, it is a member or isn't.
+    """
     within = found.statement
     return within is not None and node is found.expression and statement(within)[0] == "SomeIn"

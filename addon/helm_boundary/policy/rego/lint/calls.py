@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from helm_boundary.policy.rego.builtins import ADDED, BUILTINS, FORBIDDEN, LACKING, REPLACED, SYNTAX
-from helm_boundary.policy.rego.syntax import Call, Rule
+from helm_boundary.policy.rego.syntax import INSTEAD, Call, Rule
 
 from .program import Problem, Program
+
+_WRITTEN_AS = frozenset(INSTEAD.values())
+"""The functions that are called by another path than the one that is written."""
 
 
 def check_calls(program: Program) -> Iterator[Problem]:
@@ -17,6 +20,14 @@ def check_calls(program: Program) -> Iterator[Problem]:
             message = _wrong_call(program, rule, call)
             if message:
                 yield Problem(call.place, message)
+        for reference in rule.references:
+            if len(reference.path) > 1 and reference.path in _WRITTEN_AS:
+                name = ".".join(part or "" for part in reference.path)
+                yield Problem(
+                    reference.place,
+                    f"{name} is a function's name, and the engine takes it for that: give the "
+                    f"variable {reference.path[0]} another name",
+                )
 
 
 def _wrong_call(program: Program, rule: Rule, call: Call) -> str | None:

@@ -24,7 +24,7 @@ def check_late_names(program: Program) -> Iterator[Problem]:
     """Find variables used above their declaration, and what a ``not`` would iterate over."""
     for rule in program.rules:
         for found in program.inference.visits(rule):
-            for message in _late(found):
+            for message in (*_late(found), *_late_in_every(found)):
                 yield Problem(found.place, message)
             if found.role is Role.NEGATED:
                 for message in _iterated(found):
@@ -36,6 +36,33 @@ def _late(found: Visit) -> Iterator[str]:
     later = declared(found.scope.module, found.after)
     for name in sorted(later.intersection(_names(found))):
         yield f"{name} is used above the statement that declares it: write that one first"
+
+
+def _late_in_every(found: Visit) -> Iterator[str]:
+    """Say which variables of an every around its body have their values only further down."""
+    kind, body = statement(found.statement) if found.statement is not None else ("", {})
+    if kind != "Every":
+        return
+    bound, module = bound_before(found), found.scope.module
+    own = {module.text(span) for span in (body["key"], body["value"]) if span is not None}
+    own |= declared(module, body["query"]["stmts"])
+    for name in sorted(set(_variables(body["query"])) & found.scope.own - own):
+        if is_unbound(name, found, bound):
+            yield (
+                f"{name} has no value yet where this every uses it, and the engine takes it for "
+                "any: write what gives it a value above"
+            )
+
+
+def _variables(node: Node) -> Iterator[str]:
+    if isinstance(node, list):
+        for each in node:
+            yield from _variables(each)
+    elif isinstance(node, dict):
+        if "Var" in node and isinstance(node["Var"], dict):
+            yield str(node["Var"]["value"])
+        for each in node.values():
+            yield from _variables(each)
 
 
 def _names(found: Visit) -> Iterator[str]:

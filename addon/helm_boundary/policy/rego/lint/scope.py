@@ -51,11 +51,21 @@ class Scope:
         """Note what a local name stands for."""
         if name == "_":
             return
+        if name in self.names and name not in self.own:
+            self._forget(name)
         self.names[name] = shape
         self.own.add(name)
         self.aliases.pop(name, None)
         if alias is not None and alias[0] != f"${name}":
             self.aliases[name] = alias
+
+    def _forget(self, name: str) -> None:
+        """Forget what is known of an outer variable: another one has its name from here on."""
+        said = {f"${name}", f"[${name}"}
+        self.defined = {route for route in self.defined if said.isdisjoint(route)}
+        self.narrowed = {
+            route: shape for route, shape in self.narrowed.items() if said.isdisjoint(route)
+        }
 
     def is_local(self, name: str) -> bool:
         """Tell whether the name is a variable's here, and not a rule's or an import's."""

@@ -12,11 +12,11 @@ from fractions import Fraction
 
 from helm_boundary.policy.rego.syntax import Node, Place, Rule, flatten, line_of, only
 
+from .orders import unordered
 from .program import Problem, Program
 from .terms import is_reference, key_of, literal, name_of, steps
 
-ORDERS = frozenset({"Lt", "Le", "Gt", "Ge"})
-OBJECTS, SETS = frozenset({"Object", "ObjectCompr"}), frozenset({"Set", "SetCompr"})
+MOST = 2**63 - 1
 MATCH_SCHEMA, FORMAT = ("json", "match_schema"), ("time", "format")
 # Go's layouts with a zone's letters in them: https://pkg.go.dev/time#pkg-constants
 LETTERS = frozenset({"UnixDate", "RFC822", "RFC850", "RFC1123"})
@@ -27,7 +27,8 @@ def check_values(program: Program) -> Iterator[Problem]:
     for rule in program.rules:
         nodes = [node for found in program.inference.visits(rule) for node in found.nodes()]
         for node in nodes:
-            message = _inexact(node) or _unordered(node) or _lettered(rule, node)
+            message = _inexact(node) or _huge(node) or _lettered(rule, node)
+            message = message or unordered(program, rule, node)
             if message:
                 yield Problem(_place(rule, node), message)
         for call in _schema_errors(rule, nodes):
@@ -53,13 +54,14 @@ def _inexact(node: Node) -> str | None:
     return None
 
 
-def _unordered(node: Node) -> str | None:
-    kind, body = only(node)
-    if kind != "BoolExpr" or body["op"] not in ORDERS:
-        return None
-    one, other = only(body["lhs"])[0], only(body["rhs"])[0]
-    if {one, other} & OBJECTS and {one, other} & SETS:
-        return "the engine puts sets before objects, and OPA after: compare values of one kind"
+def _huge(node: Node) -> str | None:
+    value = literal(node)
+    number = value[0] if value else None
+    if isinstance(number, int | float) and not isinstance(number, bool) and abs(number) > MOST:
+        return (
+            f"{number} is beyond what the engine tells apart, and OPA calculates with it exactly: "
+            f"stay within {MOST}, or compare texts"
+        )
     return None
 
 

@@ -20,7 +20,7 @@ def check_with_values(program: Program) -> Iterator[Problem]:
     reach = Reach(program)
     for rule in program.rules:
         local = {name for scope in program.inference.scopes(rule) for name in scope.names}
-        for node in _with_values(rule):
+        for node in with_values(rule):
             given, module = node["with_mods"], rule.module
             replaced = [modifier["refr"] for modifier in given]
             needed = reach.needed(module, node["literal"], local, replaced)
@@ -39,7 +39,8 @@ def _message(path: Sequence[str]) -> str:
     )
 
 
-def _with_values(rule: Rule) -> Iterator[Node]:
+def with_values(rule: Rule) -> Iterator[Node]:
+    """Yield the statements of a rule that give values by ``with``."""
     waiting: list[Any] = [body.statements for body in rule.bodies]
     waiting += [body.value for body in rule.bodies]
     while waiting:
