@@ -28,6 +28,7 @@ DEFAULT_HOSTS = (
     "generativelanguage.googleapis.com",
     "api.cohere.com",
     "ollama.com/api/",
+    "ollama.com/v1/",
     "chatgpt.com/backend-api/codex/",  # Codex, signed in with a ChatGPT account
 )
 """The known providers of OpenAI-compatible APIs; `helm_hosts` replaces the list, or adds to it."""

@@ -24,6 +24,8 @@ def in_catalogue(method: str, segments: list[str], query: str, governed: bool) -
 
 def _below_roots(segments: list[str], governed: bool) -> Iterator[list[str]]:
     """Yield what follows each thing that may be a root: `/v1`, `/openai/deployments/{d}`, ..."""
+    if governed:  # api.deepseek.com serves it from the top, and what has a version in its path
+        yield segments
     folded = [segment.lower() for segment in segments]  # Azure doesn't tell letter cases apart
     for at, segment in enumerate(segments):
         rest = segments[at + 1 :]
@@ -40,5 +42,3 @@ def _below_roots(segments: list[str], governed: bool) -> Iterator[list[str]]:
             yield rest[1:]
     if segments[-2:] == ["chat", "completions"]:  # distinct enough without any root
         yield segments[-2:]
-    if governed:  # api.deepseek.com and api.perplexity.ai serve it from the top
-        yield segments

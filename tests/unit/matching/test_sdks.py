@@ -89,6 +89,9 @@ def test_what_only_an_sdk_has_is_nobodys_elsewhere(table: str) -> None:
         ("POST", "api.anthropic.com", "/api/nobody_knows", UNKNOWN.id),
         ("POST", "api.groq.com", "/api/claude_code/metrics", "claudeCode.sendMetrics"),
         ("POST", "example.com", "/api/claude_code/metrics", None),
+        ("POST", "api.cohere.com", "/v2/chat", "cohere.chat"),
+        ("POST", "api.cohere.com", "/v2/embed", "cohere.embed"),
+        ("POST", "api.cohere.com", "/v1/chat", "cohere.chatV1"),
     ],
 )  # fmt: skip
 def test_what_agents_ask_beside_is_named(
