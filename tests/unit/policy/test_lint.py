@@ -90,6 +90,7 @@ def deny(condition: str) -> str:
         "f(x) := x\nw if f(1) == 1\n" + deny("w with f as 6"),
         "a := {1}\nb := {2}\n" + deny("a > b"),
         deny("input.parameters.n > 9007199254740991"),
+        deny("input.parameters.a + input.parameters.b <= 0.5"),
     ],
 )
 def test_sound_rules_pass(text: str) -> None:
@@ -195,6 +196,7 @@ def test_sound_rules_pass(text: str) -> None:
             "f(x) := x\nw if f(1) == 1\n" + deny("w with data.helm.rules.mine.f as 6"),
             "only where it is called by that name",
         ),
+        (deny("input.parameters.a + input.parameters.b <= 0.3"), "calculate in whole numbers"),
         ("a := set()\nb := {}\n" + deny("a > b"), "sets before objects"),
         (deny("not input.body > {1}"), "sets before objects"),
         (deny("input.parameters.n > 100000000000000000000"), "beyond what the engine tells apart"),

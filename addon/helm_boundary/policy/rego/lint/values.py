@@ -41,9 +41,10 @@ def check_values(program: Program) -> Iterator[Problem]:
 
 def _inexact(node: Node) -> str | None:
     kind, body = only(node)
-    if kind != "ArithExpr":
+    sides = (body["lhs"], body["rhs"]) if kind in {"ArithExpr", "BoolExpr"} else ()
+    if kind != "ArithExpr" and "ArithExpr" not in {only(side)[0] for side in sides}:
         return None
-    for operand in (body["lhs"], body["rhs"]):
+    for operand in sides:
         value = literal(operand)
         number = value[0] if value else None
         if isinstance(number, float) and Fraction(number) != Fraction(repr(number)):
