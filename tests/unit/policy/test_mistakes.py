@@ -43,6 +43,15 @@ MISTAKES = {
         'tools:\n  arguments:\n    a: [{schema: {properties: {x: {pattern: "\\bls"}}}}]\n',
         "data.yaml:3: data.tools.arguments.a.0.schema.properties.x.pattern: the pattern",
     ),
+    "a pattern of a constraint's schema that RE2 doesn't have": (
+        "data.yaml",
+        "tools:\n  arguments:\n    a: [{schema: {properties: {x: {pattern: '(rm'}}}}]\n",
+        "data.yaml:3: data.tools.arguments.a.0.schema.properties.x.pattern: the pattern '(rm' is",
+    ),
+    "two misspelt names at the top": (
+        "data.yaml", "budget: {}\ngroup: {}\n",
+        "data.yaml:2: data.group is read by no rule: did you mean groups?",
+    ),
     "a backspace in what is volatile": (
         "data.yaml", 'approvals:\n  volatile:\n    - {pointer: /a, pattern: "\\bls"}\n',
         "data.yaml:3: data.approvals.volatile.0.pattern: the pattern '\\x08ls' has the control",

@@ -22,13 +22,16 @@ def check_top_names(
     modules: Iterable[str],
     folders: Sequence[Path] = (),
 ) -> None:
-    """Refuse a name that no rule reads and that is nearly a setting's: PolicyError."""
+    """Refuse names that no rule reads and that are nearly a setting's: PolicyError."""
     text = "\n".join(modules)
+    problems = []
     for name in data:
         near = get_close_matches(name, known, 1, NEAR)
         if near and name not in known and not is_read(name, text):
-            at = f"{_place(name, folders)}data.{name}"
-            raise PolicyError(f"{at} is read by no rule: did you mean {near[0]}?")
+            said = f"data.{name} is read by no rule: did you mean {near[0]}?"
+            problems.append(f"{_place(name, folders)}{said}")
+    if problems:
+        raise PolicyError(*problems)
 
 
 def _place(name: str, folders: Sequence[Path]) -> str:
