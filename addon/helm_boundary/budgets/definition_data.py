@@ -166,6 +166,12 @@ def _match(members: Mapping[str, Any], place: str) -> tuple[tuple[str, tuple[str
     for name, values in match.items():
         if not isinstance(values, list) or not all(isinstance(v, str) and v for v in values):
             raise PolicyError(f"{place}.match.{name}: expected a list of names")
+        for value in values:
+            if "*" in value[:-1]:
+                raise PolicyError(
+                    f"{place}.match.{name}: {value!r} would match nothing, as a star stands for "
+                    "the rest of a name: end it with the star, or list the names"
+                )
     return tuple((name, tuple(match[name])) for name in MATCHES if name in match)
 
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import click
 
-from .policy_check import check, test
-from .policy_eval import bench, eval_
+from .policy_bench import bench
+from .policy_check import check
+from .policy_eval import eval_
 from .policy_example import example
 from .policy_new import new
 from .policy_pins import pins
 from .policy_rollback import rollback
+from .policy_tests import test
 from .policy_traffic import diff, learn
 
 

@@ -1,8 +1,7 @@
-"""`helm-boundary policy eval` and `bench`: a policy's decision on a call, and its cost."""
+"""`helm-boundary policy eval`: a policy's decision on a call."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -10,16 +9,15 @@ from typing import BinaryIO
 
 import click
 
-from helm_boundary.policy.authoring.bench import Cost, dearest, measure
 from helm_boundary.policy.decision import ALLOW, Decision
 from helm_boundary.policy.engines.embedded import start_embedded
 from helm_boundary.policy.errors import EngineError
-from helm_boundary.policy.sources.policy import read_policy
+from helm_boundary.policy.sources.policy import Policy, read_policy
 from helm_boundary.replay.recorded import Recording
 
-from .exits import NO, YES, CommandError
-from .policy_asked import asked, policy_at, recording_of
-from .policy_options import folders_argument, policy_errors, policy_option, say_json
+from .exits import INCOMPLETE, NO, YES, CommandError
+from .policy_asked import asked, recording_of
+from .policy_options import key_option, policy_errors, policy_option, say_json
 from .state_options import json_option
 
 
@@ -37,6 +35,7 @@ from .state_options import json_option
     help="Recorded traffic (mitmdump -w FILE), of which every call is judged.",
 )
 @policy_option
+@key_option
 @click.option(
     "--deadline-ms",
     type=click.IntRange(1),
@@ -51,47 +50,78 @@ def eval_(
     document: BinaryIO | None,
     flows: Path | None,
     folders: tuple[Path, ...],
+    key: Path | None,
     deadline_ms: int,
     as_json: bool,
 ) -> None:
     """Evaluate a policy on a call: the decision, and which rules spoke.
 
-    Exit codes: 0 ALLOW, 1 DENY or ESCALATE, 2 no decision.
+    --input runs no detectors: the document's own findings count.
+
+    Exit codes: 0 ALLOW, 1 DENY or ESCALATE, 2 no decision, 3 what was judged is ALLOW, but a
+    recording has no calls, or some that no policy is asked about.
     """
     if (document is None) == (flows is None):
         raise CommandError("expected either --input FILE or --flow FILE")
-    if document is not None:
-        decisions = [_decide(document.read(), folders, deadline_ms, as_json)]
-    else:
-        decisions = list(_decide_recorded(flows, folders, as_json))
-    allowed = all(decision.verdict == ALLOW for decision in decisions)
-    context.exit(YES if allowed else NO)
-
-
-def _decide(
-    document: bytes, folders: tuple[Path, ...], deadline_ms: int, as_json: bool
-) -> Decision:
     with policy_errors():
-        engine = start_embedded(read_policy(folders), deadline_ms=deadline_ms)
+        policy = read_policy(folders, key=key)
+    if document is not None:
+        decision = _decide(document.read(), policy, deadline_ms)
+        _say(decision, {}, as_json)
+        context.exit(YES if decision.verdict == ALLOW else NO)
+    if flows is not None:
+        context.exit(_judge(recording_of(flows), flows, policy, as_json))
+
+
+def _judge(recording: Recording, flows: Path, policy: Policy, as_json: bool) -> int:
+    """Print what is decided on each recorded call, and what isn't; returns the exit code."""
+    decisions = list(_decide_recorded(recording, policy, as_json))
+    _say_unjudged(recording, flows, as_json)
+    if not all(decision.verdict == ALLOW for decision in decisions):
+        return NO
+    return YES if recording.is_whole and recording.calls else INCOMPLETE
+
+
+def _decide(document: bytes, policy: Policy, deadline_ms: int) -> Decision:
+    with policy_errors():
+        engine = start_embedded(policy, deadline_ms=deadline_ms)
         try:
-            decision = engine.decide_now(document)
+            return engine.decide_now(document)
         finally:
             engine.close()
-    _say(decision, {}, as_json)
-    return decision
 
 
-def _decide_recorded(
-    flows: Path | None, folders: tuple[Path, ...], as_json: bool
-) -> Iterator[Decision]:
-    recording = recording_of(flows) if flows else Recording([])
-    with asked(policy_at(folders)) as policy:
+def _decide_recorded(recording: Recording, policy: Policy, as_json: bool) -> Iterator[Decision]:
+    with asked(policy) as ready:
         for call in recording.calls:
-            for phase, decision in policy.decide(policy.documents(call)):
+            for phase, decision in ready.decide(ready.documents(call)):
                 if isinstance(decision, EngineError):
                     raise CommandError(f"flow {call.number}, {phase}: {decision}")
                 _say(decision, {"flow": call.number, "phase": phase}, as_json)
                 yield decision
+
+
+def _say_unjudged(recording: Recording, flows: Path, as_json: bool) -> None:
+    """Say which calls no policy is asked about, and what isn't in the recording."""
+    for call in recording.refused:
+        if as_json:
+            say_json({"flow": call.number, "refused": {"code": call.code, "message": call.reason}})
+        else:
+            why = f"{call.code}: {call.reason}"
+            click.echo(f"flow {call.number}: the boundary refuses it by itself: {why}")
+    if recording.missing:
+        _say_note({"missing": recording.missing}, recording.missing_answers(), as_json)
+    if not recording.calls and not recording.refused:
+        other = f", {recording.other} to other hosts or paths" if recording.other else ""
+        said = f"{flows}: has no calls that are judged{other}"
+        _say_note({"calls": 0, "other": recording.other}, said, as_json)
+
+
+def _say_note(members: Mapping[str, object], line: str, as_json: bool) -> None:
+    if as_json:
+        say_json(members)
+    else:
+        click.echo(line)
 
 
 def _say(decision: Decision, about: Mapping[str, object], as_json: bool) -> None:
@@ -118,48 +148,3 @@ def _print(decision: Decision) -> None:
         )
     if decision.stream != "gate":
         click.echo(f"  stream: {decision.stream}")
-
-
-@click.command("bench")
-@folders_argument
-@click.option(
-    "--runs",
-    type=click.IntRange(10),
-    default=1_000,
-    show_default=True,
-    help="Evaluations for each figure.",
-)
-@click.option(
-    "--top",
-    type=click.IntRange(1),
-    default=10,
-    show_default=True,
-    help="How many topics, rules and detectors to show.",
-)
-@json_option
-def bench(folders: tuple[Path, ...], runs: int, top: int, as_json: bool) -> None:
-    """Measure what a policy costs in the engine.
-
-    Also which topics, rules and detectors cost most. Prints microseconds at p50 and p99, for chats
-    of 1 KB and 20 KB, without the worker's pipe. A rule is all that a topic says with one word: its
-    deny, its escalate.
-    """
-    with policy_errors():
-        costs = measure(read_policy(folders), runs)
-    whole = [cost for cost in costs if cost.kind in ("policy", "detectors")]
-    parts = [cost for cost in costs if cost not in whole]
-    parts.sort(key=lambda cost: -cost.p50)
-    for cost in (*whole, *parts[:top]):
-        if as_json:
-            say_json(asdict(cost))
-        else:
-            click.echo(_row(cost))
-    for kind in () if as_json else ("rule", "detector"):
-        most = dearest(costs, kind)
-        if most is not None:
-            click.echo(f"dearest {kind}: {most.name} ({most.p50:.1f} µs)")
-    sys.stdout.flush()
-
-
-def _row(cost: Cost) -> str:
-    return f"{cost.kind:9} {cost.name:40} p50 {cost.p50:8.1f} µs   p99 {cost.p99:8.1f} µs"

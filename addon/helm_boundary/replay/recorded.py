@@ -1,13 +1,13 @@
 """Calls in recorded traffic: mitmproxy's flow files, read as the boundary would have read them.
 
 What the boundary refuses by itself (an ambiguous path, a body that can't be read) no policy is
-asked about; such flows are counted, not judged.
+asked about; such flows are listed with the reason, not judged.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from helm_boundary.calls.call import Answer, HttpRequest, HttpText
@@ -57,17 +57,35 @@ class RecordedCall:
             yield "response", state_response(self.shared, answer, findings, self.context)
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedCall:
+    """A call that the boundary refuses by itself, by its flow's place in the file, and why."""
+
+    number: int
+    code: str
+    reason: str
+
+
 @dataclass(slots=True)
 class Recording:
-    """The calls of a recording, and how many flows were none or could not be read.
+    """The calls of a recording, those that the boundary refuses, and how many flows were none.
 
     `missing` counts calls whose answer the upstream gave and the recording doesn't have.
     """
 
     calls: list[RecordedCall]
     other: int = 0
-    unreadable: int = 0
+    refused: list[RefusedCall] = field(default_factory=list)
     missing: int = 0
+
+    @property
+    def unreadable(self) -> int:
+        """How many calls the boundary refuses by itself."""
+        return len(self.refused)
+
+    def refuse(self, flow: RecordedFlow, refusal: Refusal) -> None:
+        """Take down that the boundary refuses a call of a flow by itself."""
+        self.refused.append(RefusedCall(flow.number, refusal.code, refusal.message))
 
     @property
     def is_whole(self) -> bool:
@@ -79,10 +97,14 @@ class Recording:
         if self.unreadable:
             yield f"{self.unreadable} more calls the boundary refuses by itself"
         if self.missing:
-            yield (
-                f"{self.missing} answers aren't in the recording, so nothing is said of their tool "
-                "calls: record streams with --set store_streamed_bodies=true, or with the boundary"
-            )
+            yield self.missing_answers()
+
+    def missing_answers(self) -> str:
+        """Say how many answers aren't here, and how to record them."""
+        return (
+            f"{self.missing} answers aren't in the recording, so nothing is said of their tool "
+            "calls: record streams with --set store_streamed_bodies=true, or with the boundary"
+        )
 
 
 def read_recording(path: Path) -> Recording:
@@ -104,8 +126,8 @@ def _add(recording: Recording, matcher: Matcher, flow: RecordedFlow) -> None:
         read = read_call(request, operation, MAX_BODY)
         answer = None if flow.lacks_answer else _answer(flow, read)
         call = recorded_call(flow, request, read, answer)
-    except Refusal:
-        recording.unreadable += 1
+    except Refusal as refusal:
+        recording.refuse(flow, refusal)
         return
     recording.calls.append(call)
     recording.missing += flow.lacks_answer
@@ -114,13 +136,13 @@ def _add(recording: Recording, matcher: Matcher, flow: RecordedFlow) -> None:
 
 def _add_session(recording: Recording, flow: RecordedFlow, read: Recognised) -> None:
     for event in read_session(flow.request, read.operation, flow.messages):
-        if event.read is None:
-            recording.unreadable += 1
+        if isinstance(event, Refusal):
+            recording.refuse(flow, event)
             continue
         try:
             call = recorded_call(flow, event.request, event.read, event.answer)
-        except Refusal:
-            recording.unreadable += 1
+        except Refusal as refusal:
+            recording.refuse(flow, refusal)
             continue
         recording.calls.append(call)
         recording.missing += event.lacks_answer

@@ -23,21 +23,21 @@ MAX_BODY = 64 * 1_048_576
 
 @dataclass(frozen=True, slots=True)
 class SessionCall:
-    """An event of the client's; `read` is None where the boundary would refuse it.
+    """An event of the client's, read as a call.
 
     `lacks_answer` tells of one that asks for a response whose end isn't there.
     """
 
     request: HttpRequest
-    read: Recognised | None
+    read: Recognised
     answer: Answer | None = None
     lacks_answer: bool = False
 
 
 def read_session(
     handshake: HttpRequest, operation: Operation, messages: Iterable[RecordedMessage]
-) -> Iterator[SessionCall]:
-    """Yield the calls of a session, in the order in which they ended."""
+) -> Iterator[SessionCall | Refusal]:
+    """Yield the calls of a session as they ended, and why the boundary refuses an event."""
     if operation.dialect not in SOCKETS:
         return
     base = replace(without_handshake(handshake), method="POST")
@@ -50,7 +50,7 @@ def read_session(
                 yield replace(waiting.popleft(), answer=ended, lacks_answer=False)
             continue
         asked = _ask(replace(base, body=message.content), operation, message)
-        if asked is not None and asked.lacks_answer:
+        if isinstance(asked, SessionCall) and asked.lacks_answer:
             waiting.append(asked)
         elif asked is not None:
             yield asked
@@ -59,15 +59,15 @@ def read_session(
 
 def _ask(
     request: HttpRequest, operation: Operation, message: RecordedMessage
-) -> SessionCall | None:
+) -> SessionCall | Refusal | None:
     """Read a client's event; None for sound, which is no call."""
     try:
         event = strict_json.parse(message.content, "the event")
         if is_sound(event):
             return None
         read = read_call(request, operation, MAX_BODY)
-    except Refusal:
-        return SessionCall(request, None)
+    except Refusal as refusal:
+        return refusal
     return SessionCall(request, read, lacks_answer=begins_response(event))
 
 

@@ -21,6 +21,7 @@ import pytest
 from click.testing import CliRunner
 
 from helm_boundary.cli.policy import policy
+from helm_boundary.policy.authoring.bench import sample
 from helm_boundary.policy.detectors.detectors import compile_detectors
 from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.reload.watch import load_aside
@@ -208,7 +209,7 @@ def test_nothing_of_a_bundle_is_read_before_its_signature_is_verified(
 
     monkeypatch.setattr(BundleArchive, "read", noted)
     (tmp_path / "other").write_bytes(b"another secret")
-    with pytest.raises(PolicyError, match="its signature is not one of"):
+    with pytest.raises(PolicyError, match="it isn't signed with the key in"):
         read_policy([bundle], key=tmp_path / "other")
     assert read == [".signatures.json"]
     with pytest.raises(PolicyError, match=r"data\.json is not the file that was signed"):
@@ -230,10 +231,34 @@ def test_check_verifies_a_bundle_with_its_key(tmp_path: Path, key: Path) -> None
     files = {"mine/mine.rego": RULE, "data.json": b'{"mine":{"model":"cat"}}'}
     bundle = pack(tmp_path / "b.tar.gz", sign(files))
     runner = CliRunner()
-    assert "is signed: give the key" in runner.invoke(policy, ["check", str(bundle)]).output
+    assert (
+        "is signed: name the key to check it with (--key FILE"
+        in runner.invoke(policy, ["check", str(bundle)]).output
+    )
     checked = runner.invoke(policy, ["check", "--key", str(key), str(bundle)])
     assert "0 errors" in checked.output
     assert checked.exit_code == 0
+
+
+def test_a_signed_bundle_is_tested_asked_and_measured_with_its_key(
+    tmp_path: Path, key: Path
+) -> None:
+    """As `check` takes it; the bundle brings its tests along."""
+    test = b"package mine_test\n\ntest_a if true\n"
+    data = b'{"mine":{"model":"gpt-4.1-mini"}}'
+    files = {"mine/mine.rego": RULE, "mine/mine_test.rego": test, "data.json": data}
+    bundle, signed = pack(tmp_path / "b.tar.gz", sign(files)), ["--key", str(key)]
+    runner = CliRunner()
+    tested = runner.invoke(policy, ["test", str(bundle), *signed])
+    assert "1 passed, 0 failed" in tested.output
+    ask = ["eval", "--input", "-", "--policy", str(bundle)]
+    asked = runner.invoke(policy, [*ask, *signed], input=sample("a chat request", 100))
+    assert "DENY" in asked.output
+    few = ["--runs", "10", "--top", "999"]
+    measured = runner.invoke(policy, ["bench", str(bundle), *few, *signed])
+    assert "topic     helm.rules.mine" in measured.output
+    for command in (["test", str(bundle)], ask, ["bench", str(bundle)]):
+        assert "--key FILE" in runner.invoke(policy, command, input=b"{}").output
 
 
 @pytest.mark.parametrize(
@@ -246,8 +271,8 @@ def test_check_verifies_a_bundle_with_its_key(tmp_path: Path, key: Path) -> None
             "not the file that was",
         ),
         (sign({"a.rego": RULE}, files=[]), "a.rego is not both"),
-        (sign({"a.rego": RULE}, header='{"alg": "none"}'), "its signature is not one of"),
-        (sign({"a.rego": RULE}, header='{"alg": "RS256"}'), "its signature is not one of"),
+        (sign({"a.rego": RULE}, header='{"alg": "none"}'), "it isn't signed with the key in"),
+        (sign({"a.rego": RULE}, header='{"alg": "RS256"}'), "it isn't signed with the key in"),
         (sign({"a.rego": RULE}, header="{}"), "not a JSON Web Token"),
         ({"a.rego": RULE, ".signatures.json": b'{"signatures": []}'}, "exactly one signature"),
         (
@@ -270,10 +295,10 @@ def test_a_bad_signature_is_refused(
 def test_a_key_requires_signed_bundles(tmp_path: Path, key: Path) -> None:
     """With a key, a folder won't do; a signed bundle isn't taken without one, nor with another."""
     bundle = pack(tmp_path / "b.tar.gz", sign({"a.rego": RULE}))
-    with pytest.raises(PolicyError, match="is signed: give the key"):
+    with pytest.raises(PolicyError, match="is signed: name the key"):
         read_policy([bundle])
     (tmp_path / "other").write_bytes(b"another secret")
-    with pytest.raises(PolicyError, match="its signature is not one of"):
+    with pytest.raises(PolicyError, match="it isn't signed with the key in"):
         read_policy([bundle], key=tmp_path / "other")
     (tmp_path / "policy").mkdir()
     (tmp_path / "policy" / "a.rego").write_bytes(RULE)

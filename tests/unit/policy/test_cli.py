@@ -104,6 +104,10 @@ def test_check_says_what_opa_says(tmp_path: Path) -> None:
         (SOUND.replace("POLICY_VIOLATION", "NO_CATS"), "'NO_CATS' is not in HELM's registry"),
         (SOUND.replace("# METADATA", "#"), "cats.rego:10: deny has no METADATA"),
         (SOUND.replace("severity: low", "severity: mild"), "custom.severity must be one of"),
+        (
+            SOUND.replace("#   finality: instance_parameter\n", ""),
+            "METADATA has no custom.finality",
+        ),
         (SOUND.replace("id: cats.none", "id: cats.some"), "its METADATA says 'cats.some'"),
         (SOUND.replace("# title: No cats", "# title: [no"), "METADATA is"),
         ("import data.models\n\n" + SOUND, "data.models is imported and not used"),
@@ -385,6 +389,40 @@ def test_new_makes_a_topic_that_passes(tmp_path: Path) -> None:
     assert len(lines(run("new", "boats", "--folder", folder, "--json"))[0]["files"]) == 3
     assert (folder / "data.yaml").read_text() == "models: {allow: [o3]}"
     assert run("new", "Ships!", "--folder", folder).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("models", "the default policy has a topic models"),
+        ("secrets", "the default policy has a topic secrets"),
+        ("budgets", "data.budgets has settings of the default policy"),
+        ("rules", "data.rules has settings of the default policy"),
+        ("detectors", "data.detectors is what detectors.yaml says"),
+        ("placeholders", "data.placeholders is what detectors.yaml says"),
+        ("helm", "data.helm is the default policy's own"),
+        ("default", "is a word of Rego's own"),
+        ("input", "is a word of Rego's own"),
+        ("ships_test", "ships_test.rego would be read as a test"),
+        ("Ships", "lower case letters"),
+    ],
+)
+def test_new_refuses_a_name_that_is_taken(tmp_path: Path, name: str, why: str) -> None:
+    """At once and with the reason, before anything is written."""
+    result = run("new", name, "--folder", tmp_path / "policy")
+    assert result.exit_code == 2
+    assert why in result.output
+    assert not (tmp_path / "policy").exists()
+
+
+def test_bench_says_what_each_figure_was_measured_on() -> None:
+    """And how often; what is rare is no slower at p50 than at p99."""
+    costs = lines(run("bench", "--json", "--runs", 10, "--top", 999))
+    assert all(cost["p50"] <= cost["p99"] for cost in costs)
+    assert all(cost["on"] and cost["runs"] >= 10 for cost in costs if cost["kind"] != "base")
+    said = run("bench", "--runs", 10, "--top", 999).output
+    assert re.search(r"detector +secret\.\w+ .* µs   20 KB of code and keys, 10 times", said)
+    assert re.search(r"rule +\w+\.deny .* µs   a chat request, 1 KB, 10 times", said)
 
 
 def test_bench_names_what_costs_most(tmp_path: Path) -> None:

@@ -216,11 +216,46 @@ def test_unsound_rules_are_named(text: str, says: str) -> None:
         ("helm.rules.a.b", deny("input.model"), "deny is heard in a package helm.rules.<topic>"),
         ("helm.rules.a.b", "allow if input.model", "allow is heard in a package helm.rules"),
         ("helm.rules.silent", deny("input.model").replace("deny", "denny"), "silent says nothing"),
+        ("helm.rules.a", "allow if input.n\n" + deny("input.n").replace("deny", "denies"), "deny?"),
+        ("helm.rules.a", "allow if input.n\nescalates contains 1 if input.n", "mean escalate?"),
+        ("helm.rules.a", "allow if input.n\nrewrites contains {} if input.n", "mean rewrite?"),
+        ("helm.rules.a", deny("input.n") + "\nallows if input.n", "allows is read by nobody: did"),
     ],
 )
 def test_topics_without_effect_are_named(package: str, text: str, says: str) -> None:
     """A rule in the wrong place, or under the wrong name, would be a silence."""
     assert any(says in line for line in problems(text, package)), problems(text, package)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "denied contains 1 if input.model\n" + deny("count(denied) > 1"),
+        "denied contains 1 if input.model\n" + deny("count(data.helm.rules.mine.denied) > 1"),
+        "denied contains 1 if input.model\n" + deny("some t; count(data.helm.rules[t].denied) > 1"),
+        "allowed(x) if x == 1\n" + deny("input.model"),
+        "limits contains 1 if input.model\n" + deny("input.model"),
+    ],
+)
+def test_helpers_of_a_topic_are_no_slips(text: str) -> None:
+    """What another rule reads may be called as it likes."""
+    assert not any("is read by nobody" in problem for problem in problems(text))
+
+
+@pytest.mark.parametrize(
+    ("condition", "says"),
+    [
+        ("not input.parameters.n > 3", 'write object.get(input, ["parameters", "n"], …)'),
+        ('not startswith(input.body.a.b, "x")', 'write object.get(input, ["body", "a", "b"], …)'),
+        ("not input.body.a[input.model] > 1", "give it a default, or write object.get(…)"),
+    ],
+)
+def test_the_remedy_of_a_not_keeps_the_rule_speaking(condition: str, says: str) -> None:
+    """A name for the value before the `not` skips the rule where the value is absent."""
+    found = problems(deny(condition))
+    assert any(says in line and "would skip the rule" in line for line in found), found
+    mended = deny('not object.get(input, ["parameters", "n"], 0) > 3')
+    assert problems(mended) == []
 
 
 def test_a_rule_that_data_hide_is_named() -> None:

@@ -57,18 +57,21 @@ def flows(tmp_path: Path) -> Path:
     page.request = http.Request.make(
         "GET", "https://www.example.com/", headers=http.Headers(host="www.example.com")
     )
-    recorded = [
+    return recorded(
+        tmp_path / "recorded.mitm",
         chat(reply={"content": "Hello."}),
         chat("house-model", reply={"content": "Hello."}),
         chat(reply=calling("search", {"q": "x", "n": 1})),
         page,
         chat(path="/v1//chat/completions"),
         chat(reply=calling("rm", {}), headers={"x-helm-status": "DENIED"}),
-    ]
-    path = tmp_path / "recorded.mitm"
+    )
+
+
+def recorded(path: Path, *flows: http.HTTPFlow) -> Path:
     with path.open("wb") as file:
         writer = FlowWriter(file)
-        for flow in recorded:
+        for flow in flows:
             writer.add(flow)
     return path
 
@@ -155,3 +158,43 @@ def test_eval_judges_recorded_calls(flows: Path) -> None:
     assert "flow 2, request: DENY" in result.output
     assert "flow 3, response: ESCALATE" in result.output
     assert result.exit_code == 1
+
+
+def test_eval_says_which_calls_no_policy_is_asked_about(flows: Path, tmp_path: Path) -> None:
+    """With the reason: nothing of them was allowed, so the exit code isn't 0."""
+    assert (
+        "flow 5: the boundary refuses it by itself: SCHEMA" in run("eval", "--flow", flows).output
+    )
+    twice = chat()
+    twice.request.content = b'{"model": "gpt-4.1-mini", "model": "o3", "messages": []}'
+    path = recorded(tmp_path / "twice.mitm", twice)
+    result = run("eval", "--flow", path)
+    assert result.exit_code == 3
+    assert "flow 1: the boundary refuses it by itself: SCHEMA_VIOLATION: " in result.output
+    told = json.loads(run("eval", "--flow", path, "--json").output)
+    assert (told["flow"], told["refused"]["code"]) == (1, "SCHEMA_VIOLATION")
+    assert told["refused"]["message"]
+
+
+def test_eval_of_what_is_whole_and_allowed_is_0(tmp_path: Path) -> None:
+    """And what the recording doesn't have of an answer is said."""
+    path = recorded(tmp_path / "one.mitm", chat(reply={"content": "Hello."}))
+    assert run("eval", "--flow", path).exit_code == 0
+    result = run("eval", "--flow", recorded(tmp_path / "half.mitm", chat()))
+    assert "1 answers aren't in the recording" in result.output
+    assert result.exit_code == 3
+
+
+def test_eval_of_a_recording_without_calls_allows_nothing(tmp_path: Path) -> None:
+    """An empty file, and one of other traffic."""
+    result = run("eval", "--flow", recorded(tmp_path / "none.mitm"))
+    assert result.output == f"{tmp_path / 'none.mitm'}: has no calls that are judged\n"
+    assert result.exit_code == 3
+    path = recorded(tmp_path / "page.mitm", tflow.tflow())
+    assert (
+        "has no calls that are judged, 1 to other hosts or paths"
+        in run("eval", "--flow", path).output
+    )
+    told = run("eval", "--flow", path, "--json")
+    assert json.loads(told.output) == {"calls": 0, "other": 1}
+    assert told.exit_code == 3

@@ -15,8 +15,10 @@ from helm_boundary.policy.sources.detector_place import placed
 from helm_boundary.policy.sources.folder import DETECTOR_FILE, read_part
 from helm_boundary.policy.sources.policy import Policy, read_policy
 
+from .kept_lists import kept_lists
 from .mistakes import check_mistakes
 from .module_checks import Found, check_part
+from .silent_detectors import silent_detectors
 from .test_runner import check_tests
 from .unread_data import unread_names
 
@@ -91,10 +93,12 @@ def check_policy(
         return Report(None, _errors(placed(error, folders)))
     count = len(detectors.names)
     found = [*_trial(policy, deadline_ms), *_slow_detectors(detectors)]
+    found += [Found("warning", x) for x in silent_detectors(policy, detectors.names, folders)]
     found += _unread_data(policy, folders, key)
     found += _left_out(policy, folders)
-    for folder in folders:
-        part = read_part(folder, key=key)
+    parts = [read_part(folder, key=key) for folder in folders]
+    found += [Found("note", said) for said in kept_lists(policy, folders, parts)]
+    for folder, part in zip(folders, parts, strict=True):
         found += check_part(part, read_part(folder, tests=True, key=key))
         for file, text in part.modules.items():
             found += check_mistakes(text, file, detectors.names)

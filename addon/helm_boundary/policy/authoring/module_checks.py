@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from helm_boundary.policy.errors import PolicyError
@@ -17,6 +18,7 @@ from .reason_codes import REASON_CODES
 SEVERITIES = frozenset({"low", "medium", "high", "critical"})
 SPEAKS = re.compile(r"^(deny|escalate) contains\b", re.MULTILINE)
 CODE = re.compile(r'"code":\s*"([^"]*)"')
+FINALITY = re.compile(r'"finality":\s*"([^"]*)"')
 # What a rule adds: a text or a number, or an object that ends in front of its if.
 WRITTEN = re.compile(r"\s*(?:([\"`\d\[])|\{[^{}]*\}(?=\s+if\b|\s*$))")
 REASON = ("rule", "code", "message", "finality")
@@ -45,6 +47,7 @@ def check_part(part: Part, tests: Part) -> Iterator[Found]:
     tested = {name.removesuffix("_test.rego") for name in tests.names.values()}
     for file, text in part.modules.items():
         yield from _check_codes(text, file)
+        yield from _check_finalities(text, file)
         yield from _check_imports(text, file)
         if not part.packages[file].startswith("helm.rules."):
             continue
@@ -62,6 +65,20 @@ def _check_codes(text: str, file: str) -> Iterator[Found]:
                 f"{_place(text, file, match.start())}: {match[1]!r} is not in HELM's registry of "
                 "reason codes: use one that is, or expect nobody else to know it",
             )
+
+
+def _check_finalities(text: str, file: str) -> Iterator[Found]:
+    for match in FINALITY.finditer(text):
+        if match[1] not in FINALITIES:
+            place = _place(text, file, match.start())
+            yield Found("error", f"{place}: {_no_finality(match[1], 'a reason')}")
+
+
+def _no_finality(word: object, where: str) -> str:
+    known = ", ".join(sorted(FINALITIES))
+    near = get_close_matches(str(word), FINALITIES, 1)
+    hint = f"did you mean {near[0]}? There are {known}" if near else f"expected one of {known}"
+    return f"{where} has the finality {word!r}, so it would be no decision, which denies: {hint}"
 
 
 def _check_imports(text: str, file: str) -> Iterator[Found]:
@@ -120,9 +137,11 @@ def _check_block(block: Metadata, rule: str, place: str) -> Iterator[Found]:
     if custom.get("severity") not in SEVERITIES:
         known = ", ".join(sorted(SEVERITIES))
         yield Found("warning", f"{place}: custom.severity must be one of {known}")
-    if custom.get("finality") not in FINALITIES:
+    if "finality" not in custom:
         known = ", ".join(sorted(FINALITIES))
-        yield Found("warning", f"{place}: custom.finality must be one of {known}")
+        yield Found("warning", f"{place}: METADATA has no custom.finality: it is one of {known}")
+    elif custom["finality"] not in FINALITIES:
+        yield Found("error", f"{place}: {_no_finality(custom['finality'], 'METADATA')}")
     for member, said in (("code", [custom.get("code")]), ("rule", block.ids)):
         written = re.search(rf'"{member}":\s*"([^"]*)"', rule)
         if written and written[1] not in said:

@@ -30,12 +30,14 @@ def check_in_opa(
         return check_sources(opa, sources, "--strict")
 
 
-def run_in_opa(opa: OpaProgram, folders: Sequence[Path]) -> Mapping[str, str]:
+def run_in_opa(
+    opa: OpaProgram, folders: Sequence[Path], *, key: Path | None = None
+) -> Mapping[str, str]:
     """Run the tests in OPA; return how each ended (passed, failed, skipped), by its name in data.
 
     Raises PolicyError for tests that OPA doesn't run.
     """
-    with _written(opa, folders, None) as sources:
+    with _written(opa, folders, key) as sources:
         bounded = ["--capabilities", str(sources.capabilities), "--timeout", f"{TEST_SECONDS}s"]
         done = run_opa(opa.path, "test", *bounded, "--format", "json", str(sources.folder))
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from helm_boundary.policy.errors import PolicyError
@@ -10,7 +9,7 @@ from helm_boundary.policy.sources.default_folder import default_policy_folder
 from helm_boundary.policy.sources.folder import DATA_FILES
 from helm_boundary.policy.sources.settings import SCHEMA
 
-NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
+from .topic_names import refuse_name
 
 RULE = """# METADATA
 # title: {title}
@@ -74,10 +73,9 @@ words:
 def new_topic(folder: Path, name: str) -> list[Path]:
     """Write a rule, its test and its data into ``folder/name``; return the files written.
 
-    Raises PolicyError for a name that Rego can't have, and where something is there already.
+    Raises PolicyError for a name that can't be a topic's, and where something is there already.
     """
-    if not NAME.fullmatch(name):
-        raise PolicyError(f"{name!r}: a topic's name is lower case letters, digits and _")
+    refuse_name(name)
     topic = folder / name
     files = {f"{name}.rego": RULE, f"{name}_test.rego": TEST, "data.yaml": DATA}
     if topic.exists():

@@ -74,27 +74,27 @@ def run_tests(
     only: str = "",
     seconds: float = SECONDS,
     opa: OpaProgram | None = None,
+    key: Path | None = None,
 ) -> Run:
     """Run the tests in the folders (their rules over the default policy's), in ``opa`` too.
 
-    ``only`` is a regular expression that a test's name must match somewhere. A test that
-    crashes the engine or doesn't end fails, and the others still run. Raises PolicyError when
-    the policy and its tests can't be compiled.
+    ``only`` is a regular expression that a test's name must match somewhere. A test that crashes
+    the engine or doesn't end fails. PolicyError when policy and tests can't be compiled.
     """
-    plan, parts = _read(folders, None)
+    plan, parts = _read(folders, key)
     waiting = list(_named(TEST, parts, only))
     todo = [Result(name, False, None, (), 0.0, skipped=True) for name in _named(TODO, parts, only)]
     run = Run(todo)
     while waiting:
         done = _run_some(run, plan | {"tests": waiting, "coverage": True}, seconds)
         waiting = waiting[done:]
-    mine = {file for folder in folders for file in read_part(folder).modules}
+    mine = {file for folder in folders for file in read_part(folder, key=key).modules}
     run.coverage = [found for found in run.coverage if found.file in mine]
     if opa is not None and run.results:
         from .opa_check import run_in_opa
 
         try:
-            run.differences = list(_differences(run.results, run_in_opa(opa, folders)))
+            run.differences = list(_differences(run.results, run_in_opa(opa, folders, key=key)))
         except PolicyError as error:
             run.differences = list(error.problems)
     return run

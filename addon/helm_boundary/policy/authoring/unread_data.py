@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,6 +12,7 @@ from helm_boundary.policy.sources.default_folder import default_policy_folder
 from helm_boundary.policy.sources.folder import Part
 from helm_boundary.policy.sources.policy import Policy
 from helm_boundary.policy.sources.settings import SCHEMA
+from helm_boundary.policy.sources.top_names import is_read
 
 
 def unread_names(policy: Policy, folder: Path, part: Part) -> Iterator[tuple[str, str, str]]:
@@ -21,10 +21,7 @@ def unread_names(policy: Policy, folder: Path, part: Part) -> Iterator[tuple[str
     known = set(schema["properties"])
     text = "\n".join(policy.modules.values())
     for name in part.data:
-        reads = (
-            rf"\bdata\s*(?:\.\s*{re.escape(name)}\b|\[\s*[\"`]{re.escape(name)}[\"`]|\[\s*\w+\s*\])"
-        )
-        if name in known or re.search(reads, text):
+        if name in known or is_read(name, text):
             continue
         near = get_close_matches(name, known, 1)
         below = folder / name

@@ -24,6 +24,7 @@ from typing import Any
 import re2
 
 from helm_boundary.policy.errors import PolicyError
+from helm_boundary.policy.pattern_faults import control_fault
 
 from .detector import NOTHING_PUBLISHED, Detector
 from .placeholders import Published
@@ -107,6 +108,9 @@ def _pattern(name: str, what: str, text: Any) -> Any:
         raise PolicyError(
             f"detector {name}: {what} must be a string of 1 to {MAX_PATTERN} characters"
         )
+    fault = control_fault(text)
+    if fault is not None:
+        raise PolicyError(f"detector {name}: {what} {fault}")
     try:
         pattern = compile_pattern(text.encode())
     except re2.error as error:

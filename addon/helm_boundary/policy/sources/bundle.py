@@ -102,7 +102,9 @@ def _verified(path: Path, archive: BundleArchive, key: Path) -> dict[str, bytes]
 
 def _unsigned(path: Path, archive: BundleArchive) -> dict[str, bytes]:
     if SIGNATURES in archive.names:
-        raise PolicyError(f"{path}: is signed: give the key to check it with")
+        raise PolicyError(
+            f"{path}: is signed: name the key to check it with (--key FILE, or helm_policy_key)"
+        )
     return {name: archive.read(name) for name in archive.names}
 
 

@@ -78,7 +78,7 @@ def _verified_payload(bundle: str, signatures: bytes, key: Path) -> Mapping[str,
     except (ValueError, KeyError, TypeError, RecursionError):
         raise PolicyError(f"{bundle}/.signatures.json: is not a JSON Web Token") from None
     if not good or not isinstance(payload, dict):
-        raise PolicyError(f"{bundle}: its signature is not one of {key}")
+        raise PolicyError(f"{bundle}: it isn't signed with the key in {key}")
     return payload
 
 

@@ -25,6 +25,12 @@ def place_of(folders: Sequence[Path], path: Keys) -> str | None:
     return None
 
 
+def named(path: Keys, folders: Sequence[Path]) -> str:
+    """Return a path in data as messages name it, behind the file and the line that say it."""
+    place = place_of(folders, path)
+    return (f"{place}: " if place else "") + ".".join(("data", *map(str, path)))
+
+
 def _files(folder: Path, path: Keys) -> Iterator[tuple[Path, Keys]]:
     """Yield the data files that may say it, and what the path is in each."""
     for depth in range(len(path)):

@@ -89,7 +89,7 @@ def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
         modules_text = [text for part in effective for text in part.modules.values()]
         check_settings(data, modules_text, folders)
     _check_shells(data, folders)
-    check_budgets(data)
+    check_budgets(data, folders)
     refuse_overlap(data, {p: f for part in effective for f, p in part.packages.items()})
     detectors = merge_detectors([part.detectors for part in parts if part.detectors])
     modules = {path: text for part in effective for path, text in part.modules.items()}

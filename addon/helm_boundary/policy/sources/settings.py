@@ -13,13 +13,17 @@ import jsonschema
 
 from helm_boundary.policy.errors import PolicyError
 
-from .data_place import Keys, place_of
+from .data_patterns import check_patterns
+from .data_place import Keys, named, place_of
 from .default_folder import default_policy_folder
+from .top_names import check_top_names
 
 SCHEMA = "settings/data.schema.json"
+DETECTORS = "detectors"
+"""What else may be at the top of data: the detectors, which are taken out before."""
 # A rule says its id in its reason; one that makes its id up says it in its METADATA.
 STATED = re.compile(r'"rule":\s*"([^"]+)"|^#\s+id:\s*\[?([^\]\n]+)', re.MULTILINE)
-
+_STATED_PLACE = re.compile(r"data\.([^:\s]+)")
 
 KINDS = {
     "array": "a list",
@@ -45,28 +49,31 @@ def check_settings(
     )
     if error is not None:
         path, said = _said(error)
-        raise PolicyError(f"{_named(path, folders)}: {said} (see {SCHEMA} of the default policy)")
-    _check_rules(data, set(_rule_ids(modules)), folders)
+        raise PolicyError(f"{named(path, folders)}: {said} (see {SCHEMA} of the default policy)")
+    texts = list(modules)
+    check_top_names(data, {*schema["properties"], DETECTORS}, texts, folders)
+    check_patterns(data, folders)
+    _check_rules(data, set(_rule_ids(texts)), folders)
 
 
-def check_budgets(data: Mapping[str, Any]) -> None:
+def check_budgets(data: Mapping[str, Any], folders: Sequence[Path] = ()) -> None:
     """Refuse budgets, limits and prices that can't be kept: PolicyError.
 
-    The boundary keeps them itself, also where the default policy was replaced.
+    The boundary keeps them itself, also where the default policy was replaced. ``folders`` are
+    those that the data came from.
     """
     if not (data.get("budgets") or data.get("limits") or data.get("prices")):
         return  # and nothing of them is imported
     from helm_boundary.budgets.definition_data import read_definitions
     from helm_boundary.budgets.prices import read_prices
 
-    read_definitions(data)
-    read_prices(data, tables=False)
-
-
-def _named(path: Keys, folders: Sequence[Path]) -> str:
-    """Return a path in data with the file and line that say it."""
-    place = place_of(folders, path)
-    return (f"{place}: " if place else "") + ".".join(("data", *map(str, path)))
+    try:
+        read_definitions(data)
+        read_prices(data, tables=False)
+    except PolicyError as error:
+        path = _STATED_PLACE.match(str(error))
+        place = place_of(folders, path[1].split(".")) if path else None
+        raise PolicyError(f"{place}: {error}" if place else str(error)) from None
 
 
 def _said(error: jsonschema.ValidationError) -> tuple[Keys, str]:
@@ -119,5 +126,4 @@ def _check_rules(data: Mapping[str, Any], known: set[str], folders: Sequence[Pat
             if rule not in known:
                 near = get_close_matches(rule, known, 1)
                 hint = f": did you mean {near[0]}?" if near else ""
-                named = _named([*place, rule], folders)
-                raise PolicyError(f"{named}: no rule has that id{hint}")
+                raise PolicyError(f"{named([*place, rule], folders)}: no rule has that id{hint}")

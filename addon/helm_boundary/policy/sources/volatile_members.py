@@ -9,7 +9,7 @@ from typing import Any
 from helm_boundary.calls.volatile import Volatile, VolatileError, read_volatile
 from helm_boundary.policy.errors import PolicyError
 
-from .data_place import place_of
+from .data_place import named
 
 _TOPIC, _LIST = "approvals", "volatile"
 MOST = 100
@@ -49,6 +49,4 @@ def _read(member: Any, at: int, folders: Sequence[Path]) -> Volatile:
 
 
 def _refused(why: str, path: Sequence[str | int], folders: Sequence[Path]) -> PolicyError:
-    place = place_of(folders, path)
-    named = ".".join(("data", *map(str, path)))
-    return PolicyError(f"{place}: {named}: {why}" if place else f"{named}: {why}")
+    return PolicyError(f"{named(path, folders)}: {why}")

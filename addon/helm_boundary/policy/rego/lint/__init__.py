@@ -24,7 +24,7 @@ from .patterns import check_patterns
 from .program import Problem, Program
 from .recursion import check_recursion
 from .split_functions import check_split_functions
-from .topics import check_decision, check_shapes, check_topics
+from .topics import check_decision, check_misspelt, check_shapes, check_topics
 from .unbound import check_unbound
 from .values import check_values
 from .whole_floats import check_whole_floats
@@ -57,6 +57,7 @@ CHECKS: Sequence[Check] = (
     check_whole_floats,
     check_shapes,
     check_topics,
+    check_misspelt,
     check_recursion,
     check_decision,
 )

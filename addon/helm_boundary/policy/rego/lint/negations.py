@@ -7,6 +7,7 @@ body. The engine evaluates them below the ``not``, and undefined is what it asks
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from helm_boundary.policy.rego.syntax import Node, only
@@ -32,8 +33,18 @@ def check_negations(program: Program) -> Iterator[Problem]:
 def _message(name: str) -> str:
     return (
         f"{name} may be undefined, and then OPA and the engine disagree on this not: "
-        f"write x := {name} before it, or give it a default"
+        f"{_remedy(name)}"
     )
+
+
+def _remedy(name: str) -> str:
+    """Say what to write: first what keeps the rule speaking where the value is absent."""
+    skips = f"x := {name} before the not would skip the rule where it is absent"
+    start, *path = name.split(".")
+    if start == "input" and path and all(part.isidentifier() for part in path):
+        keys = json.dumps(path if len(path) > 1 else path[0])
+        return f"write object.get(input, {keys}, …) with a value for its absence; {skips}"
+    return f"give it a default, or write object.get(…) with a value for its absence; {skips}"
 
 
 def _evaluated_before(node: Node) -> Iterator[Node]:
