@@ -66,7 +66,8 @@ def _read(pattern: re.Pattern[str], value: str) -> int:
     month = part.get("month", "1")
     number = int(month) if month.isdigit() else MONTHS.index(month[:3].lower()) + 1
     day = date(int(part["year"]), number, int(part.get("day", "1")))
-    clock = time(*(int(part.get(name, "0")) for name in ("hour", "minute", "second")))
+    hour, minute, second = (int(part.get(name, "0")) for name in ("hour", "minute", "second"))
+    clock = time(hour, minute, second)
     minutes = ((day.toordinal() - EPOCH) * 24 + clock.hour) * 60 + clock.minute
     seconds = minutes * 60 + clock.second
     fraction = int(part.get("fraction", "0").ljust(9, "0")[:9])

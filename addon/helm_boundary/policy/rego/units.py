@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
-QUANTITY = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+))([A-Za-z]*)", re.ASCII)
+QUANTITY = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?)([A-Za-z]*)", re.ASCII)
 WHOLE = range(-(2**63), 2**64)
 LETTERS = "kmgtpe"
 DECIMAL: Mapping[str, int] = {letter: 1000**n for n, letter in enumerate(LETTERS, 1)}
@@ -43,7 +43,7 @@ def _split(value: str) -> tuple[Fraction, str]:
     found = QUANTITY.fullmatch(value.replace('"', ""))
     if found is None:
         raise ValueError("expected a number and a unit")
-    return Fraction(found[1].removesuffix(".")), found[2]
+    return Fraction(found[1]), found[2]
 
 
 def _number(number: Fraction) -> int | float:
