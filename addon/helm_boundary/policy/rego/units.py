@@ -12,6 +12,7 @@ from fractions import Fraction
 
 QUANTITY = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?)([A-Za-z]*)", re.ASCII)
 WHOLE = range(-(2**63), 2**64)
+DIGITS = 64
 LETTERS = "kmgtpe"
 DECIMAL: Mapping[str, int] = {letter: 1000**n for n, letter in enumerate(LETTERS, 1)}
 BINARY: Mapping[str, int] = {f"{letter}i": 1024**n for n, letter in enumerate(LETTERS, 1)}
@@ -34,7 +35,15 @@ def parse_bytes(value: str) -> int | float:
     number, unit = _split(value)
     if unit.lower() not in BYTES:
         raise ValueError("expected a unit such as KB or MiB")
-    return _number(Fraction(int(number * BYTES[unit.lower()])))
+    return _number(Fraction(int(_rounded(_rounded(number) * BYTES[unit.lower()]))))
+
+
+def _rounded(number: Fraction) -> Fraction:
+    """Round to a binary number of 64 digits: Go's big.Float, with which OPA counts bytes."""
+    places = DIGITS - abs(number.numerator).bit_length() + number.denominator.bit_length()
+    if abs(number) * Fraction(2) ** places >= 2**DIGITS:
+        places -= 1
+    return round(number * Fraction(2) ** places) / Fraction(2) ** places
 
 
 def _split(value: str) -> tuple[Fraction, str]:
