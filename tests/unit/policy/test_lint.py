@@ -136,6 +136,7 @@ def test_sound_rules_pass(text: str) -> None:
         ),
         (deny("json.verify_schema({})[0]"), "json.verify_schema is not allowed"),
         (deny('yaml.unmarshal("a: 1").a == 1'), "yaml.unmarshal is not allowed"),
+        (deny('urlquery["decode"](input.model) == "x"'), "urlquery.decode must be written with"),
         (deny('yaml.is_valid("a: 1")'), "yaml.is_valid is not allowed"),
         (deny("input.parameters.n * 0.1 > 1"), "calculate in whole numbers"),
         (deny("{} < set()"), "the engine puts sets before objects"),

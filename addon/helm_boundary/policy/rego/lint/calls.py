@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from helm_boundary.policy.rego.builtins import ADDED, BUILTINS, FORBIDDEN, LACKING, REPLACED, SYNTAX
-from helm_boundary.policy.rego.syntax import Call, Rule
+from helm_boundary.policy.rego.syntax import Call, Place, Rule, flatten, line_of, only
 
 from .program import Problem, Program
 
@@ -17,6 +17,20 @@ def check_calls(program: Program) -> Iterator[Problem]:
             message = _wrong_call(program, rule, call)
             if message:
                 yield Problem(call.place, message)
+        yield from _in_brackets(program, rule)
+
+
+def _in_brackets(program: Program, rule: Rule) -> Iterator[Problem]:
+    """Find calls such as json["remove"](…), for which the engine has only what is its own."""
+    for found in program.inference.visits(rule):
+        for node in found.nodes():
+            kind, body = only(node)
+            if kind != "Call" or only(body["fcn"])[0] != "RefBrack":
+                continue
+            name = ".".join(part or "" for part in rule.module.resolve(flatten(body["fcn"])[0]))
+            if name in BUILTINS:
+                place = Place(rule.module.file, line_of(node))
+                yield Problem(place, f"{name} must be written with dots: {name}(…)")
 
 
 def _wrong_call(program: Program, rule: Rule, call: Call) -> str | None:
