@@ -37,7 +37,10 @@ is_met(arguments, constraint) if {
 	}
 }
 
-holds("schema", wanted, arguments, _) if json.match_schema(arguments, wanted)[0]
+holds("schema", wanted, arguments, _) if {
+	is_object(arguments)
+	json.match_schema(arguments, wanted)[0]
+}
 
 holds("match", wanted, arguments, constraint) if regex.match(wanted, text(arguments, constraint))
 

@@ -17,7 +17,7 @@ os.environ["RUST_BACKTRACE"] = "0"
 
 from helm_boundary.policy.engines.evaluator import compile_engine, message_of
 from helm_boundary.policy.errors import PolicyError
-from helm_boundary.policy.rego.builtins import ADDED
+from helm_boundary.policy.rego.builtins import ADDED, IN_MODULES
 from helm_boundary.policy.rego.extensions import EXTENSIONS
 
 
@@ -63,8 +63,9 @@ def evaluate(case: dict[str, Any]) -> list[Any]:
     return results
 
 
+NETWORKS = IN_MODULES["networks"]
 CALL = re.compile(
-    rf"^(\s*)({'|'.join(map(re.escape, EXTENSIONS))})\((.*), (\w+|\[[^]]*\])\)$", re.M
+    rf"^(\s*)({'|'.join(map(re.escape, [*EXTENSIONS, *NETWORKS]))})\((.*), (\w+|\[[^]]*\])\)$", re.M
 )
 
 

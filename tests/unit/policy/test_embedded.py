@@ -118,13 +118,13 @@ def test_a_decision_that_fails_is_an_engine_error(start: Start, rule: str, says:
     assert engine.decide_now(document()).verdict == "ALLOW"
 
 
-def test_a_panic_is_an_engine_error_and_poisons_nothing(start: Start) -> None:
-    """The engine that panicked is thrown away; its worker lives on, and so does the policy."""
-    panic = f"else := numbers.range(0, 9223372036854775807) if {BAD}"
-    engine = start(f'{ALLOW} if input.model != "bad"\n{panic}')
+def test_a_failure_is_an_engine_error_and_poisons_nothing(start: Start) -> None:
+    """The engine that failed is thrown away; its worker lives on, and so does the policy."""
+    range_too_long = f"else := numbers.range(0, 9223372036854775807) if {BAD}"
+    engine = start(f'{ALLOW} if input.model != "bad"\n{range_too_long}')
     worker = worker_of(engine)
     for _ in range(3):
-        with pytest.raises(EngineError, match="the engine failed: capacity overflow"):
+        with pytest.raises(EngineError, match="expected a range of at most"):
             engine.decide_now(document("bad"))
         assert engine.decide_now(document()).verdict == "ALLOW"
     assert worker_of(engine) == worker

@@ -46,6 +46,11 @@ def deny(condition: str) -> str:
         deny("[ok, _] := json.match_schema(input.body, {}); ok"),
         deny("found := json.match_schema(input.body, {}); found[0]"),
         deny('time.format([input.context.now_ns, "UTC", "2006-01-02"]) == "2026-01-05"'),
+        deny('time.format([1, "UTC", "2006-01-02T15:04:05.000Z07:00"]) == "x"'),
+        deny('json.match_schema(input.body, {"properties": {"format": {"pattern": "^a"}}})[0]'),
+        deny('json.match_schema(input.body, {"dependencies": {"a": ["b"]}})[0]'),
+        deny("json.match_schema(input.body, data.models)[0]"),
+        deny('json.remove(input.body, ["/a/b", ["c", "d"]]) == {}'),
         deny("input.parameters.n * 0.5 > 1"),
         deny("input.parameters.n > 0.1"),
         deny("input.tools[i].name == input.tools[j].name; i != j"),
@@ -134,6 +139,17 @@ def test_sound_rules_pass(text: str) -> None:
         (deny("found := json.match_schema(input.body, {}); found[_]"), "read only its first"),
         (deny('time.format([1, "UTC", "RFC1123"]) == "x"'), "time.format writes a zone's letters"),
         (deny('time.format([1, "UTC", input.model]) == "x"'), "time.format writes a zone's"),
+        (deny('time.format([1, "UTC", "05.9999"]) == "x"'), "time.format writes parts of a second"),
+        (deny('time.format([1, "UTC", "Stamp"]) == "x"'), "time.format writes parts of a second"),
+        (deny('json.match_schema(input.body, {"format": "date"})[0]'), "use pattern, or enum"),
+        (
+            deny('json.match_schema(input.body, {"not": {"prefixItems": []}})[0]'),
+            "the schema has prefixItems: OPA has none",
+        ),
+        (deny("json.verify_schema({})[0]"), "json.verify_schema is not allowed"),
+        (deny('yaml.unmarshal("a: 1").a == 1'), "yaml.unmarshal is not allowed"),
+        (deny('urlquery["decode"](input.model) == "x"'), "urlquery.decode must be written with"),
+        (deny('yaml.is_valid("a: 1")'), "yaml.is_valid is not allowed"),
         (deny("input.parameters.n * 0.1 > 1"), "calculate in whole numbers"),
         (deny("{} < set()"), "the engine puts sets before objects"),
         (deny('yaml.marshal(input.body) == "x"'), "yaml.marshal is not allowed"),
@@ -270,3 +286,16 @@ def test_the_shipped_policy_passes() -> None:
     """The default policy holds to its own lint."""
     tree = compile_engine(DEFAULT.modules, json.dumps(DEFAULT.data)).get_ast_as_json()
     assert lint(Program(read_rules(tree), DEFAULT.data, SCHEMA)) == []
+
+
+def test_schemas_in_data_are_looked_at() -> None:
+    """Those of constraints on arguments, which the shipped policy matches."""
+    constraint = {"schema": {"properties": {"day": {"format": "date"}}}}
+    tools = {**DEFAULT.data["tools"], "arguments": {"book": [constraint]}}
+    data = {**DEFAULT.data, "tools": tools}
+    tree = compile_engine(DEFAULT.modules, json.dumps(data)).get_ast_as_json()
+    found = {problem.message for problem in lint(Program(read_rules(tree), data, SCHEMA))}
+    assert found == {
+        "data.tools.arguments.book[0].schema has format: the engine asserts no format: use "
+        "pattern, or enum"
+    }

@@ -34,9 +34,9 @@ def test_what_can_not_be_read_has_its_line_and_a_remedy(text: str, says: str) ->
 @pytest.mark.parametrize(
     ("condition", "given", "says"),
     [
-        ("time.parse_rfc3339_ns(input)", "2024-02-30T10:00:00Z", "Failed to parse datetime"),
+        ("time.parse_rfc3339_ns(input)", "2024-02-30T10:00:00Z", "day is out of range"),
         ("time.parse_duration_ns(input)", "secretive", "invalid duration"),
-        ('net.cidr_contains(input, "10.0.0.1")', "secretive", "Error parsing …"),
+        ('net.cidr_contains(input, "10.0.0.1")', "secretive", "expected an address with"),
         ("to_number(input)", "secretive", "expected a number"),
     ],
 )

@@ -15,9 +15,10 @@ import regorus
 
 from helm_boundary.policy.errors import EngineError, PolicyError
 from helm_boundary.policy.rego import formatting, texts
-from helm_boundary.policy.rego.builtins import ADDED, BUILTINS
+from helm_boundary.policy.rego.builtins import ADDED, BUILTINS, IN_MODULES
 from helm_boundary.policy.rego.imports import write_out_imports
 from helm_boundary.policy.rego.remedies import with_remedy
+from helm_boundary.policy.rego.replaced import extensions_for
 
 DECISION = "data.helm.decision"
 QUOTE = re.compile(r"[`\"']")
@@ -93,6 +94,9 @@ def compile_engine(modules: Mapping[str, str], data: str) -> regorus.Engine:
 
 def _extend(engine: regorus.Engine, modules: Mapping[str, str]) -> None:
     """Add the extensions when a module may call one: most don't, and start faster."""
+    for extension in extensions_for(modules.values()):
+        engine.add_extension(*extension)
+    elsewhere = frozenset().union(*IN_MODULES.values())
     names = {name for name in BUILTINS if name.startswith("regex.")} | {*ADDED, "strings.count"}
     for name, (arity, function) in texts.TEXTS.items():
         if any(f"{name}(" in text for text in modules.values()):
@@ -102,7 +106,7 @@ def _extend(engine: regorus.Engine, modules: Mapping[str, str]) -> None:
         for name, (arity, function) in texts.PARTS.items():
             engine.add_extension(name, arity, function)
         engine.add_policy(formatting.FILE, formatting.MODULE)
-    if any(name in text for name in names for text in modules.values()):
+    if any(name in text for name in names - elsewhere for text in modules.values()):
         from helm_boundary.policy.rego.extensions import EXTENSIONS
 
         for name, (arity, function) in EXTENSIONS.items():

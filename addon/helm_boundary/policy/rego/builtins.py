@@ -148,6 +148,44 @@ ADDED: Mapping[str, int] = {
 
 BUILTINS: Mapping[str, int] = {**ENGINE, **ADDED}
 
+# Those of them that are read only when a policy names one, by the module that has them.
+IN_MODULES: Mapping[str, frozenset[str]] = {
+    "dates": frozenset({"time.add_date", "time.diff", "time.parse_ns", "time.parse_rfc3339_ns"}),
+    "encodings": frozenset(
+        {"base64.decode", "base64.is_valid", "base64url.decode", "json.is_valid"}
+    ),
+    "networks": frozenset(
+        {"net.cidr_contains", "net.cidr_expand", "net.cidr_intersects", "net.cidr_merge"}
+    ),
+    "numerals": frozenset(
+        {
+            "bits.and",
+            "bits.lsh",
+            "bits.negate",
+            "bits.or",
+            "bits.rsh",
+            "bits.xor",
+            "format_int",
+            "semver.compare",
+        }
+    ),
+    "places": frozenset(
+        {
+            "glob.quote_meta",
+            "indexof",
+            "indexof_n",
+            "numbers.range",
+            "numbers.range_step",
+            "replace",
+            "substring",
+        }
+    ),
+    "units": frozenset({"units.parse", "units.parse_bytes"}),
+    "url_queries": frozenset(
+        {"urlquery.decode", "urlquery.decode_object", "urlquery.encode", "urlquery.encode_object"}
+    ),
+}
+
 # What extensions do in the engine's place, since it does them otherwise than OPA.
 REPLACED = frozenset(
     {
@@ -166,7 +204,7 @@ REPLACED = frozenset(
         "to_number",
         "upper",
     }
-)
+).union(*IN_MODULES.values())
 
 # Known to the parser rather than the list; print takes any number and is silent here.
 SYNTAX = frozenset({"print"})
@@ -189,6 +227,11 @@ FORBIDDEN: Mapping[str, str] = {
     "graph.reachable_paths": "the engine's paths differ from OPA's where there are cycles: use "
     "graph.reachable",
     "yaml.marshal": "the engine's YAML is laid out otherwise than OPA's: use json.marshal",
+    "yaml.unmarshal": "the engine reads YAML otherwise than OPA (merged keys, 07, 1_000): use "
+    "json.unmarshal",
+    "yaml.is_valid": "the engine reads YAML otherwise than OPA: use json.is_valid",
+    "json.verify_schema": "the engine knows other schemas than OPA: write the schema in the rule "
+    "or in data, where it is checked at load",
     "json.marshal_with_options": "the engine's JSON is escaped otherwise than OPA's: use "
     "json.marshal",
     "glob.match": "the engine's delimiters match too much: use startswith, "

@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import ipaddress
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -23,8 +22,9 @@ import re2
 MAX_MEMORY = 64 * 1_048_576  # bytes for one compiled pattern
 # Go's regexp.Expand: $1, $name, ${name}; $1x is the group called 1x, and $$ is a dollar sign.
 TEMPLATE = re.compile(r"\$(?:(\w+)|\{(\w+)\}|(\$))", re.ASCII)
-
-type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+# One byte, whatever it is a part of: RE2 has it, Go doesn't.
+BYTE = re.compile(r"(?<!\\)(?:\\\\)*\\C")
+QUOTED = re.compile(r"\\Q.*?(?:\\E|\Z)", re.DOTALL)
 
 
 @lru_cache(maxsize=512)
@@ -32,7 +32,9 @@ def _compile(pattern: str) -> Any:
     options = re2.Options()
     options.max_mem = MAX_MEMORY
     options.log_errors = False
-    return re2.compile(_text(pattern), options)
+    if BYTE.search(QUOTED.sub("", _text(pattern))):
+        raise re2.error("Go has no \\C")
+    return re2.compile(pattern, options)
 
 
 def regex_is_valid(pattern: object) -> bool:
@@ -144,28 +146,6 @@ def jwt_decode(token: str) -> list[Any]:
     return [header, payload, _base64url(parts[2]).hex()]
 
 
-def cidr_intersects(first: str, second: str) -> bool:
-    """Tell whether two networks share an address."""
-    one, two = _network(first), _network(second)
-    return one.version == two.version and one.overlaps(two)
-
-
-def cidr_merge(networks: Any) -> set[str]:
-    """Return the fewest networks that hold the same addresses."""
-    found = [_network(network) for network in networks]
-    merged: set[str] = set()
-    for version in (4, 6):
-        same: list[Any] = [network for network in found if network.version == version]
-        merged |= {str(network) for network in ipaddress.collapse_addresses(same)}
-    return merged
-
-
-def _network(text: str) -> Network:
-    if "/" not in _text(text):
-        raise ValueError("expected an address with a prefix length")  # OPA guesses one, by class
-    return ipaddress.ip_network(text, strict=False)
-
-
 def _base64url(text: str) -> bytes:
     return base64.b64decode(text.translate(_URL) + "=" * (-len(text) % 4), validate=True)
 
@@ -197,6 +177,4 @@ EXTENSIONS: Mapping[str, tuple[int, Callable[..., Any]]] = {
     "crypto.hmac.sha512": (2, _hmac("sha512")),
     "crypto.hmac.equal": (2, hmac_equal),
     "io.jwt.decode": (1, jwt_decode),
-    "net.cidr_intersects": (2, cidr_intersects),
-    "net.cidr_merge": (1, cidr_merge),
 }

@@ -5,7 +5,8 @@ own knows few verbs and takes wrong values silently. It stays in use for one thi
 which is to write any value in Rego's notation, sets and large numbers too: that is what an
 extension could not be given. So calls go to a function in Rego, which has both. The same holds
 for JSON, for what can be counted (the engine counts a text's UTF-16, OPA its characters), and for
-subsets (the engine panics at an empty array).
+subsets (the engine panics at an empty array), for schemas, paths,
+times and UUIDs (schemas.py, json_paths.py and identifiers.py have what OPA reads otherwise in one).
 """
 
 from __future__ import annotations
@@ -43,6 +44,20 @@ subset(whole, part) := helm_subset(json.marshal(whole), json.marshal(part)) if {
 	helm_has_empty(json.marshal(part))
 }}
 
+match(document, schema) := json.match_schema(document, schema) if {{
+	helm_check_match(json.marshal(document), json.marshal(schema))
+}}
+
+remove(value, paths) := json.remove(value, helm_paths(json.marshal(paths)))
+
+filter(value, paths) := json.filter(value, helm_widest_paths(json.marshal(paths)))
+
+time(value) := helm_trim_fraction(time.format(value)) if helm_size(value) < 3
+
+time(value) := time.format(value) if helm_size(value) > 2
+
+identifier(text) := uuid.parse(text) if helm_check_uuid(text)
+
 comparable(whole, part) if {{
 	type_name(whole) == type_name(part)
 	type_name(part) in {{"array", "object", "set"}}
@@ -58,6 +73,11 @@ INSTEAD = {
     "json.marshal": "data.helm_boundary.text.marshal",
     "count": "data.helm_boundary.text.size",
     "object.subset": "data.helm_boundary.text.subset",
+    "json.match_schema": "data.helm_boundary.text.match",
+    "json.remove": "data.helm_boundary.text.remove",
+    "json.filter": "data.helm_boundary.text.filter",
+    "time.format": "data.helm_boundary.text.time",
+    "uuid.parse": "data.helm_boundary.text.identifier",
 }
 STRINGS = JSONDecoder()
 SCALAR = re.compile(r"true|false|null|-?[0-9.]+")
@@ -65,7 +85,8 @@ SCALAR = re.compile(r"true|false|null|-?[0-9.]+")
 TOKENS = re.compile(
     r'"(?:[^"\\\n]|\\.)*"|`[^`]*`|#.*'
     # Variables are called count, too.
-    r"|[\w.]*\b(?:sprintf\b|json\.marshal\b|object\.subset\b|count(?=\()|(?<=with )count\b)"
+    r"|[\w.]*\b(?:sprintf\b|json\.(?:marshal|match_schema|remove|filter)\b|object\.subset\b"
+    r"|uuid\.parse\b|time\.format\b|count(?=\()|(?<=with )count\b)"
 )
 OWN = re.compile(rf"^(?:default[ \t]+)?({'|'.join(map(re.escape, INSTEAD))})\b", re.MULTILINE)
 

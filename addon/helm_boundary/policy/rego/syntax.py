@@ -21,6 +21,11 @@ INSTEAD: Mapping[Path, Path] = {
     ("data", "helm_boundary", "text", "marshal"): ("json", "marshal"),
     ("data", "helm_boundary", "text", "size"): ("count",),
     ("data", "helm_boundary", "text", "subset"): ("object", "subset"),
+    ("data", "helm_boundary", "text", "match"): ("json", "match_schema"),
+    ("data", "helm_boundary", "text", "remove"): ("json", "remove"),
+    ("data", "helm_boundary", "text", "filter"): ("json", "filter"),
+    ("data", "helm_boundary", "text", "time"): ("time", "format"),
+    ("data", "helm_boundary", "text", "identifier"): ("uuid", "parse"),
 }
 """Where calls of some built-ins go; to the lint they are calls of these."""
 

@@ -13,6 +13,10 @@ import math
 import re
 from collections.abc import Callable, Mapping
 
+from .identifiers import check_uuid
+from .json_paths import read_paths, widest_paths
+from .schemas import check_match
+
 NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 WHOLE = range(-(2**63), 2**63)  # whole numbers that stay whole in the engine
 # https://semver.org, with the v that OPA lets stand before it.
@@ -22,6 +26,7 @@ _PRE = rf"(?:{_PART}|\d*[A-Za-z-][0-9A-Za-z-]*)"
 VERSION = re.compile(
     rf"v?({_PART})\.({_PART})\.({_PART})(?:-{_PRE}(?:\.{_PRE})*)?(?:\+{_IDENTIFIERS})?", re.ASCII
 )
+FRACTION = re.compile(r"(\.\d*[1-9])0+(?=Z|[+-])", re.ASCII)
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 # Go's json.Marshal: https://pkg.go.dev/encoding/json#Marshal
 HTML = str.maketrans(
@@ -58,6 +63,7 @@ def _upper(character: str) -> str:
 def replace_n(replacements: Mapping[str, str], value: str) -> str:
     """Replace what stands in the value; of several that start at one place the first in order."""
     wanted = sorted(map(_text, replacements))
+    any(map(_text, replacements.values()))
     if not wanted or not all(wanted):
         if wanted:
             raise ValueError("expected no empty string to replace")
@@ -120,6 +126,16 @@ def subset(whole: str, part: str) -> bool:
     return _has(json.loads(whole), json.loads(part))
 
 
+def size(time: object) -> int:
+    """Return how many parts a time has that is to be written: a layout is the third."""
+    return len(time) if isinstance(time, list | tuple) else 1
+
+
+def trim_fraction(time: str) -> str:
+    """Leave out the zeros at the end of a time's parts of a second, as RFC3339Nano has them."""
+    return FRACTION.sub(r"\1", time)
+
+
 def _has(whole: object, part: object) -> bool:
     if isinstance(whole, dict) and isinstance(part, dict):
         return all(key in whole and _has(whole[key], part[key]) for key in part)
@@ -161,4 +177,10 @@ PARTS: Mapping[str, tuple[int, Callable[..., object]]] = {
     "helm_characters": (1, characters),
     "helm_has_empty": (1, has_empty),
     "helm_subset": (2, subset),
+    "helm_check_match": (2, check_match),
+    "helm_check_uuid": (1, check_uuid),
+    "helm_paths": (1, read_paths),
+    "helm_trim_fraction": (1, trim_fraction),
+    "helm_size": (1, size),
+    "helm_widest_paths": (1, widest_paths),
 }

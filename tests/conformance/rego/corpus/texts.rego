@@ -169,3 +169,27 @@ v if {
 }
 # ---- refused: glob
 v if glob.match("*.test", ["."], input.http.host)
+# ---- what stands behind a fragment
+v contains found if {
+	some text in ["x#/etc/passwd", "a=1&b=%20", input.http.host]
+	not contains(text, "%")
+	found := urlquery.decode(text)
+}
+# ---- networks of metadata services
+v contains address if {
+	some address in ["::ffff:169.254.169.254", "169.254.1.1", "10.0.0.1", "fd00::1"]
+	net.cidr_contains("169.254.0.0/16", address)
+}
+# ---- base64 with line breaks
+v contains part if {
+	some part in ["ZXZpbA==\n", "YR==", "no base64", input.model]
+	base64.is_valid(part)
+}
+# ---- parts of the parameters
+v := json.filter(input.parameters, ["/temperature", "top_p/x", "top_p"]) if is_object(input.parameters)
+# ---- a schema for the parameters
+v if json.match_schema(input.parameters, {"properties": {"temperature": {"maximum": 1}}})[0]
+# ---- refused: a schema with a format
+v if json.match_schema(input.parameters, {"properties": {"user": {"format": "email"}}})[0]
+# ---- refused: yaml read
+v := yaml.unmarshal("a: 07").a

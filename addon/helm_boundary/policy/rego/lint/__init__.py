@@ -23,6 +23,7 @@ from .paths import check_data, check_input
 from .patterns import check_patterns
 from .program import Problem, Program
 from .recursion import check_recursion
+from .schemas import check_schemas
 from .split_functions import check_split_functions
 from .topics import check_decision, check_misspelt, check_shapes, check_topics
 from .unbound import check_unbound
@@ -55,6 +56,7 @@ CHECKS: Sequence[Check] = (
     check_with_values,
     check_values,
     check_whole_floats,
+    check_schemas,
     check_shapes,
     check_topics,
     check_misspelt,

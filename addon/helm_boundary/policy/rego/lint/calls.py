@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from helm_boundary.policy.rego.builtins import ADDED, BUILTINS, FORBIDDEN, LACKING, REPLACED, SYNTAX
-from helm_boundary.policy.rego.syntax import INSTEAD, Call, Rule
+from helm_boundary.policy.rego.syntax import (
+    INSTEAD,
+    Call,
+    Place,
+    Rule,
+    flatten,
+    line_of,
+    only,
+)
 
 from .program import Problem, Program
 
@@ -20,14 +28,33 @@ def check_calls(program: Program) -> Iterator[Problem]:
             message = _wrong_call(program, rule, call)
             if message:
                 yield Problem(call.place, message)
-        for reference in rule.references:
-            if len(reference.path) > 1 and reference.path in _WRITTEN_AS:
-                name = ".".join(part or "" for part in reference.path)
-                yield Problem(
-                    reference.place,
-                    f"{name} is a function's name, and the engine takes it for that: give the "
-                    f"variable {reference.path[0]} another name",
-                )
+        yield from _not_called(rule)
+        yield from _in_brackets(program, rule)
+
+
+def _not_called(rule: Rule) -> Iterator[Problem]:
+    """Find members of variables that are written as a function is that the engine has elsewhere."""
+    for reference in rule.references:
+        if len(reference.path) > 1 and reference.path in _WRITTEN_AS:
+            name = ".".join(part or "" for part in reference.path)
+            yield Problem(
+                reference.place,
+                f"{name} is a function's name, and the engine takes it for that: give the "
+                f"variable {reference.path[0]} another name",
+            )
+
+
+def _in_brackets(program: Program, rule: Rule) -> Iterator[Problem]:
+    """Find calls such as json["remove"](…), for which the engine has only what is its own."""
+    for found in program.inference.visits(rule):
+        for node in found.nodes():
+            kind, body = only(node)
+            if kind != "Call" or only(body["fcn"])[0] != "RefBrack":
+                continue
+            name = ".".join(part or "" for part in rule.module.resolve(flatten(body["fcn"])[0]))
+            if name in BUILTINS:
+                place = Place(rule.module.file, line_of(node))
+                yield Problem(place, f"{name} must be written with dots: {name}(…)")
 
 
 def _wrong_call(program: Program, rule: Rule, call: Call) -> str | None:

@@ -7,6 +7,7 @@ letters where the engine writes their distance.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -20,6 +21,8 @@ MOST = 2**63 - 1
 MATCH_SCHEMA, FORMAT = ("json", "match_schema"), ("time", "format")
 # Go's layouts with a zone's letters in them: https://pkg.go.dev/time#pkg-constants
 LETTERS = frozenset({"UnixDate", "RFC822", "RFC850", "RFC1123"})
+# Fractions that are cut short, or have other than three, six or nine digits; what isn't read.
+OTHERWISE = re.compile(r",[09]|\.9|\.0(?!(?:0{3}){0,2}0{2}(?!0))|RFC3339Nano|Stamp|07:?00:?00")
 
 
 def check_values(program: Program) -> Iterator[Problem]:
@@ -74,7 +77,12 @@ def _lettered(rule: Rule, node: Node) -> str | None:
         return None
     layout = literal(argument["items"][2])
     if layout is not None and isinstance(layout[0], str) and not _has_letters(layout[0]):
-        return None
+        if not OTHERWISE.search(layout[0]):
+            return None
+        return (
+            "time.format writes parts of a second, and Stamp, otherwise than OPA: give it a layout "
+            "with none, or with .000, .000000 or .000000000"
+        )
     return (
         "time.format writes a zone's letters (MST) otherwise than OPA: give it a layout in the "
         "rule itself that has none, such as 2006-01-02T15:04:05Z07:00"
