@@ -152,7 +152,7 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return state
 
 
-@pytest.mark.parametrize("command", every(6, COMMANDS))  # all of them begin in one way
+@pytest.mark.parametrize("command", every(12, COMMANDS))  # all of them begin in one way
 def test_a_command_imports_nothing_from_the_current_folder(
     command: str, used: Path, planted: Planted, tmp_path: Path
 ) -> None:
@@ -188,7 +188,7 @@ def test_a_command_that_keeps_running_imports_nothing_planted(
     assert planted.sprung() == []
 
 
-@pytest.mark.parametrize("command", STARTERS)
+@pytest.mark.parametrize("command", every(3, STARTERS))
 def test_what_a_command_starts_imports_nothing_from_pythonpath(
     command: str, used: Path, planted: Planted, tmp_path: Path
 ) -> None:
