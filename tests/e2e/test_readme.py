@@ -30,7 +30,7 @@ def client(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iter
     [data] = re.findall(
         r"<<'YAML'\n(.*?)^YAML$", README.read_text("utf-8"), re.DOTALL | re.MULTILINE
     )
-    [rule] = blocks(DOCS / "policy.md", "rego")
+    rule = blocks(DOCS / "policy.md", "rego")[0]
     (folder / "data.yaml").write_text(data)
     (folder / "acme.rego").write_text(rule)
     with Boundary(upstream, state=state, policy=folder) as boundary:
