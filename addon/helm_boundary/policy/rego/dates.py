@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
+from .arguments import WHOLE, as_text, as_whole
 from .layouts import pattern_of
 
 DAY, SECOND = 86_400 * 10**9, 10**9
-WHOLE = range(-(2**63), 2**63)
 EPOCH = date(1970, 1, 1).toordinal()
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 RFC3339 = re.compile(
@@ -27,13 +27,13 @@ RFC3339 = re.compile(
 
 def add_date(start: int, years: int, months: int, days: int) -> int:
     """Add years, months and days to a time, in nanoseconds; ValueError beyond 64 bits."""
-    day, rest = divmod(_whole(start), DAY)
+    day, rest = divmod(as_whole(start), DAY)
     from_day = date.fromordinal(day + EPOCH)
     year, month = divmod(
-        from_day.year * 12 + from_day.month - 1 + _whole(years) * 12 + _whole(months), 12
+        from_day.year * 12 + from_day.month - 1 + as_whole(years) * 12 + as_whole(months), 12
     )
     first = date(year, month + 1, 1).toordinal() - EPOCH
-    return _nanoseconds((first + from_day.day - 1 + _whole(days)) * DAY + rest)
+    return _nanoseconds((first + from_day.day - 1 + as_whole(days)) * DAY + rest)
 
 
 def diff(first: object, second: object) -> list[int]:
@@ -55,11 +55,11 @@ def parse_rfc3339_ns(value: str) -> int:
 
 def parse_ns(layout: str, value: str) -> int:
     """Read a time by a layout of Go's, as nanoseconds; ValueError if it isn't one."""
-    return _read(pattern_of(_text(layout)), value)
+    return _read(pattern_of(as_text(layout)), value)
 
 
 def _read(pattern: re.Pattern[str], value: str) -> int:
-    found = pattern.fullmatch(_text(value))
+    found = pattern.fullmatch(as_text(value))
     if found is None:
         raise ValueError("expected a time as the layout has it")
     part = {name: text for name, text in found.groupdict().items() if text is not None}
@@ -85,11 +85,11 @@ def _offset(zone: str) -> int:
 
 def _time(value: object) -> tuple[int, tzinfo]:
     if not isinstance(value, list | tuple):
-        return _whole(value), UTC
+        return as_whole(value), UTC
     moment, zone = value
     if zone == "Local":
         raise ValueError("expected a zone that is the same everywhere")
-    return _whole(moment), UTC if _text(zone) in {"", "UTC"} else ZoneInfo(zone)
+    return as_whole(moment), UTC if as_text(zone) in {"", "UTC"} else ZoneInfo(zone)
 
 
 def _local(moment: int, zone: tzinfo) -> datetime:
@@ -111,18 +111,6 @@ def _nanoseconds(number: int) -> int:
     if number not in WHOLE:
         raise ValueError("expected a time between 1677 and 2262")
     return number
-
-
-def _whole(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value not in WHOLE:
-        raise TypeError("expected a whole number")
-    return value
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError("expected a string")
-    return value
 
 
 # Name, number of arguments, function.

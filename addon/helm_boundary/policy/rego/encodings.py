@@ -11,6 +11,7 @@ import binascii
 import json
 from collections.abc import Callable, Mapping
 
+from .arguments import as_text
 from .go_bytes import text_of
 
 BREAKS = {ord("\r"): None, ord("\n"): None}
@@ -20,7 +21,7 @@ PADDING = {0: "", 2: "==", 3: "="}
 
 def base64_decode(value: str) -> str:
     """Return the text that base64 stands for; ValueError if it isn't any."""
-    return text_of(_bytes(_text(value)))
+    return text_of(_bytes(as_text(value)))
 
 
 def base64_is_valid(value: object) -> bool:
@@ -33,7 +34,7 @@ def base64_is_valid(value: object) -> bool:
 
 def base64url_decode(value: str) -> str:
     """Return the text that base64 for URLs stands for, padded or not; ValueError if it isn't."""
-    text = _text(value)
+    text = as_text(value)
     if not text.endswith("="):
         padding = PADDING.get(len(text) % 4)
         if padding is None:
@@ -60,12 +61,6 @@ def _bytes(text: str) -> bytes:
 
 def _refuse(constant: str) -> object:
     raise ValueError(f"{constant} is no JSON")
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError("expected a string")
-    return value
 
 
 # Name, number of arguments, function.

@@ -19,6 +19,8 @@ from typing import Any
 
 import re2
 
+from .arguments import as_text
+
 MAX_MEMORY = 64 * 1_048_576  # bytes for one compiled pattern
 # Go's regexp.Expand: $1, $name, ${name}; $1x is the group called 1x, and $$ is a dollar sign.
 TEMPLATE = re.compile(r"\$(?:(\w+)|\{(\w+)\}|(\$))", re.ASCII)
@@ -32,7 +34,7 @@ def _compile(pattern: str) -> Any:
     options = re2.Options()
     options.max_mem = MAX_MEMORY
     options.log_errors = False
-    if BYTE.search(QUOTED.sub("", _text(pattern))):
+    if BYTE.search(QUOTED.sub("", as_text(pattern))):
         raise re2.error("Go has no \\C")
     return re2.compile(pattern, options)
 
@@ -47,7 +49,7 @@ def regex_is_valid(pattern: object) -> bool:
 
 def regex_match(pattern: str, value: str) -> bool:
     """Tell whether the pattern matches somewhere in the value."""
-    return _compile(pattern).search(_text(value)) is not None
+    return _compile(pattern).search(as_text(value)) is not None
 
 
 def regex_find_n(pattern: str, value: str, number: int) -> list[str]:
@@ -91,7 +93,7 @@ def regex_replace(value: str, pattern: str, template: str) -> str:
 def _matches(pattern: str, value: str, number: int) -> Iterator[Any]:
     """Yield matches as Go's FindAll does: no empty match right behind another match."""
     previous, count = -1, 0
-    for match in _compile(pattern).finditer(_text(value)):
+    for match in _compile(pattern).finditer(as_text(value)):
         if count == number:
             return
         if match.start() == match.end() == previous:
@@ -109,15 +111,17 @@ def _expand(template: str, match: Any, compiled: Any) -> str:
             return (match.group(int(name)) or "") if int(name) <= compiled.groups else ""
         return (match.group(name) or "") if name in compiled.groupindex else ""
 
-    return TEMPLATE.sub(group, _text(template))
+    return TEMPLATE.sub(group, as_text(template))
 
 
 def _digest(name: str) -> Callable[[str], str]:
-    return lambda value: hashlib.new(name, _text(value).encode()).hexdigest()
+    return lambda value: hashlib.new(name, as_text(value).encode()).hexdigest()
 
 
 def _hmac(name: str) -> Callable[[str, str], str]:
-    return lambda value, key: hmac.new(_text(key).encode(), _text(value).encode(), name).hexdigest()
+    return lambda value, key: hmac.new(
+        as_text(key).encode(), as_text(value).encode(), name
+    ).hexdigest()
 
 
 def strings_count(value: str, part: str) -> int:
@@ -125,17 +129,17 @@ def strings_count(value: str, part: str) -> int:
 
     The engine's own counts overlaps.
     """
-    return _text(value).count(_text(part))
+    return as_text(value).count(as_text(part))
 
 
 def hmac_equal(first: str, second: str) -> bool:
     """Compare two digests in constant time."""
-    return hmac.compare_digest(_text(first).encode(), _text(second).encode())
+    return hmac.compare_digest(as_text(first).encode(), as_text(second).encode())
 
 
 def jwt_decode(token: str) -> list[Any]:
     """Return a JSON Web Token's header, payload and signature (hex), not verified (RFC 7519)."""
-    parts = _text(token).split(".")
+    parts = as_text(token).split(".")
     if len(parts) != 3:
         raise ValueError("not three parts")
     header, payload = (json.loads(_base64url(part)) for part in parts[:2])
@@ -151,12 +155,6 @@ def _base64url(text: str) -> bytes:
 
 
 _URL = str.maketrans("-_", "+/")
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError("expected a string")
-    return value
 
 
 # Name, number of arguments, function.

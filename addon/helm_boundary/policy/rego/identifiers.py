@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from .arguments import as_text
+
 HEX = "[0-9a-fA-F]"
 PLAIN = rf"{HEX}{{8}}-?{HEX}{{4}}-?{HEX}{{4}}-?{HEX}{{4}}-?{HEX}{{12}}"
 UUID = re.compile(rf"(?:(?i:urn:uuid:))?{PLAIN}|\{{{PLAIN}\}}", re.ASCII)
@@ -14,9 +16,7 @@ GREGORIAN = 0x01B21DD213814000  # 1 January 1970 in tenths of microseconds since
 
 def check_uuid(value: str) -> bool:
     """Return true where the engine reads a text as OPA does; ValueError else."""
-    if not isinstance(value, str):
-        raise TypeError("expected a string")
-    if UUID.fullmatch(value) is None:
+    if UUID.fullmatch(as_text(value)) is None:
         if len(value) == BRACED:
             raise ValueError("expected a UUID in braces")
         return True

@@ -11,6 +11,8 @@ import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from .arguments import as_text
+
 MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 MAX_ADDRESSES = 65_536  # in a network that is written out
 
@@ -20,7 +22,7 @@ type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 def contains(network: str, inner: str) -> bool:
     """Tell whether a network holds an address, or all of another network."""
     outer = _network(network)
-    found = _network(inner) if "/" in _text(inner) else _single(inner)
+    found = _network(inner) if "/" in as_text(inner) else _single(inner)
     return outer.version == found.version and found.subnet_of(outer)  # type: ignore[arg-type]
 
 
@@ -69,7 +71,7 @@ def _network(text: str) -> Network:
 
 
 def _written(text: str) -> Network:
-    address, slash, size = _text(text).partition("/")
+    address, slash, size = as_text(text).partition("/")
     if not slash:
         raise ValueError("expected an address with a prefix length")  # OPA guesses one, by class
     if "%" in address or not (size.isascii() and size.isdigit()):
@@ -91,12 +93,6 @@ def _is_mapped(network: Network) -> bool:
 
 def _has_mapped(network: ipaddress.IPv6Network) -> bool:
     return MAPPED.subnet_of(network)
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError("expected a string")
-    return value
 
 
 # Name, number of arguments, function.

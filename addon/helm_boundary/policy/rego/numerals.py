@@ -1,8 +1,8 @@
-"""``bits.*``, ``format_int``, ``semver.compare`` and ``units.*`` as OPA has them.
+"""``bits.*``, ``format_int`` and ``semver.compare`` as OPA has them.
 
-The engine's own find nothing in whole numbers that are large, and say nothing; its units take
-an underscore, and a thousandth of a thousandth. A number of more than 64 bits, which no extension
-is given as it is, raises, which ends the evaluation: DENY. So does what is no quantity or version.
+The engine's own find nothing in whole numbers that are large, and say nothing. A number of more
+than 64 bits, which no extension is given as it is, raises, which ends the evaluation: DENY. So
+does what is no version.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from .arguments import as_text, as_whole
 from .texts import VERSION
 
 GIVEN = range(-(2**63), 2**64 - 1)  # the engine gives an extension the last one for all above
@@ -23,32 +24,32 @@ type Version = tuple[tuple[int, ...], list[tuple[int, int, str]]]
 
 def bits_and(one: int, other: int) -> int:
     """Return the bits that are set in both numbers."""
-    return _returned(_whole(one) & _whole(other))
+    return _returned(as_whole(one, GIVEN) & as_whole(other, GIVEN))
 
 
 def bits_or(one: int, other: int) -> int:
     """Return the bits that are set in one of the numbers."""
-    return _returned(_whole(one) | _whole(other))
+    return _returned(as_whole(one, GIVEN) | as_whole(other, GIVEN))
 
 
 def bits_xor(one: int, other: int) -> int:
     """Return the bits in which the numbers differ."""
-    return _returned(_whole(one) ^ _whole(other))
+    return _returned(as_whole(one, GIVEN) ^ as_whole(other, GIVEN))
 
 
 def bits_negate(number: int) -> int:
     """Return the number with each bit changed."""
-    return _returned(~_whole(number))
+    return _returned(~as_whole(number, GIVEN))
 
 
 def bits_lsh(number: int, places: int) -> int:
     """Shift to the left; ValueError where the result has more than 64 bits."""
-    return _returned(_whole(number) << _places(places))
+    return _returned(as_whole(number, GIVEN) << _places(places))
 
 
 def bits_rsh(number: int, places: int) -> int:
     """Shift to the right."""
-    return _whole(number) >> _places(places)
+    return as_whole(number, GIVEN) >> _places(places)
 
 
 def format_int(number: float, base: int) -> str:
@@ -57,7 +58,7 @@ def format_int(number: float, base: int) -> str:
         raise TypeError("expected a number, and base 2, 8, 10 or 16")
     whole = int(number)
     if isinstance(number, int):
-        _whole(number)
+        as_whole(number, GIVEN)
     return format(whole, BASES[base])
 
 
@@ -70,7 +71,7 @@ def semver_compare(one: str, other: str) -> int:
 
 
 def _version(text: str) -> Version:
-    found = VERSION.fullmatch(_text(text))
+    found = VERSION.fullmatch(as_text(text))
     if found is None:
         raise ValueError("expected a semantic version")
     numbers = tuple(int(part) for part in found.groups())
@@ -87,27 +88,15 @@ def _identifier(text: str) -> tuple[int, int, str]:
 
 
 def _places(places: int) -> int:
-    if not 0 <= _whole(places) <= MAX_SHIFT:
+    if not 0 <= as_whole(places, GIVEN) <= MAX_SHIFT:
         raise ValueError("expected a number of places")
     return places
-
-
-def _whole(number: object) -> int:
-    if isinstance(number, bool) or not isinstance(number, int) or number not in GIVEN:
-        raise TypeError("expected a whole number of at most 64 bits")
-    return number
 
 
 def _returned(number: int) -> int:
     if number not in RETURNED:
         raise ValueError("expected a result of at most 64 bits")
     return number
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError("expected a string")
-    return value
 
 
 # Name, number of arguments, function.

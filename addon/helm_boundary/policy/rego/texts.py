@@ -13,12 +13,12 @@ import math
 import re
 from collections.abc import Callable, Mapping
 
+from .arguments import WHOLE, as_text
 from .identifiers import check_uuid
 from .json_paths import read_paths, widest_paths
 from .schemas import check_match
 
 NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
-WHOLE = range(-(2**63), 2**63)  # whole numbers that stay whole in the engine
 # https://semver.org, with the v that OPA lets stand before it.
 _IDENTIFIERS = r"(?:[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)"
 _PART = r"(?:0|[1-9]\d*)"
@@ -36,14 +36,14 @@ HTML = str.maketrans(
 
 def lower(value: str) -> str:
     """Make each letter a small one, by itself: Unicode's simple mapping."""
-    if _text(value).isascii():
+    if as_text(value).isascii():
         return value.lower()
     return "".join(_lower(character) for character in value)
 
 
 def upper(value: str) -> str:
     """Make each letter a capital, by itself: Unicode's simple mapping."""
-    if _text(value).isascii():
+    if as_text(value).isascii():
         return value.upper()
     return "".join(_upper(character) for character in value)
 
@@ -62,21 +62,21 @@ def _upper(character: str) -> str:
 
 def replace_n(replacements: Mapping[str, str], value: str) -> str:
     """Replace what stands in the value; of several that start at one place the first in order."""
-    wanted = sorted(map(_text, replacements))
-    any(map(_text, replacements.values()))
+    wanted = sorted(map(as_text, replacements))
+    any(map(as_text, replacements.values()))
     if not wanted or not all(wanted):
         if wanted:
             raise ValueError("expected no empty string to replace")
-        return _text(value)
+        return as_text(value)
     found = re.compile("|".join(map(re.escape, wanted)))
-    return found.sub(lambda match: _text(replacements[match[0]]), _text(value))
+    return found.sub(lambda match: as_text(replacements[match[0]]), as_text(value))
 
 
 def to_number(value: object) -> int | float:
     """Read a number as JSON writes it; null is 0, true is 1."""
     if value is None or isinstance(value, bool | int | float):
         return int(value) if isinstance(value, bool) else value or 0
-    written = NUMBER.fullmatch(_text(value))
+    written = NUMBER.fullmatch(as_text(value))
     if written is None:
         raise ValueError("expected a number as JSON writes it")
     if written[1] or written[2]:
@@ -110,7 +110,7 @@ def ceil(value: float) -> int:
 
 def characters(value: str) -> int:
     """Count the characters of a text."""
-    return len(_text(value))
+    return len(as_text(value))
 
 
 def has_empty(marshalled: str) -> bool:
@@ -152,12 +152,6 @@ def _has(whole: object, part: object) -> bool:
 def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError("expected a number")
-    return value
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError("expected a string")
     return value
 
 

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
+from .arguments import as_text
+
 QUANTITY = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?)([A-Za-z]*)", re.ASCII)
 WHOLE = range(-(2**63), 2**64)
 DIGITS = 64
@@ -47,9 +49,7 @@ def _rounded(number: Fraction) -> Fraction:
 
 
 def _split(value: str) -> tuple[Fraction, str]:
-    if not isinstance(value, str):
-        raise TypeError("expected a string")
-    found = QUANTITY.fullmatch(value.replace('"', ""))
+    found = QUANTITY.fullmatch(as_text(value).replace('"', ""))
     if found is None:
         raise ValueError("expected a number and a unit")
     return Fraction(found[1]), found[2]

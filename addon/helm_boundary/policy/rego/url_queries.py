@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import quote_plus, unquote_to_bytes
 
+from .arguments import as_text
 from .go_bytes import text_of
 
 WRONG = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -17,12 +18,12 @@ WRONG = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 def encode(value: str) -> str:
     """Escape a text; of what is no letter and no digit only ``-_.~`` stays."""
-    return quote_plus(_text(value), safe="")
+    return quote_plus(as_text(value), safe="")
 
 
 def decode(value: str) -> str:
     """Undo the escapes of a text; ValueError for one that isn't two digits."""
-    if WRONG.search(_text(value)):
+    if WRONG.search(as_text(value)):
         raise ValueError("expected two hexadecimal digits behind each %")
     return text_of(unquote_to_bytes(value.replace("+", " ")))
 
@@ -38,7 +39,7 @@ def encode_object(query: Mapping[str, object]) -> str:
 def decode_object(query: str) -> dict[str, list[str]]:
     """Read a query: the texts of each key, as they come; ValueError where there is a ``;``."""
     found: dict[str, list[str]] = {}
-    for part in _text(query).split("&"):
+    for part in as_text(query).split("&"):
         if ";" in part:
             raise ValueError("expected no semicolon: what it separates was never agreed on")
         if part:
@@ -51,16 +52,10 @@ def _values(value: object) -> Iterable[str]:
     if isinstance(value, str):
         return [value]
     if isinstance(value, set | frozenset):
-        return sorted(map(_text, value))
+        return sorted(map(as_text, value))
     if isinstance(value, list | tuple):
         return value
     raise TypeError("expected a string, or several")
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError("expected a string")
-    return value
 
 
 # Name, number of arguments, function.
