@@ -24,8 +24,9 @@ def check_branches(program: Program) -> Iterator[Problem]:
         return
     for rule in program.rules:
         for found in program.inference.visits(rule):
-            for route in _read(found):
-                if (path := _doubtful_in(route, doubtful, program)) is not None:
+            for route, iterates in _read(found):
+                path = _doubtful_in(route, doubtful, program)
+                if path is not None and not (iterates and path == route[1:]):
                     name = ".".join(("data", *path))
                     yield Problem(
                         found.place,
@@ -74,12 +75,12 @@ def _is_always(program: Program, rule: Rule) -> bool:
     return not body.statements and (value is None or program.inference.certain(value, scope))
 
 
-def _read(found: Visit) -> Iterator[Route]:
+def _read(found: Visit) -> Iterator[tuple[Route, bool]]:
+    """Yield what an expression reads, and whether a ``some … in`` iterates over it."""
     for node in found.nodes():
-        if is_reference(node) and not _is_iterated(found, node):
-            route = found.scope.route(node)
-            if route is not None:
-                yield route
+        route = found.scope.route(node) if is_reference(node) else None
+        if route is not None:
+            yield route, _is_iterated(found, node)
 
 
 def _is_iterated(found: Visit, node: Node) -> bool:

@@ -16,7 +16,7 @@ from helm_boundary.policy.rego.syntax import Node, flatten, only
 from .learning import learn
 from .program import Problem, Program
 from .shapes import ANY
-from .terms import is_reference, name_of, statement, steps
+from .terms import all_below, is_reference, name_of, statement, steps
 from .visits import Role, Visit
 
 
@@ -55,14 +55,9 @@ def _late_in_every(found: Visit) -> Iterator[str]:
 
 
 def _variables(node: Node) -> Iterator[str]:
-    if isinstance(node, list):
-        for each in node:
-            yield from _variables(each)
-    elif isinstance(node, dict):
-        if "Var" in node and isinstance(node["Var"], dict):
-            yield str(node["Var"]["value"])
-        for each in node.values():
-            yield from _variables(each)
+    for each in all_below(node):
+        if isinstance(each.get("Var"), dict):
+            yield str(each["Var"]["value"])
 
 
 def _names(found: Visit) -> Iterator[str]:

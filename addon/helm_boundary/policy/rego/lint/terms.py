@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from helm_boundary.policy.rego.syntax import REFERENCES, Node, only
+from helm_boundary.policy.rego.syntax import REFERENCES, Node, Rule, only
 
 from .shapes import Key
 
@@ -106,6 +106,23 @@ def below(node: Node) -> Iterator[Node]:
             yield root
     else:
         yield from operands(node)
+
+
+def all_below(node: Any) -> Iterator[Node]:
+    """Yield every object of the syntax tree from a node on, whatever it is, however deep."""
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, list):
+            waiting += node
+        elif isinstance(node, dict):
+            yield node
+            waiting += node.values()
+
+
+def all_in_bodies(rule: Rule) -> Iterator[Node]:
+    """Yield the same of a rule's bodies: their statements, and the values that they give."""
+    yield from all_below([part for body in rule.bodies for part in (body.value, body.statements)])
 
 
 def statement(node: Node) -> tuple[str, Any]:

@@ -7,12 +7,12 @@ these rules are undefined. So a test passes that should fail.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from helm_boundary.policy.rego.syntax import Node, Place, Rule, line_of
 
 from .program import Problem, Program
 from .reach import Reach
+from .terms import all_in_bodies
 
 
 def check_with_values(program: Program) -> Iterator[Problem]:
@@ -41,13 +41,4 @@ def _message(path: Sequence[str]) -> str:
 
 def with_values(rule: Rule) -> Iterator[Node]:
     """Yield the statements of a rule that give values by ``with``."""
-    waiting: list[Any] = [body.statements for body in rule.bodies]
-    waiting += [body.value for body in rule.bodies]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, list):
-            waiting += node
-        elif isinstance(node, dict):
-            if node.get("with_mods"):
-                yield node
-            waiting += node.values()
+    yield from (node for node in all_in_bodies(rule) if node.get("with_mods"))
