@@ -91,6 +91,8 @@ def deny(condition: str) -> str:
         deny("fine") + "\nbounds := {`a`: {`m`: 5}}\n"
         "fine if { x = input.model; every k in [`m`] { bounds[x][k] > 1 } }",
         deny("data.helm.rules[_].mark == 1"),
+        deny("some t in [`mine`]; data.helm.rules[t].mark == 1") + "\nmark := 1",
+        deny("t := input.model; data.helm.rules[t].mark == 1") + "\nmark := 1",
         "w.a := 1 if input.model\n" + deny("w.a == 1"),
         "w.a := 1 if input.model\n" + deny("some x in w; x == 1"),
         "f(x) := x\nw if f(1) == 1\n" + deny("w with f as 6"),
@@ -206,6 +208,14 @@ def test_sound_rules_pass(text: str) -> None:
             "x.n may be undefined",
         ),
         (deny("data.helm.rules[_].mark == 1") + "\nmark := 1", "leaves the package of this rule"),
+        (
+            deny("some t, x in data.helm.rules; x.mark == 1") + "\nmark := 1",
+            "leaves the package of this rule",
+        ),
+        (
+            deny("some t, _ in data.helm.rules; data.helm.rules[t].mark == 1") + "\nmark := 1",
+            "leaves the package of this rule",
+        ),
         ("w.a := 1 if input.model\n" + deny("count(data.helm.rules.mine) > 0"), "empty in OPA"),
         (
             "w.a := 1 if input.model\n" + deny("some k, _ in data.helm.rules.mine; k == `w`"),
