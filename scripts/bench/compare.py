@@ -166,8 +166,8 @@ def fold(case: Case, pairs: list[tuple[Round, Round]]) -> Comparison:
     columns = list(zip(*map(astuple, differences), strict=True))
     return Comparison(
         str(case),
-        _median_round([reference for reference, _ in pairs]),
-        _median_round([boundary for _, boundary in pairs]),
+        median_round([reference for reference, _ in pairs]),
+        median_round([boundary for _, boundary in pairs]),
         added=Difference(*map(statistics.median, columns)),
         spread=Difference(*map(_spread, columns)),
     )
@@ -232,7 +232,8 @@ def _spread(values: Sequence[float]) -> float:
     return (ordered[-1 - quarter] - ordered[quarter]) / 2
 
 
-def _median_round(rounds: list[Round]) -> Round:
+def median_round(rounds: Sequence[Round]) -> Round:
+    """Return the median of each figure over several turns."""
     return Round(*map(statistics.median, zip(*map(astuple, rounds), strict=True)))
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -24,7 +23,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from bench.chats import CASES, MODEL, Case, request
-from bench.compare import STOCK, WARM_UP_SECONDS, fold_sample, proxy
+from bench.compare import STOCK, WARM_UP_SECONDS, fold_sample, median_round, proxy
 from bench.cpu import cpu_seconds
 from bench.load import load
 from bench.nginx import nginx, wait_until_listening
@@ -147,16 +146,11 @@ def _medians(
             before = _seconds(peer)
             sample = load(peer.port, request(case), case.connections, seconds)
             turns[name].append(fold_sample(sample, _seconds(peer) - before))
-    return {name: _median(found) for name, found in turns.items()}
+    return {name: median_round(found) for name, found in turns.items()}
 
 
 def _seconds(peer: Peer) -> float:
     return (cpu_seconds(peer.pid) or 0.0) if peer.pid else 0.0
-
-
-def _median(found: list[Round]) -> Round:
-    columns = zip(*(asdict(each).values() for each in found), strict=True)
-    return Round(*map(statistics.median, columns))
 
 
 def _table(rows: Rows) -> Table:

@@ -17,7 +17,10 @@ from support.sampling import every
 from support.scene import Answer, Scene, assert_refusal, assert_refused, assert_works, scene
 from support.upstream import ToolCall, Turn, reply_to_chat
 
-FAILING = ["undefined", "conflicting", "wrong-type", "malformed", "endless", "unstable", "misfit"]
+FAILING = [
+    *("undefined", "conflicting", "wrong-type", "malformed", "endless", "unstable", "misfit"),
+    "unreadable",
+]
 
 
 @pytest.mark.parametrize("model", FAILING)
@@ -243,6 +246,17 @@ UNUSABLE: dict[str, tuple[dict[str, str], str]] = {
             "more.rego": "package helm\n\nrisky(tool) if tool == `b`\n",
         },
         "more.rego:3: the function risky is defined in",
+    ),
+    "else without its value": (
+        {"main.rego": GOOD + "\nrisky(t) := true if t == `a`\nelse if t == `b`\n"},
+        "main.rego:5: the engine takes an else without a value for undefined",
+    ),
+    "a format in a schema": (
+        {
+            "main.rego": GOOD
+            + "\nok if json.match_schema(input.parameters, {`format`: `email`})[0]\n"
+        },
+        "main.rego:5: ",
     ),
 }
 

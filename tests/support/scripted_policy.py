@@ -35,6 +35,7 @@ decision := about_response if input.phase == "response"
 special := {
 	"denied", "escalated", "redacted", "unstable", "misfit", "undefined", "conflicting",
 	"wrong-type", "malformed", "endless", "buffered", "passed",
+	"unreadable",
 }
 
 about_request := allow if not input.model in special
@@ -79,6 +80,12 @@ about_request := rewritten([{"op": "remove", "path": "/nowhere/at/all"}]) if {
 }
 
 about_request := "ALLOW" if input.model == "wrong-type"
+
+# A built-in that is done as OPA does it, and raises.
+about_request := allow if {
+	input.model == "unreadable"
+	urlquery.decode("%zz") != ""
+}
 
 about_request := {"verdict": "MAYBE", "reasons": []} if input.model == "malformed"
 
