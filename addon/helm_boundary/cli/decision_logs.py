@@ -16,6 +16,7 @@ from helm_boundary.decision_logs.destination import (
 )
 from helm_boundary.decision_logs.shipping import ship, ship_batch
 from helm_boundary.receipt_source.source import CursorTaken, Source
+from helm_boundary.runtime.priority import yield_to_calls
 from helm_boundary.runtime.shared_state import SharedState
 from helm_receipts.errors import ReceiptError
 
@@ -71,6 +72,7 @@ def _ship_once(source: Source, where: str, destination: Destination) -> None:
 
 def _ship(source: Source, where: str, destination: Destination, ended: threading.Event) -> None:
     """Ship until the end; where another process does so already, wait for its place."""
+    yield_to_calls()
     while not ended.is_set():
         try:
             with source.shipping(where) as cursor:

@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from helm_boundary.runtime.priority import yield_to_calls
 from helm_boundary.runtime.shared_state import SharedState
 
 from .beside import beside_option
@@ -25,9 +26,12 @@ def telemetry(state: SharedState, with_parent: bool) -> None:
     if with_parent:  # it ends with its input, when all is exported
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        from helm_boundary.telemetry.export import Export, lines_of
+        from helm_boundary.telemetry.backlog import read_ahead
+        from helm_boundary.telemetry.export import Export
     except ImportError as error:
         raise CommandError(
             f"this needs the extra helm-boundary[telemetry], which isn't installed: {error}"
         ) from error
-    Export(state.layout).follow(lines_of(sys.stdin.buffer))
+    calls = read_ahead(sys.stdin.buffer)
+    yield_to_calls()
+    Export(state.layout).follow(calls)

@@ -13,6 +13,7 @@ from helm_boundary.receipt_index import queries
 from helm_boundary.receipt_index.filters import Filter
 from helm_boundary.receipt_index.index import ReceiptIndex
 from helm_boundary.runtime.labels import Labels
+from helm_boundary.runtime.priority import yield_to_calls
 from helm_boundary.runtime.shared_state import SharedState
 from helm_receipts.errors import ReceiptError
 
@@ -53,6 +54,7 @@ class Exporter:
         self._server.server_close()
 
     def _follow(self) -> None:
+        yield_to_calls()
         index = self._state.open_index(self._source)
         index.refresh()
         last = queries.last_number(index)

@@ -15,6 +15,7 @@ from helm_boundary.browser_verification.trusted_keys import TrustedKeys
 from helm_boundary.receipt_index import queries
 from helm_boundary.receipt_index.filters import Filter
 from helm_boundary.receipt_index.index import ReceiptIndex
+from helm_boundary.runtime.priority import yield_to_calls
 from helm_receipts.envelope.record import Record
 from helm_receipts.errors import ReceiptError
 from helm_receipts.export.explain import explain
@@ -148,6 +149,7 @@ class Ledger:
         self._own.index = self._index.another()
 
     def _follow(self) -> None:
+        yield_to_calls()
         index = self._index.another()
         while not self._ended.wait(LOOK_SECONDS if self.is_current else 0):
             try:

@@ -15,6 +15,7 @@ from typing import IO
 from helm_boundary.runtime.current_boundary import CurrentBoundary
 from helm_boundary.runtime.extras import Extras
 from helm_boundary.runtime.options import Config
+from helm_boundary.runtime.priority import lower_priority
 from helm_boundary.runtime.process_place import Place
 from helm_boundary.telemetry.feed import Feed
 from helm_receipts.storage import isolated
@@ -22,8 +23,6 @@ from helm_receipts.storage import isolated
 logger = logging.getLogger(__name__)
 
 _QUIET_SECONDS = 10.0
-_NICER = 10
-"""How much nicer than the boundary they are: on few cores they would cost calls 5 to 10 %."""
 
 _KEPT = (
     "HELM_PINS", "HELM_PAGE_TOKEN", "HELM_DECISION_LOGS_TOKEN", "USER", "LOGNAME",
@@ -51,7 +50,7 @@ class Companion:
             env=_environment(config),
             start_new_session=True,  # a Ctrl-C ends the boundary, which ends these
         )
-        _yield_to_calls(process.pid)
+        lower_priority(process.pid)
         return process
 
 
@@ -140,13 +139,6 @@ def _pass_on(name: str, stream: IO[bytes]) -> None:
             if text and time.monotonic() - said_at >= _QUIET_SECONDS:
                 said_at = time.monotonic()
                 logger.warning("helm-boundary: %s: %s", name, text)
-
-
-def _yield_to_calls(pid: int) -> None:
-    """Lower a process's priority; where the system doesn't let us, it goes on as it is."""
-    with contextlib.suppress(OSError):
-        ours = os.getpriority(os.PRIO_PROCESS, 0)
-        os.setpriority(os.PRIO_PROCESS, pid, ours + _NICER)
 
 
 def _environment(config: Config) -> dict[str, str]:

@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterable, Iterator
-from typing import IO, Any
+from typing import Any
 
 import orjson
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
@@ -80,11 +80,6 @@ class Export:
         if self._spans is not None:
             self._spans.make(call)
         self._metrics.record(call)
-
-
-def lines_of(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield the lines of a file as they come."""
-    yield from iter(file.readline, b"")
 
 
 def _readers() -> Iterator[MetricReader]:
