@@ -37,7 +37,13 @@ class Amounts(NamedTuple):
 
     def named(self) -> dict[str, int]:
         """Return the amounts as receipts have them."""
-        return dict(zip(NAMES, self, strict=True))
+        calls, tokens, output_tokens, nanodollars = self
+        return {
+            "calls": calls,
+            "tokens": tokens,
+            "outputTokens": output_tokens,
+            "nanodollars": nanodollars,
+        }
 
     @classmethod
     def of_names(cls, named: Mapping[str, int]) -> Self:

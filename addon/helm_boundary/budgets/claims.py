@@ -18,24 +18,31 @@ REFUSED = "BUDGET_EXCEEDED"
 BROKEN = "BUDGET_ERROR"
 
 
+type Scoped = tuple[tuple[Definition, str], ...]
+"""The scopes of a call, each with the definition that it is of."""
+
+
+def scoped(definitions: Iterable[Definition], caller: Caller) -> Scoped:
+    """Return the scopes of a call under all definitions, in the order of their names.
+
+    One order for all, so that no two reservations wait for each other.
+    """
+    found = [(each, scope) for each in definitions for scope in scopes_of(each, caller)]
+    return tuple(sorted(found, key=lambda one: one[1]))
+
+
 def claims_of(
-    definitions: Iterable[Definition],
-    caller: Caller,
-    amounts: Mapping[bool, Amounts],
-    span_of: Callable[[Window], Span],
+    scopes: Scoped, amounts: Mapping[bool, Amounts], span_of: Callable[[Window], Span]
 ) -> tuple[tuple[Definition, Claim], ...]:
-    """Return what a call claims under each definition, in the order of their keys.
+    """Return what a call claims in each of its scopes.
 
     `amounts` are what it may take: under definitions that are `strict`, and under the others.
     `span_of` says in which of its spans a window is now.
     """
-    found = []
-    for definition in definitions:
-        for scope in scopes_of(definition, caller):
-            claim = _claim(definition, scope, amounts[definition.strict], span_of)
-            found.append((definition, claim))
-    # One order for all, so that no two reservations wait for each other.
-    return tuple(sorted(found, key=lambda each: each[1].place))
+    return tuple(
+        (definition, _claim(definition, scope, amounts[definition.strict], span_of))
+        for definition, scope in scopes
+    )
 
 
 def _claim(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS balances (
     scope TEXT NOT NULL, start INTEGER NOT NULL, "end" INTEGER, began INTEGER NOT NULL,
@@ -18,7 +20,7 @@ CREATE TABLE IF NOT EXISTS reservations (
 CREATE TABLE IF NOT EXISTS paces (scope TEXT PRIMARY KEY, arrival INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
-READ = """SELECT calls + reserved_calls, tokens + reserved_tokens,
+_READ = """SELECT scope, start, calls + reserved_calls, tokens + reserved_tokens,
     output_tokens + reserved_output_tokens, nanodollars + reserved_nanodollars, began
     FROM balances WHERE scope = ? AND start = ?"""
 RESERVE = """INSERT INTO balances (scope, start, "end", began, reserved_calls, reserved_tokens,
@@ -33,6 +35,8 @@ SETTLE = """UPDATE balances SET calls = calls + ?, tokens = tokens + ?,
     reserved_calls = reserved_calls - ?, reserved_tokens = reserved_tokens - ?,
     reserved_output_tokens = reserved_output_tokens - ?,
     reserved_nanodollars = reserved_nanodollars - ? WHERE scope = ? AND start = ?"""
+KEEP = "INSERT INTO reservations VALUES (?, ?, ?, ?)"
+SET_PACE = "INSERT OR REPLACE INTO paces VALUES (?, ?)"
 TAKE = "DELETE FROM reservations WHERE call = ? RETURNING claims"
 ADJUST = """INSERT INTO balances (scope, start, "end", began, calls, tokens, output_tokens,
     nanodollars) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -42,3 +46,14 @@ ADJUST = """INSERT INTO balances (scope, start, "end", began, calls, tokens, out
 ALL = """SELECT scope, start, "end", calls, tokens, output_tokens, nanodollars, reserved_calls,
     reserved_tokens, reserved_output_tokens, reserved_nanodollars FROM balances
     ORDER BY scope, start"""
+
+
+MOST = 100
+"""How many balances are read at once."""
+
+
+@lru_cache
+def read(count: int) -> str:
+    """Return what reads so many balances: those that are there."""
+    # `IN (VALUES ...)` would look at every row of the table.
+    return " UNION ALL ".join([_READ] * count)

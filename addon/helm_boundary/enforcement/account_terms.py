@@ -5,13 +5,13 @@ They are those of one policy: its definitions, prices and groups.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 
 from helm_boundary.budgets import windows
 from helm_boundary.budgets.amounts import Amounts
-from helm_boundary.budgets.claims import claims_of
+from helm_boundary.budgets.claims import Scoped, claims_of, scoped
 from helm_boundary.budgets.definition_data import read_definitions
 from helm_boundary.budgets.estimates import Estimate, Estimates
 from helm_boundary.budgets.prices import read_prices
@@ -42,6 +42,7 @@ class Terms:
         self._asking = [d for d in self.definitions if d.include_usage and d.counts_tokens]
         self._groups = policy.own_data.get("groups")
         self._named = lru_cache(4096)(partial(_without_secrets, detectors))
+        self._scopes = lru_cache(4096)(partial(scoped, self.definitions))
         self._estimates = estimates
         self._spans = windows.Spans()
         self._observes = observes
@@ -82,12 +83,7 @@ class Terms:
         amounts = {
             strict: _expected(count, estimates, rates, strict=strict) for strict in self._ways
         }
-        claims = claims_of(
-            self.definitions,
-            self._caller(exchange),
-            amounts,
-            lambda window: self._spans.at(window, now_ns),
-        )
+        claims = self._claims(self._scopes(self._caller(exchange)), amounts, now_ns)
         if rates is None:
             self._refuse_unpriced(exchange, claims, now_ns)
         return Account(count, estimates, rates, claims) if claims else None
@@ -120,13 +116,12 @@ class Terms:
     def _open_tool_calls(self, exchange: Exchange, calls: int, now_ns: int) -> Account | None:
         """Open the account of calls of an MCP server's tools, which use no tokens."""
         amounts = Amounts(calls=calls)
-        claims = claims_of(
-            self.definitions,
-            self._caller(exchange),
-            {True: amounts, False: amounts},
-            lambda window: self._spans.at(window, now_ns),
-        )
+        scopes = self._scopes(self._caller(exchange))
+        claims = self._claims(scopes, {True: amounts, False: amounts}, now_ns)
         return Account(calls, (), None, claims) if claims else None
+
+    def _claims(self, scopes: Scoped, amounts: Mapping[bool, Amounts], now_ns: int) -> Claimed:
+        return claims_of(scopes, amounts, lambda window: self._spans.at(window, now_ns))
 
     def rates_served(self, exchange: Exchange, account: Account, now_ns: int) -> Rates | None:
         """Return the prices of the model that the provider says it served, where they're known."""

@@ -160,13 +160,21 @@ def spent(
         return Used(expected.input, came), False
     if outcome.status >= _REFUSED:
         return Used(), True
-    if outcome.end != "complete" and progress.gate is not None:
+    is_cut = outcome.end != "complete" and progress.gate is not None
+    if is_cut or _has_words(exchange, answer):
         return Used(expected.input, _output(exchange, answer, expected, learnt)), False
     return expected, False
 
 
+def _has_words(exchange: Exchange, answer: Answer | None) -> bool:
+    """Tell whether an answer is the model's own: a batch's only says that there will be some."""
+    operation = exchange.operation
+    is_own = operation.category in COUNTED and operation.dialect != "generic"
+    return is_own and answer is not None and bool(answer.texts or answer.tool_calls)
+
+
 def _output(exchange: Exchange, answer: Answer | None, expected: Used, learnt: Estimates) -> int:
-    """Estimate the output of an answer that was cut off: what had come.
+    """Estimate the output of an answer by what came of it.
 
     What works in the background goes on, and can be fetched later.
     """

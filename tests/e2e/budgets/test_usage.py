@@ -152,18 +152,24 @@ def test_a_stream_that_passes_unread_is_charged_and_stripped_too(stage: Scene) -
     assert charged(stage, told.correlation)[1]["usage"] == "provider"
 
 
-def test_a_stream_that_never_tells_is_charged_the_estimate(stage: Scene) -> None:
-    """A provider that doesn't count: what was reserved is charged, and marked."""
+@pytest.mark.parametrize("stream", [True, False])
+def test_an_answer_without_a_count_is_charged_what_came(stage: Scene, stream: bool) -> None:
+    """A provider that doesn't count, as local servers: by the answer's length, and marked."""
     chunk = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "ordinary"}
     choice = {"index": 0, "delta": {"content": "Hello"}, "finish_reason": None}
     end = {"index": 0, "delta": {}, "finish_reason": "stop"}
     steps = (event({**chunk, "choices": [choice]}), event({**chunk, "choices": [end]}), DONE)
-    stage.upstream.answer(lambda _: Reply.events(*steps))
-    told = stage.chat(stream=True)
+    message = {"role": "assistant", "content": "Hello"}
+    whole = {"index": 0, "message": message, "finish_reason": "stop"}
+    answer = {**chunk, "object": "chat.completion", "choices": [whole]}
+    stage.upstream.answer(lambda _: Reply.events(*steps) if stream else Reply.json(answer))
+    told = stage.chat(stream=stream, max_tokens=5000)
     amounts, cost = charged(stage, told.correlation)
-    request = stage.records(told.correlation)[0]
+    reserved = stage.records(told.correlation)[0]["budget"][0]["reserved"]
     assert cost["usage"] == "estimated"
-    assert amounts == request["budget"][0]["reserved"]
+    assert 0 < amounts["outputTokens"] < 10 < reserved["outputTokens"]
+    inputs = [each["tokens"] - each["outputTokens"] for each in (amounts, reserved)]
+    assert inputs[0] == inputs[1] > 0
 
 
 def test_a_client_that_hangs_up_pays_for_what_came(stage: Scene) -> None:

@@ -306,7 +306,7 @@ def test_a_store_that_is_locked_or_gone_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Never an allowance."""
-    monkeypatch.setattr("helm_boundary.budgets.sqlite_store._PATIENCE", 0.05)
+    monkeypatch.setattr("helm_boundary.budgets.sqlite_file._PATIENCE", 0.05)
     path = tmp_path / "books.sqlite"
     store = SqliteStore(path)
     other = sqlite3.connect(path, isolation_level=None)

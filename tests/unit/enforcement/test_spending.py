@@ -61,6 +61,17 @@ def test_what_nobody_answers_is_charged_by_who_gave_up(
     assert calls_made(exchange, 1) == calls
 
 
+@pytest.mark.parametrize(("text", "output"), [("ten bytes!", 3), ("", 5000)])
+def test_a_whole_answer_without_a_count_is_charged_by_its_words(text: str, output: int) -> None:
+    """One without words may be a picture or sound: it is charged what was reserved."""
+    exchange = Exchange(asked(), RESPONSE, "c", None)
+    exchange.progress.call = Call(model="m")
+    texts = (Text("", "assistant", text),) if text else ()
+    exchange.progress.answer = Answer(200, "m", texts=texts)
+    whole = Outcome(200, (), None, None, None, "complete")
+    assert spent(exchange, whole, RESERVED, Estimates()) == (Used(100, output), False)
+
+
 def test_a_stream_that_is_cut_off_is_charged_what_its_model_reasons() -> None:
     """As much as others of that model did before they said anything; nothing where nothing came."""
     learnt = Estimates()
