@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -24,6 +24,7 @@ _AGAIN = (errors.DeadlockDetected, errors.SerializationFailure)
 """The server gave a transaction up for another's sake; it is done again."""
 
 type Row = tuple[Any, ...]
+type Values = Sequence[object] | Mapping[str, object]
 
 
 class Database:
@@ -38,11 +39,18 @@ class Database:
         """Do something in a thread that may wait for the database."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
-    def ask(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
+    def ask(self, statement: str, values: Values = ()) -> list[Row]:
         """Run one statement and return its rows, from any thread."""
-        with self._errors(), self._pool.connection() as connection:
-            cursor = connection.execute(statement, values)
-            return cursor.fetchall() if cursor.description else []
+        with self._errors():
+            return self._ask(statement, values)
+
+    def ask_again(self, statement: str, values: Values) -> list[Row]:
+        """Do the same, and once more where the server gave it up for another's sake."""
+        with self._errors():
+            for _ in range(_TRIES - 1):
+                with contextlib.suppress(*_AGAIN):
+                    return self._ask(statement, values)
+            return self._ask(statement, values)
 
     def transact[T](self, work: Callable[[Connection], T]) -> T:
         """Do some work in one transaction; of what raises or comes out short nothing is kept."""
@@ -51,6 +59,11 @@ class Database:
                 with contextlib.suppress(*_AGAIN):
                     return self._transact(work)
             return self._transact(work)
+
+    def _ask(self, statement: str, values: Values) -> list[Row]:
+        with self._pool.connection() as connection:
+            cursor = connection.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
 
     def _transact[T](self, work: Callable[[Connection], T]) -> T:
         with self._pool.connection() as connection:

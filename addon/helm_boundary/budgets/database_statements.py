@@ -43,7 +43,75 @@ SET_PACE = """UPDATE helm_boundary.budget_paces AS pace SET arrival = each.arriv
 
 KEEP = """INSERT INTO helm_boundary.budget_reservations (call, owner, made, claims)
     VALUES (%s, %s, %s, %s)"""
-TAKE = "DELETE FROM helm_boundary.budget_reservations WHERE call = %s RETURNING claims"
+RESERVE = """WITH wanted AS (
+    SELECT * FROM unnest(%(scopes)s::text[], %(starts)s::bigint[], %(calls)s::bigint[],
+        %(tokens)s::bigint[], %(output_tokens)s::bigint[], %(nanodollars)s::bigint[],
+        %(most_calls)s::bigint[], %(most_tokens)s::bigint[], %(most_output_tokens)s::bigint[],
+        %(most_nanodollars)s::bigint[], %(lasts)s::bigint[]) AS wanted (scope, start, calls, tokens,
+        output_tokens, nanodollars, most_calls, most_tokens, most_output_tokens, most_nanodollars,
+        lasts)
+), locked AS (
+    SELECT scope, start, calls + reserved_calls AS calls, tokens + reserved_tokens AS tokens,
+        output_tokens + reserved_output_tokens AS output_tokens,
+        nanodollars + reserved_nanodollars AS nanodollars, began
+    FROM helm_boundary.budget_balances
+    WHERE (scope, start) IN (SELECT scope, start FROM wanted) ORDER BY scope, start FOR UPDATE
+), decided AS (
+    SELECT count(*) = cardinality(%(scopes)s::text[]) AND bool_and(
+        (most_calls IS NULL OR wanted.calls = 0 OR locked.calls + wanted.calls <= most_calls)
+        AND (most_tokens IS NULL OR wanted.tokens = 0
+            OR locked.tokens + wanted.tokens <= most_tokens)
+        AND (most_output_tokens IS NULL OR wanted.output_tokens = 0
+            OR locked.output_tokens + wanted.output_tokens <= most_output_tokens)
+        AND (most_nanodollars IS NULL OR wanted.nanodollars = 0
+            OR locked.nanodollars + wanted.nanodollars <= most_nanodollars)
+        AND (lasts IS NULL OR %(now)s::bigint - began <= lasts)) AS is_met
+    FROM locked JOIN wanted USING (scope, start)
+), reserved AS (
+    UPDATE helm_boundary.budget_balances AS balance SET
+        reserved_calls = reserved_calls + wanted.calls,
+        reserved_tokens = reserved_tokens + wanted.tokens,
+        reserved_output_tokens = reserved_output_tokens + wanted.output_tokens,
+        reserved_nanodollars = reserved_nanodollars + wanted.nanodollars
+    FROM wanted, decided
+    WHERE is_met AND balance.scope = wanted.scope AND balance.start = wanted.start
+), kept AS (
+    INSERT INTO helm_boundary.budget_reservations (call, owner, made, claims)
+    SELECT %(call)s, %(owner)s, %(now)s, %(claims)s FROM decided WHERE is_met
+)
+SELECT locked.* FROM locked, decided WHERE is_met ORDER BY scope, start"""
+"""Reserves in one round trip: what was used before, or nothing where not all could be met.
+
+`find_short` decides by the same rule; it names what is short, and is asked when this finds nothing.
+"""
+SETTLE = """WITH taken AS (
+    DELETE FROM helm_boundary.budget_reservations WHERE call = %s RETURNING call, claims
+), held AS (
+    SELECT each ->> 0 AS scope, (each ->> 1)::bigint AS start, (each ->> 2)::bigint AS calls,
+        (each ->> 3)::bigint AS tokens, (each ->> 4)::bigint AS output_tokens,
+        (each ->> 5)::bigint AS nanodollars
+    FROM taken, jsonb_array_elements(taken.claims::jsonb) AS each
+), charged AS (
+    SELECT * FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+        %s::bigint[]) AS charged (scope, start, calls, tokens, output_tokens, nanodollars)
+), locked AS (
+    SELECT scope, start FROM helm_boundary.budget_balances
+    WHERE (scope, start) IN (SELECT scope, start FROM held) ORDER BY scope, start FOR UPDATE
+), settled AS (
+    UPDATE helm_boundary.budget_balances AS balance SET
+        calls = balance.calls + coalesce(charged.calls, 0),
+        tokens = balance.tokens + coalesce(charged.tokens, 0),
+        output_tokens = balance.output_tokens + coalesce(charged.output_tokens, 0),
+        nanodollars = balance.nanodollars + coalesce(charged.nanodollars, 0),
+        reserved_calls = reserved_calls - held.calls,
+        reserved_tokens = reserved_tokens - held.tokens,
+        reserved_output_tokens = reserved_output_tokens - held.output_tokens,
+        reserved_nanodollars = reserved_nanodollars - held.nanodollars
+    FROM locked JOIN held USING (scope, start) LEFT JOIN charged USING (scope, start)
+    WHERE balance.scope = locked.scope AND balance.start = locked.start
+)
+SELECT call FROM taken"""
+"""Settles in one round trip: the call, or nothing where it is settled already."""
 CALLS = "SELECT call FROM helm_boundary.budget_reservations"
 ORPHANS = """SELECT call, made, claims FROM helm_boundary.budget_reservations AS reservation
     WHERE NOT EXISTS (SELECT FROM helm_boundary.budget_owners AS owner

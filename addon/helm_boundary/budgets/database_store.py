@@ -30,6 +30,21 @@ from .store import (
     StoreError,
 )
 
+_COLUMNS: Mapping[str, Callable[[Claim], str | int | None]] = {
+    "scopes": lambda claim: claim.scope,
+    "starts": lambda claim: claim.span.start,
+    "calls": lambda claim: claim.amounts.calls,
+    "tokens": lambda claim: claim.amounts.tokens,
+    "output_tokens": lambda claim: claim.amounts.output_tokens,
+    "nanodollars": lambda claim: claim.amounts.nanodollars,
+    "most_calls": lambda claim: claim.limits[0] if claim.enforced else None,
+    "most_tokens": lambda claim: claim.limits[1] if claim.enforced else None,
+    "most_output_tokens": lambda claim: claim.limits[2] if claim.enforced else None,
+    "most_nanodollars": lambda claim: claim.limits[3] if claim.enforced else None,
+    "lasts": lambda claim: claim.lasts if claim.enforced else None,
+}
+"""What one statement is told of claims."""
+
 type Change = tuple[Place, Amounts, Amounts]
 """What is added to a balance: settled, and reserved."""
 
@@ -60,8 +75,16 @@ class DatabaseStore:
 
     async def reserve(self, call: str, claims: Sequence[Claim]) -> tuple[Reserved, ...] | Short:
         """Reserve for a call in all of its scopes, or in none."""
-        database = self._database
+        try:
+            return await self._database.aside(lambda: self._reserve(call, claims))
+        except StoreError:
+            self._owner.doubt(call, {})
+            raise
+
+    def _reserve(self, call: str, claims: Sequence[Claim]) -> tuple[Reserved, ...] | Short:
         paced = [each for each in claims if each.rate is not None]
+        if not paced and (met := self._reserve_at_once(call, claims)):
+            return met
         taken = [each for each in claims if each.rate is None]
 
         def work(connection: Connection) -> tuple[Reserved, ...] | Short:
@@ -79,11 +102,17 @@ class DatabaseStore:
                 connection.execute(sql.KEEP, (call, self._owner.name, now, write_claims(taken)))
             return met
 
-        try:
-            return await database.aside(lambda: database.transact(work))
-        except StoreError:
-            self._owner.doubt(call, {})
-            raise
+        return self._database.transact(work)
+
+    def _reserve_at_once(self, call: str, claims: Sequence[Claim]) -> tuple[Reserved, ...]:
+        """Reserve in one statement, where every balance is there and all claims can be met."""
+        said = {"call": call, "owner": self._owner.name, "now": self.now_ns()}
+        columns = {name: [ask(each) for each in claims] for name, ask in _COLUMNS.items()}
+        rows = self._database.ask_again(
+            sql.RESERVE, {**said, **columns, "claims": write_claims(claims)}
+        )
+        found = {Place(*row[:2]): Amounts(*row[2:6]) for row in rows}
+        return tuple(Reserved(each, found[each.place]) for each in claims) if found else ()
 
     async def settle(self, call: str, charged: Mapping[Place, Amounts]) -> bool:
         """Replace a call's reservation by what it cost; False where it is settled already."""
@@ -94,18 +123,8 @@ class DatabaseStore:
             raise
 
     def _settle(self, call: str, charged: Mapping[Place, Amounts]) -> bool:
-        def work(connection: Connection) -> bool:
-            row = connection.execute(sql.TAKE, (call,)).fetchone()
-            if row is None:
-                return False
-            held = read_claims(row[0])
-            changes = [(p, charged.get(p, NOTHING), NOTHING.minus(held[p])) for p in sorted(held)]
-            with connection.pipeline():
-                connection.execute(sql.LOCK, _columns(sorted(held), 2))
-                _add(connection, changes)
-            return True
-
-        return self._database.transact(work)
+        rows = [(*place, *amounts) for place, amounts in charged.items()]
+        return bool(self._database.ask_again(sql.SETTLE, (call, *_columns(rows, 6))))
 
     async def orphans(self) -> list[Orphan]:
         """Return the reservations of processes that haven't been seen for a while."""

@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import pytest
+from psycopg.pq import TransactionStatus
 
 from helm_boundary.budgets import database_owner
 from helm_boundary.budgets.amounts import NO_LIMITS, NOTHING, Amounts
@@ -57,13 +58,21 @@ def test_a_limit_is_met_exactly_however_many_ask_at_once(database: Address) -> N
     assert all(each.reserved == NOTHING for each in balances.values())
 
 
+@pytest.mark.parametrize("is_there", [True, False])
 def test_a_reservation_whose_confirmation_is_lost_is_given_back(
-    database: Address, monkeypatch: pytest.MonkeyPatch
+    database: Address, monkeypatch: pytest.MonkeyPatch, is_there: bool
 ) -> None:
-    """It stands, and nobody would ever settle it; so its owner does."""
+    """It stands, and nobody would ever settle it; so its owner does.
+
+    Where a balance isn't there yet, it takes a transaction to make it.
+    """
     monkeypatch.setattr(database_owner, "_BEAT_SECONDS", 0.1)
     store = DatabaseStore(database)
-    lose_next_commit(monkeypatch)
+    if is_there:
+        asyncio.run(store.reserve("w", [claim("a", 1)]))
+        asyncio.run(store.settle("w", {}))
+    # First it is tried in one statement, behind which the pool has a commit of its own.
+    lose_next_commit(monkeypatch, after=0 if is_there else 2)
     with pytest.raises(StoreError, match="no answer"):
         asyncio.run(store.reserve("x", [claim("a", 1)]))
     end = time.monotonic() + 20
@@ -103,19 +112,22 @@ def test_what_a_process_that_is_gone_reserved_is_found(database: Address) -> Non
     here.close()
 
 
-def lose_next_commit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the next transaction be committed, and its confirmation be lost."""
+def lose_next_commit(monkeypatch: pytest.MonkeyPatch, after: int = 0) -> None:
+    """Let a transaction, or a statement alone, be committed, and its confirmation be lost.
+
+    The next one, or one that comes `after` so many others.
+    """
     wait: Any = Connection.wait
-    lost: list[Connection] = []
+    commits: list[Connection] = []
 
     def lose(self: Connection, gen: Any, *arguments: Any) -> Any:
-        was_open = self.info.transaction_status
         result = wait(self, gen, *arguments)
-        is_over = was_open == was_open.INTRANS and self.info.transaction_status == was_open.IDLE
-        if is_over and not lost:
-            lost.append(self)
-            self.pgconn.finish()
-            raise DeadlinePassed("no answer")
+        is_over = self.info.transaction_status == TransactionStatus.IDLE
+        if is_over and threading.current_thread().name != "helm-budgets-owner":
+            commits.append(self)
+            if len(commits) == after + 1:
+                self.pgconn.finish()
+                raise DeadlinePassed("no answer")
         return result
 
     monkeypatch.setattr(Connection, "wait", lose)
