@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any, Protocol
 
-from helm_boundary.calls.call import Answer
+from helm_boundary.calls.call import Answer, Usage
 from helm_boundary.calls.hosts import provider_of
+from helm_boundary.calls.trace_context import CallTrace, TraceContext
 from helm_receipts.envelope.statement import End
 
 from .exchange import Exchange, Judged
@@ -41,7 +41,7 @@ def call_facts(exchange: Exchange, end: End, policy: str, named: Named) -> dict[
 
     request, progress, operation = exchange.request, exchange.progress, exchange.operation
     return {
-        "trace": asdict(progress.trace) if progress.trace else None,
+        "trace": _spans(progress.trace) if progress.trace else None,
         "moments": progress.moments,
         "chunks": progress.chunks.told() if progress.chunks else [],
         "operation": operation.id,
@@ -72,8 +72,18 @@ def _answer_facts(answer: Answer, name: Callable[[str | None], str | None]) -> d
         "finishReasons": [name(each) for each in answer.finish_reasons[:_MAX_REASONS] if each],
         "modelServed": name(answer.model),
         "responseId": name(answer.id),
-        "usage": asdict(answer.usage),
+        "usage": _members(answer.usage),
     }
+
+
+def _spans(trace: CallTrace) -> dict[str, Any]:
+    spans = {"caller": trace.caller, "call": trace.call, "leg": trace.leg, "linked": trace.linked}
+    return {name: None if span is None else _members(span) for name, span in spans.items()}
+
+
+def _members(value: Usage | TraceContext) -> dict[str, Any]:
+    # `dataclasses.asdict` copies each value, and takes as long as all the rest of a call's facts.
+    return {name: getattr(value, name) for name in value.__slots__}
 
 
 def _verdict(judged: Judged) -> dict[str, Any]:
