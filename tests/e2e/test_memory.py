@@ -79,14 +79,46 @@ def over_http1(port: int, body: bytes, count: int) -> Iterable[int]:
         return [*pool.map(upload, range(count))]
 
 
+def in_chunks(port: int, body: bytes, count: int) -> Iterable[int]:
+    """Nobody tells how long they are; ten connections, which stay for the next upload."""
+    kept = threading.local()
+
+    def upload(_: int) -> int:
+        if not hasattr(kept, "connection"):
+            kept.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        pieces = (body[at : at + MEBIBYTE] for at in range(0, len(body), MEBIBYTE))
+        kept.connection.request("POST", "/v1/files", pieces, {"Content-Type": FORM})
+        with kept.connection.getresponse() as response:
+            response.read()
+            status: int = response.status
+        return status
+
+    with ThreadPoolExecutor(10) as pool:
+        return [*pool.map(upload, range(count))]
+
+
 def over_http2(port: int, body: bytes, count: int) -> Iterable[int]:
     """Ten streams of one connection, which stays: what is over leaves nothing behind."""
+    head = [("content-type", FORM), ("content-length", str(len(body)))]
+    return Uploads(port, "/v1/files", head, body).run(count, at_once=10)
+
+
+def over_http2_without_length(port: int, body: bytes, count: int) -> Iterable[int]:
     return Uploads(port, "/v1/files", [("content-type", FORM)], body).run(count, at_once=10)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")
-@pytest.mark.parametrize("upload", [over_http1, over_http2])
-@pytest.mark.parametrize("count", [10, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("upload", "count"),
+    [
+        (over_http1, 10),
+        (over_http2, 10),
+        *(
+            pytest.param(upload, 100, marks=pytest.mark.slow)
+            for upload in (over_http1, over_http2, in_chunks, over_http2_without_length)
+        ),
+    ],
+)
 def test_uploads_ten_at_a_time_stay_within_bounds(
     tmp_path: Path, count: int, upload: Upload
 ) -> None:

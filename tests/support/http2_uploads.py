@@ -14,6 +14,8 @@ class Uploads:
     """One client's connection, begun without TLS (prior knowledge).
 
     statuses = Uploads(port, "/v1/files", headers, body).run(100, at_once=10)
+
+    The headers are sent as they are: a `content-length` is the caller's to add.
     """
 
     def __init__(
@@ -23,7 +25,6 @@ class Uploads:
             *((":method", "POST"), (":path", path), (":scheme", "http")),
             (":authority", f"127.0.0.1:{port}"),
             *headers,
-            ("content-length", str(len(body))),
         ]
         self._body = body
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=120)

@@ -55,7 +55,7 @@ def install(loader: Loader) -> None:
     tell_of_failed_upstreams(boundary.headers_of)
     let_streams_wait(addons)
     meet_clients(boundary.meet)
-    widen_connections(boundary.has_open_call, boundary.upload_turns.wait)
+    widen_connections(boundary.has_open_call, boundary.upload_turns)
     let_uploads_wait(boundary.upload_turns)
     forget_closed_upstreams()
     try:

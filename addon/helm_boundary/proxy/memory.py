@@ -41,9 +41,12 @@ class BodyMemory:
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Let a large upload take its turn; of HTTP/2's streams `patches.http2_uploads` does so."""
-        if flow.request.is_http11:
-            length = flow.request.headers.get("content-length", "")
-            self.turns.begin(flow.client_conn.id, length)
+        request = flow.request
+        if request.is_http2 or request.is_http3:
+            return
+        is_chunked = "transfer-encoding" in request.headers
+        length = None if is_chunked else request.headers.get("content-length", "")
+        self.turns.begin(flow.client_conn.id, length)
 
     def request(self, flow: http.HTTPFlow) -> None:
         """Count a body that has come."""

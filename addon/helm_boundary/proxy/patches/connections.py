@@ -12,27 +12,30 @@ import asyncio
 import collections
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from mitmproxy import connection
-from mitmproxy.proxy import server
+from mitmproxy.proxy import events, server
+
+from .upload_turns import UploadTurns
 
 STREAMS = 128
 """Connections to one server for each client; mitmproxy grants an HTTP/2 client 100 streams."""
 
 _begin = server.ConnectionHandler.__init__
+_take = server.ConnectionHandler.server_event
 _drain = server.ConnectionHandler.drain_writers
 _close = server.ConnectionHandler.on_timeout
 
 
 def widen_connections(
     waits: Callable[[connection.Client], bool],
-    take_turn: Callable[[str], Awaitable[None]],
+    turns: UploadTurns,
 ) -> None:
     """Have connections be as many as streams, and stay while `waits` says that a call does.
 
-    `take_turn` is awaited, with a client's id, before more of its bytes are read.
+    Before more of a client's bytes are read, its upload takes its turn in `turns`.
     """
 
     def begin(handler: server.ConnectionHandler, *args: Any, **more: Any) -> None:
@@ -52,12 +55,18 @@ def widen_connections(
             await asyncio.sleep(left)
         await _close(handler)
 
+    async def take(handler: server.ConnectionHandler, event: events.Event) -> None:
+        if isinstance(event, events.DataReceived) and event.connection is handler.client:
+            turns.note_piece(handler.client.id, len(event.data))
+        await _take(handler, event)
+
     async def drain(handler: server.ConnectionHandler) -> None:
         transport = handler.transports.get(handler.client)
         if transport is not None and transport.handler is asyncio.current_task():
-            await take_turn(handler.client.id)
+            await turns.wait(handler.client.id)
         await _drain(handler)  # type: ignore[no-untyped-call]
 
+    server.ConnectionHandler.server_event = take  # type: ignore[method-assign]
     server.ConnectionHandler.drain_writers = drain  # type: ignore[method-assign]
     server.ConnectionHandler.__init__ = begin  # type: ignore[method-assign,assignment]
     server.ConnectionHandler.on_timeout = close_idle  # type: ignore[method-assign,assignment]

@@ -61,8 +61,9 @@ def let_uploads_wait(turns: UploadTurns) -> None:
     ) -> layer.CommandGenerator[bool]:
         waiting = connections[server]
         if isinstance(event, h2.events.RequestReceived):
-            length = http.Headers(event.headers or ()).get("content-length", "")
-            turns.begin(_key(server, event.stream_id), length)
+            if not event.stream_ended:
+                length = http.Headers(event.headers or ()).get("content-length")
+                turns.begin(_key(server, event.stream_id), length)
         elif isinstance(event, h2.events.DataReceived):
             _withhold(server, event, waiting, turns)
         elif isinstance(event, h2.events.StreamEnded):
