@@ -1,8 +1,9 @@
 """Server-sent events, cut from bytes (WHATWG HTML, section 9.2), and lines of JSON.
 
 Every event keeps its own bytes, so that what is released is what came. Where an event may begin, a
-line that begins with `{` is no field: it is JSON that a provider streams a line at a time, or sends
-whole under a stream's content type. Readers of events skip it and others don't, so it is an event.
+line that begins with `{`, after blanks perhaps, is no field: it is JSON that a provider streams a
+line at a time, or sends whole under a stream's content type. Readers of events skip it and others
+don't, so it is an event. A line of blanks is nothing to either, and leaves as it came.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ _USUAL = re.compile(
 )
 _BLANK = re.compile(rb"[\r\n]{1,65536}")
 """Empty lines between events; a bounded run of them leaves as one."""
-_JSON = (b"{", b"\xef\xbb\xbf{")
+_INDENT = re.compile(rb"(?:\xef\xbb\xbf)?[\t ]*")
+_BLANKS = (b" ", b"\t", b"\xef")
+"""With what a line begins that may be blanks and JSON, perhaps behind a byte order mark."""
 _CONTROLS = b"\x0b\x0c\x1c\x1d\x1e"
 BOM = b"\xef\xbb\xbf"
 MAX_EVENT = 32 << 20
@@ -50,7 +53,7 @@ class EventCutter:
     def __init__(self, limit: int = MAX_EVENT) -> None:
         self._limit = limit
         self._buffer = bytearray()
-        self._searched = 0
+        self._searched = self._indented = 0
         self._has_cr = False
         self._at_start = True
         self._spans_lines = False
@@ -77,7 +80,7 @@ class EventCutter:
         while (end := self._find_end()) is not None:
             raw = bytes(self._buffer[:end])
             del self._buffer[:end]
-            self._searched = 0
+            self._searched = self._indented = 0
             self._check_size(len(raw))
             yield self._event(raw)
         self._check_size(len(self._buffer))
@@ -105,9 +108,12 @@ class EventCutter:
 
     def _find_end(self) -> int | None:
         start = max(0, self._searched - 3)
-        if self._buffer.startswith(_JSON):
+        begins = self._buffer[:1]
+        if begins in _BLANKS:
+            begins = self._after_blanks()
+        if begins == b"{":
             return self._find_json_end()
-        if self._buffer.startswith((b"\n", b"\r")):
+        if begins in (b"\n", b"\r"):
             # Empty lines of their own end no event, but they leave like one.
             return self._blank_end()
         if not self._has_cr:  # nearly always, and four times as fast
@@ -131,12 +137,18 @@ class EventCutter:
             return None
         return None if at < 0 else at + 1
 
+    def _after_blanks(self) -> bytes:
+        """Return what follows the blanks that a line begins with: a byte, or nothing so far."""
+        found = _INDENT.match(self._buffer, self._indented)
+        self._indented = found.end() if found else 0
+        return bytes(self._buffer[self._indented : self._indented + 1])
+
     def _blank_end(self) -> int | None:
-        found = _BLANK.match(self._buffer)
+        found = _BLANK.match(self._buffer, self._indented)
         end = found.end() if found else 1
         if self._complete(end) is None:
             end -= 1
-        return end or None
+        return None if end == self._indented else end
 
     def _complete(self, end: int) -> int | None:
         # A CR at the very end may be half of a CRLF: wait, or the split would decide.
@@ -171,7 +183,7 @@ def read_event(raw: bytes) -> Event:
     """
     if (plain := _plain_event(raw)) is not None:
         return plain
-    if raw[:1] in (b"\n", b"\r") and not raw.strip(b"\r\n"):
+    if raw[:1] in b"\n\r\t " and not raw.strip(b"\r\n\t "):
         return Event(raw, "", None)
     odd = not raw.isascii() or len(raw.translate(None, _CONTROLS)) != len(raw)
     if odd and _FALSE_LINES.search(raw):
@@ -179,7 +191,7 @@ def read_event(raw: bytes) -> Event:
     if (usual := _USUAL.fullmatch(raw)) is not None:
         name, said = usual.groups(b"")
         return Event(raw, name.decode("utf-8", "replace"), said)
-    if raw[:1] == b"{":
+    if raw.lstrip(b"\t ")[:1] == b"{":
         return Event(raw, "", raw)
     return _read_lines(raw)
 

@@ -39,6 +39,8 @@ STREAMS: dict[str, tuple[Callable[[int], bytes], int]] = {
     "one event that drips": (lambda n: b"data: " + b"x" * n * 4 + b"\n\n", 64),
     "one event that drips, after a CR": (lambda n: b"\rdata: " + b"x" * n * 4 + b"\n\n", 64),
     "a line of JSON that drips": (lambda n: b'{"a":"' + b"x" * n * 4 + b'"}\n', 64),
+    "an indented line that drips": (lambda n: b" " * n + b'{"a":"' + b"x" * n + b'"}\n', 64),
+    "lines of blanks": (lambda n: b" \n" * (n // 4), 65_536),
     "an event of many lines": (lambda n: b"data:\n" * (n // 6) + b"\n", 65_536),
     "an event of many lines that drips": (lambda n: b"data:\r\n" * (n // 7) + b"\r\n", 64),
 }

@@ -72,3 +72,38 @@ def test_the_limit_is_an_events_and_not_a_chunks(event: bytes) -> None:
         cutter = EventCutter(len(event) - 1)
         with pytest.raises(Refusal, match="more than"):
             [*cutter.feed(chunks[0]), *(cutter.feed(chunks[1]) if chunks[1:] else ())]
+
+
+LINE = b'{"a": {"b": 1}}'
+ODD_LINES = {
+    "indented": b"  " + LINE + b"\n\t" + LINE + b"\n",
+    "ends in CRLF": LINE + b"\r\n \t" + LINE + b"\r\n",
+    "blanks behind": LINE + b" \n" + LINE + b"\t\r\n",
+    "empty lines between": b"\n\r\n" + LINE + b"\n\n\r\n" + LINE + b"\n\n",
+    "lines of blanks between": b" \n" + LINE + b"\n  \n\t\r\n" + LINE + b"\n \n",
+    "byte order mark": BOM + LINE + b"\n" + LINE + b"\n",
+    "byte order mark and blanks": BOM + b" \t" + LINE + b"\n" + LINE + b"\n",
+    "byte order mark and an empty line": BOM + b"\r\n" + LINE + b"\n" + LINE + b"\n",
+    "no end of line": b" " + LINE + b"\n " + LINE,
+    "blanks at the end": LINE + b"\n" + LINE + b"\n  ",
+}
+
+
+@pytest.mark.parametrize("name", ODD_LINES)
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_lines_of_json_are_events_whatever_blanks_are_around(name: str, size: int) -> None:
+    """Their readers skip blanks, as JSON has it; what is cut is what came."""
+    raw = ODD_LINES[name]
+    cutter = EventCutter()
+    events = [e for at in range(0, len(raw), size) for e in cutter.feed(raw[at : at + size])]
+    if (rest := cutter.finish()) is not None:
+        events.append(rest)
+    assert b"".join(event.raw for event in events) == raw
+    told = [event.data.strip() for event in events if event.data is not None]
+    assert told == [LINE, LINE]
+
+
+def test_blanks_before_a_field_are_still_refused() -> None:
+    """Some readers strip lines, others skip what is no field."""
+    with pytest.raises(Refusal, match="no field"):
+        [*EventCutter().feed(b' data: {"a": 1}\n\n')]
