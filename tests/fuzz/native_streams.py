@@ -150,7 +150,11 @@ INTERACTIONS = _manner(
 CONVERSATIONS = _manner(
     _conversations,
     PIECES,
-    [{"type": "conversation.response.started", "conversation_id": "c"}],
+    [
+        {"type": "conversation.response.started", "conversation_id": "c"},
+        {"type": "tool.execution.started", "id": "x", "name": "web_search", "arguments": ""},
+        {"type": "tool.execution.done", "id": "x", "name": "web_search", "info": {}},
+    ],
     [{"type": "conversation.response.done", "usage": {}}],
 )
 DASHSCOPE = _manner(_dashscope, PIECES, [], [

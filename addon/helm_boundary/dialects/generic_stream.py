@@ -90,6 +90,7 @@ class GenericStream:
         self._pieces: dict[_Key, CallPieces] = {}
         self._touched: dict[_Key, None] = {}
         self._ids: dict[str, str] = {}
+        self._members: dict[str, str] = {}
         self._names: dict[str, tuple[str, ...]] = {}
         self._calls: list[ToolCall] = []
         self._judged = self._count = 0
@@ -223,9 +224,13 @@ class GenericStream:
         self._touched[key] = None
 
     def _check_ids(self, known: str) -> None:
-        """Refuse ids of which one is another call's, or lacks: clients go by either of them."""
+        """Refuse ids of which one is another call's, or lacks: clients go by either of them.
+
+        Events of another family (`tool.execution.…`) may have other members.
+        """
         members = "&".join(each.partition("=")[0] for each in known.split("&"))
-        if self._ids.setdefault("", members) != members:
+        family = self._kind.rpartition(".")[0]
+        if self._members.setdefault(family, members) != members:
             raise told_in_two_ways()
         for told in known.split("&"):
             if self._ids.setdefault(told, known) != known:

@@ -62,12 +62,21 @@ def stream_of(operation: Operation, response: HttpResponse, asked: Call = UNREAD
 
     Redirects, errors and a batch's results are judged whole, whatever they claim to be.
     """
-    kind = media_type(response)
-    in_lines = operation.dialect in STREAM_LINES and kind in JSON_LINES
-    is_stream = kind == MEDIA_TYPE if operation.framed else kind == EVENT_STREAM or in_lines
-    if not is_stream or response.status >= 300 or may_bring_results(operation):
+    if (
+        not _comes_as_stream(operation, response)
+        or response.status >= 300
+        or may_bring_results(operation)
+    ):
         return None
     return reader_of(operation).open_stream(response.status, asked)
+
+
+def _comes_as_stream(operation: Operation, response: HttpResponse) -> bool:
+    """Tell whether a response is labelled as a stream that its dialect has."""
+    kind = media_type(response)
+    if operation.framed:
+        return kind == MEDIA_TYPE
+    return kind == EVENT_STREAM or (operation.dialect in STREAM_LINES and kind in JSON_LINES)
 
 
 def cutter_of(response: HttpResponse, limit: int) -> Cutter:
@@ -99,7 +108,8 @@ def read_answer(
         return Answered(Answer(response.status), None)
     if operation.framed and media_type(response) == MEDIA_TYPE:
         return Answered(_read_events(operation, response, body, asked), None)
-    if is_event_stream(response) or (reader is not generic and _is_stream(response, body)):
+    may_stream = reader is not generic
+    if is_event_stream(response) or (may_stream and _is_stream(operation, response, body)):
         return Answered(_read_events(operation, response, body, asked), None)
     takes_all = operation.loose or reader is generic or unasked
     if takes_all and not _is_json(response) and not _is_one_value(body):
@@ -131,9 +141,11 @@ def _is_json(response: HttpResponse) -> bool:
     return kind == "application/json" or kind.endswith("+json")
 
 
-def _is_stream(response: HttpResponse, body: bytes) -> bool:
-    """Tell whether a body is a stream by what it is labelled as, or by how it begins."""
-    return media_type(response) in JSON_LINES or _EVENTS.match(body) is not None
+def _is_stream(operation: Operation, response: HttpResponse, body: bytes) -> bool:
+    """Tell whether a body is a stream by what it is labelled as, how it begins, or its lines."""
+    if media_type(response) in JSON_LINES or _EVENTS.match(body) is not None:
+        return True
+    return operation.dialect in STREAM_LINES and len(_json_lines(body) or ()) > 1
 
 
 def _read_error(response: HttpResponse, body: bytes) -> Answered:
@@ -207,7 +219,8 @@ def refuse_at_headers(operation: Operation, response: HttpResponse) -> Refusal |
     if response.status == 101 and operation.dialect not in SOCKETS:
         return schema_violation("the upstream changed protocols, which this call didn't ask for")
     codings = (response.header("content-encoding") or "identity").strip().lower()
-    if is_event_stream(response) and codings != "identity":
+    streams = is_event_stream(response) or _comes_as_stream(operation, response)
+    if streams and codings != "identity":
         return schema_violation("the upstream compressed its stream; it can't be judged as it runs")
     try:
         if is_event_stream(response) or _is_json(response):

@@ -108,7 +108,7 @@ class EventCutter:
 
     def _find_end(self) -> int | None:
         start = max(0, self._searched - 3)
-        begins = self._buffer[:1]
+        begins = bytes(self._buffer[:1])
         if begins in _BLANKS:
             begins = self._after_blanks()
         if begins == b"{":
