@@ -20,7 +20,8 @@ def answer(request: Recorded) -> Reply:
     path, body = request.path.partition("?")[0], json.loads(request.body)
     if path.endswith(_CHATS):
         name = "forbidden" if b"forbidden" in request.body else "look"
-        return _chat(name, body.get("stream") is True or path.endswith("_stream"))
+        is_named = not path.endswith("/invocations")
+        return _chat(name, body.get("stream") is True or path.endswith("_stream"), is_named)
     name = "forbidden" if b"forbidden" in request.body else "look"
     if path.endswith("/conversations"):
         return _mistral(name, bool(body.get("stream")))
@@ -79,8 +80,11 @@ def _fim(name: str, stream: bool) -> Reply:
     return _events([event], end=b"data: [DONE]\n\n")
 
 
-def _chat(name: str, stream: bool) -> Reply:
-    """Answer as watsonx.ai and Databricks do, whose answers are a chat completion's."""
+def _chat(name: str, stream: bool, is_named: bool) -> Reply:
+    """Answer as watsonx.ai and Databricks do, whose answers are a chat completion's.
+
+    Databricks' events have no names: MLflow's client reads nothing else than data.
+    """
     usage = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
     known = {"id": "c", "created": 1, "model": "m", "model_id": "m"}
     call = {"id": "t", "type": "function", "function": {"name": name, "arguments": WORDS}}
@@ -92,7 +96,7 @@ def _chat(name: str, stream: bool) -> Reply:
     def chunk(delta: dict[str, Any], reason: str | None, **more: Any) -> bytes:
         choice = {"index": 0, "delta": delta, "finish_reason": reason}
         told = json.dumps({**known, "choices": [choice], **more})
-        return f"id: 1\nevent: message\ndata: {told}\n\n".encode()
+        return f"{'id: 1\nevent: message\n' if is_named else ''}data: {told}\n\n".encode()
 
     begun = {"index": 0, **call, "function": {"name": name, "arguments": ""}}
     pieces = ({"index": 0, "function": {"arguments": part}} for part in (WORDS[:5], WORDS[5:]))

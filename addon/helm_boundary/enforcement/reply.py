@@ -108,6 +108,8 @@ def refuse(verdict: Verdict, operation: str = "", status: int = 403) -> Reply:
     provider = operation.partition(".")[0]
     if provider in _AT_TOP:
         told = _at_top(told, _amazons_code(waits=waits) if provider in _AMAZONS else None)
+    elif provider == "databricks":
+        told = _as_databricks_has_it(told)
     return reply(verdict, 429 if waits else status, told)
 
 
@@ -115,6 +117,14 @@ def _at_top(told: dict[str, Any], code: str | None) -> dict[str, Any]:
     """Say an error's code, or another one, and its message at the top as well."""
     error = told["error"]
     return {"code": code or error["code"], "message": error["message"], **told}
+
+
+def _as_databricks_has_it(told: dict[str, Any]) -> dict[str, Any]:
+    """Say the message where Databricks' SDK looks for it before it reads `error`, as a string.
+
+    It can't read an object there, and raises a server's fault with all of the answer in it.
+    """
+    return {"detail": told["error"]["message"], "scimType": "", **told}
 
 
 def _amazons_code(*, waits: bool) -> str:

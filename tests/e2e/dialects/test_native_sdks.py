@@ -28,6 +28,7 @@ RAISED = {
     "vertex": ("PermissionDeniedError", "APIStatusError"),
     "watsonx": ("ApiRequestFailure", "WMLClientError"),
     "databricks": ("PermissionDeniedError", "APIError"),
+    "mlflow": ("HTTPError", "RuntimeError"),  # it hands an error in a stream on as a chunk
 }
 """What each SDK raises for a denied answer, and for a denied call inside a stream."""
 
@@ -120,12 +121,12 @@ def redacting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         yield shared
 
 
-def say(stage: Scene, sdk: str, folder: Path) -> dict[str, str]:
-    """Have an SDK ask something with an address in it; what it got."""
+def say(stage: Scene, sdk: str, folder: Path, words: str = WRITTEN) -> dict[str, str]:
+    """Have an SDK ask something, by default with an address in it; what it got."""
     environment = "python" if sdk == "bedrock" else "natives"
     command = [installed(environment, "bin", "python"), str(PROGRAMS / "native_texts.py"), sdk]
     done = subprocess.run(
-        [*command, stage.boundary.url, WRITTEN, str(stage.boundary.ca_file)],
+        [*command, stage.boundary.url, words, str(stage.boundary.ca_file)],
         env={"PATH": "/usr/bin:/bin", "HOME": str(folder)},
         capture_output=True,
         text=True,
@@ -162,3 +163,10 @@ def test_what_is_signed_is_denied_where_it_would_be_rewritten(
     assert said["error"] == "AccessDeniedException"
     assert "signed" in said["why"]
     assert redacting.upstream.requests == []
+
+
+def test_databricks_own_client_reads_why_a_call_was_denied(stage: Scene, tmp_path: Path) -> None:
+    """It reads OpenAI's error object nowhere, and looks for the message beside it."""
+    said = say(stage, "databricks", tmp_path, "forbidden")
+    assert said["error"] == "PermissionDenied", said
+    assert said["why"].startswith("helm-boundary denied this call")

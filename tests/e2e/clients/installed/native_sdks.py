@@ -7,6 +7,7 @@ as a stream: the tools that the client got, or its error.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -164,9 +165,29 @@ def databricks(words: str, stream: bool) -> Iterator[str]:
                 yield call.function.name or ""
 
 
+def mlflow(words: str, stream: bool) -> Iterator[str]:
+    """Ask MLflow's gateway, or with a stream, which it hasn't, Databricks."""
+    from mlflow.deployments import get_deploy_client
+
+    os.environ.update(DATABRICKS_HOST=url, DATABRICKS_TOKEN="made-up")
+    asked: Any = {"messages": [{"role": "user", "content": words}], "tools": [TOOL]}
+    if not stream:
+        answer = get_deploy_client(url).predict(endpoint="chat", inputs=asked)
+        for call in answer["choices"][0]["message"].get("tool_calls") or ():
+            yield call["function"]["name"]
+        return
+    for event in get_deploy_client("databricks").predict_stream(endpoint="e", inputs=asked):
+        if "error" in event:
+            raise RuntimeError(event["error"]["message"])
+        for call in event["choices"][0]["delta"].get("tool_calls") or ():
+            yield call["function"].get("name") or ""
+
+
 ASK: dict[str, Callable[[str, bool], Iterator[str]]] = {
     each.__name__: each
-    for each in (*(mistral, fim, gemini, ollama, cohere, dashscope, vertex, watsonx, databricks),)
+    for each in (
+        *(mistral, fim, gemini, ollama, cohere, dashscope, vertex, watsonx, databricks, mlflow),
+    )
 }
 for is_stream in (False, True):
     for said in ("look", "forbidden"):
