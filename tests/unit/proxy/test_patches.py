@@ -18,6 +18,7 @@ SOCKET = "proxy/layers/websocket.py"
 REPLACED = {
     ("connections", "proxy/server.py", "ConnectionHandler.__init__"): "f695401fcc32e556",
     ("connections", "proxy/server.py", "ConnectionHandler.on_timeout"): "05db80a3824df86f",
+    ("connections", "proxy/server.py", "ConnectionHandler.server_event"): "ffbed451b4933f30",
     ("connections", "proxy/server.py", "ConnectionHandler.drain_writers"): "ebc2aaba7eb47e24",
     ("connections", "proxy/server.py", "ConnectionHandler.handle_connection"): "f9faab6ad3ed5b81",
     ("connections", "proxy/server.py", "TimeoutWatchdog"): "c369d9acd4797ef4",

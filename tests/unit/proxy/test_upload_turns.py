@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
-from helm_boundary.proxy.patches import upload_turns
 from helm_boundary.proxy.patches.upload_turns import AT_ONCE, LARGE, UploadTurns
 
 MEBIBYTE = 1 << 20
@@ -16,7 +16,7 @@ MEBIBYTE = 1 << 20
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Return the time, in seconds, which stands still until a test sets it."""
     now = [1000.0]
-    monkeypatch.setattr(upload_turns.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     return now
 
 

@@ -66,7 +66,7 @@ def widen_connections(
             await turns.wait(handler.client.id)
         await _drain(handler)  # type: ignore[no-untyped-call]
 
-    server.ConnectionHandler.server_event = take  # type: ignore[method-assign]
+    server.ConnectionHandler.server_event = take  # type: ignore[method-assign,assignment]
     server.ConnectionHandler.drain_writers = drain  # type: ignore[method-assign]
     server.ConnectionHandler.__init__ = begin  # type: ignore[method-assign,assignment]
     server.ConnectionHandler.on_timeout = close_idle  # type: ignore[method-assign,assignment]
