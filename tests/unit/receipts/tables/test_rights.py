@@ -17,10 +17,11 @@ from helm_receipts.recording.keyset import open_log_key
 from helm_receipts.recording.recorder import Recorder
 from helm_receipts.tables.publication import read_note
 from helm_receipts.tables.table_log import TableLog
-from support.engines import TableState, check
+from support.engines import check
 from support.pages import DOCS
 from support.postgresql import ROLE, Server
 from support.receipts import CONFIGURATION, outcome, request
+from support.table_state import TableState
 
 _WORDS = re.compile(r"\*\*Rights\.\*\* (.*?)\n\n", re.DOTALL)
 _GRANT = re.compile(r"`([A-Z, ]+)` on ((?:`\w+`(?:, | and )?)+|the rest)")
