@@ -99,6 +99,10 @@ class State(Protocol):
         """Put a receipt to those that say what was pruned."""
         ...
 
+    def forget_prunings(self) -> None:
+        """Delete the receipts that say what was pruned."""
+        ...
+
 
 class FolderState:
     """A state folder."""
@@ -165,6 +169,10 @@ class FolderState:
         """Add a line to the file of them."""
         with (self._state / PRUNINGS).open("ab") as file:
             file.write(receipt + b"\n")
+
+    def forget_prunings(self) -> None:
+        """Delete the file of them."""
+        (self._state / PRUNINGS).unlink()
 
 
 def check(state: Path) -> FsckReport:

@@ -1,8 +1,8 @@
-"""A rotation of a receipt key beside a database that dies at its nth step.
+"""A rotation of a receipt key beside a database that dies before its nth step.
 
     stopped_rotation.py FOLDER ADDRESS N
 
-A step is a statement, or a sync of a file. Even numbers die before the step, odd ones after it.
+A step is a statement, or a sync of a file.
 """
 
 from __future__ import annotations
@@ -25,23 +25,20 @@ KILLED = 37
 
 
 def dying(step: Callable[..., Any], count: list[int], when: int) -> Callable[..., Any]:
-    """Return a function that does a step, and dies before or after the one that is meant."""
+    """Return a function that does a step, but dies before the one that is meant."""
 
     def take(*arguments: Any, **named: Any) -> Any:
         number = count[0]
         count[0] += 1
-        if number == when // 2 and when % 2 == 0:
+        if number == when:
             os._exit(KILLED)
-        done = step(*arguments, **named)
-        if number == when // 2:
-            os._exit(KILLED)
-        return done
+        return step(*arguments, **named)
 
     return take
 
 
 def main(folder: str, address: str, when: str) -> None:
-    """Rotate, as far as it goes."""
+    """Rotate, as far as it goes; says how many steps it took."""
     count = [0]
     Connection.wait = dying(Connection.wait, count, int(when))  # type: ignore[method-assign]
     os.fdatasync = dying(os.fdatasync, count, int(when))

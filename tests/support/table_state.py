@@ -100,8 +100,8 @@ class TableState:
         """Rotate a key of the boundary's folder while the log is kept up, or of the log's."""
         if role == "receipt":
             with log_kept_up(self._database, self.log):
-                return rotate(role, self._state, self._database, *more)
-        return rotate_log(self.log, self._state, self._database, *more)
+                return rotate(role, self._state, self._used, *more)
+        return rotate_log(self.log, self._state, self._used, *more)
 
     def drop(self, writer: str, numbers: range) -> None:
         """Delete rows."""
@@ -112,6 +112,11 @@ class TableState:
         """Insert a row."""
         with connect(self._database) as connection:
             connection.execute(_CLAIM, (writer, last, receipt))
+
+    def forget_prunings(self) -> None:
+        """Delete the rows of them."""
+        with connect(self._database) as connection:
+            connection.execute("DELETE FROM helm_boundary.prunings")
 
     def _read_new(self) -> list[dict[str, Any]]:
         found = []

@@ -37,6 +37,14 @@ _PULL_SECONDS = 1.0
 type Command = Callable[..., Any]
 
 
+class Contradiction(CommandError):
+    """A database that contradicts itself, or what was copied of it before."""
+
+    def __init__(self, error: LogError) -> None:
+        super().__init__(f"NOT VERIFIED: {error}", NO)
+        self.error = error
+
+
 class StateName(StateFolder):
     """A folder, or a database's address."""
 
@@ -60,15 +68,18 @@ class PlaceName(StateName):
 def layout_of(
     context: click.Context, value: Path | Address, *, anew: bool, follows: bool
 ) -> Layout:
-    """Return a state's folder: itself, or a copy of the database's, for as long as the command."""
+    """Return a state's folder: itself, or a copy of the database's, for as long as the command.
+
+    Raises CommandError, `Contradiction` for what isn't merely out of reach.
+    """
     if isinstance(value, Path):
         return Layout(value)
     try:
         if anew:
             return context.with_resource(_fresh_copy(value))
         return context.with_resource(_kept_copy(value, follows=follows))
-    except LogError as error:  # what is there contradicts itself
-        raise CommandError(f"NOT VERIFIED: {error}", NO) from error
+    except LogError as error:
+        raise Contradiction(error) from error
     except ReceiptError as error:
         raise CommandError(str(error)) from error
 

@@ -18,10 +18,10 @@ from helm_receipts.layout import Layout
 from support.approvals import until
 from support.boundary import Boundary
 from support.browser import chromium, missing
-from support.engines import TableState
 from support.fleet import command, fleet_boundary
 from support.postgresql import Server, migrated
 from support.scene import Scene
+from support.table_state import TableState
 from support.upstream import Upstream
 from support.watching import Visitor, address_in
 
