@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -103,6 +104,14 @@ class State(Protocol):
         """Delete the receipts that say what was pruned."""
         ...
 
+    def backup(self) -> str:
+        """Keep what there is now; returns its name."""
+        ...
+
+    def restore(self, name: str) -> None:
+        """Put a backup in place, as an operator would."""
+        ...
+
 
 class FolderState:
     """A state folder."""
@@ -174,6 +183,19 @@ class FolderState:
         """Delete the file of them."""
         (self._state / PRUNINGS).unlink()
 
+    def backup(self) -> str:
+        """Copy the folder, as docs/operations.md says."""
+        name = f"{self._state}-backup"
+        shutil.copytree(self._state, name, ignore=shutil.ignore_patterns("index"))
+        return name
+
+    def restore(self, name: str) -> None:
+        """Copy it back; the index isn't part of it."""
+        for path in self._state.iterdir():
+            if path.name != "index":
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        shutil.copytree(name, self._state, dirs_exist_ok=True)
+
 
 def check(state: Path) -> FsckReport:
     """Run fsck with the published keys."""
@@ -194,4 +216,5 @@ def state_in(request: pytest.FixtureRequest, folder: Path) -> State:
     """Return a state of the kind that a fixture is asked for, for fixtures of any scope."""
     if request.param == "folder":
         return FolderState(folder / "state")
-    return TableState(folder / "state", migrated(request.getfixturevalue("postgresql")))
+    server = request.getfixturevalue("postgresql")
+    return TableState(folder / "state", migrated(server), server=server)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ from helm_receipts.recording.keyset import open_log_key
 from helm_receipts.recording.recorder import Recorder
 from helm_receipts.tables.pull import pull
 from helm_receipts.tables.table_log import TableLog
+from support.postgresql import ROLE, Server
 from support.receipts import CONFIGURATION
 
 _DROP = "DELETE FROM helm_boundary.receipts WHERE writer = %s AND number = ANY(%s)"
@@ -37,7 +39,14 @@ _CLAIM = "INSERT INTO helm_boundary.prunings (writer, number, line) VALUES (%s, 
 class TableState:
     """A database; `address` may lead through something in between."""
 
-    def __init__(self, state: Path, database: Address, address: Address | None = None) -> None:
+    def __init__(
+        self,
+        state: Path,
+        database: Address,
+        address: Address | None = None,
+        server: Server | None = None,
+    ) -> None:
+        self._server = server
         self._state = state
         self._database = database
         self._used = address or database
@@ -117,6 +126,30 @@ class TableState:
         """Delete the rows of them."""
         with connect(self._database) as connection:
             connection.execute("DELETE FROM helm_boundary.prunings")
+
+    def backup(self) -> str:
+        """Copy the database, once nobody is connected."""
+        return self._copy(self._name, f"{self._name}_backup")
+
+    def restore(self, name: str) -> None:
+        """Drop the database, with whoever is connected, and copy the backup in its place."""
+        assert self._server is not None
+        with self._server.superuser() as connection:
+            connection.execute(f'DROP DATABASE "{self._name}" WITH (FORCE)'.encode())
+        self._copy(name, self._name)
+        shutil.rmtree(self._state.parent / "pulled", ignore_errors=True)
+
+    @property
+    def _name(self) -> str:
+        return self._database.text.rpartition("/")[2]
+
+    def _copy(self, source: str, target: str) -> str:
+        assert self._server is not None
+        with self._server.superuser() as connection:
+            connection.execute(
+                f'CREATE DATABASE "{target}" TEMPLATE "{source}" OWNER {ROLE}'.encode()
+            )
+        return target
 
     def _read_new(self) -> list[dict[str, Any]]:
         found = []
