@@ -13,8 +13,9 @@ from helm_receipts.errors import RecorderError
 from helm_receipts.recording.database_place import Database
 from helm_receipts.recording.recorder import Recorder
 from support.engines import check
-from support.postgresql import ROLE, Server, running_server, short_folder
+from support.postgresql import ROLE, Server, running_server
 from support.receipts import CONFIGURATION, outcome, request
+from support.short_folders import short_folder
 from support.table_state import TableState
 
 
