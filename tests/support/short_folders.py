@@ -55,4 +55,9 @@ def sweep(parent: Path) -> None:
 @functools.cache
 def _sweep_once() -> None:
     sweep(Path(tempfile.gettempdir()))
-    atexit.register(lambda: [remove_short_folder(each) for each in list(_held)])
+    atexit.register(_remove_all)
+
+
+def _remove_all() -> None:
+    for folder in list(_held):
+        remove_short_folder(folder)
