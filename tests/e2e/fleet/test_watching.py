@@ -135,6 +135,7 @@ def test_who_runs_what_is_told(fleet: Fleet) -> None:
     }
     shown = command("state", "status", "--state", fleet.database.text).stdout
     assert all(f"writer {each['writer']}, seen " in shown for each in told)
+    assert "2 different ones: clients trust one" in shown  # each has made its own here
 
 
 def test_the_page_shows_whose_each_receipt_is(fleet: Fleet) -> None:
