@@ -148,8 +148,8 @@ def _different_authorities(known: list[Seen]) -> Iterator[tuple[str, str]]:
         yield (
             "authorities",
             (
-                f"{len(found)} different ones: clients trust one; give all boundaries the same with "
-                "--set confdir, from one secret"
+                f"{len(found)} different ones: clients trust one; give all boundaries the same "
+                "with --set confdir, from one secret"
             ),
         )
 
