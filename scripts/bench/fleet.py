@@ -15,6 +15,7 @@ from support import postgresql
 from support.approvals import free_port
 from support.boundary import Boundary
 from support.haproxy import haproxy
+from support.short_folders import short_folder
 
 PARTS = ("proxies", "workers", "supervisor", "database", "balancer")
 _SOURCES = 16
@@ -52,7 +53,7 @@ def missing() -> str | None:
 def fleet(folder: Path, upstream: int) -> Iterator[Fleet]:
     """Run it before an upstream of this port."""
     with contextlib.ExitStack() as stack:
-        place = postgresql.short_folder()
+        place = short_folder()
         stack.callback(shutil.rmtree, place, ignore_errors=True)
         server = stack.enter_context(postgresql.running_server(place))
         database, ports, proxies = postgresql.migrated(server), [], []

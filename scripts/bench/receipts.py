@@ -42,6 +42,7 @@ from helm_receipts.recording.recorder import Recorder  # noqa: E402
 from helm_receipts.recording.writer import Writer  # noqa: E402
 from support import postgresql  # noqa: E402
 from support.receipts import CONFIGURATION, outcome, request  # noqa: E402
+from support.short_folders import short_folder  # noqa: E402
 
 MICRO, MILLI = 1e6, 1e3
 
@@ -134,7 +135,7 @@ def _database() -> Iterator[Address | None]:
         print(f"not beside PostgreSQL: {why}")
         yield None
         return
-    place = postgresql.short_folder()
+    place = short_folder()
     try:
         with postgresql.running_server(place) as server:
             yield postgresql.migrated(server)

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+import shutil
 from pathlib import Path
 from typing import Any, Protocol
 
-import psycopg
 import pytest
+from click.testing import CliRunner, Result
 
+from helm_boundary.cli.keys import keys
 from helm_boundary.runtime.shared_state import SharedState
 from helm_receipts.audit.fsck import FsckReport, fsck
-from helm_receipts.database.address import Address
-from helm_receipts.database.connections import connect
-from helm_receipts.database.errors import StateUnavailable
-from helm_receipts.envelope.dsse import parse_line
-from helm_receipts.envelope.record import parse_statement
 from helm_receipts.export.select import Follower
+from helm_receipts.journal.beginnings import PRUNINGS
+from helm_receipts.journal.reader import written_lines
+from helm_receipts.journal.segments import list_segments
 from helm_receipts.layout import Layout
 from helm_receipts.log.published_keys import read_published
-from helm_receipts.recording.database_place import Database
-from helm_receipts.recording.keyset import open_log_key
 from helm_receipts.recording.recorder import Recorder
-from helm_receipts.tables.pull import pull
-from helm_receipts.tables.table_log import TableLog
 from support.postgresql import migrated
 from support.receipts import CONFIGURATION
+from support.table_state import TableState
 
 
 class State(Protocol):
@@ -74,6 +69,49 @@ class State(Protocol):
         """Return a folder with all receipts and the log, brought up to date."""
         ...
 
+    @property
+    def own(self) -> Layout:
+        """The folder that has the receipt key which signs here."""
+        ...
+
+    @property
+    def place(self) -> list[str]:
+        """The option of commands that only read it."""
+        ...
+
+    @property
+    def auditor(self) -> list[str]:
+        """The options that name its keys of today, for an auditor's commands."""
+        ...
+
+    def settle(self) -> None:
+        """Have all receipts in the log, under its checkpoint."""
+        ...
+
+    def rotate(self, role: str, *more: str) -> Result:
+        """Run `keys rotate`; beside a database with a log service as it needs one, or none."""
+        ...
+
+    def drop(self, writer: str, numbers: range) -> None:
+        """Delete receipts of a writer, as somebody who hides something would."""
+        ...
+
+    def claim_pruned(self, writer: str, last: int, receipt: bytes) -> None:
+        """Put a receipt to those that say what was pruned."""
+        ...
+
+    def forget_prunings(self) -> None:
+        """Delete the receipts that say what was pruned."""
+        ...
+
+    def backup(self) -> str:
+        """Keep what there is now; returns its name."""
+        ...
+
+    def restore(self, name: str) -> None:
+        """Put a backup in place, as an operator would."""
+        ...
+
 
 class FolderState:
     """A state folder."""
@@ -102,63 +140,61 @@ class FolderState:
         """Return the folder."""
         return self._state
 
+    @property
+    def own(self) -> Layout:
+        """The folder."""
+        return Layout(self._state)
 
-class TableState:
-    """A database; `address` may lead through something in between."""
+    @property
+    def place(self) -> list[str]:
+        """All of the name."""
+        return self.named
 
-    def __init__(self, state: Path, database: Address, address: Address | None = None) -> None:
-        self._state = state
-        self._database = database
-        self._used = address or database
-        self._seen = dict[str, int]()
-        self.arguments = [str(state), self._used.text]
-        self.options: dict[str, Any] = {"helm_state": self._used.text, "helm_folder": state}
-        self.shared = SharedState(Layout(state), self._used)
-        self.recorded: dict[str, Any] = {"state": state, "database": Database(self._used, 10.0)}
-        self.registrations = 1
-        self.named = ["--state", self._used.text, "--folder", str(state)]
+    @property
+    def auditor(self) -> list[str]:
+        """What is published."""
+        log = self._state / "log"
+        return ["--key", str(log / "receipt.pub.pem"), "--vkey", str(log / "log.vkey")]
 
-    def open(self) -> Recorder:
-        """Open a recorder on the database."""
-        database = Database(self._database, 10.0)
-        return Recorder.open(
-            self._state, version="0.1.0", configuration=CONFIGURATION, database=database
-        )
+    def settle(self) -> None:
+        """Leave it: what records here keeps the log up."""
 
-    def new_predicates(self) -> list[dict[str, Any]]:
-        """Read what is new of each writer, with patience for a server that has just started."""
-        return _patiently(self._read_new)
+    def rotate(self, role: str, *more: str) -> Result:
+        """Rotate a key of the folder."""
+        return CliRunner().invoke(keys, ["rotate", role, *self.named, *more])
 
-    def folder(self) -> Path:
-        """Catch up the log, and pull all of it into a folder."""
-        log = TableLog(self._database, *open_log_key(Layout(self._state.parent / "log")))
-        try:
-            _patiently(lambda: _held(log))  # whoever was killed holds it for ten seconds
-            while log.step():
-                pass
-            time.sleep(1.05)
-            log.step()
-        finally:
-            log.close()
-        out = Layout(self._state.parent / "pulled")
-        with connect(self._database) as connection:
-            pull(connection, out)
-        return out.state
+    def drop(self, writer: str, numbers: range) -> None:
+        """Delete lines; a file of which none is left goes."""
+        for segment in list_segments(self._state / "journal" / writer):
+            lines = list(written_lines(segment))
+            left = [line.raw for number, line in enumerate(lines, int(segment.stem))
+                    if number not in numbers]  # fmt: skip
+            if not left:
+                segment.unlink()
+            elif len(left) < len(lines):
+                segment.write_bytes(b"".join(raw + b"\n" for raw in left))
 
-    def _read_new(self) -> list[dict[str, Any]]:
-        found = []
-        with connect(self._database) as connection:
-            writers = connection.execute("SELECT writer FROM helm_boundary.writers").fetchall()
-            for (writer,) in writers:
-                rows = connection.execute(
-                    "SELECT number, line FROM helm_boundary.receipts "
-                    "WHERE writer = %s AND number > %s ORDER BY number",
-                    (writer, self._seen.get(writer, 0)),
-                ).fetchall()
-                for number, line in rows:
-                    found.append(parse_statement(parse_line(bytes(line)).payload)["predicate"])
-                    self._seen[writer] = number
-        return found
+    def claim_pruned(self, writer: str, last: int, receipt: bytes) -> None:
+        """Add a line to the file of them."""
+        with (self._state / PRUNINGS).open("ab") as file:
+            file.write(receipt + b"\n")
+
+    def forget_prunings(self) -> None:
+        """Delete the file of them."""
+        (self._state / PRUNINGS).unlink()
+
+    def backup(self) -> str:
+        """Copy the folder, as docs/operations.md says."""
+        name = f"{self._state}-backup"
+        shutil.copytree(self._state, name, ignore=shutil.ignore_patterns("index"))
+        return name
+
+    def restore(self, name: str) -> None:
+        """Copy it back; the index isn't part of it."""
+        for path in self._state.iterdir():
+            if path.name != "index":
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        shutil.copytree(name, self._state, dirs_exist_ok=True)
 
 
 def check(state: Path) -> FsckReport:
@@ -180,21 +216,5 @@ def state_in(request: pytest.FixtureRequest, folder: Path) -> State:
     """Return a state of the kind that a fixture is asked for, for fixtures of any scope."""
     if request.param == "folder":
         return FolderState(folder / "state")
-    return TableState(folder / "state", migrated(request.getfixturevalue("postgresql")))
-
-
-def _held(log: TableLog) -> None:
-    log.step()
-    if not log.is_ours:
-        raise StateUnavailable("another process keeps the log up")
-
-
-def _patiently[T](do: Callable[[], T]) -> T:
-    until = time.monotonic() + 30
-    while True:
-        try:
-            return do()
-        except (psycopg.Error, StateUnavailable):
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.1)
+    server = request.getfixturevalue("postgresql")
+    return TableState(folder / "state", migrated(server), server=server)

@@ -66,14 +66,18 @@ class HAProxy:
 
 @contextmanager
 def haproxy(boundaries: Sequence[tuple[int, int]]) -> Iterator[HAProxy]:
-    """Run it before two boundaries, each given by its port and the one of its health."""
+    """Run it before two boundaries or more, each given by its port and the one of its health."""
     program = shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if program is None:
         pytest.skip("no haproxy on PATH; Debian's package has it")
-    (one, one_health), (two, two_health) = boundaries
+    (one, one_health), (two, two_health), *more = boundaries
     port = free_port()
     folder = Path(tempfile.mkdtemp(prefix="helm-haproxy-"))
-    configuration = shutil.copy(CONFIGURATION, folder)
+    configuration = folder / CONFIGURATION.name
+    servers = [
+        f'    server more{each} "127.0.0.1:{each}" port "{health}"\n' for each, health in more
+    ]
+    configuration.write_text(CONFIGURATION.read_text() + "".join(servers))
     user = NOBODY if os.geteuid() == 0 else None
     if user is not None:
         os.chown(folder, user, user)

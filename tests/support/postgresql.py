@@ -12,7 +12,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -26,6 +25,7 @@ from helm_receipts.database.address import Address
 from helm_receipts.database.connections import connect
 from helm_receipts.database.migrations import migrate
 from support.orphans import end_with_parent
+from support.short_folders import remove_short_folder, short_folder
 
 _START_SECONDS = 60.0
 _SUPERUSER = "postgres"
@@ -202,6 +202,7 @@ def running_server(folder: Path, settings: Mapping[str, str] | None = None) -> I
         yield server
     finally:
         server.stop()
+        remove_short_folder(folder)
 
 
 @pytest.fixture(scope="session")
@@ -238,11 +239,6 @@ def migrated(server: Server) -> Address:
     with connect(address) as connection:
         migrate(connection)
     return address
-
-
-def short_folder() -> Path:
-    """Make a folder whose sockets have short enough names, which pytest's own may not have."""
-    return Path(tempfile.mkdtemp(prefix="pg-"))
 
 
 def _programs() -> Path:

@@ -33,7 +33,13 @@ from helm_receipts.log.proof import verify_proof
 from .exits import INCOMPLETE, YES, CommandError
 from .receipt_results import finish, nothing, progress_bar, refusal
 from .served_log import check_served_log
-from .state_copies import PlaceName, layout_of, place_option, readable_state_option
+from .state_copies import (
+    Contradiction,
+    PlaceName,
+    layout_of,
+    place_option,
+    readable_state_option,
+)
 from .state_options import (
     archive_option,
     existing,
@@ -47,19 +53,20 @@ from .verification_keys import NAMED, Trust, trust_for
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
+_NO_KEY = "none yet: what is there contradicts itself"
 _WORTH_PROCESSES = 20 * 2**20
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @click.command()
-@readable_state_option(anew=True)
+@place_option
 @json_option
 @key_options
 @click.option("--proof", type=_FILE, help="A .tlog-proof of the one receipt in FILES.")
 @archive_option
 @click.argument("files", nargs=-1, type=_FILE)
 def verify(
-    state: Layout,
+    state: Path | Address,
     as_json: bool,
     keys: tuple[Path, ...],
     vkey: str | None,
@@ -69,9 +76,10 @@ def verify(
 ) -> None:
     """Verify receipts: those in FILES, or every journal's."""
     with io_errors():
-        if not files and proof is None and is_empty(existing(state).journal):
-            finish(nothing(state.state), "", as_json)
-        trust = trust_for(state, keys, vkey)
+        layout = _whole(state, as_json)
+        if not files and proof is None and is_empty(existing(layout).journal):
+            finish(nothing(layout.state), "", as_json)
+        trust = trust_for(layout, keys, vkey)
         whose = trust.whose
         try:
             if proof is not None:
@@ -79,9 +87,9 @@ def verify(
             elif files:
                 result = _verify_files(files, trust)
             else:
-                result = _verify_journal(journal_of(state), trust, _journals(archives))
+                result = _verify_journal(journal_of(layout), trust, _journals(archives))
         except ReceiptError as error:
-            result = refusal(trust.name_rightly(state, error))
+            result = refusal(trust.name_rightly(layout, error))
     finish(result, whose, as_json)
 
 
@@ -126,9 +134,8 @@ def fsck_folder(
         with io_errors():
             result = check_served_log(place, vkey, kept)
         finish(result, NAMED, as_json)
-    context = click.get_current_context()
     with io_errors():
-        layout = existing(layout_of(context, place or state, anew=True, follows=False))
+        layout = existing(_whole(place or state, as_json))
         if is_empty(layout.journal) and not _has_log(layout):
             finish(nothing(layout.state), "", as_json)
         trust = trust_for(layout, keys, vkey)
@@ -190,6 +197,14 @@ def consistency(
         except ReceiptError as error:
             result = refusal(trust.name_rightly(state, error))
     finish(result, trust.whose_log, as_json)
+
+
+def _whole(state: Path | Address, as_json: bool) -> Layout:
+    """Return the folder, or a copy of all of a database; ends where that contradicts itself."""
+    try:
+        return layout_of(click.get_current_context(), state, anew=True, follows=False)
+    except Contradiction as error:
+        finish(refusal(error.error), _NO_KEY, as_json)
 
 
 def _verify_files(files: tuple[Path, ...], trust: Trust) -> dict[str, Any]:

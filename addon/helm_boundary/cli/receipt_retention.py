@@ -16,6 +16,7 @@ import click
 
 from helm_boundary.runtime.shared_state import SharedState
 from helm_receipts.audit.fsck import FsckReport, fsck
+from helm_receipts.database.address import Address
 from helm_receipts.errors import Broken, ReceiptError
 from helm_receipts.layout import Layout
 from helm_receipts.recording.retention import Portion, copy_to, plan, prune, remove_segments
@@ -27,9 +28,9 @@ from .receipt_log import CALLED
 from .receipt_results import progress_bar
 from .shared_state import shared_state_option
 from .state_copies import layout_of
-from .state_options import io_errors, journal_of, json_option
+from .state_options import io_errors, journal_of, json_option, key_options
 from .times import MOMENT
-from .verification_keys import trust_for
+from .verification_keys import Trust, trust_for
 
 _BEFORE = click.option(
     "--before",
@@ -45,6 +46,7 @@ _DRY_RUN = click.option("--dry-run", is_flag=True, help="Only say what would go.
 @click.command()
 @shared_state_option
 @json_option
+@key_options
 @_BEFORE
 @_DRY_RUN
 @click.option(
@@ -56,7 +58,13 @@ _DRY_RUN = click.option("--dry-run", is_flag=True, help="Only say what would go.
     help="The archive's folder; the same one each time keeps it whole.",
 )
 def archive(
-    state: SharedState, as_json: bool, before: str, dry_run: bool, archive_folder: Path
+    state: SharedState,
+    as_json: bool,
+    keys: tuple[Path, ...],
+    vkey: str | None,
+    before: str,
+    dry_run: bool,
+    archive_folder: Path,
 ) -> None:
     """Move old receipts to an archive: whole files, or rows.
 
@@ -64,45 +72,77 @@ def archive(
     verifies both together; a boundary may run meanwhile.
     """
     with io_errors():
-        layout = _readable(state)
         _refuse_inside(archive_folder, state.layout)
-        portions = _old(state, layout, before)
+        layout = _readable(state, dry_run=dry_run)
+        trust = trust_for(layout, keys, vkey)
+        portions = _old(state, layout, before, trust)
         if not dry_run:
             copy_to(archive_folder, layout, portions)
-        _remove(state, portions, before, archive_folder, as_json, dry_run=dry_run)
+        told = _remove(state, portions, before, archive_folder, dry_run=dry_run)
+    _finish(told, before, trust, archive_folder, as_json, dry_run=dry_run)
 
 
 @click.command("prune")
 @shared_state_option
 @json_option
+@key_options
 @_BEFORE
 @_DRY_RUN
 @click.option("--yes", is_flag=True, help="Don't ask.")
-def prune_old(state: SharedState, as_json: bool, before: str, dry_run: bool, yes: bool) -> None:
+def prune_old(
+    state: SharedState,
+    as_json: bool,
+    keys: tuple[Path, ...],
+    vkey: str | None,
+    before: str,
+    dry_run: bool,
+    yes: bool,
+) -> None:
     """Delete old receipts for good: whole files, or rows.
 
     Their hashes stay in the log, and a receipt says what was pruned.
     """
     with io_errors():
-        layout = _readable(state)
-        portions = _old(state, layout, before)
+        layout = _readable(state, dry_run=dry_run)
+        trust = trust_for(layout, keys, vkey)
+        portions = _old(state, layout, before, trust)
         if portions and not (yes or dry_run):
             count = sum(portion.last - portion.first + 1 for portion in portions)
             click.confirm(f"Delete {count} receipts for good?", abort=True)
-        _remove(state, portions, before, None, as_json, dry_run=dry_run)
+        told = _remove(state, portions, before, None, dry_run=dry_run)
+    _finish(told, before, trust, None, as_json, dry_run=dry_run)
 
 
-def _readable(state: SharedState) -> Layout:
+def _readable(state: SharedState, *, dry_run: bool) -> Layout:
     """Return the folder, or a copy of the database for as long as the command runs."""
     if state.database is None:
         return state.layout
+    if not dry_run:
+        _refuse_without_means(state.layout, state.database)
     return layout_of(click.get_current_context(), state.database, anew=True, follows=False)
 
 
-def _old(state: SharedState, layout: Layout, before: str) -> list[Portion]:
+def _refuse_without_means(folder: Layout, database: Address) -> None:
+    """Require a key to sign with, which auditors know, and the rights, before anything is said."""
+    from helm_receipts.database.connections import connect, unavailable
+    from helm_receipts.database.migrations import require_current
+    from helm_receipts.database.rights import require_rights
+    from helm_receipts.recording.table_retention import RIGHTS
+
+    if not (folder.keys / "receipt.pem").exists():
+        raise CommandError(
+            f"no receipt key in {folder.keys} to sign what is removed: name a folder that has one "
+            "with --folder, or make one with `keys init`, and give its public half to auditors"
+        )
+    with unavailable(database), connect(database) as connection:
+        require_current(connection)
+        require_rights(connection, RIGHTS)
+
+
+def _old(state: SharedState, layout: Layout, before: str, trust: Trust) -> list[Portion]:
     """Verify everything, and list what is old."""
     journal_of(layout)
-    open_from = _verified(layout).open_from
+    open_from = _verified(layout, trust).open_from
     if state.database is None:
         return plan(layout, before, open_from)
     from helm_receipts.recording.table_retention import plan_rows
@@ -123,8 +163,7 @@ def _removing(state: SharedState) -> Iterator[Callable[[Portion, bytes], None]]:
         yield partial(remove_rows, connection)
 
 
-def _verified(state: Layout) -> FsckReport:
-    trust = trust_for(state)
+def _verified(state: Layout, trust: Trust) -> FsckReport:
     try:
         with progress_bar("fsck") as progress, checkers(state) as check:
             return fsck(
@@ -142,20 +181,34 @@ def _remove(
     portions: list[Portion],
     before: str,
     archive_folder: Path | None,
-    as_json: bool,
     *,
     dry_run: bool,
-) -> NoReturn:
+) -> list[dict[str, object]]:
+    """Remove portions, with a receipt of each; returns what to tell of them."""
     told = [_told(portion) for portion in portions]
     if portions and not dry_run:
         with state.recording(CALLED) as recorder, _removing(state) as remove:
             done = prune(portions, recorder, before, remove, archive_folder)
             for each, receipt in zip(told, done, strict=True):
                 each["receipt"] = receipt
+    return told
+
+
+def _finish(
+    told: list[dict[str, object]],
+    before: str,
+    trust: Trust,
+    archive_folder: Path | None,
+    as_json: bool,
+    *,
+    dry_run: bool,
+) -> NoReturn:
+    whose = trust.whose_folder()
     if as_json:
-        click.echo(json.dumps({"before": before, "dryRun": dry_run, "pruned": told}))
+        click.echo(json.dumps({"before": before, "dryRun": dry_run, "key": whose, "pruned": told}))
     else:
         _print(told, before, archive_folder, dry_run=dry_run)
+        click.echo(f"verified before, with keys {whose}")
     raise SystemExit(YES)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -15,19 +16,20 @@ from helm_boundary.receipt_source.folder import FolderSource
 from helm_boundary.reporting.period import read_period
 from helm_boundary.reporting.report import FORMATS
 from helm_boundary.reporting.report import report as write
-from helm_receipts.layout import Layout
+from helm_receipts.database.address import Address
+from helm_receipts.envelope.predicate import rfc3339
 
 from .exits import CommandError
 from .policy_options import policy_errors
 from .policy_source import PolicySource
 from .receipt_results import progress_bar
-from .state_copies import readable_state_option
+from .state_copies import layout_of, place_option
 from .state_options import io_errors, journal_of
 from .verification_keys import trusted_keys
 
 
 @click.command()
-@readable_state_option()
+@place_option
 @click.option(
     "--since",
     metavar="TIME",
@@ -59,7 +61,7 @@ from .verification_keys import trusted_keys
     help="Sum calls up by this policy's groups, too; repeatable, for a policy over another.",
 )
 def report(
-    state: Layout,
+    state: Path | Address,
     since: str,
     until: str | None,
     form: str,
@@ -81,11 +83,18 @@ def report(
     with policy_errors():
         groups = read_policy(folders).own_data.get("groups") or {} if folders else {}
     with io_errors():
-        journal_of(state)
-        index = ReceiptIndex.open(FolderSource(state), state.state / "index")
+        layout = layout_of(click.get_current_context(), state, anew=False, follows=False)
+        where = {} if isinstance(state, Path) else {"database": _copied(state)}
+        journal_of(layout)
+        index = ReceiptIndex.open(FolderSource(layout), layout.state / "index")
         with progress_bar("index") as progress:
             index.refresh(lambda done: progress(done, 0))
         to_terminal = str(output) == "-"
         with nullcontext(sys.stdout) if to_terminal else output.open("w", newline="") as file:
-            write(state, index, trusted_keys(state), period, form, file, groups)
+            write(layout, index, trusted_keys(layout), period, form, file, groups, where)
         index.close()
+
+
+def _copied(database: Address) -> str:
+    """Say what the report is made from."""
+    return f"{database}, from a copy that was brought up to date at {rfc3339(time.time_ns())}"

@@ -113,6 +113,7 @@ def status(address: Address, as_json: bool) -> None:
         click.echo(json.dumps(found.as_value() | {"boundaries": told}))
     else:
         rows = [(f"boundary {each.name}", _line(each)) for each in known]
+        rows += _different_authorities(known)
         _print(address, found, rows)
     raise SystemExit(NO if found.refusal else YES)
 
@@ -133,8 +134,24 @@ def _line(seen: Seen) -> str:
     told = _told(seen)
     return (
         f"policy {told['policy_digest'][:12]} of {told['policy_uri']}, {told['mode']}, version "
-        f"{told['version']}, writer {told['writer']}, seen {told['seen_seconds_ago']} s ago"
+        f"{told['version']}, authority {told['ca_digest'][:12]}, writer {told['writer']}, seen "
+        f"{told['seen_seconds_ago']} s ago"
     )
+
+
+def _different_authorities(known: list[Seen]) -> Iterator[tuple[str, str]]:
+    """Say that boundaries which run have different authorities: clients trust one."""
+    from helm_boundary.fleet.boundary_rows import SEEN_SECONDS
+
+    found = {each.health["ca_digest"] for each in known if each.age < SEEN_SECONDS} - {""}
+    if len(found) > 1:
+        yield (
+            "authorities",
+            (
+                f"{len(found)} different ones: clients trust one; give all boundaries the same "
+                "with --set confdir, from one secret"
+            ),
+        )
 
 
 def _print(address: Address, found: Overview, running: list[tuple[str, str]]) -> None:

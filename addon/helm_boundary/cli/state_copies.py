@@ -1,6 +1,8 @@
 """Copies of a database's receipts, for commands that read: they find a folder, as ever.
 
-A copy in the user's cache folder is only brought up to date. Whoever checks reads all anew, into a
+A copy in the user's cache folder is only brought up to date, and has no more than the database:
+where that can't be reached the command ends, so that nobody takes an old copy for what is there
+now, and what was pruned there goes from the copy too. Whoever checks reads all anew, into a
 folder that is gone afterwards: what was copied before proves nothing of the database now.
 """
 
@@ -23,6 +25,7 @@ from platformdirs import user_cache_path
 from helm_boundary.runtime.state_folder import default_state_folder
 from helm_receipts.database.address import Address, is_address
 from helm_receipts.errors import LogError, ReceiptError, StateRefused
+from helm_receipts.journal.beginnings import pruning_lines
 from helm_receipts.journal.journal import take_lock
 from helm_receipts.layout import Layout
 from helm_receipts.storage import durable
@@ -35,6 +38,14 @@ _LOCK_SECONDS = 60.0
 _PULL_SECONDS = 1.0
 
 type Command = Callable[..., Any]
+
+
+class Contradiction(CommandError):
+    """A database that contradicts itself, or what was copied of it before."""
+
+    def __init__(self, error: LogError) -> None:
+        super().__init__(f"NOT VERIFIED: {error}", NO)
+        self.error = error
 
 
 class StateName(StateFolder):
@@ -60,15 +71,18 @@ class PlaceName(StateName):
 def layout_of(
     context: click.Context, value: Path | Address, *, anew: bool, follows: bool
 ) -> Layout:
-    """Return a state's folder: itself, or a copy of the database's, for as long as the command."""
+    """Return a state's folder: itself, or a copy of the database's, for as long as the command.
+
+    Raises CommandError, `Contradiction` for what isn't merely out of reach.
+    """
     if isinstance(value, Path):
         return Layout(value)
     try:
         if anew:
             return context.with_resource(_fresh_copy(value))
         return context.with_resource(_kept_copy(value, follows=follows))
-    except LogError as error:  # what is there contradicts itself
-        raise CommandError(f"NOT VERIFIED: {error}", NO) from error
+    except LogError as error:
+        raise Contradiction(error) from error
     except ReceiptError as error:
         raise CommandError(str(error)) from error
 
@@ -85,13 +99,18 @@ def _fresh_copy(address: Address) -> Iterator[Layout]:
 def _kept_copy(address: Address, *, follows: bool) -> Iterator[Layout]:
     name = hashlib.sha256(str(address).encode()).hexdigest()[:32]
     layout = Layout(user_cache_path("helm-boundary", appauthor=False) / "pulled" / name)
+    known = pruning_lines(layout.state) if layout.journal.is_dir() else None
     try:
         pull_into(address, layout)
     except StateRefused as error:
         if not is_pruned_beyond(error):
             raise
-        shutil.rmtree(layout.state)
-        pull_into(address, layout)
+        _copy_again(address, layout)
+    except LogError as error:
+        raise LogError(f"{error}, as evidence of it: move {layout.state} away, then the command "
+                       "copies all anew") from error  # fmt: skip
+    if known is not None and known != pruning_lines(layout.state):
+        _copy_again(address, layout)
     ended = threading.Event()
     if follows:
         threading.Thread(target=_keep_pulling, args=(address, layout, ended), daemon=True).start()
@@ -99,6 +118,12 @@ def _kept_copy(address: Address, *, follows: bool) -> Iterator[Layout]:
         yield layout
     finally:
         ended.set()
+
+
+def _copy_again(address: Address, layout: Layout) -> None:
+    """Copy all anew: what was pruned isn't kept by those who only looked."""
+    shutil.rmtree(layout.state)
+    pull_into(address, layout)
 
 
 def pull_into(address: Address, layout: Layout) -> Any:

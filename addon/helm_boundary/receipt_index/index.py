@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import hashlib
+import logging
 import shutil
 import sqlite3
 import tempfile
@@ -11,12 +13,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
-from helm_boundary.receipt_source.source import Part, Source
-from helm_receipts.errors import Broken
+from helm_boundary.receipt_source.source import Part, Place, Source
+from helm_receipts.errors import Broken, ReceiptError
 from helm_receipts.journal.reader import Line
 
 from .row import read_row
 from .schema import INSERT, TABLES, VERSION
+
+logger = logging.getLogger(__name__)
 
 _BATCH = 2_000
 _PATIENCE = 30.0
@@ -54,9 +58,13 @@ class ReceiptIndex:
         return ReceiptIndex(self.source, _connect(self.path, self.source.name), self.path)
 
     def refresh(self, progress: Progress = lambda _: None) -> int:
-        """Bring in the receipts that came since; returns how many. Others may read meanwhile."""
+        """Bring in the receipts that came since; returns how many. Others may read meanwhile.
+
+        Those of a writer whose source was set back, as by a restored backup, are brought in anew.
+        """
         added = 0
         for part in self.source.parts():
+            self._forget_others(part)
             for count in self._read_part(part):
                 added += count
                 progress(added)
@@ -74,19 +82,28 @@ class ReceiptIndex:
         while self._position_in(part) != part.end:
             with _writing(self.connection):
                 position = self._position_in(part)  # again: another process may have been here
-                until, count = self._insert(position, self.source.read(part, position))
-                if until == position:  # a line that isn't whole yet
+                last, count = self._insert(self.source.read(part, position))
+                if last is None:  # a line that isn't whole yet
                     return
+                until, line = last
                 self.connection.execute(
-                    "INSERT OR REPLACE INTO parts VALUES (?, ?)", (part.writer, until)
+                    "INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?, ?, ?)",
+                    (
+                        part.writer,
+                        until,
+                        line.segment.name,
+                        line.offset,
+                        len(line.raw),
+                        _hash(line),
+                    ),
                 )
             yield count
 
-    def _insert(self, position: str, lines: Iterator[tuple[str, Line]]) -> tuple[str, int]:
-        """Insert a batch of lines; returns up to where, and how many."""
-        rows, until = [], position
+    def _insert(self, lines: Iterator[tuple[str, Line]]) -> tuple[tuple[str, Line] | None, int]:
+        """Insert a batch of lines; returns the last one with where it ends, and how many."""
+        rows, last = [], None
         for after, line in lines:
-            until = after
+            last = after, line
             try:
                 rows.append(read_row(line))
             except Broken as error:
@@ -95,7 +112,33 @@ class ReceiptIndex:
             if len(rows) == _BATCH:
                 break
         self.connection.executemany(INSERT, rows)
-        return until, len(rows)
+        return last, len(rows)
+
+    def _forget_others(self, part: Part) -> None:
+        """Forget a writer's receipts where the source hasn't got the last of them any more.
+
+        One that was archived or pruned is no sign of anything, as long as the part goes beyond it.
+        """
+        found = self.connection.execute(
+            'SELECT position, segment, "offset", size, sha256 FROM parts WHERE writer = ?',
+            (part.writer,),
+        ).fetchone()
+        if found is None or (found[0], found[-1]) == (part.end, part.last):
+            return
+        position, *where, digest = found
+        if not self.source.is_before(part.end, position):
+            try:
+                if _hash(self.source.line(Place(part.writer, *where))) == digest:
+                    return
+            except (ReceiptError, OSError):
+                return
+        logger.warning(
+            "helm-boundary: receipts of writer %s aren't those that were there before: the state "
+            "was set back, as by a restored backup; they are read anew", part.writer,
+        )  # fmt: skip
+        with _writing(self.connection):
+            for table in ("receipts", "parts"):
+                self.connection.execute(f"DELETE FROM {table} WHERE writer = ?", (part.writer,))  # noqa: S608
 
     def _position_in(self, part: Part) -> str:
         found = self.connection.execute(
@@ -103,6 +146,10 @@ class ReceiptIndex:
         )
         row = found.fetchone()
         return str(row[0]) if row else ""
+
+
+def _hash(line: Line) -> str:
+    return hashlib.sha256(line.raw).hexdigest()
 
 
 def remove(path: Path) -> None:

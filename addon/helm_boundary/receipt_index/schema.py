@@ -18,15 +18,21 @@ was judged; `cost` is in nanodollars.
 """
 
 TABLES = f"""
-CREATE TABLE receipts (seq INTEGER PRIMARY KEY, {", ".join(COLUMNS)});
+CREATE TABLE receipts (seq INTEGER PRIMARY KEY AUTOINCREMENT, {", ".join(COLUMNS)});
 CREATE INDEX by_time ON receipts (at);
 CREATE INDEX by_writer ON receipts (writer, at);
 CREATE INDEX by_flow ON receipts (flow) WHERE flow IS NOT NULL;
 CREATE UNIQUE INDEX by_id ON receipts (id);
-CREATE TABLE parts (writer TEXT PRIMARY KEY, position TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE parts (
+    writer TEXT PRIMARY KEY, position TEXT NOT NULL,
+    segment TEXT NOT NULL, "offset" INTEGER NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE unread (place TEXT PRIMARY KEY, what TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE origin (name TEXT NOT NULL);
 """
+
+# A part has where its last line was, and its digest: by that an older source is noticed. Numbers of
+# receipts only grow, also where some were brought in again.
 
 VERSION = zlib.crc32(TABLES.encode()) & 0x7FFF_FFFF
 """A number for these tables, which is never 0."""

@@ -29,7 +29,9 @@ _MOST_CONNECTIONS = 4
 _DEADLINE_SECONDS = 20.0
 _PAGE = 1000
 _NAME = "SELECT name FROM helm_boundary.identity"
-_HEADS = "SELECT writer, number FROM helm_boundary.writers WHERE number > 0 ORDER BY writer"
+_HEADS = """
+SELECT writer, number, digest FROM helm_boundary.writers WHERE number > 0 ORDER BY writer
+"""
 _LINES = """
 SELECT number, line FROM helm_boundary.receipts
 WHERE writer = %s AND number > %s AND number <= %s ORDER BY number LIMIT %s
@@ -64,8 +66,8 @@ class DatabaseSource:
 
     def parts(self, *, durable: bool = False) -> Iterator[Part]:
         """Yield every writer. What others see of a table is durable."""
-        for writer, number in self._rows(_HEADS):
-            yield Part(str(writer), str(number))
+        for writer, number, digest in self._rows(_HEADS):
+            yield Part(str(writer), str(number), str(digest))
 
     def read(self, part: Part, position: str) -> Iterator[tuple[str, Line]]:
         """Yield a writer's rows; those that somebody deleted are missing here too."""
@@ -74,6 +76,10 @@ class DatabaseSource:
             for number, line in page:
                 yield str(number), Row(Path(part.writer), number, bytes(line))
             after = page[-1][0]
+
+    def is_before(self, position: str, other: str) -> bool:
+        """Compare numbers."""
+        return int(position or 0) < int(other or 0)
 
     def line(self, place: Place) -> Line:
         """Read a row."""

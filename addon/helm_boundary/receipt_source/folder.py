@@ -63,6 +63,10 @@ class FolderSource:
             for line in read_lines(segment, after, until) if until > after else ():
                 yield _position(segment.name, line.offset + len(line.raw) + 1), line
 
+    def is_before(self, position: str, other: str) -> bool:
+        """Compare segments, which are named by their first receipts' numbers, then places."""
+        return _parsed(position) < _parsed(other)
+
     def line(self, place: Place) -> Line:
         """Read a line where it is said to be."""
         segment = self.layout.journal / place.writer / place.segment

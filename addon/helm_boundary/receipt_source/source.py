@@ -21,6 +21,8 @@ class Part:
 
     writer: str
     end: str
+    last: str = ""
+    """SHA-256 of the last one in hex, where the source has it at hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,10 @@ class Source(Protocol):
 
     def read(self, part: Part, position: str) -> Iterator[tuple[str, Line]]:
         """Yield the lines of a part behind a position, each with the position behind it."""
+        ...
+
+    def is_before(self, position: str, other: str) -> bool:
+        """Tell whether a position in a part is before another one in the same part."""
         ...
 
     def line(self, place: Place) -> Line:

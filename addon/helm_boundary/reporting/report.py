@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import IO
 
@@ -31,8 +32,11 @@ def report(
     form: str,
     file: IO[str],
     groups: Groups,
+    where: Mapping[str, str],
 ) -> None:
     """Write the report of a period in one of FORMATS; `groups` are those of a policy's data.
+
+    `where` says, by its name, where the receipts are that `layout` is a copy of.
 
     Raises:
         ReceiptError: a receipt or the log can't be read.
@@ -41,7 +45,7 @@ def report(
         write_rows(index, period, file)
         return
     summed, made = totals(index, period), tables(index, period, groups)
-    heading = _heading(layout, trusted, period)
+    heading = _heading(layout, trusted, period, where)
     if form == "json":
         shown = [asdict(table) for table in made]
         json.dump({"about": heading, "totals": summed, "tables": shown}, file, indent=2)
@@ -51,14 +55,17 @@ def report(
     file.write(write_report(heading, summed, made, enclosed))
 
 
-def _heading(layout: Layout, trusted: TrustedKeys, period: Filter) -> dict[str, str]:
+def _heading(
+    layout: Layout, trusted: TrustedKeys, period: Filter, where: Mapping[str, str]
+) -> dict[str, str]:
     try:
         origin = layout.origin.read_text().strip()
     except OSError:
         origin = "a folder without a name"
     return {
         "title": "What passed the boundary",
-        "state folder": origin,
+        "log" if where else "state folder": origin,
+        **where,
         "since": period.since or "the beginning",
         "until": period.until or "now",
         "made": f"{rfc3339(time.time_ns())} by helm-boundary {__version__}",

@@ -25,6 +25,7 @@ DEADLINE_SECONDS = 5.0
 """How long a statement may take where nobody says otherwise."""
 _CONNECT_SECONDS = 5
 _LOOK_SECONDS = 0.05
+_GRANT = "grant the role what docs/operations.md lists under Rights, or name another one"
 _NOT_REPLICATED = ("synchronous replication", "might not have been replicated")
 
 type Row = tuple[Any, ...]
@@ -95,7 +96,8 @@ def unavailable(address: Address) -> Iterator[None]:
 def said(error: BaseException) -> str:
     """Return what an error says, in one line."""
     first, *rest = str(error).strip().splitlines() or [type(error).__name__]
-    return " ".join([first, *(line.strip() for line in rest if "Is the server" not in line)])
+    text = " ".join([first, *(line.strip() for line in rest if "Is the server" not in line)])
+    return f"{text}; {_GRANT}" if isinstance(error, errors.InsufficientPrivilege) else text
 
 
 def settings(address: Address, seconds: float) -> dict[str, Any]:

@@ -140,11 +140,8 @@ def _bootstrap(connection: psycopg.Connection[Any]) -> None:
 
 
 def _exists(connection: psycopg.Connection[Any]) -> bool:
-    found = connection.execute(
-        "SELECT 1 FROM information_schema.tables "
-        "WHERE table_schema = 'helm_boundary' AND table_name = 'migrations'"
-    )
-    return found.fetchone() is not None
+    found = connection.execute("SELECT to_regclass('helm_boundary.migrations') IS NOT NULL")
+    return found.fetchone() == (True,)
 
 
 def _read() -> Iterator[Migration]:

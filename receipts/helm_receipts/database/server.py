@@ -1,5 +1,6 @@
 """The server behind an address: what it is, and whether what it commits is kept."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,14 @@ from helm_receipts.errors import StateRefused
 
 _OLDEST = 130000
 _ASKED = ("synchronous_commit", "synchronous_standby_names", "fsync", "full_page_writes")
+_POSTGRESQL = re.compile(r"PostgreSQL \d+")
+_OTHERS = re.compile(
+    "CockroachDB|Redshift|-YB-|Yugabyte|Greenplum|Cloudberry|Materialize|RisingWave|QuestDB|CrateDB"
+    "|DuckDB|openGauss|GaussDB|Spanner",
+    re.IGNORECASE,
+)
+"""Names in what a server says to `version()`, some after "PostgreSQL" and the version they imitate.
+What a commit or a locked row means there is their own, and nothing here was tested on them."""
 DURABLE = ("on", "remote_apply")
 """The values of synchronous_commit with which a commit is on the disk, and on every replica's."""
 
@@ -31,9 +40,23 @@ class Server:
         return bool(self.settings["synchronous_standby_names"])
 
 
+def refuse_others(described: str) -> None:
+    """Refuse a server that isn't PostgreSQL by what it says to `version()`, with its name."""
+    other = _OTHERS.search(described)
+    if other is None and _POSTGRESQL.match(described):
+        return
+    named = other[0].strip("-") if other else "another server"
+    raise StateRefused(
+        f"expected PostgreSQL, found {named} ({described[:60]}): it speaks the protocol, but "
+        "what it keeps of a commit, and how it locks, isn't known to be the same; use PostgreSQL "
+        "13 or later, alone, replicated or managed"
+    )
+
+
 def look_at(connection: psycopg.Connection[Any]) -> Server:
-    """Ask a server what it is; `StateRefused` for one that can't say what PostgreSQL says."""
-    described = _ask(connection, "SELECT version()")
+    """Ask a server what it is; `StateRefused` for one that isn't PostgreSQL, or can't say that."""
+    described = str(_ask(connection, "SELECT version()"))
+    refuse_others(described)
     try:
         recovering = bool(_ask(connection, "SELECT pg_is_in_recovery()"))
         found = {name: str(_ask(connection, _SETTING, name) or "") for name in _ASKED}

@@ -80,24 +80,33 @@ def _extend(found: Portion | None, writer: Path, segment: Path) -> Portion:
 
 
 def copy_to(archive: Path, layout: Layout, portions: list[Portion]) -> None:
-    """Copy segments into an archive, durably; `JournalError` where another one is in its place."""
+    """Copy segments into an archive, durably; `JournalError` where another one is in its place.
+
+    Of a database's rows there are more in a segment the more of them are old.
+    """
     durable.make_folder(archive / "journal")
     for portion in portions:
         folder = archive / "journal" / portion.writer
         durable.make_folder(folder)
         for segment in portion.segments:
             content = segment.read_bytes()[: written_size(segment)]
-            target = folder / segment.name
-            if not target.exists():
-                durable.replace_file(target, content, 0o600)
-            if target.read_bytes() != content:
-                raise JournalError(
-                    f"expected {target} to be a copy of {segment}, found something else; "
-                    "name another folder for the archive"
-                )
+            _keep(content, folder / segment.name, segment)
     if layout.origin.is_file():  # so that an archive is known by its log's name
         durable.replace_file(archive / "origin", layout.origin.read_bytes())
     _add_prunings(archive, pruning_lines(layout.state))
+
+
+def _keep(content: bytes, target: Path, segment: Path) -> None:
+    """Write a copy, compared; one that an interrupted run left may be shorter, or longer."""
+    kept = target.read_bytes() if target.exists() else b""
+    if not kept or (content.startswith(kept) and kept != content):
+        durable.replace_file(target, content, 0o600)
+        kept = target.read_bytes()
+    if not kept.startswith(content):
+        raise JournalError(
+            f"expected {target} to be a copy of {segment}, found something else; "
+            "name another folder for the archive"
+        )
 
 
 def prune(

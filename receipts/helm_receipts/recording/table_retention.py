@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from helm_receipts.database.connections import Connection
+from helm_receipts.database.rights import RECORDS
 from helm_receipts.errors import LogError
 from helm_receipts.journal.reader import Line, read_record, written_lines
 from helm_receipts.journal.segments import list_segments, list_writers, segment_name
@@ -23,6 +24,11 @@ from .retention import Portion
 
 _SEGMENT_BYTES = 64 * 2**20
 _OLD = "old"
+RIGHTS = RECORDS | {
+    "receipts": ("SELECT", "INSERT", "DELETE"),
+    "prunings": ("SELECT", "INSERT"),
+}
+"""What whoever prunes needs, beside what all who read do."""
 
 
 def plan_rows(copy: Layout, before: str, open_from: Mapping[str, int]) -> list[Portion]:

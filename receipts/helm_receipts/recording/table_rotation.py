@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from helm_receipts.database.connections import Connection, connect, unavailable
+from helm_receipts.database.rights import RECORDS, require_rights
 from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.predicate import Boundary
 from helm_receipts.envelope.signing_keys import SigningKey
@@ -28,11 +29,14 @@ from .handover import Successor, introduced, key_event, retired, stage_key
 from .keyset import LOG_NEXT, NEXT, OwnKeys, open_log_key, read_own_keys
 from .lifecycle import stop_session
 from .recorder import Recorder
-from .table_session import Sessions, Taken, take_again, take_any
+from .table_session import Sessions, take_again, take_any
 from .writer import session
 
 _LOG_SECONDS = 30.0
 _LOOK_SECONDS = 0.2
+_RIGHTS = RECORDS | {"key_ends": ("SELECT", "INSERT", "UPDATE")}
+_ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
+_LOG_RIGHTS = RECORDS | dict.fromkeys(("leases", "log_keys", "pub_coord"), _ALL)
 
 
 def rotate_receipt_key(
@@ -53,11 +57,17 @@ def rotate_receipt_key(
         known = [each.key for each in read_keys(connection)]
         if old.public not in known:
             raise KeyRefused(f"the receipt key {old.keyid[:16]}… has signed nothing there yet")
-        new = stage_key(staged, old, known, successor)
-        if old.keyid not in [keyid for keyid, _, _ in read_ends(connection)]:
+        require_rights(connection, _RIGHTS)
+
+        def stage() -> SigningKey:
+            return stage_key(staged, old, known, successor)
+
+        if old.keyid in [keyid for keyid, _, _ in read_ends(connection)]:
+            new = stage()
+        else:
             boundary = Boundary(keys.origin, version, configuration)
             sessions = Sessions(layout, keys, boundary, database, connection)
-            _hand_over(layout, keys, sessions, connection, new, patience)
+            new = _hand_over(layout, keys, sessions, connection, stage, patience)
         pass_on(connection, str(writer_of_end(connection, old.keyid)), new.keyid)
         _wait_for_log(lambda: unsequenced(connection, new.keyid), patience)
     staged.replace(layout.keys / "receipt.pem")
@@ -80,6 +90,7 @@ def rotate_log_key(
     origin, old = open_log_key(layout)
     staged = layout.keys / LOG_NEXT
     with unavailable(database.address), connect(database.address) as connection:
+        require_rights(connection, _LOG_RIGHTS)
         known = [each.key for each in read_log_keys(connection)]
     if not known:
         raise KeyRefused("expected a log, found none yet: start a log service once")
@@ -106,9 +117,10 @@ def _hand_over(
     keys: OwnKeys,
     sessions: Sessions,
     connection: Connection,
-    new: SigningKey,
+    stage: Callable[[], SigningKey],
     patience: float,
-) -> None:
+) -> SigningKey:
+    """Write the receipts of a handover; `stage` is called once nothing stands in its way."""
     old = keys.receipt
     before = writer_of_end(connection, old.keyid)
     taken = (
@@ -117,9 +129,14 @@ def _hand_over(
         else take_any(layout, connection, old.keyid)
     )
     writer_id = taken.place.writer
-    _refuse_others(connection, old, taken)
-    mark_end(connection, old.keyid, new.keyid, writer_id)
-    _refuse_others(connection, old, taken)
+    try:
+        _refuse_others(connection, old, writer_id)
+        new = stage()
+        mark_end(connection, old.keyid, new.keyid, writer_id)
+        _refuse_others(connection, old, writer_id)
+    except BaseException:
+        taken.release()
+        raise
     writer = sessions.at(*taken)
     try:
         try:
@@ -134,12 +151,12 @@ def _hand_over(
         writer.hand_over(retired(old, new), new, first)
     finally:
         writer.close()
+    return new
 
 
-def _refuse_others(connection: Connection, key: SigningKey, taken: Taken) -> None:
-    alive = others_alive(connection, key.keyid, but=taken.place.writer)
+def _refuse_others(connection: Connection, key: SigningKey, writer: str) -> None:
+    alive = others_alive(connection, key.keyid, but=writer)
     if alive:
-        taken.release()
         raise KeyRefused(
             f"expected nothing that records with the receipt key {key.keyid[:16]}…, found "
             f"{', '.join(alive)}: stop it (one that was killed counts for a minute), rotate, and "

@@ -16,6 +16,7 @@ from helm_receipts.envelope import checkpoint as notes
 from helm_receipts.errors import LogError, StateRefused
 from helm_receipts.journal.beginnings import PRUNINGS
 from helm_receipts.journal.durable_mark import MARK
+from helm_receipts.journal.records import last_line
 from helm_receipts.journal.segments import list_segments, segment_name
 from helm_receipts.layout import Layout
 from helm_receipts.log.frontier_reading import read_frontier
@@ -40,6 +41,7 @@ _RECEIPTS = """
 SELECT number, line FROM helm_boundary.receipts
 WHERE writer = %s AND number > %s AND number <= %s ORDER BY number LIMIT %s
 """
+_LINE = "SELECT line FROM helm_boundary.receipts WHERE writer = %s AND number = %s"
 _RUNS = """
 SELECT min(index), writer, min(number) FROM (
     SELECT index, writer, number, index - number AS shift FROM helm_boundary.seq WHERE index < %s
@@ -108,6 +110,7 @@ def _new_lines(
                 f"that those up to {gone} were pruned: pull into another folder, and keep this one"
             )
         have = gone
+    _require_same(connection, folder, writer, have)
     while have < head:
         lines, size = list[bytes](), 0
         while have + len(lines) < head and size < _SEGMENT_BYTES:
@@ -127,6 +130,22 @@ def _new_lines(
         durable.replace_file(folder / MARK, mark, 0o600)
         have += len(lines)
         yield len(lines)
+
+
+def _require_same(
+    connection: psycopg.Connection[Any], folder: Path, writer: str, have: int
+) -> None:
+    """Require that a folder's last receipt is the database's: else it would be another chain's."""
+    row = connection.execute(_LINE, (writer, have)).fetchone()
+    segments = list_segments(folder)
+    if row is None or not segments:  # pruned, or nothing is here yet
+        return
+    last = last_line(folder, (segments[-1], segments[-1].stat().st_size))
+    if bytes(row[0]) != last:
+        raise LogError(
+            f"expected receipt {writer}-{have:06d} as {folder} has it, found another: the database "
+            "was set back, and went on otherwise; keep the folder"
+        )
 
 
 def _last_number(folder: Path) -> int:

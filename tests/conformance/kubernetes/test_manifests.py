@@ -6,6 +6,7 @@ had, it is skipped and says so. No cluster has run these in the tests.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
+from helm_boundary.policy.sources.policy import read_policy
+from helm_receipts.storage.ownership import READ, WRITE, fault_of, keepers
 from support.boundary import ROOT
 
 FOLDER = ROOT / "scripts" / "service" / "kubernetes"
@@ -31,6 +34,12 @@ def documents(path: Path) -> Iterator[dict[str, Any]]:
 def objects(kind: str) -> list[dict[str, Any]]:
     """Return all objects of a kind."""
     return [each for path in MANIFESTS for each in documents(path) if each["kind"] == kind]
+
+
+def named(kind: str, name: str) -> dict[str, Any]:
+    """Return the object of a kind that has a name."""
+    [found] = [each for each in objects(kind) if each["metadata"]["name"] == name]
+    return found
 
 
 def containers() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
@@ -126,8 +135,7 @@ def test_no_container_has_more_rights_than_it_needs() -> None:
 
 def test_a_sidecar_is_another_user_than_its_program() -> None:
     """Who owns the state folder owns its keys and approvals."""
-    [agent] = [each for each in objects("Deployment") if each["metadata"]["name"] == "agent"]
-    pod = agent["spec"]["template"]["spec"]
+    pod = named("Deployment", "agent")["spec"]["template"]["spec"]
     users = {
         each["name"]: each["securityContext"]["runAsUser"]
         for each in (*pod["initContainers"], *pod["containers"])
@@ -138,30 +146,94 @@ def test_a_sidecar_is_another_user_than_its_program() -> None:
 
 
 def test_what_selects_pods_selects_those_that_there_are() -> None:
-    """Service, disruption budget, network policy and spreading, by the deployment's labels."""
-    [boundary] = [
-        each for each in objects("Deployment") if each["metadata"]["name"] == "helm-boundary"
-    ]
-    labels = boundary["spec"]["template"]["metadata"]["labels"]
-    [service], [budget] = objects("Service"), objects("PodDisruptionBudget")
-    [policy] = [
-        each for each in objects("NetworkPolicy") if each["metadata"]["name"] == "helm-boundary"
-    ]
+    """Service, disruption budget, network policy and spreading, by the deployments' labels."""
+    boundary = named("Deployment", "helm-boundary")
+    [budget] = objects("PodDisruptionBudget")
     [spread] = boundary["spec"]["template"]["spec"]["topologySpreadConstraints"]
-    for selector in (
-        boundary["spec"]["selector"]["matchLabels"], service["spec"]["selector"],
-        budget["spec"]["selector"]["matchLabels"], policy["spec"]["podSelector"]["matchLabels"],
-        spread["labelSelector"]["matchLabels"],
-    ):  # fmt: skip
-        assert selector.items() <= labels.items()
-    ports = {port["name"] for _, each in containers() for port in each.get("ports", ())}
-    assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports
+    selectors = [(boundary, budget["spec"]["selector"]["matchLabels"]),
+                 (boundary, spread["labelSelector"]["matchLabels"])]  # fmt: skip
+    for name in ("helm-boundary", "helm-boundary-log"):
+        deployment, service = named("Deployment", name), named("Service", name)
+        policy = named("NetworkPolicy", name)
+        selectors += [(deployment, deployment["spec"]["selector"]["matchLabels"]),
+                      (deployment, service["spec"]["selector"]),
+                      (deployment, policy["spec"]["podSelector"]["matchLabels"])]  # fmt: skip
+        [own] = [each for pod, each in containers() if pod == deployment["spec"]["template"]["spec"]
+                 and "ports" in each]  # fmt: skip
+        ports = {port["name"] for port in own["ports"]}
+        assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports
+    for deployment, selector in selectors:
+        assert selector.items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
     assert boundary["spec"]["replicas"] > budget["spec"]["minAvailable"]
+
+
+def runs_boundary(container: dict[str, Any]) -> bool:
+    """Tell whether a container has keys, receipts or an authority of ours."""
+    return container["image"] == "helm-boundary" and container.get("command") != ["sh", "-euc"]
+
+
+def test_what_must_be_ours_alone_is_a_folder_in_a_volume() -> None:
+    """A volume's own folder has mode 0777 or its group's, which the boundary refuses."""
+    mounts = [
+        (container["name"], mount)
+        for _, container in containers()
+        if runs_boundary(container)
+        for mount in container["volumeMounts"]
+        if mount["mountPath"] in ("/state", "/state/keys", "/pins", "/authority")
+    ]
+    assert len(mounts) >= 8
+    assert [name for name, mount in mounts if "subPath" not in mount] == []
+
+
+FOLDERS = [(pod, each) for pod, each in containers() if each["name"] == "folders"]
+
+
+@pytest.mark.parametrize("at", range(len(FOLDERS)), ids=["boundary", "log", "sidecar"])
+def test_the_boundary_accepts_the_folders_that_are_made_for_it(tmp_path: Path, at: int) -> None:
+    """Also a second time, after a restart of the pod.
+
+    The first container makes them in volumes that everybody may write, and copies secrets there
+    that everybody may read.
+    """
+    pod, container = FOLDERS[at]
+    for mount in container["volumeMounts"]:
+        folder = tmp_path / mount["mountPath"].lstrip("/")
+        folder.mkdir(parents=True)
+        folder.chmod(0o777)
+        if mount["mountPath"].startswith("/secret"):
+            for name in ("receipt.pem", "mitmproxy-ca.pem", "log.pem", "origin"):
+                (folder / name).write_text("a secret")
+                (folder / name).chmod(0o444)
+    [script] = container["args"]
+    moved = re.sub(r"(?<= )/", f"{tmp_path}/", script)
+    for _ in range(2):
+        subprocess.run([*container["command"], moved], check=True, cwd=tmp_path)
+    kept = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    seen = 0
+    for each in (*pod["initContainers"], *pod["containers"]):
+        for mount in each["volumeMounts"]:
+            if not runs_boundary(each) or "subPath" not in mount:
+                continue
+            folder = tmp_path / kept[mount["name"]].lstrip("/") / mount["subPath"]
+            for path in (folder, *folder.rglob("*")):
+                assert fault_of(path, path.lstat(), None, keepers(), READ | WRITE) is None
+                seen += 1
+    assert seen >= 2
+
+
+def test_a_mounted_policy_is_sound_and_allows_what_it_says(tmp_path: Path) -> None:
+    """A name with a star at its end would be that name alone."""
+    [policy] = objects("ConfigMap")
+    for name, text in policy["data"].items():
+        (tmp_path / name).write_text(text)
+    allowed = yaml.safe_load(policy["data"]["data.yaml"])["models"]
+    assert not [name for names in allowed.values() for name in names if "*" in name]
+    assert read_policy([tmp_path]).data["models"]["allow_prefixes"] == allowed["allow_prefixes"]
 
 
 def test_every_volume_and_secret_that_is_mounted_is_there() -> None:
     """By the names in the files beside it."""
-    named = {each["metadata"]["name"] for kind in ("Secret", "ConfigMap", "PersistentVolumeClaim")
+    there = {each["metadata"]["name"] for kind in ("Secret", "ConfigMap", "PersistentVolumeClaim")
              for each in objects(kind)}  # fmt: skip
     for pod, container in containers():
         volumes = {each["name"] for each in pod["volumes"]}
@@ -172,4 +244,4 @@ def test_every_volume_and_secret_that_is_mounted_is_there() -> None:
                 or volume.get("configMap", {}).get("name")
                 or volume.get("persistentVolumeClaim", {}).get("claimName")
             )
-            assert source is None or source in named
+            assert source is None or source in there

@@ -12,9 +12,11 @@ from helm_receipts.database.migrations import migrate
 from helm_receipts.errors import RecorderError
 from helm_receipts.recording.database_place import Database
 from helm_receipts.recording.recorder import Recorder
-from support.engines import TableState, check
-from support.postgresql import ROLE, Server, running_server, short_folder
+from support.engines import check
+from support.postgresql import ROLE, Server, running_server
 from support.receipts import CONFIGURATION, outcome, request
+from support.short_folders import short_folder
+from support.table_state import TableState
 
 
 def test_nothing_is_lost_when_a_synchronous_replica_takes_over(

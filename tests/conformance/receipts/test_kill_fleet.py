@@ -18,10 +18,12 @@ import pytest
 from helm_receipts.database.address import Address
 from helm_receipts.database.connections import connect
 from helm_receipts.database.migrations import migrate
-from support.engines import TableState, check
+from support.engines import check
 from support.fleet import LogService, fsck, keys_of, recomputed_root
 from support.orphans import end_with_parent
-from support.postgresql import Server, running_server, short_folder
+from support.postgresql import Server, running_server
+from support.short_folders import short_folder
+from support.table_state import TableState
 from support.verifiers import PROGRAMS
 
 # A hundred take five minutes.

@@ -10,9 +10,10 @@ from helm_receipts.errors import RecorderError
 from helm_receipts.recording.database_place import Database
 from helm_receipts.recording.recorder import Recorder
 from support.cutting import Cutting
-from support.engines import TableState, check
+from support.engines import check
 from support.postgresql import Server
 from support.receipts import CONFIGURATION, outcome, request
+from support.table_state import TableState
 
 CALLS = 200
 

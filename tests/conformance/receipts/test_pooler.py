@@ -19,9 +19,11 @@ from helm_receipts.database.connections import connect
 from helm_receipts.database.migrations import migrate
 from helm_receipts.recording.database_place import Database
 from helm_receipts.recording.recorder import Recorder
-from support.engines import TableState, check
-from support.postgresql import ROLE, Server, owner_of_servers, short_folder
+from support.engines import check
+from support.postgresql import ROLE, Server, owner_of_servers
 from support.receipts import CONFIGURATION, outcome, request
+from support.short_folders import short_folder
+from support.table_state import TableState
 
 PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
 

@@ -15,9 +15,11 @@ from helm_receipts.database.migrations import migrate
 from helm_receipts.layout import Layout
 from helm_receipts.log.published_keys import read_published
 from support.boundary import Boundary, StartFailed
-from support.engines import TableState, check
+from support.engines import check
 from support.fleet import command, fleet_boundary
-from support.postgresql import Server, running_server, short_folder
+from support.postgresql import Server, running_server
+from support.short_folders import short_folder
+from support.table_state import TableState
 from support.upstream import Upstream
 
 pytestmark = pytest.mark.slow

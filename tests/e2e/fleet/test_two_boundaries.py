@@ -1,4 +1,4 @@
-"""Two boundaries on one PostgreSQL: every call's receipts are there, in one log."""
+"""Two or four boundaries on one PostgreSQL behind HAProxy: all calls' receipts are in one log."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 
+from helm_boundary.clients.free_ports import free_ports
 from helm_receipts.database.address import Address
 from helm_receipts.database.connections import connect
-from helm_receipts.database.migrations import migrate
-from support.boundary import Boundary
 from support.fleet import LogService, command, fleet_boundary, fsck, keys_of, recomputed_root
-from support.postgresql import Server
+from support.haproxy import haproxy
+from support.postgresql import Server, migrated
+from support.sampling import every
 from support.upstream import Upstream
 
 CALLS = 40
@@ -37,36 +39,52 @@ class Fleet:
     home: Path
 
 
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory, postgresql: Server) -> Iterator[Fleet]:
-    """Run two boundaries and two log services, and stop the boundaries."""
-    folder = tmp_path_factory.mktemp("fleet")
-    database = postgresql.address(postgresql.create_database())
-    with connect(database) as connection:
-        migrate(connection)
-    with Upstream() as upstream, LogService(database, folder / "log") as service:
-        boundaries = [fleet_boundary(upstream, folder / name, database) for name in ("one", "two")]
+@pytest.fixture(scope="module", params=every(2, [2, 4]), ids="{} boundaries".format)
+def fleet(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgresql: Server
+) -> Iterator[Fleet]:
+    """Run boundaries and a log service, call through the balancer, and stop the boundaries."""
+    folder, database = tmp_path_factory.mktemp("fleet"), migrated(postgresql)
+    names, healths = [f"b{number}" for number in range(request.param)], free_ports(request.param)
+    with Upstream() as upstream, LogService(database, folder / "log") as service, ExitStack() as up:
+        boundaries = [
+            fleet_boundary(upstream, folder / name, database, behind(health))
+            for name, health in zip(names, healths, strict=True)
+        ]
         for each in boundaries:
-            each.start()
-        statuses = calls(boundaries)
+            up.enter_context(each)
+        ports = [each.port for each in boundaries]
+        balancer = up.enter_context(haproxy(list(zip(ports, healths, strict=True))))
+        balancer.sees(**dict.fromkeys(balancer.states(), "UP"))
+        statuses = calls(balancer.port)
         for each in boundaries:
             each.stop()
         with connect(database) as connection:
             (count,) = connection.execute(
                 "SELECT count(*) FROM helm_boundary.receipts"
             ).fetchone() or (0,)
+            rows = connection.execute(
+                "SELECT writer FROM helm_boundary.receipts GROUP BY writer HAVING count(*) > 4"
+            ).fetchall()
+        assert len(rows) == len(names), "not every boundary had calls"
         service.reaches(count)
         vkey = service.read("log.vkey").decode().strip()
-        folders = [folder / name / "helm" for name in ("one", "two")]
+        folders = [folder / name / "helm" for name in names]
         yield Fleet(database, folders, service, len(upstream.requests), statuses, vkey, folder)
 
 
-def calls(boundaries: list[Boundary]) -> list[int]:
-    """Make calls through each boundary at once; return their statuses."""
+def behind(health: int) -> dict[str, object]:
+    """Return the options of a boundary behind the balancer."""
+    return {"helm_health": f"127.0.0.1:{health}", "helm_proxy_protocol_from": "127.0.0.1"}
+
+
+def calls(port: int) -> list[int]:
+    """Make calls through the balancer at once, from many addresses; return their statuses."""
 
     def one(index: int) -> int:
-        boundary = boundaries[index % len(boundaries)]
-        with httpx.Client(base_url=boundary.url, timeout=60) as client:
+        way = httpx.HTTPTransport(local_address=f"127.0.0.{2 + index}")
+        url = f"http://127.0.0.1:{port}"
+        with httpx.Client(base_url=url, timeout=60, transport=way) as client:
             answer = client.post(
                 "/v1/chat/completions", json=BODY, headers={"authorization": "Bearer k"}
             )
@@ -87,7 +105,7 @@ def test_the_database_verifies_with_the_keys_that_an_auditor_names(fleet: Fleet)
     )
     assert result["exit"] == 0, result
     assert result["calls"] == CALLS
-    assert result["writers"] == 2
+    assert result["writers"] == len(fleet.folders)
     assert result["size"] == result["receipts"]
 
 

@@ -18,10 +18,11 @@ from helm_receipts.layout import Layout
 from support.approvals import until
 from support.boundary import Boundary
 from support.browser import chromium, missing
-from support.engines import TableState
+from support.collector import Collector, attributes, collector
 from support.fleet import command, fleet_boundary
 from support.postgresql import Server, migrated
 from support.scene import Scene
+from support.table_state import TableState
 from support.upstream import Upstream
 from support.watching import Visitor, address_in
 
@@ -47,6 +48,7 @@ class Fleet:
     folder: Path
     upstream: Upstream
     boundaries: list[Boundary]
+    collector: Collector
 
     @property
     def policy(self) -> Path:
@@ -96,16 +98,16 @@ def fleet(tmp_path_factory: pytest.TempPathFactory, postgresql: Server) -> Itera
         "helm_decision_logs": folder / "decisions.jsonl",
     }
     (folder / "rules").mkdir()
-    with Upstream() as upstream:
-        found = Fleet(database, folder, upstream, [])
+    with Upstream() as upstream, collector() as exported:
+        found = Fleet(database, folder, upstream, [], exported)
         found.policy.write_text(RULE.replace("NAME", "first"))
         for name, options in (
             ("one", watched),
-            ("two", {"helm_decision_logs": watched["helm_decision_logs"]}),
+            ("two", {"helm_decision_logs": watched["helm_decision_logs"], "helm_telemetry": True}),
         ):
             boundary = fleet_boundary(
                 upstream, folder / name, database, {"helm_state_deadline_ms": 20_000, **options},
-                policy=folder / "rules", start_seconds=_PATIENCE,
+                policy=folder / "rules", start_seconds=_PATIENCE, env=exported.environment,
             )  # fmt: skip
             boundary.start()
             found.boundaries.append(boundary)
@@ -133,6 +135,7 @@ def test_who_runs_what_is_told(fleet: Fleet) -> None:
     }
     shown = command("state", "status", "--state", fleet.database.text).stdout
     assert all(f"writer {each['writer']}, seen " in shown for each in told)
+    assert "2 different ones: clients trust one" in shown  # each has made its own here
 
 
 def test_the_page_shows_whose_each_receipt_is(fleet: Fleet) -> None:
@@ -183,6 +186,23 @@ def test_metrics_are_the_sums_of_all(fleet: Fleet) -> None:
 def _value(text: str, name: str) -> float:
     lines = (line.rpartition(" ") for line in text.splitlines() if line.startswith(name))
     return next((float(value) for *_, value in lines), 0.0)
+
+
+def test_telemetry_is_each_boundarys_own(fleet: Fleet) -> None:
+    """Its calls alone, with the names that its own policy writes as labels."""
+    before = len(fleet.collector.spans)
+    assert fleet.said("hello") == [200, 200]
+    name = "gen_ai.client.operation.duration"
+    until(lambda: name in fleet.collector.metrics or None, _PATIENCE)
+    until(lambda: len(fleet.collector.spans) >= before + 3 or None, _PATIENCE)
+    points = fleet.collector.metrics[name].histogram.data_points
+    assert {attributes(point)["gen_ai.request.model"] for point in points} == {"gpt-4*"}
+    told = {attributes(each).get("helm.receipt_id") for each in fleet.collector.spans} - {None}
+    (own,) = {str(receipt).rpartition("-")[0] for receipt in told}
+    state = TableState(fleet.folder / "person", fleet.database)
+    writers = {each["sequence"]["writer"] for each in state.new_predicates()}
+    assert own in writers
+    assert len(writers) >= 2
 
 
 def test_decision_logs_are_shipped_by_one_of_them(fleet: Fleet) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from helm_receipts.database.connections import Connection, DeadlinePassed, conne
 from helm_receipts.database.migrations import migrate
 from support.asked import request
 from support.postgresql import Server, running_server
+from support.short_folders import short_folder
 
 from .conftest import until
 
@@ -81,5 +81,5 @@ def is_usable(store: Store) -> bool:
 @pytest.fixture
 def own_server(postgresql: Server) -> Iterator[Server]:
     """Return a server that the test may kill."""
-    with running_server(Path(tempfile.mkdtemp(prefix="pg-"))) as server:
+    with running_server(short_folder()) as server:
         yield server

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import re
 
+import pytest
+
 from helm_boundary.proxy.balancers import HEADER_SECONDS
 from helm_boundary.proxy.shutdown import DRAIN_SECONDS
 from helm_boundary.runtime.disk_space import LEAST, SHARE
@@ -27,11 +29,16 @@ def every_test() -> set[str]:
     }
 
 
-def test_each_row_of_the_failures_is_held_by_a_test() -> None:
+@pytest.mark.parametrize(
+    ("begins", "ends", "least"),
+    [("## When something fails", "\n## ", 16), ("**What a failure does.**", "**Replicas.**", 14)],
+    ids=["one machine", "a fleet"],
+)
+def test_each_row_of_the_failures_is_held_by_a_test(begins: str, ends: str, least: int) -> None:
     """By its name, in the last column."""
-    table = PAGE.partition("## When something fails")[2].partition("\n## ")[0]
+    table = PAGE.partition(begins)[2].partition(ends)[0]
     rows = [line for line in table.splitlines() if line.startswith("| ")][1:]
-    assert len(rows) >= 16
+    assert len(rows) >= least
     named = [re.findall(r"`(test_\w+)` \|$", row) for row in rows]
     assert all(len(each) == 1 for each in named)
     assert {name for [name] in named} - every_test() == set()

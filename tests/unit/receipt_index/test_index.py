@@ -6,14 +6,18 @@ import json
 import sqlite3
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from helm_boundary.cli.receipts import receipts
 from helm_boundary.receipt_index import queries
 from helm_boundary.receipt_index.filters import Filter, FilterError
 from helm_boundary.receipt_index.index import ReceiptIndex
+from helm_receipts.database.errors import StateUnavailable
 from helm_receipts.envelope import dsse
 from helm_receipts.envelope.signatures import line_of
 from helm_receipts.export.select import Selection, select
@@ -158,6 +162,55 @@ def test_an_index_that_is_damaged_or_foreign_is_built_anew(any_state: State) -> 
     connection.close()
     again = opened_in(any_state)
     assert again.refresh() == 8 + any_state.registrations
+
+
+@pytest.mark.parametrize("calls_after", [0, 1, 3, 9])
+@pytest.mark.parametrize("reopened", [False, True], ids=["runs on", "opened again"])
+def test_what_a_restored_backup_has_not_is_not_shown(
+    any_state: State, calls_after: int, reopened: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also where as many receipts, or more, have come since. The log says so; numbers go on."""
+    record_calls(calls=2, **any_state.recorded)
+    backup = any_state.backup()
+    record_calls(calls=3, **any_state.recorded)
+    index = opened_in(any_state)
+    index.refresh()
+    index.refresh()
+    lost, last = ids(queries.latest(index, Filter(), 8)), queries.last_number(index)
+    flows = {row["flow"] for row in queries.latest(index, Filter(), 8)} - {None}
+    any_state.restore(backup)
+    if calls_after:
+        record_calls(calls=calls_after, **any_state.recorded)
+    if reopened:
+        index.close()
+        index = opened_in(any_state)
+    with suppress(StateUnavailable):  # who was connected is told once
+        index.refresh()
+    index.refresh()
+    there = [record.id for record in select(any_state.folder() / "journal", Selection())]
+    assert sorted(map(str, ids(queries.latest(index, Filter(), 1000)))) == sorted(there)
+    assert not flows & {row["flow"] for row in queries.latest(index, Filter(), 1000)}
+    assert "set back" in caplog.text
+    assert queries.last_number(index) > last
+    assert lost
+    assert index.refresh() == 0
+
+
+def test_an_index_that_is_behind_what_was_pruned_goes_on(any_state: State) -> None:
+    """What went was there once: its rows stay, and what came since is added."""
+    record_calls(calls=30, segment_bytes=9_000, **any_state.recorded)
+    index = opened_in(any_state)
+    count = index.refresh()
+    record_calls(calls=30, segment_bytes=9_000, **any_state.recorded)
+    any_state.settle()
+    arguments = ["prune", *any_state.named, "--before", "0s", "--yes"]
+    done = CliRunner().invoke(receipts, arguments)
+    assert done.exit_code == 0, done.output
+    index.close()
+    again = opened_in(any_state)
+    added = again.refresh()
+    assert added > 0
+    assert queries.count(again, Filter()) == count + added
 
 
 def test_a_line_that_is_no_receipt_is_named_and_passed_over(tmp_path: Path) -> None:

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from helm_boundary.cli.keys import keys
 from helm_receipts.audit.fsck import FsckReport, fsck
 from helm_receipts.envelope import key_files
+from helm_receipts.envelope.dsse import parse_line
 from helm_receipts.envelope.note_keys import LogKey
 from helm_receipts.envelope.opening import secret_ids
 from helm_receipts.envelope.predicate import Boundary
@@ -20,113 +23,151 @@ from helm_receipts.log import publish
 from helm_receipts.log.handovers import follow_handovers
 from helm_receipts.log.published_keys import read_published
 from helm_receipts.recording import keyset, rotation
-from helm_receipts.recording.handover import Successor
 from helm_receipts.recording.openings import Erased, erase, opens, salt_of
 from helm_receipts.recording.rotation import rotate_log_key, rotate_receipt_key
+from helm_receipts.recording.writer import Writer
 from helm_receipts.storage import durable
-from support.receipts import CONFIGURATION, record_calls, recording, request
+from support.engines import FolderState, State
+from support.receipts import CONFIGURATION, outcome, record_calls, recording, request
 
 BOUNDARY = Boundary("test.helm-boundary.invalid", "0.1.0", CONFIGURATION)
 
 
-def trusted(state: Path) -> tuple[PublicKey, LogKey]:
+def trusted(state: State) -> tuple[PublicKey, LogKey]:
     """Note down what an auditor does today."""
-    known = read_published(Layout(state))
+    known = read_published(Layout(state.folder()))
     return known.receipt[-1].key, known.log[-1].key
 
 
-def check(state: Path, receipt: PublicKey, log: LogKey, *kept: bytes) -> FsckReport:
+def check(state: State, receipt: PublicKey, log: LogKey, *kept: bytes) -> FsckReport:
     """Run fsck as an auditor with these keys, following handovers."""
-    chain = follow_handovers(state / "log", log, read_published(Layout(state)))
-    return fsck(state, [receipt], chain, kept)
+    folder = state.folder()
+    chain = follow_handovers(folder / "log", log, read_published(Layout(folder)))
+    return fsck(folder, [receipt], chain, kept)
 
 
-def test_an_auditor_with_the_first_keys_can_follow(tmp_path: Path) -> None:
-    """Two rotations of each key, two writers: the keys from the beginning verify everything."""
-    with recording(tmp_path) as one, recording(tmp_path) as two:
+def rotate(state: State, role: str, *more: str) -> None:
+    """Rotate a key, which must work."""
+    done = state.rotate(role, *more)
+    assert done.exit_code == 0, done.output
+
+
+def two_calls(state: State) -> None:
+    """Record a call of each of two writers."""
+    with recording(**state.recorded) as one, recording(**state.recorded) as two:
         one.record_now(request("a"))
         two.record_now(request("b"))
-    receipt, log = trusted(tmp_path)
-    kept = (tmp_path / "log" / "checkpoint").read_bytes()
+
+
+def test_an_auditor_with_the_first_keys_can_follow(any_state: State) -> None:
+    """Two rotations of each key, two writers: the keys from the beginning verify everything."""
+    two_calls(any_state)
+    receipt, log = trusted(any_state)
+    kept = (any_state.folder() / "log" / "checkpoint").read_bytes()
     for _ in range(2):
-        rotate_receipt_key(Layout(tmp_path), BOUNDARY)
-        record_calls(tmp_path, 3)
-        rotate_log_key(Layout(tmp_path), BOUNDARY)
-        record_calls(tmp_path, 3)
-    assert trusted(tmp_path) != (receipt, log)
-    report = check(tmp_path, receipt, log, kept)
+        rotate(any_state, "receipt")
+        record_calls(calls=3, **any_state.recorded)
+        rotate(any_state, "log")
+        record_calls(calls=3, **any_state.recorded)
+    new_receipt, new_log = trusted(any_state)
+    assert new_receipt != receipt
+    assert new_log != log
+    report = check(any_state, receipt, log, kept)
     assert report.is_complete
     assert report.calls == 2 + 12
 
 
-def test_receipts_go_from_one_kind_of_key_to_the_other(tmp_path: Path) -> None:
+def test_receipts_go_from_one_kind_of_key_to_the_other(any_state: State) -> None:
     """And back, with two writers: the first key verifies everything, and each entry says its."""
-    with recording(tmp_path) as one, recording(tmp_path) as two:
-        one.record_now(request("a"))
-        two.record_now(request("b"))
-    receipt, log = trusted(tmp_path)
+    two_calls(any_state)
+    receipt, log = trusted(any_state)
     kinds: tuple[KeyType, ...] = ("p256", "p256", "ed25519")
     for kind in kinds:
-        rotate_receipt_key(Layout(tmp_path), BOUNDARY, Successor(kind))
-        record_calls(tmp_path, 3)
-    published = read_published(Layout(tmp_path)).receipt
+        rotate(any_state, "receipt", "--type", kind)
+        record_calls(calls=3, **any_state.recorded)
+    published = read_published(Layout(any_state.folder())).receipt
     assert [known.key.type for known in published] == ["ed25519", *kinds]
-    assert check(tmp_path, receipt, log).is_complete
+    assert check(any_state, receipt, log).is_complete
 
 
-def test_a_rotation_keeps_the_kind_of_the_key(tmp_path: Path) -> None:
+def test_a_rotation_keeps_the_kind_of_the_key(any_state: State) -> None:
     """Unless another is asked for."""
-    keyset.open_keyset(Layout(tmp_path), "p256")
-    record_calls(tmp_path, 1)
-    rotate_receipt_key(Layout(tmp_path), BOUNDARY)
-    assert [known.key.type for known in read_published(Layout(tmp_path)).receipt] == ["p256"] * 2
+    made = CliRunner().invoke(keys, ["init", *any_state.named, "--type", "p256"])
+    assert made.exit_code == 0, made.output
+    record_calls(calls=1, **any_state.recorded)
+    any_state.settle()
+    rotate(any_state, "receipt")
+    published = read_published(Layout(any_state.folder())).receipt
+    assert [known.key.type for known in published] == ["p256"] * 2
 
 
 def test_a_rotation_that_was_stopped_is_finished_with_its_key(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    any_state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another kind isn't put in its place; without one it goes on."""
-    record_calls(tmp_path, 1)
+    record_calls(calls=1, **any_state.recorded)
+    any_state.settle()
 
     def stop(*_arguments: object) -> None:
         raise Stopped
 
     with monkeypatch.context() as patch:
         patch.setattr(rotation, "integrate_all", stop)
-        with pytest.raises(Stopped):
-            rotate_receipt_key(Layout(tmp_path), BOUNDARY, Successor("p256"))
-    with pytest.raises(KeyRefused, match="half done"):
-        rotate_receipt_key(Layout(tmp_path), BOUNDARY, Successor("ed25519"))
-    rotate_receipt_key(Layout(tmp_path), BOUNDARY)
-    assert read_published(Layout(tmp_path)).receipt[-1].key.type == "p256"
+        patch.setattr(Writer, "hand_over", stop)
+        assert isinstance(any_state.rotate("receipt", "--type", "p256").exception, Stopped)
+    refused = any_state.rotate("receipt", "--type", "ed25519")
+    assert refused.exit_code == 2
+    assert "half done" in refused.output
+    rotate(any_state, "receipt")
+    assert trusted(any_state)[0].type == "p256"
 
 
-def test_the_newest_key_alone_does_not_verify_what_came_before_it(tmp_path: Path) -> None:
+def test_the_newest_key_alone_does_not_verify_what_came_before_it(any_state: State) -> None:
     """Trust goes forward: a key says nothing about what was before its introduction."""
-    record_calls(tmp_path, 1)
-    rotate_receipt_key(Layout(tmp_path), BOUNDARY)
-    receipt, log = trusted(tmp_path)
+    record_calls(calls=1, **any_state.recorded)
+    any_state.settle()
+    rotate(any_state, "receipt")
+    receipt, log = trusted(any_state)
     with pytest.raises(Broken, match="foreign-key"):
-        check(tmp_path, receipt, log)
+        check(any_state, receipt, log)
 
 
-def test_rotation_publishes_the_range_of_each_key(tmp_path: Path) -> None:
+def test_rotation_publishes_the_range_of_each_key(any_state: State) -> None:
     """Valid by index: the old key to where it ended, the new from where it began."""
-    record_calls(tmp_path, 1)
-    rotate_receipt_key(Layout(tmp_path), BOUNDARY)
-    old, new = read_published(Layout(tmp_path)).receipt
-    assert (old.first, old.last, new.first, new.last) == (0, 7, 4, None)
-    assert stat.S_IMODE((tmp_path / "keys" / "receipt.pem").stat().st_mode) == 0o600
+    record_calls(calls=1, **any_state.recorded)
+    any_state.settle()
+    rotate(any_state, "receipt")
+    record_calls(calls=1, **any_state.recorded)
+    folder = any_state.folder()
+    old, new = read_published(Layout(folder)).receipt
+    signed = [parse_line(each.envelope).keyid for each in read_records(folder / "journal")]
+    last_by_old = len(signed) - 1 - signed[::-1].index(old.key.keyid)
+    assert (old.first, new.last) == (0, None)
+    assert old.last is not None
+    assert last_by_old <= old.last < len(signed) - 1
+    assert new.first <= signed.index(new.key.keyid)
+    assert stat.S_IMODE((any_state.own.keys / "receipt.pem").stat().st_mode) == 0o600
 
 
-def test_keys_are_not_rotated_while_a_recorder_runs(tmp_path: Path) -> None:
+def test_keys_are_not_rotated_while_a_recorder_runs(any_state: State) -> None:
     """A clear refusal, and nothing changed."""
+    with recording(**any_state.recorded) as recorder:
+        recorder.record_now(request("a"))
+        any_state.settle()
+        refused = any_state.rotate("receipt")
+        assert refused.exit_code == 2
+        assert "expected nothing" in refused.output
+        assert "rotate, and" in refused.output
+        assert not (any_state.own.keys / keyset.NEXT).exists()
+        recorder.record_now(outcome("a"))
+
+
+def test_a_log_key_is_not_rotated_while_a_recorder_runs(tmp_path: Path) -> None:
+    """In a folder, whose log is kept up by what records."""
     with recording(tmp_path) as recorder:
         recorder.record_now(request("a"))
-        for rotate in (rotate_receipt_key, rotate_log_key):
-            with pytest.raises(KeyRefused, match="a boundary that runs"):
-                rotate(Layout(tmp_path), BOUNDARY)
-        assert not (tmp_path / "keys" / keyset.NEXT).exists()
+        with pytest.raises(KeyRefused, match="a boundary that runs"):
+            rotate_log_key(Layout(tmp_path), BOUNDARY)
 
 
 class Stopped(Exception):
@@ -140,7 +181,8 @@ def test_a_rotation_that_stops_anywhere_is_finished(
     """Stopped at the nth sync of any kind, the recorder refuses to start until it is finished."""
     with recording(tmp_path), recording(tmp_path):
         pass
-    receipt, log = trusted(tmp_path)
+    state = FolderState(tmp_path)
+    receipt, log = trusted(state)
     calls = [0]
 
     def stopping(original: Callable[..., object]) -> Callable[..., object]:
@@ -167,8 +209,8 @@ def test_a_rotation_that_stops_anywhere_is_finished(
         rotate_receipt_key(Layout(tmp_path), BOUNDARY)
         finished = True
     record_calls(tmp_path, 1)
-    assert check(tmp_path, receipt, log).is_complete
-    assert finished == (trusted(tmp_path)[0] != receipt) or not finished
+    assert check(state, receipt, log).is_complete
+    assert finished == (trusted(state)[0] != receipt) or not finished
 
 
 def test_digests_under_an_erased_key_can_not_be_opened(tmp_path: Path) -> None:

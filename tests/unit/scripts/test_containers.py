@@ -69,6 +69,12 @@ def test_compose_has_a_fleet_that_only_the_balancer_opens() -> None:
     assert "PGPASSWORD" in services["one"]["environment"]
     assert services["balancer"]["ports"] == ["127.0.0.1:8080:8080"]
     assert COMPOSE["networks"]["fleet"]["internal"] is True
+    # Docker publishes no port of a container that is in internal networks alone.
+    others = set(services["balancer"]["networks"]) - {"fleet", "outside"}
+    assert [name for name in others if not COMPOSE["networks"][name].get("internal")] == ["front"]
+    assert [name for name, each in services.items() if "outside" in each["networks"]] == [
+        "one", "two",
+    ]  # fmt: skip
     for name in ("one", "two", "balancer"):
         assert services[name]["cap_drop"] == ["ALL"]
         assert services[name]["read_only"] is True

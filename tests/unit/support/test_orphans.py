@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.postgresql import short_folder
+from support.short_folders import short_folder
 
 _STARTS = """
 import sys

@@ -21,7 +21,8 @@ from helm_receipts.tables.pull import pull
 from helm_receipts.tables.table_log import TableLog
 from helm_receipts.tables.tile_rows import read_tile
 from support.engines import check
-from support.receipts import CONFIGURATION, outcome, request
+from support.receipts import CONFIGURATION, outcome, record_calls, request
+from support.table_state import TableState
 
 
 def record(folder: Path, address: Address, calls: int, name: str = "call") -> None:
@@ -69,6 +70,19 @@ def test_receipts_of_all_writers_are_in_it_once(tmp_path: Path, database: Addres
         pull(connection, layout)
     assert (site(database).size,) == found
     assert check(layout.state).is_complete
+
+
+def test_receipts_wait_for_a_log_service(tmp_path: Path, database: Address) -> None:
+    """Calls are recorded without one; the first that comes has all of it, in one log."""
+    state = TableState(tmp_path / "own", database)
+    record_calls(calls=5, **state.recorded)
+    with connect(database) as connection:
+        assert not read_note(connection)
+        assert connection.execute("SELECT count(*) FROM helm_boundary.seq").fetchone() == (0,)
+    record_calls(calls=5, **state.recorded)
+    report = check(state.folder())
+    assert report.is_complete
+    assert report.calls == 10
 
 
 def test_one_of_two_integrates_and_the_other_takes_over(tmp_path: Path, database: Address) -> None:

@@ -18,8 +18,9 @@ from helm_receipts.envelope.record import parse_statement
 from helm_receipts.errors import RecorderError
 from helm_receipts.recording.database_place import Database
 from helm_receipts.recording.recorder import Recorder
-from support.postgresql import Server, migrated, running_server, short_folder
+from support.postgresql import Server, migrated, running_server
 from support.receipts import CONFIGURATION, outcome, request
+from support.short_folders import short_folder
 
 
 def opened(folder: Path, address: Address, seconds: float = 2.0) -> Recorder:

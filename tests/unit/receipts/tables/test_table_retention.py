@@ -152,7 +152,6 @@ def test_what_is_pruned_is_gone_and_boundaries_go_on(tmp_path: Path, fleet: Addr
 
 
 FORGED = {
-    "rows are gone": "DELETE FROM helm_boundary.receipts WHERE number < 4",
     "rows are gone, and said to be pruned": (
         "INSERT INTO helm_boundary.prunings SELECT writer, 3, line FROM helm_boundary.receipts "
         "WHERE number = 3; DELETE FROM helm_boundary.receipts WHERE number < 4"

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import threading
+import subprocess
+import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
-from helm_boundary.cli.keys import keys
 from helm_boundary.cli.receipts import receipts
-from helm_boundary.log_service.service import keep_up, serving
+from helm_boundary.log_service.service import serving
 from helm_receipts.audit.fsck import FsckReport, fsck
 from helm_receipts.database.address import Address
 from helm_receipts.database.connections import connect
@@ -32,8 +30,10 @@ from helm_receipts.recording.recorder import Recorder
 from helm_receipts.recording.writer import Writer
 from helm_receipts.tables.publication import read_note
 from helm_receipts.tables.pull import pull
-from helm_receipts.tables.table_log import TableLog
 from support.receipts import CONFIGURATION, outcome, request
+from support.sampling import every
+from support.stopped_rotation import KILLED
+from support.table_state import TableState, lend_key, log_kept_up, rotate, settle
 
 
 def opened(folder: Path, address: Address) -> Recorder:
@@ -47,33 +47,6 @@ def record(folder: Path, address: Address, name: str) -> None:
     recorder.record_now(request(name))
     recorder.record_now(outcome(name))
     recorder.close()
-
-
-@contextmanager
-def log_kept_up(address: Address, folder: Path) -> Iterator[None]:
-    """Keep the log up on a thread, as a log service does."""
-    ended, log = threading.Event(), TableLog(address, *open_log_key(Layout(folder)))
-    thread = threading.Thread(target=keep_up, args=(log, ended))
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
-def settle(address: Address, folder: Path) -> None:
-    log = TableLog(address, *open_log_key(Layout(folder)))
-    while log.step():
-        pass
-    log._published_at = 0.0
-    log.step()
-    log.close()
-
-
-def rotate(role: str, folder: Path, address: Address, *more: str) -> Result:
-    arguments = [role, "--state", address.text, "--folder", str(folder), *more]
-    return CliRunner().invoke(keys, ["rotate", *arguments])
 
 
 def public(folder: Path) -> PublicKey:
@@ -96,22 +69,21 @@ def test_an_auditor_with_the_first_keys_can_follow(tmp_path: Path, database: Add
     for folder in (one, two):
         record(folder, database, f"{folder.name}-first")
     first = [public(one), public(two)]
-    settle(database, log)
+    settle(database, Layout(log))
     origin, log_key = open_log_key(Layout(log))
     vkey = LogKey(origin, log_key.public)
-    (log / "keys" / "receipt.pem").write_bytes((two / "keys" / "receipt.pem").read_bytes())
-    (log / "keys" / "receipt.pem").chmod(0o600)
+    lend_key(two, log)
     with connect(database) as connection:
         kept = read_note(connection)
     for turn, kind in enumerate(("p256", "ed25519")):
-        with log_kept_up(database, log):
+        with log_kept_up(database, Layout(log)):
             done = rotate("receipt", one, database, "--type", kind)
             assert done.exit_code == 0, done.output
         record(one, database, f"one-{turn}")
         done = rotate("log", log, database)
         assert done.exit_code == 0, done.output
         record(two, database, f"two-{turn}")
-        settle(database, log)
+        settle(database, Layout(log))
     assert public(one) not in first
     report = check(database, tmp_path / "copy", first, vkey, kept)
     assert report.is_complete, report
@@ -137,19 +109,17 @@ def test_nothing_is_rotated_while_something_runs(tmp_path: Path, database: Addre
     """And what runs goes on."""
     own, pod, log = tmp_path / "own", tmp_path / "pod", tmp_path / "log"
     record(own, database, "a")
-    (pod / "keys").mkdir(parents=True, mode=0o700)
-    pod.chmod(0o700)
-    (pod / "keys" / "receipt.pem").write_bytes((own / "keys" / "receipt.pem").read_bytes())
-    (pod / "keys" / "receipt.pem").chmod(0o600)
+    lend_key(own, pod)
     running = opened(pod, database)
     refused = rotate("receipt", own, database)
     assert refused.exit_code == 2
     assert "found" in refused.output
+    record(own, database, "meanwhile")  # nothing is half done
     running.record_now(request("b"))
     running.record_now(outcome("b"))
     running.close()
-    settle(database, log)
-    with log_kept_up(database, log):
+    settle(database, Layout(log))
+    with log_kept_up(database, Layout(log)):
         time.sleep(1)
         refused = rotate("log", log, database)
         assert refused.exit_code == 2
@@ -157,7 +127,7 @@ def test_nothing_is_rotated_while_something_runs(tmp_path: Path, database: Addre
         assert rotate("receipt", own, database).exit_code == 0
     with pytest.raises(RecorderError, match="hands over"):
         opened(pod, database)
-    (pod / "keys" / "receipt.pem").write_bytes((own / "keys" / "receipt.pem").read_bytes())
+    lend_key(own, pod)
     record(pod, database, "c")
 
 
@@ -167,7 +137,7 @@ def test_a_rotation_waits_for_the_log_and_is_finished_later(
     """Stopped at each of its steps, no boundary starts in its folder until it is finished."""
     own, log = tmp_path / "own", tmp_path / "log"
     record(own, database, "a")
-    settle(database, log)
+    settle(database, Layout(log))
     first, (origin, key) = public(own), open_log_key(Layout(log))
 
     def rotated() -> None:
@@ -185,9 +155,49 @@ def test_a_rotation_waits_for_the_log_and_is_finished_later(
         with pytest.raises(RecorderError, match="finish"):
             opened(own, database)
     assert (own / "keys" / NEXT).exists()
-    settle(database, log)
+    settle(database, Layout(log))
     rotated()
     record(own, database, "b")
-    settle(database, log)
+    settle(database, Layout(log))
     report = check(database, tmp_path / "copy", [first], LogKey(origin, key.public))
+    assert report.is_complete, report
+
+
+_STEPS = 36  # one more or less, by how long the log takes
+_DEAD = "UPDATE helm_boundary.writers SET held_until = now() - interval '1 s' WHERE keyid = %s"
+_PROGRAM = Path(__file__).parents[3] / "support" / "stopped_rotation.py"
+
+
+@pytest.mark.parametrize("when", every(9, range(_STEPS)))
+def test_a_rotation_that_is_killed_anywhere_is_finished(
+    tmp_path: Path, database: Address, when: int
+) -> None:
+    """Before its nth step; until it is finished a boundary refuses, or goes on as before.
+
+    A second place with the same key was killed before, and is closed by the rotation.
+    """
+    state, pod = TableState(tmp_path / "own", database), tmp_path / "pod"
+    record(tmp_path / "own", database, "a")
+    lend_key(tmp_path / "own", pod)
+    killed = opened(pod, database)
+    killed.record_now(request("b"))
+    settle(database, state.log)
+    first, (origin, log) = public(tmp_path / "own"), open_log_key(state.log)
+    with connect(database) as connection:
+        connection.execute(_DEAD, (first.keyid,))
+    with log_kept_up(database, state.log):
+        ended = subprocess.run(
+            [sys.executable, _PROGRAM, tmp_path / "own", database.text, str(when)], check=False
+        )
+        assert ended.returncode == KILLED or when > _STEPS - 4, ended
+    with connect(database) as connection:
+        connection.execute(_DEAD, (first.keyid,))  # a minute later
+    if (tmp_path / "own" / "keys" / NEXT).exists():
+        with pytest.raises(RecorderError, match="keys rotate receipt"):
+            opened(tmp_path / "own", database)
+        done = state.rotate("receipt")
+        assert done.exit_code == 0, done.output
+    record(tmp_path / "own", database, "c")
+    settle(database, state.log)
+    report = check(database, tmp_path / "copy", [first], LogKey(origin, log.public))
     assert report.is_complete, report
