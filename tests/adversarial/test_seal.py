@@ -304,7 +304,7 @@ def test_nothing_passes_through_an_empty_chain(tmp_path: Path, hostile: Path) ->
         stage.boundary.kill()
 
 
-@pytest.mark.parametrize("order", ["before", "after"])
+@pytest.mark.parametrize("order", ["before", pytest.param("after", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "script",
     ["def request(flow): raise RuntimeError", "raise RuntimeError('at load')", "def load(:"],

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -74,7 +75,8 @@ class Planted:
         return [Sprung(*ast.literal_eval(line)) for line in self._marker.read_text().splitlines()]
 
 
-def imported_names() -> set[str]:
+@cache
+def imported_names() -> frozenset[str]:
     """Return every top-level name that the product imports, its own packages among them."""
     found = set()
     for root in ("addon", "receipts"):
@@ -84,4 +86,4 @@ def imported_names() -> set[str]:
                     found |= {alias.name for alias in node.names}
                 elif isinstance(node, ast.ImportFrom) and not node.level:
                     found.add(node.module or "")
-    return {name.partition(".")[0] for name in found} - _NEVER
+    return frozenset({name.partition(".")[0] for name in found} - _NEVER)

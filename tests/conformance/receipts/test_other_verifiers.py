@@ -279,7 +279,7 @@ def by_sigstore(bundles: Bundles, entries: int) -> str | None:
 
 
 @pytest.mark.parametrize("verify", [by_sigstore_go, by_sigstore])
-@pytest.mark.parametrize("entries", [0, 1])
+@pytest.mark.parametrize("entries", [1, pytest.param(0, marks=pytest.mark.slow)])
 def test_sigstore_accepts_the_bundles(
     tmp_path: Path, folder: Folder, verify: Callable[[Bundles, int], str | None], entries: int
 ) -> None:

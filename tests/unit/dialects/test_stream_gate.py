@@ -105,18 +105,21 @@ def test_allowed_streams_leave_byte_for_byte(name: str, ending: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "ending"), CASES)
-def test_every_single_byte_split_gives_the_same(name: str, ending: str) -> None:
+def test_every_single_byte_split_gives_the_same(
+    name: str, ending: str, pytestconfig: pytest.Config
+) -> None:
     """Two chunks, cut anywhere, do what one does; so does a byte at a time."""
+    step = 13 if pytestconfig.getoption("--slow") else 53
     stream = spelt(STREAMS[name](True), ending)
     for verdict in VERDICTS[:2]:
         whole = run(name, [stream], verdict)
         assert run(name, [stream[at : at + 1] for at in range(len(stream))], verdict) == whole
-        for at in range(0, len(stream), 13):
+        for at in range(0, len(stream), step):
             assert run(name, [stream[:at], stream[at:]], verdict) == whole
 
 
 @pytest.mark.parametrize("name", STREAMS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_chunks_make_no_difference(name: str, data: st.DataObject) -> None:
     """Decisions and released bytes depend on neither where chunks fall nor when policy decides."""
