@@ -112,7 +112,7 @@ def over_http2_without_length(port: int, body: bytes, count: int) -> Iterable[in
     ("upload", "count"),
     [
         (over_http1, 10),
-        (over_http2, 10),
+        pytest.param(over_http2, 10, marks=pytest.mark.slow),
         *(
             pytest.param(upload, 100, marks=pytest.mark.slow)
             for upload in (over_http1, over_http2, in_chunks, over_http2_without_length)

@@ -278,7 +278,10 @@ def by_sigstore(bundles: Bundles, entries: int) -> str | None:
     return accepts(node, PROGRAMS / "check_bundle.mjs", modules, *files, entries)
 
 
-@pytest.mark.parametrize("verify", [by_sigstore_go, by_sigstore])
+# The first one takes more than a minute to build.
+@pytest.mark.parametrize(
+    "verify", [pytest.param(by_sigstore_go, marks=pytest.mark.slow), by_sigstore]
+)
 @pytest.mark.parametrize("entries", [1, pytest.param(0, marks=pytest.mark.slow)])
 def test_sigstore_accepts_the_bundles(
     tmp_path: Path, folder: Folder, verify: Callable[[Bundles, int], str | None], entries: int
