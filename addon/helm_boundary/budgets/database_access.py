@@ -41,24 +41,19 @@ class Database:
 
     def ask(self, statement: str, values: Values = ()) -> list[Row]:
         """Run one statement and return its rows, from any thread."""
-        with self._errors():
-            return self._ask(statement, values)
-
-    def ask_again(self, statement: str, values: Values) -> list[Row]:
-        """Do the same, and once more where the server gave it up for another's sake."""
-        with self._errors():
-            for _ in range(_TRIES - 1):
-                with contextlib.suppress(*_AGAIN):
-                    return self._ask(statement, values)
-            return self._ask(statement, values)
+        return self._try(lambda: self._ask(statement, values))
 
     def transact[T](self, work: Callable[[Connection], T]) -> T:
         """Do some work in one transaction; of what raises or comes out short nothing is kept."""
+        return self._try(lambda: self._transact(work))
+
+    def _try[T](self, work: Callable[[], T]) -> T:
+        """Do some work, again where the server gave it up for another's sake."""
         with self._errors():
             for _ in range(_TRIES - 1):
                 with contextlib.suppress(*_AGAIN):
-                    return self._transact(work)
-            return self._transact(work)
+                    return work()
+            return work()
 
     def _ask(self, statement: str, values: Values) -> list[Row]:
         with self._pool.connection() as connection:

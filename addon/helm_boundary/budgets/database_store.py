@@ -17,7 +17,7 @@ from .amounts import NOTHING, Amounts
 from .claim_text import read_claims, write_claims
 from .database_access import Database, Row
 from .database_owner import GONE_SECONDS, DatabaseOwner
-from .decisions import find_short, next_time
+from .decisions import meet, pace
 from .store import (
     FILE_FACT,
     KEPT_NS,
@@ -89,10 +89,10 @@ class DatabaseStore:
 
         def work(connection: Connection) -> tuple[Reserved, ...] | Short:
             now = self.now_ns()
-            paces = _pace(connection, paced, now) if paced else []
+            paces = pace(paced, _arrivals(connection, paced), now) if paced else []
             if isinstance(paces, Short):
                 return paces
-            met = _meet(connection, taken, now)
+            met = meet(taken, _locked(connection, taken, now), now)
             if isinstance(met, Short):
                 return met
             with connection.pipeline():
@@ -108,9 +108,7 @@ class DatabaseStore:
         """Reserve in one statement, where every balance is there and all claims can be met."""
         said = {"call": call, "owner": self._owner.name, "now": self.now_ns()}
         columns = {name: [ask(each) for each in claims] for name, ask in _COLUMNS.items()}
-        rows = self._database.ask_again(
-            sql.RESERVE, {**said, **columns, "claims": write_claims(claims)}
-        )
+        rows = self._database.ask(sql.RESERVE, {**said, **columns, "claims": write_claims(claims)})
         found = {Place(*row[:2]): Amounts(*row[2:6]) for row in rows}
         return tuple(Reserved(each, found[each.place]) for each in claims) if found else ()
 
@@ -124,7 +122,7 @@ class DatabaseStore:
 
     def _settle(self, call: str, charged: Mapping[Place, Amounts]) -> bool:
         rows = [(*place, *amounts) for place, amounts in charged.items()]
-        return bool(self._database.ask_again(sql.SETTLE, (call, *_columns(rows, 6))))
+        return bool(self._database.ask(sql.SETTLE, (call, *_columns(rows, 6))))
 
     async def orphans(self) -> list[Orphan]:
         """Return the reservations of processes that haven't been seen for a while."""
@@ -193,40 +191,22 @@ class DatabaseStore:
             self._database.close()
 
 
-def _pace(connection: Connection, claims: Sequence[Claim], now: int) -> list[Row] | Short:
-    """Return when the next call of each rate may be expected, if this one may come now."""
+def _arrivals(connection: Connection, claims: Sequence[Claim]) -> dict[str, int]:
+    """Lock the paces of rates, and return the arrivals that were noted."""
     scopes = [each.scope for each in claims]
     with connection.pipeline():
         connection.execute(sql.MAKE_PACE, (scopes,))
         found = connection.execute(sql.LOCK_PACE, (scopes,))
-    arrivals: dict[str, int] = dict(found.fetchall())
-    paces: list[Row] = []
-    for claim in claims:
-        soonest, arrival = next_time(claim, arrivals[claim.scope], now)
-        if soonest > now and claim.enforced:
-            return Short(claim, "rate", soonest)
-        paces.append((claim.scope, arrival))
-    return paces
+    return dict(found.fetchall())
 
 
-def _meet(
+def _locked(
     connection: Connection, claims: Sequence[Claim], now: int
-) -> tuple[Reserved, ...] | Short:
-    """Lock the balances of claims, and return what was used of each, if all can be met."""
+) -> dict[Place, tuple[Amounts, int]]:
+    """Lock the balances of claims, made where they aren't there yet, and return them."""
     _make(connection, [(each.place, each.span.end) for each in claims], now)
     rows = connection.execute(sql.LOCK, _columns([each.place for each in claims], 2)).fetchall()
-    found = {Place(*row[:2]): row[2:] for row in rows}
-    met = []
-    for claim in claims:
-        *used, began = found[claim.place]
-        before = Amounts(*used)
-        if claim.enforced:
-            if (kind := find_short(claim, before)) is not None:
-                return Short(claim, kind, claim.span.end)
-            if claim.lasts is not None and now - began > claim.lasts:
-                return Short(claim, "minutes", None)
-        met.append(Reserved(claim, before))
-    return tuple(met)
+    return {Place(*row[:2]): (Amounts(*row[2:6]), row[6]) for row in rows}
 
 
 def _make(connection: Connection, places: Iterable[tuple[Place, int | None]], now: int) -> None:

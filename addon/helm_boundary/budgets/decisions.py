@@ -1,9 +1,46 @@
-"""The decision on one claim, the same for every engine of the store."""
+"""The decision on claims, the same for every engine of the store."""
 
 from __future__ import annotations
 
-from .amounts import KINDS, Amounts
-from .store import Claim
+from collections.abc import Mapping, Sequence
+
+from .amounts import KINDS, NOTHING, Amounts
+from .store import Claim, Place, Reserved, Short
+
+
+def meet(
+    claims: Sequence[Claim], found: Mapping[Place, tuple[Amounts, int]], now: int
+) -> tuple[Reserved, ...] | Short:
+    """Return what was used of the balances of claims, or the first claim that can't be met.
+
+    `found` has what is used of each balance that is there, and when its first call came.
+    """
+    met = []
+    for claim in claims:
+        before, began = found.get(claim.place, (NOTHING, now))
+        if claim.enforced:
+            if (kind := find_short(claim, before)) is not None:
+                return Short(claim, kind, claim.span.end)
+            if claim.lasts is not None and now - began > claim.lasts:
+                return Short(claim, "minutes", None)
+        met.append(Reserved(claim, before))
+    return tuple(met)
+
+
+def pace(
+    claims: Sequence[Claim], arrivals: Mapping[str, int], now: int
+) -> list[tuple[str, int]] | Short:
+    """Return when the next call of each rate may be expected, if this one may come now.
+
+    `arrivals` are those that were noted, by scope.
+    """
+    paces = []
+    for claim in claims:
+        soonest, arrival = next_time(claim, arrivals.get(claim.scope, 0), now)
+        if soonest > now and claim.enforced:
+            return Short(claim, "rate", soonest)
+        paces.append((claim.scope, arrival))
+    return paces
 
 
 def find_short(claim: Claim, used: Amounts) -> str | None:

@@ -36,6 +36,7 @@ SETTLE = """UPDATE balances SET calls = calls + ?, tokens = tokens + ?,
     reserved_output_tokens = reserved_output_tokens - ?,
     reserved_nanodollars = reserved_nanodollars - ? WHERE scope = ? AND start = ?"""
 KEEP = "INSERT INTO reservations VALUES (?, ?, ?, ?)"
+ARRIVAL = "SELECT scope, arrival FROM paces WHERE scope = ?"
 SET_PACE = "INSERT OR REPLACE INTO paces VALUES (?, ?)"
 TAKE = "DELETE FROM reservations WHERE call = ? RETURNING claims"
 ADJUST = """INSERT INTO balances (scope, start, "end", began, calls, tokens, output_tokens,

@@ -15,7 +15,7 @@ from typing import Any
 from . import sqlite_statements as sql
 from .amounts import NOTHING, Amounts
 from .claim_text import read_claims, write_claims
-from .decisions import find_short, next_time
+from .decisions import meet, pace
 from .owner import Owner, is_gone
 from .sqlite_file import Connection, Row, SqliteFile
 from .store import (
@@ -49,8 +49,8 @@ class SqliteStore:
 
     async def used(self, places: Sequence[Place]) -> list[Amounts]:
         """Return what is used of each balance, reservations included."""
-        found = _rows_of(self._file.ask, places)
-        return [Amounts(*found[place][2:6]) if place in found else NOTHING for place in places]
+        found = _read(self._file.ask, places)
+        return [found[place][0] if place in found else NOTHING for place in places]
 
     async def reserve(self, call: str, claims: Sequence[Claim]) -> tuple[Reserved, ...] | Short:
         """Reserve for a call in all of its scopes, or in none."""
@@ -59,10 +59,10 @@ class SqliteStore:
         taken = [each for each in claims if each.rate is None] if paced else claims
 
         def work(db: Connection) -> tuple[Reserved, ...] | Short:
-            paces = _pace(db, paced, now)
+            paces = pace(paced, _arrivals(db, paced), now)
             if isinstance(paces, Short):
                 return paces
-            met = _meet(db, taken, now)
+            met = meet(taken, _read(db.execute, [each.place for each in taken]), now)
             if isinstance(met, Short):
                 return met
             db.executemany(sql.SET_PACE, paces)
@@ -159,42 +159,20 @@ class SqliteStore:
         self._owner.close()
 
 
-def _pace(db: Connection, claims: Sequence[Claim], now: int) -> list[tuple[str, int]] | Short:
-    """Return when the next call of each rate may be expected, if this one may come now."""
-    paces = []
-    for claim in claims:
-        row = db.execute("SELECT arrival FROM paces WHERE scope = ?", (claim.scope,)).fetchone()
-        soonest, arrival = next_time(claim, row[0] if row else 0, now)
-        if soonest > now and claim.enforced:
-            return Short(claim, "rate", soonest)
-        paces.append((claim.scope, arrival))
-    return paces
+def _arrivals(db: Connection, claims: Sequence[Claim]) -> dict[str, int]:
+    """Read the arrivals that were noted for rates."""
+    rows = (db.execute(sql.ARRIVAL, (claim.scope,)).fetchone() for claim in claims)
+    return dict(row for row in rows if row)
 
 
-def _meet(db: Connection, claims: Sequence[Claim], now: int) -> tuple[Reserved, ...] | Short:
-    """Return what was used of the balances of claims, if all can be met."""
-    found = _rows_of(db.execute, [each.place for each in claims])
-    met = []
-    for claim in claims:
-        row = found.get(claim.place)
-        before = Amounts(*row[2:6]) if row else NOTHING
-        if claim.enforced:
-            if (kind := find_short(claim, before)) is not None:
-                return Short(claim, kind, claim.span.end)
-            if claim.lasts is not None and row and now - row[6] > claim.lasts:
-                return Short(claim, "minutes", None)
-        met.append(Reserved(claim, before))
-    return tuple(met)
-
-
-def _rows_of(
+def _read(
     ask: Callable[[str, Sequence[Any]], Iterable[Row]], places: Sequence[Place]
-) -> dict[tuple[str, int], Row]:
-    """Read balances, as many at a time as a statement can; those that are there."""
-    found: dict[tuple[str, int], Row] = {}
+) -> dict[Place, tuple[Amounts, int]]:
+    """Read balances, as many at a time as a statement can: what is used, and since when."""
+    found = {}
     for some in batched(places, sql.MOST):
-        rows = ask(sql.read(len(some)), tuple(chain.from_iterable(some)))
-        found |= {row[:2]: row for row in rows}
+        for row in ask(sql.read(len(some)), tuple(chain.from_iterable(some))):
+            found[Place(*row[:2])] = Amounts(*row[2:6]), row[6]
     return found
 
 

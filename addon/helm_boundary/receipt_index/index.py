@@ -137,8 +137,12 @@ class ReceiptIndex:
             "was set back, as by a restored backup; they are read anew", part.writer,
         )  # fmt: skip
         with _writing(self.connection):
-            for table in ("receipts", "parts"):
-                self.connection.execute(f"DELETE FROM {table} WHERE writer = ?", (part.writer,))  # noqa: S608
+            gone = self.connection.execute(
+                "DELETE FROM parts WHERE writer = ? AND position = ? AND sha256 = ?",
+                (part.writer, position, digest),
+            )
+            if gone.rowcount:  # else another process was here, and has begun to read anew
+                self.connection.execute("DELETE FROM receipts WHERE writer = ?", (part.writer,))
 
     def _position_in(self, part: Part) -> str:
         found = self.connection.execute(

@@ -1,7 +1,4 @@
-"""How much of a busy machine what runs beside calls may take.
-
-On two cores, those who follow receipts would cost calls 10 to 20 % while there are many of them.
-"""
+"""How much of a busy machine may be taken by what runs beside calls: what they leave of it."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ _NICEST = 19
 
 
 def lower_priority(pid: int) -> None:
-    """Make another process nicer than this one; where the system doesn't let us, nothing is."""
+    """Lower the priority of another process below this one's, where the system allows it."""
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, 0) + NICER)
 

@@ -12,7 +12,7 @@ import asyncio
 import collections
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from mitmproxy import connection
@@ -55,10 +55,10 @@ def widen_connections(
             await asyncio.sleep(left)
         await _close(handler)
 
-    async def take(handler: server.ConnectionHandler, event: events.Event) -> None:
+    def take(handler: server.ConnectionHandler, event: events.Event) -> Awaitable[None]:
         if isinstance(event, events.DataReceived) and event.connection is handler.client:
             turns.note_piece(handler.client.id, len(event.data))
-        await _take(handler, event)
+        return _take(handler, event)  # no coroutine of its own: there are dozens of events a call
 
     async def drain(handler: server.ConnectionHandler) -> None:
         transport = handler.transports.get(handler.client)
