@@ -67,6 +67,7 @@ def test_a_message_in_very_many_fragments_is_judged_as_one(boundary: Boundary) -
     assert pause(boundary.port, "socket: a message in 100,000 fragments")[2] == "101"
 
 
+@pytest.mark.slow
 def test_no_size_up_to_the_bound_is_a_reason_to_deny(tmp_path: Path) -> None:
     """60 MB under `helm_max_body=64m`, by the usual deadline; what is larger is refused."""
     options = {"helm_max_body": "64m", "body_size_limit": "100m"}

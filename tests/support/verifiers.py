@@ -144,8 +144,9 @@ def opa() -> str:
 
     def install(folder: Path) -> None:
         folder.mkdir(exist_ok=True)
-        # Without what fetches policies from container registries, which is a good part of it.
-        options = ("-tags", "opa_no_oci", "-ldflags", "-s -w")
+        # Without what fetches policies from container registries, which is a good part of it, and
+        # not optimised: building it takes longer than all that it is asked.
+        options = ("-tags", "opa_no_oci", "-gcflags", "all=-N -l", "-ldflags", "-s -w")
         package = f"github.com/open-policy-agent/opa@v{OPA}"
         _run(go, "install", *options, package, GOBIN=str(folder), CGO_ENABLED="0")
 

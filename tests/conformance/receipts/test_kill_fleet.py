@@ -141,6 +141,7 @@ def test_nothing_is_forwarded_without_a_durable_receipt_whatever_is_killed(
     print(f"{killed}, {len(forwarded)} calls forwarded, {report.receipts} receipts")
 
 
+@pytest.mark.slow
 def test_the_other_log_service_goes_on_where_one_was_killed(
     tmp_path: Path, database: Address
 ) -> None:

@@ -91,10 +91,15 @@ VERIFIERS: dict[str, Callable[[SampleLog], str | None]] = {
     "aics-tlog and proofbundle": SampleLog.python,
     "Tessera fsck": SampleLog.tessera,
 }
+CHOSEN = [
+    # Building Tessera takes longer than all the others.
+    pytest.param(each, id=name, marks=[pytest.mark.slow] if name == "Tessera fsck" else [])
+    for name, each in VERIFIERS.items()
+]
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("verifier", VERIFIERS.values(), ids=VERIFIERS.keys())
+@pytest.mark.parametrize("verifier", CHOSEN)
 def test_a_log_of_any_size_is_accepted(
     tmp_path: Path, verifier: Callable[[SampleLog], str | None], size: int
 ) -> None:
@@ -109,7 +114,7 @@ def _flip(path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["checkpoint", "tile/0/000", "tile/entries/001"])
-@pytest.mark.parametrize("verifier", VERIFIERS.values(), ids=VERIFIERS.keys())
+@pytest.mark.parametrize("verifier", CHOSEN)
 def test_a_changed_log_is_refused(
     tmp_path: Path, verifier: Callable[[SampleLog], str | None], name: str
 ) -> None:
@@ -213,7 +218,7 @@ def test_folders_are_what_they_say(folder: Folder) -> None:
     assert len(folder.sample) >= 5
 
 
-@pytest.mark.parametrize("verifier", VERIFIERS.values(), ids=VERIFIERS.keys())
+@pytest.mark.parametrize("verifier", CHOSEN)
 def test_the_log_of_a_state_folder_is_accepted(
     tmp_path: Path, folder: Folder, verifier: Callable[[SampleLog], str | None]
 ) -> None:

@@ -102,6 +102,7 @@ def test_a_rollback_holds_until_the_source_has_another_policy(stage: Scene, poli
     assert "(command line)" in event["by"]
 
 
+@pytest.mark.slow
 def test_a_rollback_can_be_ended(stage: Scene, policy: Path) -> None:
     """Then the policy is what its source says."""
     first = _digest(stage)
