@@ -23,7 +23,7 @@ escalate contains {
 } if {
 	some finding in input.findings
 	startswith(finding.detector, "injection.")
-	untrusted(finding.pointer)
+	untrusted(finding)
 }
 
 # METADATA
@@ -42,20 +42,18 @@ escalate contains {
 } if {
 	some finding in input.findings
 	startswith(finding.detector, "hidden.")
-	untrusted(finding.pointer)
+	untrusted(finding)
 }
 
-untrusted(pointer) if {
+# Texts of an MCP server's answer are a tool's result; those of a model's are its own. A finding
+# that doesn't say whose text it is in, as in documents of before, is doubted.
+untrusted(finding) if {
 	input.phase == "request"
-	some text in input.texts
-	text.pointer == pointer
-	text.role in data.injection.roles
+	object.get(finding, "role", "tool") in data.injection.roles
 }
 
-untrusted(pointer) if {
+untrusted(finding) if {
 	input.phase == "response"
 	input.operation.category == "mcp"
-	some text in input.response.texts
-	text.pointer == pointer
-	text.role in data.injection.roles
+	object.get(finding, "role", "tool") in data.injection.roles
 }

@@ -16,21 +16,18 @@ test_responses_are_not_its_business if said("response", "tool", "injection.overr
 
 test_other_findings if said("request", "tool", "secret.github") == set()
 
-test_a_finding_elsewhere_in_the_call if {
-	injection.escalate == set() with input as {
-		"phase": "request",
-		"texts": [
-			{"pointer": "/messages/1/content", "role": "user", "text": "x"},
-			{"pointer": "/messages/2/content", "role": "tool", "text": "x"},
-		],
-		"findings": [{"detector": "injection.override", "pointer": "/messages/1/content", "start": 0, "end": 1}],
-	}
+test_a_servers_answer_is_a_tools_result if {
+	injection.escalate != set() with input as object.union(
+		document("response", "tool", "injection.override"),
+		{"operation": {"category": "mcp"}},
+	)
 }
 
 said(phase, role, detector) := result if {
-	result := {[r.rule, r.code, r.pointer] | some r in injection.escalate} with input as {
-		"phase": phase,
-		"texts": [{"pointer": "/messages/2/content", "role": role, "text": "x"}],
-		"findings": [{"detector": detector, "pointer": "/messages/2/content", "start": 0, "end": 1}],
-	}
+	result := {[r.rule, r.code, r.pointer] | some r in injection.escalate} with input as document(phase, role, detector)
+}
+
+document(phase, role, detector) := {
+	"phase": phase,
+	"findings": [{"detector": detector, "pointer": "/messages/2/content", "start": 0, "end": 1, "role": role}],
 }

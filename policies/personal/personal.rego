@@ -18,7 +18,7 @@ rewrite contains {
 } if {
 	some finding in input.findings
 	startswith(finding.detector, "personal.")
-	wanted(input) == "redact"
+	wanted == "redact"
 	places.in_text(finding)
 }
 
@@ -39,7 +39,7 @@ deny contains {
 } if {
 	some finding in input.findings
 	startswith(finding.detector, "personal.")
-	not wanted(input) in {"redact", "off", false}
+	not wanted in {"redact", "off", false}
 	not places.expected(finding)
 }
 
@@ -63,16 +63,16 @@ deny contains {
 } if {
 	some finding in input.findings
 	startswith(finding.detector, "personal.")
-	wanted(input) == "redact"
+	wanted == "redact"
 	not places.in_text(finding)
 	not places.expected(finding)
 }
 
 # What goes to an MCP server is what its tool needs: who gets a mail, for one.
-wanted(document) := object.get(data.personal, "mcp", "deny") if {
-	document.phase == "request"
-	document.operation.category == "mcp"
-} else := object.get(data.personal, document.phase, "deny")
+wanted := object.get(data.personal, "mcp", "deny") if {
+	input.phase == "request"
+	input.operation.category == "mcp"
+} else := object.get(data.personal, input.phase, "deny")
 
 where(finding) := "address or headers" if {
 	finding.place == "http"

@@ -26,7 +26,13 @@ def evaluator() -> Evaluator:
 def judge_texts(texts: Sequence[Text]) -> Decision:
     """Return its decision on a chat's request that has these texts."""
     findings = [
-        {"detector": f.detector, "pointer": f.pointer, "start": f.start, "end": f.end}
+        {
+            "detector": f.detector,
+            "pointer": f.pointer,
+            "start": f.start,
+            "end": f.end,
+            "role": f.role,
+        }
         for f in DETECTORS.scan(texts)
     ]
     told = [{"pointer": each.pointer, "role": each.role, "text": each.text} for each in texts]

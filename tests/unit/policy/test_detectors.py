@@ -51,12 +51,14 @@ def test_findings_name_their_text() -> None:
     """Several texts, several detectors, several spans: all of them, in order."""
     two = detectors({"name": "a", "pattern": "a+"}, {"name": "b", "pattern": "b"})
     texts = [Text("/0", "user", "xaaxb"), Text("/1", "user", "x"), Text("/2", "tool", "bb")]
-    assert two.scan(texts) == [
+    found = two.scan(texts)
+    assert found == [
         Finding("a", "/0", 1, 3),
         Finding("b", "/0", 4, 5),
         Finding("b", "/2", 0, 1),
         Finding("b", "/2", 1, 2),
     ]
+    assert [each.role for each in found] == ["user", "user", "tool", "tool"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,48 @@
+"""The members of the input document that no rule of a policy looks into, so that they stay empty.
+
+A conversation of a megabyte stands in the document three times: as messages, as texts and as the
+body. Each is written for the worker and read there at every turn, and most policies look into one.
+Whatever might be a look counts as one, for a rule that finds nothing where there is something
+would let it pass.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+LONG: Final = frozenset({"attachments", "body", "messages", "texts", "tools"})
+"""The members that grow with the call."""
+
+_LEXEMES = re.compile(r'"(?:[^"\\\n]|\\.)*"|`[^`]*`|#[^\r\n]*')
+"""Strings and comments: what looks like the other inside of one isn't."""
+_NAME = re.compile(r'"[a-z_]+"')
+_REPLACED = re.compile(r"\bwith\s+input\s+as\b")
+_MEMBER = r'\s*\.\s*([a-z_]+)|\s*\[\s*"([a-z_]+)"\s*\]'
+_READ = re.compile(rf"\binput(?:{_MEMBER})")
+_WHOLE = re.compile(rf'(?<!["\w.])input\b(?!{_MEMBER})|\$"')
+"""The document itself, of which a rule may look into anything: ``walk(input)``, ``input[name]``.
+
+So may a string with expressions in it, which begins with a dollar and which OPA has since 1.12.
+"""
+_IS_NULL = re.compile(rf"\binput\.(?:{'|'.join(sorted(LONG))})\s*[!=]=\s*null\b")
+"""Such a look tells an empty member from a full one no more than from null."""
+
+
+def unread_members(modules: Iterable[str]) -> frozenset[str]:
+    """Return which of `LONG` no module names; none of them where one reads the whole document."""
+    read: set[str] = set()
+    for text in modules:
+        code = _REPLACED.sub("", _LEXEMES.sub(_only_names, text))
+        if _WHOLE.search(code):
+            return frozenset()
+        read.update(found[1] or found[2] for found in _READ.finditer(_IS_NULL.sub("", code)))
+    return LONG - read
+
+
+def _only_names(lexeme: re.Match[str]) -> str:
+    """Keep a string that may be a member's name, nothing of any other, and no comment."""
+    if lexeme[0].startswith("#"):
+        return ""
+    return lexeme[0] if _NAME.fullmatch(lexeme[0]) else '""'

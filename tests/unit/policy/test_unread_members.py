@@ -1,0 +1,155 @@
+"""What no rule looks into stays empty, and whatever might be a look counts as one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from helm_boundary.policy.engines.candidate import WithCandidate
+from helm_boundary.policy.engines.embedded import start_embedded
+from helm_boundary.policy.engines.smoke_test import SAMPLES
+from helm_boundary.policy.reload.watch import load_aside
+from helm_boundary.policy.sources.default_folder import default_policy_folder
+from helm_boundary.policy.sources.policy import Policy, read_policy
+from helm_boundary.policy.sources.unread_members import LONG, unread_members
+
+ALL = [
+    "count(walk(input)) > 0",
+    "some name, value in input",
+    "input[name] == 1",
+    'input[sprintf("%s", ["body"])]',
+    'input["\\u0062ody"] == 1',
+    "input[`body`] == 1",
+    'object.get(input, "mess" + "ages", [])',
+    "helper(input)",
+    "json.marshal(input) == x",
+    "x := input",
+    "x := {input | true}",
+    "input[\n\tname\n]",
+    "data.helm.f with input as input",
+    'x := $"{input}"',
+    "x := $`{input}`",
+    'y := "#"; x := input',
+    'y := "\\"#"; x := input',
+    "y := `#\n#`; x := input",
+    "# a comment\rx := input",
+    "import input",
+]
+
+
+@pytest.mark.parametrize("code", ALL)
+def test_a_rule_with_the_whole_document_may_read_everything(code: str) -> None:
+    assert unread_members([f"package p\n\n{code}\n"]) == frozenset()
+
+
+ONE = [
+    "count(input.messages) > 3",
+    'input["messages"] == x',
+    "input\n\t.messages == x",
+    "import input.messages as said",
+    'y := "#"; x := input.messages',
+    "x := data.f with input.messages as []",
+    "# one\r\nx := input.messages",
+    "input.messages == null; input.messages[0].role",
+]
+
+
+@pytest.mark.parametrize("code", ONE)
+def test_a_member_that_is_named_is_read(code: str) -> None:
+    assert unread_members([f"package p\n\n{code}\n"]) == LONG - {"messages"}
+
+
+NONE = [
+    "input.phase == `request`",
+    'input["model"] == "gpt-4o"',
+    "# of input, its messages and its body\n",
+    "# METADATA\n# description: walks over input\n",
+    "some reason in data.helm.other.deny with input as {`phase`: input.phase}",
+    'x := {"input": call.input, "argument": "of the input"}',
+    "message_body == input.operation.bodyless",
+    "input.body != null",
+    "input.body == null; input.texts != null",
+    "startswith(finding.pointer, `/messages/`)",
+    '"message": "input.messages holds texts"',
+    "input.response.messages == x; input.response.texts == y",
+    'document["messages"] == input.http.messages',
+    "f(document) := document.messages",
+]
+
+
+@pytest.mark.parametrize("code", NONE)
+def test_what_is_no_look_leaves_all_of_them_unread(code: str) -> None:
+    assert unread_members([f"package p\n\n{code}\n"]) == LONG
+
+
+def test_one_module_of_many_that_looks_is_enough() -> None:
+    assert unread_members(["x := input.body", "x := input.texts"]) == LONG - {"body", "texts"}
+    assert unread_members(["x := input.body", "x := input"]) == frozenset()
+
+
+def test_the_default_policy_looks_into_no_conversation() -> None:
+    unread = read_policy([default_policy_folder()]).unread
+    assert unread == {"attachments", "body", "messages", "texts"}
+
+
+def _own(folder: Path, code: str) -> Policy:
+    folder.mkdir()
+    (folder / "own.rego").write_text(
+        "package helm.rules.own\n\nimport rego.v1\n\n"
+        'deny contains {"rule": "own", "code": "POLICY_VIOLATION", "message": "No.",'
+        f' "finality": "class_forbidden"}} if {{\n\t{code}\n}}\n'
+    )
+    return read_policy([folder])
+
+
+def test_a_policy_over_the_default_one_adds_what_it_reads(tmp_path: Path) -> None:
+    own = _own(tmp_path / "own", 'input.messages[0].text == "no"')
+    assert "messages" not in own.unread
+    assert "body" in own.unread
+
+
+def test_a_topic_that_is_switched_on_reads_what_it_names(tmp_path: Path) -> None:
+    """`residency` looks into the body, and is asked where data names regions alone."""
+    (tmp_path / "data.yaml").write_text("residency: {allow: [eu]}\n")
+    before, after = read_policy([default_policy_folder()]), read_policy([tmp_path])
+    assert ("body" in before.unread, "body" in after.unread) == (True, False)
+
+
+def test_a_policy_that_is_read_while_running_has_the_same(tmp_path: Path) -> None:
+    own = _own(tmp_path / "own", "count(input.messages) > 10")
+    change = load_aside([tmp_path / "own"], deadline_ms=500, start=start_embedded, key=None)
+    assert change is not None
+    change.engine.close()
+    assert change.engine.policy.unread == own.unread
+
+
+def test_a_candidate_sees_what_it_reads(tmp_path: Path) -> None:
+    """It judges the enforced policy's document."""
+    enforced = start_embedded(read_policy([default_policy_folder()]), deadline_ms=500)
+    other = start_embedded(_own(tmp_path / "own", "input.body.user == `no`"), deadline_ms=500)
+    engine = WithCandidate(enforced, other)
+    assert "messages" in engine.policy.unread
+    assert "body" not in engine.policy.unread
+    assert engine.policy.digest == enforced.policy.digest
+    engine.close()
+
+
+def _folders() -> list[list[Path]]:
+    default = default_policy_folder()
+    return [[default], *([each] for each in sorted((default / "profiles").iterdir()))]
+
+
+@pytest.mark.parametrize("folders", _folders(), ids=lambda folders: folders[-1].name)
+def test_what_is_left_empty_changes_no_decision(folders: list[Path]) -> None:
+    """On every kind of call, by the shipped policy and by each of its profiles."""
+    engine = start_embedded(policy := read_policy(folders), deadline_ms=2_000)
+    for name, document in SAMPLES.items():
+        less = {
+            member: type(value)() if member in policy.unread and value is not None else value
+            for member, value in document.items()
+        }
+        decisions = [engine.decide_now(json.dumps(each).encode()) for each in (document, less)]
+        assert decisions[0] == decisions[1], name
+    engine.close()
