@@ -65,7 +65,8 @@ class SqliteStore:
             met = meet(taken, _read(db.execute, [each.place for each in taken]), now)
             if isinstance(met, Short):
                 return met
-            db.executemany(sql.SET_PACE, paces)
+            if paces:
+                db.executemany(sql.SET_PACE, paces)
             db.executemany(sql.RESERVE, [(c.scope, *c.span, now, *c.amounts) for c in taken])
             db.execute(sql.KEEP, (call, self._owner.name, now, write_claims(taken)))
             return met

@@ -121,7 +121,8 @@ def spoken(text: str, pointer: str, role: str) -> list[Text]:
         Refusal: it is nested deeper than can be read.
     """
     found: list[Text] = [Text(pointer, role, text)]
-    if "\\u" in text and text.lstrip()[:1] in ("{", "["):
+    # One character is sought a hundred times faster than two, and most texts have none.
+    if "\\" in text and "\\u" in text and text.lstrip()[:1] in ("{", "["):
         try:
             inner = strings(_READER.decode(text), "", role)
         except ValueError:

@@ -59,6 +59,7 @@ class RequestJudge:
         self._drafts = drafts
         self._desk = desk
         self._accounts = accounts
+        self._unread = judge.engine.policy.unread
         self._judges_models = mentions_models(judge.engine.policy)
         self._judges_unclaimed = mentions_unclaimed(judge.engine.policy)
 
@@ -218,6 +219,7 @@ class RequestJudge:
             read.body,
             mode=self._settings.mode,
             key_id=exchange.key_id,
+            unread=self._unread,
         )
 
 

@@ -76,10 +76,12 @@ def state_call(
     *,
     mode: Mode,
     key_id: str | None,
+    unread: frozenset[str] = frozenset(),
 ) -> bytes:
     """Return what the documents of both phases share, as JSON text without its closing brace.
 
-    `body` is the JSON text that `call` was read from, or empty; it is taken over as it is.
+    `body` is the JSON text that `call` was read from, or empty; it is taken over as it is. Members
+    that are `unread`, as a policy has them, are empty.
     """
     shared = {
         "schema": SCHEMA,
@@ -110,6 +112,9 @@ def state_call(
         "parameters": call.parameters,
         "unclaimed": call.unclaimed,
     }
+    shared |= dict.fromkeys(unread & shared.keys(), ())
+    if body and "body" in unread:
+        body = b"{}"
     return _join(_json_object(shared, _LISTS_OF_CALLS)[:-1], b',"body":', body or b"null")
 
 

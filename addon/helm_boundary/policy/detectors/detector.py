@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .placeholders import Published
@@ -26,7 +26,8 @@ NOTHING_PUBLISHED = Published()
 class Finding:
     """A detector's match: code points ``start`` to ``end`` of the text at ``pointer``.
 
-    Only where ``place`` is "text" can it be cut out there; see `Text` and its kinds.
+    Only where ``place`` is "text" can it be cut out there; see `Text` and its kinds. ``role`` is
+    whose text it is, so that a policy which asks that needn't look into texts.
     """
 
     detector: str
@@ -34,6 +35,7 @@ class Finding:
     start: int
     end: int
     place: Place = "text"
+    role: str = field(default="", compare=False)  # it follows from the pointer
 
 
 @dataclass(frozen=True, slots=True)

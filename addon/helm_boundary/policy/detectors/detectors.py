@@ -56,7 +56,7 @@ class Detectors:
         written: set[tuple[str, str, str]] = set()
         for text in texts:
             for start, end, detector in self._look(text):
-                found = Finding(detector, text.pointer, start, end, text.place)
+                found = Finding(detector, text.pointer, start, end, text.place, text.role)
                 key = (detector, found.pointer, text.text[start:end])
                 if found.place == "text":
                     written.add(key)

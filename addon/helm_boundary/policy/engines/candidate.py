@@ -26,6 +26,8 @@ class WithCandidate:
     def __init__(self, enforced: Engine, candidate: Engine) -> None:
         self._enforced = enforced
         self._candidate = candidate
+        both = enforced.policy.unread & candidate.policy.unread  # they judge the same document
+        self._policy = replace(enforced.policy, unread=both)
 
     @property
     def name(self) -> str:
@@ -35,7 +37,7 @@ class WithCandidate:
     @property
     def policy(self) -> Policy:
         """The enforced policy."""
-        return self._enforced.policy
+        return self._policy
 
     @property
     def candidate(self) -> Policy:

@@ -41,6 +41,7 @@ def main(arguments: list[str]) -> int:
         "stated": policy.stated,
         "named_modules": dict(policy.named_modules),
         "data": policy.own_data,
+        "unread": sorted(policy.unread),
     }
     print(json.dumps(summary))
     return 0

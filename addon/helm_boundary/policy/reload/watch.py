@@ -177,6 +177,7 @@ def load_aside(
             volatile=tuple(read_volatile(*each) for each in summary["volatile"]),
             stated=summary["stated"],
             named_modules=summary["named_modules"],
+            unread=frozenset(summary["unread"]),
         )
         engine = start(policy, deadline_ms=deadline_ms, plan=plan)
     except BaseException:

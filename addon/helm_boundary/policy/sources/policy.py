@@ -18,10 +18,12 @@ from helm_boundary.policy.errors import PolicyError
 from .bundle import is_bundle
 from .data_place import place_of
 from .default_folder import default_policy_folder
+from .dormant_topics import awake
 from .folder import Part, read_part
 from .kept import is_kept, read_statement
 from .merging import merge, refuse_overlap
 from .settings import check_budgets, check_settings
+from .unread_members import unread_members
 from .volatile_members import volatile_members
 
 _READS = r"""\binput\s*(?:\.\s*{0}\b|\[\s*["`]{0}["`]\s*\]|,\s*(?:\[\s*)?["`]{0}["`])"""
@@ -54,6 +56,8 @@ class Policy:
     without_detectors: Sequence[str] = ()
     stated: str = ""
     named_modules: Mapping[str, str] = field(default_factory=dict)
+    unread: frozenset[str] = frozenset()
+    """The members of the input that no rule looks into; none where that isn't known."""
 
     @property
     def own_data(self) -> dict[str, Any]:
@@ -114,6 +118,7 @@ def read_policy(folders: Sequence[Path], *, key: Path | None = None) -> Policy:
         ],
         stated=stated,
         named_modules=named,
+        unread=unread_members(awake(modules, data).values()),
     )
 
 
@@ -132,6 +137,7 @@ def _read_kept(path: Path, key: Path | None) -> Policy:
         volatile=volatile_members(said["data"], read_part(default_policy_folder()).data),
         stated=stated,
         named_modules=modules,
+        unread=unread_members(awake(modules, said["data"]).values()),
     )
 
 
