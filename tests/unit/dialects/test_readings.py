@@ -347,6 +347,10 @@ CUT_OFF: dict[str, tuple[str, list[bytes]]] = {
         "chat",
         [chunk(tool(CUT, "make_file", index=0, id="a")), chunk(finish="length"), chat.DONE],
     ),
+    "a chat of Mistral's": (
+        "chat",
+        [chunk(tool(CUT, "make_file", index=0)), chunk(finish="model_length"), chat.DONE],
+    ),
     "a message, with its block open": ("messages", used(CUT, reason="max_tokens", stops=False)),
     "a message, with its block closed": ("messages", used(CUT, reason="max_tokens", stops=True)),
     "a response": ("responses", function(CUT, "incomplete")),
