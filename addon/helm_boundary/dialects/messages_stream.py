@@ -129,6 +129,7 @@ class MessagesStream(TypedStream):
             if is_tool_call(block):
                 self._ledger.begin(place, (text_of(block.get("id")),), telling(block))
                 self._ledger.complete(place, finished(block, f"/content/{place}"))
+            self._begin_texts(place, block)
 
     def _start_block(self, value: dict[str, Json]) -> None:
         place = index_of(value.get("index"), "an event")
