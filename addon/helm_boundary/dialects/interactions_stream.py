@@ -46,6 +46,9 @@ class InteractionsStream(MessagesStream):
 
     KIND = "event_type"
     TELLING = ("step.",)
+    CUT_OFF = frozenset(
+        {"budget_exceeded", "cancelled", "failed", "incomplete", "requires_continuation"}
+    )
 
     def _read_typed(self, kind: str, value: dict[str, Json]) -> None:
         if kind == "error":

@@ -161,8 +161,8 @@ def tool_call(
     return ToolCall(known_id, name, text, value, valid, choice, pointer, kind)
 
 
-CUT_OFF = frozenset({"length", "max_tokens", "model_length", "content_filter"})
-"""How a chat's choice says that its last call may not be whole."""
+CUT_OFF = frozenset({"content_filter", "error", "length", "max_tokens", "model_length", "timeout"})
+"""How a chat's choice says that its last call may not be whole, in lower case."""
 
 
 def as_cut_off(call: ToolCall) -> Iterator[ToolCall]:
