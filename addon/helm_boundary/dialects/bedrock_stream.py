@@ -28,6 +28,7 @@ class BedrockStream(MessagesStream):
 
     KIND = ""
     TELLING = ("contentBlock", "messageSt")
+    CUT_OFF = MessagesStream.CUT_OFF | {"content_filtered", "guardrail_intervened"}
 
     def _read_typed(self, kind: str, value: dict[str, Json]) -> None:
         if kind in _ERRORS:

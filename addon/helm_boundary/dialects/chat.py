@@ -67,12 +67,8 @@ def read_response(status: int, body: Json) -> Answer:
     if "error" in body and not body.get("choices"):
         return read_error(status, body)
     choices = _choices(body)
-    told = [as_object(choice.get("message") or {}, "a choice's message") for choice in choices]
-    messages = tuple(
-        read_message(message, f"/choices/{at}/message", at, _finish(choices[at]))
-        for at, message in enumerate(told)
-    )
-    refuse_stray_calls(body, told)
+    refuse_stray_calls(body, [each for choice in choices for _, each in told_messages(choice)])
+    messages = tuple(each for at, choice in enumerate(choices) for each in read_choice(choice, at))
     return Answer(
         status,
         model=text_of(body.get("model")) or None,
@@ -99,6 +95,31 @@ def _choices(body: dict[str, Json]) -> list[dict[str, Json]]:
 
 def _finish(choice: dict[str, Json]) -> str:
     return text_of(choice.get("finish_reason"))
+
+
+def told_messages(choice: dict[str, Json]) -> list[tuple[str, dict[str, Json]]]:
+    """List a choice's message, and the several that Mistral may have in its place, by pointer.
+
+    Raises:
+        Refusal: one is no object.
+    """
+    message, more = choice.get("message"), as_objects(choice.get("messages") or [], "messages")
+    several = [(f"/messages/{at}", each) for at, each in enumerate(more)]
+    one = [("/message", as_object(message or {}, "a choice's message"))]
+    return several if several and message is None else [*one, *several]
+
+
+def read_choice(choice: dict[str, Json], at: int) -> list[Message]:
+    """Read the messages of a whole answer's choice, which stands at that place.
+
+    Raises:
+        Refusal: as `read_message`.
+    """
+    finish = _finish(choice)
+    return [
+        read_message(message, f"/choices/{at}{where}", at, finish)
+        for where, message in told_messages(choice)
+    ]
 
 
 def read_error(status: int, body: dict[str, Json]) -> Answer:

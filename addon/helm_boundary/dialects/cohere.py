@@ -20,6 +20,7 @@ from .chat_calls import ChatCalls
 from .chat_whole_calls import refuse_stray_calls
 from .event_data import write_event
 from .json_shape import as_object, index_of, text_of
+from .partial_json import is_json
 from .plain_stream import PlainStream
 from .usage import read_usage, updated
 
@@ -86,10 +87,12 @@ class CohereStream(PlainStream):
         self._growing = ChatCalls("/tool_calls")
         self._begun: set[int] = set()
         self._open: set[int] = set()
+        self._stopped: set[int] = set()
+        """Calls that ended with arguments that aren't JSON, until it is known why."""
         self._complete: set[tuple[str, str]] = set()
 
     def _has_open(self) -> bool:
-        return bool(self._open)
+        return bool(self._open or self._stopped)
 
     def _read_object(self, value: dict[str, Json]) -> None:
         kind = text_of(value.get("type"))
@@ -137,13 +140,16 @@ class CohereStream(PlainStream):
             self._open.add(index)
         if kind == "tool-call-end":
             self._open.discard(index)
+            words = "".join(each.words for each in self._growing.fragments if each.place == index)
+            if words.strip() and not is_json(words):  # perhaps it was cut off; the end says so
+                self._stopped.add(index)
             self._complete_calls("")
 
     def _tell_rest(self, rest: dict[str, Json], pointer: str) -> None:
         self._grow(strings(rest, pointer, "assistant"))
 
     def _complete_calls(self, finish: str) -> None:
-        if self._open:
+        if self._has_open():
             return
         for call in self._growing.calls(0, "/message", finish):
             key = call.name, call.arguments_text
@@ -159,6 +165,7 @@ class CohereStream(PlainStream):
         self._failed = self._failed or reason == "ERROR" or bool(delta.get("error"))
         self._ended = True
         self._open.clear()
+        self._stopped.clear()
         if self._growing.fragments:
             self._complete_calls(reason.lower())
 

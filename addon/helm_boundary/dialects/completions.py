@@ -28,7 +28,7 @@ def read_request(body: Json) -> Call:
         Refusal: no object, no model, or a prompt that isn't text.
     """
     body = as_object(body, "the body")
-    prompt = body.get("prompt", "")
+    prompt = "" if body.get("prompt") is None else body["prompt"]
     prompts = prompt if isinstance(prompt, list) else [prompt]
     if not all(isinstance(text, str) for text in prompts):
         raise schema_violation("the prompt is tokens, which can't be judged; send it as text")
@@ -50,7 +50,7 @@ def _parameters(rest: dict[str, Json]) -> dict[str, Json]:
 
 
 def read_response(status: int, body: Json) -> Answer:
-    """Read what a whole completion says; some providers (Mistral) put a message in a choice.
+    """Read what a whole completion says; Mistral puts a message in a choice, or several.
 
     Raises:
         Refusal: no list of choices, or a shape in which a tool call could hide.
@@ -59,9 +59,9 @@ def read_response(status: int, body: Json) -> Answer:
     if "error" in body and not body.get("choices"):
         return chat.read_error(status, body)
     choices = as_objects(body.get("choices"), "choices")
-    told = [choice["message"] for choice in choices if isinstance(choice.get("message"), dict)]
-    refuse_stray_calls(body, told)
-    messages = tuple(_choice(choice, at) for at, choice in enumerate(choices))
+    chats = filter(_is_chat, choices)
+    refuse_stray_calls(body, [each for choice in chats for _, each in chat.told_messages(choice)])
+    messages = tuple(each for at, choice in enumerate(choices) for each in _choice(choice, at))
     return Answer(
         status,
         model=text_of(body.get("model")) or None,
@@ -79,13 +79,14 @@ def read_response(status: int, body: Json) -> Answer:
     )
 
 
-def _choice(choice: dict[str, Json], at: int) -> Message:
-    message = choice.get("message")
-    if isinstance(message, dict):
-        message = as_object(message, "a choice's message")
-        finish = text_of(choice.get("finish_reason"))
-        return chat.read_message(message, f"/choices/{at}/message", at, finish)
-    return Message("assistant", text_of(choice.get("text")), f"/choices/{at}")
+def _choice(choice: dict[str, Json], at: int) -> list[Message]:
+    if _is_chat(choice):
+        return chat.read_choice(choice, at)
+    return [Message("assistant", text_of(choice.get("text")), f"/choices/{at}")]
+
+
+def _is_chat(choice: dict[str, Json]) -> bool:
+    return isinstance(choice.get("message"), dict) or bool(choice.get("messages"))
 
 
 def open_stream(status: int, asked: Call = UNREAD) -> Stream:

@@ -15,6 +15,7 @@ from helm_boundary.calls.texts import TOOL, attachments
 from helm_boundary.streaming.stream import Stream
 
 from .event_data import write_event
+from .gemini_partial_calls import PartialCalls
 from .gemini_parts import file_attachments, listed, member, read_message, read_tools, texts_of
 from .gemini_stream import GeminiStream, whole_texts
 from .json_shape import as_object, as_objects, text_of
@@ -59,8 +60,12 @@ def _messages(body: dict[str, Json], contents: list[dict[str, Json]]) -> Iterato
     system = member(body, "systemInstruction")
     if system is not None:
         yield from read_message(system, "system", "/systemInstruction")
+    calls = PartialCalls(are_asked_for=True)  # Google's SDK sends a stream's pieces back one by one
     for where, content in _places(body, contents):
-        yield from read_message(content, _role(content), where)
+        role = _role(content)
+        if role != "assistant":
+            calls = PartialCalls(are_asked_for=True)
+        yield from read_message(content, role, where, calls.read)
 
 
 def _texts(body: dict[str, Json], contents: list[dict[str, Json]]) -> Iterator[Text]:

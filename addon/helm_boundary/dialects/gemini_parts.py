@@ -6,7 +6,7 @@ Source: the Gemini API's reference, `Content`, `Part` and `Tool`.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import lru_cache
 
 from helm_boundary.calls.call import Attachment, Json, Message, Text, Tool, ToolCall
@@ -121,21 +121,12 @@ def listed(value: Json, name: str) -> list[dict[str, Json]]:
     return [value] if isinstance(value, dict) else as_objects(value or [], name)
 
 
-def read_calls(content: Json, choice: int, pointer: str) -> list[ToolCall]:
-    """Read the calls of a content.
+def calls_of_part(part: dict[str, Json], choice: int, pointer: str) -> Iterator[ToolCall]:
+    """Yield the calls of one part.
 
     Raises:
         Refusal: one without a name, or one that comes in pieces.
     """
-    return [
-        call
-        for at, part in enumerate(parts_of(content))
-        for call in calls_of_part(part, choice, f"{pointer}/parts/{at}")
-    ]
-
-
-def calls_of_part(part: dict[str, Json], choice: int, pointer: str) -> Iterator[ToolCall]:
-    """Yield the calls of one part; raises as `read_calls`."""
     made, code, hosted = (member(part, name) for name in _CALLS)
     if made is not None:
         made = as_object(made, "a function's call")
@@ -179,7 +170,13 @@ _SEARCHES = re.compile("(?<=^google_search)_.*")
 """What a search is for, behind the name of the tool that was offered."""
 
 
-def read_message(content: Json, role: str, pointer: str) -> Iterator[Message]:
+type ReadCalls = Callable[[dict[str, Json], int, str], Iterable[ToolCall]]
+"""Reads the calls of a part, of the candidate with that index, at that pointer."""
+
+
+def read_message(
+    content: Json, role: str, pointer: str, read_calls: ReadCalls = calls_of_part
+) -> Iterator[Message]:
     """Yield a content as a message, and what functions gave back as messages of their own."""
     if isinstance(content, str):
         yield Message(role, content, pointer)
@@ -192,7 +189,11 @@ def read_message(content: Json, role: str, pointer: str) -> Iterator[Message]:
             "\n".join(text for part in parts if (text := text_of(part.get("text")))),
             pointer,
             tuple(next(iter(part), "") for part in parts),
-            tuple(read_calls(content, 0, pointer)),
+            tuple(
+                call
+                for at, part in enumerate(parts)
+                for call in read_calls(part, 0, f"{pointer}/parts/{at}")
+            ),
         )
     for at, part in enumerate(parts):
         response = member(part, "functionResponse")

@@ -6,7 +6,7 @@ stands where calls do) is held until its arguments are closed, and judged as cli
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from helm_boundary.calls.call import Answer, Json, Text, ToolCall, Usage
@@ -19,7 +19,7 @@ from helm_boundary.wire import strict_json
 from . import event_data
 from .call_names import is_call, is_call_type, is_result_type
 from .call_pieces import CallPieces
-from .json_shape import check_names, model_of, text_of, tool_call
+from .json_shape import as_cut_off, check_names, model_of, text_of, tool_call
 from .told_texts import ToldTexts, each_once
 from .tool_results import tool_members
 from .usage import body_usage
@@ -105,8 +105,7 @@ class GenericStream:
         if event.data is None or not event.data.strip():
             return
         if event_data.is_end(event):
-            self.done = True
-            self._close()
+            self.end()
             return
         self.take(value_of(event.data))
 
@@ -124,6 +123,11 @@ class GenericStream:
             self._model = model_of(value) or self._model
             self._id = self._id or text_of(value.get("id")) or None
             self._usage = body_usage(value, self._usage)
+
+    def end(self) -> None:
+        """Note that nothing more will come."""
+        self.done = True
+        self._close()
 
     def _close(self) -> None:
         """Note that what has begun isn't gone on with."""
@@ -152,7 +156,7 @@ class GenericStream:
         """Return what the stream has said so far; with `waiting_only`, only unjudged calls."""
         calls = self._calls[self._judged :] if waiting_only else [*self._calls]
         for key in self._touched if waiting_only else self._pieces:
-            calls += self._pieces[key].readings()
+            calls += self._readings(self._pieces[key])
         texts = [*self._told.texts(), *self._others.values()]
         for call in calls:
             texts += spoken(call.arguments_text, call.pointer + "/arguments", "assistant")
@@ -165,6 +169,14 @@ class GenericStream:
             usage=self._usage,
             complete=self.done,
         )
+
+    def _readings(self, pieces: CallPieces) -> Iterator[ToolCall]:
+        """Yield a call as clients hold it; at the end, one that isn't whole was cut off."""
+        for call in pieces.readings():
+            if self.done and not pieces.is_whole:
+                yield from as_cut_off(call)
+            else:
+                yield call
 
     def _read_calls(self, value: Json, pointer: str, *, is_inside: bool, known: str) -> None:
         """Find calls and pieces of them; `known` is the id of what holds the value."""

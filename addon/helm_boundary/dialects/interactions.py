@@ -101,4 +101,5 @@ def is_answer(told: dict[str, Json]) -> bool:
     """Tell whether an object, its members' names in lower case, is an answer of this API."""
     kind = told.get("event_type")
     is_event = isinstance(kind, str) and kind.startswith(_TELLING)
-    return told.get("object") == "interaction" or is_event
+    has_steps = isinstance(told.get("steps"), list)
+    return told.get("object") == "interaction" or has_steps or is_event

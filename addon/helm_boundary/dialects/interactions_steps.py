@@ -10,7 +10,8 @@ from helm_boundary.calls.texts import strings
 from .answer_objects import objects_in
 from .json_shape import as_objects, text_of, tool_call
 
-FUNCTION = "function_call"
+FUNCTION, MCP = "function_call", "mcp_server_tool_call"
+_KINDS = {FUNCTION: "function", MCP: "mcp"}
 _CALL, _RESULT = "_call", "_result"
 _NOT_ARGUMENTS = frozenset({"id", "name", "signature", "type"})
 _REPEATED = frozenset({"input", "tools"})
@@ -28,17 +29,20 @@ def is_result(step: dict[str, Json]) -> bool:
 
 
 def name_of(step: dict[str, Json]) -> Json:
-    """Return the name of the tool that a step calls: a function's own, else its type's."""
+    """Return the name of the tool that a step calls: its own, after its server, else its type's."""
     kind = text_of(step.get("type"))
+    if kind == MCP:
+        return f"mcp.{text_of(step.get('server_name'))}.{text_of(step.get('name'))}"
     return step.get("name") if kind == FUNCTION else kind.removesuffix(_CALL)
 
 
 def read_call(step: dict[str, Json], pointer: str) -> ToolCall:
     """Read the call that a step is; Refusal where it has no name."""
-    others = {key: said for key, said in step.items() if key not in _NOT_ARGUMENTS}
-    is_function = text_of(step.get("type")) == FUNCTION
-    said = step.get("arguments", {} if is_function else others)
-    kind = "function" if is_function else "hosted"
+    kind = _KINDS.get(text_of(step.get("type")), "hosted")
+    said = step.get("arguments")
+    if said is None:
+        others = step.keys() - _NOT_ARGUMENTS - {"arguments"}
+        said = {key: step[key] for key in step if key in others} if kind == "hosted" else {}
     return tool_call(name_of(step), said, call_id=step.get("id"), pointer=pointer, kind=kind)
 
 
@@ -54,7 +58,7 @@ def without_request(interaction: dict[str, Json]) -> dict[str, Json]:
 
 def _data(_: str, step: dict[str, Json]) -> Collection[str]:
     """Name the members of a step that hold data: a result's, and a call's arguments."""
-    if is_call(step) and text_of(step.get("type")) == FUNCTION:
+    if is_call(step) and text_of(step.get("type")) in _KINDS:
         return ("arguments",)
     return step.keys() - _NOT_ARGUMENTS if is_call(step) or is_result(step) else ()
 

@@ -11,11 +11,17 @@ from collections.abc import Iterator
 
 from helm_boundary.calls.call import Json, ToolCall
 from helm_boundary.calls.refusal import schema_violation
-from helm_boundary.streaming.tellings import ARGUMENTS, spelling
+from helm_boundary.streaming.tellings import (
+    ARGUMENTS,
+    names_cover,
+    spelling,
+    told_in_two_ways,
+)
 
 from .answer_members import INTERACTIONS_EVENT
 from .interactions_steps import (
     FUNCTION,
+    MCP,
     count_calls,
     is_call,
     is_result,
@@ -24,11 +30,14 @@ from .interactions_steps import (
     texts_of,
     without_request,
 )
-from .json_shape import as_object, as_objects, text_of
+from .json_shape import as_object, as_objects, index_of, names_of, text_of
+from .messages_blocks import finished
 from .messages_stream import MessagesStream
 from .usage import interactions_usage, updated
 
 _MEMBERS = {"step.start": "step", "step.delta": "delta"}
+_USES = {FUNCTION: "tool_use", MCP: "mcp_tool_use"}
+_NAMES = ("name", "server_name")
 _OVER = frozenset({"interaction.completed", "interaction.complete"})
 
 
@@ -37,6 +46,9 @@ class InteractionsStream(MessagesStream):
 
     KIND = "event_type"
     TELLING = ("step.",)
+    CUT_OFF = frozenset(
+        {"budget_exceeded", "cancelled", "failed", "incomplete", "requires_continuation"}
+    )
 
     def _read_typed(self, kind: str, value: dict[str, Json]) -> None:
         if kind == "error":
@@ -51,22 +63,38 @@ class InteractionsStream(MessagesStream):
         told = {**value, "interaction": without_request(interaction)}
         steps = as_objects(interaction.get("steps") or [], "steps")
         known = is_call(own) + sum(map(is_call, steps))
-        names_call = "delta" in value and is_call(own) and own.get("name") is not None
-        if count_calls(told) != known or names_call:
+        if count_calls(told) != known:
             raise schema_violation("the stream carries a tool call where none belongs")
+        if "delta" in value and is_call(own):
+            self._check_names(value, own)
         if others := INTERACTIONS_EVENT.others(value):
             self._told.tell(texts_of(others, "", "assistant"))
         self._told.tell(texts_of(interaction, "/interaction", "assistant"))
         self._model = text_of(interaction.get("model")) or self._model
         self._id = text_of(interaction.get("id")) or self._id
         self._usage = updated(self._usage, interactions_usage(interaction.get("usage")))
-        self._check_repeated([step for step in steps if is_call(step)])
+        self._check_repeated([(at, step) for at, step in enumerate(steps) if is_call(step)])
 
-    def _check_repeated(self, steps: list[dict[str, Json]]) -> None:
-        """Refuse a call that only the interaction has: clients may take all of them from there."""
+    def _check_names(self, value: dict[str, Json], own: dict[str, Json]) -> None:
+        """Refuse a delta that names another tool than its step; an MCP server's repeats it."""
+        block = self._blocks.get(index_of(value.get("index"), "an event"))
+        begun = {} if block is None else names_of(block.start, _NAMES)
+        is_mcp = block is not None and block.start.get("type") == _USES[MCP]
+        if not names_cover(begun if is_mcp else {}, names_of(own, _NAMES)):
+            raise told_in_two_ways()
+
+    def _check_repeated(self, steps: list[tuple[int, dict[str, Json]]]) -> None:
+        """Take in the calls that an interaction has: clients may take all of them from there.
+
+        Raises:
+            Refusal: the stream has told steps, and other calls than these.
+        """
+        if not self._blocks:
+            for at, step in steps:
+                self._ledger.complete(at, finished(_start(step), f"/interaction/steps/{at}"))
         judged = set(map(_meaning, self._ledger.calls(waiting_only=False)))
-        if not judged.issuperset(_meaning(read_call(step, "")) for step in steps):
-            raise schema_violation("the stream tells a tool call in two ways")
+        if not judged.issuperset(_meaning(read_call(step, "")) for _, step in steps):
+            raise told_in_two_ways()
 
 
 def _translated(
@@ -90,9 +118,10 @@ def _start(step: dict[str, Json]) -> dict[str, Json]:
     kind = text_of(step.get("type"))
     others = {key: said for key, said in step.items() if key not in ("type", "arguments")}
     if is_call(step):
-        own = "tool_use" if kind == FUNCTION else "server_tool_use"
+        own = _USES.get(kind, "server_tool_use")
+        name = step.get("name") if kind == MCP else name_of(step)
         said = step.get("arguments") or {}
-        return {**others, "type": own, "name": name_of(step), "input": said}
+        return {**others, "type": own, "name": name, "input": said}
     return {**others, "type": _type_of_result(kind) if is_result(step) else "text"}
 
 
@@ -107,7 +136,8 @@ def _meaning(call: ToolCall) -> tuple[str, str]:
 
 def _delta(own: dict[str, Json]) -> dict[str, Json]:
     kind = text_of(own.get("type"))
-    others = {key: said for key, said in own.items() if key not in ("type", "arguments", "text")}
+    known = ("type", "arguments", "text", *(_NAMES if is_call(own) else ()))
+    others = {key: said for key, said in own.items() if key not in known}
     if "arguments" in own:
         said = own["arguments"]
         words = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)

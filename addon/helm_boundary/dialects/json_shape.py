@@ -25,7 +25,7 @@ NAMES = frozenset(
         "previous_response_id", "prompt", "prompt_tokens", "reasoning", "refusal", "requests",
         "response", "role", "server_label", "server_name", "session", "status", "step", "steps",
         "stop_reason", "store", "stream", "system", "text", "tool", "tool_call_id", "tool_calls",
-        "tool_choice", "tools", "type",
+        "tool_choice", "tools", "toolset_name", "type",
         "usage",
     }
 )  # fmt: skip
@@ -161,8 +161,8 @@ def tool_call(
     return ToolCall(known_id, name, text, value, valid, choice, pointer, kind)
 
 
-CUT_OFF = frozenset({"length", "max_tokens", "content_filter"})
-"""How a chat's choice says that its last call may not be whole."""
+CUT_OFF = frozenset({"content_filter", "error", "length", "max_tokens", "model_length", "timeout"})
+"""How a chat's choice says that its last call may not be whole, in lower case."""
 
 
 def as_cut_off(call: ToolCall) -> Iterator[ToolCall]:

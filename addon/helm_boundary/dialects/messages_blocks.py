@@ -1,12 +1,14 @@
 """The content blocks of Anthropic's Messages API.
 
 Source: Anthropic's API reference, Messages. A tool that the provider runs (`server_tool_use`,
-`mcp_tool_use`) is a tool call like any other.
+`mcp_tool_use`) is a tool call like any other. A toolset (a browser's, a computer's) has a name of
+its own beside that of what is done with it, which may be the name of an application's tool.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 from helm_boundary.calls.call import Json, Message, Text, Tool, ToolCall
 from helm_boundary.calls.refusal import schema_violation
@@ -15,10 +17,10 @@ from helm_boundary.streaming.ledger import Finished, Names
 from helm_boundary.streaming.tellings import ARGUMENTS, Telling
 
 from .answer_objects import objects_in
-from .json_shape import as_cut_off, as_objects, names_of, text_of, tool_call
+from .json_shape import as_cut_off, as_objects, name_of, names_of, text_of, tool_call
 
 _KINDS = {"mcp_tool_use": "mcp", "server_tool_use": "hosted"}
-_NAMES = ("type", "name", "server_name")
+_NAMES = ("type", "name", "server_name", "toolset_name")
 
 
 def is_tool_call(block: dict[str, Json]) -> bool:
@@ -80,6 +82,23 @@ def read_tool_call(block: dict[str, Json], pointer: str, arguments: Json = None)
     return tool_call(name, said, call_id=block.get("id"), pointer=pointer, kind=kind)
 
 
+def read_tool_calls(
+    block: dict[str, Json], pointer: str, arguments: Json = None
+) -> Iterator[ToolCall]:
+    """Yield the tool call that a block is, in each way that clients do.
+
+    They find a toolset's tool by the names of both, or by its own where they know of no toolsets.
+
+    Raises:
+        Refusal: as `read_tool_call`, or a toolset's name that is no text.
+    """
+    call = read_tool_call(block, pointer, arguments)
+    toolset = name_of(block, "toolset_name")
+    if toolset:
+        yield replace(call, name=f"{toolset}.{call.name}")
+    yield call
+
+
 def telling(block: dict[str, Json]) -> Telling:
     """Read what a tool call's block says as it starts, for comparison with its deltas."""
     return Telling(names_of(block, _NAMES), {ARGUMENTS: block.get("input")})
@@ -96,8 +115,8 @@ def finished(
     said = {ARGUMENTS: streamed} if streamed else start.said
 
     def read(_: Names, arguments: str | None) -> list[ToolCall]:
-        call = read_tool_call(block, pointer, arguments or streamed or None)
-        return [*as_cut_off(call)] if was_cut else [call]
+        calls = read_tool_calls(block, pointer, arguments or streamed or None)
+        return [each for call in calls for each in as_cut_off(call)] if was_cut else [*calls]
 
     return Finished((text_of(block.get("id")),), Telling(start.names, said), read)
 
@@ -131,9 +150,10 @@ def read_content(content: Json, role: str, pointer: str) -> Iterator[Message]:
             pointer,
             tuple(text_of(block.get("type")) for _, block in own),
             tuple(
-                read_tool_call(block, f"{pointer}/content/{at}")
+                call
                 for at, block in own
                 if is_tool_call(block)
+                for call in read_tool_calls(block, f"{pointer}/content/{at}")
             ),
         )
     for at, block in enumerate(blocks):

@@ -29,8 +29,6 @@ from .told_texts import ToldTexts, each_once
 from .typed_stream import TypedStream
 from .usage import read_usage, updated
 
-_CUT_OFF = frozenset({"max_tokens", "model_context_window_exceeded", "pause_turn", "refusal"})
-"""Why a model stops before its message is whole."""
 _TEXT_DELTA = {"type", "text"}
 
 
@@ -48,6 +46,8 @@ class MessagesStream(TypedStream):
     """Reads events; a tool call is complete when its block stops."""
 
     TELLING: tuple[str, ...] = ("content_block", "message")
+    CUT_OFF = frozenset({"max_tokens", "model_context_window_exceeded", "pause_turn", "refusal"})
+    """Why a model stops before its message is whole."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -129,6 +129,7 @@ class MessagesStream(TypedStream):
             if is_tool_call(block):
                 self._ledger.begin(place, (text_of(block.get("id")),), telling(block))
                 self._ledger.complete(place, finished(block, f"/content/{place}"))
+            self._begin_texts(place, block)
 
     def _start_block(self, value: dict[str, Json]) -> None:
         place = index_of(value.get("index"), "an event")
@@ -200,7 +201,7 @@ class MessagesStream(TypedStream):
 
     def _complete_all(self) -> None:
         """Complete the calls that waited for the reason why the model stopped."""
-        was_cut = self._stop_reason in _CUT_OFF
+        was_cut = self._stop_reason in self.CUT_OFF
         for place in sorted(self._stopped):
             block = self._blocks[place]
             if self._ledger.is_open(place):

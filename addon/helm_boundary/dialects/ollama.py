@@ -36,7 +36,9 @@ def read_request(body: Json) -> Call:
     """
     body = as_object(body, "the body")
     plain, pictures = _without_pictures(body, "")
-    read = chat.read_request if "messages" in body else completions.read_request
+    # A client in Go that only loads a model writes null for no messages.
+    is_chat = body.get("messages") is not None
+    read = chat.read_request if is_chat else completions.read_request
     call = read(plain)
     options = body.get("options")
     known = options if isinstance(options, dict) else {}

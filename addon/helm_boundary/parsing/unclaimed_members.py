@@ -22,13 +22,13 @@ _CARRIES = re.compile(
 _SWITCHES = (bool, int, float)
 _KNOWN = frozenset(
     {
-        "additional_messages", "agent", "audio", "citation_options", "contents", "context",
-        "context_management", "conversation", "format", "generation_config", "generationconfig",
-        "grader", "history", "input", "inputs", "instructions", "item", "items", "messages",
-        "moderation", "output_config", "output_format", "prediction", "prompt", "reasoning",
-        "requests", "response", "response_format", "session", "system", "system_instruction",
-        "systeminstruction", "text", "thinking", "thread", "tool_choice", "tool_config",
-        "toolconfig",
+        "additional_messages", "agent", "agent_config", "audio", "citation_options", "contents",
+        "context", "context_management", "conversation", "format", "generation_config",
+        "generationconfig", "grader", "guardrails", "history", "input", "inputs", "instructions",
+        "item", "items", "messages", "moderation", "output_config", "output_format", "prediction",
+        "prompt", "reasoning", "requests", "response", "response_format", "session", "system",
+        "system_instruction", "systeminstruction", "text", "thinking", "thread", "tool_choice",
+        "tool_config", "toolconfig",
     }
 )  # fmt: skip
 """The members in which a dialect may have a model or a tool, each of which is read or judged."""

@@ -36,7 +36,7 @@ bad contains reason("TAINTED_DATA_EGRESS_DENY", "words") if {
 bad contains reason("SANDBOX_VIOLATION", "tool") if {
 \tinput.phase == "response"
 \tsome call in input.response.tool_calls
-\tcall.name in {"rm_rf", "shell", "mcp.files.delete"}
+\tcall.name in {"rm_rf", "shell", "mcp.files.delete", "browser.navigate"}
 }
 
 bad contains reason("DATA_EGRESS_BLOCKED", "said") if {

@@ -8,7 +8,8 @@ import pytest
 
 from support.boundary import Boundary
 from support.messages import reply_to_message, text, tool_use
-from support.upstream import Upstream
+from support.responses import typed_event
+from support.upstream import Reply, Upstream
 
 anthropic = pytest.importorskip("anthropic", reason="the anthropic SDK isn't installed")
 HELLO: Any = [{"role": "user", "content": "hello"}]
@@ -59,6 +60,45 @@ def test_a_denied_tool_call_is_not_delivered(client: Any, upstream: Upstream) ->
         told.extend(stream)
     assert "helm-boundary denied" in str(stopped.value)
     assert "rm_rf" not in repr(told)
+
+
+def test_a_toolsets_tool_is_denied_by_both_names(client: Any, upstream: Upstream) -> None:
+    """The application's own tool of that name may run."""
+    own, browsers = tool_use("navigate"), {**tool_use("navigate"), "toolset_name": "browser"}
+    upstream.answer(lambda r: reply_to_message(r, own))
+    assert ask(client).content[0].name == "navigate"
+    upstream.answer(lambda r: reply_to_message(r, browsers))
+    with pytest.raises(anthropic.PermissionDeniedError):
+        ask(client)
+    told: list[Any] = []
+    with (
+        pytest.raises(anthropic.APIStatusError),
+        client.messages.stream(model="claude-x", max_tokens=9, messages=HELLO) as stream,
+    ):
+        told.extend(stream)
+    assert "navigate" not in repr(told)
+
+
+def test_what_a_message_begins_with_is_judged(client: Any, upstream: Upstream) -> None:
+    """The SDK takes the content of the first event for the message's."""
+    content = [text("This is the forbidden word.")]
+    start = {"id": "m", "type": "message", "role": "assistant", "model": "buffered",
+             "content": content, "stop_reason": None, "stop_sequence": None,
+             "usage": {"input_tokens": 1, "output_tokens": 1}}  # fmt: skip
+    told: list[dict[str, Any]] = [
+        {"type": "message_start", "message": start},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {}},
+        {"type": "message_stop"},
+    ]
+    upstream.answer(lambda _: Reply.events(*map(typed_event, told)))
+    with (
+        pytest.raises(anthropic.APIStatusError),
+        client.messages.stream(model="buffered", max_tokens=9, messages=HELLO) as stream,
+    ):
+        stream.get_final_message()
+    content[0] = text("This is a word.")
+    with client.messages.stream(model="buffered", max_tokens=9, messages=HELLO) as stream:
+        assert stream.get_final_message().content[0].text == "This is a word."
 
 
 def test_an_allowed_stream_is_delivered_unchanged(client: Any, upstream: Upstream) -> None:

@@ -30,6 +30,8 @@ ASK: dict[str, dict[str, Any]] = {
     "/v1/embeddings": {"model": "m", "input": "hi"},
     "/api/chat": {"model": "m", "messages": HELLO},
     "/api/generate": {"model": "m", "prompt": "hi", "stream": False},
+    "/v1/conversations": {"model": "m", "inputs": "hi", "stream": True},
+    "/v1beta/interactions": {"model": "m", "input": "hi"},
     "/v2/chat": {"model": "m", "messages": HELLO},
     "/v1beta/models/m:generateContent": {"contents": [{"parts": [{"text": "hi"}]}]},
     "/v1beta/models/m:streamGenerateContent?alt=sse": {"contents": [{"parts": [{"text": "hi"}]}]},
@@ -104,6 +106,10 @@ def calls(name: str) -> dict[str, tuple[str, Reply]]:
     ollama = {"message": {"content": "", "tool_calls": [call(name, {"a": 1})]}, "done": True}
     cohere = {"finish_reason": "TOOL_CALL", "message": {"content": [], "tool_calls": [bare]}}
     start = {"content": [messages.tool_use(name)], "model": "m"}
+    several = [{"content": "x"}, {"content": "", "tool_calls": [bare]}]
+    function = {"type": "function.call.delta", "id": "i", "name": name, "arguments": '{"a'}
+    step = {"type": "function_call", "id": "c", "name": name, "arguments": {}}
+    interaction = {"id": "i", "status": "requires_action", "steps": [step]}
     run = [{"type": "mcp", "name": name, "arguments": "{}", "output": "r"}]
     return {
         "no index": (CHAT, reply(deltas(call("look", id="a"), call(name, id="b")), EVENTS)),
@@ -129,6 +135,25 @@ def calls(name: str) -> dict[str, tuple[str, Reply]]:
             reply(
                 [typed_event({"type": "message_start", "message": start}),
                  typed_event({"type": "message_stop"})],
+                EVENTS,
+            ),
+        ),
+        "one of several messages": (
+            CHAT,
+            reply({"choices": [{"messages": several, "finish_reason": "tool_calls"}]}, JSON),
+        ),
+        "a conversation that was cut off": (
+            "/v1/conversations",
+            reply(
+                [typed_event(function), typed_event({"type": "conversation.response.done"})],
+                EVENTS,
+            ),
+        ),
+        "an interaction's": ("/v1beta/interactions", reply(interaction, JSON)),
+        "an interaction's, at its end alone": (
+            "/v1beta/interactions",
+            reply(
+                [chat.event({"event_type": "interaction.completed", "interaction": interaction})],
                 EVENTS,
             ),
         ),
@@ -252,6 +277,15 @@ OUTCOMES: dict[str, tuple[str, Reply, dict[str, Any]]] = {
         CHAT,
         reply([chat.event(SAID), chat.DONE], EVENTS),
         {"end": "complete", "finishReasons": []},
+    ),
+    "a conversation": (
+        "/v1/conversations",
+        reply(
+            [typed_event({"type": "message.output.delta", "id": "i", "content": "hi"}),
+             typed_event({"type": "conversation.response.done", "usage": USAGE})],
+            EVENTS,
+        ),
+        {"end": "complete", "usage": {"inputTokens": 10, "outputTokens": 7}},
     ),
     "an error inside": (
         CHAT,

@@ -197,3 +197,14 @@ def test_a_list_of_events_has_no_pieces() -> None:
     """An answer that is read whole isn't joined."""
     with pytest.raises(Refusal, match="can't be judged"):
         dialect("gemini").read_response(200, json.loads(chunk(begun())[5:]))
+
+
+def test_pieces_that_a_client_sends_back_are_one_call_again() -> None:
+    """Google's SDK keeps a chat as it streamed, and goes on after a call that was broken off."""
+    pieces = [begun(), sets("$.city", stringValue="Oslo"), END_OF_CALL]
+    told = [{"role": "model", "parts": [{"functionCall": each}]} for each in pieces]
+    asks = {"role": "user", "parts": [{"text": "Where?"}]}
+    call = dialect("gemini").read_request({"contents": [asks, told[0], asks, *told, asks]})
+    calls = [call for message in call.messages for call in message.tool_calls]
+    assert [(each.name, each.arguments) for each in calls] == [("look", {"city": "Oslo"})]
+    assert "Oslo" in [text.text for text in call.texts]

@@ -34,6 +34,10 @@ HIDDEN: dict[str, tuple[str, dict[str, Any]]] = {
         "messages",
         {"type": "message_start", "message": {"content": [], "container": {"note": WORDS}}},
     ),
+    "what a message begins with": (
+        "messages",
+        {"type": "message_start", "message": {"content": [{"type": "text", "text": WORDS}]}},
+    ),
     "an event's usage": ("messages", {"type": "message_delta", "usage": {"note": WORDS}}),
     "padding": (
         "responses",

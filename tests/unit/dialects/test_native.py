@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from helm_boundary.calls.call import Answer, Usage
+from helm_boundary.calls.call import Answer, Operation, Usage
 from helm_boundary.calls.refusal import Refusal
-from helm_boundary.dialects import dialect
+from helm_boundary.dialects import dialect, reader_of
 from helm_boundary.policy.decision import ALLOW, DENY, Decision, Reason
 from support.gates import Drive, open_gate
 from support.responses import typed_event
@@ -386,6 +386,79 @@ def test_what_the_provider_ran_for_an_interaction_is_a_call() -> None:
         ("google_search", "hosted", {"queries": ["news"]})
     ]
     assert ("tool", "do as I say") in [(text.role, text.text) for text in whole.texts]
+
+
+MCP = {"type": "mcp_server_tool_call", "id": "c", "name": "pay", "server_name": "bank"}
+PAYS = {"arguments": {"sum": 1}}
+
+
+@pytest.mark.parametrize(
+    ("begins", "deltas"),
+    [
+        ({**MCP, **PAYS}, []),
+        ({**MCP, "arguments": {}}, [{**MCP, **PAYS}]),
+        ({**MCP, **PAYS}, [{**MCP, **PAYS}]),
+    ],
+)
+def test_an_mcp_servers_tool_that_an_interaction_calls_has_its_name(
+    begins: dict[str, Any], deltas: list[dict[str, Any]]
+) -> None:
+    """As in other APIs; its deltas tell the name again."""
+    stream = events(
+        step("start", step=begins),
+        *(step("delta", delta={k: v for k, v in each.items() if k != "id"}) for each in deltas),
+        step("stop"),
+        {"event_type": "interaction.completed", "interaction": INTERACTION},
+    )
+    out, answer, *_ = run("interactions", stream)
+    assert out == b"".join(stream)
+    whole = dialect("interactions").read_response(200, {"steps": [{**MCP, **PAYS}]})
+    for each in (answer, whole):
+        assert [(c.name, c.type, c.server, c.arguments) for c in each.tool_calls] == [
+            ("mcp.bank.pay", "mcp", "bank", {"sum": 1})
+        ]
+
+
+@pytest.mark.parametrize("other", [{"name": "wipe"}, {"server_name": "wipe"}, {"name": 1}])
+def test_a_delta_that_names_another_tool_than_its_step_is_refused(other: dict[str, Any]) -> None:
+    """Clients take either name."""
+    begins = step("start", step={**MCP, "arguments": {}})
+    out, *_ = run("interactions", events(begins, step("delta", delta={**MCP, **PAYS, **other})))
+    assert out == b"<error>"
+
+
+@pytest.mark.parametrize("kind", ["interaction.created", "interaction.completed"])
+def test_calls_that_only_the_interaction_tells_are_judged(kind: str) -> None:
+    """Its stream may have no steps, where what ran it doesn't stream."""
+    steps = [
+        {"type": "function_call", "id": "c", "name": "look", "arguments": {"city": "Oslo"}},
+        {"type": "google_maps_call", "id": "d", "arguments": None},
+    ]
+    stream = events({"event_type": kind, "interaction": {**INTERACTION, "steps": steps}})
+    out, _, judged, _ = run("interactions", stream)
+    assert out == b"".join(stream)
+    assert judged == [("look", {"city": "Oslo"}), ("google_maps", {})]
+
+
+def test_an_interaction_is_known_by_its_steps() -> None:
+    """Google's SDK knows no other mark of it; without one, nobody would hear what has run."""
+    steps = [{"type": "code_execution_call", "id": "c", "arguments": {"code": "wipe()"}}]
+    body = {"id": "i", "status": "completed", "steps": steps}
+    operation = Operation("x", "inference", "interactions", "POST", "/x", loose=True)
+    answer = reader_of(operation).read_response(200, body)
+    assert [(call.name, call.arguments) for call in answer.tool_calls] == [
+        ("code_execution", {"code": "wipe()"})
+    ]
+
+
+@pytest.mark.parametrize("body", [
+    {"model": "m", "messages": None}, {"model": "m", "prompt": None}, {"model": "m"},
+])  # fmt: skip
+def test_a_model_that_is_only_loaded_is_asked_nothing(body: dict[str, Any]) -> None:
+    """Clients in Go write null for no messages; OpenAI's prompt of old may be null, too."""
+    for name in ("ollama", "completions"):
+        call = dialect(name).read_request(body)
+        assert (call.model, [message.text for message in call.messages]) == ("m", [""])
 
 
 def test_an_interactions_request_is_read() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from helm_boundary.calls.call import Answer, ToolCall
 from helm_boundary.dialects import dialect
+from helm_boundary.dialects.event_data import write_event
 from helm_boundary.dialects.partial_json import completions, documents
 from helm_boundary.policy.decision import ALLOW, Decision
 from support import chat, messages
@@ -342,14 +343,76 @@ def function(arguments: str, status: str) -> list[bytes]:
     ]
 
 
+def converse(reason: str) -> list[bytes]:
+    """Build Bedrock's stream that ends inside its use of a tool."""
+    at = {"contentBlockIndex": 0}
+    told: list[tuple[str, dict[str, Any]]] = [
+        (
+            "contentBlockStart",
+            {**at, "start": {"toolUse": {"toolUseId": "t", "name": "make_file"}}},
+        ),
+        ("contentBlockDelta", {**at, "delta": {"toolUse": {"input": CUT}}}),
+        ("contentBlockStop", at),
+        ("messageStop", {"stopReason": reason}),
+    ]
+    return [write_event(value, kind) for kind, value in told]
+
+
+def cohere(reason: str) -> list[bytes]:
+    """Build Cohere's stream whose call ends before its arguments do."""
+    begun = {"id": "c", "type": "function", "function": {"name": "make_file", "arguments": ""}}
+    goes_on = {"function": {"arguments": CUT}}
+    told: list[dict[str, Any]] = [
+        {"type": "tool-call-start", "index": 0, "delta": {"message": {"tool_calls": begun}}},
+        {"type": "tool-call-delta", "index": 0, "delta": {"message": {"tool_calls": goes_on}}},
+        {"type": "tool-call-end", "index": 0},
+        {"type": "message-end", "delta": {"finish_reason": reason}},
+    ]
+    return [typed_event(value) for value in told]
+
+
+def interaction(status: str) -> list[bytes]:
+    """Build a Gemini interaction that ends inside a call's arguments."""
+    step = {"type": "function_call", "id": "c", "name": "make_file", "arguments": {}}
+    delta = {"type": "arguments_delta", "arguments": CUT}
+    told: list[dict[str, Any]] = [
+        {"event_type": "step.start", "index": 0, "step": step},
+        {"event_type": "step.delta", "index": 0, "delta": delta},
+        {"event_type": "step.stop", "index": 0},
+        {"event_type": "interaction.completed", "interaction": {"status": status}},
+    ]
+    return [write_event(value) for value in told]
+
+
+def conversation() -> list[bytes]:
+    """Build a Mistral conversation that ends inside a call's arguments, and doesn't say why."""
+    call = {"type": "function.call.delta", "id": "i", "name": "make_file", "arguments": CUT}
+    return [typed_event(call), typed_event({"type": "conversation.response.done"})]
+
+
 CUT_OFF: dict[str, tuple[str, list[bytes]]] = {
     "a chat": (
         "chat",
         [chunk(tool(CUT, "make_file", index=0, id="a")), chunk(finish="length"), chat.DONE],
     ),
+    "a chat of Mistral's": (
+        "chat",
+        [chunk(tool(CUT, "make_file", index=0)), chunk(finish="model_length"), chat.DONE],
+    ),
     "a message, with its block open": ("messages", used(CUT, reason="max_tokens", stops=False)),
     "a message, with its block closed": ("messages", used(CUT, reason="max_tokens", stops=True)),
     "a response": ("responses", function(CUT, "incomplete")),
+    **{
+        f"Bedrock's, {reason}": ("bedrock", converse(reason))
+        for reason in ("max_tokens", "guardrail_intervened", "content_filtered")
+    },
+    **{
+        f"Cohere's, {reason}": ("cohere", cohere(reason))
+        for reason in ("MAX_TOKENS", "TIMEOUT", "ERROR")
+    },
+    "an interaction": ("interactions", interaction("incomplete")),
+    "an interaction to be continued": ("interactions", interaction("requires_continuation")),
+    "a conversation": ("conversations", conversation()),
 }
 
 
@@ -381,6 +444,30 @@ def test_what_isnt_the_beginning_of_json_wasnt_cut_off(arguments: str) -> None:
     found += [run(name, stream)[1][0] for name, stream in streams]
     for call in found:
         assert (call.valid_json, call.arguments, call.complete) == (False, None, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "stream"),
+    [
+        ("bedrock", converse("tool_use")),
+        ("cohere", cohere("TOOL_CALL")),
+        ("interactions", interaction("requires_action")),
+    ],
+)
+def test_a_call_that_wasnt_cut_off_cant_be_read(name: str, stream: list[bytes]) -> None:
+    """Where the answer says that it is whole, policy is told that its arguments are none."""
+    out, judged, _ = run(name, stream)
+    assert out == b"".join(stream)
+    assert [(c.valid_json, c.complete) for c in judged] == [(False, True)]
+
+
+def test_a_conversation_is_complete_with_its_last_event() -> None:
+    """So that its tokens are known, and needn't be estimated."""
+    gate = open_gate("conversations")
+    for event in conversation():
+        assert not gate.stream.done
+        list(gate.feed(event))
+    assert gate.stream.done
 
 
 def test_a_message_may_begin_with_what_is_whole() -> None:

@@ -42,6 +42,7 @@ STRAY: dict[str, tuple[str, dict[str, Any]]] = {
         "completions",
         {"choices": [{"text": "x", "delta": {"tool_calls": [CALL]}}]},
     ),
+    "within several messages": ("chat", {"choices": [{"messages": [{"x": CALL}]}]}),
     "in a list of a completion's messages": (
         "completions",
         {"choices": [{"text": "x", "message": [{"tool_calls": [CALL]}]}]},
@@ -79,6 +80,21 @@ KNOWN: dict[str, tuple[str, dict[str, Any], list[str]]] = {
         "completions",
         {"choices": [{"message": {"role": "assistant", "content": "y", "tool_calls": None}}]},
         [],
+    ),
+    "in Mistral's several messages": (
+        "chat",
+        {"choices": [{"index": 0, "messages": [{"content": "x"}, {"tool_calls": [CALL]}]}]},
+        ["f"],
+    ),
+    "in a message and in several": (
+        "chat",
+        {"choices": [{"message": {"tool_calls": [CALL]}, "messages": [{"tool_calls": [CALL]}]}]},
+        ["f", "f"],
+    ),
+    "in a completion's several messages": (
+        "completions",
+        {"choices": [{"index": 0, "messages": [{"tool_calls": [CALL]}]}]},
+        ["f"],
     ),
     "an item": ("responses", {"output": [TEXT, ITEM]}, ["f"]),
     "a block": ("messages", {"content": [{"type": "text", "text": "x"}, BLOCK]}, ["f"]),

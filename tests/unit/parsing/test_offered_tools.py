@@ -251,6 +251,9 @@ KNOWN: dict[str, dict[str, Any]] = {
     "switches": {"parallel_tool_calls": True, "new": {"use_tools": True, "model": None}},
     "other models": {"fallbacks": [{"model": "x"}], "models": ["x"], "route": "fallback"},
     "what to forget": {"context_management": {"edits": [{"exclude_tools": ["x"]}]}},
+    "what guards an answer, and how an agent runs": {
+        "guardrails": [{"moderation_llm_v2": {"model_name": "guard"}}],
+        "agent_config": {"type": "antigravity", "model": "x"}},
     "a session's sound": {"audio": {"input": {"transcription": {"model": "whisper-1"}}}},
     "a thread's attachments": {"thread": {"messages": [{"role": "user", "content": "x",
         "attachments": [{"file_id": "f", "tools": [{"type": "code_interpreter"}]}]}]},
