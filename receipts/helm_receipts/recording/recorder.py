@@ -124,6 +124,11 @@ class Recorder:
         """Whose receipts these are."""
         return self._writer.name
 
+    @property
+    def is_coming_back(self) -> bool:
+        """Whether no receipt can be written now, and that is tried again without being asked."""
+        return self._recovery is not None and not self._recovery.done()
+
     def foresee(self, draft: Draft) -> None:
         """Say which draft will probably be recorded next, when there is time to get it ready."""
         if not (self._waiting or self._flight or self._writer.is_closed or self._recovery):
@@ -167,7 +172,7 @@ class Recorder:
             batch = self._writer.prepare(drafts)
             self._write(batch)
         except RecorderError:
-            self._writer.abandon(drafts)
+            self._abandon(drafts)
             raise
         self._writer.settle(batch)
         self._integrator.note(len(drafts))
@@ -275,9 +280,18 @@ class Recorder:
                 self.told(draft, result)
 
     def _refuse(self, waiting: list[_Waiting], error: BaseException) -> None:
-        self._writer.abandon(draft for draft, _ in waiting)
+        self._abandon([draft for draft, _ in waiting])
         for _, future in waiting:
             _answer(future, error)
+
+    def _abandon(self, drafts: Sequence[Draft]) -> None:
+        """Give drafts up, and come back from what closed the journal, whoever asks next or not.
+
+        Else an outcome that is owed would wait for the next call, and that one would be denied.
+        """
+        self._writer.abandon(drafts)
+        if self._writer.is_remote and self._writer.is_closed and not self._closed:
+            self._recover_aside()
 
     def _drain(self) -> None:
         """Bring everything that is pending to its end, on this thread."""
