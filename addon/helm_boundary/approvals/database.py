@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 
 from helm_receipts.database.address import Address
-from helm_receipts.database.connections import Connection, DeadlinePassed, connect, said
+from helm_receipts.database.connections import Connection, DeadlinePassed, connect, has_ended, said
 from helm_receipts.errors import ReceiptError
 
 from .entry import EntryError
@@ -66,9 +66,7 @@ class DatabaseFacts:
 
     def changed(self) -> bool:
         """Tell whether there may be others than `names` returned last; asks nobody."""
-        age = time.monotonic() - self._loaded
-        if age > _STALE_SECONDS:
-            raise StoreError(f"approvals in {self._address} weren't reachable for {age:.0f} s")
+        self._require_fresh()
         return self._told != self._version
 
     def names(self) -> set[str]:
@@ -110,6 +108,7 @@ class DatabaseFacts:
     @contextlib.contextmanager
     def deciding(self) -> Iterator[None]:
         """Lock a row, which the server gives back with the connection."""
+        self._require_fresh()  # at once: calls wait while a way that leads nowhere is tried
         with _errors(self._address):
             connection = connect(self._address, _DEADLINE_SECONDS)
         try:
@@ -123,6 +122,11 @@ class DatabaseFacts:
     def close(self) -> None:
         """Follow the database no more. Idempotent."""
         self._closed.set()
+
+    def _require_fresh(self) -> None:
+        # Without the exact time: the log says the same thing once.
+        if time.monotonic() - self._loaded > _STALE_SECONDS:
+            raise StoreError(f"approvals in {self._address} can't be reached at the moment")
 
     def _load(self) -> None:
         """Take over what has changed; one at a time, and a change is never taken back."""
@@ -163,7 +167,7 @@ class _Line:
     def ask(self, statement: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         """Return the rows that a statement returns; `StoreError` where there is no answer."""
         with self._lock, _errors(self._address):
-            if self._connection is None or self._connection.closed:
+            if self._connection is None or has_ended(self._connection):
                 self._connection = connect(self._address, _DEADLINE_SECONDS)
             try:
                 return self._connection.execute(statement, values).fetchall()

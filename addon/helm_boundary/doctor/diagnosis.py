@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from helm_boundary.runtime.health import Health, running_boundaries
+from helm_receipts.database.address import Address
 from helm_receipts.errors import StateRefused
 from helm_receipts.storage.ownership import keepers_of
 
@@ -25,16 +26,36 @@ from .environment_checks import (
 from .finding import NO, UNKNOWN, Finding
 from .key_checks import look_at_keys
 from .route_checks import look_at_routes, targets
-from .state_checks import look_at_clock, look_at_journal, look_at_ownership
+from .state_checks import look_at_clock, look_at_journal, look_at_lifetime, look_at_ownership
 
 
 def diagnose(
-    state: Path,
+    state: Path | None,
     policies: Sequence[Path],
     environment: Mapping[str, str],
     peers: Sequence[str] = (),
+    database: Address | None = None,
 ) -> Iterator[Finding]:
-    """Run every check; those that need a boundary are left out where none runs."""
+    """Run every check; those that need a boundary are left out where none runs.
+
+    With a fleet's `database` that is looked at first; and then this machine, if there is a `state`,
+    the folder of its boundary.
+    """
+    if database is not None:
+        from .database_checks import look_at_database  # nothing of it is imported otherwise
+
+        yield from look_at_database(database, policies, is_boundarys=state is not None)
+    if state is not None:
+        yield from _diagnose_machine(state, policies, environment, peers, database)
+
+
+def _diagnose_machine(
+    state: Path,
+    policies: Sequence[Path],
+    environment: Mapping[str, str],
+    peers: Sequence[str],
+    database: Address | None,
+) -> Iterator[Finding]:
     health = None
     try:
         health = best(state)
@@ -51,7 +72,10 @@ def diagnose(
     yield from look_at_ownership(state, health)
     yield look_at_journal(state)
     yield from look_at_keys(state)
-    yield from look_at_clock(state, health)
+    if database is None:  # else the receipts, and the clock that counts, are there
+        yield from look_at_clock(state, health)
+    elif health is not None:
+        yield look_at_lifetime(health)
     if health is not None:
         yield from look_at_trust(health, environment)
         yield look_at_company_roots(health, environment)

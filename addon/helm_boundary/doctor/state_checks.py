@@ -87,11 +87,12 @@ def look_at_clock(state: Path, health: Health | None) -> Iterator[Finding]:
             "set the clock, and see that it is kept (timedatectl, chrony)",
         )
     if health is not None:
-        yield _lifetime(Path(health.ca_file), now)
+        yield look_at_lifetime(health)
 
 
-def _lifetime(authority: Path, now: float) -> Finding:
-    looked_at = "the authority is valid now"
+def look_at_lifetime(health: Health) -> Finding:
+    """Check that now is within the authority's lifetime."""
+    looked_at, authority, now = "the authority is valid now", Path(health.ca_file), time.time()
     try:
         certificate = x509.load_pem_x509_certificate(authority.read_bytes())
     except (OSError, ValueError) as error:

@@ -42,6 +42,7 @@ from helm_receipts.recording.recorder import Recorder
 from .crowd import crowd_of
 from .exchange import Exchange
 from .grants import Grants, is_alike
+from .owed_decisions import OwedDecisions
 from .receipt_drafts import Drafter
 from .reply import Approval
 
@@ -75,6 +76,7 @@ class Desk:
     ) -> None:
         self.store = store
         self.waiting: dict[str, Exchange] = {}
+        self._owed = OwedDecisions(store, recorder.record_now)
         self._stopping = False
         self._superseded = False
         self._recorder = recorder
@@ -160,6 +162,7 @@ class Desk:
 
         Step by step: whoever calls it lets others have their turn after each.
         """
+        yield from self._owed.pay()
         yield from deciding.expire(self.store, self._recorder.record_now)
         self.store.prune(time.time_ns())
 
@@ -214,12 +217,20 @@ class Desk:
             by = deciding.CLOCK
         elif self._superseded and answered.said in (Said.YES, Said.DECIDED):
             decision, by = WITHDRAWN, deciding.NEW_POLICY
-        if decision is not None:
-            with contextlib.suppress(deciding.NotPending):  # somebody was faster, and that counts
-                self.decide(request.id, decision, by)
+        is_decided = decision is None or self._decide_now(request.id, decision, by)
         if answered.said in (Said.GONE, Said.CHANGED, Said.FLOODED):
             return answered.said
+        if not is_decided:
+            return Said.VOID if decision == WITHDRAWN else answered.said
         return self._take(exchange, request)
+
+    def _decide_now(self, identity: str, decision: str, by: str) -> bool:
+        """Tell whether a question is decided now, this way or by somebody who was faster."""
+        if decision != GRANTED:
+            return self._owed.decide(identity, decision, by)
+        with contextlib.suppress(deciding.NotPending):
+            self.decide(identity, decision, by)
+        return True
 
     def _take(self, exchange: Exchange, request: Request) -> Said:
         now = time.time_ns()
@@ -237,7 +248,10 @@ class Desk:
         return len(self.waiting) >= self._terms.waiting
 
     def _is_decided(self, identity: str) -> bool:
-        return self._stopping or self._superseded or self.store.is_decided(identity)
+        if self._stopping or self._superseded:
+            return True
+        # A yes would be lost on a call that can't have its receipt yet.
+        return self.store.is_decided(identity) and not self._recorder.is_coming_back
 
     def _pending(
         self, exchange: Exchange, decision: Decision, answer: Answer | None

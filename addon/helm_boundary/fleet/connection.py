@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import psycopg
 
 from helm_receipts.database.address import Address
-from helm_receipts.database.connections import Connection, connect, unavailable
+from helm_receipts.database.connections import Connection, connect, has_ended, unavailable
 
 _DEADLINE_SECONDS = 2.0
 
@@ -26,7 +26,7 @@ class SharedConnection:
     def use(self) -> Iterator[Connection]:
         """Yield the connection; `StateUnavailable` where the database doesn't answer."""
         with self._lock, unavailable(self._address):
-            if self._connection is None:
+            if self._connection is None or has_ended(self._connection):
                 self._connection = connect(self._address, _DEADLINE_SECONDS)
             try:
                 yield self._connection

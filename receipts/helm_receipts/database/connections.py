@@ -80,8 +80,23 @@ def open_pool(
         max_size=most,
         timeout=deadline_seconds,
         configure=configure,
+        check=_require_open,
         open=True,
     )
+
+
+def has_ended(connection: Connection) -> bool:
+    """Tell whether the server has ended a connection on which nothing is under way.
+
+    It asks nobody: what has come is looked at, as by a server that was stopped and started again.
+    Without that the first statement for each idle connection would fail.
+    """
+    try:
+        connection.pgconn.consume_input()  # its last words
+        connection.pgconn.consume_input()  # and its end
+    except psycopg.Error:
+        connection.close()
+    return connection.closed
 
 
 @contextmanager
@@ -141,6 +156,11 @@ def replicated(
         connection.remove_notice_handler(note)
     if found:
         raise NotReplicated(found[0])
+
+
+def _require_open(connection: Connection) -> None:
+    if has_ended(connection):
+        raise psycopg.OperationalError("the server has ended the connection")
 
 
 def _until(gen: Any, seconds: float) -> Generator[Any, Any, Any]:

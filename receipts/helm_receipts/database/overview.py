@@ -52,13 +52,15 @@ def look_over(connection: psycopg.Connection[Any]) -> Overview:
     if waiting and not found.refusal:
         found.refusal = "migrations are pending: run `helm-boundary state migrate`"
     if 2 in applied(connection):
-        _count(connection, found)
+        found.figures |= progress(connection)
     return found
 
 
-def _count(connection: psycopg.Connection[Any], found: Overview) -> None:
+def progress(connection: psycopg.Connection[Any]) -> dict[str, Any]:
+    """Return how much was recorded, how far the log has come, and who has which lease."""
     row = connection.execute(_COUNTS).fetchone()
     names = ("writers", "writing", "receipts", "integrated", "published", "published_seconds_ago")
-    found.figures |= dict(zip(names, row or (), strict=False))
+    found = dict(zip(names, row or (), strict=False))
     for name, holder, held in connection.execute(_LEASES):
-        found.figures[f"lease {name}"] = holder if held else "nobody"
+        found[f"lease {name}"] = holder if held else "nobody"
+    return found

@@ -8,13 +8,13 @@ thread, so that the other calls go on.
 """
 
 import asyncio
+import logging
 import math
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 from helm_receipts.envelope import opening
@@ -29,6 +29,8 @@ from .integrator import Integrator
 from .keyset import open_keyset
 from .lifecycle import start_session, stop_session
 from .writer import MAX_BATCH, Batch, Receipt, Writer, first_error
+
+_logger = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 1.0
 _SLOW_WRITE_SECONDS = 0.003
@@ -124,6 +126,11 @@ class Recorder:
         """Whose receipts these are."""
         return self._writer.name
 
+    @property
+    def is_coming_back(self) -> bool:
+        """Whether no receipt can be written now, and that is tried again without being asked."""
+        return self._recovery is not None and not self._recovery.done()
+
     def foresee(self, draft: Draft) -> None:
         """Say which draft will probably be recorded next, when there is time to get it ready."""
         if not (self._waiting or self._flight or self._writer.is_closed or self._recovery):
@@ -167,7 +174,7 @@ class Recorder:
             batch = self._writer.prepare(drafts)
             self._write(batch)
         except RecorderError:
-            self._writer.abandon(drafts)
+            self._abandon(drafts)
             raise
         self._writer.settle(batch)
         self._integrator.note(len(drafts))
@@ -275,9 +282,18 @@ class Recorder:
                 self.told(draft, result)
 
     def _refuse(self, waiting: list[_Waiting], error: BaseException) -> None:
-        self._writer.abandon(draft for draft, _ in waiting)
+        self._abandon([draft for draft, _ in waiting])
         for _, future in waiting:
             _answer(future, error)
+
+    def _abandon(self, drafts: Sequence[Draft]) -> None:
+        """Give drafts up, and come back from what closed the journal, whoever asks next or not.
+
+        Else an outcome that is owed would wait for the next call, and that one would be denied.
+        """
+        self._writer.abandon(drafts)
+        if self._writer.is_remote and self._writer.is_closed and not self._closed:
+            self._recover_aside()
 
     def _drain(self) -> None:
         """Bring everything that is pending to its end, on this thread."""
@@ -317,11 +333,17 @@ class Recorder:
             self._recovery = self._thread.submit(self._recover_until_back)
 
     def _recover_until_back(self) -> None:
+        told = ""
         while self._writer.is_closed and not self._ending.is_set():
-            with suppress(RecorderError):
+            try:
                 self._writer.recover()
-                return
-            self._ending.wait(_RETRY_SECONDS)
+            except RecorderError as error:
+                if str(error) != told:  # it will be the same in a second
+                    _logger.error("helm-boundary: no receipt can be written: %s", error)
+                told = str(error)
+                self._ending.wait(_RETRY_SECONDS)
+        if told and not self._writer.is_closed:
+            _logger.warning("helm-boundary: receipts are written again")
 
 
 def _tell_nobody(_draft: Draft, _receipt: Receipt) -> None:

@@ -10,6 +10,7 @@ from helm_receipts.database.address import Address, is_address
 from helm_receipts.database.connections import (
     DeadlinePassed,
     connect,
+    has_ended,
     open_pool,
 )
 from helm_receipts.database.errors import StateUnavailable
@@ -33,6 +34,19 @@ def test_a_pool_has_the_same_deadline(empty_database: Address) -> None:
             connection.execute("SELECT pg_sleep(20)")
         with pool.connection() as connection:
             assert connection.execute("SELECT 2").fetchone() == (2,)
+
+
+def test_a_pool_notices_connections_that_the_server_has_ended(empty_database: Address) -> None:
+    """As by a restart: else the first statement on each idle one of them would fail."""
+    with open_pool(empty_database, deadline_seconds=5) as pool:
+        with pool.connection() as one, pool.connection() as other:
+            pids = [one.info.backend_pid, other.info.backend_pid]
+            assert not has_ended(one)
+        with connect(empty_database) as operator:
+            operator.execute("SELECT pg_terminate_backend(pid, 5000) FROM unnest(%s) pid", (pids,))
+        for _ in pids:
+            with pool.connection() as connection:
+                assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_a_server_that_is_not_there_is_named_without_its_password() -> None:

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from helm_boundary.cli.receipts import receipts
+from helm_boundary.fleet import roles
 from helm_receipts.database.address import Address
 from helm_receipts.database.connections import connect
 from helm_receipts.envelope.checkpoint import parse_checkpoint
@@ -56,6 +57,16 @@ def more(what: str) -> Grants:
 
 def granted(words: str) -> Grants:
     return [(kinds, re.findall(r"`(\w+)`", tables)) for kinds, tables in _GRANT.findall(words)]
+
+
+def test_doctor_looks_for_the_rights_that_the_page_names() -> None:
+    (words,) = _WORDS.findall(page())
+    parts = re.split(r";\s+log\s+services|Whoever\s+ships|Nobody", words.replace("\n", " "))
+    told = [
+        {table: tuple(kinds.split(", ")) for kinds, named in granted(part) for table in named}
+        for part in parts[:3]
+    ]
+    assert told == [*roles.KINDS.values()]
 
 
 @pytest.fixture

@@ -170,6 +170,28 @@ def test_a_database_that_is_away_denies_and_outcomes_come_when_it_is_back(
     assert "denied" not in ends(address)
 
 
+def test_a_recorder_comes_back_before_anybody_asks_again(tmp_path: Path, server: Server) -> None:
+    """What is owed is written then, and the next call isn't the one to be denied."""
+    address = migrated(server)
+
+    async def work() -> None:
+        with recording(tmp_path / "own", address, seconds=0.5) as recorder:
+            await recorder.record(request("a"))
+            server.kill()
+            with pytest.raises(RecorderError):
+                await recorder.record(outcome("a"))
+            assert recorder.is_coming_back
+            server.start()
+            until = time.monotonic() + 20
+            while recorder.is_coming_back:
+                assert time.monotonic() < until
+                await asyncio.sleep(0.05)
+            assert ends(address) == {"a": "complete"}
+            await recorder.record(request("b"))
+
+    run(work)
+
+
 def test_an_outcome_that_the_database_never_took_is_recorded_by_the_next_start(
     tmp_path: Path, server: Server
 ) -> None:
