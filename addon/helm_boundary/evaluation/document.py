@@ -124,10 +124,19 @@ def state_request(shared: bytes, findings: Sequence[Finding], context: Context) 
 
 
 def state_response(
-    shared: bytes, answer: Answer, findings: Sequence[Finding], context: Context
+    shared: bytes,
+    answer: Answer,
+    findings: Sequence[Finding],
+    context: Context,
+    unread: frozenset[str] = frozenset(),
 ) -> bytes:
-    """Return the whole document of a response's judgement; its findings are the answer's."""
-    told = {name: getattr(answer, name) for name in _OF_ANSWERS}
+    """Return the whole document of a response's judgement; its findings are the answer's.
+
+    `unread` as `state_call`'s.
+    """
+    told = {
+        name: () if f"response.{name}" in unread else getattr(answer, name) for name in _OF_ANSWERS
+    }
     phase = _phase("response", findings, context)
     return _join(shared, phase, b',"response":', _json_object(told, _LISTS_OF_ANSWERS), b"}")
 

@@ -72,7 +72,8 @@ class Judge:
 
         def state() -> bytes:
             told = self._commands.read(answer) if self._commands else answer
-            return state_response(shared, told, self.detectors.scan(answer.texts), context)
+            found = self.detectors.scan(answer.texts)
+            return state_response(shared, told, found, context, self.engine.policy.unread)
 
         size = len(shared) + _size(answer)
         size += self._commands.weight(answer) if self._commands else 0

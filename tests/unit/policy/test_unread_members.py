@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,6 +30,8 @@ ALL = [
     "x := input",
     "x := {input | true}",
     "input[\n\tname\n]",
+    "input\n\t.messages == x",
+    'x := input\n["model"] == y',
     "data.helm.f with input as input",
     'x := $"{input}"',
     "x := $`{input}`",
@@ -44,10 +48,28 @@ def test_a_rule_with_the_whole_document_may_read_everything(code: str) -> None:
     assert unread_members([f"package p\n\n{code}\n"]) == frozenset()
 
 
+OF_ANSWERS = {each for each in LONG if each.startswith("response.")}
+ANSWERS = {
+    "input.response.texts[_].text == x": {"response.texts"},
+    'input["response"]["texts"] == x': {"response.texts"},
+    'x := input.response\n["model"] == y': OF_ANSWERS,
+    "x := input.response": OF_ANSWERS,
+    "some name, value in input.response": OF_ANSWERS,
+    "input.response[name] == 1": OF_ANSWERS,
+    'object.get(input.response, "texts", [])': OF_ANSWERS,
+    "import input.response as answer": OF_ANSWERS,
+    "input.response.model == x": set(),
+}
+
+
+@pytest.mark.parametrize("code", ANSWERS)
+def test_an_answers_members_are_read_like_a_calls(code: str) -> None:
+    assert unread_members([f"package p\n\n{code}\n"]) == LONG - ANSWERS[code]
+
+
 ONE = [
     "count(input.messages) > 3",
     'input["messages"] == x',
-    "input\n\t.messages == x",
     "import input.messages as said",
     'y := "#"; x := input.messages',
     "x := data.f with input.messages as []",
@@ -73,7 +95,7 @@ NONE = [
     "input.body == null; input.texts != null",
     "startswith(finding.pointer, `/messages/`)",
     '"message": "input.messages holds texts"',
-    "input.response.messages == x; input.response.texts == y",
+    "input.response.model == x; input.response.status == y",
     'document["messages"] == input.http.messages',
     "f(document) := document.messages",
 ]
@@ -91,7 +113,7 @@ def test_one_module_of_many_that_looks_is_enough() -> None:
 
 def test_the_default_policy_looks_into_no_conversation() -> None:
     unread = read_policy([default_policy_folder()]).unread
-    assert unread == {"attachments", "body", "messages", "texts"}
+    assert unread == LONG - {"tools"}
 
 
 def _own(folder: Path, code: str) -> Policy:
@@ -141,15 +163,23 @@ def _folders() -> list[list[Path]]:
     return [[default], *([each] for each in sorted((default / "profiles").iterdir()))]
 
 
+def emptied(document: Mapping[str, Any], within: str, unread: frozenset[str]) -> dict[str, Any]:
+    """Return a document whose unread members are empty."""
+    less = {
+        name: type(value)() if f"{within}{name}" in unread and value is not None else value
+        for name, value in document.items()
+    }
+    if "response" in less:
+        less["response"] = emptied(less["response"], "response.", unread)
+    return less
+
+
 @pytest.mark.parametrize("folders", _folders(), ids=lambda folders: folders[-1].name)
 def test_what_is_left_empty_changes_no_decision(folders: list[Path]) -> None:
     """On every kind of call, by the shipped policy and by each of its profiles."""
     engine = start_embedded(policy := read_policy(folders), deadline_ms=2_000)
     for name, document in SAMPLES.items():
-        less = {
-            member: type(value)() if member in policy.unread and value is not None else value
-            for member, value in document.items()
-        }
+        less = emptied(document, "", policy.unread)
         decisions = [engine.decide_now(json.dumps(each).encode()) for each in (document, less)]
         assert decisions[0] == decisions[1], name
     engine.close()

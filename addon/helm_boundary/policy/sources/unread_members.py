@@ -12,21 +12,24 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-LONG: Final = frozenset({"attachments", "body", "messages", "texts", "tools"})
-"""The members that grow with the call."""
+_OF_CALLS = frozenset({"attachments", "body", "messages", "texts", "tools"})
+_OF_ANSWERS = frozenset({"response.attachments", "response.messages", "response.texts"})
+LONG: Final = _OF_CALLS | _OF_ANSWERS
+"""The members that grow with the call and with its answer."""
 
 _LEXEMES = re.compile(r'"(?:[^"\\\n]|\\.)*"|`[^`]*`|#[^\r\n]*')
 """Strings and comments: what looks like the other inside of one isn't."""
 _NAME = re.compile(r'"[a-z_]+"')
 _REPLACED = re.compile(r"\bwith\s+input\s+as\b")
-_MEMBER = r'\s*\.\s*([a-z_]+)|\s*\[\s*"([a-z_]+)"\s*\]'
-_READ = re.compile(rf"\binput(?:{_MEMBER})")
+_MEMBER = r'\.([a-z_]+)|\["([a-z_]+)"\]'
+"""Without a blank: a list may stand on the line below."""
+_READ = re.compile(rf"\binput(?:{_MEMBER})(?:{_MEMBER})?")
 _WHOLE = re.compile(rf'(?<!["\w.])input\b(?!{_MEMBER})|\$"')
 """The document itself, of which a rule may look into anything: ``walk(input)``, ``input[name]``.
 
 So may a string with expressions in it, which begins with a dollar and which OPA has since 1.12.
 """
-_IS_NULL = re.compile(rf"\binput\.(?:{'|'.join(sorted(LONG))})\s*[!=]=\s*null\b")
+_IS_NULL = re.compile(rf"\binput\.(?:{'|'.join(sorted(_OF_CALLS))})\s*[!=]=\s*null\b")
 """Such a look tells an empty member from a full one no more than from null."""
 
 
@@ -37,8 +40,15 @@ def unread_members(modules: Iterable[str]) -> frozenset[str]:
         code = _REPLACED.sub("", _LEXEMES.sub(_only_names, text))
         if _WHOLE.search(code):
             return frozenset()
-        read.update(found[1] or found[2] for found in _READ.finditer(_IS_NULL.sub("", code)))
+        for found in _READ.finditer(_IS_NULL.sub("", code)):
+            read |= _read(found[1] or found[2], found[3] or found[4])
     return LONG - read
+
+
+def _read(member: str, below: str | None) -> frozenset[str]:
+    if member != "response":
+        return frozenset({member})
+    return _OF_ANSWERS if below is None else frozenset({f"response.{below}"})
 
 
 def _only_names(lexeme: re.Match[str]) -> str:
