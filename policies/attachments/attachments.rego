@@ -22,7 +22,7 @@ deny contains {
 	"pointer": attachment.pointer,
 	"counterfactual": "Send a smaller attachment.",
 } if {
-	some attachment in attached(input)
+	some attachment in attached
 	data.attachments.max_bytes != null
 	attachment.bytes > data.attachments.max_bytes
 }
@@ -43,7 +43,7 @@ deny contains {
 	"pointer": attachment.pointer,
 	"counterfactual": "Send an attachment of an allowed type.",
 } if {
-	some attachment in attached(input)
+	some attachment in attached
 	data.attachments.types != null
 	not strings.any_prefix_match(type_of(attachment), data.attachments.types)
 }
@@ -63,7 +63,7 @@ deny contains {
 	"pointer": attachment.pointer,
 	"counterfactual": "Send the content itself, or use an allowed host.",
 } if {
-	some attachment in attached(input)
+	some attachment in attached
 	data.attachments.hosts != null
 	attachment.host != null
 	not lower(attachment.host) in data.attachments.hosts
@@ -74,6 +74,8 @@ type_of(attachment) := attachment.media_type if {
 } else := attachment.kind
 
 # Those of what an MCP server says, too.
-attached(document) := object.get(document.response, "attachments", []) if {
-	document.phase == "response"
-} else := document.attachments
+attached := input.response.attachments if {
+	input.phase == "response"
+} else := [] if {
+	input.phase == "response"
+} else := input.attachments

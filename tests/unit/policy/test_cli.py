@@ -58,6 +58,16 @@ def test_the_shipped_policy_is_sound() -> None:
     assert result.exit_code == 0, result.output
 
 
+def test_check_notes_a_rule_that_makes_each_call_pay(tmp_path: Path) -> None:
+    """It is right, and costs more than one that names what it looks into."""
+    costly = SOUND.replace("if input.model", "if json.marshal(input)")
+    result = run("check", write(tmp_path, costly))
+    assert "note: " in result.output
+    assert "cats.rego: takes the whole of input" in result.output
+    assert result.exit_code == 0
+    assert "takes the whole" not in run("check", write(tmp_path, SOUND)).output
+
+
 def test_check_is_sound_without_opa(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """It says in a line what is missing, and only who requires it is refused."""
     monkeypatch.setenv("PATH", str(tmp_path))

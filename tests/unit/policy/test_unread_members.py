@@ -15,7 +15,7 @@ from helm_boundary.policy.engines.smoke_test import SAMPLES
 from helm_boundary.policy.reload.watch import load_aside
 from helm_boundary.policy.sources.default_folder import default_policy_folder
 from helm_boundary.policy.sources.policy import Policy, read_policy
-from helm_boundary.policy.sources.unread_members import LONG, unread_members
+from helm_boundary.policy.sources.unread_members import LONG, reads_all, unread_members
 
 ALL = [
     "count(walk(input)) > 0",
@@ -40,6 +40,12 @@ ALL = [
     "y := `#\n#`; x := input",
     "# a comment\rx := input",
     "import input",
+    'object.get(input, name, "")',
+    'object.get(input, ["messages", 0], "") == input',
+    'import data.own.object\n\nobject.get(input, "model", "")',
+    'import data.own.it as object\n\nobject.get(input, "model", "")',
+    'subobject.get(input, "model", "")',
+    'data.object.get(input, "model", "")',
 ]
 
 
@@ -59,6 +65,7 @@ ANSWERS = {
     'object.get(input.response, "texts", [])': OF_ANSWERS,
     "import input.response as answer": OF_ANSWERS,
     "input.response.model == x": set(),
+    'object.get(input, ["response", "texts"], [])': OF_ANSWERS,
 }
 
 
@@ -71,6 +78,8 @@ ONE = [
     "count(input.messages) > 3",
     'input["messages"] == x',
     "import input.messages as said",
+    'object.get(input, "messages", [])',
+    'object.get(input, ["messages", 0, "text"], "")',
     'y := "#"; x := input.messages',
     "x := data.f with input.messages as []",
     "# one\r\nx := input.messages",
@@ -114,6 +123,12 @@ def test_one_module_of_many_that_looks_is_enough() -> None:
 def test_the_default_policy_looks_into_no_conversation() -> None:
     unread = read_policy([default_policy_folder()]).unread
     assert unread == LONG - {"tools"}
+
+
+def test_no_shipped_module_takes_the_whole_document() -> None:
+    """Whatever is switched on: `policy check` would note it."""
+    modules = read_policy([default_policy_folder()]).modules
+    assert [file for file, text in modules.items() if reads_all(text)] == []
 
 
 def _own(folder: Path, code: str) -> Policy:

@@ -14,6 +14,7 @@ from helm_boundary.policy.errors import PolicyError
 from helm_boundary.policy.sources.detector_place import placed
 from helm_boundary.policy.sources.folder import DETECTOR_FILE, read_part
 from helm_boundary.policy.sources.policy import Policy, read_policy
+from helm_boundary.policy.sources.unread_members import reads_all
 
 from .kept_lists import kept_lists
 from .mistakes import check_mistakes
@@ -35,6 +36,10 @@ SLOW_SECONDS = 0.03
 LEFT_OUT = (
     "`opa build -b` leaves a detectors.yaml out of a bundle, without a word: build without -b, or "
     "write them as data.detectors"
+)
+COSTLY = (
+    "takes the whole of input, so that each call pays for every message and text in it: name what "
+    "it looks into, as in input.texts"
 )
 GUARD = (
     "a value that a built-in can't take ends the evaluation here, and is undefined in OPA: test it "
@@ -102,6 +107,8 @@ def check_policy(
         found += check_part(part, read_part(folder, tests=True, key=key))
         for file, text in part.modules.items():
             found += check_mistakes(text, file, detectors.names)
+            if reads_all(text):
+                found.append(Found("note", f"{file}: {COSTLY}"))
     if not any(one.level == "error" for one in found):
         found += [Found("error", problem) for problem in check_tests(folders, key=key)]
     if opa is None:

@@ -20,6 +20,8 @@ LONG: Final = _OF_CALLS | _OF_ANSWERS
 _LEXEMES = re.compile(r'"(?:[^"\\\n]|\\.)*"|`[^`]*`|#[^\r\n]*')
 """Strings and comments: what looks like the other inside of one isn't."""
 _NAME = re.compile(r'"[a-z_]+"')
+_GET = re.compile(r'(?<![\w.])object\.get\(input,\s*\[?"([a-z_]+)"(?=\s*[,\]])')
+_OWN_OBJECT = re.compile(r"\bimport\b.*\bobject\b")
 _REPLACED = re.compile(r"\bwith\s+input\s+as\b")
 _MEMBER = r'\.([a-z_]+)|\["([a-z_]+)"\]'
 """Without a blank: a list may stand on the line below."""
@@ -37,12 +39,25 @@ def unread_members(modules: Iterable[str]) -> frozenset[str]:
     """Return which of `LONG` no module names; none of them where one reads the whole document."""
     read: set[str] = set()
     for text in modules:
-        code = _REPLACED.sub("", _LEXEMES.sub(_only_names, text))
-        if _WHOLE.search(code):
+        if reads_all(text):
             return frozenset()
-        for found in _READ.finditer(_IS_NULL.sub("", code)):
+        for found in _READ.finditer(_IS_NULL.sub("", _code(text))):
             read |= _read(found[1] or found[2], found[3] or found[4])
     return LONG - read
+
+
+def reads_all(text: str) -> bool:
+    """Tell whether a module may look into the whole document."""
+    return _WHOLE.search(_code(text)) is not None
+
+
+def _code(text: str) -> str:
+    """Return a module without comments, strings but for names, and what replaces the document.
+
+    What is got of the document by a member's name stands there as that member.
+    """
+    code = _REPLACED.sub("", _LEXEMES.sub(_only_names, text))
+    return code if _OWN_OBJECT.search(code) else _GET.sub(r"input.\1", code)
 
 
 def _read(member: str, below: str | None) -> frozenset[str]:
