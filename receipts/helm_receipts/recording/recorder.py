@@ -8,13 +8,13 @@ thread, so that the other calls go on.
 """
 
 import asyncio
+import logging
 import math
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 from helm_receipts.envelope import opening
@@ -29,6 +29,8 @@ from .integrator import Integrator
 from .keyset import open_keyset
 from .lifecycle import start_session, stop_session
 from .writer import MAX_BATCH, Batch, Receipt, Writer, first_error
+
+_logger = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 1.0
 _SLOW_WRITE_SECONDS = 0.003
@@ -331,11 +333,17 @@ class Recorder:
             self._recovery = self._thread.submit(self._recover_until_back)
 
     def _recover_until_back(self) -> None:
+        told = ""
         while self._writer.is_closed and not self._ending.is_set():
-            with suppress(RecorderError):
+            try:
                 self._writer.recover()
-                return
-            self._ending.wait(_RETRY_SECONDS)
+            except RecorderError as error:
+                if str(error) != told:  # it will be the same in a second
+                    _logger.error("helm-boundary: no receipt can be written: %s", error)
+                told = str(error)
+                self._ending.wait(_RETRY_SECONDS)
+        if told and not self._writer.is_closed:
+            _logger.warning("helm-boundary: receipts are written again")
 
 
 def _tell_nobody(_draft: Draft, _receipt: Receipt) -> None:

@@ -236,7 +236,7 @@ class Writer:
         except (OSError, ReceiptError) as error:
             raise RecorderError(
                 f"expected to reopen the journal in {self._journal.place}, found {error}; "
-                "everything is denied until that works: free some room or look at the disk"
+                f"everything is denied until that works: {self._remedy}"
             ) from error
         refused = self._take_in(reopened.has_last)
         owed = [draft for call, draft in list(self._owed.items()) if call in self.open_calls]
@@ -246,6 +246,12 @@ class Writer:
             self.commit(drafts[first : first + MAX_BATCH])
         if self.spool is not None:
             self.spool.clear()
+
+    @property
+    def _remedy(self) -> str:
+        if self.is_remote:
+            return "look at the database and the way to it"
+        return "free some room or look at the disk"
 
     def close_calls(self, why: str, known: Mapping[str, Draft] | None = None) -> list[Draft]:
         """Draft an outcome for every call that is open: the `known` one, or the end "killed"."""
