@@ -41,7 +41,9 @@ ON CONFLICT (name) DO NOTHING RETURNING 1"""
 _REMOVE = """
 WITH change AS (UPDATE helm_boundary.approvals_changes SET version = version + 1)
 DELETE FROM helm_boundary.approvals WHERE name = ANY(%s) RETURNING 1"""
-_VERSION = "SELECT version FROM helm_boundary.approvals_changes"
+_VERSION = """
+SELECT version, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+FROM helm_boundary.approvals_changes"""
 _NAMES = "SELECT name FROM helm_boundary.approvals"
 _NEW = "SELECT name, content FROM helm_boundary.approvals WHERE version > %s"
 _CONTENT = "SELECT content FROM helm_boundary.approvals WHERE name = %s"
@@ -57,6 +59,7 @@ class DatabaseFacts:
         self._known: dict[str, str] = {}
         self._version = -1
         self._told = -1
+        self._ahead = 0
         self._loading = threading.Lock()
         self._reader = _Line(address)
         self._writer = _Line(address)
@@ -105,6 +108,13 @@ class DatabaseFacts:
         self._writer.ask(_REMOVE, (list(names),))
         self._load()
 
+    def now_ns(self) -> int:
+        """Return the server's time: this machine's, and how far the server's was ahead of it.
+
+        Else a boundary whose clock is wrong would end what others ask, and go on with old grants.
+        """
+        return time.time_ns() + self._ahead
+
     @contextlib.contextmanager
     def deciding(self) -> Iterator[None]:
         """Lock a row, which the server gives back with the connection."""
@@ -131,8 +141,9 @@ class DatabaseFacts:
     def _load(self) -> None:
         """Take over what has changed; one at a time, and a change is never taken back."""
         with self._loading:
-            began = time.monotonic()
-            ((version,),) = self._reader.ask(_VERSION, ())
+            began, before = time.monotonic(), time.time_ns()
+            ((version, there),) = self._reader.ask(_VERSION, ())
+            self._ahead = there * 1000 - (before + time.time_ns()) // 2
             if version != self._version:
                 # What comes in between has a higher version, and so is read at the next look.
                 new = dict(self._reader.ask(_NEW, (self._version,)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -47,7 +46,7 @@ def decide(
     """
     with store.deciding():
         entry = store.find(identity)
-        now = time.time_ns()
+        now = store.now_ns()
         if entry is None:
             raise NotPending(
                 f"there is no request for approval {identity}; `approvals list` shows them"
@@ -71,7 +70,7 @@ def expire(store: Store, record: Record) -> Iterator[None]:
 
     Each step is one receipt: many may run out at once, and calls go on in between.
     """
-    now = time.time_ns()
+    now = store.now_ns()
     for entry in store.entries():
         if now < entry.expires_ns or entry.ended is not None:
             continue

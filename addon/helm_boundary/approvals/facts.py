@@ -44,6 +44,10 @@ class Facts(Protocol):
         """Take facts back in that order, durably; those that are gone already are no error."""
         ...
 
+    def now_ns(self) -> int:
+        """Return the time by which approvals end, the same for all who share the state."""
+        ...
+
     def deciding(self) -> AbstractContextManager[None]:
         """Lock the facts for one decision over all processes; all that is read then is new."""
         ...

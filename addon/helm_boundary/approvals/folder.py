@@ -98,6 +98,10 @@ class FolderFacts:
             durable.sync_folder(self._folder)
         self._forget_seen()
 
+    def now_ns(self) -> int:
+        """Return this machine's time: nobody else has the folder."""
+        return time.time_ns()
+
     @contextlib.contextmanager
     def deciding(self) -> Iterator[None]:
         """Lock the folder; the kernel gives the lock back with the process."""

@@ -130,6 +130,10 @@ class Store:
             with contextlib.suppress(StoreError):
                 self._facts.remove(*names)
 
+    def now_ns(self) -> int:
+        """Return the time by which approvals end; all that asks for one is asked of this."""
+        return self._facts.now_ns()
+
     def deciding(self) -> AbstractContextManager[None]:
         """Lock the store for one decision over all processes, so that its receipt comes first."""
         return self._facts.deciding()

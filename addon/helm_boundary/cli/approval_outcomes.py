@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 from helm_boundary.approvals.entry import GRANTED, Entry
 from helm_boundary.approvals.report import seconds_left
 from helm_boundary.approvals.standing_yes import setting_for
 from helm_boundary.runtime.shared_state import SharedState
 
 
-def outcome(state: SharedState, entry: Entry) -> str:
+def outcome(state: SharedState, entry: Entry, now_ns: int) -> str:
     """Say what a decision does, a line or several; boundaries that run are asked what they enforce.
 
     Raises:
@@ -24,7 +22,7 @@ def outcome(state: SharedState, entry: Entry) -> str:
             f"{entry.id} is granted (receipt {receipt}), but nothing passes by it: the policy has "
             "changed since it was asked.\nWhat is asked again is judged by the policy in force."
         )
-    left = seconds_left(entry, time.time_ns())
+    left = seconds_left(entry, now_ns)
     often = f"{_whom(entry)} passes once,"
     if entry.decided.until_ns:
         often = f"calls like it pass{' in its session' if entry.decided.session else ''}"

@@ -97,8 +97,9 @@ def show(state: SharedState, as_json: bool, identity: str) -> None:
     What it asks for, the rules that asked, and how much time is left.
     """
     with _io_errors():
-        entry = _entry(_store(state), identity)
-    print_entry(entry, as_json)
+        store = _store(state)
+        entry = _entry(store, identity)
+    print_entry(entry, store.now_ns(), as_json)
 
 
 @approvals.command()
@@ -176,30 +177,31 @@ def _decide(
     with _io_errors():
         store = _store(state)
         entry = _entry(store, identity)
-        if not confirmed and entry.status(time.time_ns()) == PENDING:
-            _confirm(entry, decision)
+        if not confirmed and entry.status(store.now_ns()) == PENDING:
+            _confirm(entry, decision, store.now_ns())
         try:
             decided = record_decision(state, store, identity, decision, _HERE, extent)
         except decisions.NotPending as error:
             raise CommandError(str(error), NO) from None
     if as_json:
-        print_entry(decided, as_json)
+        print_entry(decided, store.now_ns(), as_json)
         return
-    click.echo(outcome(state, decided))
+    click.echo(outcome(state, decided, store.now_ns()))
 
 
 def _answer(state: SharedState, store: Store, identity: str, decision: str, extent: Extent) -> str:
     """Decide on the page; returns what became of it, in a line."""
     try:
-        return outcome(state, record_decision(state, store, identity, decision, _HERE, extent))
+        decided = record_decision(state, store, identity, decision, _HERE, extent)
+        return outcome(state, decided, store.now_ns())
     except decisions.NotPending as error:
         return str(error)
 
 
-def _confirm(entry: Entry, decision: str) -> None:
+def _confirm(entry: Entry, decision: str, now_ns: int) -> None:
     if not sys.stdin.isatty():
         raise CommandError("expected a terminal to confirm on, found none: say --yes in scripts")
-    print_entry(entry, as_json=False)
+    print_entry(entry, now_ns, as_json=False)
     word = entry.id[-4:]
     what = "let this call through" if decision == GRANTED else "refuse this call"
     if click.prompt(f"Type {word} to {what}", default="", show_default=False) != word:

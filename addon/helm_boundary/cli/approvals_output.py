@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import click
@@ -38,7 +37,7 @@ _SHOWN = (
 
 def print_changes(store: Store, shown: dict[str, str], as_json: bool, everything: bool) -> None:
     """Print what is new or has changed since it was `shown`, by id; decided ones by choice."""
-    now = time.time_ns()
+    now = store.now_ns()
     for entry in store.entries():
         status = entry.status(now)
         if shown.get(entry.id) == status or (status != PENDING and not everything):
@@ -77,12 +76,12 @@ def _columns(*cells: str) -> str:
     return "  ".join([*padded, last]).rstrip()
 
 
-def print_entry(entry: Entry, as_json: bool) -> None:
+def print_entry(entry: Entry, now_ns: int, as_json: bool) -> None:
     """Print one call whole."""
     if as_json:
-        click.echo(json.dumps(_as_json(entry, time.time_ns())))
+        click.echo(json.dumps(_as_json(entry, now_ns)))
         return
-    for line in sentences(entry, time.time_ns()):
+    for line in sentences(entry, now_ns):
         click.echo(line)
 
 

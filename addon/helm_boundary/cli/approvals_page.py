@@ -49,7 +49,7 @@ class Page:
 
     def look(self) -> None:
         """Look at what waits now."""
-        self._waiting = self._store.pending(time.time_ns())
+        self._waiting = self._store.pending(self._store.now_ns())
         if self._marked not in self._ids():
             self._move_to(next(iter(self._ids()), ""))
 
@@ -67,7 +67,7 @@ class Page:
 
     def __rich__(self) -> Group:
         """Draw what the keys mean, what waits, and the marked question, as far as there is room."""
-        now = time.time_ns()
+        now = self._store.now_ns()
         table = Table("", "ID", "LEFT", "MODEL", "WHO", "WHAT", box=None, pad_edge=False)
         for entry in self._waiting[:_ROWS]:
             table.add_row(*map(Text, _cells(entry, now, is_marked=entry.id == self._marked)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import secrets
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -101,7 +100,7 @@ class Desk:
         `park` is how the call would wait for the answer; None where it can't.
         """
         try:
-            now, cover = time.time_ns(), self._cover(exchange, decision, answer)
+            now, cover = self.store.now_ns(), self._cover(exchange, decision, answer)
             for entry in self._alike(exchange, cover):
                 if entry.status(now) == REFUSED:
                     return deny(refused())
@@ -126,7 +125,7 @@ class Desk:
         """
         request = self._pending(exchange, decision, answer)
         if request is None:
-            crowd = crowd_of(self.store, exchange, time.time_ns(), is_held=False)
+            crowd = crowd_of(self.store, exchange, self.store.now_ns(), is_held=False)
             if crowd is not None:  # others may have come since it was admitted
                 raise StoreError(f"too many calls {crowd}wait for a person")
             request = self._request(exchange, decision, answer, held=False)
@@ -164,7 +163,7 @@ class Desk:
         """
         yield from self._owed.pay()
         yield from deciding.expire(self.store, self._recorder.record_now)
-        self.store.prune(time.time_ns())
+        self.store.prune(self.store.now_ns())
 
     def decide(self, identity: str, decision: str, by: str, extent: Extent = ONCE) -> Entry:
         """Record what a person at this process decided; as `deciding.decide`."""
@@ -233,7 +232,7 @@ class Desk:
         return True
 
     def _take(self, exchange: Exchange, request: Request) -> Said:
-        now = time.time_ns()
+        now = self.store.now_ns()
         entry = self.store.find(request.id)
         status = EXPIRED if entry is None else entry.status(now)
         if entry is None or status != GRANTED:
@@ -256,7 +255,7 @@ class Desk:
     def _pending(
         self, exchange: Exchange, decision: Decision, answer: Answer | None
     ) -> Request | None:
-        now, cover = time.time_ns(), self._cover(exchange, decision, answer)
+        now, cover = self.store.now_ns(), self._cover(exchange, decision, answer)
         alike = self._alike(exchange, cover)
         asked = (entry.request for entry in alike if self._is_asked(entry, exchange, now))
         return next(asked, None)
@@ -281,7 +280,7 @@ class Desk:
     def _request(
         self, exchange: Exchange, decision: Decision, answer: Answer | None, *, held: bool
     ) -> Request:
-        now = time.time_ns()
+        now = self.store.now_ns()
         draft = self._drafts.outcome(exchange, decision, "denied")
         if draft.flow is None or draft.client is None or draft.policy is None:
             raise StoreError("the call has no facts to ask about")

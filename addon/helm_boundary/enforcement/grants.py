@@ -7,7 +7,6 @@ calls, whatever was asked: no two requests of an agent are the same.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -110,7 +109,7 @@ class Grants:
             return False
 
     def _usable(self) -> Iterator[Entry]:
-        now = time.time_ns()
+        now = self._store.now_ns()
         for entry in self._store.grants():
             if entry.status(now) == GRANTED:
                 grant = grant_of(entry)
@@ -124,7 +123,7 @@ class Grants:
         if not grant.is_for(own):
             return False
         if not grant.lasts:
-            used = Ended(USED, exchange.request.flow_id, time.time_ns())
+            used = Ended(USED, exchange.request.flow_id, self._store.now_ns())
             if not self._store.end(entry.id, used):
                 return False
         take(exchange.consent, grant, entry.request)

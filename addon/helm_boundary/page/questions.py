@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from helm_boundary.approvals.entry import GRANTED, REFUSED, Entry
@@ -27,23 +26,26 @@ class Questions:
 
     def waiting(self) -> list[dict[str, Any]]:
         """List what waits for a person, the oldest first; raises StoreError."""
-        now = time.time_ns()
         store = self._opened()
-        return [_told(entry, now) for entry in store.pending(now)] if store else []
+        if store is None:
+            return []
+        now = store.now_ns()
+        return [_told(entry, now) for entry in store.pending(now)]
 
     def of_call(self, flow: str) -> list[dict[str, Any]]:
         """List what a person was asked about a call, while that is kept; raises StoreError."""
-        now = time.time_ns()
         store = self._opened()
-        kept = store.entries() if store else []
-        return [_told(entry, now) for entry in kept if entry.request.flow.id == flow]
+        if store is None:
+            return []
+        now = store.now_ns()
+        return [_told(entry, now) for entry in store.entries() if entry.request.flow.id == flow]
 
     def answer(self, identity: str, answer: str) -> dict[str, Any]:
         """Decide on a question, with a receipt; raises as `record_decision` does."""
         decision, extent = ANSWERS[answer]
         store = self._opened() or self._state.open_approvals()
         entry = record_decision(self._state, store, identity, decision, "page", extent)
-        return _told(entry, time.time_ns())
+        return _told(entry, store.now_ns())
 
     def _opened(self) -> Store | None:
         if self._store is None and self._state.has_approvals:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -44,7 +43,7 @@ class Commands:
     @command.command("helm.pending")
     def pending(self) -> types.Data:
         """List the calls that wait for a person: id, seconds left, operation, model, who, rules."""
-        now = time.time_ns()
+        now = self._desk().store.now_ns()
         return [_row(entry, now) for entry in self._pending()]  # type: ignore[return-value]
 
     @command.command("helm.pending.ids")
@@ -119,12 +118,12 @@ class Commands:
             raise exceptions.CommandError(str(error)) from None
 
     def _pending(self) -> list[Entry]:
-        now = time.time_ns()
+        store = self._desk().store
         try:
-            entries = self._desk().store.entries()
+            entries = store.entries()
         except StoreError as error:
             raise exceptions.CommandError(str(error)) from None
-        return [entry for entry in entries if entry.status(now) == PENDING]
+        return [entry for entry in entries if entry.status(store.now_ns()) == PENDING]
 
     def _desk(self) -> Desk:
         return self._ready().boundary.desk

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Self
 
 from helm_boundary.fleet.orders import Orders
@@ -23,7 +23,10 @@ LONGEST = 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """From when until when (seconds since 1970), who said so, why, and the receipt of it."""
+    """From when until when (seconds since 1970), who said so, why, and the receipt of it.
+
+    The times are this machine's; an order has those of the state's clock, which all go by.
+    """
 
     began: float
     until: float
@@ -32,18 +35,24 @@ class Observation:
     receipt: str
 
     @classmethod
-    def read(cls, orders: Orders, now: float | None = None) -> Self | None:
+    def read(cls, orders: Orders) -> Self | None:
         """Return the one that is in force; None where there is none, or none any more."""
         with suppress(OSError, ReceiptError, ValueError, TypeError):
             said = cls(**json.loads(orders.read(_NAME) or b""))
-            at = time.time() if now is None else now
-            if said.began <= at < said.until <= said.began + LONGEST:
+            if round(said.until - said.began) > LONGEST:  # a clock's difference isn't whole
+                return None
+            said = said._moved(-orders.ahead())
+            if said.began <= time.time() < said.until:
                 return said
         return None
 
     def write(self, orders: Orders) -> None:
         """Have every boundary of the state follow it; raises OSError or ReceiptError."""
-        orders.write(_NAME, json.dumps(asdict(self)).encode() + b"\n")
+        said = self._moved(orders.ahead())
+        orders.write(_NAME, json.dumps(asdict(said)).encode() + b"\n")
+
+    def _moved(self, seconds: float) -> Self:
+        return replace(self, began=self.began + seconds, until=self.until + seconds)
 
     @property
     def seconds_left(self) -> float:
