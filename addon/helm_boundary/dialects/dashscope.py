@@ -34,21 +34,14 @@ class DashScopeStream(GenericStream):
         """Take one event's value in."""
         self.done = False  # of several choices one may go on
         super().take(value)
-        if _ends(value):
-            self.end()
 
-
-def _ends(value: Json) -> bool:
-    """Tell whether an event says why what it tells of has stopped: until then it says `null`."""
-    output = value.get("output") if isinstance(value, dict) else None
-    told = output if isinstance(output, dict) else {}
-    choices = told.get("choices")
-    each = choices if isinstance(choices, list) and choices else [told]
-    return all(isinstance(one, dict) and _has_stopped(one.get("finish_reason")) for one in each)
-
-
-def _has_stopped(reason: Json) -> bool:
-    return isinstance(reason, str) and reason not in ("", "null")
+    def _is_last(self, value: Json) -> bool:
+        """Tell whether an event says why what it tells of has stopped; before, it says `null`."""
+        output = value.get("output") if isinstance(value, dict) else None
+        told = output if isinstance(output, dict) else {}
+        choices = told.get("choices")
+        each = choices if isinstance(choices, list) and choices else [told]
+        return all(isinstance(one, dict) and _has_stopped(one.get("finish_reason")) for one in each)
 
 
 def error_event(told: dict[str, Any]) -> bytes:
@@ -56,3 +49,7 @@ def error_event(told: dict[str, Any]) -> bytes:
     error = told["error"]
     event = {"code": error["code"], "message": error["message"], **told}
     return b"event:error\n:HTTP_STATUS/403\ndata:" + dump_ascii(event) + b"\n\n"
+
+
+def _has_stopped(reason: Json) -> bool:
+    return isinstance(reason, str) and reason not in ("", "null")

@@ -123,6 +123,12 @@ class GenericStream:
             self._model = model_of(value) or self._model
             self._id = self._id or text_of(value.get("id")) or None
             self._usage = body_usage(value, self._usage)
+        if self._is_last(value):
+            self.end()
+
+    def _is_last(self, value: Json) -> bool:
+        """Tell whether nothing follows an event."""
+        return event_data.is_last(value)
 
     def end(self) -> None:
         """Note that nothing more will come."""

@@ -27,6 +27,7 @@ ASK: dict[str, dict[str, Any]] = {
     "/v1/messages": {"model": "m", "max_tokens": 5, "messages": HELLO, "stream": True},
     "/v1/responses": {"model": "m", "input": "hi", "stream": True},
     "/v1/responses/resp_1/cancel": {},
+    "/v1/images/generations": {"model": "m", "prompt": "hi", "stream": True},
     "/v1/embeddings": {"model": "m", "input": "hi"},
     "/api/chat": {"model": "m", "messages": HELLO},
     "/api/generate": {"model": "m", "prompt": "hi", "stream": False},
@@ -296,6 +297,16 @@ OUTCOMES: dict[str, tuple[str, Reply, dict[str, Any]]] = {
             EVENTS,
         ),
         {"end": "complete", "usage": {"inputTokens": 10, "outputTokens": 7}},
+    ),
+    "a picture's": (
+        "/v1/images/generations",
+        reply(
+            [typed_event({"type": "image_generation.partial_image", "b64_json": "AAAA"}),
+             typed_event({"type": "image_generation.completed", "b64_json": "AAAA", "usage": {
+                 "input_tokens": 10, "output_tokens": 7}})],
+            EVENTS,
+        ),
+        {"end": "complete"},
     ),
     "DashScope's": (
         DASHSCOPE,
