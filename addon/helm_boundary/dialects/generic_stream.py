@@ -17,7 +17,7 @@ from helm_boundary.streaming.tellings import told_in_two_ways
 from helm_boundary.wire import strict_json
 
 from . import event_data
-from .call_names import is_call, is_call_type, is_result_type
+from .call_names import is_call, is_call_type, is_result_type, with_server
 from .call_pieces import CallPieces
 from .json_shape import as_cut_off, check_names, model_of, text_of, tool_call
 from .told_texts import ToldTexts, each_once
@@ -207,6 +207,7 @@ class GenericStream:
     ) -> None:
         names = _NAMES if is_inside else _NAMES[:1]
         name = next((found for key in names if (found := text_of(value.get(key)))), "")
+        name = with_server(name, value)
         members = _WORDS_OF_CALLS if is_inside else _WORDS
         said = {key: value[key] for key in members if value.get(key) is not None}
         if not (is_inside or _PIECE in value or (said and (name or self._name))):
