@@ -19,7 +19,6 @@ from .json_shape import check_names
 
 __all__ = ["error_event", "open_stream", "read_request", "read_response"]
 _ERROR = "conversation.response.error"
-_DONE = "conversation.response.done"
 
 
 def read_response(status: int, body: Json) -> Answer:
@@ -37,17 +36,7 @@ def read_response(status: int, body: Json) -> Answer:
 
 def open_stream(status: int, asked: Call = UNREAD) -> Stream:
     """Open a reader of an answer's events, each of which has a function's next words."""
-    return ConversationStream(status, is_known=True)
-
-
-class ConversationStream(GenericStream):
-    """Reads an answer's events, of which one says that it is over."""
-
-    def take(self, value: Json) -> None:
-        """Take one event's value in."""
-        super().take(value)
-        if isinstance(value, dict) and value.get("type") == _DONE:
-            self.end()
+    return GenericStream(status, is_known=True)
 
 
 def error_event(told: dict[str, Any]) -> bytes:

@@ -10,11 +10,29 @@ from helm_boundary.wire.strict_json import dump_ascii
 from .json_shape import as_object
 
 END = b"[DONE]"
+LAST = frozenset(
+    {
+        "chat.end", "conversation.response.done", "image_edit.completed",
+        "image_generation.completed", "speech.audio.done", "stream-end", "transcript.text.done",
+        "transcription.done",
+    }
+)  # fmt: skip
+"""The types of the last events of streams without a mark at their end.
+
+These are LM Studio's, Mistral's conversations, OpenAI's pictures and speech, Cohere's version 1,
+and what OpenAI and Mistral have heard in a recording.
+"""
 
 
 def is_end(event: Event) -> bool:
     """Tell whether an event is the mark at the end of a stream."""
     return event.data is not None and event.data.strip() == END
+
+
+def is_last(told: Json) -> bool:
+    """Tell whether an event's value says by its type that nothing follows."""
+    kinds = (told.get("type"), told.get("event_type")) if isinstance(told, dict) else ()
+    return any(isinstance(kind, str) and kind in LAST for kind in kinds)
 
 
 def value(event: Event) -> dict[str, Json] | None:

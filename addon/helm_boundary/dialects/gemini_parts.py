@@ -229,7 +229,7 @@ def _spoken(value: Json) -> Json:
 
 
 def read_tools(tools: Json) -> Iterator[Tool]:
-    """Yield the functions that a request declares, and the provider's own tools by their member.
+    """Yield the functions that a request declares, MCP servers, and other tools by their member.
 
     Raises:
         Refusal: neither a list of objects nor one of them, which the API takes for a list.
@@ -246,9 +246,21 @@ def read_tools(tools: Json) -> Iterator[Tool]:
                 function.get("parameters") if schema is None else schema,
                 f"{where}/functionDeclarations/{place}",
             )
+        yield from _servers(member(tool, "mcpServers"), f"{where}/mcpServers")
         for name in tool:
-            if snake(name) != "function_declarations":
+            if snake(name) not in _READ:
                 yield Tool(snake(name), snake(name), "", None, f"{where}/{name}")
+
+
+_READ = frozenset({"function_declarations", "mcp_servers"})
+"""The members of a tool that hold several."""
+
+
+def _servers(servers: Json, pointer: str) -> Iterator[Tool]:
+    for at, server in enumerate(listed(servers, "mcpServers")):
+        transport = member(server, "streamableHttpTransport")
+        url = text_of(transport.get("url")) if isinstance(transport, dict) else ""
+        yield Tool("mcp", text_of(server.get("name")) or "mcp", url, None, f"{pointer}/{at}")
 
 
 def file_attachments(content: dict[str, Json], pointer: str) -> Iterator[Attachment]:

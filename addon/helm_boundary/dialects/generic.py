@@ -10,7 +10,7 @@ from helm_boundary.calls.texts import attachments, pointer_token, strings
 from helm_boundary.streaming.stream import Stream
 
 from . import chat
-from .call_names import is_call, is_call_type
+from .call_names import is_call, is_call_type, with_server
 from .generic_stream import GenericStream
 from .json_shape import model_of, text_of, tool_call
 from .tool_results import tool_members
@@ -74,6 +74,7 @@ def _tool_calls(value: Json, pointer: str, member: str) -> Iterator[ToolCall]:
         arguments = _arguments(value, member)
         if arguments is not None and isinstance(name := value.get("name"), str) and name:
             call_id = value.get("id") or value.get("toolUseId")
+            name = with_server(name, value)
             yield tool_call(name, arguments, call_id=call_id, pointer=pointer)
         for key, item in value.items():
             if isinstance(item, dict | list):

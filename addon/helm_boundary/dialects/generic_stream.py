@@ -17,7 +17,7 @@ from helm_boundary.streaming.tellings import told_in_two_ways
 from helm_boundary.wire import strict_json
 
 from . import event_data
-from .call_names import is_call, is_call_type, is_result_type
+from .call_names import is_call, is_call_type, is_result_type, with_server
 from .call_pieces import CallPieces
 from .json_shape import as_cut_off, check_names, model_of, text_of, tool_call
 from .told_texts import ToldTexts, each_once
@@ -123,6 +123,12 @@ class GenericStream:
             self._model = model_of(value) or self._model
             self._id = self._id or text_of(value.get("id")) or None
             self._usage = body_usage(value, self._usage)
+        if self._is_last(value):
+            self.end()
+
+    def _is_last(self, value: Json) -> bool:
+        """Tell whether nothing follows an event."""
+        return event_data.is_last(value)
 
     def end(self) -> None:
         """Note that nothing more will come."""
@@ -201,6 +207,7 @@ class GenericStream:
     ) -> None:
         names = _NAMES if is_inside else _NAMES[:1]
         name = next((found for key in names if (found := text_of(value.get(key)))), "")
+        name = with_server(name, value)
         members = _WORDS_OF_CALLS if is_inside else _WORDS
         said = {key: value[key] for key in members if value.get(key) is not None}
         if not (is_inside or _PIECE in value or (said and (name or self._name))):

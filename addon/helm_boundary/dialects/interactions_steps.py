@@ -81,6 +81,8 @@ def read_tools(tools: Json) -> Iterator[Tool]:
     """
     for at, tool in enumerate(as_objects(tools or [], "tools")):
         kind = text_of(tool.get("type")) or "function"
+        is_server = kind == "mcp_server"
+        kind = "mcp" if is_server else kind
         name = text_of(tool.get("name")) or kind
-        description = text_of(tool.get("description"))
+        description = text_of(tool.get("url" if is_server else "description"))
         yield Tool(kind, name, description, tool.get("parameters"), f"/tools/{at}")

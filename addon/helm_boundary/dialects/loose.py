@@ -133,6 +133,8 @@ class LooseStream:
             self.done = self._inner.done
             return
         self._others.take(value)
+        if not self._uses_inner:
+            self.done = self._others.done
 
     @property
     def holds(self) -> bool:

@@ -27,16 +27,21 @@ ASK: dict[str, dict[str, Any]] = {
     "/v1/messages": {"model": "m", "max_tokens": 5, "messages": HELLO, "stream": True},
     "/v1/responses": {"model": "m", "input": "hi", "stream": True},
     "/v1/responses/resp_1/cancel": {},
+    "/v1/images/generations": {"model": "m", "prompt": "hi", "stream": True},
     "/v1/embeddings": {"model": "m", "input": "hi"},
     "/api/chat": {"model": "m", "messages": HELLO},
     "/api/generate": {"model": "m", "prompt": "hi", "stream": False},
+    "/api/v1/services/aigc/text-generation/generation": {
+        "model": "m", "input": {"messages": HELLO}, "parameters": {"incremental_output": True},
+    },
     "/v1/conversations": {"model": "m", "inputs": "hi", "stream": True},
     "/v1beta/interactions": {"model": "m", "input": "hi"},
     "/v2/chat": {"model": "m", "messages": HELLO},
     "/v1beta/models/m:generateContent": {"contents": [{"parts": [{"text": "hi"}]}]},
     "/v1beta/models/m:streamGenerateContent?alt=sse": {"contents": [{"parts": [{"text": "hi"}]}]},
-}
+}  # fmt: skip
 CHAT = "/v1/chat/completions"
+DASHSCOPE = "/api/v1/services/aigc/text-generation/generation"
 USAGE = {"prompt_tokens": 10, "completion_tokens": 7}
 
 
@@ -177,6 +182,12 @@ def calls(name: str) -> dict[str, tuple[str, Reply]]:
     }  # fmt: skip
 
 
+def output(reason: str) -> dict[str, Any]:
+    """DashScope's answer, which says at its end why it stopped."""
+    choice = {"message": {"role": "assistant", "content": "hi"}, "finish_reason": reason}
+    return {"output": {"choices": [choice]}, "request_id": "r"}
+
+
 SAID = {"choices": [{"index": 0, "delta": {"content": "hi"}}]}
 OTHERS: dict[str, tuple[str, Reply]] = {
     "an error in plain words": (CHAT, reply(b"Too Many Requests", JSON, 429)),
@@ -286,6 +297,30 @@ OUTCOMES: dict[str, tuple[str, Reply, dict[str, Any]]] = {
             EVENTS,
         ),
         {"end": "complete", "usage": {"inputTokens": 10, "outputTokens": 7}},
+    ),
+    "a picture's": (
+        "/v1/images/generations",
+        reply(
+            [typed_event({"type": "image_generation.partial_image", "b64_json": "AAAA"}),
+             typed_event({"type": "image_generation.completed", "b64_json": "AAAA", "usage": {
+                 "input_tokens": 10, "output_tokens": 7}})],
+            EVENTS,
+        ),
+        {"end": "complete"},
+    ),
+    "DashScope's": (
+        DASHSCOPE,
+        reply(
+            [chat.event(output("null")),
+             chat.event({**output("stop"), "usage": {"input_tokens": 10, "output_tokens": 7}})],
+            EVENTS,
+        ),
+        {"end": "complete", "usage": {"inputTokens": 10, "outputTokens": 7}},
+    ),
+    "DashScope's, cut off": (
+        DASHSCOPE,
+        reply([chat.event(output("null"))], EVENTS),
+        {"end": "upstream_error"},
     ),
     "an error inside": (
         CHAT,

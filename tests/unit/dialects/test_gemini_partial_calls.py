@@ -10,6 +10,7 @@ import pytest
 from helm_boundary.calls.call import Answer
 from helm_boundary.calls.refusal import Refusal
 from helm_boundary.dialects import dialect
+from helm_boundary.dialects.gemini_parts import snake
 from helm_boundary.policy.decision import ALLOW, Decision
 from support.chat import event
 from support.gates import END, Drive, open_gate
@@ -202,9 +203,18 @@ def test_a_list_of_events_has_no_pieces() -> None:
 def test_pieces_that_a_client_sends_back_are_one_call_again() -> None:
     """Google's SDK keeps a chat as it streamed, and goes on after a call that was broken off."""
     pieces = [begun(), sets("$.city", stringValue="Oslo"), END_OF_CALL]
-    told = [{"role": "model", "parts": [{"functionCall": each}]} for each in pieces]
+    told = [{"role": "model", "parts": [{"functionCall": as_sent(each)}]} for each in pieces]
     asks = {"role": "user", "parts": [{"text": "Where?"}]}
     call = dialect("gemini").read_request({"contents": [asks, told[0], asks, *told, asks]})
     calls = [call for message in call.messages for call in message.tool_calls]
     assert [(each.name, each.arguments) for each in calls] == [("look", {"city": "Oslo"})]
     assert "Oslo" in [text.text for text in call.texts]
+
+
+def as_sent(value: Any) -> Any:
+    """Spell a call's members as Google's SDK writes them in a request."""
+    if isinstance(value, list):
+        return [as_sent(item) for item in value]
+    if isinstance(value, dict):
+        return {snake(key): as_sent(item) for key, item in value.items()}
+    return value

@@ -11,6 +11,7 @@ import pytest
 from helm_boundary.calls.call import Answer, Usage
 from helm_boundary.dialects import dialect
 from helm_boundary.dialects.generic_stream import GenericStream
+from helm_boundary.dialects.loose import LooseStream
 from helm_boundary.policy.decision import ALLOW, DENY, Decision, Reason
 from helm_boundary.streaming.gate import Gate
 from helm_boundary.streaming.sse import EventCutter
@@ -269,3 +270,24 @@ def test_arguments_that_are_no_text_are_a_calls(arguments: Any) -> None:
     out, judged, _ = run(events({"name": "wipe", "arguments": arguments}))
     assert out == b"<error>"
     assert judged == [("wipe", arguments)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "member"),
+    [
+        *((kind, "type") for kind in ("chat.end", "speech.audio.done", "transcript.text.done")),
+        *((kind, "type") for kind in ("image_generation.completed", "transcription.done")),
+        ("stream-end", "event_type"),
+    ],
+)
+@pytest.mark.parametrize("is_loose", [False, True])
+def test_a_stream_may_end_with_an_event_that_says_so(
+    kind: str, member: str, is_loose: bool
+) -> None:
+    """And without a mark behind it; a receipt would call that the upstream's error."""
+    inner = GenericStream(200)
+    stream = LooseStream(200, inner, lambda _: False) if is_loose else inner
+    for value, is_done in (({member: "x.delta", "text": "Hi"}, False), ({member: kind}, True)):
+        for event in EventCutter().feed(events(value)[0]):
+            stream.read(event)
+        assert stream.done == is_done

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from helm_boundary.calls.call import Answer
+from helm_boundary.dialects import dialect
 from helm_boundary.policy.decision import ALLOW, DENY, Decision, Reason
 from support.gates import Drive, open_gate
 
@@ -69,3 +70,24 @@ def test_a_call_in_pieces_is_no_event_of_a_session() -> None:
     piece = {"type": "input_json_delta", "partial_json": '{"city"'}
     out, _, _ = run(stream(RUNNING, piece), 10_000)
     assert out == stream(RUNNING) + b"<error>"
+
+
+@pytest.mark.parametrize(
+    ("event", "names"),
+    [
+        ({**calls("pay", "agent.mcp_tool_use"), "mcp_server_name": "bank"}, ["mcp.bank.pay"]),
+        ({**calls("pay", "agent.mcp_tool_use"), "mcp_server_name": None}, ["pay"]),
+        ({**calls("pay"), "mcp_server_name": "bank"}, ["pay"]),
+        (
+            {"type": "agent.session.requires_action", "request": {"type": "mcp_tool_call",
+             "name": "pay", "server_label": "bank", "arguments": {"city": "Oslo"}}},
+            ["mcp.bank.pay"],
+        ),
+    ],
+)  # fmt: skip
+def test_an_mcp_servers_tool_has_its_servers_name(event: dict[str, Any], names: list[str]) -> None:
+    """As in other APIs; a function is no server's, whatever stands beside it."""
+    _, _, judged = run(stream(event), 10_000)
+    assert judged == [(name, {"city": "Oslo"}) for name in names]
+    whole = dialect("session_events").read_response(200, {"data": [event]})
+    assert [call.name for call in whole.tool_calls] == names

@@ -118,6 +118,18 @@ OFFERS: dict[str, tuple[Operation, dict[str, Any], list[tuple[str, str, str]]]] 
              {"type": "mcp_toolset", "mcp_server_name": "x"}}}]}),
         [("mcp_toolset", "x", "/messages/0/content/0/tool_changes/0/tool/definition")],
     ),
+    "Gemini's servers": (
+        Operation("x", "inference", "gemini", "POST", "/x"),
+        {"contents": [], "tools": [{"mcpServers": [{"name": "x", "streamableHttpTransport": {
+            "url": "https://x.example"}}, {"name": "y"}]}, {"google_search": {}}]},
+        [("mcp", "x", "/tools/0/mcpServers/0"), ("mcp", "y", "/tools/0/mcpServers/1"),
+         ("google_search", "google_search", "/tools/1/google_search")],
+    ),
+    "an interaction's server": (
+        Operation("x", "inference", "interactions", "POST", "/x"),
+        {"model": "m", "tools": [{"type": "mcp_server", "name": "x", "url": "https://x.example"}]},
+        [("mcp", "x", "/tools/0")],
+    ),
     "a client secret's session": (
         operation("POST", "/realtime/client_secrets"),
         {"session": {"type": "realtime", "model": "m", "tools": [SERVER]}},
