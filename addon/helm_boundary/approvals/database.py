@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -119,8 +120,12 @@ class DatabaseFacts:
     def deciding(self) -> Iterator[None]:
         """Lock a row, which the server gives back with the connection."""
         self._require_fresh()  # at once: calls wait while a way that leads nowhere is tried
-        with _errors(self._address):
-            connection = connect(self._address, _DEADLINE_SECONDS)
+        try:
+            with _errors(self._address):
+                connection = connect(self._address, _DEADLINE_SECONDS)
+        except StoreError:
+            self._loaded = -math.inf  # the next one needn't wait for the same
+            raise
         try:
             with _errors(self._address):
                 _lock(connection)
